@@ -1,0 +1,105 @@
+#!/bin/bash
+# Makes this checkout ready to run, test and demonstrate. Safe to run again: what is up to date is left alone.
+#
+# usage: ./build.sh [--no-docker-setup]
+#
+#   1. checks Node
+#   2. a Docker engine: uses one that answers, else installs and starts one (Debian or Ubuntu, as root)
+#   3. npm ci
+#   4. builds the images of the tests and the demo (docker-worker/test, docker-worker/demo, …), without any registry
+#   5. compiles src/ to dist/
+#
+# --no-docker-setup   fail instead of installing or starting a Docker engine
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+say() { printf '%s\n' "$*"; }
+fail() {
+  printf '%s\n' "$@" >&2
+  exit 1
+}
+
+usage() { sed -n '2,/^set /{s/^# \{0,1\}//;/^set /!p}' build.sh; }
+
+check_node() {
+  command -v node >/dev/null ||
+    fail 'node: not found. Install Node.js 20.19 or newer (https://nodejs.org/en/download).'
+  local version major minor
+  version=$(node --version)
+  IFS=. read -r major minor _ <<<"${version#v}"
+  ((major > 20 || (major == 20 && minor >= 19))) ||
+    fail "node: $version is too old. Install Node.js 20.19 or newer (https://nodejs.org/en/download)."
+}
+
+install_modules() {
+  if node scripts/modules-are-current.mjs; then return; fi
+  say 'npm: installing node_modules (npm ci)'
+  npm ci --no-audit --no-fund --loglevel=error </dev/null
+}
+
+# Everything that decides what tsc writes.
+source_fingerprint() {
+  {
+    find src -type f -print0 | sort -z | xargs -0 sha256sum
+    sha256sum tsconfig.json package-lock.json
+  } | sha256sum
+}
+
+compile() {
+  local fingerprint
+  fingerprint=$(source_fingerprint)
+  [[ $(cat dist/.fingerprint 2>/dev/null) != "$fingerprint" ]] || return 0
+  say 'tsc: compiling src/ to dist/'
+  rm -rf dist
+  node_modules/.bin/tsc -p tsconfig.json
+  printf '%s\n' "$fingerprint" >dist/.fingerprint
+}
+
+# glibc's ldd fails on a static program, and says "statically linked" of a static one that may be loaded anywhere.
+is_static() {
+  local linked
+  linked=$(ldd "$1" 2>&1) || return 0
+  [[ $linked == *'statically linked'* ]]
+}
+
+static_busybox() {
+  local found
+  found=$(command -v busybox) && is_static "$found" && printf '%s\n' "$found"
+}
+
+ensure_busybox() {
+  if static_busybox >/dev/null; then return; fi
+  if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+    fail 'images: they are made of a static busybox, and there is none on PATH.' \
+      'Install it (on Debian and Ubuntu: sudo apt-get install busybox-static) and run ./build.sh again.'
+  fi
+  say 'images: installing busybox-static with apt-get'
+  scripts/apt-install.sh busybox-static
+  static_busybox >/dev/null || fail 'images: the busybox on PATH is still not a static one.'
+}
+
+build_images() {
+  ensure_busybox
+  node scripts/build-images.mjs "$(static_busybox)"
+}
+
+docker_flags=()
+for argument in "$@"; do
+  case $argument in
+    --no-docker-setup) docker_flags=(--no-docker-setup) ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *) fail "build.sh: unknown argument \"$argument\"" "$(usage)" ;;
+  esac
+done
+
+check_node
+# One at a time: two `npm ci` in one folder destroy each other's work.
+exec 8>"${TMPDIR:-/tmp}/docker-worker-build-$(id -u)-$(pwd | cksum | cut -d ' ' -f 1).lock"
+flock 8
+scripts/ensure-docker.sh "${docker_flags[@]}" 8>&-
+install_modules
+build_images
+compile

@@ -1,0 +1,85 @@
+import { defineConfig } from 'eslint/config';
+import { createNodeResolver, importX } from 'eslint-plugin-import-x';
+import tseslint from 'typescript-eslint';
+
+/** Libraries with one home: the folder named in the message is their only importer. */
+const LIBRARIES = {
+  dockerode: 'Only src/lib/docker/ talks to dockerode; use the DockerEngine port.',
+  'taskcluster-client': 'Only src/lib/queue/ talks to taskcluster-client; use the QueueClient port.',
+  pino: 'Only src/lib/log/ knows pino; take a Logger.',
+};
+const PROCESS = 'Only src/bin/ touches the process; take what you need as a parameter.';
+
+const restrictLibraries = (allowed) => {
+  const paths = Object.entries({ ...LIBRARIES, 'node:process': PROCESS })
+    .filter(([name]) => name !== allowed)
+    .map(([name, message]) => ({ name, message }));
+  return { 'no-restricted-imports': ['error', { paths }] };
+};
+
+const PORTS = ['docker', 'images', 'caches', 'devices', 'artifacts', 'queue', 'host', 'log', 'gc', 'config'];
+const lib = (...folders) => folders.map((folder) => `./src/lib/${folder}`);
+
+/** Dependencies point one way: bin -> worker -> task -> features -> ports -> util. No `target` may import any `from`. */
+const LAYERS = [
+  { target: './src/lib', from: ['./src/bin', './src/local-taskcluster'] },
+  { target: './src/local-taskcluster', from: './src/bin' },
+  { target: lib('task', 'features'), from: './src/lib/worker' },
+  {
+    target: './src/lib/task',
+    from: './src/lib/features',
+    except: ['./feature.ts'],
+    message: 'The task knows the Feature interface, never a feature.',
+  },
+  { target: lib(...PORTS), from: lib('worker', 'features') },
+  { target: './src/lib/util', from: lib('worker', 'task', 'features', ...PORTS) },
+];
+
+/** The adapters of the ports, which nobody but the composition root may choose. */
+const ADAPTERS = lib('docker/dockerode-engine.ts', 'queue/taskcluster-queue.ts').map((from) => ({
+  target: './src/lib',
+  from,
+  message: 'Only worker/compose.ts chooses adapters; take the port.',
+}));
+
+const restrictPaths = (zones) => ({ 'import-x/no-restricted-paths': ['error', { zones }] });
+
+export default defineConfig(
+  { ignores: ['dist/', 'coverage/', 'node_modules/'] },
+  { files: ['**/*.mjs'], extends: [tseslint.configs.recommended] },
+  {
+    files: ['src/**/*.ts', 'test/**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked],
+    plugins: { 'import-x': importX },
+    settings: {
+      'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] },
+      // Imports name the compiled file (x.js); the source beside it is x.ts.
+      'import-x/resolver-next': [createNodeResolver({ extensionAlias: { '.js': ['.ts', '.js'] } })],
+    },
+    languageOptions: { parserOptions: { project: './tsconfig.test.json', tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      'no-console': 'error',
+      'import-x/no-default-export': 'error',
+      'import-x/no-cycle': 'error',
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
+      'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
+      ...restrictPaths(LAYERS),
+    },
+  },
+  {
+    files: ['src/lib/**/*.ts', 'src/local-taskcluster/**/*.ts'],
+    rules: {
+      'no-restricted-globals': ['error', { name: 'process', message: PROCESS }],
+      ...restrictPaths([...LAYERS, ...ADAPTERS]),
+      ...restrictLibraries(),
+    },
+  },
+  { files: ['src/lib/worker/compose.ts'], rules: restrictPaths(LAYERS) },
+  { files: ['src/lib/docker/**/*.ts'], rules: restrictLibraries('dockerode') },
+  { files: ['src/lib/queue/**/*.ts'], rules: restrictLibraries('taskcluster-client') },
+  { files: ['src/lib/log/**/*.ts'], rules: restrictLibraries('pino') },
+  { files: ['test/**/*.ts'], rules: { 'max-lines-per-function': 'off' } },
+);

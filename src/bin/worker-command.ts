@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs';
+import { Command, Option } from 'commander';
+import type { CommanderError } from 'commander';
+
+export const HOSTS = ['aws', 'packet', 'worker-runner', 'standalone', 'test'] as const;
+
+/** What the command line asks for. */
+export interface WorkerArguments {
+  readonly action: 'run' | 'print-config' | 'check';
+  readonly host: (typeof HOSTS)[number];
+  /** Undefined: the packaged file with `profile`. */
+  readonly configPath: string | undefined;
+  readonly profile: string | undefined;
+  /** Settings by configuration key. */
+  readonly flags: Readonly<Record<string, string | number>>;
+}
+
+interface Flags {
+  readonly host: WorkerArguments['host'];
+  readonly profile?: string;
+  readonly printConfig?: true;
+  readonly check?: true;
+  readonly [setting: string]: unknown;
+}
+
+const SETTINGS = ['capacity', 'provisionerId', 'workerType', 'workerGroup', 'workerId', 'workerNodeType'];
+const PACKAGED_PROFILES = ['production', 'test'];
+
+const EXAMPLES = `
+Examples:
+  node dist/bin/worker.js config.yml                    credentials from the TASKCLUSTER_* variables
+  node dist/bin/worker.js my-worker.yml --check         is this configuration good, do docker and the queue answer?
+  node dist/bin/worker.js my-worker.yml --print-config  what comes out of all files, flags and the host
+  node dist/bin/worker.js -c 4 --worker-id box-1 my-worker.yml
+  node dist/bin/worker.js production                    the packaged settings for fleets
+
+Environment: TASKCLUSTER_ROOT_URL, TASKCLUSTER_CLIENT_ID, TASKCLUSTER_ACCESS_TOKEN, TASKCLUSTER_CERTIFICATE (temporary
+credentials only), DOCKER_HOST, and what your configuration names by !env tags.
+Signals: SIGTERM or SIGINT finishes running tasks and exits; a second one aborts them.
+Exit codes: 0 done, 1 crashed or a check failed, 2 bad usage or configuration (standard error says what).`;
+
+/** Parses the command line. Help, version and wrong usage are written by commander and thrown as CommanderError. */
+export function parseWorkerArguments(argv: readonly string[], version: string): WorkerArguments {
+  const command = new Command('docker-worker')
+    .description('Claims tasks from a Taskcluster queue and runs each in a Docker container.')
+    .argument('<config>', 'YAML or JSON file, or production or test for the packaged settings')
+    .addOption(new Option('--host <host>', 'kind of machine this is').choices(HOSTS).default('standalone'))
+    .option('--profile <name>', 'section of the configuration files to lay over their defaults')
+    .option('-c, --capacity <n>', 'tasks to run at once', numberIfPossible)
+    .option('--provisioner-id <id>', 'first part of the worker pool')
+    .option('--worker-type <id>', 'second part of the worker pool')
+    .option('--worker-group <id>', 'group of workers this one belongs to')
+    .option('--worker-id <id>', 'name of this worker within its group (default: host name)')
+    .option('--worker-node-type <type>', 'kind of machine, for logs')
+    .addOption(
+      new Option('--print-config', 'print the merged configuration, secrets as ***, and exit').conflicts('check'),
+    )
+    .option('--check', 'check the configuration, that docker and the queue answer, and exit')
+    .version(version)
+    .addHelpText('after', EXAMPLES)
+    .showHelpAfterError('(--help shows all options)')
+    .exitOverride();
+  command.parse(argv, { from: 'user' });
+
+  const flags = command.opts<Flags>();
+  const [config = ''] = command.args;
+  return { ...actionAndHost(flags), ...configSource(config, flags.profile), flags: settings(flags) };
+}
+
+/** The exit code for what parseWorkerArguments throws: help and version are no mistakes. */
+export function usageExitCode(error: CommanderError): 0 | 2 {
+  return error.exitCode === 0 ? 0 : 2;
+}
+
+function actionAndHost({ host, printConfig, check }: Flags): Pick<WorkerArguments, 'action' | 'host'> {
+  if (printConfig) return { action: 'print-config', host };
+  return { action: check ? 'check' : 'run', host };
+}
+
+/** Old start scripts name a profile where now a file stands; a file of that name wins. */
+function configSource(config: string, profile: string | undefined): Pick<WorkerArguments, 'configPath' | 'profile'> {
+  if (!PACKAGED_PROFILES.includes(config) || existsSync(config)) return { configPath: config, profile };
+  return { configPath: undefined, profile: profile ?? config };
+}
+
+function settings(flags: Flags): Readonly<Record<string, string | number>> {
+  const given = SETTINGS.map((key) => [key, flags[key]] as const);
+  return Object.fromEntries(
+    given.filter((entry): entry is readonly [string, string | number] => entry[1] !== undefined),
+  );
+}
+
+/** What is no number stays as it was written, for the configuration's own message about it. */
+function numberIfPossible(text: string): string | number {
+  return text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text);
+}

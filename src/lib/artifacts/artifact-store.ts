@@ -1,0 +1,250 @@
+import { setMaxListeners } from 'node:events';
+import type { Readable } from 'node:stream';
+import type { Logger } from '../log/logger.js';
+import type { ArtifactRequest, RunQueue } from '../queue/queue-client.js';
+import { QueueError } from '../queue/queue-client.js';
+import { TaskError, TaskStopped } from '../task/errors.js';
+import type { TaskOutput } from '../task/task-log.js';
+import { TimeoutError, withTimeout } from '../util/abortable.js';
+import { errorMessage } from '../util/error-message.js';
+import type { RetryPolicy } from '../util/retry.js';
+import { retry } from '../util/retry.js';
+import type { ContentPutter } from './put-content.js';
+import { PutError } from './put-content.js';
+import { Slots } from './slots.js';
+import type { ContentEncoding, FileSource, StagedContent } from './staged-content.js';
+import { stageContent } from './staged-content.js';
+
+/** What an artifact is called and how it will be stored. */
+export interface ArtifactContent {
+  readonly name: string;
+  readonly contentType: string;
+  readonly contentEncoding: ContentEncoding;
+  /** ISO 8601. */
+  readonly expires: string;
+}
+
+/** `keep`: its compressed form stays for the next upload of the same file, until the store is disposed. */
+export interface KeepableFile extends FileSource {
+  readonly keep?: true;
+}
+
+export interface ReferenceArtifact {
+  readonly name: string;
+  readonly url: string;
+  readonly contentType: string;
+  readonly expires: string;
+}
+
+export interface LinkArtifact {
+  readonly name: string;
+  /** Name of the artifact of the same run that it stands for. */
+  readonly artifact: string;
+  readonly contentType: string;
+  readonly expires: string;
+}
+
+export type ErrorArtifact = Omit<Extract<ArtifactRequest, { storageType: 'error' }>, 'storageType'> & {
+  readonly name: string;
+};
+
+export interface ArtifactStoreDeps {
+  readonly queue: RunQueue;
+  readonly log: Logger;
+  readonly output: TaskOutput;
+  readonly putter: Pick<ContentPutter, 'put'>;
+  /** Exists, is private to the run, and is deleted with it. */
+  readonly tempDir: string;
+  /** Uploads at a time. */
+  readonly concurrency: number;
+  readonly retry?: RetryPolicy;
+}
+
+const DEFAULT_RETRY: RetryPolicy = { attempts: 10, firstDelayMs: 1000, maxDelayMs: 30_000, randomization: 0.25 };
+const CREATE_TIMEOUT_MS = 60_000;
+/** The queue signs addresses for 45 minutes; one that is nearly over is not begun with. */
+const PUT_URL_LIFE_MS = 40 * 60_000;
+/** What the queue takes as a name: printable ASCII. */
+const ALLOWED_NAME = /^[\x20-\x7e]+$/;
+
+/** Publishes a run's artifacts and remembers the sha256 of each. One per run. */
+export class ArtifactStore {
+  readonly #deps: ArtifactStoreDeps;
+  readonly #policy: RetryPolicy;
+  readonly #slots: Slots;
+  readonly #manifest = new Map<string, { readonly sha256: string }>();
+  readonly #kept = new Map<string, Promise<StagedContent>>();
+
+  constructor(deps: ArtifactStoreDeps) {
+    this.#deps = deps;
+    this.#policy = deps.retry ?? DEFAULT_RETRY;
+    this.#slots = new Slots(deps.concurrency);
+  }
+
+  /** Every artifact uploaded so far, with the hash (hex) of its uncompressed content. */
+  get manifest(): ReadonlyMap<string, { readonly sha256: string }> {
+    return this.#manifest;
+  }
+
+  /** False when the queue takes no artifact of this name. */
+  static isAllowedName(name: string): boolean {
+    return ALLOWED_NAME.test(name);
+  }
+
+  /**
+   * Stores the uncompressed bytes of `source` as an artifact; waits for a free slot before it reads any. Fails with a
+   * TaskError that says whose fault it was, with TaskStopped when the run is over, or with the source's own error. A
+   * name that the queue would refuse gives a line in the log and no artifact.
+   */
+  async upload(artifact: ArtifactContent, source: Readable | KeepableFile, signal: AbortSignal): Promise<void> {
+    if (!ArtifactStore.isAllowedName(artifact.name)) {
+      this.#deps.output.error(`Artifact ${JSON.stringify(artifact.name)} was not uploaded: ${NAME_RULE}`);
+      if ('destroy' in source) source.destroy();
+      return;
+    }
+    // One listener per upload under way: more than the ten that node takes for a leak.
+    setMaxListeners(0, signal);
+    await this.#slots.run(async () => {
+      const content = await this.#stage(artifact, source, signal);
+      try {
+        await this.#publish(artifact, content, signal);
+        this.#manifest.set(artifact.name, { sha256: content.sha256 });
+      } finally {
+        if (!isKept(source)) await content.dispose();
+      }
+    }, signal);
+  }
+
+  /** Makes `name` stand for an address. Fails with the queue's last QueueError. */
+  async reference({ name, ...request }: ReferenceArtifact, signal: AbortSignal): Promise<void> {
+    await this.#create(name, { storageType: 'reference', ...request }, signal);
+  }
+
+  /** Makes `name` stand for another artifact of the run. Fails with the queue's last QueueError (400: no links there). */
+  async link({ name, ...request }: LinkArtifact, signal: AbortSignal): Promise<void> {
+    await this.#create(name, { storageType: 'link', ...request }, signal);
+  }
+
+  /** Says in the artifact's place why it is not there. Fails with the queue's last QueueError. */
+  async error({ name, ...request }: ErrorArtifact, signal: AbortSignal): Promise<void> {
+    await this.#create(name, { storageType: 'error', ...request }, signal);
+  }
+
+  /** Lets go of kept content; harmless twice. */
+  async dispose(): Promise<void> {
+    const kept = [...this.#kept.values()];
+    this.#kept.clear();
+    for (const staged of await Promise.allSettled(kept)) {
+      if (staged.status === 'fulfilled') await staged.value.dispose();
+    }
+  }
+
+  async #stage(
+    artifact: ArtifactContent,
+    source: Readable | KeepableFile,
+    signal: AbortSignal,
+  ): Promise<StagedContent> {
+    const { tempDir } = this.#deps;
+    if (!isKept(source)) return stageContent(source, artifact.contentEncoding, tempDir, signal);
+    const key = `${artifact.contentEncoding} ${source.filePath}`;
+    const known = this.#kept.get(key);
+    if (known) return known;
+    const staged = stageContent(source, artifact.contentEncoding, tempDir, signal);
+    this.#kept.set(key, staged);
+    staged.catch(() => this.#kept.delete(key));
+    return staged;
+  }
+
+  async #publish(artifact: ArtifactContent, content: StagedContent, signal: AbortSignal): Promise<void> {
+    const { name, contentType, expires } = artifact;
+    let target: { readonly url: string; readonly until: number } | undefined;
+    try {
+      await this.#retry(
+        name,
+        async () => {
+          if (!target || Date.now() > target.until) {
+            const until = Date.now() + PUT_URL_LIFE_MS;
+            target = { url: await this.#requestPut(name, { storageType: 's3', contentType, expires }, signal), until };
+          }
+          try {
+            await this.#deps.putter.put(target.url, content, artifact, signal);
+          } catch (error) {
+            if (error instanceof PutError && error.wantsFreshUrl) target = undefined;
+            throw error;
+          }
+        },
+        signal,
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      throw await this.#blame(name, error, signal);
+    }
+  }
+
+  async #requestPut(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<string> {
+    const { putUrl } = await this.#createOnce(name, request, signal);
+    if (putUrl === undefined) throw new QueueError('its answer names no putUrl', undefined);
+    return putUrl;
+  }
+
+  async #create(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<void> {
+    await this.#retry(name, () => this.#createOnce(name, request, signal), signal);
+  }
+
+  #createOnce(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<{ readonly putUrl?: string }> {
+    return withTimeout(
+      'queue.createArtifact',
+      CREATE_TIMEOUT_MS,
+      (limited) => this.#deps.queue.createArtifact(name, request, limited),
+      signal,
+    );
+  }
+
+  #retry<T>(name: string, operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
+      this.#deps.log.warn('retrying artifact upload', { name, attempt, delayMs, error: errorMessage(error) });
+    };
+    return retry(this.#policy, { isTransient, onRetry }, operation, signal);
+  }
+
+  /** The upload's last error as the run's: whose fault it is decides how the run is resolved. */
+  async #blame(name: string, error: unknown, signal: AbortSignal): Promise<Error> {
+    const what = `Artifact "${name}" could not be uploaded: `;
+    if (error instanceof QueueError) {
+      const why = `${what}the queue refused it: ${error.message}`;
+      if (error.isConflict) return this.#blameConflict(name, error, signal);
+      // 400 is about the request, whose variable parts are the author's: name, expires, contentType.
+      return error.statusCode === 400
+        ? TaskError.failed(why, error)
+        : TaskError.exception('internal-error', why, error);
+    }
+    if (error instanceof PutError) {
+      const why = `${what}${error.message} (the artifact store).`;
+      return error.isTooLarge ? TaskError.failed(why, error) : TaskError.exception('internal-error', why, error);
+    }
+    return TaskError.exception('internal-error', `${what}${errorMessage(error)}`, error);
+  }
+
+  /** 409: the run was resolved elsewhere, or the artifact is there already and differs. */
+  async #blameConflict(name: string, error: QueueError, signal: AbortSignal): Promise<Error> {
+    const resolved = await this.#retry(name, () => this.#deps.queue.isResolved(signal), signal).catch(() => true);
+    if (resolved) return new TaskStopped('canceled', { cause: error });
+    return TaskError.failed(
+      `Artifact "${name}" could not be uploaded: the run has one of that name already, of another kind or content type.`,
+      error,
+    );
+  }
+}
+
+/** Said of names the queue refuses. */
+export const NAME_RULE = 'the name of an artifact may hold printable ASCII characters only.';
+
+function isKept(source: Readable | KeepableFile): source is KeepableFile {
+  return 'filePath' in source && source.keep === true;
+}
+
+function isTransient(error: unknown): boolean {
+  return (
+    error instanceof TimeoutError || ((error instanceof QueueError || error instanceof PutError) && error.isTransient)
+  );
+}

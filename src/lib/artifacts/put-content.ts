@@ -1,0 +1,109 @@
+import http from 'node:http';
+import https from 'node:https';
+import type { Got } from 'got';
+import got, { HTTPError, RequestError } from 'got';
+import { LinkedAbort } from '../util/linked-abort.js';
+import type { ContentEncoding, StagedContent } from './staged-content.js';
+
+/**
+ * The store did not take the content. The message never holds the address, which is signed: whoever knows it can write.
+ * `statusCode` is undefined when there was no answer.
+ */
+export class PutError extends Error {
+  override readonly name = 'PutError';
+  readonly statusCode: number | undefined;
+  /** The store's own word for the trouble (S3's `<Code>`). */
+  readonly code: string | undefined;
+
+  constructor(message: string, statusCode: number | undefined, code: string | undefined) {
+    super(message);
+    this.statusCode = statusCode;
+    this.code = code;
+  }
+
+  /** The address is no longer, or not yet, accepted; a new one may be. */
+  get wantsFreshUrl(): boolean {
+    if (this.statusCode === 401 || this.statusCode === 403) return true;
+    return this.code === 'ExpiredToken' || this.code === 'RequestExpired';
+  }
+
+  get isTransient(): boolean {
+    if (this.statusCode === undefined || this.statusCode >= 500) return true;
+    if ([408, 425, 429].includes(this.statusCode)) return true;
+    // S3 answers 400 when the connection was too slow for it.
+    return this.code === 'RequestTimeout' || this.wantsFreshUrl;
+  }
+
+  /** The content is more than the store takes of anybody. */
+  get isTooLarge(): boolean {
+    return this.statusCode === 413 || this.code === 'EntityTooLarge';
+  }
+}
+
+export interface ContentHeaders {
+  readonly contentType: string;
+  readonly contentEncoding: ContentEncoding;
+}
+
+/** Sends artifacts to where the queue says, over kept-alive connections. One per worker. */
+export class ContentPutter {
+  readonly #agents: { readonly http: http.Agent; readonly https: https.Agent };
+  readonly #got: Got;
+
+  /** `inactivityMs`: how long a connection may stand still before the attempt is given up. */
+  constructor({ inactivityMs }: { readonly inactivityMs: number }) {
+    const options = { keepAlive: true, maxFreeSockets: 32, scheduling: 'lifo' } as const;
+    this.#agents = { http: new http.Agent(options), https: new https.Agent(options) };
+    this.#got = got.extend({
+      agent: this.#agents,
+      method: 'PUT',
+      retry: { limit: 0 },
+      followRedirect: false,
+      timeout: { lookup: inactivityMs, connect: inactivityMs, socket: inactivityMs, response: inactivityMs },
+    });
+  }
+
+  /** One attempt. Fails with a PutError, or with the signal's reason when that aborts. */
+  async put(url: string, content: StagedContent, headers: ContentHeaders, parent: AbortSignal): Promise<void> {
+    const abort = new LinkedAbort(parent);
+    try {
+      const response = await this.#got(url, {
+        body: content.body(),
+        headers: {
+          'content-type': headers.contentType,
+          'content-length': String(content.length),
+          ...(headers.contentEncoding === 'gzip' ? { 'content-encoding': 'gzip' } : {}),
+        },
+        signal: abort.signal,
+      });
+      if (response.statusCode >= 300)
+        throw new PutError('it wants to redirect the upload', response.statusCode, undefined);
+    } catch (error) {
+      parent.throwIfAborted();
+      throw asPutError(error);
+    } finally {
+      abort.dispose();
+    }
+  }
+
+  /** Closes the kept connections. */
+  close(): void {
+    this.#agents.http.destroy();
+    this.#agents.https.destroy();
+  }
+}
+
+// No cause is passed on: got's errors carry the address in their message and options.
+function asPutError(error: unknown): Error {
+  if (error instanceof HTTPError) {
+    const { statusCode, statusMessage, body } = error.response as {
+      statusCode: number;
+      statusMessage?: string;
+      body: unknown;
+    };
+    const code = typeof body === 'string' ? /<Code>(\w{1,64})<\/Code>/.exec(body)?.[1] : undefined;
+    return new PutError(['it answered', statusCode, code ?? statusMessage].join(' '), statusCode, code);
+  }
+  if (error instanceof RequestError) return new PutError(`the connection failed (${error.code})`, undefined, undefined);
+  return error as Error;
+}

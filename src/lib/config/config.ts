@@ -1,0 +1,161 @@
+/** How to reach the Docker engine. */
+export type DockerEndpoint = { readonly socketPath: string } | { readonly host: string; readonly port: number };
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export interface Toggle {
+  readonly enabled: boolean;
+}
+
+export interface TaskclusterCredentials {
+  readonly clientId: string;
+  readonly accessToken: string;
+  /** JSON text; present only with temporary credentials. */
+  readonly certificate?: string;
+}
+
+export interface RegistryCredentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface Ulimit {
+  readonly name: string;
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/** Limits put on every task's container; an absent one is not set. */
+export interface ContainerLimits {
+  readonly logDriver: 'none' | 'local';
+  /** Bytes. */
+  readonly memory?: number;
+  /** Bytes of memory and swap together; -1 is without limit. */
+  readonly memorySwap?: number;
+  /** Cores, may be fractional. */
+  readonly cpus?: number;
+  readonly pidsLimit?: number;
+  readonly ulimits?: readonly Ulimit[];
+}
+
+/** A container started beside the task for a feature of the same name. */
+export interface SidecarConfig {
+  readonly image: string;
+  /** The host name under which the task reaches it. */
+  readonly alias: string;
+  readonly port: number;
+  readonly env: Readonly<Record<string, string>>;
+  /** `{{taskId}}` and `{{token}}` are filled in. */
+  readonly cmd: readonly string[];
+  readonly capAdd: readonly string[];
+  /** As in docker: `name:address`. */
+  readonly extraHosts: readonly string[];
+  /** Scope a task needs to use it; absent: none. */
+  readonly scope?: string;
+  /** The status GET / answers once it is ready; absent: an open port is enough. */
+  readonly readyStatus?: number;
+  /** How long it may take to become ready, ms. */
+  readonly timeout: number;
+  readonly token?: string;
+}
+
+type DeviceKind = 'cpu' | 'loopbackAudio' | 'loopbackVideo' | 'hostSharedMemory' | 'kvm';
+
+/**
+ * The worker's configuration, merged, validated, completed and deeply frozen. The names are those of the configuration
+ * files (a contract with every installation); `config.yml` explains them. Durations are milliseconds unless a comment
+ * here says seconds.
+ */
+export interface Config {
+  readonly provisionerId: string;
+  readonly workerType: string;
+  readonly workerGroup: string;
+  readonly workerId: string;
+  readonly workerNodeType: string;
+  /** Without a trailing slash. */
+  readonly rootUrl: string;
+  readonly taskcluster: TaskclusterCredentials;
+  readonly host: string;
+  readonly publicIp: string;
+  readonly privateIp: string;
+  readonly instanceId: string;
+  readonly instanceType: string;
+  readonly region: string;
+  /** JSON text. */
+  readonly workerLocation: string;
+  /** Tasks at once; 0 claims nothing. Already the number of cores when restrictCPU is set. */
+  readonly capacity: number;
+  readonly restrictCPU: boolean;
+  /** Cap on a payload's maxRunTime, seconds; absent: none. */
+  readonly maxTaskRunTime?: number;
+  readonly deviceManagement: Readonly<Record<DeviceKind, Toggle>> & { readonly baseDirectory: string };
+  readonly features: Readonly<Record<string, Toggle>>;
+  readonly dockerConfig: {
+    readonly allowPrivileged: boolean;
+    readonly allowDisableSeccomp: boolean;
+    readonly defaultRegistry: string;
+    readonly maxAttempts: number;
+    /** The nth retry of a pull waits 2^(n-1) times this. */
+    readonly delayFactor: number;
+    readonly randomizationFactor: number;
+    readonly maxParallelImageLoads: number;
+  };
+  /** By `<host>/<user>` or `<host>`. */
+  readonly registries: Readonly<Record<string, RegistryCredentials>>;
+  readonly docker: DockerEndpoint;
+  readonly dockerVolume: string;
+  readonly cache: { readonly volumeCachePath: string };
+  readonly stateDir: string;
+  /** diskspaceThreshold: bytes per free slot. */
+  readonly capacityManagement: { readonly diskspaceThreshold: number };
+  readonly garbageCollection: {
+    readonly imageExpiration: number;
+    readonly containerExpiration: number;
+    readonly interval: number;
+    /** Also what carries none of this worker's labels is collected. */
+    readonly wholeMachine: boolean;
+  };
+  readonly logging: { readonly level: LogLevel; readonly secureLiveLogging: boolean; readonly liveLogPort: number };
+  readonly ssl: { readonly certificate: string; readonly key: string };
+  /** The secret is there whenever enabled is true. */
+  readonly statelessHostname: { readonly enabled: boolean; readonly secret?: string; readonly domain: string };
+  readonly task: {
+    readonly reclaimDivisor: number;
+    readonly cancelPollInterval: number;
+    /** Absent: no limit. */
+    readonly maxLogBytes?: number;
+    /** IPv4 network in CIDR form, cut into one /28 per task that needs a network. */
+    readonly networkSubnetPool: string;
+    readonly container: ContainerLimits;
+  };
+  readonly taskQueue: { readonly pollInterval: number };
+  readonly shutdown: {
+    readonly enabled: boolean;
+    readonly afterIdleSeconds: number;
+    /** Absent: a graceful stop waits as long as its tasks take. */
+    readonly gracePeriodSeconds?: number;
+    readonly nodeTerminationPoll: number;
+  };
+  readonly alivenessCheckInterval: number;
+  readonly metricsCollection: { readonly hostMetricsInterval: number };
+  /** Absent port: no metrics endpoint. */
+  readonly metrics: { readonly port?: number };
+  /** minTime and expirationAfterSession are seconds. */
+  readonly interactive: {
+    readonly ssl: boolean;
+    readonly minTime: number;
+    readonly expirationAfterSession: number;
+    readonly artifactName: string;
+    readonly busyboxPath: string;
+  };
+  readonly artifacts: {
+    readonly skipCompressionExtensions: readonly string[];
+    readonly storageType: 's3' | 'object';
+    readonly concurrency: number;
+  };
+  readonly dockerSave: { readonly expiration: number };
+  readonly dockerWorkerPrivateKey: string;
+  readonly ed25519SigningKeyLocation: string;
+  readonly sidecars: Readonly<Record<string, SidecarConfig>>;
+  readonly dindImage: string;
+}

@@ -1,0 +1,146 @@
+import { EnvReference } from './env-tags.js';
+import type { Environment } from './env-tags.js';
+
+/** A part of the configuration as it was written: nested maps; leaves may be EnvReference. */
+export type ConfigTree = Readonly<Record<string, unknown>>;
+
+/** One source of configuration. `name` is what messages call it. */
+export interface Layer {
+  readonly name: string;
+  readonly values: ConfigTree;
+}
+
+/** A place in the configuration. */
+export type ConfigPath = readonly string[];
+
+/** A value that could not be had; a problem only if no later layer replaces it. */
+class Unresolved {
+  readonly message: string;
+
+  constructor(message: string) {
+    this.message = message;
+  }
+}
+
+/** Whether this is a map of settings (and no list, scalar or tag). */
+export function isTree(value: unknown): value is ConfigTree {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return !(value instanceof EnvReference) && !(value instanceof Unresolved) && !(value instanceof Date);
+}
+
+/**
+ * Configuration laid over configuration: maps merge deeply, lists and scalars replace, null takes a value away (over a
+ * map it does nothing: an empty section is not an order). Remembers which layer each value is from.
+ */
+export class LayeredConfig {
+  readonly #env: Environment;
+  readonly #root = emptyTree();
+  readonly #origins = new Map<string, string>();
+  readonly #secrets = new Set<string>();
+
+  constructor(env: Environment) {
+    this.#env = env;
+  }
+
+  apply(layer: Layer): void {
+    this.#merge(this.#root, layer.values, [], layer.name);
+  }
+
+  /** The merged values; what could not be had is left out and named by `problems`. A copy of its own. */
+  values(): Record<string, unknown> {
+    return plain(this.#root) as Record<string, unknown>;
+  }
+
+  /** Variables that are missing or malformed and that no layer above replaces. */
+  problems(): readonly { readonly path: ConfigPath; readonly message: string }[] {
+    return unresolvedIn(this.#root, []);
+  }
+
+  /** The layer that set the value at `path`, or, for a map, that set something in it; undefined: no layer did. */
+  originOf(path: ConfigPath): string | undefined {
+    for (let length = path.length; length > 0; length--) {
+      const origin = this.#origins.get(keyOf(path.slice(0, length)));
+      if (origin !== undefined) return origin;
+    }
+    const inside = `${keyOf(path)}\0`;
+    for (const [key, origin] of this.#origins) if (key.startsWith(inside)) return origin;
+    return undefined;
+  }
+
+  /** Whether the value at `path` came from an `!env:secret` tag. */
+  isSecret(path: ConfigPath): boolean {
+    return path.some((_, index) => this.#secrets.has(keyOf(path.slice(0, index + 1))));
+  }
+
+  #merge(target: Record<string, unknown>, source: ConfigTree, path: ConfigPath, layer: string): void {
+    for (const [key, written] of Object.entries(source)) {
+      const value = this.#resolve(written);
+      if (value === undefined) continue;
+      const here = [...path, key];
+      const below = target[key];
+      if (isTree(value)) {
+        if (!isTree(below)) this.#set(target, here, emptyTree(), layer);
+        this.#merge(target[key] as Record<string, unknown>, value, here, layer);
+      } else if (value !== null) {
+        this.#set(target, here, value, layer);
+      } else if (!isTree(below)) {
+        this.#forget(here);
+        // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- the tree is a map by configuration keys
+        delete target[key];
+      }
+      if (written instanceof EnvReference && written.isSecret) this.#secrets.add(keyOf(here));
+    }
+  }
+
+  #set(target: Record<string, unknown>, path: ConfigPath, value: unknown, layer: string): void {
+    this.#forget(path);
+    target[path.at(-1) ?? ''] = value;
+    this.#origins.set(keyOf(path), layer);
+  }
+
+  #forget(path: ConfigPath): void {
+    const own = keyOf(path);
+    for (const known of [this.#origins, this.#secrets]) {
+      for (const key of known.keys()) if (key === own || key.startsWith(`${own}\0`)) known.delete(key);
+    }
+  }
+
+  #resolve(written: unknown): unknown {
+    if (Array.isArray(written)) {
+      return written.map((item) => this.#resolve(item)).filter((item) => item !== undefined);
+    }
+    if (!(written instanceof EnvReference)) return written;
+    const found = written.lookUp(this.#env);
+    switch (found.kind) {
+      case 'value':
+        return found.value;
+      case 'absent':
+        return undefined;
+      case 'problem':
+        return new Unresolved(found.message);
+    }
+  }
+}
+
+/** Without a prototype, so that a key such as __proto__ is a key like any other. */
+function emptyTree(): Record<string, unknown> {
+  return Object.create(null) as Record<string, unknown>;
+}
+
+function keyOf(path: ConfigPath): string {
+  return path.join('\0');
+}
+
+function unresolvedIn(value: unknown, path: ConfigPath): { path: ConfigPath; message: string }[] {
+  if (value instanceof Unresolved) return [{ path, message: value.message }];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => unresolvedIn(inner, [...path, key]));
+}
+
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.filter((item) => !(item instanceof Unresolved)).map(plain);
+  if (!isTree(value)) return value;
+  const copy = emptyTree();
+  for (const [key, inner] of Object.entries(value)) if (!(inner instanceof Unresolved)) copy[key] = plain(inner);
+  return copy;
+}

@@ -1,0 +1,152 @@
+import { realpath } from 'node:fs/promises';
+import { completeConfig, parseDockerHost } from './complete-config.js';
+import type { Config } from './config.js';
+import { ConfigError } from './config-error.js';
+import { additionalFiles, readConfigFile } from './config-files.js';
+import type { ConfigFile } from './config-files.js';
+import type { Environment } from './env-tags.js';
+import { LayeredConfig } from './layers.js';
+import type { ConfigPath, ConfigTree, Layer } from './layers.js';
+import { replaceRetiredKeys } from './retired-keys.js';
+import { isSecretKey } from './secret-keys.js';
+import { validateConfig } from './validate-config.js';
+import type { ConfigProblem } from './validate-config.js';
+
+/** Where a worker's configuration comes from. */
+export interface ConfigSources {
+  /** The config.yml that comes with the worker: its `defaults` are below everything. */
+  readonly packagedConfigPath: string;
+  /** The file given by the user; may be the packaged one. */
+  readonly configPath?: string | undefined;
+  /** The section to lay over `defaults`, in every file that has it. */
+  readonly profile?: string | undefined;
+  /** Folders with docker-worker.conf.{json,yml}, lowest first. */
+  readonly searchDirs: readonly string[];
+  /** What the machine's host says. */
+  readonly host?: Layer | undefined;
+  /** What the command line says; undefined values are no settings. */
+  readonly flags?: ConfigTree;
+  readonly env: Environment;
+  readonly machine: { readonly hostname: string; readonly cores: number };
+}
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** One line each, for the operator. */
+  readonly warnings: readonly string[];
+  /** Names of the layers that were found, lowest first. */
+  readonly layers: readonly string[];
+  /** Every credential in it, so that the worker log can leave them out wherever they turn up. */
+  readonly secrets: readonly string[];
+  isSecret(path: ConfigPath): boolean;
+}
+
+/** Merges, validates and completes the configuration. ConfigError lists every problem with its key and layer. */
+export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
+  const { layers, warnings } = withoutRetiredKeys(await collectLayers(sources));
+  const merged = new LayeredConfig(sources.env);
+  for (const layer of layers) merged.apply(layer);
+
+  const isSecret = (path: ConfigPath): boolean => isSecretKey(path) || merged.isSecret(path);
+  const problems = [...allProblems(merged, isSecret), ...dockerHostProblems(merged.values(), sources.env)];
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  const config = completeConfig(merged.values(), sources.env, sources.machine.cores);
+  return {
+    config,
+    warnings,
+    layers: layers.map(({ name }) => name),
+    secrets: secretValues(config, [], isSecret),
+    isSecret,
+  };
+}
+
+async function collectLayers(sources: ConfigSources): Promise<Layer[]> {
+  const files = await readAll(sources);
+  const { profile } = sources;
+  const profiles = [...new Set(files.flatMap((file) => file.profiles))];
+  if (profile !== undefined && profile !== 'defaults' && !profiles.includes(profile)) {
+    throw new ConfigError([
+      `profile ${profile}: no configuration file has such a section, expected one of ${profiles.join(', ')}`,
+    ]);
+  }
+  const layers = [
+    { name: 'this machine', values: { workerId: workerIdFrom(sources.machine.hostname) } },
+    ...files.flatMap((file) => file.layers(profile)),
+    ...(sources.host ? [sources.host] : []),
+    { name: 'command line', values: sources.flags ?? {} },
+  ];
+  return layers.filter(({ values }) => Object.values(values).some((value) => value !== undefined));
+}
+
+/** All files there are, lowest first; every unreadable one is in the ConfigError. */
+async function readAll(sources: ConfigSources): Promise<ConfigFile[]> {
+  const { packagedConfigPath, configPath, searchDirs } = sources;
+  const given = configPath !== undefined && !(await isSameFile(configPath, packagedConfigPath)) ? [configPath] : [];
+  const required = [packagedConfigPath, ...given];
+  const files: ConfigFile[] = [];
+  const problems: string[] = [];
+  for (const path of [...required, ...additionalFiles(searchDirs)]) {
+    try {
+      const file = await readConfigFile(path);
+      if (file) files.push(file);
+      else if (required.includes(path))
+        problems.push(`${path}: there is no such file, give the path of a configuration file`);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      problems.push(...error.problems);
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return files;
+}
+
+async function isSameFile(one: string, other: string): Promise<boolean> {
+  try {
+    return (await realpath(one)) === (await realpath(other));
+  } catch {
+    // One of them is missing or unreadable: reading it says so in words.
+    return false;
+  }
+}
+
+function withoutRetiredKeys(written: readonly Layer[]): { layers: Layer[]; warnings: string[] } {
+  const warnings = new Map<string, string>();
+  const layers = written.map((each) => {
+    const { layer, retired } = replaceRetiredKeys(each);
+    for (const [key, warning] of retired) if (!warnings.has(key)) warnings.set(key, warning);
+    return layer;
+  });
+  return { layers, warnings: [...warnings.values()] };
+}
+
+function allProblems(merged: LayeredConfig, isSecret: (path: ConfigPath) => boolean): string[] {
+  const unresolved = merged.problems();
+  // A variable that is not set is the problem; that the key is missing for it would only repeat it.
+  const known = new Set(unresolved.map(({ path }) => path.join('\0')));
+  const invalid = validateConfig(merged.values(), isSecret).filter(({ path }) => !known.has(path.join('\0')));
+  const all: readonly ConfigProblem[] = [...unresolved, ...invalid];
+  return all.map(({ path, message, cause = path }) => {
+    const origin = merged.originOf(cause);
+    return `${path.join('.')}: ${message}${origin === undefined ? '' : ` (from ${origin})`}`;
+  });
+}
+
+function dockerHostProblems(values: ConfigTree, env: Environment): string[] {
+  const dockerHost = env['DOCKER_HOST'];
+  if (values['docker'] !== undefined || !dockerHost || parseDockerHost(dockerHost)) return [];
+  return [
+    'docker: the environment variable DOCKER_HOST is neither unix:///path nor tcp://host:port, set docker.socketPath or docker.host and docker.port',
+  ];
+}
+
+/** Host names may be longer and have dots; worker ids may not. */
+function workerIdFrom(hostname: string): string {
+  return hostname.replaceAll(/[^a-zA-Z0-9-_]/g, '-').slice(0, 38) || 'docker-worker';
+}
+
+function secretValues(value: unknown, path: ConfigPath, isSecret: (path: ConfigPath) => boolean): string[] {
+  if (typeof value === 'string') return value !== '' && isSecret(path) ? [value] : [];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => secretValues(inner, [...path, key], isSecret));
+}

@@ -1,0 +1,114 @@
+import { Ajv } from 'ajv';
+import type { ErrorObject } from 'ajv';
+import { isTree } from './layers.js';
+import type { ConfigPath, ConfigTree } from './layers.js';
+import { CONFIG_SCHEMA } from './schema.js';
+
+/** Something wrong with the value at `path`. */
+export interface ConfigProblem {
+  readonly path: ConfigPath;
+  readonly message: string;
+  /** The value whose layer is to blame, if it is another one. */
+  readonly cause?: ConfigPath;
+}
+
+/** Features that are always known; every sidecar adds one of its own name. */
+const FEATURES = [
+  'localLiveLog',
+  'artifacts',
+  'bulkLog',
+  'chainOfTrust',
+  'taskclusterProxy',
+  'interactive',
+  'dockerSave',
+  'dind',
+  'allowPtrace',
+  'encryptedEnv',
+];
+
+/** More keys than these are not listed in a message: nobody reads them there. */
+const KEYS_WORTH_LISTING = 12;
+
+const validate = new Ajv({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(CONFIG_SCHEMA);
+
+/** All that is wrong with merged configuration values, at most one problem for each place; empty when they are good. */
+export function validateConfig(values: ConfigTree, isSecret: (path: ConfigPath) => boolean): readonly ConfigProblem[] {
+  const problems = new Map<string, ConfigProblem>();
+  const found = validate(values) ? [] : (validate.errors ?? []).map((error) => problemOf(error, isSecret));
+  for (const problem of [...found, ...relationProblems(values)]) {
+    const key = problem.path.join('\0');
+    if (!problems.has(key)) problems.set(key, problem);
+  }
+  return [...problems.values()];
+}
+
+function problemOf(error: ErrorObject, isSecret: (path: ConfigPath) => boolean): ConfigProblem {
+  const path = error.instancePath.split('/').slice(1).map(unescapePointer);
+  const schema = error.parentSchema as ConfigTree | undefined;
+  const properties = isTree(schema?.['properties']) ? schema['properties'] : {};
+  const params = error.params as Readonly<Record<string, unknown>>;
+  if (error.keyword === 'additionalProperties') {
+    const key = String(params['additionalProperty']);
+    return { path: [...path, key], message: `unknown key${knownKeys(key, Object.keys(properties))}` };
+  }
+  if (error.keyword === 'required') {
+    const key = String(params['missingProperty']);
+    const wanted = properties[key];
+    return {
+      path: [...path, key],
+      message: `missing, expected ${isTree(wanted) ? String(wanted['description']) : 'a value'}`,
+    };
+  }
+  const found = isSecret(path) ? 'something else' : brief(error.data);
+  return { path, message: `expected ${String(schema?.['description'])}, found ${found}` };
+}
+
+function knownKeys(key: string, known: readonly string[]): string {
+  const meant = known.find((candidate) => candidate.toLowerCase() === key.toLowerCase());
+  if (meant !== undefined) return `, did you mean ${meant}?`;
+  if (known.length === 0 || known.length > KEYS_WORTH_LISTING) return '';
+  return `, expected one of ${known.join(', ')}`;
+}
+
+/** What no schema says well: keys that depend on one another. Looks only at values of the right type. */
+function relationProblems(values: ConfigTree): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const { docker, features, sidecars, statelessHostname } = values;
+  if (isTree(features)) {
+    const known = [...FEATURES, ...(isTree(sidecars) ? Object.keys(sidecars) : [])];
+    for (const name of Object.keys(features).filter((feature) => !known.includes(feature))) {
+      problems.push({ path: ['features', name], message: `unknown feature, expected one of ${known.join(', ')}` });
+    }
+  }
+  if (isTree(statelessHostname) && statelessHostname['enabled'] === true && statelessHostname['secret'] === undefined) {
+    const message = 'missing, expected a text because statelessHostname.enabled is true';
+    problems.push({ path: ['statelessHostname', 'secret'], message, cause: ['statelessHostname', 'enabled'] });
+  }
+  if (isTree(docker)) problems.push(...dockerProblems(docker));
+  return problems;
+}
+
+function dockerProblems(docker: ConfigTree): ConfigProblem[] {
+  const { socketPath, host, port } = docker;
+  if (socketPath !== undefined && (host !== undefined || port !== undefined)) {
+    return [{ path: ['docker'], message: 'expected either socketPath or host and port, found both' }];
+  }
+  if ((host === undefined) === (port === undefined)) return [];
+  return [
+    {
+      path: ['docker'],
+      message: `expected host and port together, ${host === undefined ? 'host' : 'port'} is missing`,
+    },
+  ];
+}
+
+function brief(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (isTree(value)) return 'a map';
+  const json = value instanceof Date ? value.toISOString() : JSON.stringify(value);
+  return json.length > 60 ? `${json.slice(0, 60)}…` : json;
+}
+
+function unescapePointer(segment: string): string {
+  return segment.replaceAll('~1', '/').replaceAll('~0', '~');
+}

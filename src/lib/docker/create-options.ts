@@ -1,0 +1,50 @@
+import type { ContainerCreateOptions } from 'dockerode';
+import type { ContainerSpec } from './engine.js';
+
+/** The engine's words for a container spec (POST /containers/create). Pure. */
+export function createOptions(spec: ContainerSpec): ContainerCreateOptions {
+  return {
+    Image: spec.image,
+    ...(spec.command && { Cmd: [...spec.command] }),
+    ...(spec.entrypoint && { Entrypoint: [...spec.entrypoint] }),
+    Hostname: '',
+    User: '',
+    AttachStdin: false,
+    AttachStdout: true,
+    AttachStderr: true,
+    Tty: true,
+    OpenStdin: false,
+    StdinOnce: false,
+    Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
+    Labels: { ...spec.labels },
+    HostConfig: {
+      ShmSize: spec.shmSizeBytes,
+      ExtraHosts: [...spec.extraHosts],
+      Privileged: spec.privileged,
+      Binds: [...spec.binds],
+      Devices: spec.devices.map((device) => ({
+        PathOnHost: device.pathOnHost,
+        PathInContainer: device.pathInContainer,
+        CgroupPermissions: device.permissions,
+      })),
+      CapAdd: [...spec.capAdd],
+      SecurityOpt: [...spec.securityOpt],
+      LogConfig: { Type: spec.logDriver.type, Config: { ...spec.logDriver.options } },
+      ...(spec.network !== undefined && { NetworkMode: spec.network }),
+      ...(spec.cpuset !== undefined && { CpusetCpus: spec.cpuset }),
+      ...limitOptions(spec.limits),
+    },
+  };
+}
+
+function limitOptions(limits: ContainerSpec['limits']): ContainerCreateOptions['HostConfig'] {
+  return {
+    ...(limits.memoryBytes !== undefined && { Memory: limits.memoryBytes }),
+    ...(limits.memorySwapBytes !== undefined && { MemorySwap: limits.memorySwapBytes }),
+    ...(limits.cpus !== undefined && { NanoCpus: Math.round(limits.cpus * 1e9) }),
+    ...(limits.pids !== undefined && { PidsLimit: limits.pids }),
+    ...(limits.ulimits && {
+      Ulimits: limits.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
+    }),
+  };
+}

@@ -1,0 +1,43 @@
+import { errorMessage } from '../util/error-message.js';
+import { DockerError } from './engine.js';
+
+/** What dockerode throws: an Error with the HTTP status and the engine's answer, or a connection error. */
+interface DockerodeError extends Error {
+  readonly statusCode?: number;
+  readonly json?: { readonly message?: string };
+  readonly code?: string;
+}
+
+/** Any failure of an engine call as a DockerError that says what was asked. */
+export function dockerErrorOf(what: string, error: unknown): DockerError {
+  if (error instanceof DockerError) return error;
+  const { statusCode, json, code } = error as DockerodeError;
+  if (statusCode !== undefined) {
+    return new DockerError(json?.message ?? `${what}: ${errorMessage(error)}`, statusCode, { cause: error });
+  }
+  if (code !== undefined && ['ECONNREFUSED', 'ENOENT', 'EACCES'].includes(code)) {
+    return new DockerError(`${what}: cannot reach the Docker engine (${errorMessage(error)})`, undefined, {
+      cause: error,
+    });
+  }
+  return new DockerError(`${what}: ${errorMessage(error)}`, undefined, { cause: error });
+}
+
+/** True for an answer with this status: expected endings (404 gone, 409 not running) are values, not errors. */
+export function hasStatus(error: unknown, ...statusCodes: number[]): boolean {
+  const { statusCode } = error as DockerodeError;
+  return statusCode !== undefined && statusCodes.includes(statusCode);
+}
+
+// The engine reports what a registry said as text, in a 500 or inside a stream that began with 200.
+const FINAL_PULL_ERRORS: readonly (readonly [RegExp, number])[] = [
+  [/unauthorized|denied|no basic auth credentials|authentication required/i, 401],
+  [/not found|manifest unknown|does not exist|name unknown|no matching manifest|invalid reference/i, 404],
+];
+
+/** The error of a pull; what the registry will say again next time carries a 4xx status. */
+export function pullError(image: string, error: unknown): DockerError {
+  const { message, statusCode } = dockerErrorOf(`pulling ${image}`, error);
+  const final = FINAL_PULL_ERRORS.find(([words]) => words.test(message));
+  return new DockerError(message, final?.[1] ?? statusCode, { cause: error });
+}

@@ -1,0 +1,120 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Container } from 'dockerode';
+import { untilAborted } from '../util/abortable.js';
+import { call } from './call.js';
+import { dockerErrorOf, hasStatus } from './docker-error.js';
+import { DockerError } from './engine.js';
+import type { CreatedContainer, RunningContainer, StoppedContainer } from './engine.js';
+
+const CALL_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 300_000;
+// Reading an archive may rest while what was read is uploaded, through all of an upload's retries.
+const ARCHIVE_INACTIVITY_MS = 900_000;
+
+/** A container between create and start. */
+export class DockerodeCreatedContainer implements CreatedContainer {
+  readonly #container: Container;
+
+  constructor(container: Container) {
+    this.#container = container;
+  }
+
+  get id(): string {
+    return this.#container.id;
+  }
+
+  async attach(output: Writable, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }> {
+    const options = { stream: true, stdout: true, stderr: true, abortSignal: signal };
+    const stream = await call(
+      'attaching to the container',
+      CALL_TIMEOUT_MS,
+      () => this.#container.attach(options),
+      signal,
+    );
+    const drained = pipeline(stream, output, { end: false }).catch((error: unknown) => {
+      throw signal.aborted ? signal.reason : dockerErrorOf('reading the output of the container', error);
+    });
+    // Whoever waits for the end of the output sees its failure; until then it must not count as unhandled.
+    drained.catch(() => undefined);
+    return { drained };
+  }
+
+  async start(): Promise<RunningContainer> {
+    await call('starting the container', START_TIMEOUT_MS, (abortSignal) => this.#container.start({ abortSignal }));
+    return new DockerodeRunningContainer(this.#container);
+  }
+}
+
+class DockerodeRunningContainer implements RunningContainer {
+  readonly #container: Container;
+
+  constructor(container: Container) {
+    this.#container = container;
+  }
+
+  get id(): string {
+    return this.#container.id;
+  }
+
+  async wait(signal: AbortSignal): Promise<StoppedContainer> {
+    // Plain wait after start: `next-exit` sent together with start can miss the exit and hang for ever.
+    const waiting = this.#container.wait({ abortSignal: signal }) as Promise<{ StatusCode: number }>;
+    try {
+      const { StatusCode } = await untilAborted(waiting, signal);
+      return new DockerodeStoppedContainer(this.#container, StatusCode, await this.#oomKilled(StatusCode));
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw dockerErrorOf('waiting for the end of the container', error);
+    }
+  }
+
+  async kill(): Promise<void> {
+    try {
+      await call('killing the container', CALL_TIMEOUT_MS, (abortSignal) => this.#container.kill({ abortSignal }));
+    } catch (error) {
+      // 404: gone; 409: not running any more.
+      if (!hasStatus(error, 404, 409)) throw error;
+    }
+  }
+
+  async #oomKilled(exitCode: number): Promise<boolean> {
+    // A success needs no explanation: that saves a call for most tasks.
+    if (exitCode === 0) return false;
+    const inspect = (abortSignal: AbortSignal) => this.#container.inspect({ abortSignal });
+    const { State } = await call('inspecting the container', CALL_TIMEOUT_MS, inspect);
+    return State.OOMKilled;
+  }
+}
+
+class DockerodeStoppedContainer implements StoppedContainer {
+  readonly #container: Container;
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+
+  constructor(container: Container, exitCode: number, oomKilled: boolean) {
+    this.#container = container;
+    this.exitCode = exitCode;
+    this.oomKilled = oomKilled;
+  }
+
+  get id(): string {
+    return this.#container.id;
+  }
+
+  async getArchive(path: string, signal: AbortSignal): Promise<Readable | undefined> {
+    const what = `reading ${path} from the container`;
+    const get = () => this.#container.getArchive({ path, abortSignal: signal });
+    try {
+      const stream = (await call(what, START_TIMEOUT_MS, get, signal)) as IncomingMessage;
+      stream.setTimeout(ARCHIVE_INACTIVITY_MS, () => {
+        stream.destroy(new DockerError(`${what}: no data for ${ARCHIVE_INACTIVITY_MS / 1000} s`, undefined));
+      });
+      return stream;
+    } catch (error) {
+      if (hasStatus(error, 404)) return undefined;
+      throw error;
+    }
+  }
+}

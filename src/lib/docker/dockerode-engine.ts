@@ -1,0 +1,126 @@
+import { Agent } from 'node:http';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import Docker from 'dockerode';
+import { untilAborted } from '../util/abortable.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+import { call } from './call.js';
+import { createOptions } from './create-options.js';
+import { hasStatus, pullError } from './docker-error.js';
+import { DockerodeCreatedContainer } from './dockerode-container.js';
+import { DockerError } from './engine.js';
+import type { ContainerSpec, CreatedContainer, DockerEngine, ImageInfo, PullProgress, RegistryAuth } from './engine.js';
+
+export interface EngineAddress {
+  readonly socketPath?: string;
+  readonly host?: string;
+  readonly port?: number;
+}
+
+const CALL_TIMEOUT_MS = 60_000;
+// Creating can wait for a busy graph driver; removing for a big container file system.
+const SLOW_CALL_TIMEOUT_MS = 300_000;
+const PULL_INACTIVITY_MS = 60_000;
+
+interface PullLine {
+  readonly id?: string;
+  readonly status?: string;
+  readonly error?: string;
+}
+
+/** The DockerEngine over the engine's HTTP API, on a unix socket or a host and port. */
+export class DockerodeEngine implements DockerEngine {
+  readonly #docker: Docker;
+
+  constructor(address: EngineAddress) {
+    // Keep-alive saves a connection a call; attach and wait keep theirs for as long as a task runs, so no limit.
+    const options = { ...address, agent: new Agent({ keepAlive: true }) };
+    this.#docker = new Docker(options);
+  }
+
+  async ping(signal: AbortSignal): Promise<void> {
+    await call('ping', CALL_TIMEOUT_MS, () => this.#docker.ping() as Promise<unknown>, signal);
+  }
+
+  async inspectImage(name: string, signal: AbortSignal): Promise<ImageInfo | undefined> {
+    const what = `inspecting image ${name}`;
+    try {
+      const inspect = () => this.#docker.getImage(name).inspect();
+      const { Id, Config } = await call(what, CALL_TIMEOUT_MS, inspect, signal);
+      return { id: Id, entrypoint: words(Config.Entrypoint), command: words(Config.Cmd) };
+    } catch (error) {
+      if (hasStatus(error, 404)) return undefined;
+      throw error;
+    }
+  }
+
+  async pullImage(
+    name: string,
+    auth: RegistryAuth | undefined,
+    onProgress: (progress: PullProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const inactivity = new LinkedAbort(signal);
+    const alive = (): void => {
+      const silence = `nothing was heard for ${PULL_INACTIVITY_MS / 1000} s`;
+      inactivity.abortAfter(PULL_INACTIVITY_MS, () => new DockerError(silence, undefined));
+    };
+    try {
+      alive();
+      const authconfig = auth && {
+        username: auth.username,
+        password: auth.password,
+        serveraddress: auth.serverAddress,
+      };
+      const options = { fromImage: name, abortSignal: inactivity.signal, ...(authconfig && { authconfig }) };
+      const stream = (await untilAborted(this.#docker.createImage(options), inactivity.signal)) as Readable;
+      await untilAborted(followPull(stream, onProgress, alive), inactivity.signal);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw pullError(name, inactivity.signal.aborted ? inactivity.signal.reason : error);
+    } finally {
+      inactivity.abort(new Error('the pull is over'));
+    }
+  }
+
+  async createContainer(spec: ContainerSpec): Promise<CreatedContainer> {
+    const create = (abortSignal: AbortSignal) => this.#docker.createContainer({ ...createOptions(spec), abortSignal });
+    const container = await call('creating a container', SLOW_CALL_TIMEOUT_MS, create);
+    return new DockerodeCreatedContainer(container);
+  }
+
+  async findContainers(labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<readonly string[]> {
+    const label = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+    const list = (abortSignal: AbortSignal) =>
+      this.#docker.listContainers({ all: true, filters: { label }, abortSignal });
+    const found = await call('listing containers', CALL_TIMEOUT_MS, list, signal);
+    return found.map(({ Id }) => Id);
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    const remove = (abortSignal: AbortSignal): Promise<unknown> =>
+      this.#docker.getContainer(id).remove({ force: true, v: true, abortSignal });
+    try {
+      await call(`removing container ${id}`, SLOW_CALL_TIMEOUT_MS, remove);
+    } catch (error) {
+      // 404: gone; 409: somebody else is removing it.
+      if (!hasStatus(error, 404, 409)) throw error;
+    }
+  }
+}
+
+/** Reads a pull's JSON lines; its error, if any, is one of them, behind a status of 200. */
+async function followPull(stream: Readable, onProgress: (progress: PullProgress) => void, alive: () => void) {
+  for await (const line of createInterface({ input: stream })) {
+    alive();
+    if (!line.trim()) continue;
+    const { id, status, error } = JSON.parse(line) as PullLine;
+    if (error !== undefined) throw new DockerError(error, undefined);
+    if (status !== undefined) onProgress({ status, ...(id !== undefined && { layer: id }) });
+  }
+}
+
+function words(value: string | string[] | null | undefined): readonly string[] {
+  if (value === null || value === undefined) return [];
+  return typeof value === 'string' ? [value] : value;
+}

@@ -1,0 +1,139 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** Labels by which the worker knows its own containers, networks, volumes and images. */
+export const LABEL = {
+  workerId: 'taskcluster.worker-id',
+  taskId: 'taskcluster.task-id',
+  runId: 'taskcluster.run-id',
+  role: 'taskcluster.role',
+} as const;
+
+export interface DeviceMapping {
+  readonly pathOnHost: string;
+  readonly pathInContainer: string;
+  readonly permissions: string;
+}
+
+/** Limits of a container; what is undefined is the engine's default. */
+export interface ContainerLimits {
+  readonly memoryBytes?: number;
+  readonly memorySwapBytes?: number;
+  readonly cpus?: number;
+  readonly pids?: number;
+  readonly ulimits?: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+}
+
+/** Everything that makes a task's container, decided before the engine is asked for anything. */
+export interface ContainerSpec {
+  /** Image id (`sha256:…`). */
+  readonly image: string;
+  /** undefined: the image's own command. */
+  readonly command: readonly string[] | undefined;
+  /** undefined: the image's own entrypoint. */
+  readonly entrypoint: readonly string[] | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly binds: readonly string[];
+  readonly devices: readonly DeviceMapping[];
+  readonly capAdd: readonly string[];
+  readonly securityOpt: readonly string[];
+  readonly extraHosts: readonly string[];
+  /** Network name; undefined: the engine's default bridge. */
+  readonly network: string | undefined;
+  readonly cpuset: string | undefined;
+  readonly privileged: boolean;
+  readonly shmSizeBytes: number;
+  readonly logDriver: { readonly type: string; readonly options: Readonly<Record<string, string>> };
+  readonly limits: ContainerLimits;
+}
+
+export interface ImageInfo {
+  /** `sha256:…` */
+  readonly id: string;
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+}
+
+export interface RegistryAuth {
+  readonly username: string;
+  readonly password: string;
+  readonly serverAddress: string;
+}
+
+/** One status line of a pull, as docker words it. */
+export interface PullProgress {
+  readonly layer?: string;
+  readonly status: string;
+}
+
+/**
+ * What the engine answered when it refused, in its own words. `statusCode` is undefined when there was no answer
+ * (engine down, connection cut, no answer in time).
+ */
+export class DockerError extends Error {
+  override readonly name = 'DockerError';
+  readonly statusCode: number | undefined;
+
+  constructor(message: string, statusCode: number | undefined, options?: ErrorOptions) {
+    super(message, options);
+    this.statusCode = statusCode;
+  }
+
+  /** Trouble of the engine, the registry or the network that may be gone the next time. */
+  get isTransient(): boolean {
+    return this.statusCode === undefined || this.statusCode >= 500;
+  }
+}
+
+/**
+ * The Docker engine. Every call fails with a DockerError, has a time limit of its own, and rejects with the signal's
+ * reason when that aborts.
+ */
+export interface DockerEngine {
+  ping(signal: AbortSignal): Promise<void>;
+  /** undefined: no such image here. */
+  inspectImage(name: string, signal: AbortSignal): Promise<ImageInfo | undefined>;
+  /** Fetches `name` (with its tag or digest); fails when nothing happened for a minute. */
+  pullImage(
+    name: string,
+    auth: RegistryAuth | undefined,
+    onProgress: (progress: PullProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Not abortable: half a creation would leave a container that nobody knows. */
+  createContainer(spec: ContainerSpec): Promise<CreatedContainer>;
+  /** Ids of all containers, running or not, that carry these labels. */
+  findContainers(labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<readonly string[]>;
+  /** Kills and removes a container with its anonymous volumes; harmless when it is gone. */
+  removeContainer(id: string): Promise<void>;
+}
+
+/** A container that exists and does not run. */
+export interface CreatedContainer {
+  readonly id: string;
+  /**
+   * Writes everything the container prints to `output`, from its first byte: attach before start. `drained` settles
+   * when all of it is written; `output` is not ended.
+   */
+  attach(output: Writable, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }>;
+  /** Not abortable, for the same reason; a bad command is refused here. */
+  start(): Promise<RunningContainer>;
+}
+
+export interface RunningContainer {
+  readonly id: string;
+  /** Waits for the end, however long it takes; only a lost engine makes it fail. */
+  wait(signal: AbortSignal): Promise<StoppedContainer>;
+  /** SIGKILL; harmless when it has ended already. */
+  kill(): Promise<void>;
+}
+
+/** A container that ended; its file system can be read until it is removed. */
+export interface StoppedContainer {
+  readonly id: string;
+  readonly exitCode: number;
+  /** The kernel killed it for using more memory than it may. */
+  readonly oomKilled: boolean;
+  /** A tar of `path`; undefined: there is no such path in the container. Destroy it when not read to its end. */
+  getArchive(path: string, signal: AbortSignal): Promise<Readable | undefined>;
+}

@@ -1,0 +1,54 @@
+import type { DeviceMapping, RunningContainer, StoppedContainer } from '../docker/engine.js';
+import type { ScopeExpression } from '../queue/scopes.js';
+import type { Resolution } from '../task/resolution.js';
+import type { TaskContext } from '../task/task-context.js';
+import type { ResourceStack } from '../util/resource-stack.js';
+
+/**
+ * What a feature adds to the task's container. Lists add up; a single value may come from one feature only, two
+ * different ones are refused.
+ */
+export interface Contribution {
+  /** May not repeat a name that another feature sets; payload.env lies over it. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly binds?: readonly string[];
+  readonly devices?: readonly DeviceMapping[];
+  readonly capAdd?: readonly string[];
+  readonly securityOpt?: readonly string[];
+  readonly extraHosts?: readonly string[];
+  readonly entrypointPrefix?: readonly string[];
+  readonly network?: string;
+  readonly cpuset?: string;
+  readonly privileged?: boolean;
+}
+
+/** A capability of the worker that tasks can ask for. One per worker; holds no task's state. */
+export interface Feature {
+  /** The key in payload.features and in the worker's configuration. */
+  readonly name: string;
+  readonly enabledByDefault: boolean;
+  /** The scopes this task needs for it; undefined: none. Checked before anything has an effect. */
+  requiredScopes(task: TaskContext): ScopeExpression | undefined;
+  /** Artifact names the payload must not use because the feature publishes them itself. */
+  reservedArtifacts(task: TaskContext): readonly string[];
+  /** Synchronous and without effects. */
+  attach(task: TaskContext): TaskFeature;
+}
+
+/**
+ * A feature at work for one task. All hooks are optional; each is called at most once, in this order. An error from any
+ * of them ends the run as `resolutionOf` says.
+ */
+export interface TaskFeature {
+  /**
+   * Before the container exists, all features at once. What it acquires it registers in `resources`, which is released
+   * once the container is gone, on every path. Its effect on the container is what it returns.
+   */
+  prepare?(resources: ResourceStack, signal: AbortSignal): Promise<Contribution>;
+  /** Just after the container's start, while it runs. */
+  started?(container: RunningContainer, resources: ResourceStack, signal: AbortSignal): Promise<void>;
+  /** After the container stopped by itself or by maxRunTime; not after a cancel. The task log is still open. */
+  collect?(container: StoppedContainer, signal: AbortSignal): Promise<void>;
+  /** Always runs once the feature was attached, except after a cancel. The task log is closed. */
+  finish?(soFar: Resolution): Promise<void>;
+}

@@ -1,0 +1,159 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import type { TaskLog } from '../../task/task-log.js';
+import { errorMessage } from '../../util/error-message.js';
+import type { Logger } from '../../log/logger.js';
+import { parseByteRange } from './byte-range.js';
+
+export const LIVE_LOG_CONTENT_TYPE = 'text/plain; charset=utf-8';
+
+/** What every answer carries: pages of any origin may read the log, browsers must not guess that it is HTML. */
+export const COMMON_HEADERS = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Expose-Headers': 'Transfer-Encoding',
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+} as const;
+
+export interface EndpointLimits {
+  /** How long open readers may go on after the run's end. */
+  readonly drainMs: number;
+  /** How long after the run's end new requests are sent to the artifact. */
+  readonly redirectMs: number;
+  /** How long a reader may take nothing of what is there for it. */
+  readonly stallMs: number;
+  readonly readersPerLog: number;
+}
+
+/** Answers a short text; the connection is not kept. */
+export function answer(response: ServerResponse, statusCode: number, text: string, headers = {}): void {
+  response.writeHead(statusCode, {
+    ...COMMON_HEADERS,
+    'Content-Type': LIVE_LOG_CONTENT_TYPE,
+    Connection: 'close',
+    ...headers,
+  });
+  response.end(`${text}\n`);
+}
+
+type State =
+  { readonly kind: 'open' } | { readonly kind: 'redirecting'; readonly url: string } | { readonly kind: 'gone' };
+
+/** One run's log on the live log server: open while the run goes on, then a redirect for a while, then gone. */
+export class LiveLogEndpoint {
+  /** What readers are given; it holds the secret, so it belongs in no log. */
+  readonly url: string;
+  readonly #log: TaskLog;
+  readonly #operatorLog: Logger;
+  readonly #limits: EndpointLimits;
+  readonly #readers = new Set<ServerResponse>();
+  readonly #timers: NodeJS.Timeout[] = [];
+  #state: State = { kind: 'open' };
+
+  constructor(url: string, log: TaskLog, operatorLog: Logger, limits: EndpointLimits) {
+    this.url = url;
+    this.#log = log;
+    this.#operatorLog = operatorLog;
+    this.#limits = limits;
+  }
+
+  /** New requests go to `url` for a while, then get 404; open readers are served to the last byte, in bounded time. */
+  redirectTo(url: string): void {
+    if (this.#state.kind !== 'open') return;
+    this.#state = { kind: 'redirecting', url };
+    this.#after(this.#limits.redirectMs, () => {
+      this.#state = { kind: 'gone' };
+    });
+    this.#limitReaders();
+  }
+
+  /** As redirectTo, without an address to go to: new requests get 404 at once. Harmless after redirectTo. */
+  close(): void {
+    if (this.#state.kind !== 'open') return;
+    this.#state = { kind: 'gone' };
+    this.#limitReaders();
+  }
+
+  /** Cuts everybody off; for the end of the server. */
+  destroy(): void {
+    this.#state = { kind: 'gone' };
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const reader of this.#readers) reader.destroy();
+  }
+
+  /** New requests get 404. */
+  get isGone(): boolean {
+    return this.#state.kind === 'gone';
+  }
+
+  /** Answers a GET or HEAD that named the right token. */
+  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    switch (this.#state.kind) {
+      case 'open':
+        return this.#serveLog(request, response);
+      case 'redirecting':
+        answer(response, 303, 'The task has ended.', { Location: this.#state.url });
+        return;
+      case 'gone':
+        answer(response, 404, 'The task has ended; its log is an artifact of the task.');
+    }
+  }
+
+  async #serveLog(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.#readers.size >= this.#limits.readersPerLog) {
+      answer(response, 503, 'Too many readers.', { 'Retry-After': '30' });
+      return;
+    }
+    const { size, isClosed } = this.#log;
+    const range = parseByteRange(request.headers.range, size, !isClosed);
+    if (range.kind === 'unsatisfiable') {
+      answer(response, 416, `The log has ${size} bytes so far.`, { 'Content-Range': `bytes */${size}` });
+      return;
+    }
+    const part = range.kind === 'part' ? range : { start: 0, end: undefined };
+    const headers = { ...COMMON_HEADERS, 'Content-Type': LIVE_LOG_CONTENT_TYPE, 'Accept-Ranges': 'bytes' };
+    if (range.kind === 'whole') response.writeHead(200, headers);
+    else response.writeHead(206, { ...headers, ...partHeaders(range.start, range.end, isClosed ? size : undefined) });
+    if (request.method === 'HEAD') response.end();
+    else await this.#send(part, response);
+  }
+
+  async #send(
+    part: { readonly start: number; readonly end: number | undefined },
+    response: ServerResponse,
+  ): Promise<void> {
+    this.#readers.add(response);
+    response.flushHeaders();
+    // A quiet log is no reason to hang up, a reader that takes nothing is.
+    response.setTimeout(this.#limits.stallMs, () => {
+      if (response.writableNeedDrain) response.destroy();
+    });
+    try {
+      await pipeline(this.#log.read(part.start, part.end === undefined ? {} : { end: part.end }), response);
+    } catch (error) {
+      // Readers come and go as they like; only trouble with our file would show up here as something else.
+      this.#operatorLog.debug('live log reader left', { error: errorMessage(error) });
+    } finally {
+      this.#readers.delete(response);
+    }
+  }
+
+  #limitReaders(): void {
+    this.#after(this.#limits.drainMs, () => {
+      for (const reader of this.#readers) reader.destroy();
+    });
+  }
+
+  #after(delayMs: number, action: () => void): void {
+    this.#timers.push(setTimeout(action, delayMs).unref());
+  }
+}
+
+/** `total` is undefined while the log grows; a part that follows it has no end that could be named either. */
+function partHeaders(start: number, end: number | undefined, total: number | undefined): Record<string, string> {
+  const last = end === undefined ? '' : String(end - 1);
+  return {
+    'Content-Range': `bytes ${start}-${last}/${total ?? '*'}`,
+    ...(end === undefined ? {} : { 'Content-Length': String(end - start) }),
+  };
+}

@@ -1,0 +1,146 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { isIPv6 } from 'node:net';
+import type { Logger } from '../../log/logger.js';
+import type { TaskLog } from '../../task/task-log.js';
+import { errorMessage } from '../../util/error-message.js';
+import type { EndpointLimits } from './live-log-endpoint.js';
+import { LiveLogEndpoint, answer } from './live-log-endpoint.js';
+
+export interface LiveLogServerOptions {
+  /** 0: any free port. */
+  readonly port: number;
+  /** The address to listen on; default: all. */
+  readonly host?: string | undefined;
+  /** The name or address in the URLs handed out. */
+  readonly publicHost: string;
+  /** PEM; undefined: plain HTTP. */
+  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined;
+  readonly log: Logger;
+  readonly limits?: Partial<LiveLogLimits>;
+}
+
+export interface LiveLogLimits extends EndpointLimits {
+  readonly connections: number;
+}
+
+const LIMITS: LiveLogLimits = {
+  drainMs: 10 * 60_000,
+  redirectMs: 60_000,
+  stallMs: 10 * 60_000,
+  readersPerLog: 200,
+  connections: 2000,
+};
+
+/** Ended logs whose token is still known, so that their readers get 404 and not 401. */
+const REMEMBERED_LOGS = 2000;
+
+const HTTP_OPTIONS = {
+  maxHeaderSize: 8 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 5_000,
+  // Readers of a quiet log that vanished without a word are found by the kernel.
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000,
+} as const;
+
+/** Serves the logs of all running tasks over one port, each at an address that only its readers know. One per worker. */
+export class LiveLogServer {
+  readonly #server: Server;
+  readonly #baseUrl: string;
+  readonly #log: Logger;
+  readonly #limits: LiveLogLimits;
+  /** By the SHA-256 of the token: how long a look-up takes says nothing about the tokens there are. Oldest first. */
+  readonly #endpoints = new Map<string, LiveLogEndpoint>();
+
+  private constructor(server: Server, options: LiveLogServerOptions) {
+    this.#server = server;
+    this.#log = options.log;
+    this.#limits = { ...LIMITS, ...options.limits };
+    const host = isIPv6(options.publicHost) ? `[${options.publicHost}]` : options.publicHost;
+    this.#baseUrl = `${options.tls ? 'https' : 'http'}://${host}:${this.port}/log/`;
+    server.maxConnections = this.#limits.connections;
+    server.on('request', (request, response) => {
+      void this.#handle(request, response);
+    });
+    server.on('error', (error) => {
+      this.#log.error('live log server failed', { error: errorMessage(error) });
+    });
+  }
+
+  /** Listens; fails as the system or the certificate does. */
+  static async start(options: LiveLogServerOptions): Promise<LiveLogServer> {
+    const server = options.tls
+      ? createHttpsServer({ ...HTTP_OPTIONS, ...options.tls })
+      : createHttpServer(HTTP_OPTIONS);
+    server.listen(options.port, options.host);
+    await once(server, 'listening');
+    return new LiveLogServer(server, options);
+  }
+
+  /** The port it listens on. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Offers `log` to readers until the endpoint is told that the run has ended. */
+  open(log: TaskLog): LiveLogEndpoint {
+    const token = randomBytes(32).toString('base64url');
+    const endpoint = new LiveLogEndpoint(this.#baseUrl + token, log, this.#log, this.#limits);
+    this.#endpoints.set(digest(token), endpoint);
+    this.#forgetOldest();
+    return endpoint;
+  }
+
+  /** Stops at once; readers are cut off. Harmless twice. */
+  async close(): Promise<void> {
+    for (const endpoint of this.#endpoints.values()) endpoint.destroy();
+    this.#endpoints.clear();
+    if (!this.#server.listening) return;
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await once(this.#server, 'close');
+  }
+
+  #forgetOldest(): void {
+    for (const [key, endpoint] of this.#endpoints) {
+      if (this.#endpoints.size <= REMEMBERED_LOGS) return;
+      if (endpoint.isGone) this.#endpoints.delete(key);
+    }
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#route(request, response);
+    } catch (error) {
+      this.#log.error('live log request failed', { error: errorMessage(error) });
+      response.destroy();
+    }
+  }
+
+  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const [, token] = /^\/log\/([^?]*)/.exec(request.url ?? '') ?? [];
+    if (token === undefined) {
+      answer(response, 404, 'Not found');
+      return;
+    }
+    const endpoint = this.#endpoints.get(digest(token));
+    if (!endpoint) {
+      answer(response, 401, 'Access denied');
+    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+      answer(response, 405, 'Only GET and HEAD', { Allow: 'GET, HEAD' });
+    } else {
+      await endpoint.serve(request, response);
+    }
+  }
+}
+
+function digest(token: string): string {
+  return createHash('sha256').update(token).digest('base64');
+}

@@ -1,0 +1,31 @@
+/** A docker image name taken apart as docker does it. */
+export interface ImageName {
+  /** Registry host; undefined: docker's default registry. */
+  readonly registry: string | undefined;
+  /** Path without host, tag or digest. */
+  readonly path: string;
+  readonly tag: string | undefined;
+  /** `sha256:…` */
+  readonly digest: string | undefined;
+}
+
+/** Parses `[host/]path[:tag][@digest]`; the tag is `latest` when there is neither tag nor digest. */
+export function parseImage(name: string): ImageName {
+  const at = name.indexOf('@');
+  const digest = at < 0 ? undefined : name.slice(at + 1);
+  const tagged = at < 0 ? name : name.slice(0, at);
+  // A colon before the last slash belongs to the registry's port.
+  const colon = tagged.indexOf(':', tagged.lastIndexOf('/') + 1);
+  const tag = colon < 0 ? (digest === undefined ? 'latest' : undefined) : tagged.slice(colon + 1);
+  const full = colon < 0 ? tagged : tagged.slice(0, colon);
+  const [first = '', ...rest] = full.split('/');
+  const isHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
+  return { registry: isHost ? first : undefined, path: isHost ? rest.join('/') : full, tag, digest };
+}
+
+/** The name in full, with its tag or digest, as the engine's API wants it. */
+export function fullImageName(name: string): string {
+  const { registry, path, tag, digest } = parseImage(name);
+  const host = registry === undefined ? '' : `${registry}/`;
+  return `${host}${path}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+}

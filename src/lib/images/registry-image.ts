@@ -1,0 +1,98 @@
+import type { Logger } from '../log/logger.js';
+import { DockerError } from '../docker/engine.js';
+import type { DockerEngine, ImageInfo, PullProgress } from '../docker/engine.js';
+import { TaskError } from '../task/errors.js';
+import { retry } from '../util/retry.js';
+import type { RetryPolicy } from '../util/retry.js';
+import type { ImageLease, ImageProgress, ImageProvider } from './image-provider.js';
+import { fullImageName } from './parse-image.js';
+
+/** Images of docker registries: used as they are when they are on the machine, pulled when they are missing. */
+export class RegistryImages implements ImageProvider {
+  readonly #deps: { readonly engine: DockerEngine; readonly log: Logger; readonly pullRetries: RetryPolicy };
+  readonly #leases = new Map<string, number>();
+
+  constructor(deps: { readonly engine: DockerEngine; readonly log: Logger; readonly pullRetries: RetryPolicy }) {
+    this.#deps = deps;
+  }
+
+  async acquire(name: string, progress: ImageProgress, signal: AbortSignal): Promise<ImageLease> {
+    const fullName = fullImageName(name);
+    const present = await this.#deps.engine.inspectImage(fullName, signal);
+    const image = present ?? (await this.#pull(fullName, progress, signal));
+    this.#deps.log.info('ensure image', { image: fullName, imageId: image.id, pulled: present === undefined });
+    return this.#lease(image);
+  }
+
+  /** True while a run needs the image with this id: it must not be removed. */
+  isLeased(imageId: string): boolean {
+    return this.#leases.has(imageId);
+  }
+
+  #lease(image: ImageInfo): ImageLease {
+    const count = (change: number): void => {
+      const leases = (this.#leases.get(image.id) ?? 0) + change;
+      if (leases > 0) this.#leases.set(image.id, leases);
+      else this.#leases.delete(image.id);
+    };
+    let isHeld = true;
+    count(1);
+    return {
+      image,
+      dispose: () => {
+        if (isHeld) count(-1);
+        isHeld = false;
+      },
+    };
+  }
+
+  async #pull(name: string, progress: ImageProgress, signal: AbortSignal): Promise<ImageInfo> {
+    const { engine, pullRetries } = this.#deps;
+    progress.line(`Pulling image "${name}".`);
+    const startedAt = performance.now();
+    let attempts = 0;
+    const hooks = {
+      isTransient: (error: unknown) => error instanceof DockerError && error.isTransient,
+      onRetry: (error: unknown, attempt: number, delayMs: number) => {
+        const seconds = Math.round(delayMs / 1000);
+        progress.line(
+          `Pulling failed (attempt ${attempt}): ${(error as Error).message}. Trying again in ${seconds} s.`,
+        );
+      },
+    };
+    const pullOnce = async (attempt: number): Promise<void> => {
+      attempts = attempt;
+      await engine.pullImage(name, undefined, layerLines(progress), signal);
+    };
+    try {
+      await retry(pullRetries, hooks, pullOnce, signal);
+    } catch (error) {
+      throw signal.aborted ? error : imageError(name, attempts, error);
+    }
+    const image = await engine.inspectImage(name, signal);
+    if (!image) throw imageError(name, attempts, new DockerError('the image is gone right after its pull', undefined));
+    progress.line(`Pulled image "${name}" in ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`);
+    return image;
+  }
+}
+
+/** Prints a layer's status when it changes: docker repeats it with every progress bar. */
+function layerLines(progress: ImageProgress): (event: PullProgress) => void {
+  const last = new Map<string, string>();
+  return ({ layer, status }) => {
+    if (layer === undefined) progress.line(status);
+    else if (last.get(layer) !== status) progress.line(`${layer}: ${status}`);
+    if (layer !== undefined) last.set(layer, status);
+  };
+}
+
+/** Trouble that may be gone tomorrow is not the author's mistake: internal-error instead of failed. */
+function imageError(name: string, attempts: number, error: unknown): TaskError {
+  const tries = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
+  const isTransient = error instanceof DockerError && error.isTransient;
+  const advice = isTransient
+    ? 'The registry or the way to it is in trouble; this is not a mistake of the task.'
+    : 'Check the name of the image, and that its registry lets this worker pull it.';
+  const message = `Pulling docker image has failed.\nError: ${(error as Error).message} (image "${name}", ${tries}). ${advice}`;
+  return isTransient ? TaskError.exception('internal-error', message, error) : TaskError.failed(message, error);
+}

@@ -1,0 +1,100 @@
+import { destination as fileDestination, pino } from 'pino';
+import type { DestinationStream } from 'pino';
+import { Redactor } from './redactor.js';
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/**
+ * The worker's log, for operators and the tools that search it. `event` is a constant name, facts go into `fields`
+ * (errors too, as `error`). Credentials in fields are left out by their key, known secrets wherever they turn up.
+ */
+export interface Logger {
+  debug(event: string, fields?: LogFields): void;
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+  /** Something a person must look at: an error whose event begins with `[alert-operator] `. */
+  alert(event: string, fields?: LogFields): void;
+  /** The same log with `fields` added to each line; they win over those of before. */
+  with(fields: LogFields): Logger;
+  /** Keeps `value` out of this log and all made from it, until the returned function is called. */
+  addSecret(value: string): () => void;
+}
+
+export interface LoggerOptions {
+  /** On every line: who is writing. */
+  readonly baseFields: LogFields;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  /** Default: standard output, written synchronously so that nothing is lost at exit. */
+  readonly destination?: DestinationStream;
+  /** Values that never appear in the log. */
+  readonly secrets?: readonly string[];
+}
+
+const STDOUT = 1;
+// pino writes these itself; a field of the same name would be a second one in the line.
+const RESERVED = new Set(['type', 'level', 'time']);
+
+/** One JSON object a line: time, level, type (the event), base fields, fields. */
+export function createLogger(options: LoggerOptions): Logger {
+  const { destination = fileDestination({ dest: STDOUT, sync: true }) } = options;
+  const redactor = new Redactor(options.secrets);
+  const output = pino(
+    {
+      base: null,
+      level: options.level,
+      messageKey: 'type',
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }) },
+    },
+    destination,
+  );
+  return new PinoLogger(output, redactor, options.baseFields);
+}
+
+class PinoLogger implements Logger {
+  readonly #output: pino.Logger;
+  readonly #redactor: Redactor;
+  readonly #bound: LogFields;
+
+  constructor(output: pino.Logger, redactor: Redactor, bound: LogFields) {
+    this.#output = output;
+    this.#redactor = redactor;
+    this.#bound = bound;
+  }
+
+  debug(event: string, fields?: LogFields): void {
+    this.#write('debug', event, fields);
+  }
+
+  info(event: string, fields?: LogFields): void {
+    this.#write('info', event, fields);
+  }
+
+  warn(event: string, fields?: LogFields): void {
+    this.#write('warn', event, fields);
+  }
+
+  error(event: string, fields?: LogFields): void {
+    this.#write('error', event, fields);
+  }
+
+  alert(event: string, fields?: LogFields): void {
+    this.#write('error', `[alert-operator] ${event}`, fields);
+  }
+
+  with(fields: LogFields): Logger {
+    return new PinoLogger(this.#output, this.#redactor, { ...this.#bound, ...fields });
+  }
+
+  addSecret(value: string): () => void {
+    return this.#redactor.add(value);
+  }
+
+  #write(level: 'debug' | 'info' | 'warn' | 'error', event: string, fields: LogFields = {}): void {
+    if (!this.#output.isLevelEnabled(level)) return;
+    const merged = { ...this.#bound, ...fields };
+    const named = Object.entries(merged).map(([key, value]) => [RESERVED.has(key) ? `${key}_` : key, value] as const);
+    this.#output[level](this.#redactor.clean(Object.fromEntries(named)), this.#redactor.cleanText(event));
+  }
+}

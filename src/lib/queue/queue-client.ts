@@ -1,0 +1,103 @@
+/** The reasons a queue takes for an exception (Taskcluster queue, reportException). */
+export type ExceptionReason =
+  'malformed-payload' | 'worker-shutdown' | 'internal-error' | 'resource-unavailable' | 'intermittent-task';
+
+/** Taskcluster credentials; `certificate` is a JSON string and only there for temporary ones. */
+export interface Credentials {
+  readonly clientId: string;
+  readonly accessToken: string;
+  readonly certificate?: string;
+}
+
+/** A task definition as the queue hands it out. It is published as it is by chain of trust: never changed. */
+export interface TaskDefinition {
+  readonly provisionerId: string;
+  readonly workerType: string;
+  readonly created: string;
+  readonly deadline: string;
+  readonly expires: string;
+  readonly scopes: readonly string[];
+  readonly payload: unknown;
+  readonly metadata: { readonly name: string; readonly [key: string]: unknown };
+  readonly [key: string]: unknown;
+}
+
+/** One run of a task, claimed by this worker until `takenUntil`. */
+export interface Claim {
+  readonly taskId: string;
+  readonly runId: number;
+  readonly workerGroup: string;
+  readonly workerId: string;
+  readonly takenUntil: Date;
+  readonly task: TaskDefinition;
+  readonly credentials: Credentials;
+}
+
+export interface ReclaimResponse {
+  readonly takenUntil: Date;
+  readonly credentials: Credentials;
+}
+
+/** Why the queue or the way to it refused a call. Transient errors may succeed when tried again. */
+export class QueueError extends Error {
+  override readonly name = 'QueueError';
+  /** HTTP status; undefined when there was no answer at all. */
+  readonly statusCode: number | undefined;
+
+  constructor(message: string, statusCode: number | undefined, options?: ErrorOptions) {
+    super(message, options);
+    this.statusCode = statusCode;
+  }
+
+  /** The run is resolved, or the artifact exists otherwise: final, whatever we do. */
+  get isConflict(): boolean {
+    return this.statusCode === 409;
+  }
+
+  get isTransient(): boolean {
+    return this.statusCode === undefined || this.statusCode >= 500 || [408, 425, 429].includes(this.statusCode);
+  }
+}
+
+/** Where a claim's credentials are found: reclaiming replaces them, everybody asks here for the latest. */
+export interface CredentialSource {
+  readonly current: Credentials;
+}
+
+/** What is uploaded as an artifact of the run, as queue.createArtifact takes it. */
+export type ArtifactRequest =
+  | { readonly storageType: 's3'; readonly contentType: string; readonly expires: string }
+  | { readonly storageType: 'reference'; readonly url: string; readonly contentType: string; readonly expires: string }
+  | { readonly storageType: 'link'; readonly artifact: string; readonly contentType: string; readonly expires: string }
+  | {
+      readonly storageType: 'error';
+      readonly reason: 'file-missing-on-worker' | 'invalid-resource-on-worker' | 'file-not-readable-on-worker';
+      readonly message: string;
+      readonly expires: string;
+    };
+
+/**
+ * The calls a run makes, with the run's own credentials. Each is one attempt (callers decide on retries), fails with a
+ * QueueError, and ends with the signal's reason when that aborts.
+ */
+export interface RunQueue {
+  reclaim(signal: AbortSignal): Promise<ReclaimResponse>;
+  /** True once the queue says that this run is no longer running. */
+  isResolved(signal: AbortSignal): Promise<boolean>;
+  reportCompleted(signal: AbortSignal): Promise<void>;
+  reportFailed(signal: AbortSignal): Promise<void>;
+  reportException(reason: ExceptionReason, signal: AbortSignal): Promise<void>;
+  /** Returns where to PUT the content (storageType s3 only). */
+  createArtifact(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<{ readonly putUrl?: string }>;
+  /** The unsigned address of one of the run's artifacts. */
+  artifactUrl(name: string): string;
+}
+
+/** The queue as a worker sees it. */
+export interface QueueClient {
+  /** Long-polls for at most `tasks` (1 to 32) runs; empty when there is nothing to do. */
+  claimWork(tasks: number, signal: AbortSignal): Promise<readonly Claim[]>;
+  forRun(run: { readonly taskId: string; readonly runId: number }, credentials: CredentialSource): RunQueue;
+  /** What the worker's credentials lack for claiming work; a QueueError when they are refused or nobody answers. */
+  missingScopes(signal: AbortSignal): Promise<readonly string[]>;
+}

@@ -1,0 +1,70 @@
+import { LABEL } from '../docker/engine.js';
+import type { ContainerLimits, ContainerSpec, ImageInfo } from '../docker/engine.js';
+import type { Contribution } from '../features/feature.js';
+import type { TaskContext } from './task-context.js';
+import { taskEnv } from './task-env.js';
+
+/** What every container of this worker gets, from its configuration. */
+export interface ContainerDefaults {
+  readonly logDriver: ContainerSpec['logDriver'];
+  readonly limits: ContainerLimits;
+}
+
+const SHM_SIZE_BYTES = 1_800_000_000;
+
+/**
+ * Payload, contributions and image make one container. Pure. Two features that want different things of one single
+ * setting are the worker's mistake and refused.
+ */
+export function containerSpec(
+  task: TaskContext,
+  contributions: readonly Contribution[],
+  image: ImageInfo,
+  defaults: ContainerDefaults,
+): ContainerSpec {
+  const { payload } = task;
+  const prefix = single(contributions, 'entrypointPrefix') ?? [];
+  // An entrypoint of our own makes the engine drop the image's command: it has to be named then.
+  const imageCommand = prefix.length > 0 && image.command.length > 0 ? image.command : undefined;
+  return {
+    image: image.id,
+    command: payload.command ?? imageCommand,
+    entrypoint: prefix.length > 0 ? [...prefix, ...image.entrypoint] : undefined,
+    env: taskEnv(task, featureEnv(contributions), payload.env ?? {}),
+    labels: {
+      [LABEL.workerId]: task.worker.workerId,
+      [LABEL.taskId]: task.taskId,
+      [LABEL.runId]: String(task.runId),
+      [LABEL.role]: 'task',
+    },
+    binds: contributions.flatMap(({ binds = [] }) => binds),
+    devices: contributions.flatMap(({ devices = [] }) => devices),
+    capAdd: contributions.flatMap(({ capAdd = [] }) => capAdd),
+    securityOpt: contributions.flatMap(({ securityOpt = [] }) => securityOpt),
+    extraHosts: ['localhost.localdomain:127.0.0.1', ...contributions.flatMap(({ extraHosts = [] }) => extraHosts)],
+    network: single(contributions, 'network'),
+    cpuset: single(contributions, 'cpuset'),
+    privileged: contributions.some(({ privileged }) => privileged === true),
+    shmSizeBytes: SHM_SIZE_BYTES,
+    logDriver: defaults.logDriver,
+    limits: defaults.limits,
+  };
+}
+
+function single<K extends 'entrypointPrefix' | 'network' | 'cpuset'>(
+  contributions: readonly Contribution[],
+  key: K,
+): Contribution[K] | undefined {
+  const [first, ...others] = contributions.filter((contribution) => contribution[key] !== undefined);
+  if (others.length > 0) throw new Error(`two features want to set ${key} of the task's container`);
+  return first?.[key];
+}
+
+function featureEnv(contributions: readonly Contribution[]): Readonly<Record<string, string>> {
+  const merged: Record<string, string> = {};
+  for (const [name, value] of contributions.flatMap(({ env = {} }) => Object.entries(env))) {
+    if (name in merged) throw new Error(`two features want to set the environment variable ${name}`);
+    merged[name] = value;
+  }
+  return merged;
+}

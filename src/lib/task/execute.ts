@@ -1,0 +1,151 @@
+import type { Writable } from 'node:stream';
+import { DockerError } from '../docker/engine.js';
+import type {
+  ContainerSpec,
+  CreatedContainer,
+  DockerEngine,
+  RunningContainer,
+  StoppedContainer,
+} from '../docker/engine.js';
+import type { Logger } from '../log/logger.js';
+import { untilAborted, withTimeout } from '../util/abortable.js';
+import { errorMessage } from '../util/error-message.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+import type { ResourceStack } from '../util/resource-stack.js';
+import { TaskError, TaskStopped, stopOf } from './errors.js';
+import type { TaskOutput } from './task-log.js';
+
+export interface ExecuteOptions {
+  readonly engine: DockerEngine;
+  readonly output: TaskOutput;
+  readonly log: Logger;
+  /** Takes what the container prints. */
+  readonly sink: Writable;
+  readonly maxRunTimeSeconds: number;
+  /** Aborts when the log has become too long: the container is killed. */
+  readonly logFull: AbortSignal;
+  /** The container's removal is registered here as soon as it exists. */
+  readonly resources: ResourceStack;
+  readonly onCreated: (containerId: string) => Promise<void>;
+  readonly started: (container: RunningContainer, signal: AbortSignal) => Promise<void>;
+}
+
+/** A container that has run, and why it ended if not by itself. */
+export interface Executed {
+  readonly container: StoppedContainer;
+  readonly cause: 'exit' | 'max-run-time' | 'log-full' | TaskStopped;
+}
+
+const KILLED_END_TIMEOUT_MS = 120_000;
+// What the container wrote last may still be on its way through the engine, or wait for a slow disk.
+const DRAIN_TIMEOUT_MS = 300_000;
+
+class MaxRunTimeOver extends Error {}
+class LogFull extends Error {}
+
+/**
+ * Creates, attaches, starts and waits. maxRunTime cuts only this. However the container came to its end it is returned
+ * stopped, with all its output written; errors are those of creating, starting and of a lost engine.
+ */
+export async function execute(spec: ContainerSpec, options: ExecuteOptions, signal: AbortSignal): Promise<Executed> {
+  const { engine, output, log, sink, maxRunTimeSeconds, resources } = options;
+  const created = await createContainer(spec, engine);
+  resources.defer('container', () => removeContainer(created.id, engine, log));
+  await options.onCreated(created.id);
+  signal.throwIfAborted();
+  const requests = new LinkedAbort();
+  const limit = new LinkedAbort(signal);
+  const whenLogFull = (): void => {
+    limit.abort(new LogFull());
+  };
+  options.logFull.addEventListener('abort', whenLogFull, { once: true });
+  try {
+    const { drained } = await created.attach(sink, requests.signal);
+    // Written before the start, so that it comes before the first output.
+    output.line('=== Task Starting ===');
+    const running = await startContainer(created);
+    log.info('task run', { containerId: running.id });
+    limit.abortAfter(maxRunTimeSeconds * 1000, () => new MaxRunTimeOver());
+    const ended = running.wait(requests.signal);
+    const startedHooks = options.started(running, limit.signal);
+    const executed = await untilEnd(running, ended, startedHooks, limit.signal, options);
+    await drain(drained, options);
+    output.line('=== Task Finished ===');
+    return executed;
+  } finally {
+    options.logFull.removeEventListener('abort', whenLogFull);
+    limit.dispose();
+    requests.abort(new Error('the container is not needed any more'));
+  }
+}
+
+async function untilEnd(
+  running: RunningContainer,
+  ended: Promise<StoppedContainer>,
+  startedHooks: Promise<void>,
+  limit: AbortSignal,
+  options: ExecuteOptions,
+): Promise<Executed> {
+  // A hook that fails ends the run; one that succeeds leaves the end to the container.
+  const hooksFailed = startedHooks.then(() => ended);
+  try {
+    return { container: await untilAborted(Promise.race([ended, hooksFailed]), limit), cause: 'exit' };
+  } catch (error) {
+    // A lost engine or a failed hook: the container's removal, registered already, kills it too.
+    if (!limit.aborted) throw error;
+    const cause = causeOf(limit);
+    if (cause === 'max-run-time') {
+      options.output.error(`Task timeout after ${options.maxRunTimeSeconds} seconds. Force killing container.`);
+      options.log.info('task max runtime timeout', { maxRunTimeSeconds: options.maxRunTimeSeconds });
+    }
+    return { container: await kill(running, ended), cause };
+  }
+}
+
+function causeOf(limit: AbortSignal): Executed['cause'] {
+  if (limit.reason instanceof MaxRunTimeOver) return 'max-run-time';
+  if (limit.reason instanceof LogFull) return 'log-full';
+  return stopOf(limit) ?? new TaskStopped('worker-shutdown');
+}
+
+async function kill(running: RunningContainer, ended: Promise<StoppedContainer>): Promise<StoppedContainer> {
+  await running.kill();
+  return await withTimeout('the end of the killed container', KILLED_END_TIMEOUT_MS, () => ended);
+}
+
+async function drain(drained: Promise<void>, { output, log }: ExecuteOptions): Promise<void> {
+  try {
+    await withTimeout('reading the rest of the output', DRAIN_TIMEOUT_MS, () => drained);
+  } catch (error) {
+    log.error('container output lost', { error });
+    output.error(`The last of the container's output may be missing: ${errorMessage(error)}`);
+  }
+}
+
+async function createContainer(spec: ContainerSpec, engine: DockerEngine): Promise<CreatedContainer> {
+  try {
+    return await engine.createContainer(spec);
+  } catch (error) {
+    throw cannotStart(error);
+  }
+}
+
+async function startContainer(created: CreatedContainer): Promise<RunningContainer> {
+  try {
+    return await created.start();
+  } catch (error) {
+    throw cannotStart(error);
+  }
+}
+
+/** What the engine refuses is the payload's mistake; an engine that does not answer is the worker's. */
+function cannotStart(error: unknown): unknown {
+  if (!(error instanceof DockerError) || error.statusCode === undefined) return error;
+  const advice = 'Check payload.command, and the entrypoint and command of payload.image.';
+  return TaskError.failed(`Failure to properly start execution environment.\n${error.message}\n${advice}`, error);
+}
+
+async function removeContainer(id: string, engine: DockerEngine, log: Logger): Promise<void> {
+  await engine.removeContainer(id);
+  log.info('container removed', { containerId: id });
+}

@@ -1,0 +1,119 @@
+import type { FileHandle } from 'node:fs/promises';
+import { constants, open } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+
+const READ_BYTES = 64 * 1024;
+/** Linux takes at most 1024 buffers in one writev (IOV_MAX). */
+const MAX_BUFFERS = 1024;
+
+/** Opens a file that only this user may read, for appending; an existing one is continued, a link is refused. */
+export async function openForAppend(path: string): Promise<FileHandle> {
+  const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
+  return open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600);
+}
+
+/** Appends all of `buffers`; `onWritten` hears of every part that is in the file. Fails with the error of the system. */
+export async function appendAll(
+  file: FileHandle,
+  buffers: readonly Buffer[],
+  onWritten: (bytes: number) => void,
+): Promise<void> {
+  for (let first = 0; first < buffers.length; first += MAX_BUFFERS) {
+    let rest = buffers.slice(first, first + MAX_BUFFERS);
+    while (rest.length > 0) {
+      const { bytesWritten } = await file.writev(rest);
+      onWritten(bytesWritten);
+      rest = withoutBytes(rest, bytesWritten);
+    }
+  }
+}
+
+/** What is left to write: the system may take less than it was given when the disk is nearly full. */
+function withoutBytes(buffers: Buffer[], bytes: number): Buffer[] {
+  const rest: Buffer[] = [];
+  let skip = bytes;
+  for (const buffer of buffers) {
+    if (skip < buffer.length) rest.push(skip > 0 ? buffer.subarray(skip) : buffer);
+    skip = Math.max(0, skip - buffer.length);
+  }
+  return rest;
+}
+
+/** A file that grows until it is closed. */
+export interface GrowingFile {
+  readonly path: string;
+  /** Bytes that can be read now. */
+  readonly size: number;
+  /** Nothing will be added. */
+  readonly isClosed: boolean;
+  /** Calls `listener` once, when `size` or `isClosed` has changed; returns how to take that back. */
+  onceChanged(listener: () => void): () => void;
+}
+
+/**
+ * Reads a growing file from byte `start` up to (not including) byte `end`, or until it is closed. It has a file
+ * descriptor of its own and reads only what its consumer takes.
+ */
+export class FollowingReader extends Readable {
+  readonly #file: GrowingFile;
+  readonly #end: number;
+  #position: number;
+  #handle: FileHandle | undefined;
+  #stopWaiting: (() => void) | undefined;
+
+  constructor(file: GrowingFile, start: number, end: number) {
+    super({ highWaterMark: READ_BYTES });
+    this.#file = file;
+    this.#position = start;
+    this.#end = end;
+  }
+
+  override _construct(callback: (error?: Error | null) => void): void {
+    open(this.#file.path, constants.O_RDONLY | constants.O_NOFOLLOW).then((handle) => {
+      this.#handle = handle;
+      callback();
+    }, callback);
+  }
+
+  override _read(): void {
+    const { size, isClosed } = this.#file;
+    const available = Math.min(size, this.#end) - this.#position;
+    if (available > 0) {
+      void this.#readSome(Math.min(available, READ_BYTES));
+    } else if (isClosed || this.#position >= this.#end) {
+      this.push(null);
+    } else {
+      this.#stopWaiting = this.#file.onceChanged(() => {
+        this._read();
+      });
+    }
+  }
+
+  async #readSome(length: number): Promise<void> {
+    try {
+      const buffer = Buffer.allocUnsafe(length);
+      const bytesRead = (await this.#handle?.read(buffer, 0, length, this.#position))?.bytesRead ?? 0;
+      if (bytesRead === 0) throw new Error(`the log file ends at byte ${this.#position}, it was cut from outside`);
+      this.#position += bytesRead;
+      this.push(buffer.subarray(0, bytesRead));
+    } catch (error) {
+      this.destroy(error as Error);
+    }
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#stopWaiting?.();
+    if (!this.#handle) {
+      callback(error);
+      return;
+    }
+    this.#handle.close().then(
+      () => {
+        callback(error);
+      },
+      (closeError: unknown) => {
+        callback(error ?? (closeError as Error));
+      },
+    );
+  }
+}

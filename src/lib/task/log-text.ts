@@ -1,0 +1,35 @@
+import type { Resolution } from './resolution.js';
+import type { RunContext } from './task-context.js';
+import type { TaskOutput } from './task-log.js';
+
+const DEFAULT_LOG_NAME = 'public/logs/live.log';
+const ARTIFACT_NAME = /^[\x20-\x7e]+$/;
+
+/** What the payload says of the log, as far as it can be understood: the log is opened before it is validated. */
+export function logSettings(payload: unknown): { readonly name: string; readonly asksForLive: boolean | undefined } {
+  const { log, features } = (payload ?? {}) as { log?: unknown; features?: { localLiveLog?: unknown } | null };
+  const asked = features?.localLiveLog;
+  return {
+    name: typeof log === 'string' && ARTIFACT_NAME.test(log) ? log : DEFAULT_LOG_NAME,
+    asksForLive: typeof asked === 'boolean' ? asked : undefined,
+  };
+}
+
+/** The first lines of every log: who runs what, where. */
+export function writeHeader(output: TaskOutput, { taskId, worker }: RunContext): void {
+  output.line(`Task ID: ${taskId}`);
+  output.line(`Worker ID: ${worker.workerId}`);
+  output.line(`Worker Group: ${worker.workerGroup}`);
+  output.line(`Worker Node Type: ${worker.workerNodeType}`);
+  output.line(`Worker Pool: ${worker.provisionerId}/${worker.workerType}`);
+  output.line(`Worker Version: ${worker.version}`);
+  output.line(`Public IP: ${worker.publicIp}`);
+  output.line(`Hostname: ${worker.hostname}`);
+  output.write('\r\n');
+}
+
+/** The last line of every log. */
+export function footer(resolution: Resolution, exitCode: number, seconds: number): string {
+  const success = resolution.kind === 'completed' ? 'Successful' : 'Unsuccessful';
+  return `${success} task run with exit code: ${exitCode} completed in ${seconds} seconds`;
+}

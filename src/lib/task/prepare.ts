@@ -1,0 +1,102 @@
+import type { Contribution } from '../features/feature.js';
+import type { ImageLease, ImageProvider } from '../images/image-provider.js';
+import type { Logger } from '../log/logger.js';
+import { errorMessage } from '../util/error-message.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+import { ResourceStack } from '../util/resource-stack.js';
+import { retry } from '../util/retry.js';
+import type { AdmittedTask, AttachedFeature } from './admit.js';
+import { TaskError } from './errors.js';
+import type { TaskContext } from './task-context.js';
+
+/** All that the container needs and that the payload does not hold. */
+export interface PreparedTask {
+  readonly contributions: readonly Contribution[];
+  readonly image: ImageLease;
+}
+
+const PREPARE_RETRIES = { attempts: 4, firstDelayMs: 2000, maxDelayMs: 30_000, randomization: 0.25 };
+
+/**
+ * Gets the image and prepares all features at once. What they acquire is in `resources`, whatever happens: on the first
+ * error the others are stopped and waited for before it is thrown.
+ */
+export async function prepare(
+  { task, features }: AdmittedTask,
+  images: ImageProvider,
+  resources: ResourceStack,
+  signal: AbortSignal,
+): Promise<PreparedTask> {
+  const together = new LinkedAbort(signal);
+  const settling: Promise<unknown>[] = [];
+  const jointly = <T>(part: Promise<T>): Promise<T> => {
+    const watched = part.catch((error: unknown) => {
+      together.abort(error);
+      throw error;
+    });
+    settling.push(watched);
+    return watched;
+  };
+  const image = jointly(takeImage(task, images, resources, together.signal));
+  const contributions = features.map((feature) =>
+    jointly(prepareFeature(feature, task.log, resources, together.signal)),
+  );
+  await Promise.allSettled(settling);
+  together.dispose();
+  if (together.signal.aborted) throw together.signal.reason;
+  return { contributions: await Promise.all(contributions), image: await image };
+}
+
+async function takeImage(
+  task: TaskContext,
+  images: ImageProvider,
+  resources: ResourceStack,
+  signal: AbortSignal,
+): Promise<ImageLease> {
+  const { image } = task.payload;
+  if (typeof image !== 'string' && image.type !== 'docker-image') {
+    throw TaskError.failed(`This version of the worker does not support images of type "${image.type}".`);
+  }
+  const name = typeof image === 'string' ? image : image.name;
+  return resources.use('image', await images.acquire(name, task.output, signal));
+}
+
+/** A failure that is nobody's fault is tried again, each time with nothing left of the time before. */
+async function prepareFeature(
+  { name, hooks }: AttachedFeature,
+  log: Logger,
+  resources: ResourceStack,
+  signal: AbortSignal,
+): Promise<Contribution> {
+  if (!hooks.prepare) return {};
+  const isTransient = (error: unknown): boolean => !(error instanceof TaskError);
+  const onRetry = (error: unknown, attempt: number): void => {
+    log.warn('retrying feature', { feature: name, attempt, error });
+  };
+  const attempt = async (): Promise<Contribution> => {
+    const own = new ResourceStack((what, error) => {
+      log.error('could not release', { feature: name, what, error });
+    });
+    try {
+      const contribution = await hooks.prepare?.(own, signal);
+      resources.defer(name, () => own.close());
+      return contribution ?? {};
+    } catch (error) {
+      await own.close();
+      throw error;
+    }
+  };
+  try {
+    return await retry(PREPARE_RETRIES, { isTransient, onRetry }, attempt, signal);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    const text = `Task was aborted because states could not be created successfully. ${name}: ${errorMessage(error)}`;
+    throw new TaskError(
+      error instanceof TaskError ? error.resolution : { kind: 'exception', reason: 'internal-error' },
+      text,
+      {
+        cause: error,
+      },
+    );
+  }
+}

@@ -1,0 +1,79 @@
+import type { Logger } from '../log/logger.js';
+import { QueueError } from '../queue/queue-client.js';
+import type { RunQueue } from '../queue/queue-client.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+import { retry } from '../util/retry.js';
+import { resolutionName } from './resolution.js';
+import type { Resolution } from './resolution.js';
+
+export interface ReporterOptions {
+  readonly queue: RunQueue;
+  /** Reporting is tried until then. */
+  readonly takenUntil: () => Date;
+  readonly log: Logger;
+  readonly now: () => Date;
+}
+
+const REPORT_RETRIES = { attempts: Infinity, firstDelayMs: 500, maxDelayMs: 15_000, randomization: 0.25 };
+const SHORTEST_PATIENCE_MS = 30_000;
+
+/** Tells the queue how a run ended, exactly once: the first resolution counts, later ones wait for it. Never throws. */
+export class Reporter {
+  readonly #options: ReporterOptions;
+  #reported: { readonly resolution: Resolution; readonly done: Promise<void> } | undefined;
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+  }
+
+  /** What was or is being reported. */
+  get reported(): Resolution | undefined {
+    return this.#reported?.resolution;
+  }
+
+  async report(resolution: Resolution): Promise<void> {
+    this.#reported ??= { resolution, done: this.#report(resolution) };
+    await this.#reported.done;
+  }
+
+  async #report(resolution: Resolution): Promise<void> {
+    const { log, takenUntil, now } = this.#options;
+    const taskState = resolutionName(resolution);
+    if (resolution.kind === 'dropped') {
+      log.info('task resolved', { taskState, reportedBy: 'another entity' });
+      return;
+    }
+    const limit = new LinkedAbort();
+    const leftMs = Math.max(takenUntil().getTime() - now().getTime(), SHORTEST_PATIENCE_MS);
+    limit.abortAfter(leftMs, () => new Error('the claim is over'));
+    const onRetry = (error: unknown, attempt: number): void => {
+      log.warn('error reporting task', { error, attempt, taskState });
+    };
+    const isTransient = (error: unknown): boolean => error instanceof QueueError && error.isTransient;
+    try {
+      const send = () => this.#send(resolution, limit.signal);
+      await retry(REPORT_RETRIES, { isTransient, onRetry }, send, limit.signal);
+      log.info('task resolved', { taskState });
+    } catch (error) {
+      if (error instanceof QueueError && error.isConflict) {
+        log.warn('task resolved elsewhere', { taskState, error });
+      } else {
+        log.alert('task could not be resolved', { taskState, error });
+      }
+    } finally {
+      limit.dispose();
+    }
+  }
+
+  async #send(resolution: Exclude<Resolution, { kind: 'dropped' }>, signal: AbortSignal): Promise<void> {
+    const { queue } = this.#options;
+    switch (resolution.kind) {
+      case 'completed':
+        return queue.reportCompleted(signal);
+      case 'failed':
+        return queue.reportFailed(signal);
+      case 'exception':
+        return queue.reportException(resolution.reason, signal);
+    }
+  }
+}

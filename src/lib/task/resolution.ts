@@ -1,0 +1,45 @@
+import type { ExceptionReason } from '../queue/queue-client.js';
+import { TaskError, TaskStopped } from './errors.js';
+
+/** How a run ends. `dropped`: it was resolved elsewhere, nothing is reported. */
+export type Resolution =
+  | { readonly kind: 'completed' }
+  | { readonly kind: 'failed' }
+  | { readonly kind: 'exception'; readonly reason: ExceptionReason }
+  | { readonly kind: 'dropped' };
+
+export const COMPLETED: Resolution = { kind: 'completed' };
+export const FAILED: Resolution = { kind: 'failed' };
+export const DROPPED: Resolution = { kind: 'dropped' };
+
+export function exception(reason: ExceptionReason): Resolution {
+  return { kind: 'exception', reason };
+}
+
+/** The one table from errors to resolutions. Whatever is not a task's own error is the worker's: internal-error. */
+export function resolutionOf(error: unknown): Resolution {
+  if (error instanceof TaskError) return error.resolution;
+  if (error instanceof TaskStopped) {
+    switch (error.reason) {
+      case 'canceled':
+        return DROPPED;
+      case 'worker-shutdown':
+        return exception('worker-shutdown');
+      case 'reclaim-failed':
+        return exception('internal-error');
+    }
+  }
+  return exception('internal-error');
+}
+
+const GRAVITY: Record<Resolution['kind'], number> = { completed: 0, failed: 1, exception: 2, dropped: 3 };
+
+/** The graver of two resolutions; between equals the first stays. */
+export function graver(first: Resolution, second: Resolution): Resolution {
+  return GRAVITY[second.kind] > GRAVITY[first.kind] ? second : first;
+}
+
+/** The resolution as the worker log and metrics name it. */
+export function resolutionName(resolution: Resolution): string {
+  return resolution.kind === 'exception' ? resolution.reason : resolution.kind;
+}

@@ -1,0 +1,220 @@
+import { join } from 'node:path';
+import { ArtifactStore } from '../artifacts/artifact-store.js';
+import type { ArtifactStoreDeps } from '../artifacts/artifact-store.js';
+import type { Logger } from '../log/logger.js';
+import type { WorkerMetrics } from '../log/worker-metrics.js';
+import { CredentialHolder } from '../queue/credential-holder.js';
+import type { Claim, QueueClient } from '../queue/queue-client.js';
+import { errorMessage } from '../util/error-message.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+import { ResourceStack } from '../util/resource-stack.js';
+import { TempDir } from '../util/temp-dir.js';
+import { ClaimKeeper } from './claim-keeper.js';
+import type { LogPublisher } from './log-publisher.js';
+import { logSettings, writeHeader } from './log-text.js';
+import { Reporter } from './reporter.js';
+import { exception } from './resolution.js';
+import type { Phase, RunEntry, RunJournal } from './run-journal.js';
+import { runTask } from './run-task.js';
+import type { TaskServices } from './run-task.js';
+import type { RunContext, WorkerFacts } from './task-context.js';
+import { TaskLog } from './task-log.js';
+import { deepFreeze } from './validate-payload.js';
+
+export interface RunClaimDeps extends TaskServices {
+  readonly queue: QueueClient;
+  readonly journal: RunJournal;
+  readonly publisher: LogPublisher;
+  readonly putter: ArtifactStoreDeps['putter'];
+  readonly metrics: WorkerMetrics;
+  readonly log: Logger;
+  readonly worker: WorkerFacts;
+  readonly now: () => Date;
+  readonly settings: {
+    /** Each run has a directory of its own in here. */
+    readonly runsDirectory: string;
+    readonly artifactConcurrency: number;
+    readonly reclaimDivisor: number;
+    readonly cancelPollIntervalMs: number;
+    readonly maxLogBytes: number | undefined;
+  };
+}
+
+/** A claimed run under way. Neither promise rejects. */
+export interface RunHandle {
+  /** The queue knows how it ended; the slot is free. */
+  readonly resolved: Promise<void>;
+  /** Nothing of it is left on the machine. */
+  readonly finished: Promise<void>;
+}
+
+/** Takes a claim through to its resolution. `stop` aborts with a TaskStopped('worker-shutdown'). */
+export function runClaim(deps: RunClaimDeps, claim: Claim, stop: AbortSignal): RunHandle {
+  let markResolved = (): void => undefined;
+  const resolved = new Promise<void>((resolve) => {
+    markResolved = resolve;
+  });
+  const finished = new ClaimedRun(deps, claim, stop).run(markResolved);
+  return { resolved, finished };
+}
+
+class ClaimedRun {
+  readonly #deps: RunClaimDeps;
+  readonly #claim: Claim;
+  readonly #log: Logger;
+  readonly #resources: ResourceStack;
+  readonly #abort: LinkedAbort;
+  readonly #credentials: CredentialHolder;
+  readonly #keeper: ClaimKeeper;
+  readonly #reporter: Reporter;
+  readonly #entry: RunEntry;
+  readonly #queue;
+  #enteredAt = performance.now();
+  #phase: Phase = 'claimed';
+
+  constructor(deps: RunClaimDeps, claim: Claim, stop: AbortSignal) {
+    const { taskId, runId, takenUntil } = claim;
+    this.#deps = deps;
+    this.#claim = claim;
+    const log = (this.#log = deps.log.with({ taskId, runId }));
+    this.#resources = new ResourceStack((what, error) => {
+      log.error('could not release', { what, error });
+    });
+    this.#abort = this.#resources.use('stop signal', new LinkedAbort(stop));
+    this.#credentials = new CredentialHolder(claim.credentials);
+    this.#queue = deps.queue.forRun(claim, this.#credentials);
+    this.#entry = deps.journal.entry(claim);
+    this.#keeper = new ClaimKeeper({
+      queue: this.#queue,
+      credentials: this.#credentials,
+      takenUntil,
+      reclaimDivisor: deps.settings.reclaimDivisor,
+      cancelPollIntervalMs: deps.settings.cancelPollIntervalMs,
+      log,
+      now: deps.now,
+      onLost: (reason) => {
+        this.#abort.abort(reason);
+      },
+      onReclaimed: () => {
+        this.#hideCredentials();
+        void this.#enter(this.#phase);
+      },
+    });
+    this.#reporter = new Reporter({
+      queue: this.#queue,
+      takenUntil: () => this.#keeper.takenUntil,
+      log,
+      now: deps.now,
+    });
+  }
+
+  async run(markResolved: () => void): Promise<void> {
+    const { metrics } = this.#deps;
+    this.#hideCredentials();
+    this.#log.info('claimed task', { takenUntil: this.#claim.takenUntil.toISOString() });
+    metrics.taskQueue(this.#claim, new Date(this.#claim.task.created));
+    this.#keeper.start();
+    this.#resources.defer('claim', () => {
+      this.#keeper.stop();
+    });
+    let release = (): Promise<void> => Promise.resolve();
+    try {
+      release = await this.#runTask();
+    } catch (error) {
+      // Before the log was open, or a mistake of ours: nobody else will ever resolve this run.
+      this.#log.error('run could not be worked on', { error, what: errorMessage(error) });
+      await this.#reporter.report(exception('internal-error'));
+    }
+    this.#keeper.stop();
+    metrics.taskFinish(this.#claim);
+    markResolved();
+    await this.#enter('cleanup');
+    await release();
+    await this.#resources.close();
+  }
+
+  async #runTask(): Promise<() => Promise<void>> {
+    const { deps, claim } = { deps: this.#deps, claim: this.#claim };
+    const directory = await TempDir.create(deps.settings.runsDirectory, `${claim.taskId}-${claim.runId}-`);
+    this.#resources.use('directory of the run', directory);
+    this.#resources.defer('journal', () => this.#entry.remove());
+    await this.#entry.update({ directory: directory.path });
+    const logFull = new LinkedAbort();
+    const taskLog = await TaskLog.open({
+      path: join(directory.path, 'task.log'),
+      now: deps.now,
+      maxBytes: deps.settings.maxLogBytes,
+      onTruncated: () => {
+        logFull.abort(new Error('the log is full'));
+      },
+    });
+    this.#resources.defer('log', () => taskLog.close());
+    const context = this.#context(taskLog, directory.path);
+    this.#resources.use('artifact store', context.artifacts);
+    const { name, asksForLive } = logSettings(claim.task.payload);
+    const isLive = asksForLive ?? deps.admission.isEnabled('localLiveLog');
+    const published = deps.publisher.publish(context, taskLog, { name, isLive });
+    writeHeader(taskLog, context);
+    deps.metrics.taskStart(claim);
+    this.#log.info('run task');
+    return await runTask(
+      {
+        context,
+        taskLog,
+        published,
+        logFull: logFull.signal,
+        signal: this.#abort.signal,
+        report: (resolution) => this.#report(resolution),
+        enter: (phase, facts) => this.#enter(phase, facts),
+      },
+      deps,
+    );
+  }
+
+  #context(taskLog: TaskLog, tempDir: string): RunContext {
+    const { worker, putter, settings } = this.#deps;
+    const { taskId, runId, task } = this.#claim;
+    const log = this.#log;
+    const queue = this.#queue;
+    const artifacts = new ArtifactStore({
+      queue,
+      log,
+      output: taskLog,
+      putter,
+      tempDir,
+      concurrency: settings.artifactConcurrency,
+    });
+    const definition = deepFreeze(task);
+    const credentials = this.#credentials;
+    return Object.freeze({ taskId, runId, worker, definition, output: taskLog, log, queue, credentials, artifacts });
+  }
+
+  async #report(resolution: Parameters<Reporter['report']>[0]): Promise<void> {
+    await this.#reporter.report(resolution);
+    // From here on a reclaim would only be answered with a conflict.
+    this.#keeper.stop();
+  }
+
+  /** Notes in the log and in the journal where the run is; a journal that can't be written must not stop it. */
+  async #enter(phase: Phase, facts: { readonly containerId?: string } = {}): Promise<void> {
+    const now = performance.now();
+    if (phase !== this.#phase) {
+      this.#log.info('task phase', { phase, previous: this.#phase, previousMs: Math.round(now - this.#enteredAt) });
+      this.#phase = phase;
+      this.#enteredAt = now;
+    }
+    const takenUntil = this.#keeper.takenUntil.toISOString();
+    try {
+      await this.#entry.update({ phase, takenUntil, credentials: this.#credentials.current, ...facts });
+    } catch (error) {
+      this.#log.error('journal could not be written', { phase, error });
+    }
+  }
+
+  #hideCredentials(): void {
+    const { accessToken, certificate } = this.#credentials.current;
+    for (const secret of [accessToken, certificate]) {
+      if (secret) this.#resources.defer('hidden credentials', this.#deps.log.addSecret(secret));
+    }
+  }
+}

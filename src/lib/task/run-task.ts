@@ -1,0 +1,248 @@
+import type { DockerEngine, RunningContainer } from '../docker/engine.js';
+import type { ImageProvider } from '../images/image-provider.js';
+import { errorMessage } from '../util/error-message.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+import { ResourceStack } from '../util/resource-stack.js';
+import { admit } from './admit.js';
+import type { Admission, AdmittedTask, AttachedFeature } from './admit.js';
+import { containerSpec } from './container-spec.js';
+import type { ContainerDefaults } from './container-spec.js';
+import { TaskError, TaskStopped, stopOf } from './errors.js';
+import { execute } from './execute.js';
+import type { Executed } from './execute.js';
+import { endingInWords, exitVerdict } from './exit-verdict.js';
+import type { Ending } from './exit-verdict.js';
+import { footer } from './log-text.js';
+import type { PublishedLog } from './log-publisher.js';
+import { prepare } from './prepare.js';
+import { DROPPED, FAILED, exception, graver, resolutionOf } from './resolution.js';
+import type { Resolution } from './resolution.js';
+import type { Phase } from './run-journal.js';
+import type { RunContext } from './task-context.js';
+import type { TaskLog } from './task-log.js';
+
+/** What every run of this worker uses. */
+export interface TaskServices {
+  readonly engine: DockerEngine;
+  readonly images: ImageProvider;
+  readonly admission: Admission;
+  readonly containerDefaults: ContainerDefaults;
+}
+
+/** One run in the hands of whoever claimed it. */
+export interface TaskRun {
+  readonly context: RunContext;
+  readonly taskLog: TaskLog;
+  readonly published: PublishedLog;
+  /** Aborts when the log has reached its limit. */
+  readonly logFull: AbortSignal;
+  /** Aborts with a TaskStopped when someone stops the run. */
+  readonly signal: AbortSignal;
+  /** The first resolution counts; never throws. */
+  report(resolution: Resolution): Promise<void>;
+  enter(phase: Phase, facts?: { readonly containerId: string }): Promise<void>;
+}
+
+// A machine that is taken away leaves about two minutes.
+const SHUTDOWN_UPLOAD_MS = 110_000;
+const FINISH_TIMEOUT_MS = 900_000;
+
+/** What the first five phases come to. */
+interface Outcome {
+  readonly soFar: Resolution;
+  readonly features: readonly AttachedFeature[];
+}
+
+/**
+ * A task's way, a straight line: admit, prepare, compile, execute, collect; then, whatever happened, finish and report.
+ * Each phase needs what only the one before returns. Never throws. What the run acquired is released by the returned
+ * function: the run is reported before that.
+ */
+export async function runTask(run: TaskRun, services: TaskServices): Promise<() => Promise<void>> {
+  const { context, taskLog, signal } = run;
+  const resources = new ResourceStack((what, error) => {
+    context.log.error('could not release', { what, error });
+  });
+  // Another worker can start the task while this one still uploads what there is.
+  const reportShutdown = (): void => {
+    if (stopOf(signal)?.reason === 'worker-shutdown') void run.report(exception('worker-shutdown'));
+  };
+  signal.addEventListener('abort', reportShutdown, { once: true });
+  if (signal.aborted) reportShutdown();
+  const outcome = await work(run, services, resources);
+  signal.removeEventListener('abort', reportShutdown);
+  await run.enter('finish');
+  await taskLog.close();
+  const resolution = await finish(run, outcome);
+  await run.enter('report');
+  await run.report(resolution);
+  return () => resources.close();
+}
+
+/** Phases 1 to 5. An error or a stop in any of them goes straight to its resolution, in words in the task's log. */
+async function work(run: TaskRun, services: TaskServices, resources: ResourceStack): Promise<Outcome> {
+  const startedAt = performance.now();
+  const seconds = (): number => Math.round((performance.now() - startedAt) / 1000);
+  const { output } = run.context;
+  let features: readonly AttachedFeature[] = [];
+  try {
+    await run.enter('admit');
+    run.signal.throwIfAborted();
+    const admitted = admit(run.context, services.admission);
+    features = admitted.features;
+    const executed = await launch(run, services, admitted, resources);
+    await run.enter('collect');
+    const ending = endingOf(executed);
+    const verdict = exitVerdict(ending, admitted.task.payload);
+    const { soFar, isClean } = await collect(run, features, executed, verdict);
+    const words = endingInWords(ending);
+    if (words !== undefined) output.error(words);
+    output.line(footer(soFar, isClean ? ending.exitCode : -1, seconds()));
+    return { soFar, features };
+  } catch (error) {
+    const soFar = resolutionOf(error);
+    explain(run.context, error);
+    output.line(footer(soFar, -1, seconds()));
+    return { soFar, features };
+  }
+}
+
+/** Phases 2 to 4: everything it takes to get a container that has run. */
+async function launch(
+  run: TaskRun,
+  services: TaskServices,
+  admitted: AdmittedTask,
+  resources: ResourceStack,
+): Promise<Executed> {
+  const { signal, context } = run;
+  await run.enter('prepare');
+  const { contributions, image } = await prepare(admitted, services.images, resources, signal);
+  await run.enter('compile');
+  const spec = containerSpec(admitted.task, contributions, image.image, services.containerDefaults);
+  await run.enter('execute');
+  const started = async (container: RunningContainer, limit: AbortSignal): Promise<void> => {
+    await Promise.all(admitted.features.map(({ hooks }) => hooks.started?.(container, resources, limit)));
+  };
+  const executed = await execute(
+    spec,
+    {
+      engine: services.engine,
+      output: context.output,
+      log: context.log,
+      sink: run.taskLog.sink(),
+      maxRunTimeSeconds: admitted.task.payload.maxRunTime,
+      logFull: run.logFull,
+      resources,
+      onCreated: (containerId) => run.enter('execute', { containerId }),
+      started,
+    },
+    signal,
+  );
+  // After a cancel nothing is collected. After a shutdown it is, in the time that is left.
+  if (executed.cause instanceof TaskStopped && executed.cause.reason !== 'worker-shutdown') throw executed.cause;
+  return executed;
+}
+
+function endingOf({ container, cause }: Executed): Ending {
+  return {
+    exitCode: container.exitCode,
+    oomKilled: container.oomKilled,
+    timedOut: cause === 'max-run-time',
+    logTruncated: cause === 'log-full',
+  };
+}
+
+/** Phase 5. One feature's failure doesn't keep the others from collecting; it makes a success a failure. */
+async function collect(
+  run: TaskRun,
+  features: readonly AttachedFeature[],
+  { container, cause }: Executed,
+  verdict: Resolution,
+): Promise<{ readonly soFar: Resolution; readonly isClean: boolean }> {
+  const { context, signal } = run;
+  const deadline = despiteShutdown(signal);
+  let soFar = cause instanceof TaskStopped ? resolutionOf(cause) : verdict;
+  let isClean = true;
+  if (cause instanceof TaskStopped) explain(context, cause);
+  try {
+    for (const { name, hooks } of features) {
+      try {
+        await hooks.collect?.(container, deadline.signal);
+      } catch (error) {
+        const stop = stopOf(deadline.signal);
+        if (stop) throw stop;
+        context.log.error('feature failed to collect', { feature: name, error });
+        context.output.error(authorsWords(error));
+        soFar = graver(soFar, resolutionOf(error));
+        isClean = false;
+      }
+    }
+  } finally {
+    deadline.dispose();
+  }
+  const stop = stopOf(signal);
+  if (stop && !(cause instanceof TaskStopped)) {
+    explain(context, stop);
+    soFar = resolutionOf(stop);
+  }
+  return { soFar, isClean };
+}
+
+/** Follows the run's signal, except that a shutdown leaves a last deadline to upload what there is. */
+function despiteShutdown(signal: AbortSignal): LinkedAbort {
+  const deadline = new LinkedAbort();
+  const follow = (): void => {
+    const stop = stopOf(signal);
+    if (stop?.reason === 'worker-shutdown') deadline.abortAfter(SHUTDOWN_UPLOAD_MS, () => stop);
+    else if (stop) deadline.abort(stop);
+  };
+  signal.addEventListener('abort', follow, { once: true });
+  if (signal.aborted) follow();
+  return deadline;
+}
+
+/** Phase 6. The log first: it is what people look at. After a cancel it is all there is. */
+async function finish(run: TaskRun, { soFar, features }: Outcome): Promise<Resolution> {
+  const { context, published, signal } = run;
+  const deadline = new LinkedAbort();
+  const limitMs = signal.aborted ? SHUTDOWN_UPLOAD_MS : FINISH_TIMEOUT_MS;
+  deadline.abortAfter(limitMs, () => new Error(`finishing took longer than ${limitMs / 1000} s`));
+  let resolution = soFar;
+  const attempt = async (name: string, hook: () => Promise<void> | undefined): Promise<void> => {
+    try {
+      await hook();
+    } catch (error) {
+      context.log.error('feature failed to finish', { feature: name, error });
+      resolution = graver(resolution, FAILED);
+    }
+  };
+  await attempt('log', () => published.finish(deadline.signal));
+  if (soFar.kind !== DROPPED.kind) {
+    for (const { name, hooks } of features) await attempt(name, () => hooks.finish?.(soFar));
+  }
+  deadline.dispose();
+  return resolution;
+}
+
+const STOPPED: Readonly<Record<TaskStopped['reason'], string>> = {
+  canceled:
+    'Task was canceled by another entity. This happens when somebody cancels the task, when its deadline has passed, or when the queue gave the run up.',
+  'worker-shutdown': 'Task has been aborted prematurely. Reason: worker-shutdown',
+  'reclaim-failed':
+    'Task has been aborted prematurely. Reason: the worker could not renew its claim on the task before it expired.',
+};
+
+/** Tells author and operator why a run ended early. */
+function explain(context: RunContext, error: unknown): void {
+  const { log, output } = context;
+  if (error instanceof TaskStopped) log.info(error.reason === 'canceled' ? 'cancel task' : 'task aborted', { error });
+  else if (error instanceof TaskError) log.info('task error', { error });
+  else log.error('worker error', { error });
+  output.error(authorsWords(error));
+}
+
+function authorsWords(error: unknown): string {
+  if (error instanceof TaskStopped) return STOPPED[error.reason];
+  if (error instanceof TaskError) return error.message;
+  return `The worker had a problem that is not the task's fault: ${errorMessage(error)}`;
+}

@@ -1,0 +1,43 @@
+import type { Logger } from '../log/logger.js';
+import type { ArtifactStore } from '../artifacts/artifact-store.js';
+import type { CredentialSource, RunQueue, TaskDefinition } from '../queue/queue-client.js';
+import type { Payload } from './payload.js';
+import type { TaskOutput } from './task-log.js';
+
+/** Facts about the machine and the worker that tasks can see: log header, environment, chain of trust. */
+export interface WorkerFacts {
+  readonly provisionerId: string;
+  readonly workerType: string;
+  readonly workerGroup: string;
+  readonly workerId: string;
+  readonly workerNodeType: string;
+  readonly instanceType: string;
+  readonly rootUrl: string;
+  readonly publicIp: string;
+  readonly hostname: string;
+  /** JSON text. */
+  readonly workerLocation: string;
+  readonly version: string;
+}
+
+/** One run, from its claim on, before anybody has looked at its payload. */
+export interface RunContext {
+  readonly taskId: string;
+  readonly runId: number;
+  readonly worker: WorkerFacts;
+  /** As claimed; deeply frozen. */
+  readonly definition: TaskDefinition;
+  /** What the author reads. */
+  readonly output: TaskOutput;
+  /** What the operator reads; carries taskId and runId. */
+  readonly log: Logger;
+  readonly queue: RunQueue;
+  readonly credentials: CredentialSource;
+  readonly artifacts: ArtifactStore;
+}
+
+/** A run whose payload is known to be valid. */
+export interface TaskContext extends RunContext {
+  /** A validated copy with defaults filled in; deeply frozen. */
+  readonly payload: Payload;
+}

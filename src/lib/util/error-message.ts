@@ -1,0 +1,8 @@
+/** What went wrong, in words, for whatever was thrown; causes are appended once each. */
+export function errorMessage(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = error.message || error.name;
+  if (error.cause === undefined) return own;
+  const cause = errorMessage(error.cause);
+  return own.includes(cause) ? own : `${own}: ${cause}`;
+}

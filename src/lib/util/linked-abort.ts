@@ -1,0 +1,45 @@
+// setTimeout fires at once for anything longer (about 25 days).
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * An AbortSignal that follows a parent and can be aborted on its own; the first reason stays. Unlike AbortSignal.any it
+ * leaves no listener on a long-lived parent once disposed (AbortSignal.any leaks them on Node 20 and 24).
+ */
+export class LinkedAbort {
+  readonly #controller = new AbortController();
+  readonly #parent: AbortSignal | undefined;
+  readonly #follow = (): void => {
+    this.abort(this.#parent?.reason);
+  };
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parent?: AbortSignal) {
+    this.#parent = parent;
+    parent?.addEventListener('abort', this.#follow, { once: true });
+    if (parent?.aborted) this.#follow();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.dispose();
+    this.#controller.abort(reason);
+  }
+
+  /** Aborts with `reason()` after `timeoutMs`; calling again starts the time anew. */
+  abortAfter(timeoutMs: number, reason: () => unknown): void {
+    clearTimeout(this.#timer);
+    if (this.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      this.abort(reason());
+    }, Math.min(timeoutMs, LONGEST_TIMER_MS));
+  }
+
+  /** Lets go of the parent and the timer; the signal stays as it is. */
+  dispose(): void {
+    clearTimeout(this.#timer);
+    this.#parent?.removeEventListener('abort', this.#follow);
+  }
+}

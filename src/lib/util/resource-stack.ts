@@ -1,0 +1,46 @@
+type Release = () => void | Promise<void>;
+
+/**
+ * What a piece of work has acquired, released newest first. Every release runs, whatever the others do; a failure goes
+ * to `onError` and never to the caller. Registering on a closed stack releases at once, so nothing acquired late leaks.
+ */
+export class ResourceStack {
+  readonly #onError: (name: string, error: unknown) => void;
+  readonly #releases: { readonly name: string; readonly release: Release }[] = [];
+  #closed = false;
+
+  constructor(onError: (name: string, error: unknown) => void) {
+    this.#onError = onError;
+  }
+
+  /** Runs `release` when the stack closes. `name` says in the worker log what could not be released. */
+  defer(name: string, release: Release): void {
+    if (this.#closed) {
+      void this.#run(name, release);
+      return;
+    }
+    this.#releases.push({ name, release });
+  }
+
+  /** Registers a disposable resource and returns it, so that acquiring and registering are one line. */
+  use<T extends { dispose(): void | Promise<void> }>(name: string, resource: T): T {
+    this.defer(name, () => resource.dispose());
+    return resource;
+  }
+
+  /** Releases everything, newest first. Harmless when called again. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (let next = this.#releases.pop(); next; next = this.#releases.pop()) {
+      await this.#run(next.name, next.release);
+    }
+  }
+
+  async #run(name: string, release: Release): Promise<void> {
+    try {
+      await release();
+    } catch (error) {
+      this.#onError(name, error);
+    }
+  }
+}

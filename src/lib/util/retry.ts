@@ -1,0 +1,42 @@
+import { delay } from './abortable.js';
+
+export interface RetryPolicy {
+  /** Attempts in all, at least 1; Infinity leaves the end to the signal. */
+  readonly attempts: number;
+  readonly firstDelayMs: number;
+  readonly maxDelayMs: number;
+  /** Each delay is multiplied by a random factor within 1 ± this. */
+  readonly randomization: number;
+}
+
+export interface RetryHooks {
+  /** Errors for which this is false are final. */
+  readonly isTransient: (error: unknown) => boolean;
+  readonly onRetry?: (error: unknown, attempt: number, delayMs: number) => void;
+}
+
+/** The delay after attempt number `attempt` (from 1): doubling, bounded, with jitter. */
+export function retryDelayMs(policy: RetryPolicy, attempt: number): number {
+  const exponential = Math.min(policy.firstDelayMs * 2 ** (attempt - 1), policy.maxDelayMs);
+  return exponential * (1 + policy.randomization * (2 * Math.random() - 1));
+}
+
+/** Calls `operation` until it succeeds, fails for good, runs out of attempts (last error thrown) or the signal aborts. */
+export async function retry<T>(
+  policy: RetryPolicy,
+  hooks: RetryHooks,
+  operation: (attempt: number) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    signal.throwIfAborted();
+    try {
+      return await operation(attempt);
+    } catch (error) {
+      if (attempt >= policy.attempts || signal.aborted || !hooks.isTransient(error)) throw error;
+      const delayMs = retryDelayMs(policy, attempt);
+      hooks.onRetry?.(error, attempt, delayMs);
+      await delay(delayMs, signal);
+    }
+  }
+}

@@ -1,0 +1,37 @@
+const STATUS_OF_CODE = {
+  MalformedPayload: 400,
+  InvalidRequestArguments: 400,
+  InputValidationError: 400,
+  InputError: 400,
+  AuthenticationFailed: 401,
+  InsufficientScopes: 403,
+  ResourceNotFound: 404,
+  RequestConflict: 409,
+  ResourceExpired: 410,
+  RequestTooLarge: 413,
+  InternalServerError: 500,
+} as const;
+
+export type ApiErrorCode = keyof typeof STATUS_OF_CODE;
+
+/** What a service answers instead of a result: its code decides the HTTP status, its message is for the caller. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: ApiErrorCode;
+
+  constructor(code: ApiErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+
+  get statusCode(): number {
+    return STATUS_OF_CODE[this.code];
+  }
+}
+
+/** The code that stands for an HTTP status of the server below (body too large, malformed address …). */
+export function codeOfStatus(statusCode: number): ApiErrorCode {
+  if (statusCode === 413) return 'RequestTooLarge';
+  if (statusCode === 404) return 'ResourceNotFound';
+  return statusCode >= 400 && statusCode < 500 ? 'MalformedPayload' : 'InternalServerError';
+}

@@ -1,0 +1,30 @@
+import { Ajv } from 'ajv';
+import type { ErrorObject, ValidateFunction } from 'ajv';
+import ajvFormats from 'ajv-formats';
+
+const ajv = new Ajv({ allErrors: true, useDefaults: true, discriminator: true, strict: true });
+ajvFormats.default(ajv);
+
+/** A JSON schema together with the type it promises. Unknown properties are refused unless the schema allows them. */
+export class Schema<T> {
+  readonly title: string;
+  readonly #validate: ValidateFunction<T>;
+
+  constructor(title: string, definition: object) {
+    this.title = title;
+    this.#validate = ajv.compile<T>(definition);
+  }
+
+  /** The value as T, with defaults filled in (in place), or every problem that keeps it from being one. */
+  check(value: unknown): { readonly value: T } | { readonly problems: readonly string[] } {
+    if (this.#validate(value)) return { value };
+    return { problems: (this.#validate.errors ?? []).map(describe) };
+  }
+}
+
+function describe(error: ErrorObject): string {
+  const where = `data${error.instancePath}`;
+  const extra = 'additionalProperty' in error.params ? `: ${JSON.stringify(error.params['additionalProperty'])}` : '';
+  const allowed = 'allowedValues' in error.params ? `: ${JSON.stringify(error.params['allowedValues'])}` : '';
+  return `${where} ${error.message ?? error.keyword}${extra}${allowed}`;
+}

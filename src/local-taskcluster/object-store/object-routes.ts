@@ -1,0 +1,109 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { parseRange } from './byte-range.js';
+import { IncompleteUpload } from './object-store.js';
+import type { ObjectStore, StoredObject } from './object-store.js';
+import type { ObjectMethod, SignedUrls } from './signed-urls.js';
+
+interface ObjectServices {
+  readonly store: ObjectStore;
+  readonly urls: SignedUrls;
+}
+
+interface ObjectRequest {
+  readonly '*': string;
+}
+
+/** Serves signed addresses below /objects, in the manner of S3: errors are XML, uploads need their length. */
+export async function registerObjectRoutes(app: FastifyInstance, services: ObjectServices): Promise<void> {
+  await app.register(
+    (scope, _options, done) => {
+      scope.removeAllContentTypeParsers();
+      // The body stays a stream.
+      scope.addContentTypeParser('*', (_request, _body, parsed) => {
+        parsed(null);
+      });
+      scope.put('/*', { bodyLimit: Number.MAX_SAFE_INTEGER }, (request, reply) => upload(services, request, reply));
+      scope.get('/*', (request, reply) => download(services, request, reply));
+      done();
+    },
+    { prefix: '/objects' },
+  );
+}
+
+async function upload(
+  { store, urls }: ObjectServices,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const key = allowedKey(urls, 'PUT', request);
+  if (key === undefined) return refuseAndHangUp(reply, 403, 'AccessDenied', 'The signature is wrong or has expired.');
+  const length = request.headers['content-length'];
+  if (length === undefined) return refuseAndHangUp(reply, 411, 'MissingContentLength', 'Send a Content-Length header.');
+  const headers = {
+    contentType: request.headers['content-type'] ?? 'binary/octet-stream',
+    contentEncoding: request.headers['content-encoding'],
+    size: Number(length),
+  };
+  try {
+    const { etag } = await store.put(key, headers, request.raw);
+    return await reply.code(200).header('etag', etag).send();
+  } catch (error) {
+    if (!(error instanceof IncompleteUpload) && !request.raw.errored) throw error;
+    return refuseAndHangUp(reply, 400, 'IncompleteBody', 'The connection ended before Content-Length bytes had come.');
+  }
+}
+
+async function download(
+  { store, urls }: ObjectServices,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const key = allowedKey(urls, 'GET', request);
+  if (key === undefined) return refuse(reply, 403, 'AccessDenied', 'The signature is wrong or has expired.');
+  const object = store.get(key);
+  if (!object) return refuse(reply, 404, 'NoSuchKey', 'Nothing was uploaded here.');
+  void reply.headers({
+    'accept-ranges': 'bytes',
+    'access-control-allow-origin': '*',
+    etag: object.etag,
+    'last-modified': object.modified.toUTCString(),
+  });
+  if (request.headers['if-none-match'] === object.etag) return reply.code(304).send();
+  const range = parseRange(wantedRange(request, object), object.size);
+  if (range === 'unsatisfiable') {
+    void reply.header('content-range', `bytes */${object.size}`);
+    return refuse(reply, 416, 'InvalidRange', `The object has ${object.size} bytes.`);
+  }
+  void reply.header('content-type', object.contentType);
+  if (object.contentEncoding !== undefined) void reply.header('content-encoding', object.contentEncoding);
+  if (range) void reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${object.size}`);
+  void reply.header('content-length', range ? range.last - range.first + 1 : object.size);
+  return request.method === 'HEAD' ? reply.send() : reply.send(store.read(object, range));
+}
+
+/** The Range header, unless If-Range says that it was meant for another version of the object. */
+function wantedRange(request: FastifyRequest, { etag, modified }: StoredObject): string | undefined {
+  const condition = request.headers['if-range'];
+  const isSame = condition === undefined || condition === etag || condition === modified.toUTCString();
+  return isSame ? request.headers.range : undefined;
+}
+
+function allowedKey(urls: SignedUrls, method: ObjectMethod, request: FastifyRequest): string | undefined {
+  const key = (request.params as ObjectRequest)['*'];
+  return urls.verify(method, key, request.query as Readonly<Record<string, string>>) ? key : undefined;
+}
+
+/** As `refuse`, for a request whose body nobody is going to read. */
+async function refuseAndHangUp(
+  reply: FastifyReply,
+  status: number,
+  code: string,
+  message: string,
+): Promise<FastifyReply> {
+  return refuse(reply.header('connection', 'close'), status, code, message);
+}
+
+async function refuse(reply: FastifyReply, status: number, code: string, message: string): Promise<FastifyReply> {
+  const xml = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message></Error>`;
+  return reply.code(status).type('application/xml').send(xml);
+}

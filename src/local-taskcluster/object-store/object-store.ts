@@ -1,0 +1,81 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ByteRange } from './byte-range.js';
+
+/** What is stored with an object's bytes. */
+export interface StoredObject {
+  readonly contentType: string;
+  readonly contentEncoding: string | undefined;
+  readonly size: number;
+  /** The quoted value of the ETag header. */
+  readonly etag: string;
+  readonly modified: Date;
+  readonly path: string;
+}
+
+export interface ObjectHeaders {
+  readonly contentType: string;
+  readonly contentEncoding: string | undefined;
+  readonly size: number;
+}
+
+/** An upload that did not bring the bytes it announced. */
+export class IncompleteUpload extends Error {
+  override readonly name = 'IncompleteUpload';
+}
+
+/** Objects as files in a directory. One appears, or is replaced, only once all of its bytes are there. */
+export class ObjectStore {
+  readonly #directory: string;
+  readonly #objects = new Map<string, StoredObject>();
+  readonly #now: () => Date;
+
+  constructor(directory: string, now: () => Date) {
+    this.#directory = directory;
+    this.#now = now;
+  }
+
+  /** Streams the content to disk. Rejects, leaving what was there before, unless it is exactly `headers.size` bytes. */
+  async put(key: string, headers: ObjectHeaders, content: Readable): Promise<StoredObject> {
+    await mkdir(this.#directory, { recursive: true });
+    // Every upload has a file of its own: a reader goes on with the version it opened.
+    const path = join(this.#directory, `${createHash('sha256').update(key).digest('hex')}.${randomUUID()}`);
+    const partial = `${path}.partial`;
+    const hash = createHash('sha256');
+    let size = 0;
+    const measure = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        hash.update(chunk);
+        size += chunk.length;
+        done(null, chunk);
+      },
+    });
+    try {
+      await pipeline(content, measure, createWriteStream(partial, { flags: 'wx' }));
+      if (size !== headers.size) throw new IncompleteUpload(`${size} bytes came instead of ${headers.size}`);
+      await rename(partial, path);
+    } catch (error) {
+      await rm(partial, { force: true });
+      throw error;
+    }
+    const replaced = this.#objects.get(key);
+    const object = { ...headers, etag: `"${hash.digest('hex')}"`, modified: this.#now(), path };
+    this.#objects.set(key, object);
+    if (replaced) await rm(replaced.path, { force: true });
+    return object;
+  }
+
+  get(key: string): StoredObject | undefined {
+    return this.#objects.get(key);
+  }
+
+  /** The object's bytes, or that part of them. */
+  read(object: StoredObject, range?: ByteRange): Readable {
+    return createReadStream(object.path, range ? { start: range.first, end: range.last } : {});
+  }
+}

@@ -1,0 +1,157 @@
+import { isDeepStrictEqual } from 'node:util';
+import { ApiError } from '../http/api-error.js';
+import type { ArtifactInfo, ArtifactRequest, StorageType } from '../schemas/artifact-schemas.js';
+import type { Task } from './task.js';
+
+const CLOCK_SKEW_MS = 15 * 60_000;
+const AFTER_EXCEPTION_MS = 25 * 60_000;
+const LONGEST_PAGE = 1000;
+
+/** What is known of an artifact; its content, if it has any here, is in the object store. */
+export interface Artifact extends ArtifactInfo {
+  readonly request: ArtifactRequest;
+}
+
+/** The artifacts of all runs, and the rules for making them. */
+export class ArtifactTable {
+  readonly #now: () => Date;
+  readonly #runs = new Map<string, Map<string, Artifact>>();
+
+  constructor(now: () => Date) {
+    this.#now = now;
+  }
+
+  /** Creates the artifact, or changes an existing one as far as that is allowed. Throws InputError, RequestConflict. */
+  create(task: Task, runId: number, name: string, request: ArtifactRequest): void {
+    this.#checkRun(task, runId);
+    const expires = new Date(request.expires);
+    if (expires.getTime() < this.#now().getTime() - CLOCK_SKEW_MS) {
+      throw new ApiError('InputError', `The artifact expires in the past (${request.expires}).`);
+    }
+    if (expires > task.expires) {
+      const problem = `The artifact expires at ${expires.toJSON()}, after its task (${task.definition.expires}).`;
+      throw new ApiError('InputError', `${problem} Choose an earlier time.`);
+    }
+    const artifact: Artifact = {
+      storageType: request.storageType,
+      name,
+      expires: expires.toJSON(),
+      contentType: contentTypeOf(request),
+      request,
+    };
+    const existing = this.#find(task.taskId, runId, name);
+    if (existing && !mayReplace(existing, artifact)) {
+      throw new ApiError(
+        'RequestConflict',
+        `Artifact ${name} exists already as ${existing.storageType} ${existing.contentType} until ${existing.expires}.`,
+      );
+    }
+    // A link has no content type of its own: the one it replaces keeps what it said.
+    this.#of(task.taskId, runId).set(name, existing ? { ...artifact, contentType: existing.contentType } : artifact);
+  }
+
+  /** Throws ResourceNotFound. */
+  get(taskId: string, runId: number, name: string): Artifact {
+    const artifact = this.#find(taskId, runId, name);
+    if (!artifact) throw new ApiError('ResourceNotFound', `Run ${runId} of task ${taskId} has no artifact ${name}.`);
+    return artifact;
+  }
+
+  /**
+   * The artifact that links lead to; `authorize` is called with the names on the way before each is looked up. Throws
+   * ResourceNotFound, ResourceExpired, and InputError for links in a circle.
+   */
+  follow(taskId: string, runId: number, first: string, authorize: (names: readonly string[]) => void): Artifact {
+    const names: string[] = [];
+    for (let name = first; ;) {
+      names.push(name);
+      authorize(names);
+      const artifact = this.get(taskId, runId, name);
+      if (new Date(artifact.expires) < this.#now())
+        throw new ApiError('ResourceExpired', `Artifact ${name} has expired.`);
+      if (artifact.request.storageType !== 'link') return artifact;
+      name = artifact.request.artifact;
+      if (names.includes(name)) {
+        throw new ApiError(
+          'InputError',
+          `The links of artifact ${first} lead in a circle: ${names.join(' → ')} → ${name}.`,
+        );
+      }
+    }
+  }
+
+  /** One page by name; `continuationToken` is there when there is more. Throws InvalidRequestArguments. */
+  list(
+    taskId: string,
+    runId: number,
+    page: { readonly limit?: string; readonly continuationToken?: string },
+  ): { readonly artifacts: readonly ArtifactInfo[]; readonly continuationToken?: string } {
+    const limit = page.limit === undefined ? LONGEST_PAGE : Number(page.limit);
+    if (!Number.isInteger(limit) || limit < 1) {
+      throw new ApiError('InvalidRequestArguments', `limit=${String(page.limit)} is not a positive whole number.`);
+    }
+    const after = Buffer.from(page.continuationToken ?? '', 'base64url').toString();
+    const rest = [...this.#of(taskId, runId).values()].sort(byName).filter(({ name }) => name > after);
+    const artifacts = rest.slice(0, Math.min(limit, LONGEST_PAGE)).map(infoOf);
+    const last = artifacts.at(-1);
+    if (!last || artifacts.length === rest.length) return { artifacts };
+    return { artifacts, continuationToken: Buffer.from(last.name).toString('base64url') };
+  }
+
+  #checkRun(task: Task, runId: number): void {
+    const run = task.run(runId);
+    if (run?.workerId === undefined) {
+      throw new ApiError(
+        'InputError',
+        `Run ${runId} of task ${task.taskId} was never claimed: it can't have artifacts.`,
+      );
+    }
+    if (run.state === 'running') return;
+    const sinceMs = this.#now().getTime() - new Date(run.resolved ?? 0).getTime();
+    if (run.state === 'exception' && sinceMs < AFTER_EXCEPTION_MS) return;
+    throw new ApiError(
+      'RequestConflict',
+      `Run ${runId} of task ${task.taskId} is resolved (${run.state}): artifacts can only be created while it runs, ` +
+        'or up to 25 minutes after an exception.',
+    );
+  }
+
+  #find(taskId: string, runId: number, name: string): Artifact | undefined {
+    return this.#runs.get(`${taskId}/${runId}`)?.get(name);
+  }
+
+  #of(taskId: string, runId: number): Map<string, Artifact> {
+    const key = `${taskId}/${runId}`;
+    const artifacts = this.#runs.get(key) ?? new Map<string, Artifact>();
+    this.#runs.set(key, artifacts);
+    return artifacts;
+  }
+}
+
+export function infoOf({ storageType, name, expires, contentType }: Artifact): ArtifactInfo {
+  return { storageType, name, expires, contentType };
+}
+
+function contentTypeOf(request: ArtifactRequest): string {
+  return ('contentType' in request ? request.contentType : undefined) ?? 'application/binary';
+}
+
+function mayReplace(existing: Artifact, wanted: Artifact): boolean {
+  if (wanted.storageType !== 'link' && wanted.contentType !== existing.contentType) return false;
+  if (new Date(wanted.expires) < new Date(existing.expires)) return false;
+  if (existing.storageType === 'reference') return isOneOf(wanted.storageType, ['reference', 'link']);
+  return existing.storageType === wanted.storageType && isDeepStrictEqual(details(existing), details(wanted));
+}
+
+function isOneOf(type: StorageType, allowed: readonly StorageType[]): boolean {
+  return allowed.includes(type);
+}
+
+/** What the request says beyond the properties that have rules of their own. */
+function details({ request }: Artifact): object {
+  return { ...request, expires: undefined, contentType: undefined };
+}
+
+function byName(one: Artifact, other: Artifact): number {
+  return one.name < other.name ? -1 : 1;
+}

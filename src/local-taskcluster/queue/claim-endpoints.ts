@@ -1,0 +1,77 @@
+import { endpoint } from '../http/endpoint.js';
+import type { Endpoint } from '../http/endpoint.js';
+import { CLAIM_WORK_REQUEST, CLAIM_WORK_RESPONSE, RECLAIM_RESPONSE } from '../schemas/claim-schemas.js';
+import { EXCEPTION_REQUEST, STATUS_RESPONSE } from '../schemas/status-schemas.js';
+import type { Claim, Queue } from './queue.js';
+import type { Resolution } from './task.js';
+
+/** queue: what a worker calls to get runs, keep them and resolve them. */
+export function claimEndpoints(queue: Queue): readonly Endpoint[] {
+  return [
+    endpoint({
+      name: 'claimWork',
+      method: 'POST',
+      route: '/claim-work/<taskQueueId>',
+      input: CLAIM_WORK_REQUEST,
+      output: CLAIM_WORK_RESPONSE,
+      handle: async ({ param, input: { tasks, ...worker }, authorize, closed }) => {
+        const taskQueueId = param('taskQueueId');
+        authorize({
+          AllOf: [`queue:claim-work:${taskQueueId}`, `queue:worker-id:${worker.workerGroup}/${worker.workerId}`],
+        });
+        const claims = await queue.claimWork(taskQueueId, tasks, worker, closed);
+        return { body: { tasks: claims.map(claimed) } };
+      },
+    }),
+    endpoint({
+      name: 'reclaimTask',
+      method: 'POST',
+      route: '/task/<taskId>/runs/<runId>/reclaim',
+      output: RECLAIM_RESPONSE,
+      scopes: (param) => `queue:reclaim-task:${param('taskId')}/${param('runId')}`,
+      handle: ({ param }) => {
+        const claim = queue.reclaimTask(param('taskId'), Number(param('runId')));
+        return { body: { ...claimFields(claim), takenUntil: claim.takenUntil.toJSON() } };
+      },
+    }),
+    report(queue, 'reportCompleted', '/completed', { state: 'completed' }),
+    report(queue, 'reportFailed', '/failed', { state: 'failed' }),
+    endpoint({
+      name: 'reportException',
+      method: 'POST',
+      route: '/task/<taskId>/runs/<runId>/exception',
+      input: EXCEPTION_REQUEST,
+      output: STATUS_RESPONSE,
+      scopes: (param) => `queue:resolve-task:${param('taskId')}/${param('runId')}`,
+      handle: ({ param, input: { reason } }) => ({
+        body: { status: queue.report(param('taskId'), Number(param('runId')), { state: 'exception', reason }) },
+      }),
+    }),
+  ];
+}
+
+function report(queue: Queue, name: string, ending: string, resolution: Resolution): Endpoint {
+  return endpoint({
+    name,
+    method: 'POST',
+    route: `/task/<taskId>/runs/<runId>${ending}`,
+    output: STATUS_RESPONSE,
+    scopes: (param) => `queue:resolve-task:${param('taskId')}/${param('runId')}`,
+    handle: ({ param }) => ({
+      body: { status: queue.report(param('taskId'), Number(param('runId')), resolution) },
+    }),
+  });
+}
+
+function claimed(claim: Claim): object {
+  return { ...claimFields(claim), takenUntil: databaseTime(claim.takenUntil), task: claim.task.definition };
+}
+
+function claimFields({ task, runId, worker, credentials }: Claim): object {
+  return { status: task.status(), runId, ...worker, credentials };
+}
+
+/** As the real claimWork spells it, straight from its database: an offset for Z, no trailing zeros. */
+function databaseTime(time: Date): string {
+  return time.toJSON().replace(/\.?0*Z$/, '+00:00');
+}

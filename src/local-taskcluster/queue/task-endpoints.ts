@@ -1,0 +1,82 @@
+import type { ScopeExpression } from '../../lib/queue/scopes.js';
+import { ApiError } from '../http/api-error.js';
+import { endpoint } from '../http/endpoint.js';
+import type { Endpoint } from '../http/endpoint.js';
+import { STATUS_RESPONSE } from '../schemas/status-schemas.js';
+import { CREATE_TASK_REQUEST, PRIORITIES, TASK_RESPONSE } from '../schemas/task-schemas.js';
+import type { TaskDefinition } from '../schemas/task-schemas.js';
+import { defineTask } from './define-task.js';
+import type { Queue } from './queue.js';
+import type { Task } from './task.js';
+
+/** queue: making tasks, reading them, cancelling them. */
+export function taskEndpoints(queue: Queue, now: () => Date): readonly Endpoint[] {
+  return [
+    endpoint({
+      name: 'createTask',
+      method: 'PUT',
+      route: '/task/<taskId>',
+      input: CREATE_TASK_REQUEST,
+      output: STATUS_RESPONSE,
+      handle: ({ param, input, authorize }) => {
+        const definition = defineTask(param('taskId'), input, now());
+        authorize(creationScopes(definition));
+        if (definition.dependencies.length > 0) {
+          throw new ApiError('InputError', 'This server does not order tasks: create them without dependencies.');
+        }
+        return { body: { status: queue.createTask(param('taskId'), definition) } };
+      },
+    }),
+    endpoint({
+      name: 'task',
+      method: 'GET',
+      route: '/task/<taskId>',
+      output: TASK_RESPONSE,
+      scopes: (param) => `queue:get-task:${param('taskId')}`,
+      handle: ({ param }) => ({ body: queue.task(param('taskId')).definition }),
+    }),
+    endpoint({
+      name: 'status',
+      method: 'GET',
+      route: '/task/<taskId>/status',
+      output: STATUS_RESPONSE,
+      scopes: (param) => `queue:status:${param('taskId')}`,
+      handle: ({ param }) => ({ body: { status: queue.task(param('taskId')).status() } }),
+    }),
+    endpoint({
+      name: 'cancelTask',
+      method: 'POST',
+      route: '/task/<taskId>/cancel',
+      output: STATUS_RESPONSE,
+      handle: ({ param, authorize }) => {
+        authorize(cancelScopes(queue.task(param('taskId'))));
+        return { body: { status: queue.cancelTask(param('taskId')) } };
+      },
+    }),
+  ];
+}
+
+/** A creator needs all that the task gets, and the right to create at this priority or a higher one. */
+function creationScopes(definition: TaskDefinition): ScopeExpression {
+  const { priority, taskQueueId, schedulerId, projectId } = definition;
+  const priorities = PRIORITIES.slice(0, PRIORITIES.indexOf(priority) + 1);
+  return {
+    AllOf: [
+      ...definition.scopes,
+      ...definition.routes.map((route) => `queue:route:${route}`),
+      `queue:create-task:project:${projectId}`,
+      `queue:scheduler-id:${schedulerId}`,
+      { AnyOf: priorities.map((each) => `queue:create-task:${each}:${taskQueueId}`) },
+    ],
+  };
+}
+
+function cancelScopes({ taskId, definition: { schedulerId, taskGroupId, projectId } }: Task): ScopeExpression {
+  return {
+    AnyOf: [
+      `queue:cancel-task:${schedulerId}/${taskGroupId}/${taskId}`,
+      `queue:cancel-task-in-project:${projectId}`,
+      { AllOf: ['queue:cancel-task', `assume:scheduler-id:${schedulerId}/${taskGroupId}`] },
+    ],
+  };
+}

@@ -1,0 +1,112 @@
+import type {
+  ExceptionReason,
+  ReasonCreated,
+  ReasonResolved,
+  RunState,
+  RunStatus,
+  TaskStatus,
+} from '../schemas/status-schemas.js';
+import type { TaskDefinition } from '../schemas/task-schemas.js';
+
+export interface Worker {
+  readonly workerGroup: string;
+  readonly workerId: string;
+}
+
+/** How a run ends: an outcome of the task, or an exception with its reason. */
+export type Resolution =
+  | { readonly state: 'completed' | 'failed' }
+  | {
+      readonly state: 'exception';
+      readonly reason: ExceptionReason | 'canceled' | 'claim-expired' | 'deadline-exceeded';
+    };
+
+// A worker that went away is no fault of the task's: these end one run and begin another while retries are left.
+const RETRIED: Readonly<Partial<Record<ReasonResolved, ReasonCreated>>> = {
+  'worker-shutdown': 'retry',
+  'claim-expired': 'retry',
+  'intermittent-task': 'task-retry',
+};
+
+/**
+ * A task and its runs: unscheduled (no run) → pending → running → completed | failed | exception, the last of which may
+ * be followed by another pending run. Only the last run is ever pending or running.
+ */
+export class Task {
+  readonly taskId: string;
+  readonly definition: TaskDefinition;
+  readonly deadline: Date;
+  readonly expires: Date;
+  #retriesLeft: number;
+  readonly #runs: RunStatus[] = [];
+
+  constructor(taskId: string, definition: TaskDefinition) {
+    this.taskId = taskId;
+    this.definition = definition;
+    this.deadline = new Date(definition.deadline);
+    this.expires = new Date(definition.expires);
+    this.#retriesLeft = definition.retries;
+  }
+
+  get state(): 'unscheduled' | RunState {
+    return this.#runs.at(-1)?.state ?? 'unscheduled';
+  }
+
+  get lastRun(): RunStatus | undefined {
+    return this.#runs.at(-1);
+  }
+
+  run(runId: number): RunStatus | undefined {
+    return this.#runs[runId];
+  }
+
+  /** Adds a pending run and returns it. */
+  schedule(reasonCreated: ReasonCreated, now: Date): RunStatus {
+    const run = { runId: this.#runs.length, state: 'pending', reasonCreated, scheduled: now.toJSON() } as const;
+    this.#runs.push(run);
+    return run;
+  }
+
+  /** The run begins, taken by the worker. */
+  claim(runId: number, worker: Worker, takenUntil: Date, now: Date): void {
+    this.#change(runId, { ...worker, state: 'running', takenUntil: takenUntil.toJSON(), started: now.toJSON() });
+  }
+
+  extendClaim(runId: number, takenUntil: Date): void {
+    this.#change(runId, { takenUntil: takenUntil.toJSON() });
+  }
+
+  /** Ends the last run (one is added for a task that has none); returns the run that follows it, if one does. */
+  resolve(resolution: Resolution, now: Date): RunStatus | undefined {
+    const run = this.lastRun ?? this.schedule('exception', now);
+    const reasonResolved = reasonOf(resolution);
+    this.#change(run.runId, { state: resolution.state, reasonResolved, resolved: now.toJSON() });
+    const next = RETRIED[reasonResolved];
+    if (next === undefined || this.#retriesLeft === 0) return undefined;
+    this.#retriesLeft--;
+    return this.schedule(next, now);
+  }
+
+  status(): TaskStatus {
+    const { provisionerId, workerType, taskQueueId, schedulerId, projectId, taskGroupId } = this.definition;
+    const { deadline, expires } = this.definition;
+    return {
+      taskId: this.taskId,
+      ...{ provisionerId, workerType, taskQueueId, schedulerId, projectId, taskGroupId, deadline, expires },
+      retriesLeft: this.#retriesLeft,
+      state: this.state,
+      runs: [...this.#runs],
+    };
+  }
+
+  #change(runId: number, changes: Partial<RunStatus>): void {
+    const run = this.#runs[runId];
+    if (!run) throw new Error(`task ${this.taskId} has no run ${runId}`);
+    this.#runs[runId] = { ...run, ...changes };
+  }
+}
+
+/** The reason a run shows once it is resolved like this. */
+export function reasonOf(resolution: Resolution): ReasonResolved {
+  return resolution.state === 'exception' ? resolution.reason : resolution.state;
+}

@@ -1,0 +1,162 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fastify } from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import type { Credentials } from '../lib/queue/queue-client.js';
+import { authEndpoints } from './auth/auth-endpoints.js';
+import { Authenticator } from './auth/authenticator.js';
+import { ClientTable } from './auth/client-table.js';
+import type { PermanentClient } from './auth/client-table.js';
+import { RoleTable } from './auth/role-table.js';
+import { registerService } from './http/service.js';
+import { ObjectStore } from './object-store/object-store.js';
+import { registerObjectRoutes } from './object-store/object-routes.js';
+import { SignedUrls } from './object-store/signed-urls.js';
+import { artifactEndpoints } from './queue/artifact-endpoints.js';
+import { ArtifactTable } from './queue/artifact-table.js';
+import { claimEndpoints } from './queue/claim-endpoints.js';
+import { Queue } from './queue/queue.js';
+import { taskEndpoints } from './queue/task-endpoints.js';
+
+const DEFAULT_CLAIM_TIMEOUT_MS = 20 * 60_000;
+const DEFAULT_LONG_POLL_MS = 20_000;
+const LONGEST_PARAMETER = 4096;
+
+/** What a deployment lets everybody do, credentials or not. */
+const ANONYMOUS_SCOPES = [
+  'auth:current-scopes',
+  'auth:expand-scopes',
+  'queue:get-artifact:public/*',
+  'queue:get-task:*',
+  'queue:list-artifacts:*',
+  'queue:list-task-group:*',
+  'queue:pending-count:*',
+  'queue:status:*',
+];
+
+export interface LocalTaskclusterOptions {
+  /** Address to listen on, 127.0.0.1 when not given. */
+  readonly host?: string;
+  /** Any free port when not given, or 0. */
+  readonly port?: number;
+  /** Where objects are kept. Without it they are in a temporary directory that `close` removes. */
+  readonly dataDir?: string;
+  /** The client that may do everything; clientId `static/local/root` and a random token when not given. */
+  readonly credentials?: { readonly clientId: string; readonly accessToken: string };
+  /** How long a claim lasts without being renewed; 20 minutes when not given. */
+  readonly claimTimeoutMs?: number;
+  /** How long claimWork waits for work; 20 seconds when not given. */
+  readonly longPollMs?: number;
+  /** The clock; claims and deadlines still expire by timers, or when `resolveDue` is called. */
+  readonly now?: () => Date;
+}
+
+interface Parts {
+  readonly app: FastifyInstance;
+  readonly clients: ClientTable;
+  readonly roles: RoleTable;
+  readonly queue: Queue;
+  readonly closing: AbortController;
+  readonly temporaryDir: string | undefined;
+}
+
+/** A Taskcluster for one machine: queue, auth and object storage in this process, behind one address. */
+export class LocalTaskcluster {
+  readonly rootUrl: string;
+  /** Of the client that may do everything. */
+  readonly credentials: Credentials;
+  readonly #parts: Parts;
+
+  private constructor(rootUrl: string, credentials: Credentials, parts: Parts) {
+    this.rootUrl = rootUrl;
+    this.credentials = credentials;
+    this.#parts = parts;
+  }
+
+  /** Listens once it resolves; rejects when the address can't be had. */
+  static async start(options: LocalTaskclusterOptions = {}): Promise<LocalTaskcluster> {
+    const credentials = options.credentials ?? { clientId: 'static/local/root', accessToken: newAccessToken() };
+    const host = options.host ?? '127.0.0.1';
+    const parts = await assemble(options, credentials);
+    try {
+      await parts.app.listen({ host, port: options.port ?? 0 });
+    } catch (error) {
+      await shutDown(parts);
+      throw error;
+    }
+    return new LocalTaskcluster(rootUrlOf(parts.app, host), credentials, parts);
+  }
+
+  /** Adds a client, or replaces the one of that id. */
+  addClient(client: PermanentClient): void {
+    this.#parts.clients.set(client);
+  }
+
+  /** Adds a role, or replaces the one of that id; whoever has `assume:<roleId>` has its scopes. */
+  addRole(roleId: string, scopes: readonly string[]): void {
+    this.#parts.roles.set(roleId, scopes);
+  }
+
+  /** Expires claims and deadlines that are due by the clock now; for clocks that do not pass by themselves. */
+  resolveDue(): void {
+    this.#parts.queue.resolveDue();
+  }
+
+  /** Ends long polls and connections at once and removes the temporary directory. Harmless when called again. */
+  async close(): Promise<void> {
+    await shutDown(this.#parts);
+  }
+}
+
+async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentClient, 'scopes'>): Promise<Parts> {
+  const now = options.now ?? (() => new Date());
+  const temporaryDir = options.dataDir === undefined ? await mkdtemp(join(tmpdir(), 'local-taskcluster-')) : undefined;
+  const store = new ObjectStore(join(options.dataDir ?? temporaryDir ?? '', 'objects'), now);
+  const clients = new ClientTable();
+  clients.set({ ...root, scopes: ['*'] });
+  const roles = new RoleTable();
+  roles.set('anonymous', ANONYMOUS_SCOPES);
+  const issuer = { clientId: 'static/taskcluster/queue', accessToken: newAccessToken(), scopes: ['*'] };
+  clients.set(issuer);
+  const queue = new Queue({
+    claimTimeoutMs: options.claimTimeoutMs ?? DEFAULT_CLAIM_TIMEOUT_MS,
+    longPollMs: options.longPollMs ?? DEFAULT_LONG_POLL_MS,
+    now,
+    issuer,
+  });
+  const closing = new AbortController();
+  const app = fastify({ forceCloseConnections: true, routerOptions: { maxParamLength: LONGEST_PARAMETER } });
+  const context = { authenticator: new Authenticator({ clients, roles, now }), now, closing: closing.signal };
+  const urls = new SignedUrls(now);
+  const artifacts = new ArtifactTable(now);
+  await registerService(app, 'auth', authEndpoints(roles), context);
+  await registerService(
+    app,
+    'queue',
+    [...taskEndpoints(queue, now), ...claimEndpoints(queue), ...artifactEndpoints({ queue, artifacts, urls })],
+    context,
+  );
+  await registerObjectRoutes(app, { store, urls });
+  return { app, clients, roles, queue, closing, temporaryDir };
+}
+
+async function shutDown({ app, queue, closing, temporaryDir }: Parts): Promise<void> {
+  closing.abort();
+  queue.close();
+  await app.close();
+  if (temporaryDir !== undefined) await rm(temporaryDir, { recursive: true, force: true });
+}
+
+/** Where clients on this machine reach the server; one that listens everywhere is reached on the loopback address. */
+function rootUrlOf(app: FastifyInstance, host: string): string {
+  const { port } = app.server.address() as AddressInfo;
+  const reachable = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}
+
+function newAccessToken(): string {
+  return randomBytes(33).toString('base64url');
+}

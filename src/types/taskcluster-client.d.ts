@@ -1,0 +1,208 @@
+/**
+ * The part of taskcluster-client that is used here (the package ships no types). Its clients' methods answer with the
+ * parsed body; an answer of 400 or more rejects with a TaskclusterClientError, no answer with the HTTP library's error.
+ */
+declare module 'taskcluster-client' {
+  import type { AgentOptions } from 'node:http';
+
+  export interface ClientCredentials {
+    readonly clientId: string;
+    readonly accessToken: string;
+    /** JSON, only there for temporary credentials. */
+    readonly certificate?: string;
+  }
+
+  export interface ClientOptions {
+    readonly rootUrl: string;
+    readonly credentials?: ClientCredentials | Record<string, never>;
+    readonly authorizedScopes?: readonly string[];
+    /** Attempts after the first one, for network errors and 5xx; 5 when not given. */
+    readonly retries?: number;
+    /** Milliseconds for each single request; 30 000 when not given. */
+    readonly timeout?: number;
+    readonly delayFactor?: number;
+    readonly maxDelay?: number;
+    readonly randomizationFactor?: number;
+    readonly agent?: AgentOptions;
+  }
+
+  /** What a client method rejects with when the service answered 400 or more. */
+  export interface TaskclusterClientError extends Error {
+    readonly statusCode: number;
+    readonly code: string;
+    readonly body: unknown;
+  }
+
+  export type RunState = 'pending' | 'running' | 'completed' | 'failed' | 'exception';
+
+  export interface RunStatus {
+    readonly runId: number;
+    readonly state: RunState;
+    readonly reasonCreated: string;
+    readonly reasonResolved?: string;
+    readonly workerGroup?: string;
+    readonly workerId?: string;
+    readonly takenUntil?: string;
+    readonly scheduled: string;
+    readonly started?: string;
+    readonly resolved?: string;
+  }
+
+  export interface TaskStatus {
+    readonly taskId: string;
+    readonly provisionerId: string;
+    readonly workerType: string;
+    readonly taskQueueId: string;
+    readonly schedulerId: string;
+    readonly projectId: string;
+    readonly taskGroupId: string;
+    readonly deadline: string;
+    readonly expires: string;
+    readonly retriesLeft: number;
+    readonly state: 'unscheduled' | RunState;
+    readonly runs: readonly RunStatus[];
+  }
+
+  export interface TaskDefinition {
+    readonly provisionerId: string;
+    readonly workerType: string;
+    readonly taskQueueId: string;
+    readonly schedulerId: string;
+    readonly projectId: string;
+    readonly taskGroupId: string;
+    readonly priority: string;
+    readonly retries: number;
+    readonly created: string;
+    readonly deadline: string;
+    readonly expires: string;
+    readonly scopes: readonly string[];
+    readonly payload: Readonly<Record<string, unknown>>;
+    readonly metadata: {
+      readonly name: string;
+      readonly description: string;
+      readonly owner: string;
+      readonly source: string;
+    };
+    readonly [key: string]: unknown;
+  }
+
+  export interface TaskReclaim {
+    readonly status: TaskStatus;
+    readonly runId: number;
+    readonly workerGroup: string;
+    readonly workerId: string;
+    readonly takenUntil: string;
+    readonly credentials: Required<ClientCredentials>;
+  }
+
+  export interface TaskClaim extends TaskReclaim {
+    readonly task: TaskDefinition;
+  }
+
+  export interface ArtifactInfo {
+    readonly storageType: string;
+    readonly name: string;
+    readonly expires: string;
+    readonly contentType: string;
+  }
+
+  export interface ArtifactList {
+    readonly artifacts: readonly ArtifactInfo[];
+    readonly continuationToken?: string;
+  }
+
+  export interface CreatedArtifact {
+    readonly storageType: string;
+    /** storageType s3. */
+    readonly putUrl?: string;
+    readonly contentType?: string;
+    readonly expires?: string;
+    /** storageType object. */
+    readonly name?: string;
+    readonly projectId?: string;
+    readonly uploadId?: string;
+    readonly credentials?: Required<ClientCredentials>;
+  }
+
+  export interface ArtifactContent {
+    readonly storageType: string;
+    /** storageTypes s3 and reference. */
+    readonly url?: string;
+    /** storageType object. */
+    readonly name?: string;
+    readonly credentials?: Required<ClientCredentials>;
+    /** storageType error. */
+    readonly reason?: string;
+    readonly message?: string;
+  }
+
+  export interface Paging {
+    readonly continuationToken?: string;
+    readonly limit?: number | string;
+  }
+
+  type StatusAnswer = Promise<{ readonly status: TaskStatus }>;
+  type Method = (...args: never[]) => Promise<unknown>;
+
+  interface Client {
+    ping(): Promise<unknown>;
+    /** The address of a method of this same client with its arguments (`client.buildUrl(client.task, taskId)`). */
+    buildUrl(method: Method, ...args: readonly unknown[]): string;
+    /** The same for a GET, with a bewit; `{ expiration: seconds }` may follow the arguments (900 when it does not). */
+    buildSignedUrl(method: Method, ...args: readonly unknown[]): string;
+  }
+
+  export interface Queue extends Client {
+    use(options: Partial<ClientOptions>): Queue;
+    createTask(taskId: string, task: object): StatusAnswer;
+    task(taskId: string): Promise<TaskDefinition>;
+    status(taskId: string): StatusAnswer;
+    claimWork(
+      taskQueueId: string,
+      request: { readonly tasks?: number; readonly workerGroup: string; readonly workerId: string },
+    ): Promise<{ readonly tasks: readonly TaskClaim[] }>;
+    reclaimTask(taskId: string, runId: number | string): Promise<TaskReclaim>;
+    reportCompleted(taskId: string, runId: number | string): StatusAnswer;
+    reportFailed(taskId: string, runId: number | string): StatusAnswer;
+    reportException(taskId: string, runId: number | string, request: { readonly reason: string }): StatusAnswer;
+    cancelTask(taskId: string): StatusAnswer;
+    rerunTask(taskId: string): StatusAnswer;
+    scheduleTask(taskId: string): StatusAnswer;
+    createArtifact(taskId: string, runId: number | string, name: string, request: object): Promise<CreatedArtifact>;
+    finishArtifact(
+      taskId: string,
+      runId: number | string,
+      name: string,
+      request: { readonly uploadId: string },
+    ): Promise<undefined>;
+    getArtifact(taskId: string, runId: number | string, name: string): Promise<ArtifactContent>;
+    getLatestArtifact(taskId: string, name: string): Promise<ArtifactContent>;
+    listArtifacts(taskId: string, runId: number | string, paging?: Paging): Promise<ArtifactList>;
+    listLatestArtifacts(taskId: string, paging?: Paging): Promise<ArtifactList>;
+    artifactInfo(taskId: string, runId: number | string, name: string): Promise<ArtifactInfo>;
+    latestArtifactInfo(taskId: string, name: string): Promise<ArtifactInfo>;
+    artifact(taskId: string, runId: number | string, name: string): Promise<ArtifactContent>;
+    latestArtifact(taskId: string, name: string): Promise<ArtifactContent>;
+  }
+
+  export interface Auth extends Client {
+    use(options: Partial<ClientOptions>): Auth;
+    expandScopes(request: { readonly scopes: readonly string[] }): Promise<{ readonly scopes: readonly string[] }>;
+    currentScopes(): Promise<{ readonly scopes: readonly string[] }>;
+  }
+
+  /** The client classes, by service. */
+  export const clients: {
+    readonly Queue: new (options: ClientOptions) => Queue;
+    readonly Auth: new (options: ClientOptions) => Auth;
+  };
+
+  /** Credentials of limited scopes and time, signed with permanent ones; named when `clientId` is given. */
+  export function createTemporaryCredentials(options: {
+    readonly clientId?: string;
+    readonly start?: Date;
+    readonly expiry: Date;
+    readonly scopes: readonly string[];
+    readonly credentials: ClientCredentials;
+  }): Required<ClientCredentials>;
+}

@@ -1,0 +1,66 @@
+import type { LogFields, Logger } from '../../src/lib/log/logger.js';
+
+export interface LogRecord {
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'alert';
+  /** As given: an alert's has no prefix. */
+  readonly event: string;
+  readonly fields: LogFields;
+}
+
+/** A log in memory. Logs made from it with `with` write into the same records and know the same secrets. */
+export class MemoryLogger implements Logger {
+  readonly records: LogRecord[];
+  readonly secrets: Set<string>;
+  readonly #bound: LogFields;
+
+  constructor(bound: LogFields = {}, records: LogRecord[] = [], secrets = new Set<string>()) {
+    this.#bound = bound;
+    this.records = records;
+    this.secrets = secrets;
+  }
+
+  /** The names of all events, in order. */
+  get events(): readonly string[] {
+    return this.records.map(({ event }) => event);
+  }
+
+  /** The records of one event, in order. */
+  of(event: string): readonly LogRecord[] {
+    return this.records.filter((record) => record.event === event);
+  }
+
+  debug(event: string, fields?: LogFields): void {
+    this.#add('debug', event, fields);
+  }
+
+  info(event: string, fields?: LogFields): void {
+    this.#add('info', event, fields);
+  }
+
+  warn(event: string, fields?: LogFields): void {
+    this.#add('warn', event, fields);
+  }
+
+  error(event: string, fields?: LogFields): void {
+    this.#add('error', event, fields);
+  }
+
+  alert(event: string, fields?: LogFields): void {
+    this.#add('alert', event, fields);
+  }
+
+  with(fields: LogFields): MemoryLogger {
+    return new MemoryLogger({ ...this.#bound, ...fields }, this.records, this.secrets);
+  }
+
+  addSecret(value: string): () => void {
+    this.secrets.add(value);
+    return () => {
+      this.secrets.delete(value);
+    };
+  }
+
+  #add(level: LogRecord['level'], event: string, fields: LogFields = {}): void {
+    this.records.push({ level, event, fields: { ...this.#bound, ...fields } });
+  }
+}

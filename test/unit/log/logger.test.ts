@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { createLogger } from '../../../src/lib/log/logger.js';
+import type { Logger, LoggerOptions } from '../../../src/lib/log/logger.js';
+
+interface Lines {
+  readonly log: Logger;
+  readonly text: () => string;
+  readonly last: () => Record<string, unknown>;
+}
+
+function memoryLog(options: Partial<LoggerOptions> = {}): Lines {
+  const lines: string[] = [];
+  const destination = {
+    write(line: string): void {
+      lines.push(line);
+    },
+  };
+  const log = createLogger({ baseFields: { source: 'docker-worker' }, level: 'info', destination, ...options });
+  return { log, text: () => lines.join(''), last: () => JSON.parse(lines.at(-1) ?? '') as Record<string, unknown> };
+}
+
+describe('createLogger', () => {
+  it('writes one JSON object a line with the event as type', () => {
+    const { log, text, last } = memoryLog();
+    log.info('claimed task', { taskId: 'abc', runId: 0 });
+    const { time, ...rest } = last();
+    assert.deepEqual(rest, { level: 'info', source: 'docker-worker', taskId: 'abc', runId: 0, type: 'claimed task' });
+    assert.equal(new Date(String(time)).toISOString(), time);
+    assert.match(text(), /^\{.*\}\n$/);
+  });
+
+  it('leaves out what is below its level', () => {
+    const { log, text } = memoryLog({ level: 'warn' });
+    log.debug('a');
+    log.info('b');
+    log.warn('c');
+    log.error('d');
+    assert.deepEqual(
+      [...text().matchAll(/"type":"(\w)"/g)].map((match) => match[1]),
+      ['c', 'd'],
+    );
+  });
+
+  it('prefixes what a person must look at', () => {
+    const { log, last } = memoryLog();
+    log.alert('diskspace threshold reached');
+    assert.equal(last()['type'], '[alert-operator] diskspace threshold reached');
+    assert.equal(last()['level'], 'error');
+  });
+
+  it('adds bound fields, the newest winning', () => {
+    const { log, last } = memoryLog();
+    log.with({ taskId: 'a', runId: 0 }).with({ runId: 1 }).info('x', { source: 'mine' });
+    assert.deepEqual([last()['taskId'], last()['runId'], last()['source']], ['a', 1, 'mine']);
+  });
+
+  it('keeps a field that is called like one of its own', () => {
+    const { log, text, last } = memoryLog();
+    log.info('event', { type: 'file', level: 3 });
+    assert.deepEqual([last()['type'], last()['type_'], last()['level_']], ['event', 'file', 3]);
+    assert.equal(text().match(/"type":/g)?.length, 1);
+  });
+
+  it('writes of an error what identifies it, with its causes, and nothing that hangs on it', () => {
+    const { log, last } = memoryLog();
+    const cause = Object.assign(new Error('inner'), { code: 'ECONNRESET' });
+    const error = Object.assign(new Error('outer', { cause }), {
+      response: { statusCode: 403, headers: { whatever: 1 } },
+      options: { headers: { authorization: 'Hawk' } },
+    });
+    log.error('x', { error });
+    const written = last()['error'] as Record<string, unknown>;
+    assert.deepEqual(Object.keys(written).sort(), ['cause', 'message', 'stack', 'statusCode']);
+    assert.equal(written['statusCode'], 403);
+    assert.equal((written['cause'] as Record<string, unknown>)['code'], 'ECONNRESET');
+  });
+
+  it('survives circles, depth and values that JSON does not know', () => {
+    const { log, last } = memoryLog();
+    const circle: Record<string, unknown> = {
+      big: 10n,
+      bytes: Buffer.from('secret'),
+      when: new Date(0),
+      set: new Set([1]),
+    };
+    circle['self'] = circle;
+    log.info('x', { circle });
+    assert.deepEqual(last()['circle'], {
+      big: '10',
+      bytes: '[6 bytes]',
+      when: '1970-01-01T00:00:00.000Z',
+      set: [1],
+      self: '[circular]',
+    });
+  });
+});
+
+describe('what never appears in the log', () => {
+  it('credentials by their key, at any depth', () => {
+    const { log, text } = memoryLog();
+    log.info('x', {
+      credentials: { clientId: 'hunter2' },
+      options: { headers: { Authorization: 'hunter2', 'Set-Cookie': ['hunter2'], 'X-Registry-Auth': 'hunter2' } },
+      list: [
+        { accessToken: 'hunter2', certificate: 'hunter2', putUrl: 'hunter2', password: 'hunter2', token: 'hunter2' },
+      ],
+    });
+    assert.doesNotMatch(text(), /hunter2/);
+  });
+
+  it('known secrets by value: in events, fields, bound fields, keys, errors, URLs and JSON text', () => {
+    const secret = 's3cr/t+"q"';
+    const { log, text } = memoryLog({ secrets: [secret], baseFields: { where: `base ${secret}` } });
+    const bound = log.with({ bound: `a ${secret} b` });
+    bound.info(`event ${secret}`, {
+      [secret]: 1,
+      url: `http://x/?t=${encodeURIComponent(secret)}`,
+      json: JSON.stringify({ secret }),
+      error: new Error(`failed with ${secret}`, { cause: secret }),
+    });
+    assert.doesNotMatch(text(), /s3cr/);
+    assert.match(text(), /event \*\*\*/);
+  });
+
+  it('secrets that were added later, also in logs made before, until they are forgotten', () => {
+    const { log, last } = memoryLog();
+    const earlier = log.with({ note: 'run-secret' });
+    const forget = log.addSecret('run-secret');
+    const forgetOther = earlier.addSecret('run-secret');
+    earlier.info('run-secret');
+    assert.deepEqual([last()['type'], last()['note']], ['***', '***']);
+    forget();
+    forget();
+    earlier.info('run-secret');
+    assert.equal(last()['type'], '***', 'its second owner still holds it');
+    forgetOther();
+    earlier.info('run-secret');
+    assert.equal(last()['type'], 'run-secret');
+  });
+
+  it('does not take ordinary words for secrets', () => {
+    const { log, last } = memoryLog({ secrets: ['', 'a', 'abc'] });
+    log.info('abcabc');
+    assert.equal(last()['type'], 'abcabc');
+  });
+
+  const permissions = [
+    'https://tc/api/queue/v1/artifact?bewit=hunter2',
+    'https://s3/bucket/key?x=1&X-Amz-Signature=hunter2&y=2',
+    'https://s3/bucket/key?AWSAccessKeyId=a&Signature=hunter2',
+    'https://storage/x?signature=hunter2',
+    'https://user:hunter2@registry/v2',
+    'sent Authorization: Hawk id="me", mac="hunter2"',
+    'Bearer hunter2',
+  ];
+  for (const text of permissions) {
+    it(`what signs ${text.replace('hunter2', '…')}`, () => {
+      const lines = memoryLog();
+      lines.log.warn('x', { text, error: new Error(text) });
+      assert.doesNotMatch(lines.text(), /hunter2/);
+    });
+  }
+
+  it('but the rest of a signed URL stays', () => {
+    const { log, last } = memoryLog();
+    log.info('x', { url: 'https://s3/k?a=1&X-Amz-Signature=hunter2&b=2' });
+    assert.equal(last()['url'], 'https://s3/k?a=1&X-Amz-Signature=***&b=2');
+  });
+});
