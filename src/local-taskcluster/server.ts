@@ -50,7 +50,7 @@ export interface LocalTaskclusterOptions {
   readonly claimTimeoutMs?: number;
   /** How long claimWork waits for work; 20 seconds when not given. */
   readonly longPollMs?: number;
-  /** The clock; claims and deadlines still expire by timers, or when `resolveDue` is called. */
+  /** The clock of tasks, claims, certificates and addresses; what falls due by it needs a timer or `resolveDue`. */
   readonly now?: () => Date;
 }
 

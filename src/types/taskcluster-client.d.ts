@@ -3,7 +3,8 @@
  * parsed body; an answer of 400 or more rejects with a TaskclusterClientError, no answer with the HTTP library's error.
  */
 declare module 'taskcluster-client' {
-  import type { AgentOptions } from 'node:http';
+  import type { Agent as HttpAgent, AgentOptions } from 'node:http';
+  import type { Agent as HttpsAgent } from 'node:https';
 
   export interface ClientCredentials {
     readonly clientId: string;
@@ -190,6 +191,9 @@ declare module 'taskcluster-client' {
     expandScopes(request: { readonly scopes: readonly string[] }): Promise<{ readonly scopes: readonly string[] }>;
     currentScopes(): Promise<{ readonly scopes: readonly string[] }>;
   }
+
+  /** The agents of all clients made without an `agent` of their own; may be replaced, for the clients made after that. */
+  export const agents: { http: HttpAgent; https: HttpsAgent };
 
   /** The client classes, by service. */
   export const clients: {

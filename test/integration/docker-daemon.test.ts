@@ -15,7 +15,7 @@ describe('the isolated Docker daemon of the tests', () => {
     const daemon = await IsolatedDaemon.start();
     try {
       const docker = new Docker({ socketPath: daemon.socketPath });
-      const container = await docker.createContainer({ Image: IMAGE, Cmd: ['sleep', '300'] });
+      const container = await docker.createContainer({ Image: IMAGE, Cmd: ['sleep', '300'], StopSignal: 'SIGKILL' });
       await container.start();
       await daemon.kill();
       await assert.rejects(docker.ping());

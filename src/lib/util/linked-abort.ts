@@ -32,9 +32,12 @@ export class LinkedAbort {
   abortAfter(timeoutMs: number, reason: () => unknown): void {
     clearTimeout(this.#timer);
     if (this.signal.aborted) return;
-    this.#timer = setTimeout(() => {
-      this.abort(reason());
-    }, Math.min(timeoutMs, LONGEST_TIMER_MS));
+    this.#timer = setTimeout(
+      () => {
+        this.abort(reason());
+      },
+      Math.min(timeoutMs, LONGEST_TIMER_MS),
+    );
   }
 
   /** Lets go of the parent and the timer; the signal stays as it is. */

@@ -38,7 +38,10 @@ interface Key {
   readonly scopes: readonly string[];
 }
 
-/** Verifies Hawk headers and bewits against the clients and roles of this deployment. */
+/**
+ * Verifies Hawk headers and bewits against the clients and roles of this deployment. `now` is for certificates; the times
+ * in headers and bewits are made by clients' own clocks and compared with that of this machine.
+ */
 export class Authenticator {
   readonly #deps: { readonly clients: ClientTable; readonly roles: RoleTable; readonly now: () => Date };
 
@@ -67,7 +70,6 @@ export class Authenticator {
     let key: Key | undefined;
     const { artifacts } = await hawkServer.authenticate(request, (id) => (key = this.#keyOf(id, ext)), {
       timestampSkewSec: CLOCK_SKEW_SECONDS,
-      localtimeOffsetMsec: this.#clockOffsetMs(),
     });
     if (artifacts.hash !== undefined) checkPayloadHash(artifacts.hash, body, request.headers['content-type']);
     return verified(key);
@@ -77,14 +79,8 @@ export class Authenticator {
     const bewit = /[?&]bewit=([^&]*)/.exec(request.url ?? '')?.[1] ?? '';
     const ext = Buffer.from(bewit, 'base64url').toString().split('\\')[3];
     let key: Key | undefined;
-    await hawkUri.authenticate(request, (id) => (key = this.#keyOf(id, ext)), {
-      localtimeOffsetMsec: this.#clockOffsetMs(),
-    });
+    await hawkUri.authenticate(request, (id) => (key = this.#keyOf(id, ext)));
     return verified(key);
-  }
-
-  #clockOffsetMs(): number {
-    return this.#deps.now().getTime() - Date.now();
   }
 
   #keyOf(clientId: string, rawExt: string | undefined): Key {

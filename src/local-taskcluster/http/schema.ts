@@ -2,7 +2,7 @@ import { Ajv } from 'ajv';
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import ajvFormats from 'ajv-formats';
 
-const ajv = new Ajv({ allErrors: true, useDefaults: true, discriminator: true, strict: true });
+const ajv = new Ajv({ allErrors: true, useDefaults: true, discriminator: true, strict: true, strictRequired: false });
 ajvFormats.default(ajv);
 
 /** A JSON schema together with the type it promises. Unknown properties are refused unless the schema allows them. */

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { request } from 'node:http';
 import hawk from 'hawk';
 import { nice as newSlugid } from 'slugid';
@@ -123,7 +122,7 @@ describe('the queue of the local Taskcluster', () => {
       method: 'POST',
       headers: { authorization: header, 'content-type': 'application/json' },
     });
-    const closed = once(poll, 'close');
+    const closed = new Promise<void>((resolve) => poll.once('close', resolve));
     poll.on('error', () => undefined); // Destroying it below is the error.
     await new Promise<void>((sent) => poll.end(JSON.stringify({ tasks: 1, ...WORKER }), sent));
     await deployment.queue().ping();
@@ -259,12 +258,16 @@ describe('an idle queue of the local Taskcluster', () => {
   it('answers a poll with an empty list when its time is up', async () => {
     assert.deepEqual(await deployment.queue().claimWork(POOL, { tasks: 1, ...WORKER }), { tasks: [] });
   });
+});
 
-  it('ends open polls when it closes', async () => {
-    const polling = new Deployment(() => ({ longPollMs: 600_000 }));
-    void polling;
-    const { server } = deployment;
-    await server.close();
-    await server.close();
+describe('a local Taskcluster with an open poll', () => {
+  const deployment = new Deployment(() => ({ longPollMs: 600_000 }));
+
+  it('ends the poll when it closes, and may be closed again', async () => {
+    const poll = deployment.queue().claimWork(POOL, { tasks: 1, ...WORKER });
+    await deployment.queue().ping();
+    await Promise.all([Promise.allSettled([poll]), deployment.server.close()]);
+    await deployment.server.close();
+    await assert.rejects(deployment.queue().ping());
   });
 });

@@ -290,7 +290,7 @@ describe('loadConfig: keys of older versions', () => {
       env: { ...CREDENTIALS, DNS_SERVER_SECRET: 'sss' },
     });
     assert.equal(config.sidecars['relengAPIProxy']?.image, 'old/relengapi');
-    assert.equal(config.sidecars['relengAPIProxy']?.token, 't0ken');
+    assert.equal(config.sidecars['relengAPIProxy'].token, 't0ken');
     assert.equal(config.sidecars['balrogVPNProxy']?.image, 'old/balrog');
     assert.deepEqual(
       warnings.map((line) => line.replace(/ \(.*/, '')),

@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import { runTaskCommand } from './run-task-command.js';
+
+process.exit(await runTaskCommand(process.argv.slice(2)));

@@ -1,0 +1,28 @@
+import { untilAborted } from './abortable.js';
+
+/** Lets one loop sleep until there is something to do. A call before the sleep is not lost. */
+export class Wakeup {
+  #isDue = false;
+  #wake: (() => void) | undefined;
+
+  call(): void {
+    this.#isDue = true;
+    this.#wake?.();
+  }
+
+  /** Returns at the next call, at once when there was one since the last return, or after `atMostMs`. */
+  async wait(signal: AbortSignal, atMostMs?: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const woken = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (this.#isDue) resolve();
+      else if (atMostMs !== undefined) timer = setTimeout(resolve, atMostMs);
+    });
+    try {
+      await untilAborted(woken, signal);
+    } finally {
+      clearTimeout(timer);
+      this.#isDue = false;
+    }
+  }
+}

@@ -1,0 +1,176 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ContentPutter } from '../artifacts/put-content.js';
+import type { Config } from '../config/config.js';
+import { DockerodeEngine } from '../docker/dockerode-engine.js';
+import type { ContainerLimits, ContainerSpec } from '../docker/engine.js';
+import { artifactsFeature } from '../features/artifacts/artifacts.js';
+import { LiveLogServer } from '../features/live-log/live-log-server.js';
+import { LiveLogPublisher } from '../features/live-log/live-log.js';
+import { localLiveLog } from '../features/live-log/local-live-log.js';
+import type { Feature } from '../features/feature.js';
+import type { Host } from '../host/host.js';
+import { RegistryImages } from '../images/registry-image.js';
+import type { Logger } from '../log/logger.js';
+import { WorkerMetrics } from '../log/worker-metrics.js';
+import { CredentialHolder } from '../queue/credential-holder.js';
+import { TaskclusterQueue } from '../queue/taskcluster-queue.js';
+import type { ContainerDefaults } from '../task/container-spec.js';
+import { runClaim } from '../task/run-claim.js';
+import type { RunClaimDeps } from '../task/run-claim.js';
+import { RunJournal } from '../task/run-journal.js';
+import type { WorkerFacts } from '../task/task-context.js';
+import { payloadValidator } from '../task/validate-payload.js';
+import { errorMessage } from '../util/error-message.js';
+import { withTimeout } from '../util/abortable.js';
+import { Worker } from './worker.js';
+
+export interface ComposeOptions {
+  readonly config: Config;
+  readonly host: Host;
+  readonly log: Logger;
+  readonly version: string;
+  /** Takes the WORKER_METRICS lines. */
+  readonly metricsOutput: NodeJS.WritableStream;
+}
+
+const CHECK_TIMEOUT_MS = 15_000;
+const PUT_INACTIVITY_MS = 60_000;
+// Bounds what the engine keeps of a container's output when it keeps any.
+const LOG_DRIVER_OPTIONS = { none: {}, local: { 'max-size': '20m', 'max-file': '5' } } as const;
+
+/** Makes the worker and all it consists of; nothing is claimed before it runs. */
+export async function composeWorker({ config, host, log, version, metricsOutput }: ComposeOptions): Promise<Worker> {
+  const queue = composeQueue(config);
+  const engine = new DockerodeEngine(config.docker);
+  const liveLog = await startLiveLog(config, log);
+  const workerPoolId = `${config.provisionerId}/${config.workerType}`;
+  const { workerId, region, instanceType } = config;
+  const metrics = new WorkerMetrics(metricsOutput, { workerPoolId, workerId, region, instanceType });
+  const deps: RunClaimDeps = {
+    queue,
+    engine,
+    images: new RegistryImages({ engine, log, pullRetries: pullRetries(config) }),
+    admission: {
+      validatePayload: payloadValidator(config.maxTaskRunTime),
+      features: features(config),
+      isEnabled: (feature) => config.features[feature]?.enabled ?? false,
+    },
+    containerDefaults: containerDefaults(config),
+    journal: await RunJournal.open(config.stateDir),
+    publisher: new LiveLogPublisher(liveLog.server),
+    putter: new ContentPutter({ inactivityMs: PUT_INACTIVITY_MS }),
+    metrics,
+    log,
+    worker: workerFacts(config, version),
+    now: () => new Date(),
+    settings: {
+      runsDirectory: join(config.dockerVolume, 'tmp', 'docker-worker-runs'),
+      artifactConcurrency: config.artifacts.concurrency,
+      reclaimDivisor: config.task.reclaimDivisor,
+      cancelPollIntervalMs: config.task.cancelPollInterval,
+      maxLogBytes: config.task.maxLogBytes,
+    },
+  };
+  const { enabled, afterIdleSeconds, gracePeriodSeconds, nodeTerminationPoll } = config.shutdown;
+  return new Worker({
+    queue,
+    run: (claim, stop) => runClaim(deps, claim, stop),
+    capacity: liveLog.isUsable ? config.capacity : 0,
+    pollIntervalMs: config.taskQueue.pollInterval,
+    log,
+    host,
+    metrics,
+    close: async () => {
+      await liveLog.server?.close();
+    },
+    shutdown: {
+      afterIdleMs: enabled ? afterIdleSeconds * 1000 : undefined,
+      gracePeriodMs: gracePeriodSeconds === undefined ? undefined : gracePeriodSeconds * 1000,
+      terminationPollMs: nodeTerminationPoll,
+    },
+  });
+}
+
+/** Everything that would keep the worker from working now, in words; empty when docker and the queue answer. */
+export async function checkServices(config: Config, log: Logger): Promise<readonly string[]> {
+  const engine = new DockerodeEngine(config.docker);
+  const queue = composeQueue(config);
+  const reachDocker = async (): Promise<readonly string[]> => {
+    await withTimeout('docker ping', CHECK_TIMEOUT_MS, (signal) => engine.ping(signal));
+    return [];
+  };
+  const reachQueue = async (): Promise<readonly string[]> => {
+    const missing = await withTimeout('auth.currentScopes', CHECK_TIMEOUT_MS, (signal) => queue.missingScopes(signal));
+    return missing.map((scope) => `queue: the credentials lack the scope ${scope}`);
+  };
+  const results = await Promise.all(
+    Object.entries({ docker: reachDocker, queue: reachQueue }).map(async ([service, reach]) => {
+      try {
+        return await reach();
+      } catch (error) {
+        log.debug('check failed', { service, error });
+        return [`${service}: ${errorMessage(error)}`];
+      }
+    }),
+  );
+  return results.flat();
+}
+
+function composeQueue(config: Config): TaskclusterQueue {
+  const { rootUrl, taskcluster, provisionerId, workerType, workerGroup, workerId } = config;
+  const credentials = new CredentialHolder(taskcluster);
+  return new TaskclusterQueue({ rootUrl, credentials, provisionerId, workerType, workerGroup, workerId });
+}
+
+/** The one ordered list: features collect and finish in this order. */
+function features(config: Config): readonly Feature[] {
+  return [localLiveLog, artifactsFeature(config.artifacts)];
+}
+
+/** Without its certificate a worker that must serve logs by TLS can't work; it stays up to be looked at. */
+async function startLiveLog(
+  config: Config,
+  log: Logger,
+): Promise<{ readonly server: LiveLogServer | undefined; readonly isUsable: boolean }> {
+  const { secureLiveLogging, liveLogPort: port } = config.logging;
+  try {
+    const tls = secureLiveLogging
+      ? { cert: await readFile(config.ssl.certificate), key: await readFile(config.ssl.key) }
+      : undefined;
+    return { server: await LiveLogServer.start({ port, publicHost: config.host, tls, log }), isUsable: true };
+  } catch (error) {
+    log.alert('live logs cannot be served', { error, certificate: config.ssl.certificate, key: config.ssl.key, port });
+    return { server: undefined, isUsable: !secureLiveLogging };
+  }
+}
+
+function pullRetries({ dockerConfig }: Config) {
+  const { maxAttempts, delayFactor, randomizationFactor } = dockerConfig;
+  return {
+    attempts: maxAttempts,
+    firstDelayMs: delayFactor,
+    maxDelayMs: Infinity,
+    randomization: randomizationFactor,
+  };
+}
+
+function containerDefaults({ task }: Config): ContainerDefaults {
+  const { logDriver, memory, memorySwap, cpus, pidsLimit, ulimits } = task.container;
+  const limits: ContainerLimits = {
+    ...(memory !== undefined && { memoryBytes: memory }),
+    ...(memorySwap !== undefined && { memorySwapBytes: memorySwap }),
+    ...(cpus !== undefined && { cpus }),
+    ...(pidsLimit !== undefined && { pids: pidsLimit }),
+    ...(ulimits && { ulimits }),
+  };
+  const driver: ContainerSpec['logDriver'] = { type: logDriver, options: LOG_DRIVER_OPTIONS[logDriver] };
+  return { logDriver: driver, limits };
+}
+
+function workerFacts(config: Config, version: string): WorkerFacts {
+  const { provisionerId, workerType, workerGroup, workerId, workerNodeType } = config;
+  const { instanceType, rootUrl, publicIp, host, workerLocation } = config;
+  const identity = { provisionerId, workerType, workerGroup, workerId, workerNodeType };
+  return { ...identity, instanceType, rootUrl, publicIp, hostname: host, workerLocation, version };
+}

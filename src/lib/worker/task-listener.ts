@@ -1,0 +1,100 @@
+import type { Logger } from '../log/logger.js';
+import type { Claim, QueueClient } from '../queue/queue-client.js';
+import type { RunHandle } from '../task/run-claim.js';
+import { retryDelayMs } from '../util/retry.js';
+import { Wakeup } from '../util/wakeup.js';
+
+export interface TaskListenerOptions {
+  readonly queue: Pick<QueueClient, 'claimWork'>;
+  /** Hands a claim to whoever runs it. */
+  readonly run: (claim: Claim) => RunHandle;
+  /** Runs at once; 0 claims nothing. */
+  readonly capacity: number;
+  /** The rest between two polls that found nothing. */
+  readonly pollIntervalMs: number;
+  readonly log: Logger;
+  /** Called when the first run begins after none, and when the last one is resolved. */
+  readonly onBusy?: (isBusy: boolean) => void;
+}
+
+/** The queue takes no more than this in one claimWork. */
+const MAX_CLAIMS = 32;
+const CLAIM_RETRIES = { attempts: Infinity, firstDelayMs: 1000, maxDelayMs: 60_000, randomization: 0.25 };
+
+/** Keeps the worker's slots filled: one claimWork at a time, at once when a slot frees. */
+export class TaskListener {
+  readonly #options: TaskListenerOptions;
+  readonly #slotFreed = new Wakeup();
+  readonly #unfinished = new Set<Promise<void>>();
+  #running = 0;
+  #failures = 0;
+
+  constructor(options: TaskListenerOptions) {
+    this.#options = options;
+  }
+
+  /** Runs that hold a slot. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Claims and starts runs until the signal aborts; never fails. Runs under way go on: see `finished`. */
+  async listen(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#poll(signal);
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+    }
+  }
+
+  /** Resolves when nothing of any run is left on the machine. */
+  async finished(): Promise<void> {
+    while (this.#unfinished.size > 0) await Promise.all(this.#unfinished);
+  }
+
+  async #poll(signal: AbortSignal): Promise<void> {
+    const free = this.#options.capacity - this.#running;
+    if (free <= 0) {
+      await this.#slotFreed.wait(signal);
+      return;
+    }
+    const claims = await this.#claim(Math.min(free, MAX_CLAIMS), signal);
+    // Even when the signal has aborted by now: what was handed out would otherwise be lost until its claim expires.
+    for (const claim of claims) this.#start(claim);
+    if (claims.length > 0) return;
+    const { pollIntervalMs } = this.#options;
+    const waitMs = this.#failures === 0 ? pollIntervalMs : retryDelayMs(CLAIM_RETRIES, this.#failures);
+    await this.#slotFreed.wait(signal, waitMs);
+  }
+
+  async #claim(tasks: number, signal: AbortSignal): Promise<readonly Claim[]> {
+    const { queue, log } = this.#options;
+    try {
+      log.debug('next claim', { tasks });
+      const claims = await queue.claimWork(tasks, signal);
+      this.#failures = 0;
+      return claims;
+    } catch (error) {
+      if (signal.aborted) return [];
+      this.#failures += 1;
+      log.error('error claiming work', { error, failures: this.#failures });
+      return [];
+    }
+  }
+
+  #start(claim: Claim): void {
+    const { run, onBusy } = this.#options;
+    this.#running += 1;
+    if (this.#running === 1) onBusy?.(true);
+    const { resolved, finished } = run(claim);
+    const tracked = finished.finally(() => this.#unfinished.delete(tracked));
+    this.#unfinished.add(tracked);
+    void resolved.then(() => {
+      this.#running -= 1;
+      if (this.#running === 0) onBusy?.(false);
+      this.#slotFreed.call();
+    });
+  }
+}

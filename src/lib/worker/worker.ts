@@ -1,0 +1,102 @@
+import type { Host, TerminationNotice } from '../host/host.js';
+import type { WorkerMetrics } from '../log/worker-metrics.js';
+import type { Claim } from '../queue/queue-client.js';
+import { TaskStopped } from '../task/errors.js';
+import type { RunHandle } from '../task/run-claim.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+import { TaskListener } from './task-listener.js';
+import type { TaskListenerOptions } from './task-listener.js';
+
+/** graceful: what runs may end by itself; immediate: it is resolved worker-shutdown at once. */
+export type StopMode = 'graceful' | 'immediate';
+
+export interface WorkerOptions extends Omit<TaskListenerOptions, 'run' | 'onBusy'> {
+  readonly run: (claim: Claim, stop: AbortSignal) => RunHandle;
+  readonly host: Host;
+  readonly metrics: WorkerMetrics;
+  /** Gives back what the worker holds: servers, connections. */
+  readonly close: () => Promise<void>;
+  readonly shutdown: {
+    /** Idle for this long: stop gracefully and give the machine back. undefined: stay. */
+    readonly afterIdleMs: number | undefined;
+    /** A graceful stop becomes an immediate one after this. undefined: never. */
+    readonly gracePeriodMs: number | undefined;
+    readonly terminationPollMs: number;
+  };
+}
+
+/**
+ * The worker's life: starting → working (claims) → draining (graceful stop: no claims, runs go on) → aborting
+ * (immediate stop: runs are resolved worker-shutdown) → stopped. It only ever moves to the right.
+ */
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #claiming = new LinkedAbort();
+  readonly #running = new LinkedAbort();
+  readonly #listener: TaskListener;
+  #graceTimer: NodeJS.Timeout | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #givesMachineBack = false;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#listener = new TaskListener({
+      ...options,
+      run: (claim) => options.run(claim, this.#running.signal),
+      onBusy: (isBusy) => {
+        options.log.info(isBusy ? 'worker working' : 'worker idle');
+        this.#watchIdleness(isBusy);
+      },
+    });
+  }
+
+  /** Claims and runs tasks until stopped; resolves when nothing of them is left. */
+  async run(): Promise<void> {
+    const { host, log, metrics, capacity, close, shutdown } = this.#options;
+    log.info('start', { capacity });
+    metrics.instanceBoot(await host.uptimeSeconds());
+    metrics.workerReady();
+    this.#watchIdleness(false);
+    const onNotice = (notice: TerminationNotice): void => {
+      log.warn('termination notice', { ...notice });
+      this.#givesMachineBack = true;
+      this.stop(notice.finishTasks ? 'graceful' : 'immediate');
+    };
+    const notices = host.terminationNotices(onNotice, shutdown.terminationPollMs, this.#claiming.signal);
+    notices.catch((error: unknown) => {
+      if (!this.#claiming.signal.aborted) log.error('termination notices are not watched any more', { error });
+    });
+    await this.#listener.listen(this.#claiming.signal);
+    await this.#listener.finished();
+    clearTimeout(this.#graceTimer);
+    clearTimeout(this.#idleTimer);
+    await close();
+    metrics.instanceShutdown();
+    log.info('exit', { code: 0 });
+    if (this.#givesMachineBack) await host.shutdown();
+  }
+
+  /** Calling again may only make it quicker. */
+  stop(mode: StopMode): void {
+    const { log, shutdown } = this.#options;
+    log.info('shutdown', { mode, running: this.#listener.running });
+    this.#claiming.abort(new Error('the worker is stopping'));
+    if (mode === 'immediate') this.#running.abort(new TaskStopped('worker-shutdown'));
+    else if (shutdown.gracePeriodMs !== undefined && this.#graceTimer === undefined) {
+      this.#graceTimer = setTimeout(() => {
+        this.stop('immediate');
+      }, shutdown.gracePeriodMs);
+    }
+  }
+
+  #watchIdleness(isBusy: boolean): void {
+    const { log, shutdown } = this.#options;
+    clearTimeout(this.#idleTimer);
+    if (isBusy || shutdown.afterIdleMs === undefined || this.#claiming.signal.aborted) return;
+    log.info('pending shutdown', { afterMs: shutdown.afterIdleMs });
+    this.#idleTimer = setTimeout(() => {
+      this.#givesMachineBack = true;
+      this.stop('graceful');
+    }, shutdown.afterIdleMs);
+  }
+}

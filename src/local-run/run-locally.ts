@@ -1,0 +1,114 @@
+import { Writable } from 'node:stream';
+import { clients } from 'taskcluster-client';
+import type { RunStatus } from 'taskcluster-client';
+import slugid from 'slugid';
+import type { ConfigTree } from '../lib/config/layers.js';
+import type { Logger } from '../lib/log/logger.js';
+import { LocalTaskcluster } from '../local-taskcluster/server.js';
+import { LocalWorker } from './local-worker.js';
+import type { TaskQueueName } from './task-definition.js';
+import { TaskWatcher } from './task-watcher.js';
+
+export interface RunLocallyOptions {
+  /** The body of createTask, for this pool. */
+  readonly definition: Readonly<Record<string, unknown>>;
+  readonly taskQueue: TaskQueueName;
+  /** Takes the task's log while it runs. */
+  readonly output: Writable;
+  readonly log: Logger;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly settings?: ConfigTree;
+  readonly version: string;
+  /** Once aborted the task is canceled, and the run ends as soon as its container is gone. */
+  readonly signal: AbortSignal;
+  /** Called while queue and artifacts are still there. */
+  readonly inspect: (outcome: LocalOutcome) => Promise<void>;
+}
+
+export interface LocalOutcome {
+  readonly run: RunStatus;
+  readonly watcher: TaskWatcher;
+  /** The task's own exit code; undefined when no command came to its end. */
+  readonly exitCode: number | undefined;
+}
+
+/**
+ * Runs one task on this machine, as a worker of a deployment would: an embedded Taskcluster, a worker that claims from
+ * it, a container. Nothing of all that is left when it returns.
+ */
+export async function runLocally(options: RunLocallyOptions): Promise<LocalOutcome> {
+  const { taskQueue, definition, log, env, version } = options;
+  const taskcluster = await LocalTaskcluster.start();
+  try {
+    const { rootUrl, credentials } = taskcluster;
+    const queue = new clients.Queue({ rootUrl, credentials });
+    const taskId = slugid.nice();
+    await queue.createTask(taskId, definition);
+    const settings = { ...options.settings, ...taskQueue, capacity: 1 };
+    const worker = await LocalWorker.start({
+      rootUrl,
+      credentials,
+      settings,
+      env,
+      log,
+      version,
+      metricsOutput: nowhere(),
+    });
+    const cancel = (): void => {
+      queue.cancelTask(taskId).catch((error: unknown) => {
+        log.error('cancel failed', { error });
+      });
+    };
+    options.signal.addEventListener('abort', cancel, { once: true });
+    if (options.signal.aborted) cancel();
+    try {
+      return await watch(new TaskWatcher(rootUrl, credentials, taskId), options);
+    } finally {
+      options.signal.removeEventListener('abort', cancel);
+      await worker.stop('immediate');
+    }
+  } finally {
+    await taskcluster.close();
+  }
+}
+
+async function watch(watcher: TaskWatcher, { definition, output, inspect }: RunLocallyOptions): Promise<LocalOutcome> {
+  const footer = new FooterReader(output);
+  const { log } = definition['payload'] as { log?: string };
+  const [run] = await Promise.all([watcher.resolved(), watcher.followLog(footer, log)]);
+  const outcome = { run, watcher, exitCode: footer.exitCode };
+  await inspect(outcome);
+  return outcome;
+}
+
+const FOOTER = /^\[taskcluster [^\]]*\] (?:Successful|Unsuccessful) task run with exit code: (-?\d+) completed/gm;
+const FOOTER_BYTES = 1024;
+
+/** Passes a log on and remembers what its last line says of the exit code. */
+class FooterReader extends Writable {
+  readonly #output: Writable;
+  #tail = '';
+
+  constructor(output: Writable) {
+    super({ decodeStrings: true });
+    this.#output = output;
+  }
+
+  get exitCode(): number | undefined {
+    const [code] = [...this.#tail.matchAll(FOOTER)].map((match) => Number(match[1])).slice(-1);
+    return code !== undefined && code >= 0 ? code : undefined;
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.#tail = (this.#tail + chunk.toString('latin1')).slice(-FOOTER_BYTES);
+    this.#output.write(chunk, callback);
+  }
+}
+
+function nowhere(): Writable {
+  return new Writable({
+    write(_chunk, _encoding, callback) {
+      callback();
+    },
+  });
+}

@@ -1,0 +1,65 @@
+import { load, YAMLException } from 'js-yaml';
+
+export interface TaskQueueName {
+  readonly provisionerId: string;
+  readonly workerType: string;
+}
+
+/** A file that holds no task: the message says what is wrong with it. */
+export class TaskFileError extends Error {
+  override readonly name = 'TaskFileError';
+}
+
+const DAY_MS = 24 * 3600 * 1000;
+
+/**
+ * The body of queue.createTask for the text of a YAML or JSON file with a whole task or a bare payload. The task goes to
+ * `taskQueue`, whatever the file says, starts its time now, and has `env` laid over its payload's. Throws TaskFileError.
+ */
+export function taskDefinition(
+  text: string,
+  fileName: string,
+  taskQueue: TaskQueueName,
+  env: Readonly<Record<string, string>>,
+): Record<string, unknown> {
+  const content = parse(text, fileName);
+  const isTask = isObject(content['payload']);
+  const payload = isObject(content['payload']) ? content['payload'] : content;
+  if (!isTask && !('image' in payload)) {
+    throw new TaskFileError(`${fileName} holds neither a task (no "payload") nor a payload (no "image")`);
+  }
+  const { taskQueueId: _pool, dependencies: _dependencies, taskGroupId: _group, ...task } = isTask ? content : {};
+  const now = Date.now();
+  const given = isObject(payload['env']) ? payload['env'] : {};
+  const changed = Object.keys(env).length > 0 ? { env: { ...given, ...env } } : {};
+  const { maxRunTime = 3600 } = payload;
+  return {
+    metadata: {
+      name: fileName,
+      description: 'run on this machine',
+      owner: 'nobody@localhost.localdomain',
+      source: 'http://localhost/',
+    },
+    ...task,
+    ...taskQueue,
+    created: new Date(now).toISOString(),
+    deadline: new Date(now + DAY_MS).toISOString(),
+    expires: new Date(now + 2 * DAY_MS).toISOString(),
+    payload: { ...payload, maxRunTime, ...changed },
+  };
+}
+
+function parse(text: string, fileName: string): Record<string, unknown> {
+  try {
+    const content = load(text, { filename: fileName });
+    if (isObject(content)) return content;
+  } catch (error) {
+    if (error instanceof YAMLException) throw new TaskFileError(`${fileName} is no YAML: ${error.message}`);
+    throw error;
+  }
+  throw new TaskFileError(`${fileName} holds no task: a map was expected`);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname, isAbsolute, relative, resolve } from 'node:path';
+import { Transform, Writable } from 'node:stream';
+import type { TransformCallback } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import got, { HTTPError, RequestError } from 'got';
+import { clients } from 'taskcluster-client';
+import type { ArtifactInfo, Queue, RunStatus } from 'taskcluster-client';
+import type { Credentials } from '../lib/queue/queue-client.js';
+
+export interface DownloadedArtifact {
+  readonly name: string;
+  /** Unsigned address at the queue. */
+  readonly url: string;
+  /** Of the content, uncompressed. */
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+const POLL_INTERVAL_MS = 100;
+const LIVE_LOG = 'public/logs/live.log';
+
+/** Follows one run of a task from outside: its state, its log, its artifacts, all over HTTP. */
+export class TaskWatcher {
+  readonly #queue: Queue;
+  readonly #taskId: string;
+
+  constructor(rootUrl: string, credentials: Credentials, taskId: string) {
+    this.#queue = new clients.Queue({ rootUrl, credentials });
+    this.#taskId = taskId;
+  }
+
+  /** The first run, once it is resolved. */
+  async resolved(): Promise<RunStatus> {
+    for (;;) {
+      const run = await this.#run();
+      if (run?.resolved !== undefined) return run;
+      await sleep(POLL_INTERVAL_MS);
+    }
+  }
+
+  /** Writes the log to `output` while the task runs, from its first byte to its last; `logName` as payload.log names it. */
+  async followLog(output: Writable, logName = LIVE_LOG): Promise<void> {
+    let written = 0;
+    for (;;) {
+      const isOver = (await this.#run())?.resolved !== undefined;
+      // A connection that was cut is made again. What was read is skipped: the log may have become a compressed file by
+      // then, of which a range of bytes can't be asked.
+      const { bytes, isWhole } = await this.#readLog(logName, written, output);
+      written = Math.max(written, bytes);
+      if (isWhole || isOver) return;
+      await sleep(POLL_INTERVAL_MS);
+    }
+  }
+
+  async artifacts(): Promise<readonly ArtifactInfo[]> {
+    const { artifacts } = await this.#queue.listArtifacts(this.#taskId, 0);
+    return artifacts;
+  }
+
+  /** Downloads an artifact, to a file below `directory` if that is given. */
+  async download(name: string, directory?: string): Promise<DownloadedArtifact> {
+    const url = this.url(name);
+    const signed = this.#queue.buildSignedUrl(this.#queue.getArtifact, this.#taskId, 0, name);
+    const hash = createHash('sha256');
+    let bytes = 0;
+    const measure = new Transform({
+      transform(chunk: Buffer, _encoding, callback: TransformCallback) {
+        hash.update(chunk);
+        bytes += chunk.length;
+        callback(null, chunk);
+      },
+    });
+    await pipeline(got.stream(signed), measure, await target(name, directory));
+    return { name, url, bytes, sha256: hash.digest('hex') };
+  }
+
+  url(name: string): string {
+    return this.#queue.buildUrl(this.#queue.getArtifact, this.#taskId, 0, name);
+  }
+
+  async #run(): Promise<RunStatus | undefined> {
+    const { status } = await this.#queue.status(this.#taskId);
+    return status.runs[0];
+  }
+
+  async #readLog(name: string, skip: number, output: Writable): Promise<{ bytes: number; isWhole: boolean }> {
+    const signed = this.#queue.buildSignedUrl(this.#queue.getArtifact, this.#taskId, 0, name);
+    let bytes = 0;
+    try {
+      for await (const part of got.stream(signed, { retry: { limit: 0 } })) {
+        const chunk = part as Buffer;
+        const fresh = chunk.subarray(Math.max(0, skip - bytes));
+        bytes += chunk.length;
+        if (fresh.length > 0 && !output.write(fresh)) await once(output, 'drain');
+      }
+      return { bytes, isWhole: true };
+    } catch (error) {
+      // Not there yet (404), or the worker has just gone: asked again.
+      if (error instanceof HTTPError || error instanceof RequestError) return { bytes, isWhole: false };
+      throw error;
+    }
+  }
+}
+
+async function target(name: string, directory: string | undefined): Promise<Writable> {
+  if (directory === undefined) {
+    return new Writable({
+      write(_chunk, _encoding, callback) {
+        callback();
+      },
+    });
+  }
+  const path = resolve(directory, name);
+  const inside = relative(directory, path);
+  // The name is the task's: it must not lead out of the directory.
+  if (inside.startsWith('..') || isAbsolute(inside)) throw new Error(`artifact "${name}" leads out of ${directory}`);
+  await mkdir(dirname(path), { recursive: true });
+  return createWriteStream(path);
+}
