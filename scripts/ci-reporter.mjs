@@ -1,9 +1,11 @@
 // Mocha's spec reporter, which also writes the counts to the file named by --reporter-option output=FILE, as
-// "PASSED FAILED SKIPPED". A test that was skipped without saying why (see test/support/skip-because.ts) is a failure.
+// "PASSED FAILED SKIPPED". A test that was skipped without saying why (see test/support/skip-because.ts) is a failure,
+// and so is a process that something left open keeps alive after the last test.
 import { writeFileSync } from 'node:fs';
 import mocha from 'mocha';
 
 const { EVENT_RUN_END, EVENT_TEST_PENDING } = mocha.Runner.constants;
+const EXIT_LIMIT_MS = 60_000;
 
 /** The reason was left on the test itself, or on the suite whose hook skipped all of its tests. */
 function skipReason(test) {
@@ -13,6 +15,24 @@ function skipReason(test) {
   return undefined;
 }
 
+function listSkipped(tests) {
+  for (const test of tests) {
+    const reason = skipReason(test) ?? 'NO REASON GIVEN, counts as failed';
+    process.stdout.write(`skipped: ${test.fullTitle()}: ${reason}\n`);
+  }
+}
+
+/** The timer itself keeps nothing alive: it only fires when something else does. */
+function exitInTime() {
+  const giveUp = () => {
+    const open = process.getActiveResourcesInfo().join(', ');
+    process.stdout.write(`the process is still alive ${EXIT_LIMIT_MS / 1000} s after the last test; open: ${open}\n`);
+    process.on('exit', () => (process.exitCode = 1));
+    process.exit(1);
+  };
+  setTimeout(giveUp, EXIT_LIMIT_MS).unref();
+}
+
 export default class CiReporter extends mocha.reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
@@ -20,14 +40,11 @@ export default class CiReporter extends mocha.reporters.Spec {
     runner.on(EVENT_TEST_PENDING, (test) => skipped.push(test));
     runner.once(EVENT_RUN_END, () => {
       const unexplained = skipped.filter((test) => skipReason(test) === undefined);
-      for (const test of skipped) {
-        process.stdout.write(
-          `skipped: ${test.fullTitle()}: ${skipReason(test) ?? 'NO REASON GIVEN, counts as failed'}\n`,
-        );
-      }
+      listSkipped(skipped);
       const { passes, failures } = this.stats;
       const counts = [passes, failures + unexplained.length, skipped.length - unexplained.length];
       writeFileSync(options.reporterOptions.output, `${counts.join(' ')}\n`);
+      exitInTime();
     });
   }
 }

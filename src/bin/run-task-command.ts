@@ -43,7 +43,7 @@ function parse(argv: readonly string[]): { readonly file: string; readonly optio
     .option('--worker-log <level>', "print the worker's own log from this level on (debug, info, warn, error)", 'error')
     .addHelpText(
       'after',
-      '\nExample:\n  node dist/bin/run-task.js examples/hello.yml --artifacts /tmp/out --env NAME=you\n',
+      '\nExample:\n  node dist/bin/run-task.js examples/hello.yml --artifacts /tmp/out --env GREETED=you\n',
     )
     .exitOverride();
   command.parse([...argv], { from: 'user' });

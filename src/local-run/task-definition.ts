@@ -28,7 +28,7 @@ export function taskDefinition(
   if (!isTask && !('image' in payload)) {
     throw new TaskFileError(`${fileName} holds neither a task (no "payload") nor a payload (no "image")`);
   }
-  const { taskQueueId: _pool, dependencies: _dependencies, taskGroupId: _group, ...task } = isTask ? content : {};
+  const task = isTask ? withoutElsewhere(content) : {};
   const now = Date.now();
   const given = isObject(payload['env']) ? payload['env'] : {};
   const changed = Object.keys(env).length > 0 ? { env: { ...given, ...env } } : {};
@@ -47,6 +47,12 @@ export function taskDefinition(
     expires: new Date(now + 2 * DAY_MS).toISOString(),
     payload: { ...payload, maxRunTime, ...changed },
   };
+}
+
+/** A task without what ties it to the deployment it was made for. */
+function withoutElsewhere(task: Record<string, unknown>): Record<string, unknown> {
+  const elsewhere = new Set(['taskQueueId', 'taskGroupId', 'dependencies', 'requires', 'routes', 'schedulerId']);
+  return Object.fromEntries(Object.entries(task).filter(([key]) => !elsewhere.has(key)));
 }
 
 function parse(text: string, fileName: string): Record<string, unknown> {

@@ -11,6 +11,7 @@ import got, { HTTPError, RequestError } from 'got';
 import { clients } from 'taskcluster-client';
 import type { ArtifactInfo, Queue, RunStatus } from 'taskcluster-client';
 import type { Credentials } from '../lib/queue/queue-client.js';
+import { DEFAULT_LOG_NAME } from '../lib/task/log-format.js';
 
 export interface DownloadedArtifact {
   readonly name: string;
@@ -22,7 +23,6 @@ export interface DownloadedArtifact {
 }
 
 const POLL_INTERVAL_MS = 100;
-const LIVE_LOG = 'public/logs/live.log';
 
 /** Follows one run of a task from outside: its state, its log, its artifacts, all over HTTP. */
 export class TaskWatcher {
@@ -44,7 +44,7 @@ export class TaskWatcher {
   }
 
   /** Writes the log to `output` while the task runs, from its first byte to its last; `logName` as payload.log names it. */
-  async followLog(output: Writable, logName = LIVE_LOG): Promise<void> {
+  async followLog(output: Writable, logName = DEFAULT_LOG_NAME): Promise<void> {
     let written = 0;
     for (;;) {
       const isOver = (await this.#run())?.resolved !== undefined;

@@ -59,6 +59,7 @@ interface Parts {
   readonly clients: ClientTable;
   readonly roles: RoleTable;
   readonly queue: Queue;
+  readonly store: ObjectStore;
   readonly closing: AbortController;
   readonly temporaryDir: string | undefined;
 }
@@ -140,13 +141,14 @@ async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentCl
     context,
   );
   await registerObjectRoutes(app, { store, urls });
-  return { app, clients, roles, queue, closing, temporaryDir };
+  return { app, clients, roles, queue, store, closing, temporaryDir };
 }
 
-async function shutDown({ app, queue, closing, temporaryDir }: Parts): Promise<void> {
+async function shutDown({ app, queue, store, closing, temporaryDir }: Parts): Promise<void> {
   closing.abort();
   queue.close();
   await app.close();
+  await store.idle();
   if (temporaryDir !== undefined) await rm(temporaryDir, { recursive: true, force: true });
 }
 

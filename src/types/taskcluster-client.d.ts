@@ -154,42 +154,53 @@ declare module 'taskcluster-client' {
   }
 
   export interface Queue extends Client {
-    use(options: Partial<ClientOptions>): Queue;
-    createTask(taskId: string, task: object): StatusAnswer;
-    task(taskId: string): Promise<TaskDefinition>;
-    status(taskId: string): StatusAnswer;
-    claimWork(
+    readonly use: (options: Partial<ClientOptions>) => Queue;
+    readonly createTask: (taskId: string, task: object) => StatusAnswer;
+    readonly task: (taskId: string) => Promise<TaskDefinition>;
+    readonly status: (taskId: string) => StatusAnswer;
+    readonly claimWork: (
       taskQueueId: string,
       request: { readonly tasks?: number; readonly workerGroup: string; readonly workerId: string },
-    ): Promise<{ readonly tasks: readonly TaskClaim[] }>;
-    reclaimTask(taskId: string, runId: number | string): Promise<TaskReclaim>;
-    reportCompleted(taskId: string, runId: number | string): StatusAnswer;
-    reportFailed(taskId: string, runId: number | string): StatusAnswer;
-    reportException(taskId: string, runId: number | string, request: { readonly reason: string }): StatusAnswer;
-    cancelTask(taskId: string): StatusAnswer;
-    rerunTask(taskId: string): StatusAnswer;
-    scheduleTask(taskId: string): StatusAnswer;
-    createArtifact(taskId: string, runId: number | string, name: string, request: object): Promise<CreatedArtifact>;
-    finishArtifact(
+    ) => Promise<{ readonly tasks: readonly TaskClaim[] }>;
+    readonly reclaimTask: (taskId: string, runId: number | string) => Promise<TaskReclaim>;
+    readonly reportCompleted: (taskId: string, runId: number | string) => StatusAnswer;
+    readonly reportFailed: (taskId: string, runId: number | string) => StatusAnswer;
+    readonly reportException: (
+      taskId: string,
+      runId: number | string,
+      request: { readonly reason: string },
+    ) => StatusAnswer;
+    readonly cancelTask: (taskId: string) => StatusAnswer;
+    readonly rerunTask: (taskId: string) => StatusAnswer;
+    readonly scheduleTask: (taskId: string) => StatusAnswer;
+    readonly createArtifact: (
+      taskId: string,
+      runId: number | string,
+      name: string,
+      request: object,
+    ) => Promise<CreatedArtifact>;
+    readonly finishArtifact: (
       taskId: string,
       runId: number | string,
       name: string,
       request: { readonly uploadId: string },
-    ): Promise<undefined>;
-    getArtifact(taskId: string, runId: number | string, name: string): Promise<ArtifactContent>;
-    getLatestArtifact(taskId: string, name: string): Promise<ArtifactContent>;
-    listArtifacts(taskId: string, runId: number | string, paging?: Paging): Promise<ArtifactList>;
-    listLatestArtifacts(taskId: string, paging?: Paging): Promise<ArtifactList>;
-    artifactInfo(taskId: string, runId: number | string, name: string): Promise<ArtifactInfo>;
-    latestArtifactInfo(taskId: string, name: string): Promise<ArtifactInfo>;
-    artifact(taskId: string, runId: number | string, name: string): Promise<ArtifactContent>;
-    latestArtifact(taskId: string, name: string): Promise<ArtifactContent>;
+    ) => Promise<undefined>;
+    readonly getArtifact: (taskId: string, runId: number | string, name: string) => Promise<ArtifactContent>;
+    readonly getLatestArtifact: (taskId: string, name: string) => Promise<ArtifactContent>;
+    readonly listArtifacts: (taskId: string, runId: number | string, paging?: Paging) => Promise<ArtifactList>;
+    readonly listLatestArtifacts: (taskId: string, paging?: Paging) => Promise<ArtifactList>;
+    readonly artifactInfo: (taskId: string, runId: number | string, name: string) => Promise<ArtifactInfo>;
+    readonly latestArtifactInfo: (taskId: string, name: string) => Promise<ArtifactInfo>;
+    readonly artifact: (taskId: string, runId: number | string, name: string) => Promise<ArtifactContent>;
+    readonly latestArtifact: (taskId: string, name: string) => Promise<ArtifactContent>;
   }
 
   export interface Auth extends Client {
-    use(options: Partial<ClientOptions>): Auth;
-    expandScopes(request: { readonly scopes: readonly string[] }): Promise<{ readonly scopes: readonly string[] }>;
-    currentScopes(): Promise<{ readonly scopes: readonly string[] }>;
+    readonly use: (options: Partial<ClientOptions>) => Auth;
+    readonly expandScopes: (request: {
+      readonly scopes: readonly string[];
+    }) => Promise<{ readonly scopes: readonly string[] }>;
+    readonly currentScopes: () => Promise<{ readonly scopes: readonly string[] }>;
   }
 
   /** The agents of all clients made without an `agent` of their own; may be replaced, for the clients made after that. */

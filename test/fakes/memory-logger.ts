@@ -12,11 +12,32 @@ export class MemoryLogger implements Logger {
   readonly records: LogRecord[];
   readonly secrets: Set<string>;
   readonly #bound: LogFields;
+  readonly #waiting: Set<(record: LogRecord) => void>;
 
-  constructor(bound: LogFields = {}, records: LogRecord[] = [], secrets = new Set<string>()) {
+  constructor(
+    bound: LogFields = {},
+    records: LogRecord[] = [],
+    secrets = new Set<string>(),
+    waiting = new Set<(record: LogRecord) => void>(),
+  ) {
     this.#bound = bound;
     this.records = records;
     this.secrets = secrets;
+    this.#waiting = waiting;
+  }
+
+  /** The first record of an event, when it comes. */
+  async next(event: string): Promise<LogRecord> {
+    const [before] = this.of(event);
+    if (before) return before;
+    return await new Promise((resolve) => {
+      const listener = (record: LogRecord): void => {
+        if (record.event !== event) return;
+        this.#waiting.delete(listener);
+        resolve(record);
+      };
+      this.#waiting.add(listener);
+    });
   }
 
   /** The names of all events, in order. */
@@ -50,7 +71,7 @@ export class MemoryLogger implements Logger {
   }
 
   with(fields: LogFields): MemoryLogger {
-    return new MemoryLogger({ ...this.#bound, ...fields }, this.records, this.secrets);
+    return new MemoryLogger({ ...this.#bound, ...fields }, this.records, this.secrets, this.#waiting);
   }
 
   addSecret(value: string): () => void {
@@ -61,6 +82,8 @@ export class MemoryLogger implements Logger {
   }
 
   #add(level: LogRecord['level'], event: string, fields: LogFields = {}): void {
-    this.records.push({ level, event, fields: { ...this.#bound, ...fields } });
+    const record = { level, event, fields: { ...this.#bound, ...fields } };
+    this.records.push(record);
+    for (const listener of this.#waiting) listener(record);
   }
 }

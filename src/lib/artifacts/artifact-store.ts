@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import type { Readable } from 'node:stream';
 import type { Logger } from '../log/logger.js';
 import type { ArtifactRequest, RunQueue } from '../queue/queue-client.js';
@@ -102,8 +101,6 @@ export class ArtifactStore {
       if ('destroy' in source) source.destroy();
       return;
     }
-    // One listener per upload under way: more than the ten that node takes for a leak.
-    setMaxListeners(0, signal);
     await this.#slots.run(async () => {
       const content = await this.#stage(artifact, source, signal);
       try {
@@ -219,7 +216,7 @@ export class ArtifactStore {
         : TaskError.exception('internal-error', why, error);
     }
     if (error instanceof PutError) {
-      const why = `${what}${error.message} (the artifact store).`;
+      const why = `${what}${error.message}`;
       return error.isTooLarge ? TaskError.failed(why, error) : TaskError.exception('internal-error', why, error);
     }
     return TaskError.exception('internal-error', `${what}${errorMessage(error)}`, error);
@@ -227,6 +224,7 @@ export class ArtifactStore {
 
   /** 409: the run was resolved elsewhere, or the artifact is there already and differs. */
   async #blameConflict(name: string, error: QueueError, signal: AbortSignal): Promise<Error> {
+    // When the queue does not even say that, its 409 stands.
     const resolved = await this.#retry(name, () => this.#deps.queue.isResolved(signal), signal).catch(() => true);
     if (resolved) return new TaskStopped('canceled', { cause: error });
     return TaskError.failed(

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Readable, Transform, addAbortSignal } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import type { Entry, Extract, Headers } from 'tar-stream';
+import type { Extract } from 'tar-stream';
 import { extract } from 'tar-stream';
 import { DockerError } from '../docker/engine.js';
 import { errorMessage } from '../util/error-message.js';
@@ -39,22 +39,29 @@ export async function* tarEntries(archive: Readable, signal: AbortSignal): Async
   }
 }
 
+type Entry = Extract extends AsyncIterable<infer Item> ? Item : never;
+
 async function* readEntry(entry: Entry, signal: AbortSignal): AsyncGenerator<TarEntry, void, undefined> {
   const { header } = entry;
-  const kind = KINDS[header.type ?? ''] ?? 'device or socket';
-  const chunks = entry[Symbol.asyncIterator]();
+  const kind = KINDS[header.type] ?? 'device or socket';
+  const chunks = entry[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   if (kind === 'file') {
     const content = Readable.from(contentOf(chunks, signal), { objectMode: false });
     // Its failure is the reader's to hear of; without a reader it must not bring down the process.
     content.on('error', () => undefined);
-    yield { kind, name: header.name, size: sizeOf(header), content };
-    // Nobody may be reading `chunks` when the rest is skipped.
-    if (content.readableDidRead && !content.closed) await finished(content).catch(() => undefined);
+    yield { kind, name: header.name, size: header.size, content };
+    // Nobody else may be reading `chunks` when the rest is skipped.
+    if (hasReader(content)) await finished(content).catch(() => undefined);
     else if (!content.destroyed) await once(content.destroy(), 'close');
   } else {
     yield { kind, name: header.name };
   }
   while (!(await chunks.next()).done);
+}
+
+/** Somebody has read, or has asked for what comes. */
+function hasReader(content: Readable): boolean {
+  return content.readableDidRead || content.listenerCount('data') + content.listenerCount('readable') > 0;
 }
 
 /** Never ends `chunks` early, as that would end the whole archive. */
@@ -66,10 +73,6 @@ async function* contentOf(chunks: AsyncIterator<Buffer>, signal: AbortSignal): A
   }
 }
 
-function sizeOf(header: Headers): number {
-  return header.size ?? 0;
-}
-
 function untar(archive: Readable): Extract {
   const tar = extract();
   const end = new EndCheck();
@@ -77,7 +80,9 @@ function untar(archive: Readable): Extract {
   archive.on('close', () => {
     if (!archive.readableEnded) end.destroy(new Error('the stream was closed before its end'));
   });
-  end.on('error', (error) => tar.destroy(error));
+  end.on('error', (error) => {
+    tar.destroy(error);
+  });
   archive.pipe(end).pipe(tar);
   return tar;
 }

@@ -77,7 +77,7 @@ export class ContentPutter {
         signal: abort.signal,
       });
       if (response.statusCode >= 300)
-        throw new PutError('it wants to redirect the upload', response.statusCode, undefined);
+        throw new PutError('the artifact store wants to redirect the upload', response.statusCode, undefined);
     } catch (error) {
       parent.throwIfAborted();
       throw asPutError(error);
@@ -102,8 +102,9 @@ function asPutError(error: unknown): Error {
       body: unknown;
     };
     const code = typeof body === 'string' ? /<Code>(\w{1,64})<\/Code>/.exec(body)?.[1] : undefined;
-    return new PutError(['it answered', statusCode, code ?? statusMessage].join(' '), statusCode, code);
+    return new PutError(['the artifact store answered', statusCode, code ?? statusMessage].join(' '), statusCode, code);
   }
-  if (error instanceof RequestError) return new PutError(`the connection failed (${error.code})`, undefined, undefined);
+  if (error instanceof RequestError)
+    return new PutError(`the connection to the artifact store failed (${error.code})`, undefined, undefined);
   return error as Error;
 }

@@ -33,9 +33,16 @@ export class DockerodeCreatedContainer implements CreatedContainer {
       () => this.#container.attach(options),
       signal,
     );
-    const drained = pipeline(stream, output, { end: false }).catch((error: unknown) => {
-      throw signal.aborted ? signal.reason : dockerErrorOf('reading the output of the container', error);
-    });
+    const copy = async (): Promise<void> => {
+      try {
+        await pipeline(stream, output, { end: false });
+      } catch (error) {
+        if (!signal.aborted) throw dockerErrorOf('reading the output of the container', error);
+      }
+      // An aborted connection looks like the end of the output.
+      signal.throwIfAborted();
+    };
+    const drained = copy();
     // Whoever waits for the end of the output sees its failure; until then it must not count as unhandled.
     drained.catch(() => undefined);
     return { drained };
@@ -107,13 +114,16 @@ class DockerodeStoppedContainer implements StoppedContainer {
     const what = `reading ${path} from the container`;
     const get = () => this.#container.getArchive({ path, abortSignal: signal });
     try {
-      const stream = (await call(what, START_TIMEOUT_MS, get, signal)) as IncomingMessage;
+      const stream = (await call(what, START_TIMEOUT_MS, get, signal)) as unknown as IncomingMessage;
       stream.setTimeout(ARCHIVE_INACTIVITY_MS, () => {
+        // Silence that our own reader makes, by not reading, is no failure.
+        if (stream.readableLength > 0) return;
         stream.destroy(new DockerError(`${what}: no data for ${ARCHIVE_INACTIVITY_MS / 1000} s`, undefined));
       });
       return stream;
     } catch (error) {
-      if (hasStatus(error, 404)) return undefined;
+      // A path below a file is a 500 for the engine, and its words name a path on this machine.
+      if (hasStatus(error, 404) || /not a directory/i.test((error as Error).message)) return undefined;
       throw error;
     }
   }

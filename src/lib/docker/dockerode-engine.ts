@@ -73,7 +73,7 @@ export class DockerodeEngine implements DockerEngine {
         serveraddress: auth.serverAddress,
       };
       const options = { fromImage: name, abortSignal: inactivity.signal, ...(authconfig && { authconfig }) };
-      const stream = (await untilAborted(this.#docker.createImage(options), inactivity.signal)) as Readable;
+      const stream = (await untilAborted(this.#docker.createImage(options), inactivity.signal)) as unknown as Readable;
       await untilAborted(followPull(stream, onProgress, alive), inactivity.signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;

@@ -23,6 +23,24 @@ export function parseImage(name: string): ImageName {
   return { registry: isHost ? first : undefined, path: isHost ? rest.join('/') : full, tag, digest };
 }
 
+const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+const PATH = new RegExp(`^${COMPONENT}(?:/${COMPONENT})*$`);
+const REGISTRY = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?$/;
+const TAG = /^\w[\w.-]{0,127}$/;
+const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{32,}$/;
+const LONGEST_PATH = 255;
+
+/**
+ * Whether docker would take this for a name. Anything else must not reach the engine, whose API has the name in its
+ * paths: `../containers/json?` would be another call.
+ */
+export function isImageName(name: string): boolean {
+  const { registry, path, tag, digest } = parseImage(name);
+  if (registry !== undefined && !REGISTRY.test(registry)) return false;
+  if (path.length > LONGEST_PATH || !PATH.test(path)) return false;
+  return (tag === undefined || TAG.test(tag)) && (digest === undefined || DIGEST.test(digest));
+}
+
 /** The name in full, with its tag or digest, as the engine's API wants it. */
 export function fullImageName(name: string): string {
   const { registry, path, tag, digest } = parseImage(name);

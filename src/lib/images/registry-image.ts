@@ -5,7 +5,7 @@ import { TaskError } from '../task/errors.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
 import type { ImageLease, ImageProgress, ImageProvider } from './image-provider.js';
-import { fullImageName } from './parse-image.js';
+import { fullImageName, isImageName } from './parse-image.js';
 
 /** Images of docker registries: used as they are when they are on the machine, pulled when they are missing. */
 export class RegistryImages implements ImageProvider {
@@ -17,8 +17,9 @@ export class RegistryImages implements ImageProvider {
   }
 
   async acquire(name: string, progress: ImageProgress, signal: AbortSignal): Promise<ImageLease> {
+    if (!isImageName(name)) throw notAName(name);
     const fullName = fullImageName(name);
-    const present = await this.#deps.engine.inspectImage(fullName, signal);
+    const present = await this.#find(fullName, signal);
     const image = present ?? (await this.#pull(fullName, progress, signal));
     this.#deps.log.info('ensure image', { image: fullName, imageId: image.id, pulled: present === undefined });
     return this.#lease(image);
@@ -27,6 +28,14 @@ export class RegistryImages implements ImageProvider {
   /** True while a run needs the image with this id: it must not be removed. */
   isLeased(imageId: string): boolean {
     return this.#leases.has(imageId);
+  }
+
+  async #find(name: string, signal: AbortSignal): Promise<ImageInfo | undefined> {
+    try {
+      return await this.#deps.engine.inspectImage(name, signal);
+    } catch (error) {
+      throw signal.aborted ? error : imageError(name, 1, error);
+    }
   }
 
   #lease(image: ImageInfo): ImageLease {
@@ -84,6 +93,13 @@ function layerLines(progress: ImageProgress): (event: PullProgress) => void {
     else if (last.get(layer) !== status) progress.line(`${layer}: ${status}`);
     if (layer !== undefined) last.set(layer, status);
   };
+}
+
+function notAName(name: string): TaskError {
+  const advice = 'Check payload.image: an image is named [registry/]path[:tag], and its path is in lower case.';
+  return TaskError.failed(
+    `Pulling docker image has failed.\nError: invalid reference format: ${JSON.stringify(name)}. ${advice}`,
+  );
 }
 
 /** Trouble that may be gone tomorrow is not the author's mistake: internal-error instead of failed. */

@@ -63,7 +63,7 @@ function single<K extends 'entrypointPrefix' | 'network' | 'cpuset'>(
 function featureEnv(contributions: readonly Contribution[]): Readonly<Record<string, string>> {
   const merged: Record<string, string> = {};
   for (const [name, value] of contributions.flatMap(({ env = {} }) => Object.entries(env))) {
-    if (name in merged) throw new Error(`two features want to set the environment variable ${name}`);
+    if (Object.hasOwn(merged, name)) throw new Error(`two features want to set the environment variable ${name}`);
     merged[name] = value;
   }
   return merged;

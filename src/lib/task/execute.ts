@@ -61,6 +61,7 @@ export async function execute(spec: ContainerSpec, options: ExecuteOptions, sign
   options.logFull.addEventListener('abort', whenLogFull, { once: true });
   try {
     const { drained } = await created.attach(sink, requests.signal);
+    signal.throwIfAborted();
     // Written before the start, so that it comes before the first output.
     output.line('=== Task Starting ===');
     const running = await startContainer(created);
@@ -74,7 +75,8 @@ export async function execute(spec: ContainerSpec, options: ExecuteOptions, sign
     return executed;
   } finally {
     options.logFull.removeEventListener('abort', whenLogFull);
-    limit.dispose();
+    // A hook that still waits for something in the container is told that it is gone.
+    limit.abort(new Error('the container has ended'));
     requests.abort(new Error('the container is not needed any more'));
   }
 }

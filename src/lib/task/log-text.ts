@@ -1,8 +1,8 @@
+import { DEFAULT_LOG_NAME } from './log-format.js';
 import type { Resolution } from './resolution.js';
 import type { RunContext } from './task-context.js';
 import type { TaskOutput } from './task-log.js';
 
-const DEFAULT_LOG_NAME = 'public/logs/live.log';
 const ARTIFACT_NAME = /^[\x20-\x7e]+$/;
 
 /** What the payload says of the log, as far as it can be understood: the log is opened before it is validated. */

@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { constants, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Claim, Credentials } from '../queue/queue-client.js';
 
@@ -70,7 +70,11 @@ export class RunEntry {
 
   /** Forgets the run, its credentials above all. */
   async remove(): Promise<void> {
-    await this.#next(() => rm(this.#path, { force: true }));
+    await this.#next(async () => {
+      // What a write left that failed half-way holds credentials too.
+      await rm(nextOf(this.#path), { force: true });
+      await rm(this.#path, { force: true });
+    });
   }
 
   async #next(write: () => Promise<void>): Promise<void> {
@@ -80,9 +84,14 @@ export class RunEntry {
   }
 }
 
+function nextOf(path: string): string {
+  return `${path}.next`;
+}
+
 async function replaceFile(path: string, text: string): Promise<void> {
-  const next = `${path}.next`;
-  const file = await open(next, 'w', 0o600);
+  const next = nextOf(path);
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
+  const file = await open(next, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
   try {
     await file.writeFile(text);
   } finally {

@@ -1,5 +1,6 @@
 import type { DockerEngine, RunningContainer } from '../docker/engine.js';
 import type { ImageProvider } from '../images/image-provider.js';
+import { untilAborted } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { ResourceStack } from '../util/resource-stack.js';
@@ -100,8 +101,11 @@ async function work(run: TaskRun, services: TaskServices, resources: ResourceSta
     output.line(footer(soFar, isClean ? ending.exitCode : -1, seconds()));
     return { soFar, features };
   } catch (error) {
-    const soFar = resolutionOf(error);
-    explain(run.context, error);
+    // Once somebody stopped the run it ends as that says, whatever else broke because of it.
+    const stop = stopOf(run.signal);
+    if (stop && !(error instanceof TaskStopped)) run.context.log.error('error while stopping', { error });
+    const soFar = resolutionOf(stop ?? error);
+    explain(run.context, stop ?? error);
     output.line(footer(soFar, -1, seconds()));
     return { soFar, features };
   }
@@ -121,7 +125,7 @@ async function launch(
   const spec = containerSpec(admitted.task, contributions, image.image, services.containerDefaults);
   await run.enter('execute');
   const started = async (container: RunningContainer, limit: AbortSignal): Promise<void> => {
-    await Promise.all(admitted.features.map(({ hooks }) => hooks.started?.(container, resources, limit)));
+    await Promise.all(admitted.features.map(async ({ hooks }) => hooks.started?.(container, resources, limit)));
   };
   const executed = await execute(
     spec,
@@ -170,9 +174,10 @@ async function collect(
         await hooks.collect?.(container, deadline.signal);
       } catch (error) {
         const stop = stopOf(deadline.signal);
-        if (stop) throw stop;
+        if (stop && stop !== cause) throw stop;
         context.log.error('feature failed to collect', { feature: name, error });
-        context.output.error(authorsWords(error));
+        // A shutdown that left no time was explained above.
+        if (!stop) context.output.error(authorsWords(error));
         soFar = graver(soFar, resolutionOf(error));
         isClean = false;
       }
@@ -205,12 +210,19 @@ function despiteShutdown(signal: AbortSignal): LinkedAbort {
 async function finish(run: TaskRun, { soFar, features }: Outcome): Promise<Resolution> {
   const { context, published, signal } = run;
   const deadline = new LinkedAbort();
-  const limitMs = signal.aborted ? SHUTDOWN_UPLOAD_MS : FINISH_TIMEOUT_MS;
-  deadline.abortAfter(limitMs, () => new Error(`finishing took longer than ${limitMs / 1000} s`));
+  const limitTo = (limitMs: number): void => {
+    deadline.abortAfter(limitMs, () => new Error(`finishing took longer than ${limitMs / 1000} s`));
+  };
+  const hurry = (): void => {
+    limitTo(SHUTDOWN_UPLOAD_MS);
+  };
+  limitTo(FINISH_TIMEOUT_MS);
+  signal.addEventListener('abort', hurry, { once: true });
+  if (signal.aborted) hurry();
   let resolution = soFar;
   const attempt = async (name: string, hook: () => Promise<void> | undefined): Promise<void> => {
     try {
-      await hook();
+      await untilAborted(Promise.resolve(hook()), deadline.signal);
     } catch (error) {
       context.log.error('feature failed to finish', { feature: name, error });
       resolution = graver(resolution, FAILED);
@@ -220,8 +232,9 @@ async function finish(run: TaskRun, { soFar, features }: Outcome): Promise<Resol
   if (soFar.kind !== DROPPED.kind) {
     for (const { name, hooks } of features) await attempt(name, () => hooks.finish?.(soFar));
   }
+  signal.removeEventListener('abort', hurry);
   deadline.dispose();
-  return resolution;
+  return stopOf(signal)?.reason === 'canceled' ? DROPPED : resolution;
 }
 
 const STOPPED: Readonly<Record<TaskStopped['reason'], string>> = {

@@ -11,7 +11,11 @@ export class TimeoutError extends Error {
 
 /** Settles as `promise` does, or rejects with the signal's reason as soon as it aborts (the promise is left alone). */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
+  if (signal.aborted) {
+    // Nobody will look at it any more: its failure must not count as unhandled.
+    promise.catch(() => undefined);
+    throw signal.reason;
+  }
   let stop: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
     stop = () => {

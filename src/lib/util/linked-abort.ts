@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 // setTimeout fires at once for anything longer (about 25 days).
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -14,6 +16,8 @@ export class LinkedAbort {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(parent?: AbortSignal) {
+    // One listener for each upload or call under way: more than the ten that node takes for a leak.
+    setMaxListeners(0, this.#controller.signal);
     this.#parent = parent;
     parent?.addEventListener('abort', this.#follow, { once: true });
     if (parent?.aborted) this.#follow();

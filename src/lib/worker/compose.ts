@@ -75,6 +75,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
   const { enabled, afterIdleSeconds, gracePeriodSeconds, nodeTerminationPoll } = config.shutdown;
   return new Worker({
     queue,
+    checkReady: (signal) => engine.ping(signal),
     run: (claim, stop) => runClaim(deps, claim, stop),
     capacity: liveLog.isUsable ? config.capacity : 0,
     pollIntervalMs: config.taskQueue.pollInterval,

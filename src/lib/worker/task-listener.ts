@@ -6,6 +6,8 @@ import { Wakeup } from '../util/wakeup.js';
 
 export interface TaskListenerOptions {
   readonly queue: Pick<QueueClient, 'claimWork'>;
+  /** Fails when the machine can't run anything now (the engine does not answer): nothing is claimed then. */
+  readonly checkReady: (signal: AbortSignal) => Promise<void>;
   /** Hands a claim to whoever runs it. */
   readonly run: (claim: Claim) => RunHandle;
   /** Runs at once; 0 claims nothing. */
@@ -40,11 +42,12 @@ export class TaskListener {
 
   /** Claims and starts runs until the signal aborts; never fails. Runs under way go on: see `finished`. */
   async listen(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    const isStopped = (): boolean => signal.aborted;
+    while (!isStopped()) {
       try {
         await this.#poll(signal);
       } catch (error) {
-        if (!signal.aborted) throw error;
+        if (!isStopped()) throw error;
       }
     }
   }
@@ -70,8 +73,11 @@ export class TaskListener {
   }
 
   async #claim(tasks: number, signal: AbortSignal): Promise<readonly Claim[]> {
-    const { queue, log } = this.#options;
+    const { queue, log, checkReady } = this.#options;
+    let event = 'error reaching docker';
     try {
+      await checkReady(signal);
+      event = 'error claiming work';
       log.debug('next claim', { tasks });
       const claims = await queue.claimWork(tasks, signal);
       this.#failures = 0;
@@ -79,7 +85,7 @@ export class TaskListener {
     } catch (error) {
       if (signal.aborted) return [];
       this.#failures += 1;
-      log.error('error claiming work', { error, failures: this.#failures });
+      log.error(event, { error, failures: this.#failures });
       return [];
     }
   }

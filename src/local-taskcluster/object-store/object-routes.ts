@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { parseRange } from './byte-range.js';
 import { IncompleteUpload } from './object-store.js';
@@ -78,7 +79,8 @@ async function download(
   if (object.contentEncoding !== undefined) void reply.header('content-encoding', object.contentEncoding);
   if (range) void reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${object.size}`);
   void reply.header('content-length', range ? range.last - range.first + 1 : object.size);
-  return request.method === 'HEAD' ? reply.send() : reply.send(store.read(object, range));
+  // Without any body the length would be said to be 0.
+  return reply.send(request.method === 'HEAD' ? Readable.from([]) : store.read(object, range));
 }
 
 /** The Range header, unless If-Range says that it was meant for another version of the object. */

@@ -33,6 +33,7 @@ export class IncompleteUpload extends Error {
 export class ObjectStore {
   readonly #directory: string;
   readonly #objects = new Map<string, StoredObject>();
+  readonly #uploads = new Set<Promise<StoredObject>>();
   readonly #now: () => Date;
 
   constructor(directory: string, now: () => Date) {
@@ -42,6 +43,30 @@ export class ObjectStore {
 
   /** Streams the content to disk. Rejects, leaving what was there before, unless it is exactly `headers.size` bytes. */
   async put(key: string, headers: ObjectHeaders, content: Readable): Promise<StoredObject> {
+    const upload = this.#write(key, headers, content);
+    this.#uploads.add(upload);
+    try {
+      return await upload;
+    } finally {
+      this.#uploads.delete(upload);
+    }
+  }
+
+  /** Resolves once no upload is being written any more, whether it succeeded or not. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#uploads);
+  }
+
+  get(key: string): StoredObject | undefined {
+    return this.#objects.get(key);
+  }
+
+  /** The object's bytes, or that part of them. */
+  read(object: StoredObject, range?: ByteRange): Readable {
+    return createReadStream(object.path, range ? { start: range.first, end: range.last } : {});
+  }
+
+  async #write(key: string, headers: ObjectHeaders, content: Readable): Promise<StoredObject> {
     await mkdir(this.#directory, { recursive: true });
     // Every upload has a file of its own: a reader goes on with the version it opened.
     const path = join(this.#directory, `${createHash('sha256').update(key).digest('hex')}.${randomUUID()}`);
@@ -68,14 +93,5 @@ export class ObjectStore {
     this.#objects.set(key, object);
     if (replaced) await rm(replaced.path, { force: true });
     return object;
-  }
-
-  get(key: string): StoredObject | undefined {
-    return this.#objects.get(key);
-  }
-
-  /** The object's bytes, or that part of them. */
-  read(object: StoredObject, range?: ByteRange): Readable {
-    return createReadStream(object.path, range ? { start: range.first, end: range.last } : {});
   }
 }

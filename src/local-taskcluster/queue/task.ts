@@ -88,11 +88,17 @@ export class Task {
   }
 
   status(): TaskStatus {
-    const { provisionerId, workerType, taskQueueId, schedulerId, projectId, taskGroupId } = this.definition;
-    const { deadline, expires } = this.definition;
+    const { definition } = this;
     return {
       taskId: this.taskId,
-      ...{ provisionerId, workerType, taskQueueId, schedulerId, projectId, taskGroupId, deadline, expires },
+      provisionerId: definition.provisionerId,
+      workerType: definition.workerType,
+      taskQueueId: definition.taskQueueId,
+      schedulerId: definition.schedulerId,
+      projectId: definition.projectId,
+      taskGroupId: definition.taskGroupId,
+      deadline: definition.deadline,
+      expires: definition.expires,
       retriesLeft: this.#retriesLeft,
       state: this.state,
       runs: [...this.#runs],

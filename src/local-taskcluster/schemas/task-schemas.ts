@@ -93,7 +93,7 @@ export const CREATE_TASK_REQUEST = new Schema<CreateTaskRequest>('Task Definitio
   required: ['created', 'deadline', 'payload', 'metadata'],
 });
 
-export const TASK_PROPERTIES = { ...FIELDS, priority: { type: 'string', enum: PRIORITIES } } as const;
+const TASK_PROPERTIES = { ...FIELDS, priority: { type: 'string', enum: PRIORITIES } } as const;
 
 /** The schema of a whole definition, for use inside of others. */
 export const TASK = {

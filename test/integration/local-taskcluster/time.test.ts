@@ -91,8 +91,9 @@ describe('time in the queue of the local Taskcluster', () => {
   });
 
   it('takes a report just after the deadline as long as the deadline resolver has not run', async () => {
-    const { taskId, runId } = await deployment.runTask({ deadline: clock.now() }, clock.now());
-    clock.advance(1);
+    const deadline = new Date(clock.now().getTime() + 60_000);
+    const { taskId, runId } = await deployment.runTask({ deadline }, clock.now());
+    clock.advance(2);
     assert.equal((await deployment.queue().reportCompleted(taskId, runId)).status.state, 'completed');
     deployment.server.resolveDue();
     assert.equal((await deployment.queue().status(taskId)).status.state, 'completed');

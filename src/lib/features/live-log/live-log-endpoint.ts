@@ -8,7 +8,7 @@ import { parseByteRange } from './byte-range.js';
 export const LIVE_LOG_CONTENT_TYPE = 'text/plain; charset=utf-8';
 
 /** What every answer carries: pages of any origin may read the log, browsers must not guess that it is HTML. */
-export const COMMON_HEADERS = {
+const COMMON_HEADERS = {
   'Access-Control-Allow-Origin': '*',
   'Access-Control-Expose-Headers': 'Transfer-Encoding',
   'Cache-Control': 'no-store',

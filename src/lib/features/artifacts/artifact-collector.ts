@@ -1,0 +1,202 @@
+import path from 'node:path/posix';
+import { Readable } from 'node:stream';
+import mime from 'mime-types';
+import type { ArtifactContent, ErrorArtifact } from '../../artifacts/artifact-store.js';
+import { ArtifactStore, NAME_RULE } from '../../artifacts/artifact-store.js';
+import type { TarEntry } from '../../artifacts/extract-tar.js';
+import { tarEntries } from '../../artifacts/extract-tar.js';
+import type { StoppedContainer } from '../../docker/engine.js';
+import { DockerError } from '../../docker/engine.js';
+import { TaskStopped } from '../../task/errors.js';
+import type { PayloadArtifact } from '../../task/payload.js';
+import type { TaskContext } from '../../task/task-context.js';
+import { delay } from '../../util/abortable.js';
+import { errorMessage } from '../../util/error-message.js';
+import { ArtifactTally } from './artifact-tally.js';
+import { DirectoryUpload, failureLine } from './directory-upload.js';
+
+export interface CollectSettings {
+  readonly skipCompressionExtensions: ReadonlySet<string>;
+  readonly archiveRetryDelaysMs: readonly number[];
+}
+
+/** The path is not what the payload says; worth an error artifact, but the task does not fail. */
+class WrongKind extends Error {}
+
+/** Publishes the artifacts of one stopped container. */
+export class ArtifactCollector {
+  readonly #task: TaskContext;
+  readonly #container: StoppedContainer;
+  readonly #settings: CollectSettings;
+
+  constructor(task: TaskContext, container: StoppedContainer, settings: CollectSettings) {
+    this.#task = task;
+    this.#container = container;
+    this.#settings = settings;
+  }
+
+  /**
+   * Publishes one entry of payload.artifacts. Returns what went wrong, each with a line in the log; fails only when the
+   * run was stopped.
+   */
+  async collect(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
+    try {
+      return artifact.type === 'file'
+        ? await this.#collectFile(name, artifact, signal)
+        : await this.#collectDirectory(name, artifact, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof WrongKind) return this.#reject(name, artifact, error.message, signal);
+      if (!(error instanceof TaskStopped)) this.#task.output.error(failureLine(name, artifact.path, error));
+      return [error];
+    }
+  }
+
+  async #collectFile(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
+    const content = this.#content(name, artifact);
+    const tally = new ArtifactTally();
+    const isThere = await this.#withArchive(artifact.path, signal, async (entries) => {
+      const first = await entries.next();
+      const entry = first.done ? undefined : first.value;
+      if (entry?.kind !== 'file') throw new WrongKind(`is ${withArticle(entry?.kind ?? 'empty')}, not a file`);
+      await this.#task.artifacts.upload(content, onlyFile(entry, entries), signal);
+      tally.addFile(entry.size);
+      return true;
+    });
+    if (!isThere) return this.#missing(name, artifact, signal);
+    if (ArtifactStore.isAllowedName(name)) {
+      this.#task.output.line(
+        `Uploaded artifact "${name}" from "${artifact.path}": ${tally.bytes}, ${content.contentType}`,
+      );
+    }
+    return [];
+  }
+
+  async #collectDirectory(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
+    const upload = new DirectoryUpload({
+      name: name.replace(/\/+$/, ''),
+      content: (file) => this.#content(file, artifact),
+      task: this.#task,
+    });
+    const plainPath = artifact.path.replace(/(?<=.)\/+$/, '');
+    const read = async (entries: AsyncGenerator<TarEntry, void>): Promise<TarEntry['kind'] | 'empty'> => {
+      const first = await entries.next();
+      if (first.done) return 'empty';
+      if (first.value.kind === 'directory') await upload.run(first.value.name, entries, signal);
+      return first.value.kind;
+    };
+    let kind = await this.#withArchive(plainPath, signal, read);
+    // The engine follows a link only when the path ends with a slash.
+    if (kind === 'symlink') kind = await this.#withArchive(`${plainPath}/`, signal, read);
+    if (kind === undefined) return this.#missing(name, artifact, signal);
+    if (kind !== 'directory') throw new WrongKind(`is ${withArticle(kind)}, not a directory`);
+    upload.summarize(artifact.path);
+    return upload.problems;
+  }
+
+  /** Gives `use` the archive of `path`, anew when it breaks off; undefined when there is no such path. */
+  async #withArchive<T>(
+    path: string,
+    signal: AbortSignal,
+    use: (entries: AsyncGenerator<TarEntry, void>) => Promise<T>,
+  ): Promise<T | undefined> {
+    for (const delayMs of [...this.#settings.archiveRetryDelaysMs, undefined]) {
+      try {
+        const archive = await this.#container.getArchive(path, signal);
+        if (!archive) return undefined;
+        const entries = tarEntries(archive, signal);
+        try {
+          return await use(entries);
+        } finally {
+          await entries.return();
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof DockerError)) throw error;
+        if (!error.isTransient) throw new WrongKind(`cannot be read: ${error.message}`, { cause: error });
+        if (delayMs === undefined) throw error;
+        this.#task.log.warn('reading artifact again', { path, delayMs, error: errorMessage(error) });
+        await delay(delayMs, signal);
+      }
+    }
+    return undefined;
+  }
+
+  #content(name: string, artifact: PayloadArtifact): ArtifactContent {
+    const extension = path.extname(name).slice(1).toLowerCase();
+    const isCompressed = this.#settings.skipCompressionExtensions.has(extension);
+    return {
+      name,
+      contentType: artifact.contentType ?? contentTypeOf(name),
+      contentEncoding: artifact.contentEncoding ?? (isCompressed ? 'identity' : 'gzip'),
+      expires: this.#expires(artifact),
+    };
+  }
+
+  #expires(artifact: PayloadArtifact): string {
+    return artifact.expires ?? this.#task.definition.expires;
+  }
+
+  async #missing(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
+    const message = `Artifact "${name}" not found at "${artifact.path}"`;
+    if (artifact.optional) this.#task.output.line(message);
+    else this.#task.output.error(message);
+    return this.#publishError(
+      { name, reason: 'file-missing-on-worker', message, expires: this.#expires(artifact) },
+      signal,
+    );
+  }
+
+  async #reject(
+    name: string,
+    artifact: PayloadArtifact,
+    what: string,
+    signal: AbortSignal,
+  ): Promise<readonly unknown[]> {
+    const message = `Artifact "${name}": "${artifact.path}" ${what}`;
+    this.#task.output.error(message);
+    return this.#publishError(
+      { name, reason: 'invalid-resource-on-worker', message, expires: this.#expires(artifact) },
+      signal,
+    );
+  }
+
+  async #publishError(error: ErrorArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
+    if (!ArtifactStore.isAllowedName(error.name)) {
+      this.#task.output.error(`No artifact tells of ${JSON.stringify(error.name)}: ${NAME_RULE}`);
+      return [];
+    }
+    try {
+      await this.#task.artifacts.error(error, signal);
+    } catch (cause) {
+      signal.throwIfAborted();
+      // The author has been told in the log; the artifact only repeats it.
+      this.#task.log.warn('error artifact not published', { name: error.name, error: errorMessage(cause) });
+    }
+    return [];
+  }
+}
+
+/** The content of `entry`, which fails at its end when the archive holds anything else. */
+function onlyFile(entry: TarEntry & { readonly kind: 'file' }, entries: AsyncGenerator<TarEntry, void>): Readable {
+  return Readable.from(fileAndEnd(entry, entries), { objectMode: false });
+}
+
+async function* fileAndEnd(
+  { content }: TarEntry & { readonly kind: 'file' },
+  entries: AsyncGenerator<TarEntry, void>,
+): AsyncGenerator<Buffer> {
+  yield* content as AsyncIterable<Buffer>;
+  if (!(await entries.next()).done) throw new WrongKind('is more than one file');
+}
+
+function withArticle(kind: TarEntry['kind'] | 'empty'): string {
+  return kind === 'empty' ? kind : `a ${kind}`;
+}
+
+/** By the extension; a name without one is not itself taken for an extension. `.log` files are text for everybody. */
+function contentTypeOf(name: string): string {
+  const extension = path.extname(name);
+  if (extension === '.log') return 'text/plain';
+  return (extension !== '' && mime.lookup(extension)) || 'application/octet-stream';
+}

@@ -1,0 +1,51 @@
+import type { TarEntryKind } from '../../artifacts/extract-tar.js';
+
+type Skipped = Exclude<TarEntryKind, 'file' | 'directory'>;
+
+/** Counts what became of an artifact's files, in words for the task's log. */
+export class ArtifactTally {
+  #files = 0;
+  #bytes = 0;
+  readonly #skipped = new Map<Skipped, number>();
+
+  addFile(bytes: number): void {
+    this.#files++;
+    this.#bytes += bytes;
+  }
+
+  addSkipped(kind: Skipped): void {
+    this.#skipped.set(kind, (this.#skipped.get(kind) ?? 0) + 1);
+  }
+
+  /** A new reading of the archive comes upon the same things again. */
+  forgetSkipped(): void {
+    this.#skipped.clear();
+  }
+
+  get files(): string {
+    return count(this.#files, 'file');
+  }
+
+  get bytes(): string {
+    return megabytes(this.#bytes);
+  }
+
+  /** `2 symlinks and 1 device or socket`; undefined when nothing was skipped. */
+  get skipped(): string | undefined {
+    const parts = [...this.#skipped].map(([kind, number]) => count(number, kind));
+    const last = parts.pop();
+    if (last === undefined) return undefined;
+    return parts.length > 0 ? `${parts.join(', ')} and ${last}` : last;
+  }
+}
+
+const PLURALS: Readonly<Record<string, string>> = { 'device or socket': 'devices or sockets' };
+
+function count(number: number, what: string): string {
+  return `${number} ${number === 1 ? what : (PLURALS[what] ?? `${what}s`)}`;
+}
+
+function megabytes(bytes: number): string {
+  if (bytes < 1000) return count(bytes, 'byte');
+  return bytes < 1_000_000 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}

@@ -1,0 +1,74 @@
+import { Agent } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import Docker from 'dockerode';
+import type { DockerOptions } from 'dockerode';
+import { createOptions } from '../../src/lib/docker/create-options.js';
+import { LABEL } from '../../src/lib/docker/engine.js';
+import type { ContainerSpec } from '../../src/lib/docker/engine.js';
+import { nowhere } from './nowhere.js';
+
+/** The least that can be done to run a command in a container and see all it prints: what the worker is compared with. */
+export class BareDocker {
+  readonly #docker: Docker;
+
+  constructor() {
+    // Connections as the worker's engine has them; dockerode looks at DOCKER_HOST by itself.
+    const options: DockerOptions & { readonly agent: Agent } = { agent: new Agent({ keepAlive: true }) };
+    this.#docker = new Docker(options);
+  }
+
+  /** The id of an image; fails with what to do when it is missing. */
+  async imageId(name: string): Promise<string> {
+    try {
+      return (await this.#docker.getImage(name).inspect()).Id;
+    } catch (error) {
+      throw new Error(`the image ${name} cannot be had from docker: run ./build.sh first`, { cause: error });
+    }
+  }
+
+  /** Create, attach, start, wait, remove; returns how long all that took. Fails unless the exit code is 0. */
+  async run(spec: ContainerSpec): Promise<number> {
+    const startedAt = performance.now();
+    const container = await this.#docker.createContainer(createOptions(spec));
+    const output = await container.attach({ stream: true, stdout: true, stderr: true });
+    const drained = pipeline(output, nowhere());
+    await container.start();
+    const { StatusCode } = (await container.wait()) as { readonly StatusCode: number };
+    await drained;
+    await container.remove({ force: true, v: true });
+    if (StatusCode !== 0) throw new Error(`the bare container ended with exit code ${StatusCode}`);
+    return performance.now() - startedAt;
+  }
+}
+
+/** The container the worker makes of a payload with `image` and `command`, and with its default configuration. */
+export function bareSpec(image: string, command: readonly string[]): ContainerSpec {
+  return {
+    image,
+    command,
+    entrypoint: undefined,
+    env: {
+      TASK_ID: 'VhLZ-GHlRGCNDjuPiEIOAQ',
+      RUN_ID: '0',
+      TASKCLUSTER_WORKER_TYPE: 'bench',
+      TASKCLUSTER_WORKER_POOL: 'local/bench',
+      TASKCLUSTER_INSTANCE_TYPE: 'standalone',
+      TASKCLUSTER_WORKER_GROUP: 'local',
+      TASKCLUSTER_WORKER_LOCATION: '{}',
+      TASKCLUSTER_PUBLIC_IP: '127.0.0.1',
+      TASKCLUSTER_ROOT_URL: 'http://127.0.0.1:8080',
+    },
+    labels: { [LABEL.role]: 'bench' },
+    binds: [],
+    devices: [],
+    capAdd: [],
+    securityOpt: [],
+    extraHosts: ['localhost.localdomain:127.0.0.1'],
+    network: undefined,
+    cpuset: undefined,
+    privileged: false,
+    shmSizeBytes: 1_800_000_000,
+    logDriver: { type: 'none', options: {} },
+    limits: {},
+  };
+}

@@ -1,0 +1,259 @@
+import { strict as assert } from 'node:assert';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
+import { extract } from 'tar-stream';
+import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
+import { DockerError } from '../../src/lib/docker/engine.js';
+import type { ContainerSpec, CreatedContainer, DockerEngine, StoppedContainer } from '../../src/lib/docker/engine.js';
+import { FakeDockerEngine, runsForEver } from '../fakes/fake-docker-engine.js';
+
+const IMAGE = 'docker-worker/test:latest';
+const LABELS = { 'taskcluster.test': `engine-contract-${process.pid}` };
+const COMMANDS = {
+  print: ['echo', 'hello'],
+  fail: ['sh', '-c', 'exit 3'],
+  env: ['sh', '-c', 'echo $NAME'],
+  files: ['sh', '-c', 'mkdir -p /out/sub; printf one > /out/one; printf two > /out/sub/two'],
+  forEver: ['sleep', '1000'],
+  many: ['sh', '-c', 'seq 1 20000'],
+  missing: ['/no/such/program'],
+} as const;
+
+function fakeEngine(): DockerEngine {
+  const engine = new FakeDockerEngine();
+  engine.images.set(IMAGE, { id: `sha256:${'b'.repeat(64)}`, entrypoint: [], command: ['/bin/sh'] });
+  const program = (name: keyof typeof COMMANDS, run: Parameters<typeof engine.programs.set>[1]): void => {
+    engine.programs.set(COMMANDS[name].join(' '), run);
+  };
+  program('print', ({ print }) => print('hello\n').then(() => 0));
+  program('fail', () => 3);
+  program('env', ({ print, env }) => print(`${env['NAME'] ?? ''}\n`).then(() => 0));
+  program('files', ({ writeFile }) => {
+    writeFile('/out/one', 'one');
+    writeFile('/out/sub/two', 'two');
+    return 0;
+  });
+  program('forEver', runsForEver);
+  program('many', async ({ print }) => {
+    for (let number = 1; number <= 20000; number++) await print(`${number}\n`);
+    return 0;
+  });
+  return engine;
+}
+
+const ENGINES: Readonly<Record<string, () => DockerEngine>> = {
+  'the fake': fakeEngine,
+  'the real one': () => new DockerodeEngine({ socketPath: '/var/run/docker.sock' }),
+};
+
+for (const [name, makeEngine] of Object.entries(ENGINES)) {
+  describe(`a Docker engine: ${name}`, () => {
+    let engine: DockerEngine;
+    let imageId: string;
+    const { signal } = new AbortController();
+
+    before(async () => {
+      engine = makeEngine();
+      imageId = (await engine.inspectImage(IMAGE, signal))?.id ?? assert.fail(`${IMAGE} is missing: run ./build.sh`);
+    });
+
+    afterEach(async () => {
+      for (const id of await engine.findContainers(LABELS, signal)) await engine.removeContainer(id);
+    });
+
+    const create = (command: keyof typeof COMMANDS, changes: Partial<ContainerSpec> = {}): Promise<CreatedContainer> =>
+      engine.createContainer({
+        image: imageId,
+        command: COMMANDS[command],
+        entrypoint: undefined,
+        env: {},
+        labels: LABELS,
+        binds: [],
+        devices: [],
+        capAdd: [],
+        securityOpt: [],
+        extraHosts: [],
+        network: undefined,
+        cpuset: undefined,
+        privileged: false,
+        shmSizeBytes: 1_800_000_000,
+        logDriver: { type: 'none', options: {} },
+        limits: {},
+        ...changes,
+      });
+
+    /** Runs a container to its end. */
+    const run = async (command: keyof typeof COMMANDS, changes?: Partial<ContainerSpec>) => {
+      const created = await create(command, changes);
+      const sink = new PassThrough();
+      const printed = text(sink);
+      const { drained } = await created.attach(sink, signal);
+      const stopped = await (await created.start()).wait(signal);
+      await drained;
+      sink.end();
+      return { stopped, output: await printed };
+    };
+
+    it('answers a ping', async () => {
+      await engine.ping(signal);
+    });
+
+    it('knows an image by its name and by its id, and knows when there is none', async () => {
+      assert.match(imageId, /^sha256:[0-9a-f]{64}$/);
+      const image = await engine.inspectImage(imageId, signal);
+      assert.deepEqual(image, { id: imageId, entrypoint: [], command: ['/bin/sh'] });
+      assert.equal(await engine.inspectImage('no-such-image:latest', signal), undefined);
+    });
+
+    it('gives all of the output and the exit code', async () => {
+      const { stopped, output } = await run('print');
+      assert.equal(output, 'hello\r\n');
+      assert.equal(stopped.exitCode, 0);
+      assert.equal(stopped.oomKilled, false);
+    });
+
+    it('loses nothing of a lot of output', async () => {
+      const { output } = await run('many');
+      assert.equal(output.split('\r\n').length, 20001);
+      assert.ok(output.endsWith('20000\r\n'));
+    });
+
+    it('does not end the stream it writes the output to', async () => {
+      const sink = new PassThrough();
+      sink.resume();
+      const created = await create('print');
+      const { drained } = await created.attach(sink, signal);
+      await (await created.start()).wait(signal);
+      await drained;
+      assert.equal(sink.writableEnded, false);
+    });
+
+    it('returns a failure’s exit code as a value', async () => {
+      const { stopped } = await run('fail');
+      assert.equal(stopped.exitCode, 3);
+      assert.equal(stopped.oomKilled, false);
+    });
+
+    it('gives the command its environment', async () => {
+      assert.equal((await run('env', { env: { NAME: 'a value' } })).output, 'a value\r\n');
+    });
+
+    it('kills a running container, which ends with 137 and not for memory', async () => {
+      const running = await (await create('forEver')).start();
+      const ended = running.wait(signal);
+      await running.kill();
+      const stopped = await ended;
+      assert.equal(stopped.exitCode, 137);
+      assert.equal(stopped.oomKilled, false);
+    });
+
+    it('does not mind killing what has ended or is gone', async () => {
+      const running = await (await create('print')).start();
+      await running.wait(signal);
+      await running.kill();
+      await engine.removeContainer(running.id);
+      await running.kill();
+    });
+
+    it('tells the end to whoever waits for it afterwards too', async () => {
+      const running = await (await create('fail')).start();
+      assert.equal((await running.wait(signal)).exitCode, 3);
+      assert.equal((await running.wait(signal)).exitCode, 3);
+    });
+
+    it('stops waiting with the signal’s reason', async () => {
+      const controller = new AbortController();
+      const running = await (await create('forEver')).start();
+      const waiting = running.wait(controller.signal);
+      const reason = new Error('enough');
+      controller.abort(reason);
+      await assert.rejects(waiting, (error) => error === reason);
+    });
+
+    it('stops writing the output with the signal’s reason', async () => {
+      const controller = new AbortController();
+      const created = await create('forEver');
+      const { drained } = await created.attach(new PassThrough().resume(), controller.signal);
+      await created.start();
+      const reason = new Error('enough');
+      controller.abort(reason);
+      await assert.rejects(drained, (error) => error === reason);
+    });
+
+    it('removes a container that runs, and does not mind doing so again', async () => {
+      const running = await (await create('forEver')).start();
+      assert.deepEqual(await engine.findContainers(LABELS, signal), [running.id]);
+      await engine.removeContainer(running.id);
+      await engine.removeContainer(running.id);
+      assert.deepEqual(await engine.findContainers(LABELS, signal), []);
+    });
+
+    it('finds containers by all of their labels, whether they run or not', async () => {
+      const { id } = await create('print', { labels: { ...LABELS, kind: 'a' } });
+      assert.deepEqual(await engine.findContainers({ ...LABELS, kind: 'a' }, signal), [id]);
+      assert.deepEqual(await engine.findContainers({ ...LABELS, kind: 'b' }, signal), []);
+    });
+
+    it('refuses to make a container of an image that is not there', async () => {
+      await assert.rejects(create('print', { image: 'no-such-image:latest' }), isRefusal(404, /No such image/));
+    });
+
+    it('refuses to start a command that is not there, in words', async () => {
+      const created = await create('missing');
+      await assert.rejects(created.start(), isRefusal(400, /\/no\/such\/program/));
+    });
+
+    it('says that an image can not be pulled from anywhere', async () => {
+      const pulling = engine.pullImage('no-registry.invalid/nothing:latest', undefined, () => undefined, signal);
+      await assert.rejects(pulling, DockerError);
+    });
+
+    describe('reading what a container left', () => {
+      const files = async (stopped: StoppedContainer, path: string): Promise<Record<string, string>> =>
+        entriesOf((await stopped.getArchive(path, signal)) ?? assert.fail(`${path} is missing`));
+
+      it('gives a file as a tar of it alone', async () => {
+        const { stopped } = await run('files');
+        assert.deepEqual(await files(stopped, '/out/one'), { one: 'one' });
+      });
+
+      it('gives a directory with all in it, named from its last part on', async () => {
+        const { stopped } = await run('files');
+        const { 'out/one': one, 'out/sub/two': two } = await files(stopped, '/out');
+        assert.deepEqual([one, two], ['one', 'two']);
+      });
+
+      it('has nothing for a path that is not there', async () => {
+        const { stopped } = await run('files');
+        assert.equal(await stopped.getArchive('/nowhere', signal), undefined);
+      });
+
+      it('has nothing for a container that is gone', async () => {
+        const { stopped } = await run('files');
+        await engine.removeContainer(stopped.id);
+        assert.equal(await stopped.getArchive('/out/one', signal), undefined);
+      });
+    });
+  });
+}
+
+function isRefusal(statusCode: number, words: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof DockerError);
+    assert.equal(error.statusCode, statusCode);
+    assert.match(error.message, words);
+    return true;
+  };
+}
+
+async function entriesOf(tar: Readable): Promise<Record<string, string>> {
+  const entries: Record<string, string> = {};
+  const reader = extract();
+  tar.pipe(reader);
+  for await (const entry of reader) {
+    const content = await text(entry);
+    if (entry.header.type === 'file') entries[entry.header.name] = content;
+  }
+  return entries;
+}

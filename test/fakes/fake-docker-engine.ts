@@ -1,0 +1,248 @@
+import type { Readable, Writable } from 'node:stream';
+import { pack } from 'tar-stream';
+import { DockerError } from '../../src/lib/docker/engine.js';
+import type {
+  ContainerSpec,
+  CreatedContainer,
+  DockerEngine,
+  ImageInfo,
+  PullProgress,
+  RunningContainer,
+  StoppedContainer,
+} from '../../src/lib/docker/engine.js';
+import { untilAborted } from '../../src/lib/util/abortable.js';
+import { Trace } from './trace.js';
+
+/** What a program of a fake container can do. */
+export interface FakeProcess {
+  readonly env: Readonly<Record<string, string>>;
+  readonly killed: AbortSignal;
+  print(text: string): Promise<void>;
+  writeFile(path: string, content: string): void;
+}
+
+/** Returns the exit code; a killed one ends with 137, whatever it returns. */
+export type FakeProgram = (process: FakeProcess) => Promise<number> | number;
+
+/** Runs until it is killed. */
+export const runsForEver: FakeProgram = ({ killed }) =>
+  new Promise((resolve) => {
+    killed.addEventListener('abort', () => {
+      resolve(137);
+    });
+  });
+
+type EngineCall = 'ping' | 'inspectImage' | 'pullImage' | 'create' | 'attach' | 'start' | 'kill' | 'remove' | 'archive';
+
+/**
+ * A Docker engine in memory, kept honest by the contract tests of the port. Containers run the program registered for
+ * their command (words joined by a space); images are what `images` holds, by any name.
+ */
+export class FakeDockerEngine implements DockerEngine {
+  readonly images = new Map<string, ImageInfo>();
+  /** What a pull puts into `images`. */
+  readonly registry = new Map<string, ImageInfo>();
+  readonly programs = new Map<string, FakeProgram>();
+  readonly containers = new Map<string, FakeContainer>();
+  /** Every spec a container was made of. */
+  readonly specs: ContainerSpec[] = [];
+  readonly trace: Trace;
+  readonly #failures = new Map<EngineCall, Error[]>();
+  #lost: AbortController = new AbortController();
+  #created = 0;
+
+  constructor(trace = new Trace()) {
+    this.trace = trace;
+  }
+
+  /** The next calls of this kind fail with these errors, one each. */
+  fail(call: EngineCall, ...errors: readonly Error[]): void {
+    this.#failures.set(call, [...(this.#failures.get(call) ?? []), ...errors]);
+  }
+
+  /** Every call under way and every later one fails without an answer, until `comeBack`. */
+  lose(): void {
+    this.#lost.abort(new DockerError('the connection to the engine was cut', undefined));
+  }
+
+  comeBack(): void {
+    this.#lost = new AbortController();
+  }
+
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  called(call: EngineCall): void {
+    this.trace.add(`engine.${call}`);
+    this.#lost.signal.throwIfAborted();
+    const error = this.#failures.get(call)?.shift();
+    if (error) throw error;
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async ping(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.called('ping');
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async inspectImage(name: string, signal: AbortSignal): Promise<ImageInfo | undefined> {
+    signal.throwIfAborted();
+    this.called('inspectImage');
+    return this.#image(name);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async pullImage(
+    name: string,
+    _auth: unknown,
+    onProgress: (progress: PullProgress) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    signal.throwIfAborted();
+    this.called('pullImage');
+    const image = this.registry.get(name);
+    if (!image) throw new DockerError(`manifest for ${name} not found: manifest unknown`, 404);
+    onProgress({ status: `Pulling from ${name}` });
+    this.images.set(name, image);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async createContainer(spec: ContainerSpec): Promise<CreatedContainer> {
+    this.called('create');
+    const image = this.#image(spec.image);
+    if (!image) throw new DockerError(`No such image: ${spec.image}`, 404);
+    this.#created += 1;
+    this.specs.push(spec);
+    const container = new FakeContainer(this, String(this.#created).padStart(64, '0'), spec, image);
+    this.containers.set(container.id, container);
+    return container;
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async findContainers(labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<readonly string[]> {
+    signal.throwIfAborted();
+    this.#lost.signal.throwIfAborted();
+    const wanted = Object.entries(labels);
+    return [...this.containers.values()]
+      .filter(({ spec }) => wanted.every(([key, value]) => spec.labels[key] === value))
+      .map(({ id }) => id);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async removeContainer(id: string): Promise<void> {
+    this.called('remove');
+    this.containers.get(id)?.endNow();
+    this.containers.delete(id);
+  }
+
+  #image(name: string): ImageInfo | undefined {
+    return this.images.get(name) ?? [...this.images.values()].find(({ id }) => id === name);
+  }
+}
+
+/** All stages of a container in one: each method fails as the engine does in a stage where it is not valid. */
+class FakeContainer implements CreatedContainer, RunningContainer {
+  readonly #engine: FakeDockerEngine;
+  readonly id: string;
+  readonly spec: ContainerSpec;
+  readonly #command: string;
+  readonly #kill = new AbortController();
+  readonly #files = new Map<string, string>();
+  #output: Writable | undefined;
+  #markDrained: () => void = () => undefined;
+  #ended: Promise<number> | undefined;
+
+  constructor(engine: FakeDockerEngine, id: string, spec: ContainerSpec, image: ImageInfo) {
+    this.#engine = engine;
+    this.id = id;
+    this.spec = spec;
+    const entrypoint = spec.entrypoint ?? image.entrypoint;
+    const command = spec.command ?? (spec.entrypoint ? [] : image.command);
+    this.#command = [...entrypoint, ...command].join(' ');
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async attach(output: Writable, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }> {
+    signal.throwIfAborted();
+    this.#engine.called('attach');
+    this.#output = output;
+    const written = new Promise<void>((resolve) => {
+      this.#markDrained = resolve;
+    });
+    const drained = untilAborted(untilAborted(written, signal), this.#engine.lost);
+    drained.catch(() => undefined);
+    return { drained };
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async start(): Promise<RunningContainer> {
+    this.#engine.called('start');
+    const program = this.#engine.programs.get(this.#command);
+    if (!program) throw new DockerError(`exec: "${this.#command}": executable file not found in $PATH: unknown`, 400);
+    this.#ended = this.#run(program);
+    this.#engine.trace.add('container.started');
+    return this;
+  }
+
+  async wait(signal: AbortSignal): Promise<StoppedContainer> {
+    this.#engine.lost.throwIfAborted();
+    if (!this.#ended) throw new Error('a container that was not started can not be waited for');
+    const exitCode = await untilAborted(untilAborted(this.#ended, signal), this.#engine.lost);
+    return {
+      id: this.id,
+      exitCode,
+      oomKilled: exitCode === 137 && !this.#kill.signal.aborted,
+      getArchive: (path, until) => this.#archive(path, until),
+    };
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async kill(): Promise<void> {
+    this.#engine.called('kill');
+    this.endNow();
+  }
+
+  endNow(): void {
+    this.#kill.abort();
+    if (!this.#ended) this.#markDrained();
+  }
+
+  async #run(program: FakeProgram): Promise<number> {
+    const exitCode = await program({
+      env: this.spec.env,
+      killed: this.#kill.signal,
+      print: (text) => this.#print(text),
+      writeFile: (path, content) => this.#files.set(path, content),
+    });
+    this.#engine.trace.add('container.ended');
+    this.#markDrained();
+    return this.#kill.signal.aborted ? 137 : exitCode;
+  }
+
+  async #print(text: string): Promise<void> {
+    await new Promise<void>((resolve) => {
+      if (this.#output)
+        this.#output.write(text.replaceAll('\n', '\r\n'), () => {
+          resolve();
+        });
+      else resolve();
+    });
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async #archive(path: string, signal: AbortSignal): Promise<Readable | undefined> {
+    signal.throwIfAborted();
+    this.#engine.called('archive');
+    if (!this.#engine.containers.has(this.id)) return undefined;
+    const parent = path.slice(0, path.lastIndexOf('/') + 1);
+    const found = [...this.#files].filter(([name]) => name === path || name.startsWith(`${path}/`));
+    if (found.length === 0) return undefined;
+    const tar = pack();
+    if (!this.#files.has(path)) tar.entry({ name: `${path.slice(parent.length)}/`, type: 'directory' });
+    for (const [name, content] of found) tar.entry({ name: name.slice(parent.length) }, content);
+    tar.finalize();
+    return tar as unknown as Readable;
+  }
+}

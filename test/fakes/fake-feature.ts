@@ -1,0 +1,45 @@
+import type { Feature, TaskFeature } from '../../src/lib/features/feature.js';
+import type { TaskContext } from '../../src/lib/task/task-context.js';
+import type { ResourceStack } from '../../src/lib/util/resource-stack.js';
+import { Trace } from './trace.js';
+
+export interface FakeFeatureOptions extends Partial<Omit<Feature, 'attach'>>, TaskFeature {
+  readonly trace?: Trace;
+  /** Sees the task it is attached to. */
+  readonly onAttach?: (task: TaskContext) => void;
+}
+
+/** A feature that is on for every task, traces its hooks as `<name>.<hook>` and does what the options say. */
+export function fakeFeature({ trace = new Trace(), onAttach, ...options }: FakeFeatureOptions): Feature {
+  const { name = 'fake' } = options;
+  return {
+    name,
+    enabledByDefault: options.enabledByDefault ?? true,
+    requiredScopes: options.requiredScopes ?? (() => undefined),
+    reservedArtifacts: options.reservedArtifacts ?? (() => []),
+    attach: (task) => {
+      onAttach?.(task);
+      return {
+        prepare: async (resources: ResourceStack, signal) => {
+          trace.add(`${name}.prepare`);
+          resources.defer(name, () => {
+            trace.add(`${name}.release`);
+          });
+          return (await options.prepare?.(resources, signal)) ?? {};
+        },
+        started: async (container, resources, signal) => {
+          trace.add(`${name}.started`);
+          await options.started?.(container, resources, signal);
+        },
+        collect: async (container, signal) => {
+          trace.add(`${name}.collect`);
+          await options.collect?.(container, signal);
+        },
+        finish: async (soFar) => {
+          trace.add(`${name}.finish`);
+          await options.finish?.(soFar);
+        },
+      };
+    },
+  };
+}

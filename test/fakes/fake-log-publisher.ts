@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises';
+import type { LogPublisher, PublishedLog } from '../../src/lib/task/log-publisher.js';
+import type { RunContext } from '../../src/lib/task/task-context.js';
+import type { TaskLog } from '../../src/lib/task/task-log.js';
+import { Trace } from './trace.js';
+
+/** Keeps the text of each log that was finished. */
+export class FakeLogPublisher implements LogPublisher {
+  readonly trace: Trace;
+  readonly published: { readonly name: string; readonly isLive: boolean }[] = [];
+  /** The log as it was uploaded; undefined: it was not. */
+  text: string | undefined;
+  /** Whether the log was closed when it was uploaded. */
+  wasClosed = false;
+  /** Runs before the log is uploaded; what it throws is the upload's failure. */
+  beforeFinish: (signal: AbortSignal) => Promise<void> = () => Promise.resolve();
+
+  constructor(trace = new Trace()) {
+    this.trace = trace;
+  }
+
+  publish(_run: RunContext, log: TaskLog, options: { readonly name: string; readonly isLive: boolean }): PublishedLog {
+    this.trace.add('log.publish');
+    this.published.push(options);
+    return {
+      finish: async (signal) => {
+        this.trace.add('log.finish');
+        await this.beforeFinish(signal);
+        this.wasClosed = log.isClosed;
+        this.text = await readFile(log.path, 'utf8');
+      },
+    };
+  }
+}

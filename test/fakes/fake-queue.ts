@@ -1,0 +1,142 @@
+import type {
+  ArtifactRequest,
+  Claim,
+  CredentialSource,
+  Credentials,
+  ExceptionReason,
+  QueueClient,
+  ReclaimResponse,
+  RunQueue,
+} from '../../src/lib/queue/queue-client.js';
+import { QueueError } from '../../src/lib/queue/queue-client.js';
+import { untilAborted } from '../../src/lib/util/abortable.js';
+import { Trace } from './trace.js';
+
+type RunCall = 'reclaim' | 'isResolved' | 'reportCompleted' | 'reportFailed' | 'reportException' | 'createArtifact';
+
+/** The queue's answer to a call that came too late. */
+export function conflict(): QueueError {
+  return new QueueError('the run is resolved already', 409);
+}
+
+/** The queue being down. */
+export function outage(): QueueError {
+  return new QueueError('Service Unavailable', 503);
+}
+
+/** The answer a test has not given yet. */
+interface PendingClaim {
+  readonly tasks: number;
+  answer(claims: readonly Claim[]): void;
+  fail(error: Error): void;
+}
+
+/**
+ * A queue in memory that says yes to everything, unless it was told to fail. A claimWork hangs, as the queue's long poll
+ * does, until the test answers it.
+ */
+export class FakeQueue implements QueueClient, RunQueue {
+  readonly trace: Trace;
+  /** Resolutions the queue accepted, as `reportCompleted` or `reportException internal-error`. */
+  readonly resolutions: string[] = [];
+  readonly artifacts: { readonly name: string; readonly request: ArtifactRequest }[] = [];
+  /** The credentials each call of a run was made with. */
+  readonly usedTokens: string[] = [];
+  readonly claims: PendingClaim[] = [];
+  /** True makes every answer to `isResolved` yes. */
+  resolved = false;
+  reclaimAnswer: () => ReclaimResponse = () => ({
+    takenUntil: new Date(Date.now() + 1_200_000),
+    credentials: { clientId: 'task-client', accessToken: `renewed-${this.trace.count('queue.reclaim')}` },
+  });
+  readonly #failures = new Map<RunCall, Error[]>();
+  readonly #broken = new Map<RunCall, Error>();
+  readonly #hanging = new Set<RunCall>();
+  #credentials: CredentialSource = { current: { clientId: 'none', accessToken: 'none' } };
+
+  constructor(trace = new Trace()) {
+    this.trace = trace;
+  }
+
+  /** The next calls of this kind fail with these errors, one each. */
+  fail(call: RunCall, ...errors: readonly Error[]): void {
+    this.#failures.set(call, [...(this.#failures.get(call) ?? []), ...errors]);
+  }
+
+  /** All calls of this kind fail; undefined: no more. */
+  break(call: RunCall, error: Error | undefined): void {
+    if (error) this.#broken.set(call, error);
+    else this.#broken.delete(call);
+  }
+
+  /** Calls of this kind are never answered. */
+  hang(call: RunCall): void {
+    this.#hanging.add(call);
+  }
+
+  async claimWork(tasks: number, signal: AbortSignal): Promise<readonly Claim[]> {
+    this.trace.add('queue.claimWork');
+    const answered = new Promise<readonly Claim[]>((resolve, reject) => {
+      this.claims.push({ tasks, answer: resolve, fail: reject });
+      this.trace.add(`queue.claimWork ${this.trace.count('queue.claimWork')}`);
+    });
+    return await untilAborted(answered, signal);
+  }
+
+  forRun(_run: unknown, credentials: CredentialSource): RunQueue {
+    this.#credentials = credentials;
+    return this;
+  }
+
+  missingScopes(): Promise<readonly string[]> {
+    return Promise.resolve([]);
+  }
+
+  get credentials(): Credentials {
+    return this.#credentials.current;
+  }
+
+  async reclaim(signal: AbortSignal): Promise<ReclaimResponse> {
+    await this.#called('reclaim', signal);
+    return this.reclaimAnswer();
+  }
+
+  async isResolved(signal: AbortSignal): Promise<boolean> {
+    await this.#called('isResolved', signal);
+    return this.resolved;
+  }
+
+  async reportCompleted(signal: AbortSignal): Promise<void> {
+    await this.#called('reportCompleted', signal);
+    this.resolutions.push('reportCompleted');
+  }
+
+  async reportFailed(signal: AbortSignal): Promise<void> {
+    await this.#called('reportFailed', signal);
+    this.resolutions.push('reportFailed');
+  }
+
+  async reportException(reason: ExceptionReason, signal: AbortSignal): Promise<void> {
+    await this.#called('reportException', signal);
+    this.resolutions.push(`reportException ${reason}`);
+  }
+
+  async createArtifact(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<{ putUrl?: string }> {
+    await this.#called('createArtifact', signal);
+    this.artifacts.push({ name, request });
+    return request.storageType === 's3' ? { putUrl: `http://store.invalid/${name}` } : {};
+  }
+
+  artifactUrl(name: string): string {
+    return `http://queue.invalid/artifacts/${name}`;
+  }
+
+  async #called(call: RunCall, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.usedTokens.push(this.credentials.accessToken);
+    this.trace.add(`queue.${call}`);
+    if (this.#hanging.has(call)) await untilAborted(new Promise(() => undefined), signal);
+    const error = this.#failures.get(call)?.shift() ?? this.#broken.get(call);
+    if (error) throw error;
+  }
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { clients } from 'taskcluster-client';
+import { LocalTaskcluster } from '../../../src/local-taskcluster/server.js';
+
+const PROGRAM = fileURLToPath(new URL('../../../src/bin/local-taskcluster.ts', import.meta.url));
+
+describe('the local-taskcluster program', () => {
+  let directory = '';
+  let child: ChildProcess | undefined;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'local-taskcluster-test-'));
+  });
+  afterEach(async () => {
+    child?.kill('SIGKILL');
+    await rm(directory, { recursive: true });
+  });
+
+  const start = (...args: readonly string[]): ChildProcess =>
+    (child = spawn(process.execPath, ['--import=tsx', PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }));
+
+  const outputOf = async (stream: NodeJS.ReadableStream | null): Promise<string> => {
+    let text = '';
+    for await (const chunk of stream ?? []) text += String(chunk);
+    return text;
+  };
+
+  /** Everything up to the last line of the instructions. */
+  const instructionsOf = async (program: ChildProcess): Promise<string> => {
+    const lines: string[] = [];
+    if (!program.stdout) throw new Error('no standard output');
+    for await (const line of createInterface({ input: program.stdout })) {
+      lines.push(line);
+      if (line.startsWith('Ctrl-C')) break;
+    }
+    return lines.join('\n');
+  };
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    it(`writes and prints how to reach it, serves, and ends with 0 on ${signal}`, async () => {
+      const file = join(directory, 'credentials.json');
+      const program = start('--port', '0', '--credentials-file', file);
+      const exited = once(program, 'exit');
+      const instructions = await instructionsOf(program);
+      const { rootUrl, ...credentials } = JSON.parse(await readFile(file, 'utf8')) as {
+        rootUrl: string;
+        clientId: string;
+        accessToken: string;
+      };
+      assert.equal((await stat(file)).mode & 0o777, 0o600);
+      assert.ok(instructions.includes(`export TASKCLUSTER_ROOT_URL=${rootUrl}`));
+      assert.ok(instructions.includes(`export TASKCLUSTER_CLIENT_ID=${credentials.clientId}`));
+      assert.ok(instructions.includes(`export TASKCLUSTER_ACCESS_TOKEN=${credentials.accessToken}`));
+      const { scopes } = await new clients.Auth({ rootUrl, credentials, retries: 0 }).currentScopes();
+      assert.deepEqual(scopes, ['*']);
+      program.kill(signal);
+      assert.deepEqual(await exited, [0, null]);
+    });
+  }
+
+  for (const args of [['--port', 'http'], ['--port', '65536'], ['--bogus'], ['extra'], ['--data-dir']]) {
+    it(`ends with 2 and one line about it on ${args.join(' ')}`, async () => {
+      const program = start(...args);
+      const exited = once(program, 'exit');
+      const errors = await outputOf(program.stderr);
+      assert.deepEqual(await exited, [2, null]);
+      assert.match(errors, /^error: .+\n$/);
+    });
+  }
+
+  it('ends with 1 and says why when the port is taken', async () => {
+    const other = await LocalTaskcluster.start();
+    const program = start('--port', new URL(other.rootUrl).port);
+    const exited = once(program, 'exit');
+    const errors = await outputOf(program.stderr);
+    await other.close();
+    assert.deepEqual(await exited, [1, null]);
+    assert.match(errors, /^local-taskcluster: .*EADDRINUSE.*\n$/);
+  });
+});

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { FakeRegistry, knowsNoImage } from '../../support/fake-registry.js';
+import { WorkerHarness } from '../../support/worker-harness.js';
+
+describe('the image of a task', () => {
+  let harness: WorkerHarness;
+  before(async () => {
+    harness = await WorkerHarness.start({ settings: { dockerConfig: { maxAttempts: 3, delayFactor: 10 } } });
+  });
+  after(() => harness.close());
+
+  it('that its registry does not have makes the task failed at once', async () => {
+    const registry = await FakeRegistry.start(knowsNoImage);
+    try {
+      const image = `${registry.host}/no/such:image`;
+      const { run, log } = await harness.run({ image });
+      assert.equal(run.state, 'failed');
+      assert.match(log, new RegExp(`Pulling image "${image}"`));
+      assert.match(log, /\[taskcluster:error\] Pulling docker image has failed\.\nError: .*manifest/);
+      assert.match(log, /1 attempt\)\. Check the name of the image/);
+    } finally {
+      await registry.close();
+    }
+  });
+
+  it('whose registry is in trouble is tried again, and then is not the mistake of the task', async () => {
+    const registry = await FakeRegistry.start((response) => response.writeHead(503).end('later'));
+    try {
+      const { run, log } = await harness.run({ image: `${registry.host}/some/image:latest` });
+      assert.deepEqual([run.state, run.reasonResolved], ['exception', 'internal-error']);
+      assert.match(log, /Pulling failed \(attempt 2\)/);
+      assert.match(log, /Pulling docker image has failed\.\nError: .*3 attempts\)/);
+    } finally {
+      await registry.close();
+    }
+  });
+
+  it('with a name that docker does not understand makes the task failed', async () => {
+    const { run, log } = await harness.run({ image: 'NOT//an image!' });
+    assert.equal(run.state, 'failed');
+    assert.match(log, /Pulling docker image has failed\.\nError: invalid reference format/);
+  });
+
+  it('may be given as an object', async () => {
+    const { run } = await harness.run({ image: { type: 'docker-image', name: 'docker-worker/test' } });
+    assert.equal(run.state, 'completed');
+  });
+});

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { WorkerHarness, TEST_IMAGE } from '../../support/worker-harness.js';
+import { bareImage } from '../../support/bare-image.js';
+
+const sh = (script: string): { command: string[] } => ({ command: ['/bin/sh', '-c', script] });
+
+describe('the outcome of a task', () => {
+  let harness: WorkerHarness;
+  before(async () => {
+    harness = await WorkerHarness.start({ settings: { capacity: 2 } });
+  });
+  after(() => harness.close());
+
+  it('is completed for exit code 0, with the whole log in its order', async () => {
+    const { run, log, taskId } = await harness.run({ ...sh('echo to stdout; echo to stderr >&2; tty') });
+    assert.equal(run.state, 'completed');
+    const time = String.raw`\[taskcluster \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}Z\]`;
+    const lines = [
+      `${time} Task ID: ${taskId}`,
+      `${time} Worker ID: ${harness.workerId}`,
+      `${time} Worker Group: local`,
+      `${time} Worker Node Type: standalone`,
+      `${time} Worker Pool: local/docker-worker`,
+      `${time} Worker Version: 1\\.2\\.3`,
+      `${time} Public IP: 127\\.0\\.0\\.1`,
+      `${time} Hostname: localhost`,
+      '\r',
+      `${time} === Task Starting ===`,
+      'to stdout\r',
+      'to stderr\r',
+      '/dev/pts/0\r',
+      `${time} === Task Finished ===`,
+      `${time} Successful task run with exit code: 0 completed in \\d+ seconds`,
+    ];
+    assert.match(log, new RegExp(`^${lines.join('\n')}\n$`));
+  });
+
+  it('gives the command its environment, the reserved variables above all', async () => {
+    const env = { MINE: 'a b=c', TASK_ID: 'mine', RUN_ID: '7', TASKCLUSTER_ROOT_URL: 'mine' };
+    const { log, taskId } = await harness.run({ env, ...sh('env') });
+    for (const line of [
+      'MINE=a b=c',
+      `TASK_ID=${taskId}`,
+      'RUN_ID=0',
+      'TASKCLUSTER_WORKER_TYPE=docker-worker',
+      'TASKCLUSTER_WORKER_POOL=local/docker-worker',
+      'TASKCLUSTER_WORKER_GROUP=local',
+      `TASKCLUSTER_ROOT_URL=${harness.taskcluster.rootUrl}`,
+      'TASKCLUSTER_PUBLIC_IP=127.0.0.1',
+    ]) {
+      assert.ok(log.includes(`\n${line}\r\n`), `${line} in\n${log}`);
+    }
+    assert.match(log, /\nTASKCLUSTER_INSTANCE_TYPE=/);
+    assert.match(log, /\nTASKCLUSTER_WORKER_LOCATION=/);
+  });
+
+  it("keeps the image's entrypoint, user and, without a command, its command", async () => {
+    const { run, log } = await harness.run({ image: 'docker-worker/test-entrypoint:latest', command: undefined });
+    assert.equal(run.state, 'completed');
+    assert.match(log, /\nentrypoint: echo default command\r\ndefault command\r\n/);
+  });
+
+  it('is failed for any other exit code', async () => {
+    const { run, log } = await harness.run(sh('exit 3'));
+    assert.deepEqual([run.state, run.reasonResolved], ['failed', 'failed']);
+    assert.match(log, /Unsuccessful task run with exit code: 3 completed in \d+ seconds\n$/);
+  });
+
+  it('is intermittent-task for an exit code to retry, and the queue runs it again', async () => {
+    const { run, runs, log, taskId } = await harness.run({
+      ...sh('test "$RUN_ID" = 1 || exit 4'),
+      onExitStatus: { retry: [4] },
+    });
+    assert.deepEqual([run.state, run.reasonResolved], ['exception', 'intermittent-task']);
+    assert.equal(runs[1]?.reasonCreated, 'task-retry');
+    assert.match(log, /Unsuccessful task run with exit code: 4/);
+    for (let state = 'running'; state !== 'completed';) {
+      state = (await harness.queue.status(taskId)).status.state;
+      assert.ok(['pending', 'running', 'completed'].includes(state), state);
+    }
+  });
+
+  it('is failed when maxRunTime is over, artifacts and log included', async () => {
+    const { run, log, taskId } = await harness.run({
+      ...sh('echo made > /tmp/made; echo before; sleep 60; echo after'),
+      maxRunTime: 1,
+      artifacts: { 'public/made.txt': { type: 'file', path: '/tmp/made' } },
+    });
+    assert.equal(run.state, 'failed');
+    assert.match(log, /\nbefore\r\n/);
+    assert.match(log, /\n\[taskcluster:error\] Task timeout after 1 seconds\. Force killing container\.\n/);
+    assert.match(log, /Unsuccessful task run with exit code: 137 /);
+    assert.ok(!log.includes('after\r'));
+    assert.equal(await harness.artifactText(taskId, 'public/made.txt'), 'made\n');
+  });
+
+  it('names the signal that ended the command', async () => {
+    const { run, log } = await harness.run(sh("/bin/sh -c 'kill -SEGV $$'; exit $?"));
+    assert.equal(run.state, 'failed');
+    assert.match(log, /\[taskcluster:error\] Exit code 139 means that SIGSEGV ended the command/);
+  });
+
+  it('is failed, in words, when the command cannot be started', async () => {
+    const { run, log } = await harness.run({ command: ['/no/such/program'] });
+    assert.equal(run.state, 'failed');
+    assert.match(log, /\[taskcluster:error\] Failure to properly start execution environment\.\n/);
+    assert.match(log, /\/no\/such\/program.*no such file or directory/);
+    assert.match(log, /Unsuccessful task run with exit code: -1 /);
+  });
+
+  it('is failed when neither the payload nor the image has a command', async () => {
+    const image = await bareImage(harness.docker);
+    const { run, log } = await harness.run({ image, command: undefined });
+    assert.equal(run.state, 'failed');
+    assert.match(log, /Failure to properly start execution environment\.\nNo command specified/i);
+  });
+
+  it('is malformed-payload with every problem of the payload at once', async () => {
+    const { run, log } = await harness.run(
+      {
+        maxRunTime: undefined,
+        bogus: 1,
+        onExitStatus: { retry: ['four'] },
+        artifacts: { 'public/x': { type: 'file', path: '/x', expires: 'never' } },
+      },
+      {},
+    );
+    assert.deepEqual([run.state, run.reasonResolved], ['exception', 'malformed-payload']);
+    assert.match(log, /\[taskcluster:error\] `task\.payload` format is invalid json schema errors:\n/);
+    for (const problem of [
+      `"data should have required property 'maxRunTime'"`,
+      `"data should NOT have additional properties: \\"bogus\\""`,
+      `"data/onExitStatus/retry/0 should be integer"`,
+      `"data/artifacts/public~1x/expires should match format \\"date-time\\""`,
+    ]) {
+      assert.ok(log.includes(problem), `${problem} in\n${log}`);
+    }
+    assert.ok(!log.includes('=== Task Starting ==='));
+  });
+
+  it('is malformed-payload for an artifact that would outlive its task', async () => {
+    const expires = new Date(Date.now() + 10 * 3600_000).toISOString();
+    const { run, log } = await harness.run({ artifacts: { 'public/x': { type: 'file', path: '/x', expires } } });
+    assert.equal(run.reasonResolved, 'malformed-payload');
+    assert.match(log, /expires should not be after the task's own expiration/);
+  });
+
+  it('is malformed-payload when the payload is not an object at all', async () => {
+    const taskId = await harness.create({}, { payload: {} });
+    const { run, log } = await harness.finish(taskId);
+    assert.equal(run.reasonResolved, 'malformed-payload');
+    assert.match(log, /data should have required property 'image'/);
+  });
+
+  it('is malformed-payload for an unknown feature and for one that is not there', async () => {
+    const unknown = await harness.run({ features: { bogus: true } });
+    assert.equal(unknown.run.reasonResolved, 'malformed-payload');
+    assert.match(unknown.log, /data\/features should NOT have additional properties: \\"bogus\\"/);
+    assert.match(unknown.log, /\nbogus is not part of valid features\n/);
+  });
+
+  it('is malformed-payload when an artifact takes the name of the log', async () => {
+    const { run, log } = await harness.run({ artifacts: { 'public/logs/live.log': { type: 'file', path: '/x' } } });
+    assert.equal(run.reasonResolved, 'malformed-payload');
+    assert.match(log, /"public\/logs\/live\.log" is published by the worker itself/);
+  });
+
+  it('leaves nothing behind', async () => {
+    await harness.run({ image: TEST_IMAGE });
+    for (let left = await harness.containers(); left.length > 0;) left = await harness.containers();
+    assert.deepEqual(
+      harness.log.records.filter(({ event, level }) => level === 'alert' || event === 'could not release'),
+      [],
+    );
+  });
+});
+
+describe('a feature that this worker does not allow', () => {
+  it('is malformed-payload when a task asks for it, and off otherwise', async () => {
+    const harness = await WorkerHarness.start({ settings: { features: { artifacts: { enabled: false } } } });
+    try {
+      const asked = await harness.run({ features: { artifacts: true } });
+      assert.equal(asked.run.reasonResolved, 'malformed-payload');
+      assert.match(asked.log, /\[taskcluster:error\] artifacts is not enabled on this worker\n/);
+      const notAsked = await harness.run({ artifacts: { 'public/x': { type: 'file', path: '/etc/passwd' } } });
+      assert.equal(notAsked.run.state, 'completed');
+      assert.deepEqual(await harness.artifactNames(notAsked.taskId), [
+        'public/logs/live.log',
+        'public/logs/live_backing.log',
+      ]);
+    } finally {
+      await harness.close();
+    }
+  });
+});

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { FakeRegistry } from '../../support/fake-registry.js';
+import { WorkerHarness } from '../../support/worker-harness.js';
+import type { HarnessOptions } from '../../support/worker-harness.js';
+
+const CANCELED = /\n\[taskcluster:error\] Task was canceled by another entity\. /;
+const SHUTDOWN = /\n\[taskcluster:error\] Task has been aborted prematurely\. Reason: worker-shutdown\n/;
+
+async function using(options: HarnessOptions, test: (harness: WorkerHarness) => Promise<void>): Promise<void> {
+  const harness = await WorkerHarness.start(options);
+  try {
+    await test(harness);
+  } finally {
+    await harness.close();
+  }
+}
+
+describe('a cancel', () => {
+  it('stops a pull', async () => {
+    const registry = await FakeRegistry.start(() => undefined);
+    try {
+      await using({}, async (harness) => {
+        const taskId = await harness.create({ image: `${registry.host}/some/image:latest` });
+        await registry.asked;
+        await harness.queue.cancelTask(taskId);
+        const { run, log } = await harness.finish(taskId);
+        assert.deepEqual([run.state, run.reasonResolved], ['exception', 'canceled']);
+        assert.match(log, CANCELED);
+      });
+    } finally {
+      await registry.close();
+    }
+  });
+
+  it('kills a running container; no artifacts are uploaded, but the log is', async () => {
+    await using({}, async (harness) => {
+      const taskId = await harness.create({
+        command: ['/bin/sh', '-c', 'echo made > /made; echo running; sleep 60'],
+        artifacts: { 'public/made': { type: 'file', path: '/made' } },
+      });
+      await harness.sees(taskId, 'running');
+      await harness.queue.cancelTask(taskId);
+      const { run, log } = await harness.finish(taskId);
+      assert.equal(run.reasonResolved, 'canceled');
+      assert.match(log, CANCELED);
+      await harness.stopWorker('graceful');
+      const names = await harness.artifactNames(taskId);
+      assert.deepEqual(names, ['public/logs/live.log', 'public/logs/live_backing.log']);
+      assert.match(await harness.artifactText(taskId, 'public/logs/live.log'), CANCELED);
+    });
+  });
+
+  it('stops uploads', async () => {
+    await using({ settings: { artifacts: { concurrency: 1 } } }, async (harness) => {
+      const taskId = await harness.create({
+        command: ['/bin/sh', '-c', 'mkdir /many; cd /many; for file in $(seq 10000); do echo $file > $file; done'],
+        artifacts: { 'public/many': { type: 'directory', path: '/many' } },
+      });
+      for (let seen = 0; seen < 3;) seen = (await harness.artifactNames(taskId)).length;
+      await harness.queue.cancelTask(taskId);
+      const { run, log } = await harness.finish(taskId);
+      assert.equal(run.reasonResolved, 'canceled');
+      assert.match(log, CANCELED);
+      await harness.stopWorker('graceful');
+      const { artifacts } = await harness.queue.listArtifacts(taskId, 0, { limit: 1000 });
+      assert.ok(artifacts.length < 1000, `${artifacts.length} artifacts`);
+    });
+  });
+});
+
+describe('a claim', () => {
+  it('is reclaimed, and its new credentials are used, for as long as the task runs', async () => {
+    await using({ taskcluster: { claimTimeoutMs: 1500 } }, async (harness) => {
+      const { run, taskId } = await harness.run({
+        command: ['/bin/sh', '-c', 'echo made > /made; sleep 4'],
+        artifacts: { 'public/made': { type: 'file', path: '/made' } },
+      });
+      assert.equal(run.state, 'completed');
+      assert.equal(run.runId, 0);
+      assert.ok(harness.log.of('reclaimed task').length >= 2);
+      assert.equal(await harness.artifactText(taskId, 'public/made'), 'made\n');
+    });
+  });
+
+  it('that the queue gave up stops the run', async () => {
+    await using({}, async (harness) => {
+      const deadline = new Date(Date.now() + 3000).toISOString();
+      const taskId = await harness.create({ command: ['/bin/sh', '-c', 'sleep 60'] }, { deadline });
+      const { run, log } = await harness.finish(taskId);
+      assert.equal(run.reasonResolved, 'deadline-exceeded');
+      assert.match(log, CANCELED);
+    });
+  });
+});
+
+describe('a worker that is stopped', () => {
+  it('gracefully lets its runs end and claims nothing more', async () => {
+    await using({}, async (harness) => {
+      const taskId = await harness.create({ command: ['/bin/sh', '-c', 'echo running; sleep 2; echo ended'] });
+      await harness.sees(taskId, 'running');
+      const later = await harness.create({});
+      await harness.stopWorker('graceful');
+      const { run, log } = await harness.finish(taskId);
+      assert.equal(run.state, 'completed');
+      assert.match(log, /\nended\r\n/);
+      assert.equal((await harness.queue.status(later)).status.state, 'pending');
+    });
+  });
+
+  it('at once reports worker-shutdown first, then uploads artifacts and log', async () => {
+    await using({}, async (harness) => {
+      const taskId = await harness.create({
+        command: ['/bin/sh', '-c', 'echo made > /made; echo running; sleep 60'],
+        artifacts: { 'public/made': { type: 'file', path: '/made' } },
+      });
+      await harness.sees(taskId, 'running');
+      await harness.stopWorker('immediate');
+      const { status } = await harness.queue.status(taskId);
+      assert.deepEqual(
+        status.runs.map(({ state, reasonResolved }) => [state, reasonResolved]),
+        [
+          ['exception', 'worker-shutdown'],
+          ['pending', undefined],
+        ],
+      );
+      assert.match(await harness.logOf(taskId), SHUTDOWN);
+      assert.equal(await harness.artifactText(taskId, 'public/made'), 'made\n');
+      const events = harness.log.events;
+      assert.ok(events.indexOf('task resolved') < events.indexOf('container removed'));
+    });
+  });
+
+  it('while it waits for work, does not wait for the end of the poll', async () => {
+    await using({ taskcluster: { longPollMs: 60_000 } }, async (harness) => {
+      await harness.run({});
+      await harness.stopWorker('graceful');
+    });
+  }).timeout(20_000);
+});
+
+describe('a worker without its services', () => {
+  it('goes on trying when the queue refuses its credentials', async () => {
+    const credentials = { clientId: 'static/local/root', accessToken: 'the-right-one-is-another' };
+    await using({ settings: { taskcluster: credentials } }, async (harness) => {
+      const { error } = (await harness.log.next('error claiming work')).fields as { error: Error };
+      assert.match(error.message, /^queue\.claimWork failed: HTTP 401: /);
+      await harness.stopWorker('graceful');
+    });
+  });
+
+  it('claims nothing while docker does not answer', async () => {
+    await using({ settings: { docker: { socketPath: '/nowhere/docker.sock' } } }, async (harness) => {
+      const taskId = await harness.create({});
+      const { error } = (await harness.log.next('error reaching docker')).fields as { error: Error };
+      assert.match(error.message, /cannot reach the Docker engine .*\/nowhere\/docker\.sock/);
+      assert.equal((await harness.queue.status(taskId)).status.state, 'pending');
+      await harness.stopWorker('graceful');
+    });
+  });
+});

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type { ArtifactContent } from '../../../src/lib/artifacts/artifact-store.js';
+import { QueueError } from '../../../src/lib/queue/queue-client.js';
+import { TaskStopped } from '../../../src/lib/task/errors.js';
+import { resolutionName, resolutionOf } from '../../../src/lib/task/resolution.js';
+import { ArtifactBench, EXPIRES } from '../../fakes/artifact-bench.js';
+import { faults } from '../../fakes/fake-object-store.js';
+import { conflict, outage } from '../../fakes/fake-queue.js';
+
+const MiB = 1024 * 1024;
+const never = new AbortController().signal;
+
+describe('ArtifactStore in trouble', () => {
+  let bench: ArtifactBench;
+
+  beforeEach(async () => {
+    bench = await ArtifactBench.start({ concurrency: 4 });
+  });
+  afterEach(() => bench.stop());
+
+  const artifact = (changes: Partial<ArtifactContent> = {}): ArtifactContent => ({
+    name: 'public/a.txt',
+    contentType: 'text/plain',
+    contentEncoding: 'gzip',
+    expires: EXPIRES,
+    ...changes,
+  });
+  const upload = (content: string | Buffer, changes: Partial<ArtifactContent> = {}, signal = never) =>
+    bench.store.upload(artifact(changes), Readable.from([content]), signal);
+
+  /** The error an upload ends with, and the resolution it stands for. */
+  const failure = async (uploaded: Promise<void>): Promise<{ message: string; resolution: string }> => {
+    const error: unknown = await uploaded.then(
+      () => assert.fail('the upload succeeded'),
+      (reason: unknown) => reason,
+    );
+    return { message: (error as Error).message, resolution: resolutionName(resolutionOf(error)) };
+  };
+
+  it('tries again what may work the next time, and says so to the operator', async () => {
+    bench.queue.fail('createArtifact', outage(), new QueueError('no answer', undefined));
+    bench.objects.faults.push(faults.status(500), faults.reset, faults.silence, faults.status(429));
+    bench.objects.faults.push(faults.status(400, '<Error><Code>RequestTimeout</Code></Error>'));
+    await upload('at last');
+    assert.equal(bench.objects.text('public/a.txt'), 'at last');
+    const retries = bench.log.of('retrying artifact upload');
+    assert.equal(retries.length, 7);
+    assert.deepEqual(
+      retries.map(({ fields }) => [fields['name'], fields['attempt']]),
+      [1, 2, 3, 4, 5, 6, 7].map((attempt) => ['public/a.txt', attempt]),
+    );
+  });
+
+  for (const [what, fault] of [
+    ['401', faults.status(401)],
+    ['403', faults.status(403)],
+    ['expired', faults.status(400, '<Error><Code>ExpiredToken</Code></Error>')],
+  ] as const) {
+    it(`asks for a fresh address when the old one is refused (${what})`, async () => {
+      bench.objects.faults.push(fault);
+      await upload('at last');
+      assert.deepEqual(bench.objects.puts, [
+        '/public%2Fa.txt?signature=secret-1',
+        '/public%2Fa.txt?signature=secret-2',
+      ]);
+    });
+  }
+
+  it('keeps the address while it works', async () => {
+    bench.objects.faults.push(faults.status(500));
+    await upload('at last');
+    assert.equal(bench.queue.requestsFor('public/a.txt').length, 1);
+  });
+
+  it('blames itself when the store does not take the content in ten attempts', async () => {
+    bench.objects.faults.push(...Array.from({ length: 10 }, () => faults.status(503)));
+    assert.deepEqual(await failure(upload('x')), {
+      resolution: 'internal-error',
+      message: 'Artifact "public/a.txt" could not be uploaded: the artifact store answered 503 Service Unavailable',
+    });
+    assert.equal(bench.objects.puts.length, 10);
+  });
+
+  it('gives up at once on an answer that will not change', async () => {
+    bench.objects.faults.push(faults.status(404));
+    assert.equal((await failure(upload('x'))).resolution, 'internal-error');
+    assert.equal(bench.objects.puts.length, 1);
+  });
+
+  it('does not follow a store that sends it elsewhere', async () => {
+    bench.objects.faults.push((request, response) => {
+      request.resume();
+      response.writeHead(307, { Location: 'http://169.254.169.254/' }).end();
+    });
+    assert.equal((await failure(upload('x'))).resolution, 'internal-error');
+  });
+
+  it('fails the task for content that is too large for the store', async () => {
+    bench.objects.faults.push(faults.status(400, '<Error><Code>EntityTooLarge</Code></Error>'));
+    assert.equal((await failure(upload('x'))).resolution, 'failed');
+  });
+
+  it('fails the task for what the queue finds wrong with the artifact', async () => {
+    bench.queue.fail('createArtifact', new QueueError('expires must be before task.expires', 400));
+    assert.deepEqual(await failure(upload('x')), {
+      resolution: 'failed',
+      message:
+        'Artifact "public/a.txt" could not be uploaded: the queue refused it: expires must be before task.expires',
+    });
+  });
+
+  it('is stopped by a queue that says that the run is over', async () => {
+    bench.queue.resolved = true;
+    bench.queue.fail('createArtifact', conflict());
+    const uploaded = upload('x');
+    await assert.rejects(uploaded, (error) => error instanceof TaskStopped);
+    assert.equal(bench.objects.puts.length, 0);
+  });
+
+  it('fails the task for an artifact that is there already and differs', async () => {
+    bench.queue.fail('createArtifact', conflict());
+    const { message, resolution } = await failure(upload('x'));
+    assert.equal(resolution, 'failed');
+    assert.match(message, /has one of that name already/);
+  });
+
+  it('passes on the error of its source and stores nothing', async () => {
+    const source = Readable.from(
+      (async function* () {
+        yield randomBytes(2 * MiB);
+        await Promise.resolve();
+        throw new Error('the source broke');
+      })(),
+      { objectMode: false },
+    );
+    await assert.rejects(bench.store.upload(artifact(), source, never), /^Error: the source broke$/);
+    assert.equal(bench.queue.artifacts.length, 0);
+  });
+
+  it("says in the log when a name cannot be an artifact's", async () => {
+    await upload('x', { name: 'public/ü\n.txt' });
+    assert.deepEqual(bench.output.errors, [
+      'Artifact "public/ü\\n.txt" was not uploaded: the name of an artifact may hold printable ASCII characters only.',
+    ]);
+    assert.equal(bench.queue.artifacts.length, 0);
+  });
+
+  describe('when the run is stopped', () => {
+    let stop: AbortController;
+    const reason = new TaskStopped('worker-shutdown');
+
+    beforeEach(() => {
+      stop = new AbortController();
+    });
+
+    it('leaves a PUT at once', async () => {
+      bench.objects.faults.push((request) => {
+        request.resume();
+        stop.abort(reason);
+      });
+      await assert.rejects(upload('x', {}, stop.signal), reason);
+    });
+
+    it('leaves a source at once', async () => {
+      const source = new Readable({
+        read() {
+          stop.abort(reason);
+        },
+      });
+      await assert.rejects(bench.store.upload(artifact(), source, stop.signal), reason);
+      assert.equal(source.destroyed, true);
+    });
+
+    it('does not begin', async () => {
+      stop.abort(reason);
+      await assert.rejects(upload('x', {}, stop.signal), reason);
+      assert.equal(bench.queue.artifacts.length, 0);
+    });
+  });
+});

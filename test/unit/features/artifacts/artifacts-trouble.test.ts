@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { DockerError } from '../../../../src/lib/docker/engine.js';
+import { QueueError } from '../../../../src/lib/queue/queue-client.js';
+import { TaskError, TaskStopped } from '../../../../src/lib/task/errors.js';
+import type { PayloadArtifact } from '../../../../src/lib/task/payload.js';
+import { ArtifactBench } from '../../../fakes/artifact-bench.js';
+import { FakeStoppedContainer, chunked, tarOf } from '../../../fakes/fake-containers.js';
+import { faults } from '../../../fakes/fake-object-store.js';
+import { conflict } from '../../../fakes/fake-queue.js';
+import { collectArtifacts, directory, file, stored } from './collect.js';
+
+describe('the artifacts feature in trouble', () => {
+  let bench: ArtifactBench;
+  let container: FakeStoppedContainer;
+
+  beforeEach(async () => {
+    bench = await ArtifactBench.start({ concurrency: 8 });
+    container = new FakeStoppedContainer();
+  });
+  afterEach(() => bench.stop());
+
+  const collect = (artifacts: Record<string, PayloadArtifact>, signal?: AbortSignal) =>
+    collectArtifacts(bench, container, artifacts, signal);
+  /** The error that collecting ends with. */
+  const failure = async (collected: Promise<void>): Promise<TaskError> => {
+    const error: unknown = await collected.then(
+      () => assert.fail('collecting succeeded'),
+      (reason: unknown) => reason,
+    );
+    assert.ok(error instanceof TaskError);
+    return error;
+  };
+
+  const three = [
+    { name: 'd/', type: 'directory' as const },
+    { name: 'd/a', content: 'A' },
+    { name: 'd/b', content: 'B' },
+    { name: 'd/c', content: 'C' },
+  ];
+
+  it('goes on with the other files, lists what failed and blames the task for what the queue refused', async () => {
+    await container.putEntries('/d', three);
+    bench.queue.fail('createArtifact', new QueueError('first', 400), new QueueError('second', 400));
+    const error = await failure(collect({ 'public/d': directory('/d') }));
+    assert.deepEqual(error.resolution, { kind: 'failed' });
+    assert.equal(error.message, '2 artifact files could not be uploaded; see the error lines above.');
+    assert.equal(bench.output.errors.length, 2);
+    for (const line of bench.output.errors) assert.match(line, /^Artifact "public\/d\/[abc]" could not be uploaded: /);
+    assert.equal(stored(bench).length, 1);
+  });
+
+  it('blames the worker when the store was at fault too', async () => {
+    await container.putEntries('/d', three);
+    bench.queue.fail('createArtifact', new QueueError('refused', 400));
+    bench.objects.faults.push(faults.status(404));
+    const error = await failure(collect({ 'public/d': directory('/d') }));
+    assert.deepEqual(error.resolution, { kind: 'exception', reason: 'internal-error' });
+  });
+
+  it('stops when the queue says that the run is over', async () => {
+    await container.putEntries('/d', three);
+    bench.queue.resolved = true;
+    bench.queue.break('createArtifact', conflict());
+    await assert.rejects(collect({ 'public/d': directory('/d') }), (error) => error instanceof TaskStopped);
+    assert.deepEqual(bench.output.errors, []);
+  });
+
+  it('reads an archive again that breaks off, without uploading anything twice', async () => {
+    const big = { name: 'd/big', content: randomBytes(400_000) };
+    const tar = await tarOf([...three, big, { name: 'd/l', type: 'symlink' }]);
+    // Two of the three small files and half of the big one.
+    container.put(
+      '/d',
+      () => chunked(tar.subarray(0, 200_000)),
+      () => chunked(tar),
+    );
+    await collect({ 'public/d': directory('/d') });
+    assert.deepEqual(stored(bench), ['public/d/a', 'public/d/b', 'public/d/big', 'public/d/c']);
+    assert.equal(bench.objects.puts.length, 4);
+    assert.ok(big.content.equals(bench.objects.content('public/d/big')));
+    assert.equal(bench.log.of('reading artifact again').length, 1);
+    assert.deepEqual(bench.output.lines, [
+      'Uploaded artifact "public/d" from "/d": 4 files, 400.0 kB',
+      'Artifact "public/d": skipped 1 symlink; only files are uploaded',
+    ]);
+  });
+
+  it('never publishes half a file', async () => {
+    const tar = await tarOf([{ name: 'x', content: randomBytes(2_000_000) }]);
+    container.put('/x', () => chunked(tar.subarray(0, 1_500_000)));
+    const error = await failure(collect({ 'public/x': file('/x') }));
+    assert.deepEqual(error.resolution, { kind: 'exception', reason: 'internal-error' });
+    assert.equal(container.asked.length, 3);
+    assert.deepEqual(bench.queue.artifacts, []);
+    assert.match(bench.output.errors.join(), /^Artifact "public\/x" could not be read from "\/x": the archive/);
+  });
+
+  it('asks the engine again when it does not answer', async () => {
+    const tar = await tarOf([{ name: 'x', content: 'x' }]);
+    container.put(
+      '/x',
+      () => new DockerError('the engine is gone', undefined),
+      () => chunked(tar),
+    );
+    await collect({ 'public/x': file('/x') });
+    assert.deepEqual(stored(bench), ['public/x']);
+  });
+
+  it("takes a path that the engine cannot read for the task's mistake", async () => {
+    container.put('/etc/passwd/x', () => new DockerError('not a directory', 400));
+    await collect({ 'public/x': file('/etc/passwd/x') });
+    assert.deepEqual(bench.output.errors, ['Artifact "public/x": "/etc/passwd/x" cannot be read: not a directory']);
+  });
+
+  it('says when the name of an artifact is none', async () => {
+    await container.putEntries('/x', [{ name: 'x', content: 'x' }]);
+    await collect({ 'public/ü': file('/x'), 'public/ö': file('/missing') });
+    assert.deepEqual(stored(bench), []);
+    assert.deepEqual(bench.queue.artifacts, []);
+    assert.equal(bench.output.errors.filter((line) => line.includes('printable ASCII')).length, 2);
+  });
+
+  for (const moment of ['before anything is read', 'while a file is uploaded'] as const) {
+    it(`ends with the reason when it is stopped ${moment}`, async () => {
+      await container.putEntries('/d', three);
+      const stop = new AbortController();
+      const reason = new TaskStopped('worker-shutdown');
+      if (moment === 'before anything is read') stop.abort(reason);
+      else {
+        for (let i = 0; i < 3; i++) {
+          bench.objects.faults.push((request) => {
+            request.resume();
+            stop.abort(reason);
+          });
+        }
+      }
+      await assert.rejects(collect({ 'public/d': directory('/d') }, stop.signal), reason);
+      assert.deepEqual(bench.output.errors, []);
+    });
+  }
+});

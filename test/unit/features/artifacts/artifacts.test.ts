@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { artifactsFeature } from '../../../../src/lib/features/artifacts/artifacts.js';
+import type { PayloadArtifact } from '../../../../src/lib/task/payload.js';
+import { ArtifactBench, EXPIRES } from '../../../fakes/artifact-bench.js';
+import type { FakeEntry } from '../../../fakes/fake-containers.js';
+import { FakeStoppedContainer } from '../../../fakes/fake-containers.js';
+import { conflict } from '../../../fakes/fake-queue.js';
+import { collectArtifacts, directory, file, stored } from './collect.js';
+
+const never = new AbortController().signal;
+
+describe('the artifacts feature', () => {
+  let bench: ArtifactBench;
+  let container: FakeStoppedContainer;
+
+  beforeEach(async () => {
+    bench = await ArtifactBench.start({ concurrency: 8 });
+    container = new FakeStoppedContainer();
+  });
+  afterEach(() => bench.stop());
+
+  const collect = (artifacts: Record<string, PayloadArtifact>) => collectArtifacts(bench, container, artifacts);
+  const header = (name: string, header: string) => bench.objects.objects.get(name)?.headers[header];
+  it('does nothing for a task without artifacts', async () => {
+    await artifactsFeature({ skipCompressionExtensions: [] }).attach(bench.task()).collect?.(container, never);
+    assert.deepEqual(bench.queue.artifacts, []);
+  });
+
+  describe('for a file', () => {
+    it('stores it compressed until the task expires, and says so', async () => {
+      await container.putEntries('/work/report.txt', [{ name: 'report.txt', content: 'all is well' }]);
+      await collect({ 'public/report.txt': file('/work/report.txt') });
+      assert.equal(bench.objects.text('public/report.txt'), 'all is well');
+      assert.deepEqual(bench.queue.requestsFor('public/report.txt'), [
+        { storageType: 's3', contentType: 'text/plain', expires: EXPIRES },
+      ]);
+      assert.equal(header('public/report.txt', 'content-encoding'), 'gzip');
+      assert.deepEqual(bench.output.lines, [
+        'Uploaded artifact "public/report.txt" from "/work/report.txt": 11 bytes, text/plain',
+      ]);
+      assert.equal(
+        bench.store.manifest.get('public/report.txt')?.sha256,
+        createHash('sha256').update('all is well').digest('hex'),
+      );
+    });
+
+    it('takes expiry, content type and encoding from the payload', async () => {
+      await container.putEntries('/x', [{ name: 'x', content: 'x' }]);
+      const expires = '2026-12-01T00:00:00.000Z';
+      await collect({ 'public/x': file('/x', { expires, contentType: 'image/x', contentEncoding: 'identity' }) });
+      assert.deepEqual(bench.queue.requestsFor('public/x'), [{ storageType: 's3', contentType: 'image/x', expires }]);
+      assert.equal(header('public/x', 'content-encoding'), undefined);
+    });
+
+    for (const [name, contentType, encoding] of [
+      ['public/a.log', 'text/plain', 'gzip'],
+      ['public/a.json', 'application/json', 'gzip'],
+      ['public/a.PNG', 'image/png', undefined],
+      ['public/a.tar.gz', 'application/gzip', undefined],
+      ['public/json', 'application/octet-stream', 'gzip'],
+    ] as const) {
+      it(`knows how to store ${name}`, async () => {
+        await container.putEntries('/x', [{ name: 'x', content: 'x' }]);
+        await collect({ [name]: file('/x') });
+        assert.equal(header(name, 'content-type'), contentType);
+        assert.equal(header(name, 'content-encoding'), encoding);
+      });
+    }
+
+    const rejected = (name: string, message: string) => [
+      { name, request: { storageType: 'error', reason: 'invalid-resource-on-worker', message, expires: EXPIRES } },
+    ];
+
+    for (const [what, entries] of [
+      [
+        'a directory',
+        [
+          { name: 'x/', type: 'directory' },
+          { name: 'x/a', content: 'a' },
+        ],
+      ],
+      ['a symlink', [{ name: 'x', type: 'symlink' }]],
+      ['a device or socket', [{ name: 'x', type: 'character-device' }]],
+      ['empty', []],
+      [
+        'more than one file',
+        [
+          { name: 'x', content: 'x' },
+          { name: 'y', content: 'y' },
+        ],
+      ],
+    ] as const satisfies readonly (readonly [string, readonly FakeEntry[]])[]) {
+      it(`publishes an error instead when it is ${what}, without failing the task`, async () => {
+        await container.putEntries('/x', entries);
+        await collect({ 'public/x': file('/x') });
+        const message = `Artifact "public/x": "/x" is ${what}${what === 'more than one file' ? '' : ', not a file'}`;
+        assert.deepEqual(bench.queue.artifacts, rejected('public/x', message));
+        assert.deepEqual(bench.output.errors, [message]);
+        assert.deepEqual(stored(bench), []);
+      });
+    }
+  });
+
+  describe('for a path that is not there', () => {
+    const message = 'Artifact "public/x" not found at "/x"';
+    const request = { storageType: 'error', reason: 'file-missing-on-worker', message, expires: EXPIRES };
+
+    it('publishes an error and says so, without failing the task', async () => {
+      await collect({ 'public/x': file('/x') });
+      assert.deepEqual(bench.queue.artifacts, [{ name: 'public/x', request }]);
+      assert.deepEqual(bench.output.errors, [message]);
+    });
+
+    it('says so in a plain line when the artifact is optional', async () => {
+      await collect({ 'public/x': directory('/x', { optional: true }) });
+      assert.deepEqual(bench.queue.artifacts, [{ name: 'public/x', request }]);
+      assert.deepEqual([bench.output.lines, bench.output.errors], [[message], []]);
+    });
+
+    it('does not mind when even the error cannot be published', async () => {
+      bench.queue.fail('createArtifact', conflict());
+      await collect({ 'public/x': file('/x') });
+      assert.equal(bench.log.of('error artifact not published').length, 1);
+    });
+  });
+
+  describe('for a directory', () => {
+    it('stores every file below it by its path', async () => {
+      await container.putEntries('/work/build', [
+        { name: 'build/', type: 'directory' },
+        { name: 'build/a.txt', content: 'A' },
+        { name: 'build/sub/', type: 'directory' },
+        { name: 'build/sub/deep/b.log', content: 'BB' },
+      ]);
+      await collect({ 'public/build/': directory('/work/build/') });
+      assert.deepEqual(stored(bench), ['public/build/a.txt', 'public/build/sub/deep/b.log']);
+      assert.equal(bench.objects.text('public/build/sub/deep/b.log'), 'BB');
+      assert.deepEqual(bench.output.lines, ['Uploaded artifact "public/build" from "/work/build/": 2 files, 3 bytes']);
+    });
+
+    it('skips links and devices and counts them', async () => {
+      await container.putEntries('/d', [
+        { name: 'd/', type: 'directory' },
+        { name: 'd/a', content: 'A' },
+        { name: 'd/l1', type: 'symlink' },
+        { name: 'd/l2', type: 'symlink' },
+        { name: 'd/null', type: 'character-device' },
+      ]);
+      await collect({ 'public/d': directory('/d') });
+      assert.deepEqual(stored(bench), ['public/d/a']);
+      assert.equal(
+        bench.output.lines[1],
+        'Artifact "public/d": skipped 2 symlinks and 1 device or socket; only files are uploaded',
+      );
+    });
+
+    it('skips names that no artifact can have, and names them', async () => {
+      await container.putEntries('/d', [
+        { name: 'd/', type: 'directory' },
+        { name: 'd/../../etc/passwd', content: 'x' },
+        { name: '/etc/shadow', content: 'x' },
+        { name: 'd/ü', content: 'x' },
+        { name: 'd/good', content: 'x' },
+        { name: 'd//double', content: 'x' },
+      ]);
+      await collect({ 'public/d': directory('/d') });
+      assert.deepEqual(stored(bench), ['public/d/good']);
+      assert.deepEqual(bench.output.errors, [
+        'Artifact "public/d": not uploaded because of their names: "d/../../etc/passwd", "/etc/shadow", "d/ü", "d//double"; ' +
+          'the name of an artifact may hold printable ASCII characters only.',
+      ]);
+    });
+
+    it('publishes an error instead when it is a file', async () => {
+      await container.putEntries('/d', [{ name: 'd', content: 'x' }]);
+      await collect({ 'public/d': directory('/d') });
+      assert.deepEqual(bench.output.errors, ['Artifact "public/d": "/d" is a file, not a directory']);
+    });
+
+    it('publishes nothing for one without files', async () => {
+      await container.putEntries('/d', [{ name: 'd/', type: 'directory' }]);
+      await collect({ 'public/d': directory('/d') });
+      assert.deepEqual(bench.output.lines, ['Uploaded artifact "public/d" from "/d": 0 files, 0 bytes']);
+    });
+
+    it('follows a link to a directory, and says when it leads elsewhere', async () => {
+      await container.putEntries('/link', [{ name: 'link', type: 'symlink' }]);
+      await container.putEntries('/link/', [
+        { name: 'link/', type: 'directory' },
+        { name: 'link/a', content: 'A' },
+      ]);
+      await container.putEntries('/wrong', [{ name: 'wrong', type: 'symlink' }]);
+      await container.putEntries('/wrong/', [{ name: 'wrong', type: 'symlink' }]);
+      await collect({ 'public/d': directory('/link'), 'public/e': directory('/wrong') });
+      assert.deepEqual(stored(bench), ['public/d/a']);
+      assert.deepEqual(bench.output.errors, ['Artifact "public/e": "/wrong" is a symlink, not a directory']);
+    });
+
+    it('can be the root of the file system', async () => {
+      await container.putEntries('/', [
+        { name: '/', type: 'directory' },
+        { name: '/etc/hosts', content: 'x' },
+      ]);
+      await collect({ 'public/root': directory('/') });
+      assert.deepEqual(stored(bench), ['public/root/etc/hosts']);
+    });
+
+    it('is what a volume is treated as', async () => {
+      await container.putEntries('/v', [
+        { name: 'v/', type: 'directory' },
+        { name: 'v/a', content: 'A' },
+      ]);
+      await collect({ 'public/v': { type: 'volume', path: '/v' } });
+      assert.deepEqual(stored(bench), ['public/v/a']);
+    });
+  });
+
+  it('uploads thousands of small files, a few at a time over all artifacts', async () => {
+    const entries = (root: string) => [
+      { name: `${root}/`, type: 'directory' as const },
+      ...Array.from({ length: 1000 }, (_, i) => ({ name: `${root}/${i}.txt`, content: `content ${i}` })),
+    ];
+    await container.putEntries('/a', entries('a'));
+    await container.putEntries('/b', entries('b'));
+    bench.objects.waitsFor = 8;
+    await collect({ 'public/a': directory('/a'), 'public/b': directory('/b') });
+    assert.equal(stored(bench).length, 2000);
+    assert.equal(bench.objects.mostAtOnce, 8);
+    assert.equal(bench.objects.text('public/b/999.txt'), 'content 999');
+  });
+});

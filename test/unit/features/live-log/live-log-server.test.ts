@@ -1,0 +1,299 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { get, request } from 'node:http';
+import { get as getSecurely } from 'node:https';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer, text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import type { LiveLogEndpoint } from '../../../../src/lib/features/live-log/live-log-endpoint.js';
+import type { LiveLogLimits } from '../../../../src/lib/features/live-log/live-log-server.js';
+import { LiveLogServer } from '../../../../src/lib/features/live-log/live-log-server.js';
+import { TaskLog } from '../../../../src/lib/task/task-log.js';
+import { FakeClock } from '../../../fakes/fake-clock.js';
+import { MemoryLogger } from '../../../fakes/memory-logger.js';
+
+describe('LiveLogServer', () => {
+  let dir: string;
+  let log: TaskLog;
+  let operatorLog: MemoryLogger;
+  let server: LiveLogServer;
+  let endpoint: LiveLogEndpoint;
+
+  const start = async (limits: Partial<LiveLogLimits> = {}): Promise<void> => {
+    server = await LiveLogServer.start({
+      port: 0,
+      host: '127.0.0.1',
+      publicHost: '127.0.0.1',
+      log: operatorLog,
+      limits,
+    });
+    endpoint = server.open(log);
+  };
+
+  beforeEach(async () => {
+    dir = await mkdtemp(path.join(tmpdir(), 'live-log-'));
+    log = await TaskLog.open({ path: path.join(dir, 'log'), now: () => new Date() });
+    operatorLog = new MemoryLogger();
+    await start();
+  });
+  afterEach(async () => {
+    await log.close();
+    await server.close();
+    await rm(dir, { recursive: true });
+    const token = new URL(endpoint.url).pathname.split('/').pop() ?? '';
+    assert.doesNotMatch(JSON.stringify(operatorLog.records), new RegExp(token), 'the token was logged');
+  });
+
+  const open = async (url = endpoint.url, headers: Record<string, string> = {}): Promise<IncomingMessage> => {
+    const sent = get(url, { headers, agent: false });
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    return response;
+  };
+  const status = async (url: string, method = 'GET'): Promise<number | undefined> => {
+    const sent = request(url, { method, agent: false }).end();
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    response.resume();
+    return response.statusCode;
+  };
+
+  it('serves a log from its first byte and follows it to its end', async () => {
+    log.write('one ');
+    const response = await open();
+    assert.equal(response.statusCode, 200);
+    assert.equal(response.headers['content-type'], 'text/plain; charset=utf-8');
+    assert.equal(response.headers['access-control-allow-origin'], '*');
+    assert.equal(response.headers['access-control-expose-headers'], 'Transfer-Encoding');
+    assert.equal(response.headers['transfer-encoding'], 'chunked');
+    const [first] = (await once(response, 'data')) as [Buffer];
+    assert.equal(first.toString(), 'one ');
+    const rest = text(response);
+    log.write('two ');
+    log.write('three');
+    await log.close();
+    assert.equal(await rest, 'two three');
+  });
+
+  it('answers before there is anything to read', async () => {
+    assert.equal((await open()).statusCode, 200);
+  });
+
+  it('gives a late reader the same as an early one', async () => {
+    const bytes = randomBytes(2_000_000);
+    const early = open().then(buffer);
+    await pipeline(Readable.from([bytes]), log.sink());
+    const late = open().then(buffer);
+    await log.close();
+    assert.ok(bytes.equals(await early));
+    assert.ok(bytes.equals(await late));
+    assert.ok(bytes.equals(await open().then(buffer)));
+  });
+
+  it('neither waits for a reader that reads nothing, nor loses anything for it', async () => {
+    const slow = await open();
+    slow.pause();
+    const bytes = randomBytes(20_000_000);
+    await pipeline(Readable.from([bytes]), log.sink());
+    await log.close();
+    assert.ok(bytes.equals(await buffer(slow)));
+  });
+
+  it('takes a query string, answers HEAD without a body, and refuses other methods', async () => {
+    log.write('text');
+    assert.equal(await status(`${endpoint.url}?x=1`), 200);
+    assert.equal(await status(endpoint.url, 'HEAD'), 200);
+    assert.equal(await status(endpoint.url, 'PUT'), 405);
+  });
+
+  it('denies whoever does not know the token', async () => {
+    const { origin } = new URL(endpoint.url);
+    for (const wrong of ['/log/', '/log/wrong', `/log/${randomBytes(32).toString('base64url')}`, '/log/%00%2f..']) {
+      assert.equal(await status(origin + wrong), 401, wrong);
+    }
+    assert.equal(await status(`${endpoint.url}x`), 401);
+    assert.equal(await status(endpoint.url.slice(0, -1)), 401);
+    for (const other of ['/', '/log', '/other']) assert.equal(await status(origin + other), 404, other);
+  });
+
+  it('keeps the logs of two runs apart', async () => {
+    const otherLog = await TaskLog.open({ path: path.join(dir, 'other'), now: () => new Date() });
+    const other = server.open(otherLog);
+    log.write('mine');
+    otherLog.write('yours');
+    await Promise.all([log.close(), otherLog.close()]);
+    assert.equal(await open().then(text), 'mine');
+    assert.equal(await open(other.url).then(text), 'yours');
+    assert.notEqual(other.url, endpoint.url);
+  });
+
+  describe('asked for a part', () => {
+    beforeEach(async () => {
+      await pipeline(Readable.from(['0123456789']), log.sink());
+    });
+
+    it('follows the log from there', async () => {
+      const response = await open(endpoint.url, { range: 'bytes=8-' });
+      assert.equal(response.statusCode, 206);
+      assert.equal(response.headers['content-range'], 'bytes 8-/*');
+      log.write('ab');
+      await log.close();
+      assert.equal(await text(response), '89ab');
+    });
+
+    it('resumes at the end', async () => {
+      const response = await open(endpoint.url, { range: 'bytes=10-' });
+      log.write('ab');
+      await log.close();
+      assert.equal(await text(response), 'ab');
+    });
+
+    it('gives just that part when its end is named', async () => {
+      const response = await open(endpoint.url, { range: 'bytes=2-4' });
+      assert.equal(response.statusCode, 206);
+      assert.equal(response.headers['content-range'], 'bytes 2-4/*');
+      assert.equal(response.headers['content-length'], '3');
+      assert.equal(await text(response), '234');
+    });
+
+    it('names the whole length once it is known', async () => {
+      await log.close();
+      const response = await open(endpoint.url, { range: 'bytes=4-' });
+      assert.equal(response.headers['content-range'], 'bytes 4-9/10');
+      assert.equal(await text(response), '456789');
+    });
+
+    it('refuses what lies behind the end', async () => {
+      const response = await open(endpoint.url, { range: 'bytes=11-' });
+      assert.equal(response.statusCode, 416);
+      assert.equal(response.headers['content-range'], 'bytes */10');
+      response.resume();
+    });
+  });
+
+  describe('after the run', () => {
+    let clock: FakeClock;
+
+    beforeEach(() => {
+      clock = FakeClock.start();
+    });
+    afterEach(() => {
+      clock.stop();
+    });
+
+    it('sends new readers to the artifact for a minute, then says that it is gone', async () => {
+      endpoint.redirectTo('http://queue.invalid/artifact');
+      const response = await open();
+      assert.equal(response.statusCode, 303);
+      assert.equal(response.headers.location, 'http://queue.invalid/artifact');
+      response.resume();
+      await clock.advance(59_000);
+      assert.equal(await status(endpoint.url), 303);
+      await clock.advance(1_000);
+      assert.equal(await status(endpoint.url), 404);
+    });
+
+    it('says at once that a log without an artifact is gone', async () => {
+      endpoint.close();
+      assert.equal(await status(endpoint.url), 404);
+    });
+
+    it('serves open readers to the last byte', async () => {
+      const bytes = randomBytes(10_000_000);
+      const response = await open();
+      response.pause();
+      await pipeline(Readable.from([bytes]), log.sink());
+      await log.close();
+      endpoint.redirectTo('http://queue.invalid/artifact');
+      await clock.advance(9 * 60_000);
+      assert.ok(bytes.equals(await buffer(response)));
+    });
+
+    it('cuts off readers that are not done after ten minutes', async () => {
+      const response = await open();
+      response.pause();
+      await pipeline(Readable.from([randomBytes(20_000_000)]), log.sink());
+      await log.close();
+      endpoint.close();
+      await clock.advance(10 * 60_000);
+      await assert.rejects(buffer(response), /aborted/);
+    });
+  });
+
+  it('limits the readers of one log', async () => {
+    await server.close();
+    await start({ readersPerLog: 2 });
+    const readers = [await open(), await open()];
+    assert.equal(await status(endpoint.url), 503);
+    const [first] = readers;
+    first?.destroy();
+    while ((await status(endpoint.url, 'HEAD')) !== 200);
+    readers[1]?.destroy();
+  });
+
+  it('hangs up on a reader that takes nothing of what is there', async () => {
+    await server.close();
+    await start({ readersPerLog: 1, stallMs: 50 });
+    const dead = await open();
+    dead.on('error', () => undefined).pause();
+    await pipeline(Readable.from([randomBytes(20_000_000)]), log.sink());
+    while ((await status(endpoint.url, 'HEAD')) !== 200);
+    dead.destroy();
+  });
+
+  it('speaks TLS when it is given a certificate', async () => {
+    const [key, cert] = [path.join(dir, 'key.pem'), path.join(dir, 'cert.pem')];
+    const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'];
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+    await promisify(execFile)('openssl', [...args, ...subject, '-keyout', key, '-out', cert]);
+    const tls = { key: await readFile(key), cert: await readFile(cert) };
+    const secure = await LiveLogServer.start({ port: 0, publicHost: 'localhost', tls, log: operatorLog });
+    const { url } = secure.open(log);
+    assert.match(url, /^https:\/\/localhost:\d+\/log\/[\w-]{43}$/);
+    log.write('safe');
+    await log.close();
+    const sent = getSecurely(url, { ca: tls.cert, agent: false });
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    assert.equal(await text(response), 'safe');
+    await secure.close();
+  });
+
+  it('limits the connections of all', async () => {
+    await server.close();
+    await start({ connections: 1 });
+    const reader = await open();
+    await assert.rejects(open(), { code: 'ECONNRESET' });
+    reader.destroy();
+  });
+
+  it('hangs up on requests that are none', async () => {
+    const socket = connect(server.port, '127.0.0.1');
+    socket.end(`GET /log/x HTTP/1.1\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`);
+    assert.match(await text(socket), /^HTTP\/1\.1 431 /);
+    const other = connect(server.port, '127.0.0.1');
+    other.end('\0\0\0\0\r\n\r\n');
+    assert.match(await text(other), /^HTTP\/1\.1 400 /);
+    assert.equal(await status(endpoint.url), 200);
+  });
+
+  it('cuts off everybody when it closes, as often as it is asked to', async () => {
+    const response = await open();
+    const reading = buffer(response);
+    await Promise.all([server.close(), assert.rejects(reading, /aborted/)]);
+    await server.close();
+    await assert.rejects(open(), { code: 'ECONNREFUSED' });
+  });
+
+  it('survives a log whose file cannot be read', async () => {
+    await rm(log.path);
+    const response = await open();
+    await assert.rejects(buffer(response), /aborted/);
+    assert.equal(await status(endpoint.url, 'HEAD'), 200);
+  });
+});

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import { rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { LiveLogPublisher, backingName } from '../../../../src/lib/features/live-log/live-log.js';
+import { localLiveLog } from '../../../../src/lib/features/live-log/local-live-log.js';
+import { QueueError } from '../../../../src/lib/queue/queue-client.js';
+import { TaskLog } from '../../../../src/lib/task/task-log.js';
+import { ArtifactBench, EXPIRES } from '../../../fakes/artifact-bench.js';
+import { settle } from '../../../fakes/fake-clock.js';
+import { faults } from '../../../fakes/fake-object-store.js';
+import { outage } from '../../../fakes/fake-queue.js';
+
+const NAME = 'public/logs/live.log';
+const BACKING = 'public/logs/live_backing.log';
+const never = new AbortController().signal;
+
+/** Remembers what becomes of a log's address. */
+class FakeServer {
+  readonly calls: string[] = [];
+
+  open(): never {
+    const { calls } = this;
+    return {
+      url: 'http://worker.invalid/log/token',
+      redirectTo: (url: string) => calls.push(`redirect to ${url}`),
+      close: () => calls.push('close'),
+    } as never;
+  }
+}
+
+describe('LiveLogPublisher', () => {
+  let bench: ArtifactBench;
+  let log: TaskLog;
+  let server: FakeServer;
+
+  beforeEach(async () => {
+    bench = await ArtifactBench.start({ concurrency: 2 });
+    log = await TaskLog.open({ path: path.join(bench.tempDir, 'log'), now: () => new Date() });
+    server = new FakeServer();
+  });
+  afterEach(async () => {
+    await log.close();
+    await rm(log.path);
+    await bench.stop();
+  });
+
+  const publish = (isLive = true) => new LiveLogPublisher(server).publish(bench.task(), log, { name: NAME, isLive });
+  const contentType = 'text/plain; charset=utf-8';
+  const s3 = { storageType: 's3', contentType, expires: EXPIRES };
+  const toWorker = { storageType: 'reference', url: 'http://worker.invalid/log/token', contentType, expires: EXPIRES };
+  const link = { storageType: 'link', artifact: BACKING, contentType, expires: EXPIRES };
+  const artifactUrl = `http://queue.invalid/artifacts/${BACKING}`;
+
+  it('names the worker while the task runs, and its log afterwards', async () => {
+    const published = publish();
+    await settle();
+    assert.deepEqual(bench.queue.artifacts, [{ name: NAME, request: toWorker }]);
+    const content = randomBytes(3_000_000);
+    await pipeline(Readable.from([content]), log.sink());
+    await log.close();
+    await published.finish(never);
+    assert.deepEqual(bench.queue.artifacts.slice(1), [
+      { name: BACKING, request: s3 },
+      { name: NAME, request: link },
+    ]);
+    assert.ok(content.equals(bench.objects.content(BACKING)));
+    assert.equal(bench.objects.objects.get(BACKING)?.headers['content-encoding'], 'gzip');
+    assert.deepEqual(server.calls, [`redirect to ${artifactUrl}`, 'close']);
+  });
+
+  it('publishes a reference where the queue takes no links', async () => {
+    const published = publish();
+    await settle();
+    await log.close();
+    bench.queue.takesLinks = false;
+    await published.finish(never);
+    assert.deepEqual(bench.queue.requestsFor(NAME).at(-1), { ...toWorker, url: artifactUrl });
+  });
+
+  it('uploads only the log itself when it is not live', async () => {
+    const published = publish(false);
+    await log.close();
+    await published.finish(never);
+    assert.deepEqual(bench.queue.artifacts, [{ name: BACKING, request: s3 }]);
+    assert.deepEqual(server.calls, []);
+  });
+
+  it('does without a server', async () => {
+    const published = new LiveLogPublisher(undefined).publish(bench.task(), log, { name: NAME, isLive: true });
+    log.write('all the same');
+    await log.close();
+    await published.finish(never);
+    assert.equal(bench.objects.text(BACKING), 'all the same');
+    assert.deepEqual(bench.queue.requestsFor(NAME), [link]);
+  });
+
+  it('does not hold up the run, nor its end, when the queue does not answer', async () => {
+    bench.queue.hang('createArtifact');
+    const published = publish();
+    await settle();
+    await log.close();
+    const stop = new AbortController();
+    const finishing = published.finish(stop.signal);
+    stop.abort(new Error('out of time'));
+    await assert.rejects(finishing, /out of time/);
+    assert.deepEqual(server.calls, ['close']);
+  });
+
+  it("replaces nothing by the worker's address once the log is uploaded", async () => {
+    bench.queue.break('createArtifact', outage());
+    const published = publish();
+    await settle();
+    bench.queue.break('createArtifact', undefined);
+    await log.close();
+    await published.finish(never);
+    await settle();
+    assert.deepEqual(bench.queue.requestsFor(NAME).at(-1), link);
+  });
+
+  it('tells the operator when it cannot be live, and goes on', async () => {
+    bench.queue.fail('createArtifact', new QueueError('no scopes', 403));
+    const published = publish();
+    await settle();
+    assert.equal(bench.log.of('live log not published').length, 1);
+    await log.close();
+    await published.finish(never);
+    assert.deepEqual(bench.queue.requestsFor(NAME), [link]);
+  });
+
+  it('fails when the log cannot be uploaded, and lets go of its address', async () => {
+    const published = publish();
+    await settle();
+    await log.close();
+    bench.objects.faults.push(faults.status(404));
+    await assert.rejects(published.finish(never), /live_backing\.log" could not be uploaded/);
+    assert.deepEqual(server.calls, ['close']);
+  });
+});
+
+describe('the names of a log', () => {
+  it('differ by _backing before the extension', () => {
+    assert.equal(backingName('public/logs/live.log'), 'public/logs/live_backing.log');
+    assert.equal(backingName('log'), 'log_backing');
+    assert.equal(backingName('public/v1.2/log'), 'public/v1.2/log_backing');
+    assert.equal(backingName('public/task.output.txt'), 'public/task.output_backing.txt');
+  });
+
+  it("are kept from the payload's artifacts", async () => {
+    const bench = await ArtifactBench.start({ concurrency: 1 });
+    assert.deepEqual(localLiveLog.reservedArtifacts(bench.task()), [NAME, BACKING]);
+    assert.deepEqual(localLiveLog.reservedArtifacts(bench.task({ log: 'public/x.txt' })), [
+      'public/x.txt',
+      'public/x_backing.txt',
+    ]);
+    await bench.stop();
+  });
+});

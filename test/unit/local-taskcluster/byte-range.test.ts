@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { parseRange } from '../../../src/local-taskcluster/object-store/byte-range.js';
+
+describe('parseRange', () => {
+  it('takes a range with and without an end, and the last bytes', () => {
+    assert.deepEqual(parseRange('bytes=2-4', 10), { first: 2, last: 4 });
+    assert.deepEqual(parseRange('bytes=2-', 10), { first: 2, last: 9 });
+    assert.deepEqual(parseRange('bytes=-3', 10), { first: 7, last: 9 });
+  });
+
+  it('ends where the content ends', () => {
+    assert.deepEqual(parseRange('bytes=2-99', 10), { first: 2, last: 9 });
+    assert.deepEqual(parseRange('bytes=-99', 10), { first: 0, last: 9 });
+  });
+
+  it('asks for everything when there is no header or none that it understands', () => {
+    for (const header of [undefined, '', 'bytes=', 'bytes=-', 'lines=1-2', 'bytes=1-2,4-5', 'bytes=4-2', 'bytes=a-b']) {
+      assert.equal(parseRange(header, 10), undefined, header);
+    }
+  });
+
+  it('says when nothing of the range is there', () => {
+    assert.equal(parseRange('bytes=10-', 10), 'unsatisfiable');
+    assert.equal(parseRange('bytes=-0', 10), 'unsatisfiable');
+    assert.equal(parseRange('bytes=0-', 0), 'unsatisfiable');
+    assert.equal(parseRange('bytes=-5', 0), 'unsatisfiable');
+  });
+});

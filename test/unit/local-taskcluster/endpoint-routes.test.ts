@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { clients } from 'taskcluster-client';
+import { authEndpoints } from '../../../src/local-taskcluster/auth/auth-endpoints.js';
+import { RoleTable } from '../../../src/local-taskcluster/auth/role-table.js';
+import type { Endpoint } from '../../../src/local-taskcluster/http/endpoint.js';
+import { SignedUrls } from '../../../src/local-taskcluster/object-store/signed-urls.js';
+import { artifactEndpoints } from '../../../src/local-taskcluster/queue/artifact-endpoints.js';
+import { ArtifactTable } from '../../../src/local-taskcluster/queue/artifact-table.js';
+import { claimEndpoints } from '../../../src/local-taskcluster/queue/claim-endpoints.js';
+import { Queue } from '../../../src/local-taskcluster/queue/queue.js';
+import { taskEndpoints } from '../../../src/local-taskcluster/queue/task-endpoints.js';
+
+interface Reference {
+  readonly name: string;
+  readonly method: string;
+  readonly route: string;
+  readonly input?: string;
+  readonly query?: readonly string[];
+}
+
+/** What the client library believes of a method. */
+function referenceOf(client: abstract new (...args: never[]) => unknown, name: string): Reference | undefined {
+  const methods = client.prototype as Readonly<Record<string, { readonly entryReference?: Reference } | undefined>>;
+  return methods[name]?.entryReference;
+}
+
+const now = (): Date => new Date();
+const issuer = { clientId: 'issuer', accessToken: 'secret', scopes: ['*'] };
+const queue = new Queue({ claimTimeoutMs: 1, longPollMs: 1, now, issuer });
+const services = { queue, artifacts: new ArtifactTable(now), urls: new SignedUrls(now) };
+
+for (const [service, client, endpoints] of [
+  ['auth', clients.Auth, authEndpoints(new RoleTable())],
+  ['queue', clients.Queue, [...taskEndpoints(queue, now), ...claimEndpoints(queue), ...artifactEndpoints(services)]],
+] as const) {
+  describe(`the endpoints of the local ${service} service`, () => {
+    for (const endpoint of endpoints as readonly Endpoint[]) {
+      it(`have ${endpoint.name} where the client library looks for it`, () => {
+        const reference = referenceOf(client, endpoint.name);
+        assert.deepEqual(
+          [endpoint.method.toLowerCase(), endpoint.route, endpoint.takesInput, [...(endpoint.query ?? [])].sort()],
+          [reference?.method, reference?.route, reference?.input !== undefined, [...(reference?.query ?? [])].sort()],
+        );
+      });
+    }
+  });
+}

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { RoleTable } from '../../../src/local-taskcluster/auth/role-table.js';
+
+describe('RoleTable', () => {
+  const expand = (
+    roles: Readonly<Record<string, readonly string[]>>,
+    ...scopes: readonly string[]
+  ): readonly string[] => {
+    const table = new RoleTable();
+    for (const [roleId, granted] of Object.entries(roles)) table.set(roleId, granted);
+    return table.expand(scopes);
+  };
+
+  it('adds the scopes of a role to those that assume it, through other roles too', () => {
+    assert.deepEqual(expand({ a: ['assume:b', 'x'], b: ['y'], c: ['z'] }, 'assume:a'), [
+      'assume:a',
+      'assume:b',
+      'x',
+      'y',
+    ]);
+  });
+
+  it('ends when roles assume each other', () => {
+    assert.deepEqual(expand({ a: ['assume:b'], b: ['assume:a'] }, 'assume:a'), ['assume:a', 'assume:b']);
+  });
+
+  it('gives every role that a pattern covers', () => {
+    assert.deepEqual(expand({ 'repo:a': ['x'], 'repo:b': ['y'], other: ['z'] }, 'assume:repo:*'), [
+      'assume:repo:*',
+      'x',
+      'y',
+    ]);
+    assert.deepEqual(expand({ a: ['x'] }, 'assu*'), ['assu*', 'x']);
+  });
+
+  it('leaves out what other scopes cover', () => {
+    assert.deepEqual(expand({ a: ['x:*'] }, 'assume:a', 'x:y', 'x:z*', 'w'), ['assume:a', 'w', 'x:*']);
+    assert.deepEqual(expand({ a: ['x'] }, '*', 'y'), ['*']);
+  });
+
+  it('fills in what the star of a role stands for', () => {
+    const roles = { 'project:*': ['route:<..>.end', 'plain'] };
+    assert.deepEqual(expand(roles, 'assume:project:fox'), ['assume:project:fox', 'plain', 'route:fox.end']);
+    assert.deepEqual(expand(roles, 'assume:project:fo*'), ['assume:project:fo*', 'plain', 'route:fo*']);
+    assert.deepEqual(expand(roles, 'assume:pro*'), ['assume:pro*', 'plain', 'route:*']);
+    assert.deepEqual(expand(roles, 'assume:other:fox'), ['assume:other:fox']);
+  });
+});

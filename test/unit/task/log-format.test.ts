@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { errorLine, workerLine } from '../../../src/lib/task/log-format.js';
+
+const NOW = new Date('2026-11-23T15:04:05.678Z');
+
+describe('the lines of a task log', () => {
+  it('carry the time to the millisecond, with a space for the T', () => {
+    assert.equal(workerLine('hello', NOW), '[taskcluster 2026-11-23 15:04:05.678Z] hello\n');
+  });
+
+  it('put an error on a line of its own', () => {
+    assert.equal(errorLine('no'), '\n[taskcluster:error] no\n');
+  });
+
+  it('keep the further lines of a text as they are', () => {
+    assert.equal(workerLine('one\ntwo', NOW), '[taskcluster 2026-11-23 15:04:05.678Z] one\ntwo\n');
+    assert.equal(errorLine('schema errors:\n[\n  "a"\n]'), '\n[taskcluster:error] schema errors:\n[\n  "a"\n]\n');
+  });
+
+  it('add no empty line for a text that ends with a line break', () => {
+    assert.equal(errorLine('no\r\n'), '\n[taskcluster:error] no\n');
+  });
+});

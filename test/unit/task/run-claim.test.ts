@@ -1,0 +1,405 @@
+import { strict as assert } from 'node:assert';
+import { readFile, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DockerError } from '../../../src/lib/docker/engine.js';
+import { TaskError } from '../../../src/lib/task/errors.js';
+import { fakeFeature } from '../../fakes/fake-feature.js';
+import type { FakeFeatureOptions } from '../../fakes/fake-feature.js';
+import { runsForEver } from '../../fakes/fake-docker-engine.js';
+import { conflict } from '../../fakes/fake-queue.js';
+import { RunFixture } from './run-fixture.js';
+import type { RunOptions } from './run-fixture.js';
+import { PAYLOAD, TASK_ID } from './task-fixture.js';
+
+describe('a claimed run', () => {
+  let run: RunFixture;
+
+  const begin = async (options: RunOptions = {}): Promise<RunFixture> => {
+    run = await RunFixture.create(options);
+    return run;
+  };
+  const withFeature = (options: FakeFeatureOptions): Promise<RunFixture> =>
+    begin({ features: (trace) => [fakeFeature({ trace, ...options })] });
+
+  afterEach(async () => {
+    await run.remove();
+  });
+
+  describe('whose command succeeds', () => {
+    it('is reported as completed, with the whole log', async () => {
+      await begin();
+      await run.run(PAYLOAD);
+      assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
+      assert.equal(
+        run.text.replace(/in \d+ seconds/, 'in S seconds'),
+        [
+          `[taskcluster] Task ID: ${TASK_ID}\n`,
+          '[taskcluster] Worker ID: a-worker\n',
+          '[taskcluster] Worker Group: a-group\n',
+          '[taskcluster] Worker Node Type: a-node\n',
+          '[taskcluster] Worker Pool: a-provisioner/a-type\n',
+          '[taskcluster] Worker Version: 100.0.0\n',
+          '[taskcluster] Public IP: 192.0.2.1\n',
+          '[taskcluster] Hostname: host.example.com\n',
+          '\r\n',
+          '[taskcluster] === Task Starting ===\n',
+          'hello\r\n',
+          '[taskcluster] === Task Finished ===\n',
+          '[taskcluster] Successful task run with exit code: 0 completed in S seconds\n',
+        ].join(''),
+      );
+    });
+
+    it('goes through its phases in order', async () => {
+      await withFeature({ name: 'one' });
+      await run.run(PAYLOAD);
+      assert.deepEqual(run.trace.only('engine', 'container', 'one', 'log', 'queue.report', 'images'), [
+        'log.publish',
+        'images.acquire',
+        'one.prepare',
+        'engine.create',
+        'engine.attach',
+        'engine.start',
+        'container.started',
+        'one.started',
+        'container.ended',
+        'one.collect',
+        'log.finish',
+        'one.finish',
+        'queue.reportCompleted',
+        'engine.remove',
+        'one.release',
+        'images.release',
+      ]);
+    });
+
+    it('gives its slot back before the container is removed', async () => {
+      await begin();
+      const handle = await run.start(PAYLOAD);
+      await handle.resolved;
+      assert.equal(run.trace.count('queue.reportCompleted'), 1);
+      assert.equal(run.trace.count('engine.remove'), 0);
+      await handle.finished;
+      await run.assertNothingLeft();
+    });
+
+    it('makes the container of the image the lease names', async () => {
+      await begin();
+      await run.run(PAYLOAD);
+      const [spec] = run.engine.specs;
+      assert.equal(spec?.image, `sha256:${'1'.repeat(64)}`);
+      assert.equal(spec.env['TASK_ID'], TASK_ID);
+    });
+
+    it('uploads a closed log', async () => {
+      await begin();
+      await run.run(PAYLOAD);
+      assert.equal(run.publisher.wasClosed, true);
+    });
+  });
+
+  it('with another exit code is reported as failed', async () => {
+    await begin();
+    await run.run({ ...PAYLOAD, command: ['fail'] });
+    assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+    assert.match(run.text, /\[taskcluster\] Unsuccessful task run with exit code: 1 completed in \d+ seconds\n$/);
+  });
+
+  it('with an exit code in onExitStatus.retry is an intermittent task', async () => {
+    await begin();
+    await run.run({ ...PAYLOAD, command: ['fail'], onExitStatus: { retry: [1] } });
+    assert.deepEqual(run.queue.resolutions, ['reportException intermittent-task']);
+    assert.match(run.text, /Unsuccessful task run with exit code: 1 /);
+  });
+
+  it('says in words which signal an exit code stands for', async () => {
+    await begin();
+    run.engine.programs.set('crash', () => 139);
+    await run.run({ ...PAYLOAD, command: ['crash'] });
+    assert.match(run.text, /\[taskcluster:error\] .*139.*SIGSEGV/);
+  });
+
+  it('says that the kernel killed it for memory', async () => {
+    await begin();
+    run.engine.programs.set('eat', () => 137);
+    await run.run({ ...PAYLOAD, command: ['eat'] });
+    assert.match(run.text, /\[taskcluster:error\] .*out of memory/);
+  });
+
+  describe('that may not run', () => {
+    const cases: readonly (readonly [string, RunOptions, unknown, RegExp, string])[] = [
+      [
+        'for its payload',
+        {},
+        { image: 'x', maxRunTime: 'long', bogus: 1 },
+        /`task\.payload` format is invalid json schema errors:\n\[\n[^]*"data\/maxRunTime should be integer"[^]*\]/,
+        'reportException malformed-payload',
+      ],
+      [
+        'for a payload that is none',
+        {},
+        null,
+        /`task\.payload` format is invalid json schema errors:\n\[\n {2}"data should be object"\n\]/,
+        'reportException malformed-payload',
+      ],
+      [
+        'for an unknown feature',
+        {},
+        { ...PAYLOAD, features: { timeTravel: true } },
+        /timeTravel is not part of valid features/,
+        'reportException malformed-payload',
+      ],
+      [
+        'for a feature that is not enabled here',
+        { features: () => [fakeFeature({ name: 'dind' })], isEnabled: () => false },
+        { ...PAYLOAD, features: { dind: true } },
+        /dind is not enabled on this worker/,
+        'reportException malformed-payload',
+      ],
+      [
+        'for missing scopes',
+        {
+          features: () => [fakeFeature({ requiredScopes: () => ({ AnyOf: ['docker-worker:a', 'docker-worker:b'] }) })],
+        },
+        PAYLOAD,
+        /missing docker-worker:a, docker-worker:b[^]*\{"AnyOf":\["docker-worker:a","docker-worker:b"\]\}/,
+        'reportFailed',
+      ],
+      [
+        'for an artifact with a name of ours',
+        { features: () => [fakeFeature({ reservedArtifacts: () => ['public/logs/live.log'] })] },
+        { ...PAYLOAD, artifacts: { 'public/logs/live.log': { type: 'file', path: '/x' } } },
+        /public\/logs\/live\.log/,
+        'reportException malformed-payload',
+      ],
+    ];
+    for (const [name, options, payload, log, resolution] of cases) {
+      it(`${name} says so in the log and has no effect`, async () => {
+        await begin(options);
+        await run.run(payload);
+        assert.match(run.text, log);
+        assert.match(run.text, /\[taskcluster\] Unsuccessful task run with exit code: -1 /);
+        assert.deepEqual(run.queue.resolutions, [resolution]);
+        assert.deepEqual(run.trace.only('engine', 'images'), []);
+      });
+    }
+
+    it('still has a log under the name it asks for, live or not as it asks', async () => {
+      await begin();
+      await run.run({ log: 'public/mine.log', features: { localLiveLog: false } });
+      assert.deepEqual(run.publisher.published, [{ name: 'public/mine.log', isLive: false }]);
+    });
+
+    it('has its log under the default name when the name it asks for can not be one', async () => {
+      await begin();
+      await run.run({ ...PAYLOAD, log: 'schön.log' });
+      assert.deepEqual(run.publisher.published, [{ name: 'public/logs/live.log', isLive: true }]);
+      assert.deepEqual(run.queue.resolutions, ['reportException malformed-payload']);
+    });
+  });
+
+  describe('that can not be started', () => {
+    it('is failed when the image can not be had', async () => {
+      await begin();
+      run.images.beforeAcquire = () =>
+        Promise.reject(TaskError.failed('Pulling docker image has failed.\nError: gone'));
+      await run.run(PAYLOAD);
+      assert.match(run.text, /Pulling docker image has failed\.\nError: gone/);
+      assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+    });
+
+    it('is failed when the engine refuses its command, with the engine’s words', async () => {
+      await begin();
+      await run.run({ ...PAYLOAD, command: ['no-such-program'] });
+      assert.match(run.text, /Failure to properly start execution environment\.\n.*no-such-program.*not found/);
+      assert.match(run.text, /Unsuccessful task run with exit code: -1 /);
+      assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+    });
+
+    for (const call of ['create', 'attach', 'start'] as const) {
+      it(`is an internal error when the engine does not answer to ${call}`, async () => {
+        await begin();
+        run.engine.fail(call, new DockerError('connect ECONNREFUSED', undefined));
+        await run.run(PAYLOAD);
+        assert.match(run.text, /\[taskcluster:error\] .*ECONNREFUSED/);
+        assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+        assert.equal(run.log.of('worker error').length, 1);
+      });
+    }
+
+    it('is failed with a feature’s own error', async () => {
+      await withFeature({ name: 'one', prepare: () => Promise.reject(TaskError.failed('no such cache')) });
+      await run.run(PAYLOAD);
+      assert.match(run.text, /Task was aborted because states could not be created successfully\. .*no such cache/);
+      assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+      assert.deepEqual(run.trace.only('engine'), []);
+    });
+
+    it('is unavailable where the feature says so', async () => {
+      const error = TaskError.exception('resource-unavailable', 'no device of this kind: loopbackVideo');
+      await withFeature({ prepare: () => Promise.reject(error) });
+      await run.run(PAYLOAD);
+      assert.match(run.text, /loopbackVideo/);
+      assert.deepEqual(run.queue.resolutions, ['reportException resource-unavailable']);
+    });
+
+    it('is an internal error when two features contradict each other', async () => {
+      await begin({
+        features: () => ['one', 'two'].map((name) => fakeFeature({ name, prepare: async () => ({ network: name }) })),
+      });
+      await run.run(PAYLOAD);
+      assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+    });
+  });
+
+  describe('whose feature fails', () => {
+    it('in started, is killed and ends with that error', async () => {
+      await withFeature({ started: () => Promise.reject(new Error('the shell has no port')) });
+      run.engine.programs.set('wait', runsForEver);
+      await run.run({ ...PAYLOAD, command: ['wait'] });
+      assert.match(run.text, /the shell has no port/);
+      assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+      assert.equal(run.trace.count('container.ended'), 1);
+    });
+
+    it('in collect, is no success, and the other features still collect', async () => {
+      await begin({
+        features: (trace) => [
+          fakeFeature({
+            trace,
+            name: 'one',
+            collect: () => Promise.reject(TaskError.failed('no file /a, no file /b')),
+          }),
+          fakeFeature({ trace, name: 'two' }),
+        ],
+      });
+      await run.run(PAYLOAD);
+      assert.match(run.text, /\[taskcluster:error\] no file \/a, no file \/b/);
+      assert.match(run.text, /Unsuccessful task run with exit code: -1 /);
+      assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+      assert.deepEqual(run.trace.only('two'), [
+        'two.prepare',
+        'two.started',
+        'two.collect',
+        'two.finish',
+        'two.release',
+      ]);
+    });
+
+    it('in collect through the store’s fault, is an internal error', async () => {
+      const error = TaskError.exception('internal-error', 'Artifact "a" could not be uploaded');
+      await withFeature({ collect: () => Promise.reject(error) });
+      await run.run(PAYLOAD);
+      assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+    });
+
+    it('in finish, is no success', async () => {
+      await withFeature({ name: 'signer', finish: () => Promise.reject(new Error('no key')) });
+      await run.run(PAYLOAD);
+      assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+      assert.equal(run.log.of('feature failed to finish')[0]?.fields['feature'], 'signer');
+    });
+
+    it('to upload the log, is no success, and features still finish', async () => {
+      await withFeature({ name: 'one' });
+      run.publisher.beforeFinish = () => Promise.reject(new Error('the store is full'));
+      await run.run(PAYLOAD);
+      assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+      assert.equal(run.trace.count('one.finish'), 1);
+    });
+
+    it('in finish after an exception, stays that exception', async () => {
+      await withFeature({ finish: () => Promise.reject(new Error('no key')) });
+      await run.run({ ...PAYLOAD, command: ['fail'], onExitStatus: { retry: [1] } });
+      assert.deepEqual(run.queue.resolutions, ['reportException intermittent-task']);
+    });
+  });
+
+  describe('when the engine breaks', () => {
+    it('while the container runs, is an internal error', async () => {
+      await begin();
+      run.engine.programs.set('wait', runsForEver);
+      const { finished } = await run.start({ ...PAYLOAD, command: ['wait'] });
+      await run.trace.until('container.started');
+      run.engine.lose();
+      await finished;
+      assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+      assert.match(run.text, /\[taskcluster:error\] .*not the task's fault/);
+      assert.equal(run.log.of('could not release')[0]?.fields['what'], 'container');
+    });
+
+    it('and a cancelled container can not be killed, is still reported by nobody', async () => {
+      await begin();
+      run.engine.programs.set('wait', runsForEver);
+      run.engine.fail('kill', new DockerError('no answer', undefined));
+      run.stopAt('container.started', 'canceled');
+      await run.run({ ...PAYLOAD, command: ['wait'] });
+      assert.deepEqual(run.trace.only('queue.report'), []);
+      assert.match(run.text, /Task was canceled by another entity\./);
+    });
+
+    it('so that the container can not be removed, is reported all the same and leaves it to the janitor', async () => {
+      await begin();
+      run.engine.fail('remove', new DockerError('no answer', undefined));
+      const { finished } = await run.start(PAYLOAD);
+      await finished;
+      assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
+      assert.equal(run.log.of('could not release').length, 1);
+    });
+  });
+
+  it('with more output than the log may have is killed and failed', async () => {
+    await begin({ maxLogBytes: 2000 });
+    run.engine.programs.set('chatter', async ({ print, killed }) => {
+      while (!killed.aborted) await print('blah blah blah\n');
+      return 0;
+    });
+    await run.run({ ...PAYLOAD, command: ['chatter'] });
+    assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+    assert.match(run.text, /\[taskcluster:error\] The log has reached its limit of 2000 bytes/);
+    assert.match(run.text, /Unsuccessful task run/);
+  });
+
+  it('that the queue says is resolved elsewhere is told once and let go', async () => {
+    await begin();
+    run.queue.fail('reportCompleted', conflict());
+    await run.run(PAYLOAD);
+    assert.deepEqual(run.trace.only('queue.report'), ['queue.reportCompleted']);
+    assert.equal(run.log.of('task resolved elsewhere').length, 1);
+  });
+
+  it('whose directory can not be made is an internal error', async () => {
+    await begin();
+    const { writeFile } = await import('node:fs/promises');
+    await writeFile(run.runsDirectory, 'a file where a directory should be');
+    const { resolved, finished } = await run.start(PAYLOAD);
+    await Promise.all([resolved, finished]);
+    assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+    assert.deepEqual([...run.log.secrets], []);
+  });
+
+  it('keeps its facts in the journal while it goes on', async () => {
+    await begin();
+    run.engine.programs.set('wait', runsForEver);
+    const { finished } = await run.start({ ...PAYLOAD, command: ['wait'] });
+    await run.trace.until('container.started');
+    const [name = ''] = await readdir(run.journalDirectory);
+    const file = join(run.journalDirectory, name);
+    const record = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+    assert.equal(record['taskId'], TASK_ID);
+    assert.equal(record['phase'], 'execute');
+    assert.equal(record['containerId'], [...run.engine.containers.keys()][0]);
+    assert.equal((await stat(file)).mode & 0o777, 0o600);
+    assert.equal((await stat(run.journalDirectory)).mode & 0o777, 0o700);
+    run.stop('canceled');
+    await finished;
+    await run.assertNothingLeft();
+  });
+
+  it('keeps its credentials out of the worker’s log from its claim to its end', async () => {
+    const known: string[][] = [];
+    await withFeature({ prepare: async () => (known.push([...run.log.secrets]), {}) });
+    await run.run(PAYLOAD);
+    assert.deepEqual(known, [['claimed-token', '{"certificate":1}']]);
+  });
+});

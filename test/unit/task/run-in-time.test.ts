@@ -1,0 +1,222 @@
+import { strict as assert } from 'node:assert';
+import { TaskError } from '../../../src/lib/task/errors.js';
+import { delay, untilAborted } from '../../../src/lib/util/abortable.js';
+import { FakeClock } from '../../fakes/fake-clock.js';
+import { runsForEver } from '../../fakes/fake-docker-engine.js';
+import { fakeFeature } from '../../fakes/fake-feature.js';
+import type { FakeFeatureOptions } from '../../fakes/fake-feature.js';
+import { conflict, outage } from '../../fakes/fake-queue.js';
+import { RunFixture } from './run-fixture.js';
+import type { RunOptions } from './run-fixture.js';
+import { PAYLOAD } from './task-fixture.js';
+
+const HOUR_MS = 3_600_000;
+const WAITS = { ...PAYLOAD, command: ['wait'] };
+
+describe('a run, as time passes,', () => {
+  let run: RunFixture;
+  let clock: FakeClock;
+
+  const begin = async (features: readonly FakeFeatureOptions[] = [], options: RunOptions = {}): Promise<void> => {
+    run = await RunFixture.create({
+      features: (trace) => features.map((feature) => fakeFeature({ trace, ...feature })),
+      ...options,
+    });
+    run.engine.programs.set('wait', runsForEver);
+  };
+  const finish = async (payload: unknown, atMostMs = HOUR_MS, stepMs = 1000): Promise<void> => {
+    const { finished } = await run.start(payload);
+    await clock.advanceUntil(finished, atMostMs, stepMs);
+    await run.assertNothingLeft();
+  };
+
+  beforeEach(() => {
+    clock = FakeClock.start();
+  });
+
+  afterEach(async () => {
+    clock.stop();
+    await run.remove();
+  });
+
+  it('is killed after maxRunTime, collected, and failed', async () => {
+    await begin([{ name: 'one' }]);
+    await finish(WAITS);
+    assert.match(run.text, /\[taskcluster:error\] Task timeout after 60 seconds\. Force killing container\.\n/);
+    assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+    assert.deepEqual(run.trace.only('engine.kill', 'one.collect', 'log.finish', 'one.finish'), [
+      'engine.kill',
+      'one.collect',
+      'log.finish',
+      'one.finish',
+    ]);
+  });
+
+  it('has all of maxRunTime for its container alone', async () => {
+    const slow = (signal: AbortSignal): Promise<void> => delay(100_000, signal);
+    await begin([
+      {
+        prepare: (_resources, signal) => slow(signal).then(() => ({})),
+        collect: (_container, signal) => slow(signal),
+      },
+    ]);
+    await finish({ ...PAYLOAD, maxRunTime: 1 });
+    assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
+  });
+
+  it('is no intermittent task when the exit code is that of our own kill', async () => {
+    await begin();
+    await finish({ ...WAITS, onExitStatus: { retry: [137] } });
+    assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+  });
+
+  it('tries a feature three times more, with nothing left of the time before', async () => {
+    let held = 0;
+    const prepare: FakeFeatureOptions['prepare'] = (resources) => {
+      assert.equal(held, 0);
+      held += 1;
+      resources.defer('held', () => {
+        held -= 1;
+      });
+      return Promise.reject(new Error('no route to host'));
+    };
+    await begin([{ name: 'one', prepare }]);
+    await finish(PAYLOAD);
+    assert.equal(run.trace.count('one.prepare'), 4);
+    assert.match(run.text, /Task was aborted because states could not be created successfully\. .*no route to host/);
+    assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+  });
+
+  it('goes on when a feature succeeds at last', async () => {
+    let attempts = 0;
+    const prepare = (): Promise<object> => (++attempts < 4 ? Promise.reject(new Error('no')) : Promise.resolve({}));
+    await begin([{ name: 'one', prepare }]);
+    await finish(PAYLOAD);
+    assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
+  });
+
+  it('does not repeat what the author has to mend, and stops the other features for it', async () => {
+    const never = (signal: AbortSignal): Promise<never> => untilAborted(new Promise<never>(() => undefined), signal);
+    await begin([
+      { name: 'one', prepare: () => Promise.reject(TaskError.failed('no such key')) },
+      { name: 'two', prepare: (_resources, signal) => never(signal) },
+    ]);
+    run.images.beforeAcquire = never;
+    await finish(PAYLOAD, 1000);
+    assert.equal(run.trace.count('one.prepare'), 1);
+    assert.match(run.text, /no such key/);
+    assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+  });
+
+  it('is reported again and again while the queue is down', async () => {
+    await begin();
+    run.queue.fail('reportCompleted', outage(), outage(), outage());
+    await finish(PAYLOAD);
+    assert.equal(run.trace.count('queue.reportCompleted'), 4);
+    assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
+  });
+
+  it('is given up, loudly, when the queue stays down until the claim is over', async () => {
+    await begin();
+    run.queue.break('reportCompleted', outage());
+    run.queue.break('reclaim', outage());
+    const claimedAt = Date.now();
+    await finish(PAYLOAD, HOUR_MS, 5000);
+    assert.ok(Date.now() - claimedAt >= 1_200_000, 'the claim lasts twenty minutes');
+    assert.equal(run.log.of('task could not be resolved')[0]?.level, 'alert');
+    assert.deepEqual(run.queue.resolutions, []);
+  });
+
+  it('is reported once more when the answer to a report got lost', async () => {
+    await begin();
+    run.queue.fail('reportCompleted', outage(), conflict());
+    await finish(PAYLOAD);
+    assert.equal(run.trace.count('queue.reportCompleted'), 2);
+    assert.equal(run.log.of('task resolved elsewhere').length, 1);
+  });
+
+  it('is reclaimed while it runs, and reported with the latest credentials', async () => {
+    await begin();
+    await finish({ ...WAITS, maxRunTime: 2000 }, HOUR_MS, 5000);
+    assert.equal(run.trace.count('queue.reclaim'), 2);
+    assert.equal(run.queue.usedTokens.at(-1), 'renewed-2');
+    assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+  });
+
+  it('is killed within a minute when somebody cancels it', async () => {
+    await begin([{ name: 'one' }]);
+    run.queue.resolved = true;
+    await finish({ ...WAITS, maxRunTime: 2000 }, 60_000);
+    assert.match(run.text, /Task was canceled by another entity\./);
+    assert.deepEqual(run.trace.only('queue.report', 'one.collect', 'one.finish'), []);
+  });
+
+  it('is canceled when its claim can not be renewed because it is resolved', async () => {
+    await begin();
+    run.queue.break('isResolved', outage());
+    run.queue.fail('reclaim', conflict());
+    await finish({ ...WAITS, maxRunTime: 2000 }, HOUR_MS, 5000);
+    assert.match(run.text, /Task was canceled by another entity\./);
+    assert.deepEqual(run.trace.only('queue.report'), []);
+  });
+
+  it('is an internal error when its claim could not be renewed in time', async () => {
+    await begin();
+    run.queue.break('reclaim', outage());
+    await finish({ ...WAITS, maxRunTime: 2000 }, HOUR_MS, 5000);
+    assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+  });
+
+  it('asks the queue for nothing any more once it is reported', async () => {
+    await begin();
+    await finish(PAYLOAD);
+    const before = run.trace.only('queue').length;
+    await clock.advance(HOUR_MS);
+    assert.equal(run.trace.only('queue').length, before);
+  });
+
+  it('that is shut down has two minutes at most to collect and as much to finish', async () => {
+    await begin([
+      {
+        name: 'one',
+        collect: (_container, signal) => untilAborted(new Promise<never>(() => undefined), signal),
+      },
+    ]);
+    run.stopAt('container.started', 'worker-shutdown');
+    await finish(WAITS, 120_000);
+    assert.deepEqual(run.queue.resolutions, ['reportException worker-shutdown']);
+    assert.equal(run.trace.count('one.finish'), 1);
+    assert.equal(run.text.match(/aborted prematurely/g)?.length, 1);
+  });
+
+  it('that is shut down while its log is uploaded has two minutes at most for that', async () => {
+    await begin();
+    run.publisher.beforeFinish = (signal) => {
+      run.stop('worker-shutdown');
+      return untilAborted(new Promise<never>(() => undefined), signal);
+    };
+    const { finished } = await run.start(PAYLOAD);
+    await clock.advanceUntil(finished, 120_000);
+    assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+    await run.assertNothingLeft();
+  });
+
+  it('that is shut down while the queue is down collects all the same and is reported when it is back', async () => {
+    await begin([{ name: 'one' }]);
+    run.queue.break('reportException', outage());
+    run.stopAt('container.started', 'worker-shutdown');
+    run.trace.at('log.finish', () => {
+      run.queue.break('reportException', undefined);
+    });
+    await finish(WAITS);
+    assert.equal(run.trace.count('one.collect'), 1);
+    assert.deepEqual(run.queue.resolutions, ['reportException worker-shutdown']);
+  });
+
+  it('ends even when a feature never finishes', async () => {
+    await begin([{ name: 'stuck', finish: () => new Promise(() => undefined) }]);
+    await finish(PAYLOAD);
+    assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+    assert.equal(run.log.of('feature failed to finish')[0]?.fields['feature'], 'stuck');
+  });
+});

@@ -1,0 +1,100 @@
+import { strict as assert } from 'node:assert';
+import { mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RunJournal } from '../../../src/lib/task/run-journal.js';
+import type { RunEntry } from '../../../src/lib/task/run-journal.js';
+import { claimOf } from '../worker/fake-runs.js';
+
+describe('the journal of runs', () => {
+  let root: string;
+  let entry: RunEntry;
+  const directory = (): string => join(root, 'state', 'runs');
+  const file = (): string => join(directory(), 'a-task.0.json');
+
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'journal-'));
+    entry = (await RunJournal.open(join(root, 'state'))).entry(claimOf('a-task'));
+  });
+
+  afterEach(async () => {
+    await rm(root, { recursive: true, force: true });
+  });
+
+  it('is for its owner alone', async () => {
+    await entry.update({});
+    assert.equal((await stat(join(root, 'state'))).mode & 0o777, 0o700);
+    assert.equal((await stat(directory())).mode & 0o777, 0o700);
+    assert.equal((await stat(file())).mode & 0o777, 0o600);
+  });
+
+  it('has all that is known of a run, and nothing before the first update', async () => {
+    assert.deepEqual(await readdir(directory()), []);
+    await entry.update({ phase: 'execute', containerId: 'abc' });
+    await entry.update({ phase: 'collect' });
+    const record = JSON.parse(await readFile(file(), 'utf8')) as Record<string, unknown>;
+    assert.equal(record['taskId'], 'a-task');
+    assert.equal(record['phase'], 'collect');
+    assert.equal(record['containerId'], 'abc');
+    assert.deepEqual(record['credentials'], { clientId: 'c', accessToken: 'a' });
+  });
+
+  it('keeps the order of updates that nobody waited for, and never shows half of one', async () => {
+    let isOver = false;
+    const updates = Array.from({ length: 50 }, (_, number) => entry.update({ containerId: 'x'.repeat(number * 100) }));
+    const all = Promise.all(updates).then(() => {
+      isOver = true;
+    });
+    await updates[0];
+    while (!isOver) JSON.parse(await readFile(file(), 'utf8'));
+    await all;
+    const { containerId } = JSON.parse(await readFile(file(), 'utf8')) as { containerId: string };
+    assert.equal(containerId.length, 4900);
+    assert.deepEqual(await readdir(directory()), ['a-task.0.json']);
+  });
+
+  it('forgets a run, with what was on its way and what a crash left half written', async () => {
+    void entry.update({ phase: 'report' });
+    await writeFile(`${file()}.next`, 'half a record with credentials');
+    await entry.remove();
+    await entry.remove();
+    assert.deepEqual(await readdir(directory()), []);
+  });
+
+  it('goes on after a write that failed', async () => {
+    const broken = new RunJournalProbe(root);
+    const other = await broken.entryWithoutDirectory();
+    await assert.rejects(other.update({}), { code: 'ENOENT' });
+    await broken.mend();
+    await other.update({ phase: 'finish' });
+    assert.equal((await readdir(broken.directory)).length, 1);
+  });
+
+  it('does not write through a link somebody laid', async () => {
+    const target = join(root, 'target');
+    await symlink(target, `${file()}.next`);
+    await assert.rejects(entry.update({}), { code: 'ELOOP' });
+    await assert.rejects(stat(target), { code: 'ENOENT' });
+  });
+});
+
+/** A journal whose directory is taken away and brought back. */
+class RunJournalProbe {
+  readonly directory: string;
+  readonly #stateDir: string;
+
+  constructor(root: string) {
+    this.#stateDir = join(root, 'other');
+    this.directory = join(this.#stateDir, 'runs');
+  }
+
+  async entryWithoutDirectory(): Promise<RunEntry> {
+    const journal = await RunJournal.open(this.#stateDir);
+    await rm(this.directory, { recursive: true });
+    return journal.entry(claimOf('b-task'));
+  }
+
+  async mend(): Promise<void> {
+    await RunJournal.open(this.#stateDir);
+  }
+}

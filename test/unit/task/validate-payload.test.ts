@@ -1,0 +1,101 @@
+import { strict as assert } from 'node:assert';
+import { deepFreeze, payloadValidator } from '../../../src/lib/task/validate-payload.js';
+import { PAYLOAD, taskOf } from './task-fixture.js';
+
+describe('the payload validator', () => {
+  const validate = payloadValidator(undefined);
+  const problems = (payload: unknown): readonly string[] => {
+    const result = validate(taskOf(payload));
+    return 'problems' in result ? result.problems : [];
+  };
+
+  it('takes the least there can be', () => {
+    assert.deepEqual(validate(taskOf({ image: 'x', maxRunTime: 1 })), { payload: { image: 'x', maxRunTime: 1 } });
+  });
+
+  it('takes everything that payloads of old had', () => {
+    assert.deepEqual(
+      problems({
+        ...PAYLOAD,
+        env: { A: 'b' },
+        cache: { name: '/path' },
+        capabilities: { privileged: true, disableSeccomp: true, devices: { kvm: true, hostSharedMemory: false } },
+        artifacts: { 'public/a': { type: 'volume', path: '/a', expires: '2026-12-01T00:00:00.000Z' } },
+        features: { dind: true, dockerSave: false, relengAPIProxy: true, balrogVPNProxy: true },
+        onExitStatus: { retry: [0, 1], purgeCaches: [2] },
+        log: 'public/logs/mine.log',
+        encryptedEnv: ['abc'],
+        supersederUrl: 'anything at all',
+      }),
+      [],
+    );
+  });
+
+  it('has no cap of its own on maxRunTime', () => {
+    assert.deepEqual(problems({ ...PAYLOAD, maxRunTime: 10_000_000 }), []);
+  });
+
+  const wrong: readonly (readonly [string, unknown, readonly string[]])[] = [
+    ['a number where an integer belongs', { onExitStatus: { retry: [1.5] } }, ['data/onExitStatus/retry/0 should be integer']],
+    ['a text where an integer belongs', { onExitStatus: { retry: ['1'] } }, ['data/onExitStatus/retry/0 should be integer']],
+    ['a missing key', { maxRunTime: undefined }, ["data should have required property 'maxRunTime'"]],
+    ['an unknown key', { bogus: 1 }, ['data should NOT have additional properties: "bogus"']],
+    ['maxRunTime 0', { maxRunTime: 0 }, ['data/maxRunTime should be >= 1']],
+    ['a variable that is no text', { env: { A: 1 } }, ['data/env/A should be string']],
+    [
+      'an unknown kind of artifact',
+      { artifacts: { a: { type: 'link', path: '/' } } },
+      ['data/artifacts/a/type should be equal to one of the allowed values: file, directory, volume'],
+    ],
+    [
+      'an artifact that outlives its task',
+      { artifacts: { 'public/a~b': { type: 'file', path: '/', expires: '2026-12-01T00:00:00.001Z' } } },
+      [
+        "data/artifacts/public~1a~0b/expires should not be after the task's own expiration (2026-12-01T00:00:00.001Z is later than 2026-12-01T00:00:00.000Z)",
+      ],
+    ],
+  ];
+  for (const [what, changes, expected] of wrong) {
+    it(`says of ${what} what should be`, () => {
+      const payload: unknown = JSON.parse(JSON.stringify({ ...PAYLOAD, ...(changes as object) }));
+      assert.deepEqual(problems(payload), expected);
+    });
+  }
+
+  it('lists every problem at once', () => {
+    assert.deepEqual([...problems({ image: 'x', bogus: 1, env: { A: 1 }, maxRunTime: 'x' })].sort(), [
+      'data should NOT have additional properties: "bogus"',
+      'data/env/A should be string',
+      'data/maxRunTime should be integer',
+    ]);
+  });
+
+  it('names features that do not exist', () => {
+    const result = validate(taskOf({ ...PAYLOAD, features: { timeTravel: true } }));
+    assert.deepEqual('unknownFeatures' in result && result.unknownFeatures, ['timeTravel']);
+  });
+
+  for (const payload of [null, undefined, 'text', 7, []]) {
+    it(`refuses a payload that is ${JSON.stringify(payload) ?? 'missing'}`, () => {
+      assert.deepEqual(problems(payload), ['data should be object']);
+    });
+  }
+
+  it('refuses a maxRunTime that is longer than this worker allows', () => {
+    const capped = payloadValidator(100);
+    assert.ok('payload' in capped(taskOf({ ...PAYLOAD, maxRunTime: 100 })));
+    const result = capped(taskOf({ ...PAYLOAD, maxRunTime: 101 }));
+    assert.match('problems' in result ? (result.problems[0] ?? '') : '', /^data\/maxRunTime should be <= 100/);
+  });
+
+  it('leaves the definition as it is, and gives a frozen copy', () => {
+    const payload = { ...PAYLOAD, capabilities: {}, features: {} };
+    const definition = deepFreeze(taskOf(payload));
+    const before = JSON.stringify(definition);
+    const result = validate(definition);
+    assert.ok('payload' in result);
+    assert.equal(JSON.stringify(definition), before);
+    assert.notEqual(result.payload, payload);
+    assert.ok(Object.isFrozen(result.payload) && Object.isFrozen(result.payload.features));
+  });
+});

@@ -1,0 +1,99 @@
+import { strict as assert } from 'node:assert';
+import { TaskError, TaskStopped, stopOf } from '../../../src/lib/task/errors.js';
+import { endingInWords, exitVerdict } from '../../../src/lib/task/exit-verdict.js';
+import type { Ending } from '../../../src/lib/task/exit-verdict.js';
+import { COMPLETED, DROPPED, FAILED, exception, graver, resolutionName, resolutionOf } from '../../../src/lib/task/resolution.js';
+
+const ended = (changes: Partial<Ending>): Ending => ({
+  exitCode: 0,
+  timedOut: false,
+  oomKilled: false,
+  logTruncated: false,
+  ...changes,
+});
+
+describe('the verdict on an ending', () => {
+  it('is success for exit code 0 alone', () => {
+    assert.deepEqual(exitVerdict(ended({}), {}), COMPLETED);
+    assert.deepEqual(exitVerdict(ended({ exitCode: 1 }), {}), FAILED);
+  });
+
+  it('is an intermittent task for the codes the payload lists', () => {
+    const payload = { onExitStatus: { retry: [0, 4] } };
+    assert.deepEqual(exitVerdict(ended({ exitCode: 4 }), payload), exception('intermittent-task'));
+    assert.deepEqual(exitVerdict(ended({ exitCode: 0 }), payload), exception('intermittent-task'));
+    assert.deepEqual(exitVerdict(ended({ exitCode: 1 }), payload), FAILED);
+  });
+
+  it('is failure whenever the worker itself killed it, whatever its code', () => {
+    const payload = { onExitStatus: { retry: [0, 137] } };
+    for (const exitCode of [0, 137]) {
+      assert.deepEqual(exitVerdict(ended({ exitCode, timedOut: true }), payload), FAILED);
+      assert.deepEqual(exitVerdict(ended({ exitCode, logTruncated: true }), payload), FAILED);
+    }
+  });
+
+  it('names the signal, or the lack of memory, and has no words for anything else', () => {
+    assert.match(endingInWords(ended({ exitCode: 137 })) ?? '', /137.*SIGKILL/);
+    assert.match(endingInWords(ended({ exitCode: 143 })) ?? '', /SIGTERM/);
+    assert.match(endingInWords(ended({ exitCode: 137, oomKilled: true })) ?? '', /out of memory/);
+    assert.equal(endingInWords(ended({ exitCode: 137, timedOut: true })), undefined);
+    assert.equal(endingInWords(ended({ exitCode: 1 })), undefined);
+    assert.equal(endingInWords(ended({})), undefined);
+  });
+});
+
+describe('the resolution of an error', () => {
+  it('is what a task’s own error says', () => {
+    assert.deepEqual(resolutionOf(TaskError.failed('x')), FAILED);
+    assert.deepEqual(resolutionOf(TaskError.malformed('x')), exception('malformed-payload'));
+    assert.deepEqual(
+      resolutionOf(TaskError.exception('resource-unavailable', 'x')),
+      exception('resource-unavailable'),
+    );
+  });
+
+  it('follows from the reason of a stop', () => {
+    assert.deepEqual(resolutionOf(new TaskStopped('canceled')), DROPPED);
+    assert.deepEqual(resolutionOf(new TaskStopped('worker-shutdown')), exception('worker-shutdown'));
+    assert.deepEqual(resolutionOf(new TaskStopped('reclaim-failed')), exception('internal-error'));
+  });
+
+  for (const error of [new Error('x'), new TypeError('x'), 'text', undefined, null, 7]) {
+    it(`is internal-error for ${String(error)}`, () => {
+      assert.deepEqual(resolutionOf(error), exception('internal-error'));
+    });
+  }
+});
+
+describe('the graver of two resolutions', () => {
+  const inOrder = [COMPLETED, FAILED, exception('internal-error'), DROPPED];
+
+  it('is the later in the order completed, failed, exception, dropped', () => {
+    for (const [low, lower] of inOrder.entries()) {
+      for (const higher of inOrder.slice(low)) {
+        assert.equal(graver(lower, higher), higher === lower ? lower : higher);
+        assert.equal(graver(higher, lower), higher);
+      }
+    }
+  });
+
+  it('is the first of two exceptions', () => {
+    const first = exception('intermittent-task');
+    assert.equal(graver(first, exception('internal-error')), first);
+  });
+});
+
+it('a resolution’s name is its kind, or an exception’s reason', () => {
+  assert.equal(resolutionName(FAILED), 'failed');
+  assert.equal(resolutionName(exception('worker-shutdown')), 'worker-shutdown');
+});
+
+describe('the stop of a signal', () => {
+  it('is there once it has aborted, and a shutdown unless it says otherwise', () => {
+    assert.equal(stopOf(new AbortController().signal), undefined);
+    const stop = new TaskStopped('canceled');
+    assert.equal(stopOf(AbortSignal.abort(stop)), stop);
+    assert.equal(stopOf(AbortSignal.abort(new Error('x')))?.reason, 'worker-shutdown');
+  });
+});

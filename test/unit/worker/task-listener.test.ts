@@ -1,0 +1,190 @@
+import { strict as assert } from 'node:assert';
+import { TaskListener } from '../../../src/lib/worker/task-listener.js';
+import { FakeClock, settle } from '../../fakes/fake-clock.js';
+import { FakeQueue, outage } from '../../fakes/fake-queue.js';
+import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { claimOf, claimsOf, fakeRun } from './fake-runs.js';
+import type { FakeRun } from './fake-runs.js';
+
+describe('the task listener', () => {
+  let clock: FakeClock;
+  let queue: FakeQueue;
+  let log: MemoryLogger;
+  let runs: FakeRun[];
+  let busy: boolean[];
+  let stop: AbortController;
+  let isReady: boolean;
+  let listening: Promise<void>;
+  let listener: TaskListener;
+
+  const listen = async (capacity: number): Promise<void> => {
+    listener = new TaskListener({
+      queue,
+      checkReady: () => (isReady ? Promise.resolve() : Promise.reject(new Error('no engine'))),
+      run: (claim) => {
+        const run = fakeRun(claim);
+        runs.push(run);
+        return run;
+      },
+      capacity,
+      pollIntervalMs: 5000,
+      log,
+      onBusy: (isBusy) => busy.push(isBusy),
+    });
+    listening = listener.listen(stop.signal);
+    await settle();
+  };
+  const answer = async (count: number): Promise<void> => {
+    queue.claims.at(-1)?.answer(claimsOf(count));
+    await settle();
+  };
+
+  beforeEach(() => {
+    clock = FakeClock.start();
+    queue = new FakeQueue();
+    log = new MemoryLogger();
+    runs = [];
+    busy = [];
+    isReady = true;
+    stop = new AbortController();
+  });
+
+  afterEach(async () => {
+    stop.abort(new Error('the test is over'));
+    for (const run of runs) run.finish();
+    await listening;
+    await listener.finished();
+    clock.stop();
+  });
+
+  const asked = (): readonly number[] => queue.claims.map(({ tasks }) => tasks);
+
+  it('asks for as many tasks as there are free slots, one call at a time', async () => {
+    await listen(3);
+    assert.deepEqual(asked(), [3]);
+    await clock.advance(60_000);
+    assert.deepEqual(asked(), [3]);
+    await answer(2);
+    assert.deepEqual(asked(), [3, 1]);
+    assert.equal(listener.running, 2);
+  });
+
+  it('never asks for more than 32 at a time', async () => {
+    await listen(100);
+    await answer(32);
+    await answer(32);
+    await answer(32);
+    assert.deepEqual(asked(), [32, 32, 32, 4]);
+  });
+
+  it('claims nothing without capacity, and stays', async () => {
+    await listen(0);
+    await clock.advance(3_600_000, 60_000);
+    assert.deepEqual(asked(), []);
+  });
+
+  it('claims nothing while all slots are taken, and at once when one is free', async () => {
+    await listen(1);
+    await answer(1);
+    await clock.advance(60_000);
+    assert.deepEqual(asked(), [1]);
+    runs[0]?.resolve();
+    await settle();
+    assert.deepEqual(asked(), [1, 1]);
+  });
+
+  it('rests between two calls that found nothing', async () => {
+    await listen(1);
+    await answer(0);
+    await clock.advance(4999);
+    assert.deepEqual(asked(), [1]);
+    await clock.advance(1);
+    assert.deepEqual(asked(), [1, 1]);
+  });
+
+  it('does not rest when a slot was freed in the meantime', async () => {
+    await listen(2);
+    await answer(1);
+    runs[0]?.resolve();
+    await settle();
+    assert.deepEqual(asked(), [2, 1]);
+    await answer(0);
+    assert.deepEqual(asked(), [2, 1, 2]);
+  });
+
+  it('waits longer and longer after errors, and is quick again after a success', async () => {
+    await listen(1);
+    const waits: number[] = [];
+    for (let attempt = 1; attempt <= 10; attempt++) {
+      const before = Date.now();
+      const calls = asked().length;
+      queue.claims.at(-1)?.fail(outage());
+      while (asked().length === calls) await clock.advance(250, 250);
+      waits.push(Date.now() - before);
+    }
+    assert.ok((waits[0] ?? 0) <= 1500, 'about a second at first');
+    assert.ok((waits[3] ?? 0) >= 6000, 'about eight seconds after the fourth');
+    assert.ok((waits[9] ?? Infinity) <= 75_500, 'about a minute at most');
+    assert.equal(log.of('error claiming work').length, 10);
+    await answer(0);
+    await clock.advance(5000);
+    assert.equal(asked().length, 12);
+  });
+
+  it('claims nothing while the engine does not answer, and goes on when it does', async () => {
+    isReady = false;
+    await listen(1);
+    await clock.advance(10_000);
+    assert.deepEqual(asked(), []);
+    isReady = true;
+    await clock.advance(60_000);
+    assert.deepEqual(asked(), [1]);
+  });
+
+  it('ends a call under way when it is stopped', async () => {
+    await listen(1);
+    stop.abort(new Error('stop'));
+    await listening;
+    assert.deepEqual(log.of('error claiming work'), []);
+  });
+
+  it('still runs what the queue hands out at the moment of the stop', async () => {
+    await listen(2);
+    queue.claims.at(-1)?.answer([claimOf('late')]);
+    stop.abort(new Error('stop'));
+    await listening;
+    assert.deepEqual(
+      runs.map(({ claim }) => claim.taskId),
+      ['late'],
+    );
+    assert.deepEqual(asked(), [2]);
+  });
+
+  it('has finished when nothing of any run is left', async () => {
+    await listen(1);
+    await answer(1);
+    let isFinished = false;
+    stop.abort(new Error('stop'));
+    await listening;
+    const finished = listener.finished().then(() => {
+      isFinished = true;
+    });
+    runs[0]?.resolve();
+    await settle();
+    assert.equal(isFinished, false);
+    runs[0]?.finish();
+    await finished;
+  });
+
+  it('says when it has work and when it has none any more', async () => {
+    await listen(2);
+    await answer(2);
+    assert.deepEqual(busy, [true]);
+    runs[0]?.resolve();
+    await settle();
+    assert.deepEqual(busy, [true]);
+    runs[1]?.resolve();
+    await settle();
+    assert.deepEqual(busy, [true, false]);
+  });
+});
