@@ -32,6 +32,8 @@ export interface LocalOutcome {
   readonly exitCode: number | undefined;
 }
 
+const CANCEL_POLL_INTERVAL_MS = 250;
+
 /**
  * Runs one task on this machine, as a worker of a deployment would: an embedded Taskcluster, a worker that claims from
  * it, a container. Nothing of all that is left when it returns.
@@ -44,7 +46,9 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalOutco
     const queue = new clients.Queue({ rootUrl, credentials });
     const taskId = slugid.nice();
     await queue.createTask(taskId, definition);
-    const settings = { ...options.settings, ...taskQueue, capacity: 1 };
+    // The queue is in this process: asking it often costs nothing, and Ctrl-C ends the task at once.
+    const task = { cancelPollInterval: CANCEL_POLL_INTERVAL_MS };
+    const settings = { task, ...options.settings, ...taskQueue, capacity: 1 };
     const worker = await LocalWorker.start({
       rootUrl,
       credentials,

@@ -10,6 +10,11 @@ export class TaskFileError extends Error {
   override readonly name = 'TaskFileError';
 }
 
+const METADATA = {
+  description: 'run on this machine',
+  owner: 'nobody@localhost.localdomain',
+  source: 'http://localhost/',
+};
 const DAY_MS = 24 * 3600 * 1000;
 
 /**
@@ -34,13 +39,8 @@ export function taskDefinition(
   const changed = Object.keys(env).length > 0 ? { env: { ...given, ...env } } : {};
   const { maxRunTime = 3600 } = payload;
   return {
-    metadata: {
-      name: fileName,
-      description: 'run on this machine',
-      owner: 'nobody@localhost.localdomain',
-      source: 'http://localhost/',
-    },
     ...task,
+    metadata: { ...METADATA, name: fileName, ...(isObject(task['metadata']) ? task['metadata'] : {}) },
     ...taskQueue,
     created: new Date(now).toISOString(),
     deadline: new Date(now + DAY_MS).toISOString(),

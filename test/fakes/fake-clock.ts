@@ -30,15 +30,15 @@ export class FakeClock {
 
   /** Lets time pass until the promise settles. Fails when it has not within `atMostMs`. */
   async advanceUntil<T>(promise: Promise<T>, atMostMs: number, stepMs = 1000): Promise<T> {
-    let isOver = false;
+    const state = { isOver: false };
     const watched = promise.finally(() => {
-      isOver = true;
+      state.isOver = true;
     });
     watched.catch(() => undefined);
     const until = Date.now() + atMostMs;
     for (;;) {
       await settle();
-      if (isOver) return await watched;
+      if (state.isOver) return await watched;
       if (Date.now() >= until) throw new Error(`still not over after ${atMostMs} ms`);
       mock.timers.tick(stepMs);
     }

@@ -17,8 +17,8 @@ import { Trace } from './trace.js';
 export interface FakeProcess {
   readonly env: Readonly<Record<string, string>>;
   readonly killed: AbortSignal;
-  print(text: string): Promise<void>;
-  writeFile(path: string, content: string): void;
+  readonly print: (text: string) => Promise<void>;
+  readonly writeFile: (path: string, content: string) => void;
 }
 
 /** Returns the exit code; a killed one ends with 137, whatever it returns. */

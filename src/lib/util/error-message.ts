@@ -4,5 +4,7 @@ export function errorMessage(error: unknown): string {
   const own = error.message || error.name;
   if (error.cause === undefined) return own;
   const cause = errorMessage(error.cause);
-  return own.includes(cause) ? own : `${own}: ${cause}`;
+  // Whoever wrapped an error often says its words already, if not all of its lines.
+  const [firstLine = ''] = cause.split('\n');
+  return own.includes(firstLine) ? own : `${own}: ${cause}`;
 }

@@ -4,11 +4,9 @@ import { ContentPutter } from '../artifacts/put-content.js';
 import type { Config } from '../config/config.js';
 import { DockerodeEngine } from '../docker/dockerode-engine.js';
 import type { ContainerLimits, ContainerSpec } from '../docker/engine.js';
-import { artifactsFeature } from '../features/artifacts/artifacts.js';
 import { LiveLogServer } from '../features/live-log/live-log-server.js';
 import { LiveLogPublisher } from '../features/live-log/live-log.js';
-import { localLiveLog } from '../features/live-log/local-live-log.js';
-import type { Feature } from '../features/feature.js';
+import { createFeatures } from '../features/registry.js';
 import type { Host } from '../host/host.js';
 import { RegistryImages } from '../images/registry-image.js';
 import type { Logger } from '../log/logger.js';
@@ -53,7 +51,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     images: new RegistryImages({ engine, log, pullRetries: pullRetries(config) }),
     admission: {
       validatePayload: payloadValidator(config.maxTaskRunTime),
-      features: features(config),
+      features: createFeatures(config),
       isEnabled: (feature) => config.features[feature]?.enabled ?? false,
     },
     containerDefaults: containerDefaults(config),
@@ -122,11 +120,6 @@ function composeQueue(config: Config): TaskclusterQueue {
   const { rootUrl, taskcluster, provisionerId, workerType, workerGroup, workerId } = config;
   const credentials = new CredentialHolder(taskcluster);
   return new TaskclusterQueue({ rootUrl, credentials, provisionerId, workerType, workerGroup, workerId });
-}
-
-/** The one ordered list: features collect and finish in this order. */
-function features(config: Config): readonly Feature[] {
-  return [localLiveLog, artifactsFeature(config.artifacts)];
 }
 
 /** Without its certificate a worker that must serve logs by TLS can't work; it stays up to be looked at. */

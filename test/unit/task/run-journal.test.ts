@@ -40,13 +40,13 @@ describe('the journal of runs', () => {
   });
 
   it('keeps the order of updates that nobody waited for, and never shows half of one', async () => {
-    let isOver = false;
+    const state = { isOver: false };
     const updates = Array.from({ length: 50 }, (_, number) => entry.update({ containerId: 'x'.repeat(number * 100) }));
     const all = Promise.all(updates).then(() => {
-      isOver = true;
+      state.isOver = true;
     });
     await updates[0];
-    while (!isOver) JSON.parse(await readFile(file(), 'utf8'));
+    while (!state.isOver) JSON.parse(await readFile(file(), 'utf8'));
     await all;
     const { containerId } = JSON.parse(await readFile(file(), 'utf8')) as { containerId: string };
     assert.equal(containerId.length, 4900);

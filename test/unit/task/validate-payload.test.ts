@@ -36,8 +36,16 @@ describe('the payload validator', () => {
   });
 
   const wrong: readonly (readonly [string, unknown, readonly string[]])[] = [
-    ['a number where an integer belongs', { onExitStatus: { retry: [1.5] } }, ['data/onExitStatus/retry/0 should be integer']],
-    ['a text where an integer belongs', { onExitStatus: { retry: ['1'] } }, ['data/onExitStatus/retry/0 should be integer']],
+    [
+      'a number where an integer belongs',
+      { onExitStatus: { retry: [1.5] } },
+      ['data/onExitStatus/retry/0 should be integer'],
+    ],
+    [
+      'a text where an integer belongs',
+      { onExitStatus: { retry: ['1'] } },
+      ['data/onExitStatus/retry/0 should be integer'],
+    ],
     ['a missing key', { maxRunTime: undefined }, ["data should have required property 'maxRunTime'"]],
     ['an unknown key', { bogus: 1 }, ['data should NOT have additional properties: "bogus"']],
     ['maxRunTime 0', { maxRunTime: 0 }, ['data/maxRunTime should be >= 1']],
@@ -76,7 +84,7 @@ describe('the payload validator', () => {
   });
 
   for (const payload of [null, undefined, 'text', 7, []]) {
-    it(`refuses a payload that is ${JSON.stringify(payload) ?? 'missing'}`, () => {
+    it(`refuses a payload that is ${String(payload)}`, () => {
       assert.deepEqual(problems(payload), ['data should be object']);
     });
   }

@@ -2,7 +2,15 @@ import { strict as assert } from 'node:assert';
 import { TaskError, TaskStopped, stopOf } from '../../../src/lib/task/errors.js';
 import { endingInWords, exitVerdict } from '../../../src/lib/task/exit-verdict.js';
 import type { Ending } from '../../../src/lib/task/exit-verdict.js';
-import { COMPLETED, DROPPED, FAILED, exception, graver, resolutionName, resolutionOf } from '../../../src/lib/task/resolution.js';
+import {
+  COMPLETED,
+  DROPPED,
+  FAILED,
+  exception,
+  graver,
+  resolutionName,
+  resolutionOf,
+} from '../../../src/lib/task/resolution.js';
 
 const ended = (changes: Partial<Ending>): Ending => ({
   exitCode: 0,
@@ -47,10 +55,7 @@ describe('the resolution of an error', () => {
   it('is what a task’s own error says', () => {
     assert.deepEqual(resolutionOf(TaskError.failed('x')), FAILED);
     assert.deepEqual(resolutionOf(TaskError.malformed('x')), exception('malformed-payload'));
-    assert.deepEqual(
-      resolutionOf(TaskError.exception('resource-unavailable', 'x')),
-      exception('resource-unavailable'),
-    );
+    assert.deepEqual(resolutionOf(TaskError.exception('resource-unavailable', 'x')), exception('resource-unavailable'));
   });
 
   it('follows from the reason of a stop', () => {

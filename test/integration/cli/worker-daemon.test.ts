@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { nice as newSlugid } from 'slugid';
+import { clients } from 'taskcluster-client';
+import type { Queue } from 'taskcluster-client';
+import { LocalTaskcluster } from '../../../src/local-taskcluster/server.js';
+import { TaskWatcher } from '../../../src/local-run/task-watcher.js';
+import { Program } from '../../support/program.js';
+import { TEST_IMAGE } from '../../support/worker-harness.js';
+
+describe('the worker as a daemon', () => {
+  let directory: string;
+  let taskcluster: LocalTaskcluster;
+  let queue: Queue;
+  let workers: Program[];
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'worker-daemon-'));
+    taskcluster = await LocalTaskcluster.start();
+    queue = new clients.Queue({ rootUrl: taskcluster.rootUrl, credentials: taskcluster.credentials });
+    workers = [];
+    const settings = { dockerVolume: directory, stateDir: join(directory, 'state'), workerId: `daemon-${newSlugid()}` };
+    await writeFile(join(directory, 'worker.yml'), JSON.stringify({ ...settings, task: { cancelPollInterval: 200 } }));
+  });
+
+  afterEach(async () => {
+    for (const worker of workers) worker.kill('SIGKILL');
+    await Promise.all(workers.map(({ ended }) => ended));
+    await taskcluster.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  function worker(args: readonly string[] = [], changes: Readonly<Record<string, string>> = {}): Program {
+    const { rootUrl, credentials } = taskcluster;
+    const program = new Program('worker', [join(directory, 'worker.yml'), ...args], {
+      TASKCLUSTER_ROOT_URL: rootUrl,
+      TASKCLUSTER_CLIENT_ID: credentials.clientId,
+      TASKCLUSTER_ACCESS_TOKEN: credentials.accessToken,
+      ...changes,
+    });
+    workers.push(program);
+    return program;
+  }
+
+  async function createTask(script: string): Promise<string> {
+    const taskId = newSlugid();
+    const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
+    await queue.createTask(taskId, {
+      taskQueueId: 'local/docker-worker',
+      created: at(0),
+      deadline: at(600_000),
+      expires: at(900_000),
+      payload: { image: TEST_IMAGE, command: ['/bin/sh', '-c', script], maxRunTime: 60 },
+      metadata: { name: 'n', description: 'd', owner: 'o@localhost.localdomain', source: 'http://localhost/' },
+    });
+    return taskId;
+  }
+
+  const watch = (taskId: string): TaskWatcher => new TaskWatcher(taskcluster.rootUrl, taskcluster.credentials, taskId);
+
+  it('claims and resolves tasks, and at SIGTERM finishes what runs and exits 0', async () => {
+    const daemon = worker(['--capacity', '2']);
+    const [first, second] = [await createTask('true'), await createTask('exit 5')];
+    assert.equal((await watch(first).resolved()).state, 'completed');
+    assert.equal((await watch(second).resolved()).state, 'failed');
+    const last = await createTask('echo running; sleep 1');
+    await daemon.prints(`"taskId":"${last}","runId":0,"containerId":`);
+    daemon.kill('SIGTERM');
+    assert.deepEqual(await daemon.ended, { code: 0, signal: null });
+    assert.equal((await watch(last).resolved()).state, 'completed');
+    assert.equal(daemon.stderr, '');
+  });
+
+  it('writes what fleets look for, one JSON object a line, and no secret', async () => {
+    const daemon = worker();
+    const taskId = await createTask('sleep 1');
+    await daemon.prints('"type":"task run"');
+    const [record] = await readdir(join(directory, 'state', 'runs'));
+    assert.equal(record, `${taskId}.0.json`);
+    assert.equal((await stat(join(directory, 'state', 'runs', record))).mode & 0o777, 0o600);
+    assert.equal((await stat(join(directory, 'state'))).mode & 0o777, 0o700);
+    await watch(taskId).resolved();
+    daemon.kill('SIGTERM');
+    await daemon.ended;
+    const lines = daemon.stdout.split('\n').filter(Boolean);
+    const metrics = lines.filter((line) => line.startsWith('WORKER_METRICS '));
+    const events = lines.filter((line) => !metrics.includes(line)).map((line) => JSON.parse(line) as { type: string });
+    for (const type of ['start', 'worker working', 'claimed task', 'run task', 'task run', 'task resolved', 'exit']) {
+      assert.ok(
+        events.some((event) => event.type === type),
+        type,
+      );
+    }
+    const kinds = metrics.map((line) => (JSON.parse(line.slice(15)) as { eventType: string }).eventType);
+    assert.deepEqual(kinds, [
+      'instanceBoot',
+      'workerReady',
+      'taskQueue',
+      'taskStart',
+      'taskFinish',
+      'instanceShutdown',
+    ]);
+    for (const secret of [taskcluster.credentials.accessToken, 'certificate":', 'accessToken', '/log/', 'signature=']) {
+      assert.ok(!daemon.stdout.includes(secret), secret);
+    }
+    assert.deepEqual(await readdir(join(directory, 'state', 'runs')), []);
+    assert.deepEqual(await readdir(join(directory, 'tmp', 'docker-worker-runs')), []);
+  });
+
+  it('resolves what runs as worker-shutdown at the second signal, and exits 0', async () => {
+    const daemon = worker();
+    const taskId = await createTask('sleep 60');
+    await daemon.prints('"type":"task run"');
+    daemon.kill('SIGTERM');
+    await daemon.prints('"mode":"graceful"');
+    daemon.kill('SIGINT');
+    assert.deepEqual(await daemon.ended, { code: 0, signal: null });
+    assert.equal((await watch(taskId).resolved()).reasonResolved, 'worker-shutdown');
+  });
+
+  it('says with --check in a line for each service what is wrong, or that nothing is', async () => {
+    const good = worker(['--check']);
+    assert.deepEqual([(await good.ended).code, good.stderr], [0, '']);
+    const bad = worker(['--check'], {
+      TASKCLUSTER_ACCESS_TOKEN: 'wrong',
+      DOCKER_HOST: 'unix:///nowhere/docker.sock',
+    });
+    assert.equal((await bad.ended).code, 1);
+    const [docker, auth, ...others] = bad.stderr.trim().split('\n');
+    assert.match(docker ?? '', /^docker-worker: docker: .*cannot reach the Docker engine/);
+    assert.match(auth ?? '', /^docker-worker: queue: auth\.currentScopes failed: HTTP 401: /);
+    assert.deepEqual(others, []);
+  });
+});

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+
+const TSX = import.meta.resolve('tsx');
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** One of the programs of src/bin as a process of its own, straight from the source. */
+export class Program {
+  stdout = '';
+  stderr = '';
+  readonly ended: Promise<Ended>;
+  readonly #process: ChildProcess;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    const given = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env };
+    const command = ['--import', TSX, resolve(`src/bin/${name}.ts`), ...args];
+    this.#process = spawn(process.execPath, command, { env: given, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+      for (const listener of this.#listeners) listener();
+    });
+    this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    this.ended = once(this.#process, 'close').then(([code, signal]) => ({
+      code: code as number | null,
+      signal: signal as NodeJS.Signals | null,
+    }));
+  }
+
+  /** Resolves when the standard output holds `text`; fails when the program ends without it. */
+  async prints(text: string): Promise<void> {
+    const printed = new Promise<void>((found) => {
+      const look = (): void => {
+        if (this.stdout.includes(text)) found();
+      };
+      this.#listeners.add(look);
+      look();
+    });
+    const missed = this.ended.then(() => {
+      assert.ok(this.stdout.includes(text), `ended without "${text}":\n${this.stdout}\n${this.stderr}`);
+    });
+    await Promise.race([printed, missed]);
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+}

@@ -1,0 +1,77 @@
+import { strict as assert } from 'node:assert';
+import { TaskFileError, taskDefinition } from '../../../src/local-run/task-definition.js';
+
+const QUEUE = { provisionerId: 'local', workerType: 'here' };
+
+describe('the task in a file', () => {
+  const define = (text: string, env = {}): Record<string, unknown> => taskDefinition(text, 'a.yml', QUEUE, env);
+
+  it('may be a bare payload', () => {
+    const { payload, provisionerId, workerType, metadata } = define('image: x\ncommand: [echo]\nmaxRunTime: 5\n');
+    assert.deepEqual(payload, { image: 'x', command: ['echo'], maxRunTime: 5 });
+    assert.deepEqual([provisionerId, workerType], ['local', 'here']);
+    assert.equal((metadata as { name: string }).name, 'a.yml');
+  });
+
+  it('may be JSON', () => {
+    assert.deepEqual(define('{"image": "x", "maxRunTime": 5}')['payload'], { image: 'x', maxRunTime: 5 });
+  });
+
+  it('may be a whole task, which keeps all but where and when it runs', () => {
+    const task = define(`
+taskQueueId: other/queue
+provisionerId: other
+workerType: queue
+taskGroupId: aaaaaaaaQ_CaaaaaaaaaaA
+dependencies: [aaaaaaaaQ_CaaaaaaaaaaB]
+created: 2020-01-01T00:00:00.000Z
+deadline: 2020-01-01T00:00:00.000Z
+expires: 2020-01-01T00:00:00.000Z
+scopes: [a:b]
+priority: low
+metadata: {name: mine, description: d, owner: o@example.com, source: https://example.com}
+payload: {image: x, maxRunTime: 5}
+`);
+    const { created, deadline, expires, ...rest } = task;
+    assert.deepEqual(rest, {
+      provisionerId: 'local',
+      workerType: 'here',
+      scopes: ['a:b'],
+      priority: 'low',
+      metadata: { name: 'mine', description: 'd', owner: 'o@example.com', source: 'https://example.com' },
+      payload: { image: 'x', maxRunTime: 5 },
+    });
+    const times = [created, deadline, expires].map((text) => new Date(text as string).getTime());
+    assert.deepEqual([...times].sort(), times);
+    assert.ok((times[1] ?? 0) > Date.now());
+  });
+
+  it('has an hour when it does not say how long it may run', () => {
+    assert.deepEqual(define('image: x')['payload'], { image: 'x', maxRunTime: 3600 });
+  });
+
+  it('gets the variables laid over its own', () => {
+    const { payload } = define('image: x\nenv: {A: old, B: kept}', { A: 'new', C: 'more' });
+    assert.deepEqual((payload as { env: unknown }).env, { A: 'new', B: 'kept', C: 'more' });
+  });
+
+  const wrong: readonly (readonly [string, RegExp])[] = [
+    ['a: [1', /a\.yml is no YAML: /],
+    ['', /a\.yml holds no task: a map was expected/],
+    ['[1, 2]', /a\.yml holds no task: a map was expected/],
+    ['just text', /a map was expected/],
+    ['command: [echo]', /neither a task \(no "payload"\) nor a payload \(no "image"\)/],
+  ];
+  for (const [text, message] of wrong) {
+    it(`is refused in words when the file holds ${JSON.stringify(text)}`, () => {
+      assert.throws(
+        () => define(text),
+        (error) => {
+          assert.ok(error instanceof TaskFileError);
+          assert.match(error.message, message);
+          return true;
+        },
+      );
+    });
+  }
+});

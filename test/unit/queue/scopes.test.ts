@@ -1,0 +1,74 @@
+import { strict as assert } from 'node:assert';
+import fc from 'fast-check';
+import { missingScopes, satisfies } from '../../../src/lib/queue/scopes.js';
+
+const scope = fc.stringMatching(/^[a-z:*]{0,8}$/);
+
+describe('scopes', () => {
+  it('grant themselves and nothing else', () => {
+    assert.equal(satisfies(['a:b'], 'a:b'), true);
+    assert.equal(satisfies(['a:b'], 'a:bc'), false);
+    assert.equal(satisfies(['a:b'], 'a'), false);
+    assert.equal(satisfies([], 'a'), false);
+  });
+
+  it('grant by a star at the end, and only there', () => {
+    assert.equal(satisfies(['a:*'], 'a:b'), true);
+    assert.equal(satisfies(['a:*'], 'a:'), true);
+    assert.equal(satisfies(['a:*'], 'a'), false);
+    assert.equal(satisfies(['a:*:c'], 'a:b:c'), false);
+    assert.equal(satisfies(['*'], 'anything'), true);
+    assert.equal(satisfies(['a:b'], 'a:*'), false);
+    assert.equal(satisfies(['a*'], 'a:*'), true);
+  });
+
+  it('with a star grant all that begins as they do', () => {
+    fc.assert(
+      fc.property(scope, scope, (prefix, rest) => {
+        assert.equal(satisfies([`${prefix}*`], prefix + rest), true);
+      }),
+    );
+  });
+
+  it('without a star at the end grant exactly one', () => {
+    fc.assert(
+      fc.property(scope, scope, (given, needed) => {
+        fc.pre(!given.endsWith('*'));
+        assert.equal(satisfies([given], needed), given === needed);
+      }),
+    );
+  });
+
+  it('never grant less than a part of them', () => {
+    fc.assert(
+      fc.property(fc.array(scope), fc.array(scope), scope, (some, more, needed) => {
+        if (satisfies(some, needed)) assert.equal(satisfies([...more, ...some], needed), true);
+      }),
+    );
+  });
+
+  it('are needed all, or any, however deep', () => {
+    const needed = { AllOf: ['a', { AnyOf: ['b', { AllOf: ['c', 'd'] }] }] } as const;
+    assert.equal(satisfies(['a', 'b'], needed), true);
+    assert.equal(satisfies(['a', 'c', 'd'], needed), true);
+    assert.equal(satisfies(['a', 'c'], needed), false);
+    assert.equal(satisfies(['b'], needed), false);
+    assert.equal(satisfies([], { AllOf: [] }), true);
+    assert.equal(satisfies(['*'], { AnyOf: [] }), false);
+  });
+
+  it('that are missing are those that would help', () => {
+    assert.deepEqual(missingScopes(['a'], { AllOf: ['a', 'b', 'c'] }), ['b', 'c']);
+    assert.deepEqual(missingScopes([], { AnyOf: ['a', 'b'] }), ['a', 'b']);
+    assert.deepEqual(missingScopes(['b'], { AnyOf: ['a', 'b'] }), []);
+  });
+
+  it('together with the missing ones are enough', () => {
+    fc.assert(
+      fc.property(fc.array(scope), fc.array(scope, { minLength: 1 }), (given, needed) => {
+        const expression = { AllOf: needed };
+        assert.equal(satisfies([...given, ...missingScopes(given, expression)], expression), true);
+      }),
+    );
+  });
+});

@@ -1,0 +1,175 @@
+import { strict as assert } from 'node:assert';
+import { DockerError } from '../../../src/lib/docker/engine.js';
+import { TaskError } from '../../../src/lib/task/errors.js';
+import { runsForEver } from '../../fakes/fake-docker-engine.js';
+import { fakeFeature } from '../../fakes/fake-feature.js';
+import type { FakeFeatureOptions } from '../../fakes/fake-feature.js';
+import { RunFixture } from './run-fixture.js';
+import type { RunOptions } from './run-fixture.js';
+import { PAYLOAD } from './task-fixture.js';
+
+describe('a run in trouble', () => {
+  let run: RunFixture;
+
+  const begin = async (options: RunOptions = {}): Promise<RunFixture> => {
+    run = await RunFixture.create(options);
+    return run;
+  };
+  const withFeature = (options: FakeFeatureOptions): Promise<RunFixture> =>
+    begin({ features: (trace) => [fakeFeature({ trace, ...options })] });
+
+  afterEach(async () => {
+    await run.remove();
+  });
+
+  describe('that can not be started', () => {
+    it('is failed when the image can not be had', async () => {
+      await begin();
+      run.images.beforeAcquire = () =>
+        Promise.reject(TaskError.failed('Pulling docker image has failed.\nError: gone'));
+      await run.run(PAYLOAD);
+      assert.match(run.text, /Pulling docker image has failed\.\nError: gone/);
+      assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+    });
+
+    it('is failed when the engine refuses its command, with the engine’s words', async () => {
+      await begin();
+      await run.run({ ...PAYLOAD, command: ['no-such-program'] });
+      assert.match(run.text, /Failure to properly start execution environment\.\n.*no-such-program.*not found/);
+      assert.match(run.text, /Unsuccessful task run with exit code: -1 /);
+      assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+    });
+
+    for (const call of ['create', 'attach', 'start'] as const) {
+      it(`is an internal error when the engine does not answer to ${call}`, async () => {
+        await begin();
+        run.engine.fail(call, new DockerError('connect ECONNREFUSED', undefined));
+        await run.run(PAYLOAD);
+        assert.match(run.text, /\[taskcluster:error\] .*ECONNREFUSED/);
+        assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+        assert.equal(run.log.of('worker error').length, 1);
+      });
+    }
+
+    it('is failed with a feature’s own error', async () => {
+      await withFeature({ name: 'one', prepare: () => Promise.reject(TaskError.failed('no such cache')) });
+      await run.run(PAYLOAD);
+      assert.match(run.text, /Task was aborted because states could not be created successfully\. .*no such cache/);
+      assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+      assert.deepEqual(run.trace.only('engine'), []);
+    });
+
+    it('is unavailable where the feature says so', async () => {
+      const error = TaskError.exception('resource-unavailable', 'no device of this kind: loopbackVideo');
+      await withFeature({ prepare: () => Promise.reject(error) });
+      await run.run(PAYLOAD);
+      assert.match(run.text, /loopbackVideo/);
+      assert.deepEqual(run.queue.resolutions, ['reportException resource-unavailable']);
+    });
+
+    it('is an internal error when two features contradict each other', async () => {
+      await begin({
+        features: () =>
+          ['one', 'two'].map((name) => fakeFeature({ name, prepare: () => Promise.resolve({ network: name }) })),
+      });
+      await run.run(PAYLOAD);
+      assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+    });
+  });
+
+  describe('whose feature fails', () => {
+    it('in started, is killed and ends with that error', async () => {
+      await withFeature({ started: () => Promise.reject(new Error('the shell has no port')) });
+      run.engine.programs.set('wait', runsForEver);
+      await run.run({ ...PAYLOAD, command: ['wait'] });
+      assert.match(run.text, /the shell has no port/);
+      assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+      assert.equal(run.trace.count('container.ended'), 1);
+    });
+
+    it('in collect, is no success, and the other features still collect', async () => {
+      await begin({
+        features: (trace) => [
+          fakeFeature({
+            trace,
+            name: 'one',
+            collect: () => Promise.reject(TaskError.failed('no file /a, no file /b')),
+          }),
+          fakeFeature({ trace, name: 'two' }),
+        ],
+      });
+      await run.run(PAYLOAD);
+      assert.match(run.text, /\[taskcluster:error\] no file \/a, no file \/b/);
+      assert.match(run.text, /Unsuccessful task run with exit code: -1 /);
+      assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+      assert.deepEqual(run.trace.only('two'), [
+        'two.prepare',
+        'two.started',
+        'two.collect',
+        'two.finish',
+        'two.release',
+      ]);
+    });
+
+    it('in collect through the store’s fault, is an internal error', async () => {
+      const error = TaskError.exception('internal-error', 'Artifact "a" could not be uploaded');
+      await withFeature({ collect: () => Promise.reject(error) });
+      await run.run(PAYLOAD);
+      assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+    });
+
+    it('in finish, is no success', async () => {
+      await withFeature({ name: 'signer', finish: () => Promise.reject(new Error('no key')) });
+      await run.run(PAYLOAD);
+      assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+      assert.equal(run.log.of('feature failed to finish')[0]?.fields['feature'], 'signer');
+    });
+
+    it('to upload the log, is no success, and features still finish', async () => {
+      await withFeature({ name: 'one' });
+      run.publisher.beforeFinish = () => Promise.reject(new Error('the store is full'));
+      await run.run(PAYLOAD);
+      assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+      assert.equal(run.trace.count('one.finish'), 1);
+    });
+
+    it('in finish after an exception, stays that exception', async () => {
+      await withFeature({ finish: () => Promise.reject(new Error('no key')) });
+      await run.run({ ...PAYLOAD, command: ['fail'], onExitStatus: { retry: [1] } });
+      assert.deepEqual(run.queue.resolutions, ['reportException intermittent-task']);
+    });
+  });
+
+  describe('when the engine breaks', () => {
+    it('while the container runs, is an internal error', async () => {
+      await begin();
+      run.engine.programs.set('wait', runsForEver);
+      const { finished } = await run.start({ ...PAYLOAD, command: ['wait'] });
+      await run.trace.until('container.started');
+      run.engine.lose();
+      await finished;
+      assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+      assert.match(run.text, /\[taskcluster:error\] .*not the task's fault/);
+      assert.equal(run.log.of('could not release')[0]?.fields['what'], 'container');
+    });
+
+    it('and a cancelled container can not be killed, is still reported by nobody', async () => {
+      await begin();
+      run.engine.programs.set('wait', runsForEver);
+      run.engine.fail('kill', new DockerError('no answer', undefined));
+      run.stopAt('container.started', 'canceled');
+      await run.run({ ...PAYLOAD, command: ['wait'] });
+      assert.deepEqual(run.trace.only('queue.report'), []);
+      assert.match(run.text, /Task was canceled by another entity\./);
+    });
+
+    it('so that the container can not be removed, is reported all the same and leaves it to the janitor', async () => {
+      await begin();
+      run.engine.fail('remove', new DockerError('no answer', undefined));
+      const { finished } = await run.start(PAYLOAD);
+      await finished;
+      assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
+      assert.equal(run.log.of('could not release').length, 1);
+    });
+  });
+});

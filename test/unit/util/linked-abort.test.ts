@@ -1,0 +1,98 @@
+import { strict as assert } from 'node:assert';
+import { getEventListeners } from 'node:events';
+import { LinkedAbort } from '../../../src/lib/util/linked-abort.js';
+import { FakeClock } from '../../fakes/fake-clock.js';
+
+describe('a linked abort', () => {
+  const parent = (): { controller: AbortController; listeners: () => number } => {
+    const controller = new AbortController();
+    return { controller, listeners: () => getEventListeners(controller.signal, 'abort').length };
+  };
+
+  it('follows its parent, with its reason', () => {
+    const { controller, listeners } = parent();
+    const linked = new LinkedAbort(controller.signal);
+    const reason = new Error('stop');
+    controller.abort(reason);
+    assert.equal(linked.signal.reason, reason);
+    assert.equal(listeners(), 0);
+  });
+
+  it('follows a parent that had aborted before', () => {
+    const reason = new Error('stop');
+    assert.equal(new LinkedAbort(AbortSignal.abort(reason)).signal.reason, reason);
+  });
+
+  it('aborts alone, keeps the first reason, and leaves no listener', () => {
+    const { controller, listeners } = parent();
+    const linked = new LinkedAbort(controller.signal);
+    assert.equal(listeners(), 1);
+    linked.abort('first');
+    linked.abort('second');
+    controller.abort('third');
+    assert.equal(linked.signal.reason, 'first');
+    assert.equal(listeners(), 0);
+  });
+
+  it('lets go when disposed of, and then follows no more', () => {
+    const { controller, listeners } = parent();
+    const linked = new LinkedAbort(controller.signal);
+    linked.dispose();
+    linked.dispose();
+    assert.equal(listeners(), 0);
+    controller.abort('late');
+    assert.equal(linked.signal.aborted, false);
+  });
+
+  it('leaves nothing on its parent, however many there were', () => {
+    const { controller, listeners } = parent();
+    for (let count = 0; count < 100; count++) new LinkedAbort(controller.signal).dispose();
+    assert.equal(listeners(), 0);
+  });
+
+  describe('with a time limit', () => {
+    let clock: FakeClock;
+    beforeEach(() => {
+      clock = FakeClock.start();
+    });
+    afterEach(() => {
+      clock.stop();
+    });
+
+    it('aborts when it is over', async () => {
+      const linked = new LinkedAbort();
+      linked.abortAfter(1000, () => 'over');
+      await clock.advance(999);
+      assert.equal(linked.signal.aborted, false);
+      await clock.advance(1);
+      assert.equal(linked.signal.reason, 'over');
+    });
+
+    it('counts anew when it is set again', async () => {
+      const linked = new LinkedAbort();
+      linked.abortAfter(1000, () => 'first');
+      await clock.advance(900);
+      linked.abortAfter(1000, () => 'second');
+      await clock.advance(900);
+      assert.equal(linked.signal.aborted, false);
+      await clock.advance(100);
+      assert.equal(linked.signal.reason, 'second');
+    });
+
+    it('does not abort once disposed of', async () => {
+      const linked = new LinkedAbort();
+      linked.abortAfter(1000, () => 'over');
+      linked.dispose();
+      await clock.advance(2000);
+      assert.equal(linked.signal.aborted, false);
+    });
+
+    it('does not abort at once for a limit longer than timers can be', async () => {
+      const linked = new LinkedAbort();
+      linked.abortAfter(1e12, () => 'over');
+      await clock.advance(60_000);
+      assert.equal(linked.signal.aborted, false);
+      linked.dispose();
+    });
+  });
+});

@@ -1,0 +1,72 @@
+import { strict as assert } from 'node:assert';
+import { retry, retryDelayMs } from '../../../src/lib/util/retry.js';
+import { FakeClock } from '../../fakes/fake-clock.js';
+
+const POLICY = { attempts: 4, firstDelayMs: 100, maxDelayMs: 250, randomization: 0 };
+
+describe('retry', () => {
+  let clock: FakeClock;
+  let attempts: number[];
+  const { signal } = new AbortController();
+  const always = { isTransient: () => true };
+  const failing = (times: number) => (attempt: number) => {
+    attempts.push(attempt);
+    return attempt <= times ? Promise.reject(new Error(`failure ${attempt}`)) : Promise.resolve('done');
+  };
+
+  beforeEach(() => {
+    clock = FakeClock.start();
+    attempts = [];
+  });
+
+  afterEach(() => {
+    clock.stop();
+  });
+
+  it('returns the first success', async () => {
+    const delays: number[] = [];
+    const onRetry = (_error: unknown, _attempt: number, delayMs: number): void => {
+      delays.push(delayMs);
+    };
+    const result = retry(POLICY, { ...always, onRetry }, failing(3), signal);
+    assert.equal(await clock.advanceUntil(result, 10_000, 10), 'done');
+    assert.deepEqual(attempts, [1, 2, 3, 4]);
+    assert.deepEqual(delays, [100, 200, 250]);
+  });
+
+  it('fails with the last error when the attempts are used up', async () => {
+    const result = retry(POLICY, always, failing(10), signal);
+    await assert.rejects(clock.advanceUntil(result, 10_000, 10), /^Error: failure 4$/);
+  });
+
+  it('does not repeat what is final', async () => {
+    await assert.rejects(retry(POLICY, { isTransient: () => false }, failing(10), signal), /^Error: failure 1$/);
+    assert.deepEqual(attempts, [1]);
+  });
+
+  it('ends its rest with the signal’s reason', async () => {
+    const controller = new AbortController();
+    const result = retry(POLICY, always, failing(10), controller.signal);
+    const rejected = assert.rejects(result, /^Error: stop$/);
+    await clock.advance(50);
+    controller.abort(new Error('stop'));
+    await rejected;
+    assert.deepEqual(attempts, [1]);
+  });
+
+  it('does not begin when the signal has aborted', async () => {
+    await assert.rejects(retry(POLICY, always, failing(0), AbortSignal.abort(new Error('stop'))), /stop/);
+    assert.deepEqual(attempts, []);
+  });
+});
+
+describe('the delay between two attempts', () => {
+  it('doubles up to its bound, within the randomization', () => {
+    const policy = { attempts: Infinity, firstDelayMs: 1000, maxDelayMs: 60_000, randomization: 0.25 };
+    for (let attempt = 1; attempt <= 2000; attempt++) {
+      const middle = Math.min(1000 * 2 ** (attempt - 1), 60_000);
+      const delayMs = retryDelayMs(policy, attempt);
+      assert.ok(delayMs >= middle * 0.75 && delayMs <= middle * 1.25);
+    }
+  });
+});
