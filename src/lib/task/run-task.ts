@@ -1,18 +1,18 @@
 import type { DockerEngine, RunningContainer } from '../docker/engine.js';
 import type { ImageProvider } from '../images/image-provider.js';
 import { untilAborted } from '../util/abortable.js';
-import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { ResourceStack } from '../util/resource-stack.js';
 import { admit } from './admit.js';
 import type { Admission, AdmittedTask, AttachedFeature } from './admit.js';
 import { containerSpec } from './container-spec.js';
 import type { ContainerDefaults } from './container-spec.js';
-import { TaskError, TaskStopped, stopOf } from './errors.js';
+import { TaskStopped, stopOf } from './errors.js';
 import { execute } from './execute.js';
 import type { Executed } from './execute.js';
 import { endingInWords, exitVerdict } from './exit-verdict.js';
 import type { Ending } from './exit-verdict.js';
+import { authorsWords, explain } from './explain.js';
 import { footer } from './log-text.js';
 import type { PublishedLog } from './log-publisher.js';
 import { prepare } from './prepare.js';
@@ -96,7 +96,7 @@ async function work(run: TaskRun, services: TaskServices, resources: ResourceSta
     const ending = endingOf(executed);
     const verdict = exitVerdict(ending, admitted.task.payload);
     const { soFar, isClean } = await collect(run, features, executed, verdict);
-    const words = endingInWords(ending);
+    const words = executed.cause === 'exit' ? endingInWords(ending) : undefined;
     if (words !== undefined) output.error(words);
     output.line(footer(soFar, isClean ? ending.exitCode : -1, seconds()));
     return { soFar, features };
@@ -235,27 +235,4 @@ async function finish(run: TaskRun, { soFar, features }: Outcome): Promise<Resol
   signal.removeEventListener('abort', hurry);
   deadline.dispose();
   return stopOf(signal)?.reason === 'canceled' ? DROPPED : resolution;
-}
-
-const STOPPED: Readonly<Record<TaskStopped['reason'], string>> = {
-  canceled:
-    'Task was canceled by another entity. This happens when somebody cancels the task, when its deadline has passed, or when the queue gave the run up.',
-  'worker-shutdown': 'Task has been aborted prematurely. Reason: worker-shutdown',
-  'reclaim-failed':
-    'Task has been aborted prematurely. Reason: the worker could not renew its claim on the task before it expired.',
-};
-
-/** Tells author and operator why a run ended early. */
-function explain(context: RunContext, error: unknown): void {
-  const { log, output } = context;
-  if (error instanceof TaskStopped) log.info(error.reason === 'canceled' ? 'cancel task' : 'task aborted', { error });
-  else if (error instanceof TaskError) log.info('task error', { error });
-  else log.error('worker error', { error });
-  output.error(authorsWords(error));
-}
-
-function authorsWords(error: unknown): string {
-  if (error instanceof TaskStopped) return STOPPED[error.reason];
-  if (error instanceof TaskError) return error.message;
-  return `The worker had a problem that is not the task's fault: ${errorMessage(error)}`;
 }

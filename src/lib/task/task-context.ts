@@ -38,6 +38,6 @@ export interface RunContext {
 
 /** A run whose payload is known to be valid. */
 export interface TaskContext extends RunContext {
-  /** A validated copy with defaults filled in; deeply frozen. */
+  /** A validated copy; deeply frozen. */
   readonly payload: Payload;
 }

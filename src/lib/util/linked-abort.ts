@@ -14,6 +14,7 @@ export class LinkedAbort {
     this.abort(this.#parent?.reason);
   };
   #timer: NodeJS.Timeout | undefined;
+  #isDisposed = false;
 
   constructor(parent?: AbortSignal) {
     // One listener for each upload or call under way: more than the ten that node takes for a leak.
@@ -35,7 +36,7 @@ export class LinkedAbort {
   /** Aborts with `reason()` after `timeoutMs`; calling again starts the time anew. */
   abortAfter(timeoutMs: number, reason: () => unknown): void {
     clearTimeout(this.#timer);
-    if (this.signal.aborted) return;
+    if (this.#isDisposed) return;
     this.#timer = setTimeout(
       () => {
         this.abort(reason());
@@ -44,8 +45,9 @@ export class LinkedAbort {
     );
   }
 
-  /** Lets go of the parent and the timer; the signal stays as it is. */
+  /** Lets go of the parent and the timer, and starts no other; the signal stays as it is. */
   dispose(): void {
+    this.#isDisposed = true;
     clearTimeout(this.#timer);
     this.#parent?.removeEventListener('abort', this.#follow);
   }

@@ -90,9 +90,10 @@ export class Worker {
   }
 
   #watchIdleness(isBusy: boolean): void {
-    const { log, shutdown } = this.#options;
+    const { log, shutdown, capacity } = this.#options;
     clearTimeout(this.#idleTimer);
-    if (isBusy || shutdown.afterIdleMs === undefined || this.#claiming.signal.aborted) return;
+    // A worker that may claim nothing is kept up for somebody to look at.
+    if (capacity === 0 || isBusy || shutdown.afterIdleMs === undefined || this.#claiming.signal.aborted) return;
     log.info('pending shutdown', { afterMs: shutdown.afterIdleMs });
     this.#idleTimer = setTimeout(() => {
       this.#givesMachineBack = true;

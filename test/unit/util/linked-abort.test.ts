@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { getEventListeners } from 'node:events';
+import { mock } from 'node:test';
 import { LinkedAbort } from '../../../src/lib/util/linked-abort.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
 
@@ -94,5 +95,18 @@ describe('a linked abort', () => {
       assert.equal(linked.signal.aborted, false);
       linked.dispose();
     });
+  });
+
+  it('starts no timer any more once it is disposed of', () => {
+    const clock = FakeClock.start();
+    try {
+      const linked = new LinkedAbort();
+      linked.dispose();
+      linked.abortAfter(10, () => new Error('late'));
+      mock.timers.tick(20);
+      assert.equal(linked.signal.aborted, false);
+    } finally {
+      clock.stop();
+    }
   });
 });

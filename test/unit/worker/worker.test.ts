@@ -34,7 +34,7 @@ describe('the worker', () => {
     },
   });
 
-  const start = async (shutdown: Partial<WorkerOptions['shutdown']> = {}): Promise<void> => {
+  const start = async (shutdown: Partial<WorkerOptions['shutdown']> = {}, capacity = 2): Promise<void> => {
     const identity = { workerPoolId: 'p/t', workerId: 'w', region: 'r', instanceType: 'i' };
     worker = new Worker({
       queue,
@@ -47,7 +47,7 @@ describe('the worker', () => {
         });
         return run;
       },
-      capacity: 2,
+      capacity,
       pollIntervalMs: 5000,
       log: new MemoryLogger(),
       host: host(),
@@ -203,5 +203,13 @@ describe('the worker', () => {
     assert.equal(runs[0]?.stop?.aborted, true);
     runs[0].finish();
     await life;
+  });
+
+  it('that may claim nothing stays up, however idle', async () => {
+    await start({ afterIdleMs: 1000 }, 0);
+    await clock.advance(10_000);
+    assert.deepEqual(endings, []);
+    worker.stop('graceful');
+    await clock.advanceUntil(life, 10_000);
   });
 });

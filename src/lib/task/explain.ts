@@ -1,0 +1,27 @@
+import { errorMessage } from '../util/error-message.js';
+import { TaskError, TaskStopped } from './errors.js';
+import type { RunContext } from './task-context.js';
+
+const STOPPED: Readonly<Record<TaskStopped['reason'], string>> = {
+  canceled:
+    'Task was canceled by another entity. This happens when somebody cancels the task, when its deadline has passed, or when the queue gave the run up.',
+  'worker-shutdown': 'Task has been aborted prematurely. Reason: worker-shutdown',
+  'reclaim-failed':
+    'Task has been aborted prematurely. Reason: the worker could not renew its claim on the task before it expired.',
+};
+
+/** Tells author and operator why a run ended early. */
+export function explain(context: RunContext, error: unknown): void {
+  const { log, output } = context;
+  if (error instanceof TaskStopped) log.info(error.reason === 'canceled' ? 'cancel task' : 'task aborted', { error });
+  else if (error instanceof TaskError) log.info('task error', { error });
+  else log.error('worker error', { error });
+  output.error(authorsWords(error));
+}
+
+/** An error in words for the task's log. */
+export function authorsWords(error: unknown): string {
+  if (error instanceof TaskStopped) return STOPPED[error.reason];
+  if (error instanceof TaskError) return error.message;
+  return `The worker had a problem that is not the task's fault: ${errorMessage(error)}`;
+}
