@@ -120,7 +120,7 @@ describe('tarEntries', () => {
 
   it('fails for a stream that is closed without a word', async () => {
     const tar = await tarOf([{ name: 'half', content: Buffer.alloc(100_000) }]);
-    const archive = new PassThrough();
+    const archive = new PassThrough({ highWaterMark: 1024 });
     archive.write(tar.subarray(0, 50_000));
     const reading = listing(archive);
     reading.catch(() => undefined);
