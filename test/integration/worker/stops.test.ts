@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { FakeRegistry } from '../../support/fake-registry.js';
+import { IsolatedDaemon } from '../../support/docker-daemon.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 import type { HarnessOptions } from '../../support/worker-harness.js';
 
 const CANCELED = /\n\[taskcluster:error\] Task was canceled by another entity\. /;
 const SHUTDOWN = /\n\[taskcluster:error\] Task has been aborted prematurely\. Reason: worker-shutdown\n/;
 
-async function using(options: HarnessOptions, test: (harness: WorkerHarness) => Promise<void>): Promise<void> {
+async function withHarness(options: HarnessOptions, test: (harness: WorkerHarness) => Promise<void>): Promise<void> {
   const harness = await WorkerHarness.start(options);
   try {
     await test(harness);
@@ -19,7 +20,7 @@ describe('a cancel', () => {
   it('stops a pull', async () => {
     const registry = await FakeRegistry.start(() => undefined);
     try {
-      await using({}, async (harness) => {
+      await withHarness({}, async (harness) => {
         const taskId = await harness.create({ image: `${registry.host}/some/image:latest` });
         await registry.asked;
         await harness.queue.cancelTask(taskId);
@@ -33,7 +34,7 @@ describe('a cancel', () => {
   });
 
   it('kills a running container; no artifacts are uploaded, but the log is', async () => {
-    await using({}, async (harness) => {
+    await withHarness({}, async (harness) => {
       const taskId = await harness.create({
         command: ['/bin/sh', '-c', 'echo made > /made; echo running; sleep 60'],
         artifacts: { 'public/made': { type: 'file', path: '/made' } },
@@ -51,7 +52,7 @@ describe('a cancel', () => {
   });
 
   it('stops uploads', async () => {
-    await using({ settings: { artifacts: { concurrency: 1 } } }, async (harness) => {
+    await withHarness({ settings: { artifacts: { concurrency: 1 } } }, async (harness) => {
       const taskId = await harness.create({
         command: ['/bin/sh', '-c', 'mkdir /many; cd /many; for file in $(seq 10000); do echo $file > $file; done'],
         artifacts: { 'public/many': { type: 'directory', path: '/many' } },
@@ -70,7 +71,7 @@ describe('a cancel', () => {
 
 describe('a claim', () => {
   it('is reclaimed, and its new credentials are used, for as long as the task runs', async () => {
-    await using({ taskcluster: { claimTimeoutMs: 1500 } }, async (harness) => {
+    await withHarness({ taskcluster: { claimTimeoutMs: 1500 } }, async (harness) => {
       const { run, taskId } = await harness.run({
         command: ['/bin/sh', '-c', 'echo made > /made; sleep 4'],
         artifacts: { 'public/made': { type: 'file', path: '/made' } },
@@ -83,7 +84,7 @@ describe('a claim', () => {
   });
 
   it('that the queue gave up stops the run', async () => {
-    await using({}, async (harness) => {
+    await withHarness({}, async (harness) => {
       const deadline = new Date(Date.now() + 3000).toISOString();
       const taskId = await harness.create({ command: ['/bin/sh', '-c', 'sleep 60'] }, { deadline });
       const { run, log } = await harness.finish(taskId);
@@ -95,7 +96,7 @@ describe('a claim', () => {
 
 describe('a worker that is stopped', () => {
   it('gracefully lets its runs end and claims nothing more', async () => {
-    await using({}, async (harness) => {
+    await withHarness({}, async (harness) => {
       const taskId = await harness.create({ command: ['/bin/sh', '-c', 'echo running; sleep 2; echo ended'] });
       await harness.sees(taskId, 'running');
       const later = await harness.create({});
@@ -108,7 +109,7 @@ describe('a worker that is stopped', () => {
   });
 
   it('at once reports worker-shutdown first, then uploads artifacts and log', async () => {
-    await using({}, async (harness) => {
+    await withHarness({}, async (harness) => {
       const taskId = await harness.create({
         command: ['/bin/sh', '-c', 'echo made > /made; echo running; sleep 60'],
         artifacts: { 'public/made': { type: 'file', path: '/made' } },
@@ -131,7 +132,7 @@ describe('a worker that is stopped', () => {
   });
 
   it('while it waits for work, does not wait for the end of the poll', async () => {
-    await using({ taskcluster: { longPollMs: 60_000 } }, async (harness) => {
+    await withHarness({ taskcluster: { longPollMs: 60_000 } }, async (harness) => {
       await harness.run({});
       await harness.stopWorker('graceful');
     });
@@ -141,7 +142,7 @@ describe('a worker that is stopped', () => {
 describe('a worker without its services', () => {
   it('goes on trying when the queue refuses its credentials', async () => {
     const credentials = { clientId: 'static/local/root', accessToken: 'the-right-one-is-another' };
-    await using({ settings: { taskcluster: credentials } }, async (harness) => {
+    await withHarness({ settings: { taskcluster: credentials } }, async (harness) => {
       const { error } = (await harness.log.next('error claiming work')).fields as { error: Error };
       assert.match(error.message, /^queue\.claimWork failed: HTTP 401: /);
       await harness.stopWorker('graceful');
@@ -149,12 +150,29 @@ describe('a worker without its services', () => {
   });
 
   it('claims nothing while docker does not answer', async () => {
-    await using({ settings: { docker: { socketPath: '/nowhere/docker.sock' } } }, async (harness) => {
+    await withHarness({ settings: { docker: { socketPath: '/nowhere/docker.sock' } } }, async (harness) => {
       const taskId = await harness.create({});
       const { error } = (await harness.log.next('error reaching docker')).fields as { error: Error };
       assert.match(error.message, /cannot reach the Docker engine .*\/nowhere\/docker\.sock/);
       assert.equal((await harness.queue.status(taskId)).status.state, 'pending');
       await harness.stopWorker('graceful');
+    });
+  });
+
+  it('resolves its runs as internal-error when docker dies, and claims again when it is back', async () => {
+    await using daemon = await IsolatedDaemon.start();
+    await withHarness({ settings: { docker: { socketPath: daemon.socketPath } } }, async (harness) => {
+      const taskId = await harness.create({ command: ['/bin/sh', '-c', 'echo running; sleep 60'] });
+      await harness.sees(taskId, 'running');
+      await daemon.kill();
+      const { run, log } = await harness.finish(taskId);
+      assert.deepEqual([run.state, run.reasonResolved], ['exception', 'internal-error']);
+      assert.match(log, /\n\[taskcluster:error\] The worker had a problem that is not the task's fault: /);
+      const next = await harness.create({ command: ['echo', 'again'] });
+      await harness.log.next('error reaching docker');
+      assert.equal((await harness.queue.status(next)).status.state, 'pending');
+      await daemon.startAgain();
+      assert.equal((await harness.finish(next)).run.state, 'completed');
     });
   });
 });
