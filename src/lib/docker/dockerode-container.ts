@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
+import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
 import type { Container } from 'dockerode';
 import { untilAborted } from '../util/abortable.js';
 import { call } from './call.js';
@@ -66,10 +68,8 @@ class DockerodeRunningContainer implements RunningContainer {
   }
 
   async wait(signal: AbortSignal): Promise<StoppedContainer> {
-    // Plain wait after start: `next-exit` sent together with start can miss the exit and hang for ever.
-    const waiting = this.#container.wait({ abortSignal: signal }) as Promise<{ StatusCode: number }>;
     try {
-      const { StatusCode } = await untilAborted(waiting, signal);
+      const StatusCode = await untilAborted(exitOf(this.#container, signal), signal);
       return new DockerodeStoppedContainer(this.#container, StatusCode, await this.#oomKilled(StatusCode));
     } catch (error) {
       if (signal.aborted) throw signal.reason;
@@ -93,6 +93,21 @@ class DockerodeRunningContainer implements RunningContainer {
     const { State } = await call('inspecting the container', CALL_TIMEOUT_MS, inspect);
     return State.OOMKilled;
   }
+}
+
+/**
+ * The exit code, once there is one. The answer is read as a stream because the engine sends its head at once: without
+ * that docker-modem never notices that an engine died while it was waited for. No condition is given, as `next-exit`
+ * sent together with start can miss the exit and hang for ever.
+ */
+async function exitOf(container: Container, abortSignal: AbortSignal): Promise<number> {
+  const modem = container.modem as { dial(options: object, callback: (error: unknown, body: Readable) => void): void };
+  const dial = promisify(modem.dial.bind(modem));
+  const statusCodes = { 200: true, 404: 'no such container', 500: 'server error' };
+  const path = `/containers/${container.id}/wait`;
+  const body = await dial({ path, method: 'POST', isStream: true, statusCodes, abortSignal });
+  const { StatusCode } = (await json(body)) as { readonly StatusCode: number };
+  return StatusCode;
 }
 
 class DockerodeStoppedContainer implements StoppedContainer {

@@ -74,20 +74,27 @@ export class TaskListener {
 
   async #claim(tasks: number, signal: AbortSignal): Promise<readonly Claim[]> {
     const { queue, log, checkReady } = this.#options;
-    let event = 'error reaching docker';
     try {
       await checkReady(signal);
-      event = 'error claiming work';
+    } catch (error) {
+      this.#failed('error reaching docker', error, signal);
+      return [];
+    }
+    try {
       log.debug('next claim', { tasks });
       const claims = await queue.claimWork(tasks, signal);
       this.#failures = 0;
       return claims;
     } catch (error) {
-      if (signal.aborted) return [];
-      this.#failures += 1;
-      log.error(event, { error, failures: this.#failures });
+      this.#failed('error claiming work', error, signal);
       return [];
     }
+  }
+
+  #failed(event: string, error: unknown, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    this.#failures += 1;
+    this.#options.log.error(event, { error, failures: this.#failures });
   }
 
   #start(claim: Claim): void {

@@ -162,7 +162,7 @@ describe('a worker without its services', () => {
   it('resolves its runs as internal-error when docker dies, and claims again when it is back', async () => {
     await using daemon = await IsolatedDaemon.start();
     await withHarness({ settings: { docker: { socketPath: daemon.socketPath } } }, async (harness) => {
-      const taskId = await harness.create({ command: ['/bin/sh', '-c', 'echo running; sleep 60'] });
+      const taskId = await harness.create({ command: ['/bin/sh', '-c', 'echo running; sleep 600'], maxRunTime: 600 });
       await harness.sees(taskId, 'running');
       await daemon.kill();
       const { run, log } = await harness.finish(taskId);
@@ -174,5 +174,5 @@ describe('a worker without its services', () => {
       await daemon.startAgain();
       assert.equal((await harness.finish(next)).run.state, 'completed');
     });
-  });
+  }).timeout(120_000);
 });
