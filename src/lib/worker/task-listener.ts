@@ -1,6 +1,7 @@
 import type { Logger } from '../log/logger.js';
 import type { Claim, QueueClient } from '../queue/queue-client.js';
 import type { RunHandle } from '../task/run-claim.js';
+import { errorMessage } from '../util/error-message.js';
 import { retryDelayMs } from '../util/retry.js';
 import { Wakeup } from '../util/wakeup.js';
 
@@ -94,7 +95,8 @@ export class TaskListener {
   #failed(event: string, error: unknown, signal: AbortSignal): void {
     if (signal.aborted) return;
     this.#failures += 1;
-    this.#options.log.error(event, { error, failures: this.#failures });
+    // In words: where in the code a service was found down is of no use to anybody, and the line comes again and again.
+    this.#options.log.error(event, { error: errorMessage(error), failures: this.#failures });
   }
 
   #start(claim: Claim): void {
