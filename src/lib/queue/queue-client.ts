@@ -55,7 +55,9 @@ export class QueueError extends Error {
   }
 
   get isTransient(): boolean {
-    return this.statusCode === undefined || this.statusCode >= 500 || [408, 425, 429].includes(this.statusCode);
+    // A success that could not be understood is somebody between us and the queue.
+    if (this.statusCode === undefined || this.statusCode < 400 || this.statusCode >= 500) return true;
+    return [408, 425, 429].includes(this.statusCode);
   }
 }
 

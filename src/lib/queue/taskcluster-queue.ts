@@ -117,15 +117,21 @@ class TaskclusterRunQueue implements RunQueue {
   }
 
   async reclaim(signal: AbortSignal): Promise<ReclaimResponse> {
-    const call = () => this.#queue.reclaimTask(this.#taskId, this.#runId);
-    const { takenUntil, credentials } = await attempt('queue.reclaimTask', call, signal);
-    return { takenUntil: new Date(takenUntil), credentials };
+    const call = async (): Promise<ReclaimResponse> => {
+      const { takenUntil, credentials } = await this.#queue.reclaimTask(this.#taskId, this.#runId);
+      return { takenUntil: dateOf(takenUntil), credentials };
+    };
+    return await attempt('queue.reclaimTask', call, signal);
   }
 
   async isResolved(signal: AbortSignal): Promise<boolean> {
-    const { status } = await attempt('queue.status', () => this.#queue.status(this.#taskId), signal);
-    const run = status.runs[this.#runId];
-    return run !== undefined && run.state !== 'running';
+    // Read within the attempt: an answer that makes no sense is a failed call, not a lost claim.
+    const call = async (): Promise<boolean> => {
+      const { status } = await this.#queue.status(this.#taskId);
+      const run = status.runs[this.#runId];
+      return run !== undefined && run.state !== 'running';
+    };
+    return await attempt('queue.status', call, signal);
   }
 
   async reportCompleted(signal: AbortSignal): Promise<void> {
@@ -183,5 +189,12 @@ function queueErrorOf(what: string, error: unknown): QueueError {
 
 function parseClaim(claim: TaskClaim): Claim {
   const { status, runId, workerGroup, workerId, takenUntil, task, credentials } = claim;
-  return { taskId: status.taskId, runId, workerGroup, workerId, takenUntil: new Date(takenUntil), task, credentials };
+  return { taskId: status.taskId, runId, workerGroup, workerId, takenUntil: dateOf(takenUntil), task, credentials };
+}
+
+/** Throws when the text is no date: an invalid one would break whatever computes with it. */
+function dateOf(text: string): Date {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) throw new Error(`its answer has no valid takenUntil: ${JSON.stringify(text)}`);
+  return date;
 }

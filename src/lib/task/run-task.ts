@@ -74,7 +74,11 @@ export async function runTask(run: TaskRun, services: TaskServices): Promise<() 
   signal.removeEventListener('abort', reportShutdown);
   await run.enter('finish');
   await taskLog.close();
-  const resolution = await finish(run, outcome);
+  const finished = await finish(run, outcome);
+  const { failure } = taskLog;
+  if (failure) context.log.error('task log could not be written', { error: failure });
+  // A log with a hole in it must not pass for a success; the disk is the worker's, not the task's.
+  const resolution = failure ? graver(finished, exception('internal-error')) : finished;
   await run.enter('report');
   await run.report(resolution);
   return () => resources.close();
