@@ -150,8 +150,9 @@ class ClaimedRun {
       path: join(directory.path, LOG_FILE),
       now: deps.now,
       maxBytes: deps.settings.maxLogBytes,
-      onTruncated: () => {
-        logFull.abort(new Error('the log is full'));
+      // A log with a hole in it can't become a success: there is no use in going on.
+      onCut: () => {
+        logFull.abort(new Error('the log takes no more'));
       },
     });
     this.#resources.defer('log', () => taskLog.close());

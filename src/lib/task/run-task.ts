@@ -37,7 +37,7 @@ export interface TaskRun {
   readonly context: RunContext;
   readonly taskLog: TaskLog;
   readonly published: PublishedLog;
-  /** Aborts when the log has reached its limit. */
+  /** Aborts when the log takes no more output. */
   readonly logFull: AbortSignal;
   /** Aborts with a TaskStopped when someone stops the run. */
   readonly signal: AbortSignal;

@@ -38,6 +38,8 @@ export interface ComposeOptions {
 }
 
 const CHECK_TIMEOUT_MS = 15_000;
+// What a worker that ends leaves to those who still read a log; all of it is an artifact by then.
+const READERS_GRACE_MS = 10_000;
 // Bounds what the engine keeps of a container's output when it keeps any.
 const LOG_DRIVER_OPTIONS = { none: {}, local: { 'max-size': '20m', 'max-file': '5' } } as const;
 
@@ -98,7 +100,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     host,
     metrics,
     close: async () => {
-      await liveLog.server?.close();
+      await liveLog.server?.close(READERS_GRACE_MS);
       putter.close();
       await removeIfEmpty(runsDirectory);
       await lock.release();
