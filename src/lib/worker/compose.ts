@@ -92,7 +92,9 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
   return new Worker({
     queue,
     checkReady: (signal) => leftovers.checkReady(signal),
-    recover: (signal) => recovery.run(signal),
+    recover: async (signal) => {
+      await Promise.all([recovery.run(signal), leftovers.remove(signal)]);
+    },
     run: (claim, stop) => runClaim(deps, claim, stop),
     capacity: liveLog.isUsable ? config.capacity : 0,
     pollIntervalMs: config.taskQueue.pollInterval,

@@ -2,6 +2,8 @@ import { LABEL } from '../docker/engine.js';
 import type { DockerEngine, Labelled, Labels } from '../docker/engine.js';
 import type { Logger } from '../log/logger.js';
 import type { RunJournal } from '../task/run-journal.js';
+import { untilAborted } from '../util/abortable.js';
+import { errorMessage } from '../util/error-message.js';
 
 export interface LeftoversDeps {
   readonly engine: Pick<DockerEngine, 'ping' | 'findContainers' | 'removeContainer' | 'findNetworks' | 'removeNetwork'>;
@@ -19,6 +21,7 @@ export interface LeftoversDeps {
 export class Leftovers {
   readonly #deps: LeftoversDeps;
   #isSuspected = true;
+  #removal: Promise<void> | undefined;
 
   constructor(deps: LeftoversDeps) {
     this.#deps = deps;
@@ -27,6 +30,15 @@ export class Leftovers {
   /** Something could not be removed: it is looked for again before the next claim. */
   suspect(): void {
     this.#isSuspected = true;
+  }
+
+  /** Removes what there is now; trouble is left to the next look. */
+  async remove(signal: AbortSignal): Promise<void> {
+    try {
+      await this.checkReady(signal);
+    } catch (error) {
+      this.#deps.log.warn('leftovers not removed', { error: errorMessage(error) });
+    }
   }
 
   /** Whether the engine can run a task now: it answers, and nothing of runs that are over takes its room. */
@@ -38,12 +50,24 @@ export class Leftovers {
       this.#isSuspected = true;
       throw error;
     }
-    if (!this.#isSuspected) return;
-    await this.#remove(signal);
-    this.#isSuspected = false;
+    if (this.#isSuspected) this.#removal ??= this.#removeAll();
+    if (this.#removal) await untilAborted(this.#removal, signal);
   }
 
-  async #remove(signal: AbortSignal): Promise<void> {
+  async #removeAll(): Promise<void> {
+    this.#isSuspected = false;
+    try {
+      // Whoever waits for it may go; it goes on to its end. Each of its calls has a time limit.
+      await this.#removeUnclaimed(new AbortController().signal);
+    } catch (error) {
+      this.#isSuspected = true;
+      throw error;
+    } finally {
+      this.#removal = undefined;
+    }
+  }
+
+  async #removeUnclaimed(signal: AbortSignal): Promise<void> {
     const { engine, labels } = this.#deps;
     const containers = await engine.findContainers(labels, signal);
     await this.#removeEach('container', containers, (id) => engine.removeContainer(id));

@@ -27,6 +27,9 @@ export interface WorkerOptions extends Omit<TaskListenerOptions, 'run' | 'onBusy
   };
 }
 
+// A worker that is stopped soon after its start still finishes with what the one before it left.
+const RECOVERY_GRACE_MS = 10_000;
+
 /**
  * The worker's life: starting → working (claims) → draining (graceful stop: no claims, runs go on) → aborting
  * (immediate stop: runs are resolved worker-shutdown) → stopped. It only ever moves to the right.
@@ -56,7 +59,7 @@ export class Worker {
   async run(): Promise<void> {
     const { host, log, metrics, capacity, close, shutdown, recover } = this.#options;
     log.info('start', { capacity });
-    const recovering = new LinkedAbort();
+    const recovering = new LinkedAbort(this.#running.signal);
     const recovered = recover(recovering.signal);
     metrics.instanceBoot(await host.uptimeSeconds());
     metrics.workerReady();
@@ -74,8 +77,9 @@ export class Worker {
     await this.#listener.finished();
     clearTimeout(this.#graceTimer);
     clearTimeout(this.#idleTimer);
-    recovering.abort(new Error('the worker has ended'));
+    recovering.abortAfter(RECOVERY_GRACE_MS, () => new Error('the worker has ended'));
     await recovered;
+    recovering.dispose();
     await close();
     metrics.instanceShutdown();
     log.info('exit', { code: 0 });
