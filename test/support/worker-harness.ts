@@ -126,6 +126,11 @@ export class WorkerHarness {
     return await got(this.queue.buildSignedUrl(this.queue.getArtifact, taskId, 0, name)).text();
   }
 
+  /** Of the task's last run. */
+  async latestArtifactText(taskId: string, name: string): Promise<string> {
+    return await got(this.queue.buildSignedUrl(this.queue.getLatestArtifact, taskId, name)).text();
+  }
+
   /** The worker's containers that exist now. */
   async containers(): Promise<readonly string[]> {
     const filters = { label: [`${LABEL.workerId}=${this.workerId}`] };
