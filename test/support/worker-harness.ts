@@ -64,8 +64,7 @@ export class WorkerHarness {
   }
 
   /** Creates a task for the worker; `payload` is laid over one that does nothing, `task` over the definition. */
-  async create(payload: object, task: object = {}): Promise<string> {
-    const taskId = newSlugid();
+  async create(payload: object, task: object = {}, taskId: string = newSlugid()): Promise<string> {
     const now = Date.now();
     await this.queue.createTask(taskId, {
       ...POOL,

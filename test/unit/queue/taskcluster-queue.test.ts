@@ -102,3 +102,40 @@ describe('a queue whose clock differs from this machine', () => {
     assert.equal(claim.takenUntil.getTime(), queueNow + tenMinutesMs + 1000);
   });
 });
+
+describe('credentials that ran out while a call was on its way', () => {
+  it('are no reason to give up when they have been replaced meanwhile', async () => {
+    const source = new CredentialHolder({ clientId: 'c', accessToken: 'old' });
+    const seen: string[] = [];
+    const server = createServer((request, response) => {
+      const clientId = /id="([^"]*)"/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+      seen.push(clientId);
+      source.renew({ clientId: 'renewed', accessToken: 'new' });
+      response.writeHead(clientId === 'renewed' ? 200 : 401, { 'content-type': 'application/json' });
+      response.end('{"storageType": "link", "message": "ext.certificate has expired"}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const queue = new TaskclusterQueue({
+        rootUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+        credentials: source,
+        provisionerId: 'p',
+        workerType: 't',
+        workerGroup: 'g',
+        workerId: 'w',
+        callTimeoutMs: 1000,
+        claimTimeoutMs: 1000,
+        onBadClaim: () => undefined,
+      });
+      const link = { storageType: 'link', artifact: 'b', contentType: 'text/plain', expires: 'later' } as const;
+      await queue.forRun(RUN, source).createArtifact('a', link, SIGNAL);
+      assert.deepEqual(seen, ['c', 'renewed']);
+      source.renew({ clientId: 'gone', accessToken: 'new' });
+      server.removeAllListeners('request').on('request', (_request, response) => response.writeHead(401).end('{}'));
+      await assert.rejects(queue.forRun(RUN, source).createArtifact('a', link, SIGNAL), { statusCode: 401 });
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+});
