@@ -203,6 +203,51 @@ declare module 'taskcluster-client' {
     readonly currentScopes: () => Promise<{ readonly scopes: readonly string[] }>;
   }
 
+  /** What `createUpload` takes as `hashes` and downloads are checked against: hexadecimal digits by algorithm. */
+  export type Hashes = Readonly<Record<string, string>>;
+
+  interface Upload {
+    readonly projectId: string;
+    readonly uploadId: string;
+  }
+
+  export interface ObjectService extends Client {
+    readonly createUpload: (
+      name: string,
+      request: Upload & {
+        readonly expires: string;
+        readonly hashes?: Hashes;
+        readonly proposedUploadMethods: object;
+      },
+    ) => Promise<
+      Upload & {
+        readonly expires: string;
+        readonly uploadMethod: {
+          readonly dataInline?: true;
+          readonly putUrl?: {
+            readonly url: string;
+            readonly expires: string;
+            readonly headers: Record<string, string>;
+          };
+        };
+      }
+    >;
+    readonly finishUpload: (name: string, request: Upload & { readonly hashes?: Hashes }) => Promise<unknown>;
+    readonly startDownload: (
+      name: string,
+      request: { readonly acceptDownloadMethods: object },
+    ) => Promise<{
+      readonly method: string;
+      readonly url: string;
+      readonly expires?: string;
+      readonly hashes?: Hashes;
+    }>;
+    readonly object: (
+      name: string,
+    ) => Promise<{ readonly projectId: string; readonly expires: string; readonly hashes: Hashes }>;
+    readonly download: (name: string) => Promise<undefined>;
+  }
+
   /** The agents of all clients made without an `agent` of their own; may be replaced, for the clients made after that. */
   export const agents: { http: HttpAgent; https: HttpsAgent };
 
@@ -210,6 +255,7 @@ declare module 'taskcluster-client' {
   export const clients: {
     readonly Queue: new (options: ClientOptions) => Queue;
     readonly Auth: new (options: ClientOptions) => Auth;
+    readonly Object: new (options: ClientOptions) => ObjectService;
   };
 
   /** Credentials of limited scopes and time, signed with permanent ones; named when `clientId` is given. */
@@ -220,4 +266,27 @@ declare module 'taskcluster-client' {
     readonly scopes: readonly string[];
     readonly credentials: ClientCredentials;
   }): Required<ClientCredentials>;
+
+  /** Uploads all that the stream has, by whichever method the object service prefers, and finishes the upload. */
+  export function upload(options: {
+    readonly projectId: string;
+    readonly name: string;
+    readonly contentType: string;
+    readonly contentLength: number;
+    readonly expires: string;
+    readonly object: ObjectService;
+    readonly streamFactory: () => Promise<NodeJS.ReadableStream>;
+    readonly uploadId?: string;
+    readonly retries?: number;
+  }): Promise<void>;
+
+  /** Gets an artifact of any type, and checks the hashes that the object service has of it. */
+  export function downloadArtifact(options: {
+    readonly taskId: string;
+    readonly runId?: number | string;
+    readonly name: string;
+    readonly queue: Queue;
+    readonly streamFactory: () => Promise<NodeJS.WritableStream>;
+    readonly retries?: number;
+  }): Promise<string>;
 }

@@ -21,7 +21,8 @@ export interface ApiCall<Input> {
 export interface ApiReply {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body: unknown;
+  /** Sent as JSON; nothing is sent when it is undefined. */
+  readonly body?: unknown;
 }
 
 /** One method of a service, as Taskcluster's references describe it: name, HTTP method, `<parameter>` route. */

@@ -21,18 +21,21 @@ export const CLAIM_WORK_REQUEST = new Schema<ClaimWorkRequest>('Claim Work Reque
 
 const TEXT = { type: 'string', minLength: 1 } as const;
 
+/** The schema of temporary credentials, for use inside of others. */
+export const CREDENTIALS = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { clientId: TEXT, accessToken: TEXT, certificate: TEXT },
+  required: ['clientId', 'accessToken', 'certificate'],
+} as const;
+
 const RECLAIM_PROPERTIES = {
   status: STATUS,
   runId: RUN_ID,
   workerGroup: IDENTIFIER,
   workerId: IDENTIFIER,
   takenUntil: DATE_TIME,
-  credentials: {
-    type: 'object',
-    additionalProperties: false,
-    properties: { clientId: TEXT, accessToken: TEXT, certificate: TEXT },
-    required: ['clientId', 'accessToken', 'certificate'],
-  },
+  credentials: CREDENTIALS,
 } as const;
 
 export const RECLAIM_RESPONSE = new Schema<unknown>('Task Reclaim Response', {
