@@ -1,6 +1,7 @@
 import { endpoint } from '../http/endpoint.js';
 import type { ApiCall, ApiReply, Endpoint } from '../http/endpoint.js';
 import { ApiError } from '../http/api-error.js';
+import { PAGING } from '../http/page.js';
 import type { SignedUrls } from '../object-store/signed-urls.js';
 import {
   ARTIFACT_CONTENT_RESPONSE,
@@ -116,7 +117,7 @@ function readingEndpoints(services: ArtifactServices, runs: (typeof RUNS)[number
       name: `list${runs.plain}Artifacts`,
       method: 'GET',
       route: `${runs.route}/artifacts`,
-      query: ['limit', 'continuationToken'],
+      query: PAGING,
       output: LIST_ARTIFACTS_RESPONSE,
       scopes: listScope,
       handle: (call) => {

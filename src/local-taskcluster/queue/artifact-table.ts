@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { nice as newSlugid } from 'slugid';
 import { ApiError } from '../http/api-error.js';
+import { pageOf } from '../http/page.js';
 import type { ArtifactInfo, ArtifactRequest, StorageType } from '../schemas/artifact-schemas.js';
 import type { Task } from './task.js';
 
 const CLOCK_SKEW_MS = 15 * 60_000;
 const AFTER_EXCEPTION_MS = 25 * 60_000;
-const LONGEST_PAGE = 1000;
 
 /** What is known of an artifact; its content, if it has any here, is in the object store. */
 export interface Artifact extends ArtifactInfo {
@@ -109,17 +109,9 @@ export class ArtifactTable {
     runId: number,
     page: { readonly limit?: string; readonly continuationToken?: string },
   ): { readonly artifacts: readonly ArtifactInfo[]; readonly continuationToken?: string } {
-    const limit = page.limit === undefined ? LONGEST_PAGE : Number(page.limit);
-    if (!Number.isInteger(limit) || limit < 1) {
-      throw new ApiError('InvalidRequestArguments', `limit=${String(page.limit)} is not a positive whole number.`);
-    }
-    const after = Buffer.from(page.continuationToken ?? '', 'base64url').toString();
     const present = [...this.#of(taskId, runId).values()].filter(({ isPresent }) => isPresent);
-    const rest = present.sort(byName).filter(({ name }) => name > after);
-    const artifacts = rest.slice(0, Math.min(limit, LONGEST_PAGE)).map(infoOf);
-    const last = artifacts.at(-1);
-    if (!last || artifacts.length === rest.length) return { artifacts };
-    return { artifacts, continuationToken: Buffer.from(last.name).toString('base64url') };
+    const { items, next } = pageOf(present, ({ name }) => name, page);
+    return { artifacts: items.map(infoOf), ...next };
   }
 
   #checkRun(task: Task, runId: number): void {
@@ -186,8 +178,4 @@ function isOneOf(type: StorageType, allowed: readonly StorageType[]): boolean {
 /** What the request says beyond the properties that have rules of their own. */
 function details({ request }: Artifact): object {
   return { ...request, expires: undefined, contentType: undefined };
-}
-
-function byName(one: Artifact, other: Artifact): number {
-  return one.name < other.name ? -1 : 1;
 }
