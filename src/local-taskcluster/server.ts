@@ -23,6 +23,8 @@ import { claimEndpoints } from './queue/claim-endpoints.js';
 import { ObjectArtifacts } from './queue/object-artifacts.js';
 import { Queue } from './queue/queue.js';
 import { taskEndpoints } from './queue/task-endpoints.js';
+import { taskListEndpoints } from './queue/task-list-endpoints.js';
+import { taskQueueEndpoints } from './queue/task-queue-endpoints.js';
 
 const DEFAULT_CLAIM_TIMEOUT_MS = 20 * 60_000;
 const DEFAULT_LONG_POLL_MS = 20_000;
@@ -32,11 +34,15 @@ const LONGEST_PARAMETER = 4096;
 const ANONYMOUS_SCOPES = [
   'auth:current-scopes',
   'auth:expand-scopes',
+  'queue:claimed-count:*',
+  'queue:claimed-list:*',
   'queue:get-artifact:public/*',
   'queue:get-task:*',
   'queue:list-artifacts:*',
+  'queue:list-dependent-tasks:*',
   'queue:list-task-group:*',
   'queue:pending-count:*',
+  'queue:pending-list:*',
   'queue:status:*',
 ];
 
@@ -143,7 +149,13 @@ async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentCl
   await registerService(
     app,
     'queue',
-    [...taskEndpoints(queue, now), ...claimEndpoints(queue), ...artifactEndpoints(artifactServices)],
+    [
+      ...taskEndpoints(queue, now),
+      ...taskListEndpoints(queue, now),
+      ...taskQueueEndpoints(queue),
+      ...claimEndpoints(queue),
+      ...artifactEndpoints(artifactServices),
+    ],
     context,
   );
   await registerService(app, 'object', objectEndpoints({ objects, store, urls }), context);

@@ -142,6 +142,39 @@ declare module 'taskcluster-client' {
     readonly limit?: number | string;
   }
 
+  interface NextPage {
+    readonly continuationToken?: string;
+  }
+
+  interface TaskIds {
+    readonly taskIds: readonly string[];
+  }
+
+  export interface TaskGroup {
+    readonly taskGroupId: string;
+    readonly schedulerId: string;
+    readonly expires: string;
+    readonly sealed?: string;
+  }
+
+  interface TaskList extends NextPage {
+    readonly tasks: readonly { readonly status: TaskStatus; readonly task: TaskDefinition }[];
+  }
+
+  interface RunList extends NextPage {
+    readonly tasks: readonly {
+      readonly taskId: string;
+      readonly runId: number;
+      readonly task: TaskDefinition;
+      /** Pending runs. */
+      readonly inserted?: string;
+      /** Claimed runs, like the worker's ids. */
+      readonly claimed?: string;
+      readonly workerGroup?: string;
+      readonly workerId?: string;
+    }[];
+  }
+
   type StatusAnswer = Promise<{ readonly status: TaskStatus }>;
   type Method = (...args: never[]) => Promise<unknown>;
 
@@ -162,6 +195,11 @@ declare module 'taskcluster-client' {
       taskQueueId: string,
       request: { readonly tasks?: number; readonly workerGroup: string; readonly workerId: string },
     ) => Promise<{ readonly tasks: readonly TaskClaim[] }>;
+    readonly claimTask: (
+      taskId: string,
+      runId: number | string,
+      request: { readonly workerGroup: string; readonly workerId: string },
+    ) => Promise<TaskClaim>;
     readonly reclaimTask: (taskId: string, runId: number | string) => Promise<TaskReclaim>;
     readonly reportCompleted: (taskId: string, runId: number | string) => StatusAnswer;
     readonly reportFailed: (taskId: string, runId: number | string) => StatusAnswer;
@@ -173,6 +211,30 @@ declare module 'taskcluster-client' {
     readonly cancelTask: (taskId: string) => StatusAnswer;
     readonly rerunTask: (taskId: string) => StatusAnswer;
     readonly scheduleTask: (taskId: string) => StatusAnswer;
+    readonly tasks: (
+      request: TaskIds,
+      paging?: Paging,
+    ) => Promise<{ readonly tasks: readonly { readonly taskId: string; readonly task: TaskDefinition }[] } & NextPage>;
+    readonly statuses: (
+      request: TaskIds,
+      paging?: Paging,
+    ) => Promise<{ readonly statuses: readonly { readonly taskId: string; readonly status: TaskStatus }[] } & NextPage>;
+    readonly listTaskGroup: (taskGroupId: string, paging?: Paging) => Promise<TaskGroup & TaskList>;
+    readonly getTaskGroup: (taskGroupId: string) => Promise<TaskGroup>;
+    readonly sealTaskGroup: (taskGroupId: string) => Promise<TaskGroup>;
+    readonly cancelTaskGroup: (taskGroupId: string) => Promise<{
+      readonly taskGroupId: string;
+      readonly taskGroupSize: number;
+      readonly cancelledCount: number;
+      readonly taskIds: readonly string[];
+    }>;
+    readonly listDependentTasks: (taskId: string, paging?: Paging) => Promise<{ readonly taskId: string } & TaskList>;
+    readonly pendingTasks: (taskQueueId: string) => Promise<{ readonly pendingTasks: number }>;
+    readonly taskQueueCounts: (
+      taskQueueId: string,
+    ) => Promise<{ readonly pendingTasks: number; readonly claimedTasks: number }>;
+    readonly listPendingTasks: (taskQueueId: string, paging?: Paging) => Promise<RunList>;
+    readonly listClaimedTasks: (taskQueueId: string, paging?: Paging) => Promise<RunList>;
     readonly createArtifact: (
       taskId: string,
       runId: number | string,

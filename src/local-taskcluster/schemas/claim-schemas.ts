@@ -19,6 +19,13 @@ export const CLAIM_WORK_REQUEST = new Schema<ClaimWorkRequest>('Claim Work Reque
   required: ['workerGroup', 'workerId'],
 });
 
+export const CLAIM_TASK_REQUEST = new Schema<Omit<ClaimWorkRequest, 'tasks'>>('Task Claim Request', {
+  type: 'object',
+  additionalProperties: false,
+  properties: { workerGroup: IDENTIFIER, workerId: IDENTIFIER },
+  required: ['workerGroup', 'workerId'],
+});
+
 const TEXT = { type: 'string', minLength: 1 } as const;
 
 /** The schema of temporary credentials, for use inside of others. */
@@ -47,19 +54,20 @@ export const RECLAIM_RESPONSE = new Schema<unknown>('Task Reclaim Response', {
 
 const CLAIM_PROPERTIES = { ...RECLAIM_PROPERTIES, task: TASK } as const;
 
+const CLAIM = {
+  type: 'object',
+  additionalProperties: false,
+  properties: CLAIM_PROPERTIES,
+  required: Object.keys(CLAIM_PROPERTIES),
+} as const;
+
+export const CLAIM_RESPONSE = new Schema<unknown>('Task Claim Response', CLAIM);
+
 export const CLAIM_WORK_RESPONSE = new Schema<unknown>('Claim Work Response', {
   type: 'object',
   additionalProperties: false,
   properties: {
-    tasks: {
-      type: 'array',
-      items: {
-        type: 'object',
-        additionalProperties: false,
-        properties: CLAIM_PROPERTIES,
-        required: Object.keys(CLAIM_PROPERTIES),
-      },
-    },
+    tasks: { type: 'array', items: CLAIM },
   },
   required: ['tasks'],
 });

@@ -13,6 +13,8 @@ import { claimEndpoints } from '../../../src/local-taskcluster/queue/claim-endpo
 import { ObjectArtifacts } from '../../../src/local-taskcluster/queue/object-artifacts.js';
 import { Queue } from '../../../src/local-taskcluster/queue/queue.js';
 import { taskEndpoints } from '../../../src/local-taskcluster/queue/task-endpoints.js';
+import { taskListEndpoints } from '../../../src/local-taskcluster/queue/task-list-endpoints.js';
+import { taskQueueEndpoints } from '../../../src/local-taskcluster/queue/task-queue-endpoints.js';
 
 interface Reference {
   readonly name: string;
@@ -39,7 +41,17 @@ const store = new ObjectStore('/nonexistent', now);
 
 for (const [service, client, endpoints] of [
   ['auth', clients.Auth, authEndpoints(new RoleTable())],
-  ['queue', clients.Queue, [...taskEndpoints(queue, now), ...claimEndpoints(queue), ...artifactEndpoints(services)]],
+  [
+    'queue',
+    clients.Queue,
+    [
+      ...taskEndpoints(queue, now),
+      ...taskListEndpoints(queue, now),
+      ...taskQueueEndpoints(queue),
+      ...claimEndpoints(queue),
+      ...artifactEndpoints(services),
+    ],
+  ],
   ['object', clients.Object, objectEndpoints({ objects, store, urls })],
 ] as const) {
   describe(`the endpoints of the local ${service} service`, () => {
