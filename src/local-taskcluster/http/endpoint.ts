@@ -21,13 +21,14 @@ export interface ApiCall<Input> {
 export interface ApiReply {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body: unknown;
+  /** Sent as JSON; nothing is sent when it is undefined. */
+  readonly body?: unknown;
 }
 
 /** One method of a service, as Taskcluster's references describe it: name, HTTP method, `<parameter>` route. */
 export interface EndpointSpec<Input> {
   readonly name: string;
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly route: string;
   readonly query?: readonly string[];
   readonly input?: Schema<Input>;
@@ -82,14 +83,22 @@ export function fastifyRoute(route: string): string {
   return route.replace(/<(\w+)>/g, (_, name: string) => (MULTI_SEGMENT.includes(name) ? '*' : `:${name}`));
 }
 
-/** Looks route parameters up in what Fastify matched; throws InvalidRequestArguments for one that breaks its pattern. */
+/** The route's parameters by name, from what Fastify matched. */
+export function namedParams(
+  route: string,
+  matched: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const names = [...route.matchAll(/<(\w+)>/g)].map(([, name = '']) => name);
+  return Object.fromEntries(names.map((name) => [name, matched[MULTI_SEGMENT.includes(name) ? '*' : name] ?? '']));
+}
+
+/** The same; throws InvalidRequestArguments for a parameter that breaks its pattern. */
 export function checkParams(
   route: string,
   matched: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
-  const params: Record<string, string> = {};
-  for (const [, name = ''] of route.matchAll(/<(\w+)>/g)) {
-    const value = matched[MULTI_SEGMENT.includes(name) ? '*' : name] ?? '';
+  const params = namedParams(route, matched);
+  for (const [name, value] of Object.entries(params)) {
     const pattern = PARAMETERS[name as RouteParameter];
     if (!pattern.test(value)) {
       throw new ApiError(
@@ -97,7 +106,6 @@ export function checkParams(
         `${JSON.stringify(value)} in the address is not a valid ${name}: it has to match ${String(pattern)}.`,
       );
     }
-    params[name] = value;
   }
   return params;
 }
