@@ -11,6 +11,9 @@ import { Authenticator } from './auth/authenticator.js';
 import { ClientTable } from './auth/client-table.js';
 import type { PermanentClient } from './auth/client-table.js';
 import { RoleTable } from './auth/role-table.js';
+import type { CallLog } from './faults/call-log.js';
+import type { FaultRules } from './faults/fault-rules.js';
+import { Traffic } from './faults/traffic.js';
 import { registerService } from './http/service.js';
 import { objectEndpoints } from './object/object-endpoints.js';
 import { ObjectTable } from './object/object-table.js';
@@ -69,6 +72,7 @@ interface Parts {
   readonly roles: RoleTable;
   readonly queue: Queue;
   readonly store: ObjectStore;
+  readonly traffic: Traffic;
   readonly closing: AbortController;
   readonly temporaryDir: string | undefined;
 }
@@ -98,6 +102,16 @@ export class LocalTaskcluster {
       throw error;
     }
     return new LocalTaskcluster(rootUrlOf(parts.app, host), credentials, parts);
+  }
+
+  /** What goes wrong on purpose. */
+  get faults(): Pick<FaultRules, 'add' | 'list' | 'clear'> {
+    return this.#parts.traffic.faults;
+  }
+
+  /** The requests that came in. */
+  get calls(): Pick<CallLog, 'list' | 'clear'> {
+    return this.#parts.traffic.calls;
   }
 
   /** Adds a client, or replaces the one of that id. */
@@ -139,7 +153,8 @@ async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentCl
   });
   const closing = new AbortController();
   const app = fastify({ forceCloseConnections: true, routerOptions: { maxParamLength: LONGEST_PARAMETER } });
-  const context = { authenticator: new Authenticator({ clients, roles, now }), now, closing: closing.signal };
+  const traffic = new Traffic(now);
+  const context = { authenticator: new Authenticator({ clients, roles, now }), now, closing: closing.signal, traffic };
   const urls = new SignedUrls(now);
   const artifacts = new ArtifactTable(now);
   const objects = new ObjectTable(now);
@@ -159,8 +174,8 @@ async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentCl
     context,
   );
   await registerService(app, 'object', objectEndpoints({ objects, store, urls }), context);
-  await registerObjectRoutes(app, { store, urls });
-  return { app, clients, roles, queue, store, closing, temporaryDir };
+  await registerObjectRoutes(app, { store, urls, traffic });
+  return { app, clients, roles, queue, store, traffic, closing, temporaryDir };
 }
 
 async function shutDown({ app, queue, store, closing, temporaryDir }: Parts): Promise<void> {

@@ -28,7 +28,7 @@ export interface ApiReply {
 /** One method of a service, as Taskcluster's references describe it: name, HTTP method, `<parameter>` route. */
 export interface EndpointSpec<Input> {
   readonly name: string;
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly route: string;
   readonly query?: readonly string[];
   readonly input?: Schema<Input>;
@@ -89,14 +89,22 @@ export function fastifyRoute(route: string): string {
   return route.replace(/<(\w+)>/g, (_, name: string) => (takesRest(route, name) ? '*' : `:${name}`));
 }
 
-/** Looks route parameters up in what Fastify matched; throws InvalidRequestArguments for one that breaks its pattern. */
+/** The route's parameters by name, from what Fastify matched. */
+export function namedParams(
+  route: string,
+  matched: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const names = [...route.matchAll(/<(\w+)>/g)].map(([, name = '']) => name);
+  return Object.fromEntries(names.map((name) => [name, matched[takesRest(route, name) ? '*' : name] ?? '']));
+}
+
+/** The same; throws InvalidRequestArguments for a parameter that breaks its pattern. */
 export function checkParams(
   route: string,
   matched: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
-  const params: Record<string, string> = {};
-  for (const [, name = ''] of route.matchAll(/<(\w+)>/g)) {
-    const value = matched[takesRest(route, name) ? '*' : name] ?? '';
+  const params = namedParams(route, matched);
+  for (const [name, value] of Object.entries(params)) {
     const pattern = PARAMETERS[name as RouteParameter];
     if (!pattern.test(value)) {
       throw new ApiError(
@@ -104,7 +112,6 @@ export function checkParams(
         `${JSON.stringify(value)} in the address is not a valid ${name}: it has to match ${String(pattern)}.`,
       );
     }
-    params[name] = value;
   }
   return params;
 }
