@@ -1,7 +1,7 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { agents, clients } from 'taskcluster-client';
-import type { Queue, TaskClaim, TaskclusterClientError } from 'taskcluster-client';
+import type { Queue, TaskClaim, TaskStatus, TaskclusterClientError } from 'taskcluster-client';
 import { untilAborted } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
 import { dateOf, parseClaim } from './parse-claim.js';
@@ -144,29 +144,45 @@ class TaskclusterRunQueue implements RunQueue {
 
   async reportCompleted(signal: AbortSignal): Promise<void> {
     const { taskId, runId } = this.#run;
-    await this.#attempt('queue.reportCompleted', (queue) => queue.reportCompleted(taskId, runId), signal);
+    await this.#report('queue.reportCompleted', (queue) => queue.reportCompleted(taskId, runId), signal);
   }
 
   async reportFailed(signal: AbortSignal): Promise<void> {
     const { taskId, runId } = this.#run;
-    await this.#attempt('queue.reportFailed', (queue) => queue.reportFailed(taskId, runId), signal);
+    await this.#report('queue.reportFailed', (queue) => queue.reportFailed(taskId, runId), signal);
   }
 
   async reportException(reason: ExceptionReason, signal: AbortSignal): Promise<void> {
     const { taskId, runId } = this.#run;
-    await this.#attempt('queue.reportException', (queue) => queue.reportException(taskId, runId, { reason }), signal);
+    await this.#report('queue.reportException', (queue) => queue.reportException(taskId, runId, { reason }), signal);
   }
 
   async createArtifact(name: string, request: ArtifactRequest, signal: AbortSignal) {
     const { taskId, runId } = this.#run;
-    const call = (queue: Queue) => queue.createArtifact(taskId, runId, name, request);
-    const { putUrl } = await this.#attempt('queue.createArtifact', call, signal);
-    return putUrl === undefined ? {} : { putUrl };
+    const call = async (queue: Queue) => {
+      const { storageType, putUrl } = await queue.createArtifact(taskId, runId, name, request);
+      mustBe(storageType === request.storageType && (storageType !== 's3' || putUrl !== undefined));
+      return putUrl === undefined ? {} : { putUrl };
+    };
+    return await this.#attempt('queue.createArtifact', call, signal);
   }
 
   artifactUrl(name: string): string {
     const queue = this.#queue;
     return queue.buildUrl(queue.getArtifact, this.#run.taskId, this.#run.runId, name);
+  }
+
+  /** What comes back must say that the run is over: a page of some proxy says nothing about what the queue did. */
+  async #report(
+    what: string,
+    call: (queue: Queue) => Promise<{ readonly status: TaskStatus }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const report = async (queue: Queue): Promise<void> => {
+      const run = (await call(queue)).status.runs[this.#run.runId];
+      mustBe(run !== undefined && run.state !== 'running');
+    };
+    await this.#attempt(what, report, signal);
   }
 
   async #attempt<T>(what: string, call: (queue: Queue) => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -193,6 +209,10 @@ class TaskclusterRunQueue implements RunQueue {
     }
     return this.#client.queue;
   }
+}
+
+function mustBe(isSensible: boolean): void {
+  if (!isSensible) throw new Error('its answer makes no sense');
 }
 
 /** The claims that make sense; fails when there are others only, so that no more of them are taken at once. */
