@@ -31,6 +31,7 @@ import { taskQueueEndpoints } from './queue/task-queue-endpoints.js';
 
 const DEFAULT_CLAIM_TIMEOUT_MS = 20 * 60_000;
 const DEFAULT_LONG_POLL_MS = 20_000;
+const DEFAULT_CREDENTIALS_GRACE_MS = 15 * 60_000;
 const LONGEST_PARAMETER = 4096;
 
 /** What a deployment lets everybody do, credentials or not. */
@@ -60,6 +61,11 @@ export interface LocalTaskclusterOptions {
   readonly credentials?: { readonly clientId: string; readonly accessToken: string };
   /** How long a claim lasts without being renewed; 20 minutes when not given. */
   readonly claimTimeoutMs?: number;
+  /**
+   * How long a claim's credentials are to be good for beyond the claim; 15 minutes when not given. They are accepted for
+   * 5 minutes more, as clocks differ; a negative number takes that away too.
+   */
+  readonly credentialsGraceMs?: number;
   /** How long claimWork waits for work; 20 seconds when not given. */
   readonly longPollMs?: number;
   /** The clock of tasks, claims, certificates and addresses; what falls due by it needs a timer or `resolveDue`. */
@@ -148,6 +154,7 @@ async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentCl
   const queue = new Queue({
     claimTimeoutMs: options.claimTimeoutMs ?? DEFAULT_CLAIM_TIMEOUT_MS,
     longPollMs: options.longPollMs ?? DEFAULT_LONG_POLL_MS,
+    credentialsGraceMs: options.credentialsGraceMs ?? DEFAULT_CREDENTIALS_GRACE_MS,
     now,
     issuer,
   });

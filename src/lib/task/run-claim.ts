@@ -116,6 +116,9 @@ class ClaimedRun {
   async run(markResolved: () => void): Promise<void> {
     const { metrics } = this.#deps;
     this.#hideCredentials();
+    // The record comes first and goes last: whatever there is of the run, a worker that starts after a crash finds it.
+    this.#resources.defer('journal', () => this.#entry.remove());
+    await this.#note({});
     this.#log.info('claimed task', { takenUntil: this.#claim.takenUntil.toISOString() });
     metrics.taskQueue(this.#claim, new Date(this.#claim.task.created));
     this.#keeper.start();
@@ -140,9 +143,6 @@ class ClaimedRun {
 
   async #runTask(): Promise<() => Promise<void>> {
     const { deps, claim } = { deps: this.#deps, claim: this.#claim };
-    // The record comes first and goes last: whatever there is of the run, a worker that starts after a crash finds it.
-    this.#resources.defer('journal', () => this.#entry.remove());
-    await this.#entry.update({});
     const directory = await TempDir.create(deps.settings.runsDirectory, `${claim.taskId}-${claim.runId}-`);
     this.#resources.use('directory of the run', directory);
     const logFull = new LinkedAbort();
@@ -160,7 +160,7 @@ class ClaimedRun {
     this.#resources.use('artifact store', context.artifacts);
     const { name, asksForLive } = logSettings(claim.task.payload);
     const log = { name, isLive: asksForLive ?? deps.admission.isEnabled('localLiveLog') };
-    await this.#entry.update({ directory: directory.path, log });
+    await this.#note({ directory: directory.path, log });
     const published = deps.publisher.publish(context, taskLog, log);
     writeHeader(taskLog, context);
     deps.metrics.taskStart(claim);
@@ -212,10 +212,14 @@ class ClaimedRun {
       this.#enteredAt = now;
     }
     const takenUntil = this.#keeper.takenUntil.toISOString();
+    await this.#note({ phase, takenUntil, credentials: this.#credentials.current, ...facts });
+  }
+
+  async #note(facts: Partial<RunRecord>): Promise<void> {
     try {
-      await this.#entry.update({ phase, takenUntil, credentials: this.#credentials.current, ...facts });
+      await this.#entry.update(facts);
     } catch (error) {
-      this.#log.error('journal could not be written', { phase, error });
+      this.#log.error('journal could not be written', { ...facts, credentials: undefined, error });
     }
   }
 

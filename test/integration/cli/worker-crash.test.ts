@@ -85,8 +85,7 @@ describe('a worker killed with SIGKILL and started again', function () {
     await worker.ended;
   }
 
-  async function createTask(script: string, payload: object = {}): Promise<string> {
-    const taskId = newSlugid();
+  async function createTask(script: string, payload: object = {}, taskId: string = newSlugid()): Promise<string> {
     const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
     await queue.createTask(taskId, {
       taskQueueId: 'local/docker-worker',
@@ -120,6 +119,52 @@ describe('a worker killed with SIGKILL and started again', function () {
 
   const textOf = (taskId: string, runId: number, name: string): Promise<string> =>
     got(queue.buildSignedUrl(queue.getArtifact, taskId, runId, name)).text();
+
+  /** How a run of this task is brought to a phase and held there; the second run is not held. */
+  const PHASES: Readonly<Record<string, (taskId: string, worker: Program) => Promise<void>>> = {
+    claimed: (_taskId, worker) => worker.prints('"type":"claimed task"'),
+    execute: (_taskId, worker) => worker.prints('"type":"task run"'),
+    collect: (taskId) => hold('queue.createArtifact', { taskId, name: 'public/made' }),
+    finish: (taskId) => hold('queue.createArtifact', { taskId, name: 'public/logs/live_backing.log' }),
+    'finish, uploading': (taskId) => hold('objects.PUT', { key: `${taskId}/0/public/logs/live_backing.log` }),
+    report: (taskId) => hold('queue.reportCompleted', { taskId }),
+  };
+  const hold = (call: string, where: Readonly<Record<string, string>>): Promise<void> =>
+    taskcluster.faults.add({ call, where, fault: { kind: 'hang' } }).hit();
+
+  for (const [phase, reached] of Object.entries(PHASES)) {
+    it(`in the phase ${phase}, has resolved the run worker-shutdown and runs the task again`, async () => {
+      const artifacts = { 'public/made': { type: 'file', path: '/made' } };
+      const taskId = newSlugid();
+      const first = start();
+      const isReached = reached(taskId, first);
+      await createTask('echo made > /made; test $RUN_ID = 1 || sleep 1', { artifacts }, taskId);
+      await isReached;
+      await kill(first);
+      const restartedAt = performance.now();
+      const second = start();
+      assert.equal((await ended(taskId, 0)).reasonResolved, 'worker-shutdown');
+      const seconds = ((performance.now() - restartedAt) / 1000).toFixed(1);
+      process.stdout.write(`      ${phase}: resolved ${seconds} s after the restart\n`);
+      assert.equal((await ended(taskId, 1)).state, 'completed');
+      assert.equal(await textOf(taskId, 1, 'public/made'), 'made\n');
+      await stop(second);
+      assert.equal((await runs(taskId)).length, 2);
+      assert.deepEqual(await list(), before_);
+    });
+  }
+
+  it('while it waits for an image, has resolved the run worker-shutdown', async () => {
+    const first = start();
+    const taskId = await createTask('true', { image: '127.0.0.1:1/no/such:image' });
+    await first.prints('"phase":"prepare"');
+    await kill(first);
+    const second = start();
+    assert.equal((await ended(taskId, 0)).reasonResolved, 'worker-shutdown');
+    await queue.cancelTask(taskId);
+    await stop(second);
+    assert.deepEqual(await list(), before_);
+  });
 
   it('has resolved a running task worker-shutdown, with its log, and runs it again', async () => {
     const taskId = await createTask('echo "run $RUN_ID"; test $RUN_ID = 1 || sleep 600');

@@ -84,6 +84,24 @@ describe('a claim', () => {
     });
   });
 
+  it('whose credentials run out in the middle of an upload goes on with those of the latest reclaim', async () => {
+    const taskcluster = { claimTimeoutMs: 2000, credentialsGraceMs: 1000 - 5 * 60_000 };
+    await withHarness({ taskcluster, settings: { artifacts: { concurrency: 1 } } }, async (harness) => {
+      const slow = { kind: 'latency', ms: 6000 } as const;
+      const upload = harness.taskcluster.faults.add({ call: 'objects.PUT', fault: slow });
+      const { run, log, taskId } = await harness.run({
+        command: ['/bin/sh', '-c', 'echo 1 > /one; echo 2 > /two'],
+        artifacts: { 'public/1': { type: 'file', path: '/one' }, 'public/2': { type: 'file', path: '/two' } },
+      });
+      assert.equal(upload.hits, 1);
+      assert.deepEqual([run.state, run.runId], ['completed', 0], log);
+      assert.equal(await harness.artifactText(taskId, 'public/1'), '1\n');
+      assert.equal(await harness.artifactText(taskId, 'public/2'), '2\n');
+      const statuses = harness.taskcluster.calls.list().map(({ status }) => status);
+      assert.ok(!statuses.includes(401), 'a call was made with credentials that had expired');
+    });
+  });
+
   for (const minutes of [-10, 10]) {
     it(`is kept when the queue's clock is ${minutes} minutes ahead, without asking all the time`, async () => {
       const now = (): Date => new Date(Date.now() + minutes * 60_000);
@@ -97,6 +115,24 @@ describe('a claim', () => {
       });
     });
   }
+
+  it('that can not be renewed ends the run when it is over, and the queue has it run again', async () => {
+    await withHarness({ taskcluster: { claimTimeoutMs: 3000 } }, async (harness) => {
+      harness.taskcluster.faults.add({
+        call: 'queue.reclaimTask',
+        where: { runId: '0' },
+        fault: { kind: 'status', status: 500 },
+        times: Infinity,
+      });
+      const { run, log, taskId } = await harness.run({ command: ['/bin/sh', '-c', 'test $RUN_ID = 1 || sleep 60'] });
+      assert.equal(run.reasonResolved, 'claim-expired');
+      assert.match(
+        log,
+        /Task (was canceled by another entity|has been aborted prematurely\. Reason: the worker could not)/,
+      );
+      for (let state = ''; state !== 'completed';) state = (await harness.queue.status(taskId)).status.state;
+    });
+  });
 
   it('that the queue gave up stops the run', async () => {
     await withHarness({}, async (harness) => {

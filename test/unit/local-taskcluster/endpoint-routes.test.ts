@@ -32,7 +32,7 @@ function referenceOf(client: abstract new (...args: never[]) => unknown, name: s
 
 const now = (): Date => new Date();
 const issuer = { clientId: 'issuer', accessToken: 'secret', scopes: ['*'] };
-const queue = new Queue({ claimTimeoutMs: 1, longPollMs: 1, now, issuer });
+const queue = new Queue({ claimTimeoutMs: 1, longPollMs: 1, credentialsGraceMs: 1, now, issuer });
 const urls = new SignedUrls(now);
 const objects = new ObjectTable(now);
 const objectArtifacts = new ObjectArtifacts({ objects, urls, now, issuer });
