@@ -11,6 +11,7 @@ import { Authenticator } from './auth/authenticator.js';
 import { ClientTable } from './auth/client-table.js';
 import type { PermanentClient } from './auth/client-table.js';
 import { RoleTable } from './auth/role-table.js';
+import { AdminServer } from './faults/admin-server.js';
 import type { CallLog } from './faults/call-log.js';
 import type { FaultRules } from './faults/fault-rules.js';
 import { Traffic } from './faults/traffic.js';
@@ -55,6 +56,8 @@ export interface LocalTaskclusterOptions {
   readonly longPollMs?: number;
   /** The clock of tasks, claims, certificates and addresses; what falls due by it needs a timer or `resolveDue`. */
   readonly now?: () => Date;
+  /** Port for the admin API on the loopback address, 0 for any free one; there is none when not given. */
+  readonly adminPort?: number;
 }
 
 interface Parts {
@@ -65,6 +68,7 @@ interface Parts {
   readonly store: ObjectStore;
   readonly traffic: Traffic;
   readonly closing: AbortController;
+  admin: AdminServer | undefined;
   readonly temporaryDir: string | undefined;
 }
 
@@ -88,11 +92,17 @@ export class LocalTaskcluster {
     const parts = await assemble(options, credentials);
     try {
       await parts.app.listen({ host, port: options.port ?? 0 });
+      if (options.adminPort !== undefined) parts.admin = await AdminServer.start(parts.traffic, options.adminPort);
     } catch (error) {
       await shutDown(parts);
       throw error;
     }
     return new LocalTaskcluster(rootUrlOf(parts.app, host), credentials, parts);
+  }
+
+  /** Where the admin API is, if there is one. */
+  get adminUrl(): string | undefined {
+    return this.#parts.admin?.url;
   }
 
   /** What goes wrong on purpose. */
@@ -156,13 +166,14 @@ async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentCl
     context,
   );
   await registerObjectRoutes(app, { store, urls, traffic });
-  return { app, clients, roles, queue, store, traffic, closing, temporaryDir };
+  return { app, clients, roles, queue, store, traffic, closing, admin: undefined, temporaryDir };
 }
 
-async function shutDown({ app, queue, store, closing, temporaryDir }: Parts): Promise<void> {
+async function shutDown({ app, queue, store, closing, admin, temporaryDir }: Parts): Promise<void> {
   closing.abort();
   queue.close();
   await app.close();
+  await admin?.close();
   await store.idle();
   if (temporaryDir !== undefined) await rm(temporaryDir, { recursive: true, force: true });
 }
