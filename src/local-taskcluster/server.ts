@@ -24,6 +24,7 @@ import { ArtifactTable } from './queue/artifact-table.js';
 import { claimEndpoints } from './queue/claim-endpoints.js';
 import { Queue } from './queue/queue.js';
 import { taskEndpoints } from './queue/task-endpoints.js';
+import { SUPPORTING_ANONYMOUS_SCOPES, supportingServices } from './supporting-services.js';
 
 const DEFAULT_CLAIM_TIMEOUT_MS = 20 * 60_000;
 const DEFAULT_LONG_POLL_MS = 20_000;
@@ -39,6 +40,7 @@ const ANONYMOUS_SCOPES = [
   'queue:list-task-group:*',
   'queue:pending-count:*',
   'queue:status:*',
+  ...SUPPORTING_ANONYMOUS_SCOPES,
 ];
 
 export interface LocalTaskclusterOptions {
@@ -72,7 +74,7 @@ interface Parts {
   readonly temporaryDir: string | undefined;
 }
 
-/** A Taskcluster for one machine: queue, auth and object storage in this process, behind one address. */
+/** A Taskcluster for one machine: its services and object storage in this process, behind one address. */
 export class LocalTaskcluster {
   readonly rootUrl: string;
   /** Of the client that may do everything. */
@@ -146,6 +148,8 @@ async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentCl
   roles.set('anonymous', ANONYMOUS_SCOPES);
   const issuer = { clientId: 'static/taskcluster/queue', accessToken: newAccessToken(), scopes: ['*'] };
   clients.set(issuer);
+  const supportIssuer = { ...issuer, clientId: 'static/taskcluster/services', accessToken: newAccessToken() };
+  clients.set(supportIssuer);
   const queue = new Queue({
     claimTimeoutMs: options.claimTimeoutMs ?? DEFAULT_CLAIM_TIMEOUT_MS,
     longPollMs: options.longPollMs ?? DEFAULT_LONG_POLL_MS,
@@ -165,6 +169,9 @@ async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentCl
     [...taskEndpoints(queue, now), ...claimEndpoints(queue), ...artifactEndpoints({ queue, artifacts, urls })],
     context,
   );
+  for (const [name, endpoints] of Object.entries(supportingServices(now, supportIssuer))) {
+    await registerService(app, name, endpoints, context);
+  }
   await registerObjectRoutes(app, { store, urls, traffic });
   return { app, clients, roles, queue, store, traffic, closing, admin: undefined, temporaryDir };
 }

@@ -210,6 +210,10 @@ declare module 'taskcluster-client' {
   export const clients: {
     readonly Queue: new (options: ClientOptions) => Queue;
     readonly Auth: new (options: ClientOptions) => Auth;
+    readonly Index: new (options: ClientOptions) => Index;
+    readonly PurgeCache: new (options: ClientOptions) => PurgeCache;
+    readonly Secrets: new (options: ClientOptions) => Secrets;
+    readonly WorkerManager: new (options: ClientOptions) => WorkerManager;
   };
 
   /** Credentials of limited scopes and time, signed with permanent ones; named when `clientId` is given. */

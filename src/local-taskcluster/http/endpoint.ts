@@ -36,6 +36,8 @@ export interface EndpointSpec<Input> {
   readonly output?: Schema<unknown>;
   /** Scopes that depend on the route alone; they are checked before the body is looked at. */
   readonly scopes?: (param: ApiCall<unknown>['param']) => ScopeExpression;
+  /** The input must not be shown, not even in an error's answer. */
+  readonly isConfidential?: boolean;
   readonly handle: (call: ApiCall<Input>) => ApiReply | Promise<ApiReply>;
 }
 
@@ -66,21 +68,33 @@ function parseInput<Input>(schema: Schema<Input> | undefined, body: unknown): In
 }
 
 const IDENTIFIER = '[a-zA-Z0-9_-]{1,38}';
+const TWO_IDENTIFIERS = new RegExp(`^${IDENTIFIER}/${IDENTIFIER}$`);
+const INDEX_PATH = /^(?=.{1,255}$)([a-zA-Z0-9_!~*'()%-]+\.)*[a-zA-Z0-9_!~*'()%-]+$/;
 const PARAMETERS = {
   taskId: /^[A-Za-z0-9_-]{8}[Q-T][A-Za-z0-9_-][CGKOSWaeimquy26-][A-Za-z0-9_-]{10}[AQgw]$/,
   runId: /^(0|[1-9][0-9]{0,3})$/,
   name: /^[\x20-\x7e]+$/,
-  taskQueueId: new RegExp(`^${IDENTIFIER}/${IDENTIFIER}$`),
+  taskQueueId: TWO_IDENTIFIERS,
+  workerPoolId: TWO_IDENTIFIERS,
+  workerGroup: new RegExp(`^${IDENTIFIER}$`),
+  workerId: new RegExp(`^${IDENTIFIER}$`),
+  // The root, where tasks can't be, is listed with an empty one.
+  namespace: new RegExp(`^$|${INDEX_PATH.source}`),
+  indexPath: INDEX_PATH,
 } as const;
 
 export type RouteParameter = keyof typeof PARAMETERS;
 
-// These may contain slashes, encoded or not, and always end their route.
-const MULTI_SEGMENT: readonly string[] = ['name', 'taskQueueId'];
+// These may contain slashes: encoded or not where they end their route, encoded elsewhere.
+const MULTI_SEGMENT: readonly string[] = ['name', 'taskQueueId', 'workerPoolId'];
 
 /** Fastify's spelling of a `<parameter>` route. */
 export function fastifyRoute(route: string): string {
-  return route.replace(/<(\w+)>/g, (_, name: string) => (MULTI_SEGMENT.includes(name) ? '*' : `:${name}`));
+  return route.replace(/<(\w+)>/g, (_, name: string) => (isWildcard(route, name) ? '*' : `:${name}`));
+}
+
+function isWildcard(route: string, name: string): boolean {
+  return MULTI_SEGMENT.includes(name) && route.endsWith(`<${name}>`);
 }
 
 /** The route's parameters by name, from what Fastify matched. */
@@ -89,7 +103,7 @@ export function namedParams(
   matched: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
   const names = [...route.matchAll(/<(\w+)>/g)].map(([, name = '']) => name);
-  return Object.fromEntries(names.map((name) => [name, matched[MULTI_SEGMENT.includes(name) ? '*' : name] ?? '']));
+  return Object.fromEntries(names.map((name) => [name, matched[isWildcard(route, name) ? '*' : name] ?? '']));
 }
 
 /** The same; throws InvalidRequestArguments for a parameter that breaks its pattern. */

@@ -9,6 +9,7 @@ import { ArtifactTable } from '../../../src/local-taskcluster/queue/artifact-tab
 import { claimEndpoints } from '../../../src/local-taskcluster/queue/claim-endpoints.js';
 import { Queue } from '../../../src/local-taskcluster/queue/queue.js';
 import { taskEndpoints } from '../../../src/local-taskcluster/queue/task-endpoints.js';
+import { supportingServices } from '../../../src/local-taskcluster/supporting-services.js';
 
 interface Reference {
   readonly name: string;
@@ -28,10 +29,15 @@ const now = (): Date => new Date();
 const issuer = { clientId: 'issuer', accessToken: 'secret', scopes: ['*'] };
 const queue = new Queue({ claimTimeoutMs: 1, longPollMs: 1, now, issuer });
 const services = { queue, artifacts: new ArtifactTable(now), urls: new SignedUrls(now) };
+const supporting = supportingServices(now, issuer);
 
 for (const [service, client, endpoints] of [
   ['auth', clients.Auth, authEndpoints(new RoleTable())],
   ['queue', clients.Queue, [...taskEndpoints(queue, now), ...claimEndpoints(queue), ...artifactEndpoints(services)]],
+  ['index', clients.Index, supporting.index],
+  ['purge-cache', clients.PurgeCache, supporting['purge-cache']],
+  ['secrets', clients.Secrets, supporting.secrets],
+  ['worker-manager', clients.WorkerManager, supporting['worker-manager']],
 ] as const) {
   describe(`the endpoints of the local ${service} service`, () => {
     for (const endpoint of endpoints as readonly Endpoint[]) {
