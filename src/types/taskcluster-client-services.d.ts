@@ -120,4 +120,49 @@ declare module 'taskcluster-client' {
       options?: Paging & { readonly errorId?: string },
     ) => Promise<{ readonly workerPoolErrors: readonly WorkerPoolError[] } & Continued>;
   }
+
+  /** What `createUpload` takes as `hashes` and downloads are checked against: hexadecimal digits by algorithm. */
+  export type Hashes = Readonly<Record<string, string>>;
+
+  interface Upload {
+    readonly projectId: string;
+    readonly uploadId: string;
+  }
+
+  export interface ObjectService extends Client {
+    readonly createUpload: (
+      name: string,
+      request: Upload & {
+        readonly expires: string;
+        readonly hashes?: Hashes;
+        readonly proposedUploadMethods: object;
+      },
+    ) => Promise<
+      Upload & {
+        readonly expires: string;
+        readonly uploadMethod: {
+          readonly dataInline?: true;
+          readonly putUrl?: {
+            readonly url: string;
+            readonly expires: string;
+            readonly headers: Record<string, string>;
+          };
+        };
+      }
+    >;
+    readonly finishUpload: (name: string, request: Upload & { readonly hashes?: Hashes }) => Promise<unknown>;
+    readonly startDownload: (
+      name: string,
+      request: { readonly acceptDownloadMethods: object },
+    ) => Promise<{
+      readonly method: string;
+      readonly url: string;
+      readonly expires?: string;
+      readonly hashes?: Hashes;
+    }>;
+    readonly object: (
+      name: string,
+    ) => Promise<{ readonly projectId: string; readonly expires: string; readonly hashes: Hashes }>;
+    readonly download: (name: string) => Promise<undefined>;
+  }
 }

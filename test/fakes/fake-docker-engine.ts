@@ -6,6 +6,8 @@ import type {
   CreatedContainer,
   DockerEngine,
   ImageInfo,
+  Labelled,
+  Labels,
   PullProgress,
   RunningContainer,
   StoppedContainer,
@@ -32,7 +34,17 @@ export const runsForEver: FakeProgram = ({ killed }) =>
     });
   });
 
-type EngineCall = 'ping' | 'inspectImage' | 'pullImage' | 'create' | 'attach' | 'start' | 'kill' | 'remove' | 'archive';
+type EngineCall =
+  | 'ping'
+  | 'inspectImage'
+  | 'pullImage'
+  | 'create'
+  | 'attach'
+  | 'start'
+  | 'kill'
+  | 'remove'
+  | 'removeNetwork'
+  | 'archive';
 
 /**
  * A Docker engine in memory, kept honest by the contract tests of the port. Containers run the program registered for
@@ -44,6 +56,8 @@ export class FakeDockerEngine implements DockerEngine {
   readonly registry = new Map<string, ImageInfo>();
   readonly programs = new Map<string, FakeProgram>();
   readonly containers = new Map<string, FakeContainer>();
+  /** The labels of each network. */
+  readonly networks = new Map<string, Labels>();
   /** Every spec a container was made of. */
   readonly specs: ContainerSpec[] = [];
   readonly trace: Trace;
@@ -121,13 +135,29 @@ export class FakeDockerEngine implements DockerEngine {
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
-  async findContainers(labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<readonly string[]> {
+  async findContainers(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
     signal.throwIfAborted();
     this.#lost.signal.throwIfAborted();
-    const wanted = Object.entries(labels);
-    return [...this.containers.values()]
-      .filter(({ spec }) => wanted.every(([key, value]) => spec.labels[key] === value))
-      .map(({ id }) => id);
+    return labelled(
+      [...this.containers.values()].map(({ id, spec }) => ({ id, labels: spec.labels })),
+      labels,
+    );
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
+    signal.throwIfAborted();
+    this.#lost.signal.throwIfAborted();
+    return labelled(
+      [...this.networks].map(([id, labels]) => ({ id, labels })),
+      labels,
+    );
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async removeNetwork(id: string): Promise<void> {
+    this.called('removeNetwork');
+    this.networks.delete(id);
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
@@ -140,6 +170,10 @@ export class FakeDockerEngine implements DockerEngine {
   #image(name: string): ImageInfo | undefined {
     return this.images.get(name) ?? [...this.images.values()].find(({ id }) => id === name);
   }
+}
+
+function labelled(all: readonly Labelled[], wanted: Labels): readonly Labelled[] {
+  return all.filter(({ labels }) => Object.entries(wanted).every(([key, value]) => labels[key] === value));
 }
 
 /** All stages of a container in one: each method fails as the engine does in a stage where it is not valid. */

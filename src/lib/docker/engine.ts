@@ -3,10 +3,20 @@ import type { Readable, Writable } from 'node:stream';
 /** Labels by which the worker knows its own containers, networks, volumes and images. */
 export const LABEL = {
   workerId: 'taskcluster.worker-id',
+  workerGroup: 'taskcluster.worker-group',
+  workerPool: 'taskcluster.worker-pool',
   taskId: 'taskcluster.task-id',
   runId: 'taskcluster.run-id',
   role: 'taskcluster.role',
 } as const;
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** Something of the engine's that carries labels. */
+export interface Labelled {
+  readonly id: string;
+  readonly labels: Labels;
+}
 
 export interface DeviceMapping {
   readonly pathOnHost: string;
@@ -102,10 +112,14 @@ export interface DockerEngine {
   ): Promise<void>;
   /** Not abortable: half a creation would leave a container that nobody knows. */
   createContainer(spec: ContainerSpec): Promise<CreatedContainer>;
-  /** Ids of all containers, running or not, that carry these labels. */
-  findContainers(labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<readonly string[]>;
+  /** All containers, running or not, that carry these labels. */
+  findContainers(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]>;
   /** Kills and removes a container with its anonymous volumes; harmless when it is gone. */
   removeContainer(id: string): Promise<void>;
+  /** All networks that carry these labels. */
+  findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]>;
+  /** Removes a network that no container is attached to; harmless when it is gone. */
+  removeNetwork(id: string): Promise<void>;
 }
 
 /** A container that exists and does not run. */

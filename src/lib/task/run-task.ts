@@ -18,7 +18,7 @@ import type { PublishedLog } from './log-publisher.js';
 import { prepare } from './prepare.js';
 import { DROPPED, FAILED, exception, graver, resolutionOf } from './resolution.js';
 import type { Resolution } from './resolution.js';
-import type { Phase } from './run-journal.js';
+import type { Phase } from './run-record.js';
 import type { RunContext } from './task-context.js';
 import type { TaskLog } from './task-log.js';
 
@@ -28,6 +28,8 @@ export interface TaskServices {
   readonly images: ImageProvider;
   readonly admission: Admission;
   readonly containerDefaults: ContainerDefaults;
+  /** Hears that something of a run could not be removed. */
+  readonly onLeftover: () => void;
 }
 
 /** One run in the hands of whoever claimed it. */
@@ -35,7 +37,7 @@ export interface TaskRun {
   readonly context: RunContext;
   readonly taskLog: TaskLog;
   readonly published: PublishedLog;
-  /** Aborts when the log has reached its limit. */
+  /** Aborts when the log takes no more output. */
   readonly logFull: AbortSignal;
   /** Aborts with a TaskStopped when someone stops the run. */
   readonly signal: AbortSignal;
@@ -63,6 +65,7 @@ export async function runTask(run: TaskRun, services: TaskServices): Promise<() 
   const { context, taskLog, signal } = run;
   const resources = new ResourceStack((what, error) => {
     context.log.error('could not release', { what, error });
+    services.onLeftover();
   });
   // Another worker can start the task while this one still uploads what there is.
   const reportShutdown = (): void => {

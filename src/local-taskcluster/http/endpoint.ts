@@ -68,10 +68,12 @@ function parseInput<Input>(schema: Schema<Input> | undefined, body: unknown): In
 }
 
 const IDENTIFIER = '[a-zA-Z0-9_-]{1,38}';
+const SLUGID = /^[A-Za-z0-9_-]{8}[Q-T][A-Za-z0-9_-][CGKOSWaeimquy26-][A-Za-z0-9_-]{10}[AQgw]$/;
 const TWO_IDENTIFIERS = new RegExp(`^${IDENTIFIER}/${IDENTIFIER}$`);
 const INDEX_PATH = /^(?=.{1,255}$)([a-zA-Z0-9_!~*'()%-]+\.)*[a-zA-Z0-9_!~*'()%-]+$/;
 const PARAMETERS = {
-  taskId: /^[A-Za-z0-9_-]{8}[Q-T][A-Za-z0-9_-][CGKOSWaeimquy26-][A-Za-z0-9_-]{10}[AQgw]$/,
+  taskId: SLUGID,
+  taskGroupId: SLUGID,
   runId: /^(0|[1-9][0-9]{0,3})$/,
   name: /^[\x20-\x7e]+$/,
   taskQueueId: TWO_IDENTIFIERS,
@@ -85,16 +87,16 @@ const PARAMETERS = {
 
 export type RouteParameter = keyof typeof PARAMETERS;
 
-// These may contain slashes: encoded or not where they end their route, encoded elsewhere.
-const MULTI_SEGMENT: readonly string[] = ['name', 'taskQueueId', 'workerPoolId'];
+const WITH_SLASHES: readonly string[] = ['name', 'taskQueueId', 'workerPoolId'];
+
+/** Whether a parameter's slashes may come as they are: at the end of its route. Elsewhere they have to be encoded. */
+function takesRest(route: string, name: string): boolean {
+  return WITH_SLASHES.includes(name) && route.endsWith(`<${name}>`);
+}
 
 /** Fastify's spelling of a `<parameter>` route. */
 export function fastifyRoute(route: string): string {
-  return route.replace(/<(\w+)>/g, (_, name: string) => (isWildcard(route, name) ? '*' : `:${name}`));
-}
-
-function isWildcard(route: string, name: string): boolean {
-  return MULTI_SEGMENT.includes(name) && route.endsWith(`<${name}>`);
+  return route.replace(/<(\w+)>/g, (_, name: string) => (takesRest(route, name) ? '*' : `:${name}`));
 }
 
 /** The route's parameters by name, from what Fastify matched. */
@@ -103,7 +105,7 @@ export function namedParams(
   matched: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
   const names = [...route.matchAll(/<(\w+)>/g)].map(([, name = '']) => name);
-  return Object.fromEntries(names.map((name) => [name, matched[isWildcard(route, name) ? '*' : name] ?? '']));
+  return Object.fromEntries(names.map((name) => [name, matched[takesRest(route, name) ? '*' : name] ?? '']));
 }
 
 /** The same; throws InvalidRequestArguments for a parameter that breaks its pattern. */

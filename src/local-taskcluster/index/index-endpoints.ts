@@ -3,7 +3,7 @@ import type { PermanentClient } from '../auth/client-table.js';
 import { ApiError } from '../http/api-error.js';
 import { endpoint } from '../http/endpoint.js';
 import type { ApiCall, Endpoint } from '../http/endpoint.js';
-import { PAGING, paginate } from '../http/paginate.js';
+import { PAGING, pageOf } from '../http/page.js';
 import {
   INDEXED_TASK_RESPONSE,
   INSERT_TASK_REQUEST,
@@ -83,8 +83,8 @@ function listEndpoints(index: IndexTable): readonly Endpoint[] {
       handle: ({ input: { indexPaths }, query, authorize }) => {
         authorize({ AllOf: indexPaths.map((path) => `index:find-task:${path}`) });
         const found = [...new Set(indexPaths)].flatMap((path) => index.find(path) ?? []);
-        const { items: tasks, ...more } = paginate(found, pathOf, query);
-        return { body: { tasks, ...more } };
+        const { items: tasks, next } = pageOf(found, pathOf, query);
+        return { body: { tasks, ...next } };
       },
     }),
     endpoint({
@@ -95,8 +95,8 @@ function listEndpoints(index: IndexTable): readonly Endpoint[] {
       output: LIST_TASKS_RESPONSE,
       scopes: (param) => `index:list-tasks:${param('namespace')}`,
       handle: ({ param, query }) => {
-        const { items: tasks, ...more } = paginate(index.tasksIn(param('namespace')), pathOf, query);
-        return { body: { tasks, ...more } };
+        const { items: tasks, next } = pageOf(index.tasksIn(param('namespace')), pathOf, query);
+        return { body: { tasks, ...next } };
       },
     }),
     endpoint({
@@ -108,8 +108,8 @@ function listEndpoints(index: IndexTable): readonly Endpoint[] {
       scopes: (param) => `index:list-namespaces:${param('namespace')}`,
       handle: ({ param, query }) => {
         const found = index.namespacesIn(param('namespace'));
-        const { items: namespaces, ...more } = paginate(found, ({ name }) => name, query);
-        return { body: { namespaces, ...more } };
+        const { items: namespaces, next } = pageOf(found, ({ name }) => name, query);
+        return { body: { namespaces, ...next } };
       },
     }),
   ];

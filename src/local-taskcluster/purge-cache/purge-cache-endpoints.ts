@@ -1,7 +1,7 @@
 import { ApiError } from '../http/api-error.js';
 import { endpoint } from '../http/endpoint.js';
 import type { Endpoint } from '../http/endpoint.js';
-import { PAGING, paginate } from '../http/paginate.js';
+import { PAGING, pageOf } from '../http/page.js';
 import { ALL_PURGE_REQUEST_LIST, PURGE_CACHE_REQUEST, PURGE_REQUEST_LIST } from '../schemas/purge-cache-schemas.js';
 
 const LIFETIME_MS = 24 * 60 * 60_000;
@@ -54,8 +54,8 @@ export function purgeCacheEndpoints(now: () => Date): readonly Endpoint[] {
       output: ALL_PURGE_REQUEST_LIST,
       scopes: () => 'purge-cache:all-purge-requests',
       handle: ({ query }) => {
-        const { items, ...more } = paginate(open(), keyOf, query);
-        return { body: { requests: items.map(shown), ...more } };
+        const { items, next } = pageOf(open(), keyOf, query);
+        return { body: { requests: items.map(shown), ...next } };
       },
     }),
   ];

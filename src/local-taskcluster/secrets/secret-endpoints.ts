@@ -1,7 +1,7 @@
 import { ApiError } from '../http/api-error.js';
 import { endpoint } from '../http/endpoint.js';
 import type { Endpoint } from '../http/endpoint.js';
-import { PAGING, paginate } from '../http/paginate.js';
+import { PAGING, pageOf } from '../http/page.js';
 import { SECRET, SECRET_LIST } from '../schemas/secret-schemas.js';
 import type { Secret } from '../schemas/secret-schemas.js';
 
@@ -56,8 +56,8 @@ export function secretEndpoints(now: () => Date): readonly Endpoint[] {
       scopes: () => 'secrets:list-secrets',
       handle: ({ query }) => {
         const names = [...secrets.keys()].filter((name) => find(name));
-        const { items, ...more } = paginate(names, (name) => name, query);
-        return { body: { secrets: items, ...more } };
+        const { items, next } = pageOf(names, (name) => name, query);
+        return { body: { secrets: items, ...next } };
       },
     }),
   ];

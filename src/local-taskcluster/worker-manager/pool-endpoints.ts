@@ -2,7 +2,7 @@ import type { ScopeExpression } from '../../lib/queue/scopes.js';
 import { ApiError } from '../http/api-error.js';
 import { endpoint } from '../http/endpoint.js';
 import type { Endpoint } from '../http/endpoint.js';
-import { PAGING, paginate } from '../http/paginate.js';
+import { PAGING, pageOf } from '../http/page.js';
 import {
   CREATE_POOL_REQUEST,
   POOL_ERROR_LIST,
@@ -89,8 +89,8 @@ function readingEndpoints({ pools, workers }: PoolServices): readonly Endpoint[]
       output: POOL_LIST,
       scopes: () => 'worker-manager:list-worker-pools',
       handle: ({ query }) => {
-        const { items, ...more } = paginate(pools.list(), ({ workerPoolId }) => workerPoolId, query);
-        return { body: { workerPools: items.map((pool) => shown(pool, workers)), ...more } };
+        const { items, next } = pageOf(pools.list(), ({ workerPoolId }) => workerPoolId, query);
+        return { body: { workerPools: items.map((pool) => shown(pool, workers)), ...next } };
       },
     }),
     endpoint({
@@ -101,8 +101,8 @@ function readingEndpoints({ pools, workers }: PoolServices): readonly Endpoint[]
       output: PROVIDER_LIST,
       scopes: () => 'worker-manager:list-providers',
       handle: ({ query }) => {
-        const { items: providers, ...more } = paginate(PROVIDERS, ({ providerId }) => providerId, query);
-        return { body: { providers, ...more } };
+        const { items: providers, next } = pageOf(PROVIDERS, ({ providerId }) => providerId, query);
+        return { body: { providers, ...next } };
       },
     }),
   ];
@@ -135,8 +135,8 @@ function errorEndpoints({ pools }: PoolServices): readonly Endpoint[] {
         const all = query['launchConfigId'] === undefined ? pools.errorsOf(param('workerPoolId')) : [];
         const found = all.filter(({ errorId }) => wanted === undefined || errorId === wanted);
         const keyOf = (error: (typeof found)[number]): string => `${error.reported} ${error.errorId}`;
-        const { items: workerPoolErrors, ...more } = paginate(found, keyOf, query);
-        return { body: { workerPoolErrors, ...more } };
+        const { items: workerPoolErrors, next } = pageOf(found, keyOf, query);
+        return { body: { workerPoolErrors, ...next } };
       },
     }),
   ];

@@ -1,7 +1,7 @@
 import { ApiError } from '../http/api-error.js';
 import { endpoint } from '../http/endpoint.js';
 import type { ApiCall, Endpoint } from '../http/endpoint.js';
-import { PAGING, paginate } from '../http/paginate.js';
+import { PAGING, pageOf } from '../http/page.js';
 import { CREATE_WORKER_REQUEST, WORKER_LIST, WORKER_RESPONSE } from '../schemas/worker-schemas.js';
 import type { CreateWorkerRequest, WorkerKey } from '../schemas/worker-schemas.js';
 import type { WorkerPools } from './worker-pools.js';
@@ -63,8 +63,8 @@ function changingEndpoints(services: WorkerServices): readonly Endpoint[] {
 
 function readingEndpoints({ pools, workers }: WorkerServices): readonly Endpoint[] {
   const list = (found: readonly Worker[], query: ApiCall<unknown>['query']): object => {
-    const { items, ...more } = paginate(found, nameOf, query);
-    return { workers: items.map(shown), ...more };
+    const { items, next } = pageOf(found, nameOf, query);
+    return { workers: items.map(shown), ...next };
   };
   return [
     endpoint({

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import Docker from 'dockerode';
 import { FakeRegistry } from '../../support/fake-registry.js';
 import { IsolatedDaemon } from '../../support/docker-daemon.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
@@ -82,6 +83,20 @@ describe('a claim', () => {
       assert.equal(await harness.artifactText(taskId, 'public/made'), 'made\n');
     });
   });
+
+  for (const minutes of [-10, 10]) {
+    it(`is kept when the queue's clock is ${minutes} minutes ahead, without asking all the time`, async () => {
+      const now = (): Date => new Date(Date.now() + minutes * 60_000);
+      await withHarness({ taskcluster: { claimTimeoutMs: 2000, now } }, async (harness) => {
+        const at = (ms: number): string => new Date(now().getTime() + ms).toISOString();
+        const times = { created: at(0), deadline: at(3600_000), expires: at(7200_000) };
+        const { run } = await harness.run({ command: ['/bin/sh', '-c', 'echo made > /made; sleep 5'] }, times);
+        assert.deepEqual([run.state, run.runId], ['completed', 0]);
+        const reclaims = harness.log.of('reclaimed task').length;
+        assert.ok(reclaims >= 3 && reclaims <= 10, `${reclaims} reclaims`);
+      });
+    });
+  }
 
   it('that the queue gave up stops the run', async () => {
     await withHarness({}, async (harness) => {
@@ -173,6 +188,9 @@ describe('a worker without its services', () => {
       assert.equal((await harness.queue.status(next)).status.state, 'pending');
       await daemon.startAgain();
       assert.equal((await harness.finish(next)).run.state, 'completed');
+      await harness.stopWorker('graceful');
+      const containers = await new Docker({ socketPath: daemon.socketPath }).listContainers({ all: true });
+      assert.deepEqual(containers, [], 'the container of the run that was lost is left');
     });
   }).timeout(120_000);
 });
