@@ -23,8 +23,8 @@ function parsePort(text: string): number {
 function parseFlags(args: readonly string[]): Flags {
   return new Command('local-taskcluster')
     .description(
-      'A Taskcluster for one machine: queue, auth, index, secrets, purge-cache, worker-manager and artifact storage, ' +
-        'kept in memory until it ends.',
+      'A Taskcluster for one machine: queue, auth, object, index, secrets, purge-cache, worker-manager and artifact ' +
+        'storage, kept in memory until it ends.',
     )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on, 0 for any free one', parsePort, 8080)

@@ -155,10 +155,7 @@ async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentCl
   clients.set({ ...root, scopes: ['*'] });
   const roles = new RoleTable();
   roles.set('anonymous', ANONYMOUS_SCOPES);
-  const issuer = { clientId: 'static/taskcluster/queue', accessToken: newAccessToken(), scopes: ['*'] };
-  clients.set(issuer);
-  const supportIssuer = { ...issuer, clientId: 'static/taskcluster/services', accessToken: newAccessToken() };
-  clients.set(supportIssuer);
+  const issuer = addIssuer(clients, 'queue');
   const queue = new Queue({
     claimTimeoutMs: options.claimTimeoutMs ?? DEFAULT_CLAIM_TIMEOUT_MS,
     longPollMs: options.longPollMs ?? DEFAULT_LONG_POLL_MS,
@@ -188,11 +185,18 @@ async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentCl
     context,
   );
   await registerService(app, 'object', objectEndpoints({ objects, store, urls }), context);
-  for (const [name, endpoints] of Object.entries(supportingServices(now, supportIssuer))) {
+  for (const [name, endpoints] of Object.entries(supportingServices(now, addIssuer(clients, 'services')))) {
     await registerService(app, name, endpoints, context);
   }
   await registerObjectRoutes(app, { store, urls, traffic });
   return { app, clients, roles, queue, store, traffic, closing, admin: undefined, temporaryDir };
+}
+
+/** A client that signs credentials which services give out. */
+function addIssuer(clients: ClientTable, name: string): PermanentClient {
+  const issuer = { clientId: `static/taskcluster/${name}`, accessToken: newAccessToken(), scopes: ['*'] };
+  clients.set(issuer);
+  return issuer;
 }
 
 async function shutDown({ app, queue, store, closing, admin, temporaryDir }: Parts): Promise<void> {
