@@ -36,6 +36,8 @@ export interface EndpointSpec<Input> {
   readonly output?: Schema<unknown>;
   /** Scopes that depend on the route alone; they are checked before the body is looked at. */
   readonly scopes?: (param: ApiCall<unknown>['param']) => ScopeExpression;
+  /** The input must not be shown, not even in an error's answer. */
+  readonly isConfidential?: boolean;
   readonly handle: (call: ApiCall<Input>) => ApiReply | Promise<ApiReply>;
 }
 
@@ -67,17 +69,25 @@ function parseInput<Input>(schema: Schema<Input> | undefined, body: unknown): In
 
 const IDENTIFIER = '[a-zA-Z0-9_-]{1,38}';
 const SLUGID = /^[A-Za-z0-9_-]{8}[Q-T][A-Za-z0-9_-][CGKOSWaeimquy26-][A-Za-z0-9_-]{10}[AQgw]$/;
+const TWO_IDENTIFIERS = new RegExp(`^${IDENTIFIER}/${IDENTIFIER}$`);
+const INDEX_PATH = /^(?=.{1,255}$)([a-zA-Z0-9_!~*'()%-]+\.)*[a-zA-Z0-9_!~*'()%-]+$/;
 const PARAMETERS = {
   taskId: SLUGID,
   taskGroupId: SLUGID,
   runId: /^(0|[1-9][0-9]{0,3})$/,
   name: /^[\x20-\x7e]+$/,
-  taskQueueId: new RegExp(`^${IDENTIFIER}/${IDENTIFIER}$`),
+  taskQueueId: TWO_IDENTIFIERS,
+  workerPoolId: TWO_IDENTIFIERS,
+  workerGroup: new RegExp(`^${IDENTIFIER}$`),
+  workerId: new RegExp(`^${IDENTIFIER}$`),
+  // The root, where tasks can't be, is listed with an empty one.
+  namespace: new RegExp(`^$|${INDEX_PATH.source}`),
+  indexPath: INDEX_PATH,
 } as const;
 
 export type RouteParameter = keyof typeof PARAMETERS;
 
-const WITH_SLASHES: readonly string[] = ['name', 'taskQueueId'];
+const WITH_SLASHES: readonly string[] = ['name', 'taskQueueId', 'workerPoolId'];
 
 /** Whether a parameter's slashes may come as they are: at the end of its route. Elsewhere they have to be encoded. */
 function takesRest(route: string, name: string): boolean {

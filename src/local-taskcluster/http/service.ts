@@ -31,9 +31,12 @@ export async function registerService(
       scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, parsed) => {
         parsed(null, body);
       });
-      scope.setErrorHandler((error, request, reply) => sendError(request, reply, 'unknown', error, context.now()));
+      scope.setErrorHandler((error, request, reply) =>
+        sendError(request, reply, { name: 'unknown' }, error, context.now()),
+      );
       const startedAt = context.now().getTime();
-      const hooks = (route: Named): object => context.traffic.hooks(watchedRoute(name, route, context.now));
+      const hooks = (route: Pick<Endpoint, 'name' | 'route' | 'isConfidential'>): object =>
+        context.traffic.hooks(watchedRoute(name, route, context.now));
       scope.get('/ping', hooks({ name: 'ping', route: '/ping' }), () => ({
         alive: true,
         uptime: (context.now().getTime() - startedAt) / 1000,
@@ -52,18 +55,18 @@ export async function registerService(
   );
 }
 
-type Named = Pick<Endpoint, 'name' | 'route'>;
+type Named = Pick<Endpoint, 'name' | 'isConfidential'>;
 
-function watchedRoute(service: string, { name, route }: Named, now: () => Date): WatchedRoute {
-  const call = `${service}.${name}`;
+function watchedRoute(service: string, route: Named & { readonly route: string }, now: () => Date): WatchedRoute {
+  const call = `${service}.${route.name}`;
   return {
     names: [call],
     nameOf: () => call,
-    paramsOf: (request) => namedParams(route, request.params as Record<string, string>),
+    paramsOf: (request) => namedParams(route.route, request.params as Record<string, string>),
     streamsBody: false,
     refuse: (request, reply, statusCode) => {
       const error = { statusCode, code: codeOfStatus(statusCode), message: `Injected status ${statusCode}.` };
-      return sendErrorBody(request, reply, name, { ...error, time: now() });
+      return sendErrorBody(request, reply, route, { ...error, time: now() });
     },
   };
 }
@@ -99,7 +102,7 @@ async function serve(
     if (answer.body === undefined) return await reply.send();
     return await reply.type('application/json; charset=utf-8').send(JSON.stringify(answer.body));
   } catch (error) {
-    return await sendError(request, reply, endpoint.name, error, context.now());
+    return await sendError(request, reply, endpoint, error, context.now());
   } finally {
     context.closing.removeEventListener('abort', abort);
     reply.raw.removeListener('close', abort);
@@ -155,7 +158,7 @@ function checkOutput(endpoint: Endpoint, answer: ApiReply): void {
 async function sendError(
   request: FastifyRequest,
   reply: FastifyReply,
-  method: string,
+  method: Named,
   error: unknown,
   time: Date,
 ): Promise<FastifyReply> {
@@ -166,12 +169,13 @@ async function sendError(
 async function sendErrorBody(
   request: FastifyRequest,
   reply: FastifyReply,
-  method: string,
+  { name: method, isConfidential }: Named,
   error: { readonly statusCode: number; readonly code: string; readonly message: string; readonly time: Date },
 ): Promise<FastifyReply> {
   const { statusCode, code, message } = error;
   const time = error.time.toJSON();
   const details = `* method:     ${method}\n* errorCode:  ${code}\n* statusCode: ${statusCode}\n* time:       ${time}`;
+  const payload = isConfidential ? '(OMITTED)' : payloadOf(request);
   if (statusCode === 401) void reply.header('www-authenticate', 'hawk');
   return reply
     .code(statusCode)
@@ -180,7 +184,7 @@ async function sendErrorBody(
       JSON.stringify({
         code,
         message: `${message}\n\n---\n\n${details}`,
-        requestInfo: { method, params: request.params ?? {}, payload: payloadOf(request), time },
+        requestInfo: { method, params: request.params ?? {}, payload, time },
       }),
     );
 }
