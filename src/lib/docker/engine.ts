@@ -120,10 +120,28 @@ export interface CreatedContainer {
   start(): Promise<RunningContainer>;
 }
 
+/** What a container has used since its start; what the engine could not tell is left out. */
+export interface ContainerUsage {
+  /** With cgroup v2: at the time of the sample, so that the peak is the highest of all samples. */
+  readonly memoryPeakBytes?: number;
+  readonly cpuSeconds?: number;
+  /** From and to disks. */
+  readonly readBytes?: number;
+  readonly writtenBytes?: number;
+  /** From and to the network. */
+  readonly receivedBytes?: number;
+  readonly sentBytes?: number;
+}
+
 export interface RunningContainer {
   readonly id: string;
   /** Waits for the end, however long it takes; only a lost engine makes it fail. */
   wait(signal: AbortSignal): Promise<StoppedContainer>;
+  /**
+   * Calls back about once a second, from one second on at the earliest. May go on after the container's end, so it has
+   * to be aborted; rejects with the signal's reason then.
+   */
+  watchUsage(onUsage: (usage: ContainerUsage) => void, signal: AbortSignal): Promise<void>;
   /** SIGKILL; harmless when it has ended already. */
   kill(): Promise<void>;
 }
