@@ -17,12 +17,19 @@ const START_TIMEOUT_MS = 300_000;
 // Reading an archive may rest while what was read is uploaded, through all of an upload's retries.
 const ARCHIVE_INACTIVITY_MS = 900_000;
 
+interface ContainerFacts {
+  /** The kernel may kill its processes for memory though the machine has enough. */
+  readonly isMemoryLimited: boolean;
+}
+
 /** A container between create and start. */
 export class DockerodeCreatedContainer implements CreatedContainer {
   readonly #container: Container;
+  readonly #facts: ContainerFacts;
 
-  constructor(container: Container) {
+  constructor(container: Container, facts: ContainerFacts) {
     this.#container = container;
+    this.#facts = facts;
   }
 
   get id(): string {
@@ -54,15 +61,17 @@ export class DockerodeCreatedContainer implements CreatedContainer {
 
   async start(): Promise<RunningContainer> {
     await call('starting the container', START_TIMEOUT_MS, (abortSignal) => this.#container.start({ abortSignal }));
-    return new DockerodeRunningContainer(this.#container);
+    return new DockerodeRunningContainer(this.#container, this.#facts);
   }
 }
 
 class DockerodeRunningContainer implements RunningContainer {
   readonly #container: Container;
+  readonly #facts: ContainerFacts;
 
-  constructor(container: Container) {
+  constructor(container: Container, facts: ContainerFacts) {
     this.#container = container;
+    this.#facts = facts;
   }
 
   get id(): string {
@@ -105,8 +114,8 @@ class DockerodeRunningContainer implements RunningContainer {
   }
 
   async #oomKilled(exitCode: number): Promise<boolean> {
-    // A success needs no explanation: that saves a call for most tasks.
-    if (exitCode === 0) return false;
+    // A success needs no explanation, unless one of its processes may be missing: that saves a call for most tasks.
+    if (exitCode === 0 && !this.#facts.isMemoryLimited) return false;
     const inspect = (abortSignal: AbortSignal) => this.#container.inspect({ abortSignal });
     const { State } = await call('inspecting the container', CALL_TIMEOUT_MS, inspect);
     return State.OOMKilled;

@@ -150,7 +150,7 @@ export interface RunningContainer {
 export interface StoppedContainer {
   readonly id: string;
   readonly exitCode: number;
-  /** The kernel killed it for using more memory than it may. */
+  /** The kernel killed one of its processes for using more memory than the container may, whatever the exit code. */
   readonly oomKilled: boolean;
   /** A tar of `path`; undefined: there is no such path in the container. Destroy it when not read to its end. */
   getArchive(path: string, signal: AbortSignal): Promise<Readable | undefined>;

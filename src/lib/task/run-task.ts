@@ -98,10 +98,10 @@ async function work(run: TaskRun, services: TaskServices, resources: ResourceSta
     features = admitted.features;
     const executed = await launch(run, services, admitted, resources);
     await run.enter('collect');
-    const ending = endingOf(executed);
+    const ending = endingOf(executed, services.containerDefaults.limits.memoryBytes);
     const verdict = exitVerdict(ending, admitted.task.payload);
     const { soFar, isClean } = await collect(run, features, executed, verdict);
-    const words = executed.cause === 'exit' ? endingInWords(ending) : undefined;
+    const words = endingInWords(ending);
     if (words !== undefined) output.error(words);
     measures.report(output, log);
     output.line(footer(soFar, isClean ? ending.exitCode : -1, seconds()));
@@ -158,12 +158,14 @@ async function launch(
   return executed;
 }
 
-function endingOf({ container, cause }: Executed): Ending {
+function endingOf({ container, cause }: Executed, memoryLimitBytes: number | undefined): Ending {
   return {
     exitCode: container.exitCode,
     oomKilled: container.oomKilled,
     timedOut: cause === 'max-run-time',
     logTruncated: cause === 'log-full',
+    stopped: cause instanceof TaskStopped,
+    memoryLimitBytes,
   };
 }
 
