@@ -2,12 +2,14 @@ import { strict as assert } from 'node:assert';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { extract } from 'tar-stream';
 import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
 import { DockerError } from '../../src/lib/docker/engine.js';
 import type {
   ContainerSpec,
+  ContainerUsage,
   CreatedContainer,
   DockerEngine,
   Labels,
@@ -23,6 +25,7 @@ const COMMANDS = {
   env: ['sh', '-c', 'echo $NAME'],
   files: ['sh', '-c', 'mkdir -p /out/sub; printf one > /out/one; printf two > /out/sub/two'],
   forEver: ['sleep', '1000'],
+  busy: ['sh', '-c', 'while true; do head -c 10000000 /dev/zero >/dev/null; sleep 0.1; done'],
   many: ['sh', '-c', 'seq 1 20000'],
   missing: ['/no/such/program'],
 } as const;
@@ -42,6 +45,13 @@ function fakeEngine(): EngineUnderTest {
     return 0;
   });
   program('forEver', runsForEver);
+  program('busy', async ({ use, killed }) => {
+    while (!killed.aborted) {
+      use({ memoryPeakBytes: 4_000_000, cpuSeconds: 0.5 });
+      await setImmediate();
+    }
+    return 137;
+  });
   program('many', async ({ print }) => {
     for (let number = 1; number <= 20000; number++) await print(`${number}\n`);
     return 0;
@@ -200,6 +210,21 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       const reason = new Error('enough');
       controller.abort(reason);
       await assert.rejects(waiting, (error) => error === reason);
+    });
+
+    it('tells what a running container uses, until the signal says no more', async () => {
+      const controller = new AbortController();
+      const running = await (await create('busy')).start();
+      const reason = new Error('enough');
+      let used: ContainerUsage = {};
+      const watching = running.watchUsage((usage) => {
+        assert.equal(controller.signal.aborted, false);
+        used = usage;
+        controller.abort(reason);
+      }, controller.signal);
+      await assert.rejects(watching, (error) => error === reason);
+      assert.ok((used.cpuSeconds ?? 0) > 0);
+      assert.ok((used.memoryPeakBytes ?? 0) > 100_000);
     });
 
     it('stops writing the output with the signal’s reason', async () => {

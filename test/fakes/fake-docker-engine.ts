@@ -3,6 +3,7 @@ import { pack } from 'tar-stream';
 import { DockerError } from '../../src/lib/docker/engine.js';
 import type {
   ContainerSpec,
+  ContainerUsage,
   CreatedContainer,
   DockerEngine,
   ImageInfo,
@@ -21,6 +22,8 @@ export interface FakeProcess {
   readonly killed: AbortSignal;
   readonly print: (text: string) => Promise<void>;
   readonly writeFile: (path: string, content: string) => void;
+  /** Tells whoever watches the usage. */
+  readonly use: (usage: ContainerUsage) => void;
 }
 
 /** Returns the exit code; a killed one ends with 137, whatever it returns. */
@@ -41,6 +44,7 @@ type EngineCall =
   | 'create'
   | 'attach'
   | 'start'
+  | 'stats'
   | 'kill'
   | 'remove'
   | 'removeNetwork'
@@ -184,6 +188,7 @@ class FakeContainer implements CreatedContainer, RunningContainer {
   readonly #command: string;
   readonly #kill = new AbortController();
   readonly #files = new Map<string, string>();
+  readonly #watchers = new Set<(usage: ContainerUsage) => void>();
   #output: Writable | undefined;
   #markDrained: () => void = () => undefined;
   #ended: Promise<number> | undefined;
@@ -232,6 +237,19 @@ class FakeContainer implements CreatedContainer, RunningContainer {
     };
   }
 
+  async watchUsage(onUsage: (usage: ContainerUsage) => void, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.#engine.called('stats');
+    this.#engine.trace.add('stats.opened');
+    this.#watchers.add(onUsage);
+    try {
+      await untilAborted(untilAborted(new Promise<never>(() => undefined), signal), this.#engine.lost);
+    } finally {
+      this.#watchers.delete(onUsage);
+      this.#engine.trace.add('stats.closed');
+    }
+  }
+
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
   async kill(): Promise<void> {
     this.#engine.called('kill');
@@ -249,6 +267,9 @@ class FakeContainer implements CreatedContainer, RunningContainer {
       killed: this.#kill.signal,
       print: (text) => this.#print(text),
       writeFile: (path, content) => this.#files.set(path, content),
+      use: (usage) => {
+        for (const onUsage of this.#watchers) onUsage(usage);
+      },
     });
     this.#engine.trace.add('container.ended');
     this.#markDrained();

@@ -95,7 +95,7 @@ export class DockerodeEngine implements DockerEngine {
   async createContainer(spec: ContainerSpec): Promise<CreatedContainer> {
     const create = (abortSignal: AbortSignal) => this.#docker.createContainer({ ...createOptions(spec), abortSignal });
     const container = await call('creating a container', SLOW_CALL_TIMEOUT_MS, create);
-    return new DockerodeCreatedContainer(container);
+    return new DockerodeCreatedContainer(container, { isMemoryLimited: spec.limits.memoryBytes !== undefined });
   }
 
   async findContainers(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {

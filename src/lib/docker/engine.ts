@@ -134,10 +134,28 @@ export interface CreatedContainer {
   start(): Promise<RunningContainer>;
 }
 
+/** What a container has used since its start; what the engine could not tell is left out. */
+export interface ContainerUsage {
+  /** With cgroup v2: at the time of the sample, so that the peak is the highest of all samples. */
+  readonly memoryPeakBytes?: number;
+  readonly cpuSeconds?: number;
+  /** From and to disks. */
+  readonly readBytes?: number;
+  readonly writtenBytes?: number;
+  /** From and to the network. */
+  readonly receivedBytes?: number;
+  readonly sentBytes?: number;
+}
+
 export interface RunningContainer {
   readonly id: string;
   /** Waits for the end, however long it takes; only a lost engine makes it fail. */
   wait(signal: AbortSignal): Promise<StoppedContainer>;
+  /**
+   * Calls back about once a second, from one second on at the earliest. May go on after the container's end, so it has
+   * to be aborted; rejects with the signal's reason then.
+   */
+  watchUsage(onUsage: (usage: ContainerUsage) => void, signal: AbortSignal): Promise<void>;
   /** SIGKILL; harmless when it has ended already. */
   kill(): Promise<void>;
 }
@@ -146,7 +164,7 @@ export interface RunningContainer {
 export interface StoppedContainer {
   readonly id: string;
   readonly exitCode: number;
-  /** The kernel killed it for using more memory than it may. */
+  /** The kernel killed one of its processes for using more memory than the container may, whatever the exit code. */
   readonly oomKilled: boolean;
   /** A tar of `path`; undefined: there is no such path in the container. Destroy it when not read to its end. */
   getArchive(path: string, signal: AbortSignal): Promise<Readable | undefined>;

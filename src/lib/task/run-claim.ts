@@ -15,6 +15,7 @@ import { logSettings, writeHeader } from './log-text.js';
 import { Reporter } from './reporter.js';
 import { exception } from './resolution.js';
 import type { RunEntry, RunJournal } from './run-journal.js';
+import { RunMeasures } from './run-measures.js';
 import type { Phase, RunRecord } from './run-record.js';
 import { runTask } from './run-task.js';
 import type { TaskServices } from './run-task.js';
@@ -194,7 +195,8 @@ class ClaimedRun {
     });
     const definition = deepFreeze(task);
     const credentials = this.#credentials;
-    return Object.freeze({ taskId, runId, worker, definition, output: taskLog, log, queue, credentials, artifacts });
+    const run = { taskId, runId, worker, definition, output: taskLog, log, queue, credentials, artifacts };
+    return Object.freeze({ ...run, measures: new RunMeasures() });
   }
 
   async #report(resolution: Parameters<Reporter['report']>[0]): Promise<void> {

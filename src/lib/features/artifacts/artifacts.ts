@@ -30,7 +30,10 @@ export function artifactsFeature(options: ArtifactsOptions): Feature {
     requiredScopes: () => undefined,
     reservedArtifacts: () => [],
     attach: (task) => ({
-      collect: (container, signal) => collect(task, container, settings, signal),
+      collect: async (container, signal) => {
+        if (Object.keys(task.payload.artifacts ?? {}).length === 0) return;
+        await task.measures.time('artifacts', () => collect(task, container, settings, signal));
+      },
     }),
   };
 }
