@@ -79,6 +79,7 @@ export class ArtifactBench {
       },
       definition,
       payload: { image: 'busybox', maxRunTime: 60, ...payload },
+      reservedArtifacts: new Map([['public/logs/live_backing.log', 'log']]),
       output: this.output,
       log: this.log,
       queue: this.queue,

@@ -8,6 +8,7 @@ import { TimeoutError, withTimeout } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
 import type { RetryPolicy } from '../util/retry.js';
 import { retry } from '../util/retry.js';
+import { NAME_RULE, isArtifactName } from './artifact-name.js';
 import type { ContentPutter } from './put-content.js';
 import { PutError } from './put-content.js';
 import { Slots } from './slots.js';
@@ -63,8 +64,6 @@ const DEFAULT_RETRY: RetryPolicy = { attempts: 10, firstDelayMs: 1000, maxDelayM
 const CREATE_TIMEOUT_MS = 60_000;
 /** The queue signs addresses for 45 minutes; one that is nearly over is not begun with. */
 const PUT_URL_LIFE_MS = 40 * 60_000;
-/** What the queue takes as a name: printable ASCII. */
-const ALLOWED_NAME = /^[\x20-\x7e]+$/;
 
 /** Publishes a run's artifacts and remembers the sha256 of each. One per run. */
 export class ArtifactStore {
@@ -85,18 +84,13 @@ export class ArtifactStore {
     return this.#manifest;
   }
 
-  /** False when the queue takes no artifact of this name. */
-  static isAllowedName(name: string): boolean {
-    return ALLOWED_NAME.test(name);
-  }
-
   /**
    * Stores the uncompressed bytes of `source` as an artifact; waits for a free slot before it reads any. Fails with a
    * TaskError that says whose fault it was, with TaskStopped when the run is over, or with the source's own error. A
    * name that the queue would refuse gives a line in the log and no artifact.
    */
   async upload(artifact: ArtifactContent, source: Readable | KeepableFile, signal: AbortSignal): Promise<void> {
-    if (!ArtifactStore.isAllowedName(artifact.name)) {
+    if (!isArtifactName(artifact.name)) {
       this.#deps.output.error(`Artifact ${JSON.stringify(artifact.name)} was not uploaded: ${NAME_RULE}`);
       if ('destroy' in source) source.destroy();
       return;
@@ -233,9 +227,6 @@ export class ArtifactStore {
     );
   }
 }
-
-/** Said of names the queue refuses. */
-export const NAME_RULE = 'the name of an artifact may hold printable ASCII characters only.';
 
 function isKept(source: Readable | KeepableFile): source is KeepableFile {
   return 'filePath' in source && source.keep === true;

@@ -40,4 +40,6 @@ export interface RunContext {
 export interface TaskContext extends RunContext {
   /** A validated copy; deeply frozen. */
   readonly payload: Payload;
+  /** Artifact names that the worker itself publishes in this run, each with the feature that does. */
+  readonly reservedArtifacts: ReadonlyMap<string, string>;
 }

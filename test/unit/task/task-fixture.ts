@@ -68,5 +68,5 @@ export function runContext(definition: TaskDefinition, output: TaskOutput = new 
 }
 
 export function taskContext(payload: Payload, output?: TaskOutput): TaskContext {
-  return { ...runContext(taskOf(payload), output), payload };
+  return { ...runContext(taskOf(payload), output), payload, reservedArtifacts: new Map() };
 }

@@ -2,7 +2,7 @@ import path from 'node:path/posix';
 import { Readable } from 'node:stream';
 import mime from 'mime-types';
 import type { ArtifactContent, ErrorArtifact } from '../../artifacts/artifact-store.js';
-import { ArtifactStore, NAME_RULE } from '../../artifacts/artifact-store.js';
+import { NAME_RULE, isArtifactName } from '../../artifacts/artifact-name.js';
 import type { TarEntry } from '../../artifacts/extract-tar.js';
 import { tarEntries } from '../../artifacts/extract-tar.js';
 import type { StoppedContainer } from '../../docker/engine.js';
@@ -14,6 +14,7 @@ import { delay } from '../../util/abortable.js';
 import { errorMessage } from '../../util/error-message.js';
 import { ArtifactTally } from './artifact-tally.js';
 import { DirectoryUpload, failureLine } from './directory-upload.js';
+import { NameClaims } from './name-claims.js';
 
 export interface CollectSettings {
   readonly skipCompressionExtensions: ReadonlySet<string>;
@@ -28,11 +29,13 @@ export class ArtifactCollector {
   readonly #task: TaskContext;
   readonly #container: StoppedContainer;
   readonly #settings: CollectSettings;
+  readonly #names: NameClaims;
 
   constructor(task: TaskContext, container: StoppedContainer, settings: CollectSettings) {
     this.#task = task;
     this.#container = container;
     this.#settings = settings;
+    this.#names = new NameClaims(task);
   }
 
   /**
@@ -64,7 +67,7 @@ export class ArtifactCollector {
       return true;
     });
     if (!isThere) return this.#missing(name, artifact, signal);
-    if (ArtifactStore.isAllowedName(name)) {
+    if (isArtifactName(name)) {
       this.#task.output.line(
         `Uploaded artifact "${name}" from "${artifact.path}": ${tally.bytes}, ${content.contentType}`,
       );
@@ -74,7 +77,8 @@ export class ArtifactCollector {
 
   async #collectDirectory(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
     const upload = new DirectoryUpload({
-      name: name.replace(/\/+$/, ''),
+      key: name,
+      names: this.#names,
       content: (file) => this.#content(file, artifact),
       task: this.#task,
     });
@@ -162,7 +166,7 @@ export class ArtifactCollector {
   }
 
   async #publishError(error: ErrorArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
-    if (!ArtifactStore.isAllowedName(error.name)) {
+    if (!isArtifactName(error.name)) {
       this.#task.output.error(`No artifact tells of ${JSON.stringify(error.name)}: ${NAME_RULE}`);
       return [];
     }

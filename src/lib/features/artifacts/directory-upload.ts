@@ -1,6 +1,6 @@
 import { finished } from 'node:stream/promises';
 import type { ArtifactContent } from '../../artifacts/artifact-store.js';
-import { ArtifactStore, NAME_RULE } from '../../artifacts/artifact-store.js';
+import { NAME_RULE, isArtifactName } from '../../artifacts/artifact-name.js';
 import type { TarEntry } from '../../artifacts/extract-tar.js';
 import { relativeName } from '../../artifacts/extract-tar.js';
 import { DockerError } from '../../docker/engine.js';
@@ -8,10 +8,12 @@ import { TaskError, TaskStopped } from '../../task/errors.js';
 import type { TaskContext } from '../../task/task-context.js';
 import { errorMessage } from '../../util/error-message.js';
 import { ArtifactTally } from './artifact-tally.js';
+import type { NameClaims } from './name-claims.js';
 
 export interface DirectoryUploadOptions {
-  /** Without a slash at its end. */
-  readonly name: string;
+  /** The key in payload.artifacts; slashes at its end change nothing. */
+  readonly key: string;
+  readonly names: NameClaims;
   readonly content: (name: string) => ArtifactContent;
   readonly task: TaskContext;
 }
@@ -22,16 +24,20 @@ const LISTED_NAMES = 20;
 /** One directory artifact. When its archive broke off, `run` goes on with a new one where the last one ended. */
 export class DirectoryUpload {
   readonly #options: DirectoryUploadOptions;
+  readonly #name: string;
   readonly #tally = new ArtifactTally();
   /** Files that were read whole: uploaded, under way, or failed for good. */
   readonly #done = new Set<string>();
   readonly #problems: unknown[] = [];
   #odd = new Set<string>();
+  /** Names that belong to something else, with what that is. */
+  readonly #taken = new Map<string, string>();
   /** The queue said that the run is over: nothing more can be uploaded. */
   #stopped: TaskStopped | undefined;
 
   constructor(options: DirectoryUploadOptions) {
     this.#options = options;
+    this.#name = options.key.replace(/\/+$/, '');
   }
 
   /** What went wrong so far; each has its line in the log. */
@@ -64,13 +70,17 @@ export class DirectoryUpload {
   /** Says what was published and what was not. */
   summarize(path: string): void {
     const { output } = this.#options.task;
-    const name = `"${this.#options.name}"`;
+    const name = `"${this.#name}"`;
     output.line(`Uploaded artifact ${name} from "${path}": ${this.#tally.files}, ${this.#tally.bytes}`);
     if (this.#tally.skipped) output.line(`Artifact ${name}: skipped ${this.#tally.skipped}; only files are uploaded`);
-    if (this.#odd.size === 0) return;
-    const listed = [...this.#odd].slice(0, LISTED_NAMES).map((odd) => JSON.stringify(odd));
-    const more = this.#odd.size > listed.length ? ` and ${this.#odd.size - listed.length} more` : '';
-    output.error(`Artifact ${name}: not uploaded because of their names: ${listed.join(', ')}${more}; ${NAME_RULE}`);
+    if (this.#odd.size > 0) {
+      const odd = listed([...this.#odd].map((file) => JSON.stringify(file)));
+      output.error(`Artifact ${name}: not uploaded because of their names: ${odd}; ${NAME_RULE}`);
+    }
+    if (this.#taken.size > 0) {
+      const taken = listed([...this.#taken].map(([file, other]) => `"${file}" is published by ${other}`));
+      output.error(`Artifact ${name}: files not uploaded because their names are taken: ${taken}. Rename them.`);
+    }
   }
 
   /** Returns when the file has been read from the archive; its upload goes on. */
@@ -82,11 +92,11 @@ export class DirectoryUpload {
   ): Promise<void> {
     const relative = relativeName(entry.name, root);
     const name = relative === undefined ? undefined : this.#artifactName(relative);
-    if (name === undefined || !ArtifactStore.isAllowedName(name)) {
+    if (name === undefined || !isArtifactName(name)) {
       this.#odd.add(entry.name);
       return;
     }
-    if (this.#done.has(name)) return;
+    if (this.#done.has(name) || this.#isTaken(name)) return;
     const read = finished(entry.content);
     const upload = this.#upload(name, entry, signal).finally(() => uploads.delete(upload));
     uploads.add(upload);
@@ -95,7 +105,15 @@ export class DirectoryUpload {
   }
 
   #artifactName(relative: string): string {
-    return this.#options.name === '' ? relative : `${this.#options.name}/${relative}`;
+    return this.#name === '' ? relative : `${this.#name}/${relative}`;
+  }
+
+  #isTaken(name: string): boolean {
+    const other = this.#options.names.claim(name, this.#options.key);
+    if (other === undefined) return false;
+    if (!this.#taken.has(name)) this.#problems.push(TaskError.failed(`"${name}" is published by ${other}`));
+    this.#taken.set(name, other);
+    return true;
   }
 
   async #upload(name: string, entry: TarEntry & { readonly kind: 'file' }, signal: AbortSignal): Promise<void> {
@@ -116,6 +134,11 @@ export class DirectoryUpload {
       task.output.error(failureLine(name, entry.name, error));
     }
   }
+}
+
+function listed(items: readonly string[]): string {
+  const more = items.length > LISTED_NAMES ? ` and ${items.length - LISTED_NAMES} more` : '';
+  return `${items.slice(0, LISTED_NAMES).join(', ')}${more}`;
 }
 
 /** What uploads say of themselves names the artifact already. */

@@ -1,6 +1,6 @@
-import path from 'node:path';
 import { QueueError } from '../../queue/queue-client.js';
 import type { LogPublisher, PublishedLog } from '../../task/log-publisher.js';
+import { backingName } from '../../task/log-text.js';
 import type { RunContext } from '../../task/task-context.js';
 import type { TaskLog } from '../../task/task-log.js';
 import { errorMessage } from '../../util/error-message.js';
@@ -8,12 +8,6 @@ import { LinkedAbort } from '../../util/linked-abort.js';
 import type { LiveLogEndpoint } from './live-log-endpoint.js';
 import { LIVE_LOG_CONTENT_TYPE } from './live-log-endpoint.js';
 import type { LiveLogServer } from './live-log-server.js';
-
-/** `public/logs/live.log` -> `public/logs/live_backing.log`. */
-export function backingName(name: string): string {
-  const { dir, name: base, ext } = path.posix.parse(name);
-  return path.posix.join(dir, `${base}_backing${ext}`);
-}
 
 /** Makes each run's log readable: live while the run goes on, as an artifact afterwards. One per worker. */
 export class LiveLogPublisher implements LogPublisher {

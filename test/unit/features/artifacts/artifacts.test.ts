@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { NAME_RULE } from '../../../../src/lib/artifacts/artifact-name.js';
 import { createHash } from 'node:crypto';
 import { artifactsFeature } from '../../../../src/lib/features/artifacts/artifacts.js';
 import type { PayloadArtifact } from '../../../../src/lib/task/payload.js';
@@ -168,7 +169,7 @@ describe('the artifacts feature', () => {
       assert.deepEqual(stored(bench), ['public/d/good']);
       assert.deepEqual(bench.output.errors, [
         'Artifact "public/d": not uploaded because of their names: "d/../../etc/passwd", "/etc/shadow", "d/ü", "d//double"; ' +
-          'the name of an artifact may hold printable ASCII characters only.',
+          NAME_RULE,
       ]);
     });
 
