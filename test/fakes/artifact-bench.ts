@@ -85,6 +85,8 @@ export class ArtifactBench {
       queue: this.queue,
       credentials: { current: { clientId: 'task-client', accessToken: 'none' } },
       artifacts: this.store,
+      directory: this.tempDir,
+      logFile: { filePath: path.join(this.tempDir, 'log'), keep: true },
     };
   }
 }

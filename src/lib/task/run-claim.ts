@@ -171,7 +171,7 @@ class ClaimedRun {
     );
   }
 
-  #context(taskLog: TaskLog, tempDir: string): RunContext {
+  #context(taskLog: TaskLog, directory: string): RunContext {
     const { worker, putter, settings } = this.#deps;
     const { taskId, runId, task } = this.#claim;
     const log = this.#log;
@@ -181,12 +181,14 @@ class ClaimedRun {
       log,
       output: taskLog,
       putter,
-      tempDir,
+      tempDir: directory,
       concurrency: settings.artifactConcurrency,
     });
     const definition = deepFreeze(task);
     const credentials = this.#credentials;
-    return Object.freeze({ taskId, runId, worker, definition, output: taskLog, log, queue, credentials, artifacts });
+    const logFile = { filePath: taskLog.path, keep: true } as const;
+    const own = { taskId, runId, worker, definition, directory, logFile };
+    return Object.freeze({ ...own, output: taskLog, log, queue, credentials, artifacts });
   }
 
   async #report(resolution: Parameters<Reporter['report']>[0]): Promise<void> {

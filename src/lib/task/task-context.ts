@@ -1,5 +1,5 @@
 import type { Logger } from '../log/logger.js';
-import type { ArtifactStore } from '../artifacts/artifact-store.js';
+import type { ArtifactStore, KeepableFile } from '../artifacts/artifact-store.js';
 import type { CredentialSource, RunQueue, TaskDefinition } from '../queue/queue-client.js';
 import type { Payload } from './payload.js';
 import type { TaskOutput } from './task-log.js';
@@ -34,6 +34,10 @@ export interface RunContext {
   readonly queue: RunQueue;
   readonly credentials: CredentialSource;
   readonly artifacts: ArtifactStore;
+  /** The run's own on disk, for the worker's user alone; deleted with the run. */
+  readonly directory: string;
+  /** The task's log, as a source of artifacts: compressed once for all of them. Complete when features finish. */
+  readonly logFile: KeepableFile;
 }
 
 /** A run whose payload is known to be valid. */

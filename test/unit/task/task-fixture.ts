@@ -55,6 +55,8 @@ export function runContext(definition: TaskDefinition, output: TaskOutput = new 
     output,
     log,
     queue,
+    directory: '/nonexistent',
+    logFile: { filePath: '/nonexistent/log', keep: true },
     credentials: new CredentialHolder({ clientId: 'c', accessToken: 'a' }),
     artifacts: new ArtifactStore({
       queue,

@@ -20,13 +20,12 @@ export class LiveLogPublisher implements LogPublisher {
 
   publish(run: RunContext, log: TaskLog, options: { readonly name: string; readonly isLive: boolean }): PublishedLog {
     const endpoint = options.isLive ? this.#server?.open(log) : undefined;
-    return new RunLog(run, log, { ...options, endpoint });
+    return new RunLog(run, { ...options, endpoint });
   }
 }
 
 class RunLog implements PublishedLog {
   readonly #run: RunContext;
-  readonly #log: TaskLog;
   readonly #name: string;
   readonly #isLive: boolean;
   readonly #endpoint: LiveLogEndpoint | undefined;
@@ -35,11 +34,9 @@ class RunLog implements PublishedLog {
 
   constructor(
     run: RunContext,
-    log: TaskLog,
     options: { readonly name: string; readonly isLive: boolean; readonly endpoint: LiveLogEndpoint | undefined },
   ) {
     this.#run = run;
-    this.#log = log;
     this.#name = options.name;
     this.#isLive = options.isLive;
     this.#endpoint = options.endpoint;
@@ -51,7 +48,7 @@ class RunLog implements PublishedLog {
     try {
       await this.#run.artifacts.upload(
         { name: backing, contentType: LIVE_LOG_CONTENT_TYPE, contentEncoding: 'gzip', expires: this.#expires },
-        { filePath: this.#log.path, keep: true },
+        this.#run.logFile,
         signal,
       );
       await this.#settleAnnouncement();
