@@ -9,24 +9,26 @@ import { errorMessage } from '../util/error-message.js';
 import type { RetryPolicy } from '../util/retry.js';
 import { retry } from '../util/retry.js';
 import { NAME_RULE, isArtifactName } from './artifact-name.js';
+import type { FileSource } from './file-source.js';
 import type { ContentPutter } from './put-content.js';
 import { PutError } from './put-content.js';
 import { Slots } from './slots.js';
-import type { ContentEncoding, FileSource, StagedContent } from './staged-content.js';
+import type { StagedContent, WantedEncoding } from './staged-content.js';
 import { stageContent } from './staged-content.js';
 
 /** What an artifact is called and how it will be stored. */
 export interface ArtifactContent {
   readonly name: string;
   readonly contentType: string;
-  readonly contentEncoding: ContentEncoding;
+  readonly contentEncoding: WantedEncoding;
   /** ISO 8601. */
   readonly expires: string;
 }
 
-/** `keep`: its compressed form stays for the next upload of the same file, until the store is disposed. */
-export interface KeepableFile extends FileSource {
-  readonly keep?: true;
+/** Its compressed form stays for the next upload of the same file, until the store is disposed. */
+export interface KeptFile {
+  readonly filePath: string;
+  readonly keep: true;
 }
 
 export interface ReferenceArtifact {
@@ -89,7 +91,11 @@ export class ArtifactStore {
    * TaskError that says whose fault it was, with TaskStopped when the run is over, or with the source's own error. A
    * name that the queue would refuse gives a line in the log and no artifact.
    */
-  async upload(artifact: ArtifactContent, source: Readable | KeepableFile, signal: AbortSignal): Promise<void> {
+  async upload(
+    artifact: ArtifactContent,
+    source: Readable | FileSource | KeptFile,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (!isArtifactName(artifact.name)) {
       this.#deps.output.error(`Artifact ${JSON.stringify(artifact.name)} was not uploaded: ${NAME_RULE}`);
       if ('destroy' in source) source.destroy();
@@ -132,7 +138,7 @@ export class ArtifactStore {
 
   async #stage(
     artifact: ArtifactContent,
-    source: Readable | KeepableFile,
+    source: Readable | FileSource | KeptFile,
     signal: AbortSignal,
   ): Promise<StagedContent> {
     const { tempDir } = this.#deps;
@@ -158,7 +164,7 @@ export class ArtifactStore {
             target = { url: await this.#requestPut(name, { storageType: 's3', contentType, expires }, signal), until };
           }
           try {
-            await this.#deps.putter.put(target.url, content, artifact, signal);
+            await this.#deps.putter.put(target.url, content, contentType, signal);
           } catch (error) {
             if (error instanceof PutError && error.wantsFreshUrl) target = undefined;
             throw error;
@@ -228,8 +234,8 @@ export class ArtifactStore {
   }
 }
 
-function isKept(source: Readable | KeepableFile): source is KeepableFile {
-  return 'filePath' in source && source.keep === true;
+function isKept(source: Readable | FileSource | KeptFile): source is KeptFile {
+  return 'keep' in source && source.keep;
 }
 
 function isTransient(error: unknown): boolean {

@@ -1,5 +1,5 @@
 import type { Logger } from '../log/logger.js';
-import type { ArtifactStore, KeepableFile } from '../artifacts/artifact-store.js';
+import type { ArtifactStore, KeptFile } from '../artifacts/artifact-store.js';
 import type { CredentialSource, RunQueue, TaskDefinition } from '../queue/queue-client.js';
 import type { Payload } from './payload.js';
 import type { TaskOutput } from './task-log.js';
@@ -37,7 +37,7 @@ export interface RunContext {
   /** The run's own on disk, for the worker's user alone; deleted with the run. */
   readonly directory: string;
   /** The task's log, as a source of artifacts: compressed once for all of them. Complete when features finish. */
-  readonly logFile: KeepableFile;
+  readonly logFile: KeptFile;
 }
 
 /** A run whose payload is known to be valid. */

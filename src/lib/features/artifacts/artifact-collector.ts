@@ -132,7 +132,7 @@ export class ArtifactCollector {
     return {
       name,
       contentType: artifact.contentType ?? contentTypeOf(name),
-      contentEncoding: artifact.contentEncoding ?? (isCompressed ? 'identity' : 'gzip'),
+      contentEncoding: artifact.contentEncoding ?? (isCompressed ? 'identity' : 'auto'),
       expires: this.#expires(artifact),
     };
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { NAME_RULE } from '../../../../src/lib/artifacts/artifact-name.js';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { artifactsFeature } from '../../../../src/lib/features/artifacts/artifacts.js';
 import type { PayloadArtifact } from '../../../../src/lib/task/payload.js';
 import { ArtifactBench, EXPIRES } from '../../../fakes/artifact-bench.js';
@@ -68,6 +68,20 @@ describe('the artifacts feature', () => {
         assert.equal(header(name, 'content-encoding'), encoding);
       });
     }
+
+    it('stores what does not become smaller as it is, unless the payload asks for gzip', async () => {
+      const noise = randomBytes(2_000_000);
+      await container.putEntries('/noise', [{ name: 'noise', content: noise }]);
+      await collect({ 'public/noise': file('/noise'), 'public/zipped': file('/noise', { contentEncoding: 'gzip' }) });
+      assert.equal(header('public/noise', 'content-encoding'), undefined);
+      assert.equal(header('public/noise', 'content-length'), '2000000');
+      assert.equal(header('public/zipped', 'content-encoding'), 'gzip');
+      const sha256 = createHash('sha256').update(noise).digest('hex');
+      for (const name of ['public/noise', 'public/zipped']) {
+        assert.ok(noise.equals(bench.objects.content(name)));
+        assert.equal(bench.store.manifest.get(name)?.sha256, sha256);
+      }
+    });
 
     const rejected = (name: string, message: string) => [
       { name, request: { storageType: 'error', reason: 'invalid-resource-on-worker', message, expires: EXPIRES } },
