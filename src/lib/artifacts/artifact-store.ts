@@ -101,11 +101,22 @@ export class ArtifactStore {
       if ('destroy' in source) source.destroy();
       return;
     }
+    await this.uploadAs([artifact], source, signal);
+  }
+
+  /** As upload, for one content under several good names; its encoding is what the first of them says. */
+  async uploadAs(
+    artifacts: readonly [ArtifactContent, ...ArtifactContent[]],
+    source: Readable | FileSource | KeptFile,
+    signal: AbortSignal,
+  ): Promise<void> {
     await this.#slots.run(async () => {
-      const content = await this.#stage(artifact, source, signal);
+      const content = await this.#stage(artifacts[0], source, signal);
       try {
-        await this.#publish(artifact, content, signal);
-        this.#manifest.set(artifact.name, { sha256: content.sha256 });
+        for (const artifact of artifacts) {
+          await this.#publish(artifact, content, signal);
+          this.#manifest.set(artifact.name, { sha256: content.sha256 });
+        }
       } finally {
         if (!isKept(source)) await content.dispose();
       }

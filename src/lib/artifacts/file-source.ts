@@ -17,7 +17,7 @@ export function readFile(source: FileSource, length?: number): Readable {
 
 /** A handle's own streams would close it with them. */
 async function* pieces(handle: FileHandle, length: number): AsyncGenerator<Buffer> {
-  for (let position = 0; position < length; ) {
+  for (let position = 0; position < length;) {
     const wanted = Math.min(PIECE_BYTES, length - position);
     const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(wanted), 0, wanted, position);
     if (bytesRead === 0) return;

@@ -1,11 +1,10 @@
-import type { StoppedContainer } from '../../docker/engine.js';
 import { Slots } from '../../artifacts/slots.js';
 import { TaskError, TaskStopped } from '../../task/errors.js';
 import { graver, resolutionOf } from '../../task/resolution.js';
 import type { TaskContext } from '../../task/task-context.js';
 import type { Feature } from '../feature.js';
-import type { CollectSettings } from './artifact-collector.js';
 import { ArtifactCollector } from './artifact-collector.js';
+import { Volumes } from './volumes.js';
 
 export interface ArtifactsOptions {
   /** Extensions, without the dot, of files that are compressed already. */
@@ -29,9 +28,14 @@ export function artifactsFeature(options: ArtifactsOptions): Feature {
     enabledByDefault: true,
     requiredScopes: () => undefined,
     reservedArtifacts: () => [],
-    attach: (task) => ({
-      collect: (container, signal) => collect(task, container, settings, signal),
-    }),
+    attach: (task) => {
+      const volumes = new Volumes(task);
+      return {
+        prepare: (resources) => volumes.prepare(resources),
+        collect: (container, signal) =>
+          collect(new ArtifactCollector(task, container, volumes, settings), task, signal),
+      };
+    },
   };
 }
 
@@ -39,15 +43,9 @@ function plainExtension(extension: string): string {
   return extension.replace(/^\./, '').toLowerCase();
 }
 
-async function collect(
-  task: TaskContext,
-  container: StoppedContainer,
-  settings: CollectSettings,
-  signal: AbortSignal,
-): Promise<void> {
+async function collect(collector: ArtifactCollector, task: TaskContext, signal: AbortSignal): Promise<void> {
   const entries = Object.entries(task.payload.artifacts ?? {});
   const archives = new Slots(OPEN_ARCHIVES);
-  const collector = new ArtifactCollector(task, container, settings);
   const problems = await Promise.all(
     entries.map(([name, artifact]) => archives.run(() => collector.collect(name, artifact, signal), signal)),
   );

@@ -21,7 +21,7 @@ describe('the artifacts feature in trouble', () => {
   afterEach(() => bench.stop());
 
   const collect = (artifacts: Record<string, PayloadArtifact>, signal?: AbortSignal) =>
-    collectArtifacts(bench, container, artifacts, signal);
+    collectArtifacts(bench, container, artifacts, signal ? { signal } : {});
   /** The error that collecting ends with. */
   const failure = async (collected: Promise<void>): Promise<TaskError> => {
     const error: unknown = await collected.then(
