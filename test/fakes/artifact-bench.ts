@@ -80,12 +80,15 @@ export class ArtifactBench {
       },
       definition,
       payload: { image: 'busybox', maxRunTime: 60, ...payload },
+      reservedArtifacts: new Map([['public/logs/live_backing.log', 'log']]),
       output: this.output,
       log: this.log,
       queue: this.queue,
       credentials: { current: { clientId: 'task-client', accessToken: 'none' } },
       artifacts: this.store,
       measures: new RunMeasures(),
+      directory: this.tempDir,
+      logFile: { filePath: path.join(this.tempDir, 'log'), keep: true },
     };
   }
 }

@@ -10,15 +10,17 @@ export interface FakeEntry {
   readonly name: string;
   readonly type?: EntryType;
   readonly content?: string | Buffer;
+  /** Of links. */
+  readonly target?: string;
 }
 
 /** A tar of these entries, as the engine makes it. */
 export async function tarOf(entries: readonly FakeEntry[]): Promise<Buffer> {
   const tar = pack();
   const whole = buffer(tar);
-  for (const { name, type = 'file', content = '' } of entries) {
+  for (const { name, type = 'file', content = '', target = 'elsewhere' } of entries) {
     const isLink = type === 'symlink' || type === 'link';
-    tar.entry({ name, type, ...(isLink ? { linkname: 'elsewhere' } : {}) }, type === 'file' ? content : '');
+    tar.entry({ name, type, ...(isLink ? { linkname: target } : {}) }, type === 'file' ? content : '');
   }
   tar.finalize();
   return whole;

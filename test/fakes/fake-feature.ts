@@ -35,9 +35,9 @@ export function fakeFeature({ trace = new Trace(), onAttach, ...options }: FakeF
           trace.add(`${name}.collect`);
           await options.collect?.(container, signal);
         },
-        finish: async (soFar) => {
+        finish: async (soFar, signal) => {
           trace.add(`${name}.finish`);
-          await options.finish?.(soFar);
+          await options.finish?.(soFar, signal);
         },
       };
     },

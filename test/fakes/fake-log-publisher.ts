@@ -21,9 +21,9 @@ export class FakeLogPublisher implements LogPublisher {
     this.trace = trace;
   }
 
-  async publishLate(_run: LoggedRun, path: string, artifact: LogArtifact): Promise<void> {
+  async publishLate({ logFile }: LoggedRun, artifact: LogArtifact): Promise<void> {
     this.trace.add('log.publishLate');
-    this.late.push({ artifact, text: await readFile(path, 'utf8') });
+    this.late.push({ artifact, text: await readFile(logFile.filePath, 'utf8') });
   }
 
   publish(_run: RunContext, log: TaskLog, options: { readonly name: string; readonly isLive: boolean }): PublishedLog {

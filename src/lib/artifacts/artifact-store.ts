@@ -8,24 +8,27 @@ import { TimeoutError, withTimeout } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
 import type { RetryPolicy } from '../util/retry.js';
 import { retry } from '../util/retry.js';
+import { NAME_RULE, isArtifactName } from './artifact-name.js';
+import type { FileSource } from './file-source.js';
 import type { ContentPutter } from './put-content.js';
 import { PutError } from './put-content.js';
 import { Slots } from './slots.js';
-import type { ContentEncoding, FileSource, StagedContent } from './staged-content.js';
+import type { StagedContent, WantedEncoding } from './staged-content.js';
 import { stageContent } from './staged-content.js';
 
 /** What an artifact is called and how it will be stored. */
 export interface ArtifactContent {
   readonly name: string;
   readonly contentType: string;
-  readonly contentEncoding: ContentEncoding;
+  readonly contentEncoding: WantedEncoding;
   /** ISO 8601. */
   readonly expires: string;
 }
 
-/** `keep`: its compressed form stays for the next upload of the same file, until the store is disposed. */
-export interface KeepableFile extends FileSource {
-  readonly keep?: true;
+/** Its compressed form stays for the next upload of the same file, until the store is disposed. */
+export interface KeptFile {
+  readonly filePath: string;
+  readonly keep: true;
 }
 
 export interface ReferenceArtifact {
@@ -63,8 +66,6 @@ const DEFAULT_RETRY: RetryPolicy = { attempts: 10, firstDelayMs: 1000, maxDelayM
 const CREATE_TIMEOUT_MS = 60_000;
 /** The queue signs addresses for 45 minutes; one that is nearly over is not begun with. */
 const PUT_URL_LIFE_MS = 40 * 60_000;
-/** What the queue takes as a name: printable ASCII. */
-const ALLOWED_NAME = /^[\x20-\x7e]+$/;
 
 /** Publishes a run's artifacts and remembers the sha256 of each. One per run. */
 export class ArtifactStore {
@@ -85,27 +86,37 @@ export class ArtifactStore {
     return this.#manifest;
   }
 
-  /** False when the queue takes no artifact of this name. */
-  static isAllowedName(name: string): boolean {
-    return ALLOWED_NAME.test(name);
-  }
-
   /**
    * Stores the uncompressed bytes of `source` as an artifact; waits for a free slot before it reads any. Fails with a
    * TaskError that says whose fault it was, with TaskStopped when the run is over, or with the source's own error. A
    * name that the queue would refuse gives a line in the log and no artifact.
    */
-  async upload(artifact: ArtifactContent, source: Readable | KeepableFile, signal: AbortSignal): Promise<void> {
-    if (!ArtifactStore.isAllowedName(artifact.name)) {
+  async upload(
+    artifact: ArtifactContent,
+    source: Readable | FileSource | KeptFile,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (!isArtifactName(artifact.name)) {
       this.#deps.output.error(`Artifact ${JSON.stringify(artifact.name)} was not uploaded: ${NAME_RULE}`);
       if ('destroy' in source) source.destroy();
       return;
     }
+    await this.uploadAs([artifact], source, signal);
+  }
+
+  /** As upload, for one content under several good names; its encoding is what the first of them says. */
+  async uploadAs(
+    artifacts: readonly [ArtifactContent, ...ArtifactContent[]],
+    source: Readable | FileSource | KeptFile,
+    signal: AbortSignal,
+  ): Promise<void> {
     await this.#slots.run(async () => {
-      const content = await this.#stage(artifact, source, signal);
+      const content = await this.#stage(artifacts[0], source, signal);
       try {
-        await this.#publish(artifact, content, signal);
-        this.#manifest.set(artifact.name, { sha256: content.sha256 });
+        for (const artifact of artifacts) {
+          await this.#publish(artifact, content, signal);
+          this.#manifest.set(artifact.name, { sha256: content.sha256 });
+        }
       } finally {
         if (!isKept(source)) await content.dispose();
       }
@@ -138,7 +149,7 @@ export class ArtifactStore {
 
   async #stage(
     artifact: ArtifactContent,
-    source: Readable | KeepableFile,
+    source: Readable | FileSource | KeptFile,
     signal: AbortSignal,
   ): Promise<StagedContent> {
     const { tempDir } = this.#deps;
@@ -164,7 +175,7 @@ export class ArtifactStore {
             target = { url: await this.#requestPut(name, { storageType: 's3', contentType, expires }, signal), until };
           }
           try {
-            await this.#deps.putter.put(target.url, content, artifact, signal);
+            await this.#deps.putter.put(target.url, content, contentType, signal);
           } catch (error) {
             if (error instanceof PutError && error.wantsFreshUrl) target = undefined;
             throw error;
@@ -234,11 +245,8 @@ export class ArtifactStore {
   }
 }
 
-/** Said of names the queue refuses. */
-export const NAME_RULE = 'the name of an artifact may hold printable ASCII characters only.';
-
-function isKept(source: Readable | KeepableFile): source is KeepableFile {
-  return 'filePath' in source && source.keep === true;
+function isKept(source: Readable | FileSource | KeptFile): source is KeptFile {
+  return 'keep' in source && source.keep;
 }
 
 function isTransient(error: unknown): boolean {

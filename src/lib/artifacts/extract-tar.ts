@@ -11,7 +11,8 @@ export type TarEntryKind = 'file' | 'directory' | 'symlink' | 'hard link' | 'dev
 /** One entry of an archive, in the archive's order. */
 export type TarEntry =
   | { readonly kind: 'file'; readonly name: string; readonly size: number; readonly content: Readable }
-  | { readonly kind: Exclude<TarEntryKind, 'file'>; readonly name: string };
+  | { readonly kind: 'hard link'; readonly name: string; readonly target: string }
+  | { readonly kind: Exclude<TarEntryKind, 'file' | 'hard link'>; readonly name: string };
 
 const KINDS: Readonly<Record<string, TarEntryKind>> = {
   file: 'file',
@@ -53,6 +54,8 @@ async function* readEntry(entry: Entry, signal: AbortSignal): AsyncGenerator<Tar
     // Nobody else may be reading `chunks` when the rest is skipped.
     if (hasReader(content)) await finished(content).catch(() => undefined);
     else if (!content.destroyed) await once(content.destroy(), 'close');
+  } else if (kind === 'hard link') {
+    yield { kind, name: header.name, target: header.linkname };
   } else {
     yield { kind, name: header.name };
   }

@@ -3,7 +3,7 @@ import https from 'node:https';
 import type { Got } from 'got';
 import got, { HTTPError, RequestError } from 'got';
 import { LinkedAbort } from '../util/linked-abort.js';
-import type { ContentEncoding, StagedContent } from './staged-content.js';
+import type { StagedContent } from './staged-content.js';
 
 /**
  * The store did not take the content. The message never holds the address, which is signed: whoever knows it can write.
@@ -40,11 +40,6 @@ export class PutError extends Error {
   }
 }
 
-export interface ContentHeaders {
-  readonly contentType: string;
-  readonly contentEncoding: ContentEncoding;
-}
-
 /** Sends artifacts to where the queue says, over kept-alive connections. One per worker. */
 export class ContentPutter {
   readonly #agents: { readonly http: http.Agent; readonly https: https.Agent };
@@ -64,15 +59,15 @@ export class ContentPutter {
   }
 
   /** One attempt. Fails with a PutError, or with the signal's reason when that aborts. */
-  async put(url: string, content: StagedContent, headers: ContentHeaders, parent: AbortSignal): Promise<void> {
+  async put(url: string, content: StagedContent, contentType: string, parent: AbortSignal): Promise<void> {
     const abort = new LinkedAbort(parent);
     try {
       const response = await this.#got(url, {
         body: content.body(),
         headers: {
-          'content-type': headers.contentType,
+          'content-type': contentType,
           'content-length': String(content.length),
-          ...(headers.contentEncoding === 'gzip' ? { 'content-encoding': 'gzip' } : {}),
+          ...(content.contentEncoding === 'gzip' ? { 'content-encoding': 'gzip' } : {}),
         },
         signal: abort.signal,
       });

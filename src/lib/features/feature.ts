@@ -49,6 +49,9 @@ export interface TaskFeature {
   started?(container: RunningContainer, resources: ResourceStack, signal: AbortSignal): Promise<void>;
   /** After the container stopped by itself or by maxRunTime; not after a cancel. The task log is still open. */
   collect?(container: StoppedContainer, signal: AbortSignal): Promise<void>;
-  /** Always runs once the feature was attached, except after a cancel. The task log is closed. */
-  finish?(soFar: Resolution): Promise<void>;
+  /**
+   * Always runs once the feature was attached, except after a cancel. The task log is closed and uploaded. The signal is
+   * not the run's: it aborts only when finishing has taken too long.
+   */
+  finish?(soFar: Resolution, signal: AbortSignal): Promise<void>;
 }

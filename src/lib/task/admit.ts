@@ -1,6 +1,8 @@
 import type { Feature, TaskFeature } from '../features/feature.js';
 import { missingScopes, satisfies } from '../queue/scopes.js';
 import { TaskError } from './errors.js';
+import { DEFAULT_LOG_NAME } from './log-format.js';
+import { backingName } from './log-text.js';
 import type { Payload } from './payload.js';
 import type { RunContext, TaskContext } from './task-context.js';
 import type { PayloadValidator } from './validate-payload.js';
@@ -29,10 +31,11 @@ export interface AdmittedTask {
  * that lists everything there is to change.
  */
 export function admit(run: RunContext, admission: Admission): AdmittedTask {
-  const task: TaskContext = Object.freeze({ ...run, payload: validPayload(run, admission) });
-  const used = usedFeatures(task.payload, admission);
-  checkScopes(task, used);
-  checkReservedArtifacts(task, used);
+  const asked: TaskContext = { ...run, payload: validPayload(run, admission), reservedArtifacts: new Map() };
+  const used = usedFeatures(asked.payload, admission);
+  checkScopes(asked, used);
+  const task: TaskContext = Object.freeze({ ...asked, reservedArtifacts: reservedArtifacts(asked, used) });
+  checkArtifactNames(task);
   return { task, features: used.map((feature) => ({ name: feature.name, hooks: feature.attach(task) })) };
 }
 
@@ -91,11 +94,27 @@ function checkScopes(task: TaskContext, features: readonly Feature[]): void {
   );
 }
 
-function checkReservedArtifacts(task: TaskContext, features: readonly Feature[]): void {
-  const taken = features.flatMap((feature) => {
-    const names = feature.reservedArtifacts(task).filter((name) => name in (task.payload.artifacts ?? {}));
-    return names.map((name) => `"${name}" is published by the worker itself (${feature.name})`);
-  });
+/** The log is there whatever features a task uses. One name for two things of the worker's can only be payload.log's. */
+function reservedArtifacts(task: TaskContext, features: readonly Feature[]): ReadonlyMap<string, string> {
+  const reserved = new Map([[backingName(task.payload.log ?? DEFAULT_LOG_NAME), 'log']]);
+  for (const feature of features) {
+    for (const name of feature.reservedArtifacts(task)) {
+      const owner = reserved.get(name);
+      if (owner !== undefined) {
+        const both = `"${name}" is published by ${owner} and by ${feature.name}`;
+        throw TaskError.malformed(
+          `payload.log takes a name that the worker needs: ${both}. Choose another name for it.`,
+        );
+      }
+      reserved.set(name, feature.name);
+    }
+  }
+  return reserved;
+}
+
+function checkArtifactNames({ payload, reservedArtifacts }: TaskContext): void {
+  const taken = [...reservedArtifacts].filter(([name]) => Object.hasOwn(payload.artifacts ?? {}, name));
   if (taken.length === 0) return;
-  throw TaskError.malformed(`payload.artifacts uses reserved names: ${taken.join('; ')}. Choose other names.`);
+  const list = taken.map(([name, feature]) => `"${name}" is published by the worker itself (${feature})`).join('; ');
+  throw TaskError.malformed(`payload.artifacts uses reserved names: ${list}. Choose other names.`);
 }

@@ -8,7 +8,7 @@ export interface LogArtifact {
 }
 
 /** What of a run its log's artifacts are made with. */
-export interface LoggedRun extends Pick<RunContext, 'artifacts' | 'queue' | 'log'> {
+export interface LoggedRun extends Pick<RunContext, 'artifacts' | 'queue' | 'log' | 'logFile'> {
   /** ISO 8601. */
   readonly expires: string;
 }
@@ -20,8 +20,8 @@ export interface LogPublisher {
    * `isLive` false: only the backing log is uploaded at the end.
    */
   publish(run: RunContext, log: TaskLog, artifact: LogArtifact): PublishedLog;
-  /** Uploads the log of a run that ended without `finish`: the worker that ran it died. `path`: the file. */
-  publishLate(run: LoggedRun, path: string, artifact: LogArtifact, signal: AbortSignal): Promise<void>;
+  /** Uploads the log of a run that ended without `finish`: the worker that ran it died. */
+  publishLate(run: LoggedRun, artifact: LogArtifact, signal: AbortSignal): Promise<void>;
 }
 
 export interface PublishedLog {

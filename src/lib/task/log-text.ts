@@ -1,16 +1,27 @@
+import path from 'node:path/posix';
+import { isArtifactName } from '../artifacts/artifact-name.js';
 import { DEFAULT_LOG_NAME } from './log-format.js';
 import type { Resolution } from './resolution.js';
 import type { RunContext } from './task-context.js';
 import type { TaskOutput } from './task-log.js';
 
-const ARTIFACT_NAME = /^[\x20-\x7e]+$/;
+/** `public/logs/live.log` -> `public/logs/live_backing.log`. */
+export function backingName(name: string): string {
+  const { dir, name: base, ext } = path.parse(name);
+  return path.join(dir, `${base}_backing${ext}`);
+}
+
+/** Whether `payload.log` can be a log's name: no part of it may be lost or resolved when the backing log's is made of it. */
+export function isLogName(name: string): boolean {
+  return isArtifactName(name) && !name.split('/').includes('');
+}
 
 /** What the payload says of the log, as far as it can be understood: the log is opened before it is validated. */
 export function logSettings(payload: unknown): { readonly name: string; readonly asksForLive: boolean | undefined } {
   const { log, features } = (payload ?? {}) as { log?: unknown; features?: { localLiveLog?: unknown } | null };
   const asked = features?.localLiveLog;
   return {
-    name: typeof log === 'string' && ARTIFACT_NAME.test(log) ? log : DEFAULT_LOG_NAME,
+    name: typeof log === 'string' && isLogName(log) ? log : DEFAULT_LOG_NAME,
     asksForLive: typeof asked === 'boolean' ? asked : undefined,
   };
 }

@@ -180,7 +180,7 @@ class ClaimedRun {
     );
   }
 
-  #context(taskLog: TaskLog, tempDir: string): RunContext {
+  #context(taskLog: TaskLog, directory: string): RunContext {
     const { worker, putter, settings } = this.#deps;
     const { taskId, runId, task } = this.#claim;
     const log = this.#log;
@@ -190,13 +190,14 @@ class ClaimedRun {
       log,
       output: taskLog,
       putter,
-      tempDir,
+      tempDir: directory,
       concurrency: settings.artifactConcurrency,
     });
     const definition = deepFreeze(task);
     const credentials = this.#credentials;
-    const run = { taskId, runId, worker, definition, output: taskLog, log, queue, credentials, artifacts };
-    return Object.freeze({ ...run, measures: new RunMeasures() });
+    const logFile = { filePath: taskLog.path, keep: true } as const;
+    const own = { taskId, runId, worker, definition, directory, logFile, measures: new RunMeasures() };
+    return Object.freeze({ ...own, output: taskLog, log, queue, credentials, artifacts });
   }
 
   async #report(resolution: Parameters<Reporter['report']>[0]): Promise<void> {

@@ -246,7 +246,7 @@ async function finish(run: TaskRun, { soFar, features }: Outcome): Promise<Resol
   };
   await attempt('log', () => published.finish(deadline.signal));
   if (soFar.kind !== DROPPED.kind) {
-    for (const { name, hooks } of features) await attempt(name, () => hooks.finish?.(soFar));
+    for (const { name, hooks } of features) await attempt(name, () => hooks.finish?.(soFar, deadline.signal));
   }
   signal.removeEventListener('abort', hurry);
   deadline.dispose();

@@ -1,5 +1,5 @@
 import type { Logger } from '../log/logger.js';
-import type { ArtifactStore } from '../artifacts/artifact-store.js';
+import type { ArtifactStore, KeptFile } from '../artifacts/artifact-store.js';
 import type { CredentialSource, RunQueue, TaskDefinition } from '../queue/queue-client.js';
 import type { Payload } from './payload.js';
 import type { RunMeasures } from './run-measures.js';
@@ -37,10 +37,16 @@ export interface RunContext {
   readonly artifacts: ArtifactStore;
   /** Whatever takes long enough to interest the author may be timed here. */
   readonly measures: RunMeasures;
+  /** The run's own on disk, for the worker's user alone; deleted with the run. */
+  readonly directory: string;
+  /** The task's log, as a source of artifacts: compressed once for all of them. Complete when features finish. */
+  readonly logFile: KeptFile;
 }
 
 /** A run whose payload is known to be valid. */
 export interface TaskContext extends RunContext {
   /** A validated copy; deeply frozen. */
   readonly payload: Payload;
+  /** Artifact names that the worker itself publishes in this run, each with the feature that does. */
+  readonly reservedArtifacts: ReadonlyMap<string, string>;
 }

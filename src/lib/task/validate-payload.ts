@@ -4,6 +4,7 @@ import type { ErrorObject } from 'ajv';
 import ajvFormats from 'ajv-formats';
 import type { TaskDefinition } from '../queue/queue-client.js';
 import type { Payload } from './payload.js';
+import { payloadProblems } from './payload-problems.js';
 
 export type ValidatedPayload =
   { readonly payload: Payload } | { readonly problems: readonly string[]; readonly unknownFeatures: readonly string[] };
@@ -22,7 +23,7 @@ export function payloadValidator(maxTaskRunTimeSeconds: number | undefined): Pay
     // A copy, so that nothing done to it can reach the definition that chain of trust signs.
     const payload: unknown = structuredClone(task.payload);
     if (validate(payload)) {
-      const problems = [...lateArtifacts(payload, task), ...tooLong(payload, maxTaskRunTimeSeconds)];
+      const problems = payloadProblems(payload, task, maxTaskRunTimeSeconds);
       return problems.length === 0 ? { payload: deepFreeze(payload) } : { problems, unknownFeatures: [] };
     }
     const errors = validate.errors ?? [];
@@ -46,20 +47,6 @@ function inWords(error: ErrorObject): string {
 function additionalProperty({ params }: ErrorObject): readonly string[] {
   const { additionalProperty: name } = params as { additionalProperty?: string };
   return name === undefined ? [] : [name];
-}
-
-function lateArtifacts(payload: Payload, task: TaskDefinition): readonly string[] {
-  return Object.entries(payload.artifacts ?? {})
-    .filter(([, { expires }]) => expires !== undefined && new Date(expires) > new Date(task.expires))
-    .map(
-      ([name, { expires = '' }]) =>
-        `data/artifacts/${name.replace(/~/g, '~0').replace(/\//g, '~1')}/expires should not be after the task's own expiration (${expires} is later than ${task.expires})`,
-    );
-}
-
-function tooLong({ maxRunTime }: Payload, maxTaskRunTimeSeconds: number | undefined): readonly string[] {
-  if (maxTaskRunTimeSeconds === undefined || maxRunTime <= maxTaskRunTimeSeconds) return [];
-  return [`data/maxRunTime should be <= ${maxTaskRunTimeSeconds}, the longest this worker allows`];
 }
 
 /** Freezes plain JSON data all the way down. */

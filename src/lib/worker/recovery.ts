@@ -117,7 +117,8 @@ export class Recovery {
       const concurrency = settings.artifactConcurrency;
       const artifacts = new ArtifactStore({ queue, log, output: taskLog, putter, tempDir: directory, concurrency });
       try {
-        await publisher.publishLate({ artifacts, queue, log, expires }, taskLog.path, artifact, limit.signal);
+        const logFile = { filePath: taskLog.path, keep: true } as const;
+        await publisher.publishLate({ artifacts, queue, log, logFile, expires }, artifact, limit.signal);
       } finally {
         await artifacts.dispose();
       }

@@ -50,6 +50,21 @@ describe('what a task leaves', () => {
     assert.deepEqual(await harness.artifactNames(quiet.taskId), ['public/logs/live_backing.log']);
   });
 
+  it('is a bulk log too, with the same content, when it asks for one', async () => {
+    const name = 'public/logs/terminal_bulk.log.gz';
+    const { taskId, run, log } = await harness.run({ ...sh('echo twice'), features: { bulkLog: true } });
+    assert.equal(run.state, 'completed');
+    assert.equal(await harness.artifactText(taskId, name), log);
+    const { artifacts } = await harness.queue.listArtifacts(taskId, 0);
+    const [bulk, live] = [name, 'public/logs/live.log'].map((one) => artifacts.find((other) => other.name === one));
+    assert.equal(bulk?.expires, live?.expires);
+    const taken = await harness.run({
+      features: { bulkLog: true },
+      artifacts: { [name]: { type: 'file', path: '/x' } },
+    });
+    assert.equal(taken.run.reasonResolved, 'malformed-payload');
+  });
+
   it('is logged byte for byte, however much and whatever it is', async () => {
     // Without \n, which a terminal would turn into \r\n.
     const script = 'stty raw; dd if=/dev/urandom of=/noise bs=1M count=8 2>/dev/null; cat /noise; sha256sum </noise';

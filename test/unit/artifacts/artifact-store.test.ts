@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { open, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import type { ArtifactContent } from '../../../src/lib/artifacts/artifact-store.js';
@@ -97,6 +97,32 @@ describe('ArtifactStore', () => {
       assert.equal(bench.store.manifest.get('public/a.txt')?.sha256, sha256(bytes));
     });
   }
+
+  it('decides by the content of a file on disk too', async () => {
+    const filePath = path.join(bench.tempDir, 'source');
+    for (const [name, content, encoding] of [
+      ['noise', randomBytes(2 * MiB), undefined],
+      ['text', Buffer.alloc(2 * MiB, 'text'), 'gzip'],
+    ] as const) {
+      await writeFile(filePath, content);
+      await bench.store.upload(artifact({ name, contentEncoding: 'auto' }), { filePath }, never);
+      assert.equal(bench.objects.objects.get(name)?.headers['content-encoding'], encoding);
+      assert.ok(content.equals(bench.objects.content(name)));
+      assert.equal(bench.store.manifest.get(name)?.sha256, sha256(content));
+    }
+    await rm(filePath);
+  });
+
+  it('sends a file that is open already, more than once if it must', async () => {
+    const filePath = path.join(bench.tempDir, 'source');
+    await writeFile(filePath, randomBytes(2 * MiB));
+    const handle = await open(filePath);
+    bench.objects.faults.push(faults.resetMidBody);
+    await bench.store.upload(artifact({ contentEncoding: 'auto' }), { handle }, never);
+    await handle.close();
+    assert.equal(bench.store.manifest.get('public/a.txt')?.sha256, sha256(bench.objects.content('public/a.txt')));
+    await rm(filePath);
+  });
 
   it('compresses a file once for several artifacts when told to keep it', async () => {
     const filePath = path.join(bench.tempDir, 'log');

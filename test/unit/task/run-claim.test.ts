@@ -171,6 +171,20 @@ describe('a claimed run', () => {
         /public\/logs\/live\.log/,
         'reportException malformed-payload',
       ],
+      [
+        'for an artifact with the name of the log that is always there',
+        {},
+        { ...PAYLOAD, log: 'a.log', artifacts: { 'a_backing.log': { type: 'file', path: '/x' } } },
+        /reserved names: "a_backing\.log" is published by the worker itself \(log\)/,
+        'reportException malformed-payload',
+      ],
+      [
+        'for a log with the name of something else of ours',
+        { features: () => [fakeFeature({ name: 'other', reservedArtifacts: () => ['a_backing.log'] })] },
+        { ...PAYLOAD, log: 'a.log' },
+        /payload\.log takes a name that the worker needs: "a_backing\.log" is published by log and by other\./,
+        'reportException malformed-payload',
+      ],
     ];
     for (const [name, options, payload, log, resolution] of cases) {
       it(`${name} says so in the log and has no effect`, async () => {
@@ -182,6 +196,14 @@ describe('a claimed run', () => {
         assert.deepEqual(run.trace.only('engine', 'images'), []);
       });
     }
+
+    it('has its log under the default name when it asks for one that can not be', async () => {
+      await begin();
+      await run.run({ ...PAYLOAD, log: 'public/../x.log' });
+      assert.deepEqual(run.publisher.published, [{ name: 'public/logs/live.log', isLive: true }]);
+      assert.match(run.text, /data\/log should not have .*: \\"public\/\.\.\/x\.log\\"/);
+      assert.deepEqual(run.queue.resolutions, ['reportException malformed-payload']);
+    });
 
     it('still has a log under the name it asks for, live or not as it asks', async () => {
       await begin();

@@ -56,6 +56,8 @@ export function runContext(definition: TaskDefinition, output: TaskOutput = new 
     output,
     log,
     queue,
+    directory: '/nonexistent',
+    logFile: { filePath: '/nonexistent/log', keep: true },
     credentials: new CredentialHolder({ clientId: 'c', accessToken: 'a' }),
     artifacts: new ArtifactStore({
       queue,
@@ -70,5 +72,5 @@ export function runContext(definition: TaskDefinition, output: TaskOutput = new 
 }
 
 export function taskContext(payload: Payload, output?: TaskOutput): TaskContext {
-  return { ...runContext(taskOf(payload), output), payload };
+  return { ...runContext(taskOf(payload), output), payload, reservedArtifacts: new Map() };
 }

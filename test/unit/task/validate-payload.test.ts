@@ -62,6 +62,52 @@ describe('the payload validator', () => {
         "data/artifacts/public~1a~0b/expires should not be after the task's own expiration (2026-12-01T00:00:00.001Z is later than 2026-12-01T00:00:00.000Z)",
       ],
     ],
+    [
+      'a log whose name leads elsewhere',
+      { log: 'public/logs/../x.log' },
+      [
+        'data/log should not have an empty part, "." or ".." between its slashes, or an apostrophe: "public/logs/../x.log"',
+      ],
+    ],
+    [
+      'a log with an empty part in its name',
+      { log: '/x.log' },
+      ['data/log should not have an empty part, "." or ".." between its slashes, or an apostrophe: "/x.log"'],
+    ],
+    [
+      'paths that no file can have',
+      { artifacts: { a: { type: 'file', path: '/a\0b' }, b: { type: 'directory', path: '' } } },
+      [
+        'data/artifacts/a/path should not hold a NUL character: no file can have that name',
+        'data/artifacts/b/path should not be empty',
+      ],
+    ],
+    ...['relative', '/', '//', '/a/../b', '/a:b', './a'].map(
+      (path) =>
+        [
+          `a volume at ${path}`,
+          { artifacts: { 'public/v': { type: 'volume', path } } },
+          [
+            `data/artifacts/public~1v/path should be an absolute path below /, without "." or ".." or a colon, where the volume is mounted: "${path}"`,
+          ],
+        ] as const,
+    ),
+    [
+      'volumes and caches at one path',
+      {
+        cache: { c: '/cache/' },
+        artifacts: {
+          a: { type: 'volume', path: '/cache' },
+          b: { type: 'volume', path: '/v//x' },
+          c: { type: 'volume', path: '/v/x/' },
+          d: { type: 'file', path: '/v/x' },
+        },
+      },
+      [
+        'data/artifacts/a/path should be another path: the cache "c" is mounted at /cache',
+        'data/artifacts/c/path should be another path: the volume of artifact "b" is mounted at /v/x/',
+      ],
+    ],
   ];
   for (const [what, changes, expected] of wrong) {
     it(`says of ${what} what should be`, () => {

@@ -2,9 +2,10 @@ import path from 'node:path/posix';
 import { Readable } from 'node:stream';
 import mime from 'mime-types';
 import type { ArtifactContent, ErrorArtifact } from '../../artifacts/artifact-store.js';
-import { ArtifactStore, NAME_RULE } from '../../artifacts/artifact-store.js';
+import { NAME_RULE, isArtifactName } from '../../artifacts/artifact-name.js';
 import type { TarEntry } from '../../artifacts/extract-tar.js';
 import { tarEntries } from '../../artifacts/extract-tar.js';
+import { walkDirectory } from '../../artifacts/walk-directory.js';
 import type { StoppedContainer } from '../../docker/engine.js';
 import { DockerError } from '../../docker/engine.js';
 import { TaskStopped } from '../../task/errors.js';
@@ -13,12 +14,18 @@ import type { TaskContext } from '../../task/task-context.js';
 import { delay } from '../../util/abortable.js';
 import { errorMessage } from '../../util/error-message.js';
 import { ArtifactTally } from './artifact-tally.js';
-import { DirectoryUpload, failureLine } from './directory-upload.js';
+import { failureLine, inQuotes } from './directory-report.js';
+import { DirectoryUpload } from './directory-upload.js';
+import { NameClaims } from './name-claims.js';
+import type { Volumes } from './volumes.js';
 
 export interface CollectSettings {
   readonly skipCompressionExtensions: ReadonlySet<string>;
   readonly archiveRetryDelaysMs: readonly number[];
 }
+
+/** Files with several names that are asked for one by one; each takes the engine some 60 ms. */
+const SINGLE_FETCHES = 64;
 
 /** The path is not what the payload says; worth an error artifact, but the task does not fail. */
 class WrongKind extends Error {}
@@ -27,12 +34,16 @@ class WrongKind extends Error {}
 export class ArtifactCollector {
   readonly #task: TaskContext;
   readonly #container: StoppedContainer;
+  readonly #volumes: Volumes;
   readonly #settings: CollectSettings;
+  readonly #names: NameClaims;
 
-  constructor(task: TaskContext, container: StoppedContainer, settings: CollectSettings) {
+  constructor(task: TaskContext, container: StoppedContainer, volumes: Volumes, settings: CollectSettings) {
+    this.#volumes = volumes;
     this.#task = task;
     this.#container = container;
     this.#settings = settings;
+    this.#names = new NameClaims(task);
   }
 
   /**
@@ -41,9 +52,14 @@ export class ArtifactCollector {
    */
   async collect(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
     try {
-      return artifact.type === 'file'
-        ? await this.#collectFile(name, artifact, signal)
-        : await this.#collectDirectory(name, artifact, signal);
+      switch (artifact.type) {
+        case 'file':
+          return await this.#collectFile(name, artifact, signal);
+        case 'directory':
+          return await this.#collectDirectory(name, artifact, signal);
+        case 'volume':
+          return await this.#collectVolume(name, artifact, signal);
+      }
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof WrongKind) return this.#reject(name, artifact, error.message, signal);
@@ -64,20 +80,16 @@ export class ArtifactCollector {
       return true;
     });
     if (!isThere) return this.#missing(name, artifact, signal);
-    if (ArtifactStore.isAllowedName(name)) {
+    if (isArtifactName(name)) {
       this.#task.output.line(
-        `Uploaded artifact "${name}" from "${artifact.path}": ${tally.bytes}, ${content.contentType}`,
+        `Uploaded artifact "${name}" from ${inQuotes(artifact.path)}: ${tally.bytes}, ${content.contentType}`,
       );
     }
     return [];
   }
 
   async #collectDirectory(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
-    const upload = new DirectoryUpload({
-      name: name.replace(/\/+$/, ''),
-      content: (file) => this.#content(file, artifact),
-      task: this.#task,
-    });
+    const upload = this.#directoryUpload(name, artifact);
     const plainPath = artifact.path.replace(/(?<=.)\/+$/, '');
     const read = async (entries: AsyncGenerator<TarEntry, void>): Promise<TarEntry['kind'] | 'empty'> => {
       const first = await entries.next();
@@ -90,8 +102,42 @@ export class ArtifactCollector {
     if (kind === 'symlink') kind = await this.#withArchive(`${plainPath}/`, signal, read);
     if (kind === undefined) return this.#missing(name, artifact, signal);
     if (kind !== 'directory') throw new WrongKind(`is ${withArticle(kind)}, not a directory`);
-    upload.summarize(artifact.path);
-    return upload.problems;
+    await this.#collectHardLinks(upload, `${plainPath}/`, signal);
+    upload.report.summarize(artifact.path);
+    return upload.report.problems;
+  }
+
+  /**
+   * An archive gives the content of a file once, whatever names it has below the directory. For a few such files the
+   * engine is asked for each; for many, for the whole directory once more.
+   */
+  async #collectHardLinks(upload: DirectoryUpload, path: string, signal: AbortSignal): Promise<void> {
+    if (upload.links.pending.length > SINGLE_FETCHES) {
+      await this.#withArchive(path, signal, (entries) => upload.runLinks(entries, signal));
+    }
+    for (const target of upload.links.pending) {
+      const [link] = upload.links.of(target);
+      if (!link) continue;
+      const isFile = await this.#withArchive(`${path}${link.relative}`, signal, async (entries) => {
+        const first = await entries.next();
+        if (first.done || first.value.kind !== 'file') return false;
+        await upload.runLink(target, first.value, signal);
+        return true;
+      });
+      if (!isFile) upload.report.tally.addSkipped('hard link', upload.links.of(target).length);
+    }
+  }
+
+  async #collectVolume(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
+    const upload = this.#directoryUpload(name, artifact);
+    await upload.run('', walkDirectory(this.#volumes.directoryOf(name)), signal);
+    upload.report.summarize(artifact.path);
+    return upload.report.problems;
+  }
+
+  #directoryUpload(name: string, artifact: PayloadArtifact): DirectoryUpload {
+    const content = (file: string): ArtifactContent => this.#content(file, artifact);
+    return new DirectoryUpload({ key: name, names: this.#names, content, task: this.#task });
   }
 
   /** Gives `use` the archive of `path`, anew when it breaks off; undefined when there is no such path. */
@@ -128,7 +174,7 @@ export class ArtifactCollector {
     return {
       name,
       contentType: artifact.contentType ?? contentTypeOf(name),
-      contentEncoding: artifact.contentEncoding ?? (isCompressed ? 'identity' : 'gzip'),
+      contentEncoding: artifact.contentEncoding ?? (isCompressed ? 'identity' : 'auto'),
       expires: this.#expires(artifact),
     };
   }
@@ -138,7 +184,7 @@ export class ArtifactCollector {
   }
 
   async #missing(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
-    const message = `Artifact "${name}" not found at "${artifact.path}"`;
+    const message = `Artifact "${name}" not found at ${inQuotes(artifact.path)}`;
     if (artifact.optional) this.#task.output.line(message);
     else this.#task.output.error(message);
     return this.#publishError(
@@ -153,7 +199,7 @@ export class ArtifactCollector {
     what: string,
     signal: AbortSignal,
   ): Promise<readonly unknown[]> {
-    const message = `Artifact "${name}": "${artifact.path}" ${what}`;
+    const message = `Artifact "${name}": ${inQuotes(artifact.path)} ${what}`;
     this.#task.output.error(message);
     return this.#publishError(
       { name, reason: 'invalid-resource-on-worker', message, expires: this.#expires(artifact) },
@@ -162,7 +208,7 @@ export class ArtifactCollector {
   }
 
   async #publishError(error: ErrorArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
-    if (!ArtifactStore.isAllowedName(error.name)) {
+    if (!isArtifactName(error.name)) {
       this.#task.output.error(`No artifact tells of ${JSON.stringify(error.name)}: ${NAME_RULE}`);
       return [];
     }

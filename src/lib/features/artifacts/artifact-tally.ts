@@ -13,8 +13,8 @@ export class ArtifactTally {
     this.#bytes += bytes;
   }
 
-  addSkipped(kind: Skipped): void {
-    this.#skipped.set(kind, (this.#skipped.get(kind) ?? 0) + 1);
+  addSkipped(kind: Skipped, number = 1): void {
+    this.#skipped.set(kind, (this.#skipped.get(kind) ?? 0) + number);
   }
 
   /** A new reading of the archive comes upon the same things again. */

@@ -1,11 +1,10 @@
-import type { StoppedContainer } from '../../docker/engine.js';
 import { Slots } from '../../artifacts/slots.js';
 import { TaskError, TaskStopped } from '../../task/errors.js';
 import { graver, resolutionOf } from '../../task/resolution.js';
 import type { TaskContext } from '../../task/task-context.js';
 import type { Feature } from '../feature.js';
-import type { CollectSettings } from './artifact-collector.js';
 import { ArtifactCollector } from './artifact-collector.js';
+import { Volumes } from './volumes.js';
 
 export interface ArtifactsOptions {
   /** Extensions, without the dot, of files that are compressed already. */
@@ -29,12 +28,17 @@ export function artifactsFeature(options: ArtifactsOptions): Feature {
     enabledByDefault: true,
     requiredScopes: () => undefined,
     reservedArtifacts: () => [],
-    attach: (task) => ({
-      collect: async (container, signal) => {
-        if (Object.keys(task.payload.artifacts ?? {}).length === 0) return;
-        await task.measures.time('artifacts', () => collect(task, container, settings, signal));
-      },
-    }),
+    attach: (task) => {
+      const volumes = new Volumes(task);
+      return {
+        prepare: (resources) => volumes.prepare(resources),
+        collect: async (container, signal) => {
+          if (Object.keys(task.payload.artifacts ?? {}).length === 0) return;
+          const collector = new ArtifactCollector(task, container, volumes, settings);
+          await task.measures.time('artifacts', () => collect(collector, task, signal));
+        },
+      };
+    },
   };
 }
 
@@ -42,15 +46,9 @@ function plainExtension(extension: string): string {
   return extension.replace(/^\./, '').toLowerCase();
 }
 
-async function collect(
-  task: TaskContext,
-  container: StoppedContainer,
-  settings: CollectSettings,
-  signal: AbortSignal,
-): Promise<void> {
+async function collect(collector: ArtifactCollector, task: TaskContext, signal: AbortSignal): Promise<void> {
   const entries = Object.entries(task.payload.artifacts ?? {});
   const archives = new Slots(OPEN_ARCHIVES);
-  const collector = new ArtifactCollector(task, container, settings);
   const problems = await Promise.all(
     entries.map(([name, artifact]) => archives.run(() => collector.collect(name, artifact, signal), signal)),
   );

@@ -1,58 +1,97 @@
+import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { isArtifactName } from '../../artifacts/artifact-name.js';
 import type { ArtifactContent } from '../../artifacts/artifact-store.js';
-import { ArtifactStore, NAME_RULE } from '../../artifacts/artifact-store.js';
 import type { TarEntry } from '../../artifacts/extract-tar.js';
 import { relativeName } from '../../artifacts/extract-tar.js';
+import type { FileSource } from '../../artifacts/file-source.js';
+import type { DiskEntry, DiskFile, OpenFile } from '../../artifacts/walk-directory.js';
 import { DockerError } from '../../docker/engine.js';
-import { TaskError, TaskStopped } from '../../task/errors.js';
+import { TaskStopped } from '../../task/errors.js';
 import type { TaskContext } from '../../task/task-context.js';
-import { errorMessage } from '../../util/error-message.js';
-import { ArtifactTally } from './artifact-tally.js';
+import { DirectoryReport } from './directory-report.js';
+import { HardLinks } from './hard-links.js';
+import type { NameClaims } from './name-claims.js';
 
 export interface DirectoryUploadOptions {
-  /** Without a slash at its end. */
-  readonly name: string;
+  /** The key in payload.artifacts; slashes at its end change nothing. */
+  readonly key: string;
+  readonly names: NameClaims;
   readonly content: (name: string) => ArtifactContent;
   readonly task: TaskContext;
 }
 
-/** Names listed one by one in the log; the rest is counted, as a task can have millions of them. */
-const LISTED_NAMES = 20;
+/** Files of a directory on disk that wait for an upload slot, or have one, at a time. */
+const OPEN_FILES = 32;
+
+type TarFile = TarEntry & { readonly kind: 'file' };
+type Uploads = Set<Promise<void>>;
+type Names = readonly [string, ...string[]];
 
 /** One directory artifact. When its archive broke off, `run` goes on with a new one where the last one ended. */
 export class DirectoryUpload {
+  readonly report: DirectoryReport;
+  /** Names of files whose content the archive gave under another one only: `run` leaves them to be uploaded. */
+  readonly links = new HardLinks((name) => this.#done.has(name));
   readonly #options: DirectoryUploadOptions;
-  readonly #tally = new ArtifactTally();
+  readonly #name: string;
   /** Files that were read whole: uploaded, under way, or failed for good. */
   readonly #done = new Set<string>();
-  readonly #problems: unknown[] = [];
-  #odd = new Set<string>();
   /** The queue said that the run is over: nothing more can be uploaded. */
   #stopped: TaskStopped | undefined;
 
   constructor(options: DirectoryUploadOptions) {
     this.#options = options;
-  }
-
-  /** What went wrong so far; each has its line in the log. */
-  get problems(): readonly unknown[] {
-    return this.#problems;
+    this.#name = options.key.replace(/\/+$/, '');
+    this.report = new DirectoryReport(this.#name, options.task.output);
   }
 
   /**
-   * Uploads the files of an archive whose first entry, the directory itself, was called `root`. Returns once all uploads
-   * have ended; fails with a DockerError when the archive broke off.
+   * Uploads the files of an archive whose first entry, the directory itself, was called `root`, or of a directory on
+   * disk (root ''). Returns once all uploads have ended; fails with a DockerError when the archive broke off.
    */
-  async run(root: string, entries: AsyncIterable<TarEntry>, signal: AbortSignal): Promise<void> {
-    this.#tally.forgetSkipped();
-    this.#odd = new Set();
-    const uploads = new Set<Promise<void>>();
+  async run(root: string, entries: AsyncIterable<TarEntry | DiskEntry>, signal: AbortSignal): Promise<void> {
+    this.report.beginReading();
+    await this.#each(entries, signal, async (entry, uploads) => {
+      if (entry.kind === 'file') {
+        const name = this.#nameOf(entry.name, root);
+        if (name === undefined) return;
+        if ('open' in entry) await this.#startFromDisk(name, entry, uploads, signal);
+        else await this.#start([name], entry, uploads, signal);
+      } else if (entry.kind === 'hard link') {
+        const name = this.#nameOf(entry.name, root);
+        if (name !== undefined) this.links.add(entry.target, { name, relative: relativeName(entry.name, root) ?? '' });
+      } else if (entry.kind === 'too deep') {
+        this.report.tooDeep(entry.name);
+      } else if (entry.kind !== 'directory') {
+        this.report.tally.addSkipped(entry.kind);
+      }
+    });
+  }
+
+  /** Uploads the files that `links` waits for from an archive that has them. */
+  async runLinks(entries: AsyncIterable<TarEntry>, signal: AbortSignal): Promise<void> {
+    await this.#each(entries, signal, async (entry, uploads) => {
+      if (entry.kind === 'file') await this.#startLinks(entry.name, entry, uploads, signal);
+    });
+  }
+
+  /** Uploads `entry` as the file that `links` knows as `target`. */
+  async runLink(target: string, entry: TarFile, signal: AbortSignal): Promise<void> {
+    await this.#each([entry], signal, (file, uploads) => this.#startLinks(target, file, uploads, signal));
+  }
+
+  async #each<T>(
+    entries: AsyncIterable<T> | Iterable<T>,
+    signal: AbortSignal,
+    handle: (entry: T, uploads: Uploads) => Promise<void>,
+  ): Promise<void> {
+    const uploads: Uploads = new Set();
     try {
       for await (const entry of entries) {
+        signal.throwIfAborted();
         if (this.#stopped) break;
-        if (entry.kind === 'directory') continue;
-        if (entry.kind === 'file') await this.#start(entry, root, uploads, signal);
-        else this.#tally.addSkipped(entry.kind);
+        await handle(entry, uploads);
       }
     } finally {
       await Promise.all(uploads);
@@ -61,65 +100,80 @@ export class DirectoryUpload {
     if (this.#stopped) throw this.#stopped;
   }
 
-  /** Says what was published and what was not. */
-  summarize(path: string): void {
-    const { output } = this.#options.task;
-    const name = `"${this.#options.name}"`;
-    output.line(`Uploaded artifact ${name} from "${path}": ${this.#tally.files}, ${this.#tally.bytes}`);
-    if (this.#tally.skipped) output.line(`Artifact ${name}: skipped ${this.#tally.skipped}; only files are uploaded`);
-    if (this.#odd.size === 0) return;
-    const listed = [...this.#odd].slice(0, LISTED_NAMES).map((odd) => JSON.stringify(odd));
-    const more = this.#odd.size > listed.length ? ` and ${this.#odd.size - listed.length} more` : '';
-    output.error(`Artifact ${name}: not uploaded because of their names: ${listed.join(', ')}${more}; ${NAME_RULE}`);
+  /** The artifact's name for a file; undefined: it must not be uploaded, or is already. */
+  #nameOf(file: string, root: string): string | undefined {
+    const relative = relativeName(file, root);
+    const name = relative === undefined || this.#name === '' ? relative : `${this.#name}/${relative}`;
+    if (name === undefined || !isArtifactName(name)) {
+      this.report.odd(file);
+      return undefined;
+    }
+    if (this.#done.has(name)) return undefined;
+    const other = this.#options.names.claim(name, this.#options.key);
+    if (other === undefined) return name;
+    this.report.taken(name, other);
+    return undefined;
   }
 
   /** Returns when the file has been read from the archive; its upload goes on. */
-  async #start(
-    entry: TarEntry & { readonly kind: 'file' },
-    root: string,
-    uploads: Set<Promise<void>>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const relative = relativeName(entry.name, root);
-    const name = relative === undefined ? undefined : this.#artifactName(relative);
-    if (name === undefined || !ArtifactStore.isAllowedName(name)) {
-      this.#odd.add(entry.name);
-      return;
-    }
-    if (this.#done.has(name)) return;
+  async #start(names: Names, entry: TarFile, uploads: Uploads, signal: AbortSignal): Promise<void> {
     const read = finished(entry.content);
-    const upload = this.#upload(name, entry, signal).finally(() => uploads.delete(upload));
+    const upload = this.#upload(names, entry, signal).finally(() => uploads.delete(upload));
     uploads.add(upload);
     // Errors are the upload's to hear of; one that ends before it was given a slot never reads.
     await Promise.race([read.catch(() => undefined), upload]);
   }
 
-  #artifactName(relative: string): string {
-    return this.#options.name === '' ? relative : `${this.#options.name}/${relative}`;
+  async #startLinks(target: string, entry: TarFile, uploads: Uploads, signal: AbortSignal): Promise<void> {
+    const [first, ...others] = this.links.of(target).map(({ name }) => name);
+    if (first !== undefined) await this.#start([first, ...others], entry, uploads, signal);
   }
 
-  async #upload(name: string, entry: TarEntry & { readonly kind: 'file' }, signal: AbortSignal): Promise<void> {
-    const { task, content } = this.#options;
+  /** Returns when the file is open and no more are than may be; its upload goes on. */
+  async #startFromDisk(name: string, file: DiskFile, uploads: Uploads, signal: AbortSignal): Promise<void> {
+    while (uploads.size >= OPEN_FILES) await Promise.race(uploads);
+    let opened: OpenFile | undefined;
     try {
-      await task.artifacts.upload(content(name), entry.content, signal);
-      this.#done.add(name);
-      this.#tally.addFile(entry.size);
+      opened = await file.open();
+    } catch (error) {
+      this.#failed(name, file.name, error);
+      return;
+    }
+    if (!opened) {
+      this.report.tally.addSkipped('device or socket');
+      return;
+    }
+    const { handle, size } = opened;
+    const upload = this.#upload([name], { name: file.name, size, content: { handle } }, signal).finally(async () => {
+      uploads.delete(upload);
+      await handle.close();
+    });
+    uploads.add(upload);
+  }
+
+  async #upload(
+    names: Names,
+    entry: { readonly name: string; readonly size: number; readonly content: Readable | FileSource },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { task, content } = this.#options;
+    const [first, ...others] = names;
+    try {
+      await task.artifacts.uploadAs([content(first), ...others.map(content)], entry.content, signal);
+      for (const name of names) {
+        this.#done.add(name);
+        this.report.tally.addFile(entry.size);
+      }
     } catch (error) {
       // The archive broke off within this file: the reader of the archive fails with the same and decides.
       if (error instanceof DockerError || signal.aborted) return;
-      if (error instanceof TaskStopped) {
-        this.#stopped ??= error;
-        return;
-      }
-      this.#done.add(name);
-      this.#problems.push(error);
-      task.output.error(failureLine(name, entry.name, error));
+      if (error instanceof TaskStopped) this.#stopped ??= error;
+      else for (const name of names) this.#failed(name, entry.name, error);
     }
   }
-}
 
-/** What uploads say of themselves names the artifact already. */
-export function failureLine(name: string, path: string, error: unknown): string {
-  if (error instanceof TaskError) return error.message;
-  return `Artifact "${name}" could not be read from "${path}": ${errorMessage(error)}`;
+  #failed(name: string, file: string, error: unknown): void {
+    this.#done.add(name);
+    this.report.failed(name, file, error);
+  }
 }

@@ -1,6 +1,6 @@
-import path from 'node:path';
 import { QueueError } from '../../queue/queue-client.js';
 import type { LogArtifact, LogPublisher, LoggedRun, PublishedLog } from '../../task/log-publisher.js';
+import { backingName } from '../../task/log-text.js';
 import type { RunContext } from '../../task/task-context.js';
 import type { TaskLog } from '../../task/task-log.js';
 import { errorMessage } from '../../util/error-message.js';
@@ -8,12 +8,6 @@ import { LinkedAbort } from '../../util/linked-abort.js';
 import type { LiveLogEndpoint } from './live-log-endpoint.js';
 import { LIVE_LOG_CONTENT_TYPE } from './live-log-endpoint.js';
 import type { LiveLogServer } from './live-log-server.js';
-
-/** `public/logs/live.log` -> `public/logs/live_backing.log`. */
-export function backingName(name: string): string {
-  const { dir, name: base, ext } = path.posix.parse(name);
-  return path.posix.join(dir, `${base}_backing${ext}`);
-}
 
 /** Makes each run's log readable: live while the run goes on, as an artifact afterwards. One per worker. */
 export class LiveLogPublisher implements LogPublisher {
@@ -26,38 +20,32 @@ export class LiveLogPublisher implements LogPublisher {
 
   publish(run: RunContext, log: TaskLog, artifact: LogArtifact): PublishedLog {
     const endpoint = artifact.isLive ? this.#server?.open(log) : undefined;
-    return new RunLog(run, log, { ...artifact, endpoint });
+    return new RunLog(run, { ...artifact, endpoint });
   }
 
-  async publishLate(run: LoggedRun, path: string, artifact: LogArtifact, signal: AbortSignal): Promise<void> {
-    await uploadBacking(run, path, artifact, signal);
+  async publishLate(run: LoggedRun, artifact: LogArtifact, signal: AbortSignal): Promise<void> {
+    await uploadBacking(run, artifact, signal);
     if (artifact.isLive) await pointToBacking(run, artifact, signal);
   }
 }
 
 class RunLog implements PublishedLog {
   readonly #run: LoggedRun;
-  readonly #log: TaskLog;
   readonly #artifact: LogArtifact;
   readonly #endpoint: LiveLogEndpoint | undefined;
   readonly #announcing = new LinkedAbort();
   readonly #announced: Promise<void>;
 
-  constructor(
-    run: RunContext,
-    log: TaskLog,
-    options: LogArtifact & { readonly endpoint: LiveLogEndpoint | undefined },
-  ) {
+  constructor(run: RunContext, artifact: LogArtifact & { readonly endpoint: LiveLogEndpoint | undefined }) {
     this.#run = { ...run, expires: run.definition.expires };
-    this.#log = log;
-    this.#artifact = options;
-    this.#endpoint = options.endpoint;
-    this.#announced = options.endpoint ? this.#announce(options.endpoint) : Promise.resolve();
+    this.#artifact = artifact;
+    this.#endpoint = artifact.endpoint;
+    this.#announced = artifact.endpoint ? this.#announce(artifact.endpoint) : Promise.resolve();
   }
 
   async finish(signal: AbortSignal): Promise<void> {
     try {
-      await uploadBacking(this.#run, this.#log.path, this.#artifact, signal);
+      await uploadBacking(this.#run, this.#artifact, signal);
       await this.#settleAnnouncement();
       if (this.#artifact.isLive) await pointToBacking(this.#run, this.#artifact, signal);
       this.#endpoint?.redirectTo(this.#run.queue.artifactUrl(backingName(this.#artifact.name)));
@@ -89,22 +77,9 @@ class RunLog implements PublishedLog {
   }
 }
 
-async function uploadBacking(
-  run: LoggedRun,
-  filePath: string,
-  { name }: LogArtifact,
-  signal: AbortSignal,
-): Promise<void> {
-  await run.artifacts.upload(
-    {
-      name: backingName(name),
-      contentType: LIVE_LOG_CONTENT_TYPE,
-      contentEncoding: 'gzip',
-      expires: run.expires,
-    },
-    { filePath, keep: true },
-    signal,
-  );
+async function uploadBacking(run: LoggedRun, { name }: LogArtifact, signal: AbortSignal): Promise<void> {
+  const artifact = { name: backingName(name), contentType: LIVE_LOG_CONTENT_TYPE, expires: run.expires };
+  await run.artifacts.upload({ ...artifact, contentEncoding: 'gzip' }, run.logFile, signal);
 }
 
 async function pointToBacking(run: LoggedRun, { name }: LogArtifact, signal: AbortSignal): Promise<void> {

@@ -21,7 +21,7 @@ describe('the artifacts feature in trouble', () => {
   afterEach(() => bench.stop());
 
   const collect = (artifacts: Record<string, PayloadArtifact>, signal?: AbortSignal) =>
-    collectArtifacts(bench, container, artifacts, signal);
+    collectArtifacts(bench, container, artifacts, signal ? { signal } : {});
   /** The error that collecting ends with. */
   const failure = async (collected: Promise<void>): Promise<TaskError> => {
     const error: unknown = await collected.then(
@@ -119,6 +119,40 @@ describe('the artifacts feature in trouble', () => {
     assert.deepEqual(stored(bench), []);
     assert.deepEqual(bench.queue.artifacts, []);
     assert.equal(bench.output.errors.filter((line) => line.includes('printable ASCII')).length, 2);
+  });
+
+  describe('with files that would replace something else of the run', () => {
+    it("never replaces the worker's own artifacts: it names the file and fails the task", async () => {
+      await container.putEntries('/d', [
+        { name: 'd/', type: 'directory' },
+        { name: 'd/logs/live_backing.log', content: 'forged' },
+        { name: 'd/good', content: 'good' },
+      ]);
+      const error = await failure(collect({ 'public/': directory('/d') }));
+      assert.deepEqual(error.resolution, { kind: 'failed' });
+      assert.deepEqual(stored(bench), ['public/good']);
+      assert.deepEqual(bench.output.errors, [
+        'Artifact "public": files not uploaded because their names are taken: ' +
+          '"public/logs/live_backing.log" is published by the worker itself (log). Rename them.',
+      ]);
+    });
+
+    it('leaves a name to the artifact that spells it out', async () => {
+      await container.putEntries('/x', [{ name: 'x', content: 'the file' }]);
+      await container.putEntries('/d', three);
+      await failure(collect({ 'public/d': directory('/d'), 'public/d/b': file('/x') }));
+      assert.deepEqual(stored(bench), ['public/d/a', 'public/d/b', 'public/d/c']);
+      assert.equal(bench.objects.text('public/d/b'), 'the file');
+      assert.match(bench.output.errors.join(), /"public\/d\/b" is published by artifact "public\/d\/b"/);
+    });
+
+    it('gives a name that two directories lead to to one of them', async () => {
+      await container.putEntries('/d', three);
+      await container.putEntries('/e', three);
+      const error = await failure(collect({ 'public/d': directory('/d'), 'public/d/': directory('/e') }));
+      assert.equal(error.message, '3 artifact files could not be uploaded; see the error lines above.');
+      assert.equal(bench.objects.puts.length, 3);
+    });
   });
 
   for (const moment of ['before anything is read', 'while a file is uploaded'] as const) {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { NAME_RULE } from '../../../../src/lib/artifacts/artifact-name.js';
+import { createHash, randomBytes } from 'node:crypto';
 import { artifactsFeature } from '../../../../src/lib/features/artifacts/artifacts.js';
 import type { PayloadArtifact } from '../../../../src/lib/task/payload.js';
+import { QueueError } from '../../../../src/lib/queue/queue-client.js';
 import { ArtifactBench, EXPIRES } from '../../../fakes/artifact-bench.js';
 import type { FakeEntry } from '../../../fakes/fake-containers.js';
 import { FakeStoppedContainer } from '../../../fakes/fake-containers.js';
@@ -67,6 +69,20 @@ describe('the artifacts feature', () => {
         assert.equal(header(name, 'content-encoding'), encoding);
       });
     }
+
+    it('stores what does not become smaller as it is, unless the payload asks for gzip', async () => {
+      const noise = randomBytes(2_000_000);
+      await container.putEntries('/noise', [{ name: 'noise', content: noise }]);
+      await collect({ 'public/noise': file('/noise'), 'public/zipped': file('/noise', { contentEncoding: 'gzip' }) });
+      assert.equal(header('public/noise', 'content-encoding'), undefined);
+      assert.equal(header('public/noise', 'content-length'), '2000000');
+      assert.equal(header('public/zipped', 'content-encoding'), 'gzip');
+      const sha256 = createHash('sha256').update(noise).digest('hex');
+      for (const name of ['public/noise', 'public/zipped']) {
+        assert.ok(noise.equals(bench.objects.content(name)));
+        assert.equal(bench.store.manifest.get(name)?.sha256, sha256);
+      }
+    });
 
     const rejected = (name: string, message: string) => [
       { name, request: { storageType: 'error', reason: 'invalid-resource-on-worker', message, expires: EXPIRES } },
@@ -168,7 +184,7 @@ describe('the artifacts feature', () => {
       assert.deepEqual(stored(bench), ['public/d/good']);
       assert.deepEqual(bench.output.errors, [
         'Artifact "public/d": not uploaded because of their names: "d/../../etc/passwd", "/etc/shadow", "d/ü", "d//double"; ' +
-          'the name of an artifact may hold printable ASCII characters only.',
+          NAME_RULE,
       ]);
     });
 
@@ -206,13 +222,54 @@ describe('the artifacts feature', () => {
       assert.deepEqual(stored(bench), ['public/root/etc/hosts']);
     });
 
-    it('is what a volume is treated as', async () => {
-      await container.putEntries('/v', [
-        { name: 'v/', type: 'directory' },
-        { name: 'v/a', content: 'A' },
-      ]);
-      await collect({ 'public/v': { type: 'volume', path: '/v' } });
-      assert.deepEqual(stored(bench), ['public/v/a']);
+    describe('with files that have several names', () => {
+      const link = (name: string, target: string) => ({ name, type: 'link' as const, target });
+
+      it('stores them under each, asking for the content once more', async () => {
+        await container.putEntries('/d', [
+          { name: 'd/', type: 'directory' },
+          { name: 'd/a', content: 'A' },
+          link('d/b', 'd/a'),
+          link('d/sub/c.gz', 'd/a'),
+        ]);
+        await container.putEntries('/d/b', [{ name: 'b', content: 'A' }]);
+        await collect({ 'public/d': directory('/d') });
+        assert.deepEqual(stored(bench), ['public/d/a', 'public/d/b', 'public/d/sub/c.gz']);
+        assert.equal(bench.objects.text('public/d/sub/c.gz'), 'A');
+        assert.equal(header('public/d/sub/c.gz', 'content-type'), 'application/gzip');
+        assert.deepEqual(container.asked, ['/d', '/d/b']);
+        assert.deepEqual(bench.output.lines, ['Uploaded artifact "public/d" from "/d": 3 files, 3 bytes']);
+        assert.equal(bench.store.manifest.size, 3);
+      });
+
+      it('reads the directory once more when they are many', async () => {
+        const numbers = Array.from({ length: 200 }, (_, i) => i);
+        const entries = [
+          { name: 'd/', type: 'directory' as const },
+          ...numbers.map((i) => ({ name: `d/a${i}`, content: `content ${i}` })),
+          ...numbers.map((i) => link(`d/b${i}`, `d/a${i}`)),
+          link('d/c', 'd/a7'),
+        ];
+        for (const path of ['/d', '/d/']) await container.putEntries(path, entries);
+        await collect({ 'public/d': directory('/d/') });
+        assert.deepEqual(container.asked, ['/d', '/d/']);
+        assert.equal(stored(bench).length, 401);
+        assert.equal(bench.objects.text('public/d/b199'), 'content 199');
+        assert.equal(bench.objects.text('public/d/c'), 'content 7');
+      });
+
+      it('counts those whose content cannot be had', async () => {
+        await container.putEntries('/d', [{ name: 'd/', type: 'directory' }, link('d/b', 'd/a'), link('d/c', 'd/a')]);
+        await collect({ 'public/d': directory('/d') });
+        assert.equal(bench.output.lines[1], 'Artifact "public/d": skipped 2 hard links; only files are uploaded');
+      });
+
+      it('says once for each when the queue refuses them', async () => {
+        await container.putEntries('/d', [{ name: 'd/', type: 'directory' }, link('d/b', 'd/a'), link('d/c', 'd/a')]);
+        await container.putEntries('/d/b', [{ name: 'b', content: 'A' }]);
+        bench.queue.fail('createArtifact', new QueueError('no', 400));
+        await assert.rejects(collect({ 'public/d': directory('/d') }), /^TaskError: 2 artifact files could not/);
+      });
     });
   });
 

@@ -1,17 +1,39 @@
+import assert from 'node:assert/strict';
 import { artifactsFeature } from '../../../../src/lib/features/artifacts/artifacts.js';
 import type { PayloadArtifact } from '../../../../src/lib/task/payload.js';
+import { LinkedAbort } from '../../../../src/lib/util/linked-abort.js';
+import { ResourceStack } from '../../../../src/lib/util/resource-stack.js';
 import type { ArtifactBench } from '../../../fakes/artifact-bench.js';
 import type { FakeStoppedContainer } from '../../../fakes/fake-containers.js';
 
-/** Collects these artifacts of a stopped container, as the worker does it. */
+export interface CollectOptions {
+  readonly signal?: AbortSignal;
+  /** Does what the task does with its volumes: gets the directory of each by the path it is mounted at. */
+  readonly task?: (volumes: ReadonlyMap<string, string>) => Promise<void>;
+  /** What could not be released. */
+  readonly leaks?: unknown[];
+}
+
+/** Prepares for, and collects, these artifacts of a stopped container, as the worker does it. */
 export async function collectArtifacts(
   bench: ArtifactBench,
   container: FakeStoppedContainer,
   artifacts: Readonly<Record<string, PayloadArtifact>>,
-  signal = new AbortController().signal,
+  { signal = new LinkedAbort().signal, task, leaks }: CollectOptions = {},
 ): Promise<void> {
   const feature = artifactsFeature({ skipCompressionExtensions: ['.gz', 'PNG'], archiveRetryDelaysMs: [0, 0] });
-  await feature.attach(bench.task({ artifacts })).collect?.(container, signal);
+  const hooks = feature.attach(bench.task({ artifacts }));
+  const resources = new ResourceStack((what, error) => {
+    assert.ok(leaks, `${what} could not be released: ${String(error)}`);
+    leaks.push(error);
+  });
+  try {
+    const { binds = [] } = (await hooks.prepare?.(resources, new AbortController().signal)) ?? {};
+    await task?.(new Map(binds.map((bind) => bind.split(':').reverse() as [string, string])));
+    await hooks.collect?.(container, signal);
+  } finally {
+    await resources.close();
+  }
 }
 
 export function file(path: string, more: Partial<PayloadArtifact> = {}): PayloadArtifact {

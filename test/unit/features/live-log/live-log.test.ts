@@ -4,9 +4,10 @@ import path from 'node:path';
 import { rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { LiveLogPublisher, backingName } from '../../../../src/lib/features/live-log/live-log.js';
+import { LiveLogPublisher } from '../../../../src/lib/features/live-log/live-log.js';
 import { localLiveLog } from '../../../../src/lib/features/live-log/local-live-log.js';
 import { QueueError } from '../../../../src/lib/queue/queue-client.js';
+import { backingName } from '../../../../src/lib/task/log-text.js';
 import { TaskLog } from '../../../../src/lib/task/task-log.js';
 import { ArtifactBench, EXPIRES } from '../../../fakes/artifact-bench.js';
 import { settle } from '../../../fakes/fake-clock.js';
@@ -148,13 +149,10 @@ describe('the names of a log', () => {
     assert.equal(backingName('public/task.output.txt'), 'public/task.output_backing.txt');
   });
 
-  it("are kept from the payload's artifacts", async () => {
+  it("are kept from the payload's artifacts, the backing log's by the run itself", async () => {
     const bench = await ArtifactBench.start({ concurrency: 1 });
-    assert.deepEqual(localLiveLog.reservedArtifacts(bench.task()), [NAME, BACKING]);
-    assert.deepEqual(localLiveLog.reservedArtifacts(bench.task({ log: 'public/x.txt' })), [
-      'public/x.txt',
-      'public/x_backing.txt',
-    ]);
+    assert.deepEqual(localLiveLog.reservedArtifacts(bench.task()), [NAME]);
+    assert.deepEqual(localLiveLog.reservedArtifacts(bench.task({ log: 'public/x.txt' })), ['public/x.txt']);
     await bench.stop();
   });
 });

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
+import { bulkLog } from '../../../src/lib/features/bulk-log.js';
+import { ArtifactBench, EXPIRES } from '../../fakes/artifact-bench.js';
+
+const NAME = 'public/logs/terminal_bulk.log.gz';
+const never = new AbortController().signal;
+
+describe('the bulkLog feature', () => {
+  let bench: ArtifactBench;
+  beforeEach(async () => {
+    bench = await ArtifactBench.start({ concurrency: 2 });
+  });
+  afterEach(() => bench.stop());
+
+  it('is off unless a task asks for it, and keeps its name for itself', () => {
+    assert.equal(bulkLog.enabledByDefault, false);
+    assert.deepEqual(bulkLog.reservedArtifacts(bench.task()), [NAME]);
+  });
+
+  it('publishes the log, which is compressed only once for all its artifacts', async () => {
+    const task = bench.task();
+    await writeFile(`${bench.tempDir}/log`, 'line\n'.repeat(1000));
+    const backing = { name: 'backing', contentType: 'text/plain; charset=utf-8', contentEncoding: 'gzip' } as const;
+    await bench.store.upload({ ...backing, expires: EXPIRES }, task.logFile, never);
+    // What is compressed by now needs no file any more.
+    await rm(`${bench.tempDir}/log`);
+    await bulkLog.attach(task).finish?.({ kind: 'completed' }, never);
+    assert.deepEqual(bench.queue.requestsFor(NAME), [
+      { storageType: 's3', contentType: 'text/plain', expires: EXPIRES },
+    ]);
+    assert.equal(bench.objects.objects.get(NAME)?.headers['content-encoding'], 'gzip');
+    assert.ok(bench.objects.content(NAME).equals(bench.objects.content('backing')));
+    assert.deepEqual(bench.store.manifest.get(NAME), bench.store.manifest.get('backing'));
+  });
+});
