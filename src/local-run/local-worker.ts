@@ -94,9 +94,9 @@ export class LocalWorker {
     const engine = new DockerodeEngine(docker);
     const removeAll = async (): Promise<void> => {
       for (let quietPolls = 0, isOver = false; quietPolls < ABANDON_POLLS && !isOver; quietPolls++) {
-        const ids = await engine.findContainers({ [LABEL.workerId]: workerId }, limit.signal);
-        if (ids.length > 0) quietPolls = 0;
-        await Promise.all(ids.map((id) => engine.removeContainer(id)));
+        const found = await engine.findContainers({ [LABEL.workerId]: workerId }, limit.signal);
+        if (found.length > 0) quietPolls = 0;
+        await Promise.all(found.map(({ id }) => engine.removeContainer(id)));
         isOver = await Promise.race([ended, delay(ABANDON_POLL_MS, limit.signal).then(() => false)]);
       }
     };

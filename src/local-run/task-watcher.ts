@@ -11,8 +11,8 @@ import got, { HTTPError, RequestError } from 'got';
 import { clients } from 'taskcluster-client';
 import type { ArtifactInfo, Queue, RunStatus } from 'taskcluster-client';
 import type { Credentials } from '../lib/queue/queue-client.js';
-import { backingName } from '../lib/features/live-log/live-log.js';
 import { DEFAULT_LOG_NAME } from '../lib/task/log-format.js';
+import { backingName } from '../lib/task/log-text.js';
 
 export interface DownloadedArtifact {
   readonly name: string;
