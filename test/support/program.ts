@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 const TSX = import.meta.resolve('tsx');
@@ -11,7 +12,10 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** One of the programs of src/bin as a process of its own, straight from the source. */
+/**
+ * One of the programs of src/bin as a process of its own: straight from the source (`worker`), or as it was built
+ * (`dist/bin/worker.js`), for those who measure its memory, which compiling would add to.
+ */
 export class Program {
   stdout = '';
   stderr = '';
@@ -21,8 +25,8 @@ export class Program {
 
   constructor(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     const given = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env };
-    const command = ['--import', TSX, resolve(`src/bin/${name}.ts`), ...args];
-    this.#process = spawn(process.execPath, command, { env: given, stdio: ['ignore', 'pipe', 'pipe'] });
+    const program = name.endsWith('.js') ? [resolve(name)] : ['--import', TSX, resolve(`src/bin/${name}.ts`)];
+    this.#process = spawn(process.execPath, [...program, ...args], { env: given, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
       for (const listener of this.#listeners) listener();
@@ -64,6 +68,14 @@ export class Program {
   /** Reads no more of the standard output, as `| head` does when it has had enough. */
   hangUp(): void {
     this.#process.stdout?.destroy();
+  }
+
+  /** The most memory it has had in RAM so far, in MiB. */
+  async peakMemoryMiB(): Promise<number> {
+    const status = await readFile(`/proc/${this.#process.pid ?? 0}/status`, 'utf8');
+    const [, kiB] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? [];
+    assert.ok(kiB, status);
+    return Math.round(Number(kiB) / 1024);
   }
 
   kill(signal: NodeJS.Signals): void {

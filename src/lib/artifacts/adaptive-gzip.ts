@@ -2,7 +2,7 @@ import { Transform } from 'node:stream';
 import type { TransformCallback } from 'node:stream';
 import { promisify } from 'node:util';
 import type { Gzip } from 'node:zlib';
-import { createGzip, deflateRaw } from 'node:zlib';
+import { createGzip, deflateRaw, gzip } from 'node:zlib';
 
 export type ContentEncoding = 'gzip' | 'identity';
 
@@ -14,6 +14,7 @@ const CHOICE_BYTES = 16 * 1024;
 const WORTH_RATIO = 0.9;
 
 const compress = promisify(deflateRaw);
+const compressWhole = promisify(gzip);
 
 /** Tries it: knows every format there is, which a list of magic numbers does not. `head` is the beginning or all of it. */
 export async function encodingFor(head: Buffer): Promise<ContentEncoding> {
@@ -46,14 +47,8 @@ export class AdaptiveGzip extends Transform {
   }
 
   override _flush(callback: TransformCallback): void {
-    if (this.#encoding === undefined) {
-      this.#choose((error) => {
-        if (error) callback(error);
-        else this.#end(callback);
-      });
-    } else {
-      this.#end(callback);
-    }
+    if (this.#encoding !== undefined) this.#end(callback);
+    else this.#finishShort(callback);
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
@@ -69,6 +64,20 @@ export class AdaptiveGzip extends Transform {
       if (encoding === 'gzip' && !this.destroyed) this.#startGzip();
       this.#pass(head, callback);
     }, callback);
+  }
+
+  /** All of it is there: compressed in one go, which costs a small file much less than a stream does. */
+  #finishShort(callback: TransformCallback): void {
+    const content = Buffer.concat(this.#head);
+    this.#head = [];
+    encodingFor(content)
+      .then(async (encoding) => {
+        this.#encoding = encoding;
+        return encoding === 'gzip' ? await compressWhole(content) : content;
+      })
+      .then((stored) => {
+        callback(null, stored);
+      }, callback);
   }
 
   #startGzip(): void {
