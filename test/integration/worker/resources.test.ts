@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { StubbornEngine } from '../../support/stubborn-engine.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
 const sh = (script: string): { command: string[] } => ({ command: ['/bin/sh', '-c', script] });
@@ -101,5 +105,23 @@ describe('the resources of a task', () => {
       assert.equal(typeof fields[name], 'number', name);
     }
     assert.ok((fields['cpuSeconds'] as number) > 0);
+  });
+
+  it('are left out when docker does not tell them, and nobody waits for it', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'resources-'));
+    const engine = await StubbornEngine.start(directory, () => /^GET \S+\/stats/);
+    const own = await WorkerHarness.start({ settings: { docker: { socketPath: engine.socketPath } } });
+    try {
+      const { run, log } = await own.run(sh('sleep 2'));
+      await engine.ignored;
+      assert.equal(run.state, 'completed');
+      assert.ok(!log.includes('Resources:'));
+      await own.stopWorker('graceful');
+      assert.deepEqual(own.log.of('container usage not known'), []);
+    } finally {
+      await own.close();
+      await engine.close();
+      await rm(directory, { recursive: true });
+    }
   });
 });
