@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ConfigError } from '../lib/config/config-error.js';
 import { createLogger } from '../lib/log/logger.js';
 import type { Logger } from '../lib/log/logger.js';
@@ -51,7 +51,11 @@ function parse(argv: readonly string[]): { readonly source: string; readonly opt
       'YAML or JSON file with a task (payload and all) or a bare payload, or taskId@rootUrl for a task of a deployment',
     )
     .option('--artifacts <directory>', 'save the artifacts below this directory')
-    .option('--env <name=value>', 'set an environment variable of the task; may be repeated', collectEnv, {})
+    .addOption(
+      new Option('--env <name=value>', 'set an environment variable of the task; may be repeated')
+        .argParser(collectEnv)
+        .default({}, 'none'),
+    )
     .option('--worker-log <level>', "print the worker's own log from this level on (debug, info, warn, error)", 'error')
     .addHelpText(
       'after',
@@ -107,14 +111,17 @@ async function read(source: string, signal: AbortSignal): Promise<{ readonly tex
 
 async function listArtifacts({ watcher }: LocalOutcome, output: Writable, directory?: string): Promise<void> {
   const artifacts = await watcher.artifacts();
-  if (artifacts.length > 0) output.write('\nArtifacts:\n');
+  if (artifacts.length === 0) return;
+  output.write(
+    directory === undefined ? '\nArtifacts (--artifacts saves them):\n' : `\nArtifacts, saved below ${directory}:\n`,
+  );
   for (const { name, storageType } of artifacts) {
     if (storageType === 'error') {
       output.write(`  ${name}  (missing: see the log)\n`);
       continue;
     }
-    const { bytes, url } = await watcher.download(name, directory);
-    output.write(`  ${name}  ${bytes} bytes  ${directory === undefined ? url : `saved below ${directory}`}\n`);
+    const { bytes } = await watcher.download(name, directory);
+    output.write(`  ${name}  ${bytes} bytes\n`);
   }
 }
 
