@@ -30,7 +30,7 @@ describe('run-task', () => {
     const program = await run(payload, '--artifacts', join(directory, 'out'), '--env', 'B=other');
     assert.deepEqual((await program.ended).code, 7);
     assert.match(program.stdout, /=== Task Starting ===\na and other\r\n/);
-    assert.match(program.stdout, /\nArtifacts, saved below \S+:\n[^]*\n {2}public\/made\.txt {2}13 bytes\n/);
+    assert.match(program.stdout, /\nArtifacts, saved below \S+:\n[^]*\n {2}public\/made\.txt {2}12 bytes\n/);
     assert.match(program.stdout, /\nTask failed\.\n$/);
     assert.equal(await readFile(join(directory, 'out', 'public', 'made.txt'), 'utf8'), 'a and other\n');
     assert.equal(program.stderr, '');
