@@ -191,7 +191,9 @@ async function collect(
       } catch (error) {
         const stop = stopOf(deadline.signal);
         if (stop && stop !== cause) throw stop;
-        context.log.error('feature failed to collect', { feature: name, error });
+        // What the author has to mend is nothing that an operator must look at.
+        const level = resolutionOf(error).kind === 'failed' ? 'info' : 'error';
+        context.log[level]('feature failed to collect', { feature: name, error });
         // A shutdown that left no time was explained above.
         if (!stop) context.output.error(authorsWords(error));
         soFar = graver(soFar, resolutionOf(error));
