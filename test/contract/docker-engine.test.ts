@@ -15,6 +15,7 @@ const COMMANDS = {
   fail: ['sh', '-c', 'exit 3'],
   env: ['sh', '-c', 'echo $NAME'],
   files: ['sh', '-c', 'mkdir -p /out/sub; printf one > /out/one; printf two > /out/sub/two'],
+  links: ['sh', '-c', 'printf x > /x; ln -s /x /link; ln -s /link /again; ln -s /nowhere /dangling'],
   forEver: ['sleep', '1000'],
   many: ['sh', '-c', 'seq 1 20000'],
   missing: ['/no/such/program'],
@@ -32,6 +33,13 @@ function fakeEngine(): DockerEngine {
   program('files', ({ writeFile }) => {
     writeFile('/out/one', 'one');
     writeFile('/out/sub/two', 'two');
+    return 0;
+  });
+  program('links', ({ writeFile, link }) => {
+    writeFile('/x', 'x');
+    link('/link', '/x');
+    link('/again', '/link');
+    link('/dangling', '/nowhere');
     return 0;
   });
   program('forEver', runsForEver);
@@ -227,6 +235,20 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       it('has nothing for a path that is not there', async () => {
         const { stopped } = await run('files');
         assert.equal(await stopped.getArchive('/nowhere', signal), undefined);
+      });
+
+      it('gives a link as itself, and says where it leads within the container', async () => {
+        const { stopped } = await run('links');
+        assert.deepEqual(await files(stopped, '/link'), {});
+        for (const [path, target] of [
+          ['/link', '/x'],
+          ['/again', '/x'],
+          ['/dangling', '/nowhere'],
+          ['/x', undefined],
+          ['/missing', undefined],
+        ] as const) {
+          assert.equal(await stopped.linkTarget(path, signal), target, path);
+        }
       });
 
       it('has nothing for a container that is gone', async () => {
