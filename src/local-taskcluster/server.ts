@@ -12,14 +12,19 @@ import { ClientTable } from './auth/client-table.js';
 import type { PermanentClient } from './auth/client-table.js';
 import { RoleTable } from './auth/role-table.js';
 import { registerService } from './http/service.js';
+import { objectEndpoints } from './object/object-endpoints.js';
+import { ObjectTable } from './object/object-table.js';
 import { ObjectStore } from './object-store/object-store.js';
 import { registerObjectRoutes } from './object-store/object-routes.js';
 import { SignedUrls } from './object-store/signed-urls.js';
 import { artifactEndpoints } from './queue/artifact-endpoints.js';
 import { ArtifactTable } from './queue/artifact-table.js';
 import { claimEndpoints } from './queue/claim-endpoints.js';
+import { ObjectArtifacts } from './queue/object-artifacts.js';
 import { Queue } from './queue/queue.js';
 import { taskEndpoints } from './queue/task-endpoints.js';
+import { taskListEndpoints } from './queue/task-list-endpoints.js';
+import { taskQueueEndpoints } from './queue/task-queue-endpoints.js';
 
 const DEFAULT_CLAIM_TIMEOUT_MS = 20 * 60_000;
 const DEFAULT_LONG_POLL_MS = 20_000;
@@ -29,11 +34,15 @@ const LONGEST_PARAMETER = 4096;
 const ANONYMOUS_SCOPES = [
   'auth:current-scopes',
   'auth:expand-scopes',
+  'queue:claimed-count:*',
+  'queue:claimed-list:*',
   'queue:get-artifact:public/*',
   'queue:get-task:*',
   'queue:list-artifacts:*',
+  'queue:list-dependent-tasks:*',
   'queue:list-task-group:*',
   'queue:pending-count:*',
+  'queue:pending-list:*',
   'queue:status:*',
 ];
 
@@ -133,13 +142,23 @@ async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentCl
   const context = { authenticator: new Authenticator({ clients, roles, now }), now, closing: closing.signal };
   const urls = new SignedUrls(now);
   const artifacts = new ArtifactTable(now);
+  const objects = new ObjectTable(now);
+  const objectArtifacts = new ObjectArtifacts({ objects, urls, now, issuer });
+  const artifactServices = { queue, artifacts, urls, objects: objectArtifacts };
   await registerService(app, 'auth', authEndpoints(roles), context);
   await registerService(
     app,
     'queue',
-    [...taskEndpoints(queue, now), ...claimEndpoints(queue), ...artifactEndpoints({ queue, artifacts, urls })],
+    [
+      ...taskEndpoints(queue, now),
+      ...taskListEndpoints(queue, now),
+      ...taskQueueEndpoints(queue),
+      ...claimEndpoints(queue),
+      ...artifactEndpoints(artifactServices),
+    ],
     context,
   );
+  await registerService(app, 'object', objectEndpoints({ objects, store, urls }), context);
   await registerObjectRoutes(app, { store, urls });
   return { app, clients, roles, queue, store, closing, temporaryDir };
 }

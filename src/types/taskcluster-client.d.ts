@@ -142,6 +142,39 @@ declare module 'taskcluster-client' {
     readonly limit?: number | string;
   }
 
+  interface NextPage {
+    readonly continuationToken?: string;
+  }
+
+  interface TaskIds {
+    readonly taskIds: readonly string[];
+  }
+
+  export interface TaskGroup {
+    readonly taskGroupId: string;
+    readonly schedulerId: string;
+    readonly expires: string;
+    readonly sealed?: string;
+  }
+
+  interface TaskList extends NextPage {
+    readonly tasks: readonly { readonly status: TaskStatus; readonly task: TaskDefinition }[];
+  }
+
+  interface RunList extends NextPage {
+    readonly tasks: readonly {
+      readonly taskId: string;
+      readonly runId: number;
+      readonly task: TaskDefinition;
+      /** Pending runs. */
+      readonly inserted?: string;
+      /** Claimed runs, like the worker's ids. */
+      readonly claimed?: string;
+      readonly workerGroup?: string;
+      readonly workerId?: string;
+    }[];
+  }
+
   type StatusAnswer = Promise<{ readonly status: TaskStatus }>;
   type Method = (...args: never[]) => Promise<unknown>;
 
@@ -162,6 +195,11 @@ declare module 'taskcluster-client' {
       taskQueueId: string,
       request: { readonly tasks?: number; readonly workerGroup: string; readonly workerId: string },
     ) => Promise<{ readonly tasks: readonly TaskClaim[] }>;
+    readonly claimTask: (
+      taskId: string,
+      runId: number | string,
+      request: { readonly workerGroup: string; readonly workerId: string },
+    ) => Promise<TaskClaim>;
     readonly reclaimTask: (taskId: string, runId: number | string) => Promise<TaskReclaim>;
     readonly reportCompleted: (taskId: string, runId: number | string) => StatusAnswer;
     readonly reportFailed: (taskId: string, runId: number | string) => StatusAnswer;
@@ -173,6 +211,30 @@ declare module 'taskcluster-client' {
     readonly cancelTask: (taskId: string) => StatusAnswer;
     readonly rerunTask: (taskId: string) => StatusAnswer;
     readonly scheduleTask: (taskId: string) => StatusAnswer;
+    readonly tasks: (
+      request: TaskIds,
+      paging?: Paging,
+    ) => Promise<{ readonly tasks: readonly { readonly taskId: string; readonly task: TaskDefinition }[] } & NextPage>;
+    readonly statuses: (
+      request: TaskIds,
+      paging?: Paging,
+    ) => Promise<{ readonly statuses: readonly { readonly taskId: string; readonly status: TaskStatus }[] } & NextPage>;
+    readonly listTaskGroup: (taskGroupId: string, paging?: Paging) => Promise<TaskGroup & TaskList>;
+    readonly getTaskGroup: (taskGroupId: string) => Promise<TaskGroup>;
+    readonly sealTaskGroup: (taskGroupId: string) => Promise<TaskGroup>;
+    readonly cancelTaskGroup: (taskGroupId: string) => Promise<{
+      readonly taskGroupId: string;
+      readonly taskGroupSize: number;
+      readonly cancelledCount: number;
+      readonly taskIds: readonly string[];
+    }>;
+    readonly listDependentTasks: (taskId: string, paging?: Paging) => Promise<{ readonly taskId: string } & TaskList>;
+    readonly pendingTasks: (taskQueueId: string) => Promise<{ readonly pendingTasks: number }>;
+    readonly taskQueueCounts: (
+      taskQueueId: string,
+    ) => Promise<{ readonly pendingTasks: number; readonly claimedTasks: number }>;
+    readonly listPendingTasks: (taskQueueId: string, paging?: Paging) => Promise<RunList>;
+    readonly listClaimedTasks: (taskQueueId: string, paging?: Paging) => Promise<RunList>;
     readonly createArtifact: (
       taskId: string,
       runId: number | string,
@@ -203,6 +265,51 @@ declare module 'taskcluster-client' {
     readonly currentScopes: () => Promise<{ readonly scopes: readonly string[] }>;
   }
 
+  /** What `createUpload` takes as `hashes` and downloads are checked against: hexadecimal digits by algorithm. */
+  export type Hashes = Readonly<Record<string, string>>;
+
+  interface Upload {
+    readonly projectId: string;
+    readonly uploadId: string;
+  }
+
+  export interface ObjectService extends Client {
+    readonly createUpload: (
+      name: string,
+      request: Upload & {
+        readonly expires: string;
+        readonly hashes?: Hashes;
+        readonly proposedUploadMethods: object;
+      },
+    ) => Promise<
+      Upload & {
+        readonly expires: string;
+        readonly uploadMethod: {
+          readonly dataInline?: true;
+          readonly putUrl?: {
+            readonly url: string;
+            readonly expires: string;
+            readonly headers: Record<string, string>;
+          };
+        };
+      }
+    >;
+    readonly finishUpload: (name: string, request: Upload & { readonly hashes?: Hashes }) => Promise<unknown>;
+    readonly startDownload: (
+      name: string,
+      request: { readonly acceptDownloadMethods: object },
+    ) => Promise<{
+      readonly method: string;
+      readonly url: string;
+      readonly expires?: string;
+      readonly hashes?: Hashes;
+    }>;
+    readonly object: (
+      name: string,
+    ) => Promise<{ readonly projectId: string; readonly expires: string; readonly hashes: Hashes }>;
+    readonly download: (name: string) => Promise<undefined>;
+  }
+
   /** The agents of all clients made without an `agent` of their own; may be replaced, for the clients made after that. */
   export const agents: { http: HttpAgent; https: HttpsAgent };
 
@@ -210,6 +317,7 @@ declare module 'taskcluster-client' {
   export const clients: {
     readonly Queue: new (options: ClientOptions) => Queue;
     readonly Auth: new (options: ClientOptions) => Auth;
+    readonly Object: new (options: ClientOptions) => ObjectService;
   };
 
   /** Credentials of limited scopes and time, signed with permanent ones; named when `clientId` is given. */
@@ -220,4 +328,27 @@ declare module 'taskcluster-client' {
     readonly scopes: readonly string[];
     readonly credentials: ClientCredentials;
   }): Required<ClientCredentials>;
+
+  /** Uploads all that the stream has, by whichever method the object service prefers, and finishes the upload. */
+  export function upload(options: {
+    readonly projectId: string;
+    readonly name: string;
+    readonly contentType: string;
+    readonly contentLength: number;
+    readonly expires: string;
+    readonly object: ObjectService;
+    readonly streamFactory: () => Promise<NodeJS.ReadableStream>;
+    readonly uploadId?: string;
+    readonly retries?: number;
+  }): Promise<void>;
+
+  /** Gets an artifact of any type, and checks the hashes that the object service has of it. */
+  export function downloadArtifact(options: {
+    readonly taskId: string;
+    readonly runId?: number | string;
+    readonly name: string;
+    readonly queue: Queue;
+    readonly streamFactory: () => Promise<NodeJS.WritableStream>;
+    readonly retries?: number;
+  }): Promise<string>;
 }

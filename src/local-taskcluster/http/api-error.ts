@@ -6,6 +6,7 @@ const STATUS_OF_CODE = {
   AuthenticationFailed: 401,
   InsufficientScopes: 403,
   ResourceNotFound: 404,
+  NoMatchingMethod: 406,
   RequestConflict: 409,
   ResourceExpired: 410,
   RequestTooLarge: 413,

@@ -21,7 +21,8 @@ export interface ApiCall<Input> {
 export interface ApiReply {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body: unknown;
+  /** Sent as JSON; nothing is sent when it is undefined. */
+  readonly body?: unknown;
 }
 
 /** One method of a service, as Taskcluster's references describe it: name, HTTP method, `<parameter>` route. */
@@ -65,8 +66,10 @@ function parseInput<Input>(schema: Schema<Input> | undefined, body: unknown): In
 }
 
 const IDENTIFIER = '[a-zA-Z0-9_-]{1,38}';
+const SLUGID = /^[A-Za-z0-9_-]{8}[Q-T][A-Za-z0-9_-][CGKOSWaeimquy26-][A-Za-z0-9_-]{10}[AQgw]$/;
 const PARAMETERS = {
-  taskId: /^[A-Za-z0-9_-]{8}[Q-T][A-Za-z0-9_-][CGKOSWaeimquy26-][A-Za-z0-9_-]{10}[AQgw]$/,
+  taskId: SLUGID,
+  taskGroupId: SLUGID,
   runId: /^(0|[1-9][0-9]{0,3})$/,
   name: /^[\x20-\x7e]+$/,
   taskQueueId: new RegExp(`^${IDENTIFIER}/${IDENTIFIER}$`),
@@ -74,12 +77,16 @@ const PARAMETERS = {
 
 export type RouteParameter = keyof typeof PARAMETERS;
 
-// These may contain slashes, encoded or not, and always end their route.
-const MULTI_SEGMENT: readonly string[] = ['name', 'taskQueueId'];
+const WITH_SLASHES: readonly string[] = ['name', 'taskQueueId'];
+
+/** Whether a parameter's slashes may come as they are: at the end of its route. Elsewhere they have to be encoded. */
+function takesRest(route: string, name: string): boolean {
+  return WITH_SLASHES.includes(name) && route.endsWith(`<${name}>`);
+}
 
 /** Fastify's spelling of a `<parameter>` route. */
 export function fastifyRoute(route: string): string {
-  return route.replace(/<(\w+)>/g, (_, name: string) => (MULTI_SEGMENT.includes(name) ? '*' : `:${name}`));
+  return route.replace(/<(\w+)>/g, (_, name: string) => (takesRest(route, name) ? '*' : `:${name}`));
 }
 
 /** Looks route parameters up in what Fastify matched; throws InvalidRequestArguments for one that breaks its pattern. */
@@ -89,7 +96,7 @@ export function checkParams(
 ): Readonly<Record<string, string>> {
   const params: Record<string, string> = {};
   for (const [, name = ''] of route.matchAll(/<(\w+)>/g)) {
-    const value = matched[MULTI_SEGMENT.includes(name) ? '*' : name] ?? '';
+    const value = matched[takesRest(route, name) ? '*' : name] ?? '';
     const pattern = PARAMETERS[name as RouteParameter];
     if (!pattern.test(value)) {
       throw new ApiError(

@@ -72,11 +72,9 @@ async function serve(
       baseUrl: `${request.protocol}://${request.host}`,
     });
     checkOutput(endpoint, answer);
-    return await reply
-      .code(answer.status ?? 200)
-      .headers(answer.headers ?? {})
-      .type('application/json; charset=utf-8')
-      .send(JSON.stringify(answer.body));
+    void reply.code(answer.status ?? 200).headers(answer.headers ?? {});
+    if (answer.body === undefined) return await reply.send();
+    return await reply.type('application/json; charset=utf-8').send(JSON.stringify(answer.body));
   } catch (error) {
     return await sendError(request, reply, endpoint.name, error, context.now());
   } finally {

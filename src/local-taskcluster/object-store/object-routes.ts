@@ -5,6 +5,8 @@ import { IncompleteUpload } from './object-store.js';
 import type { ObjectStore, StoredObject } from './object-store.js';
 import type { ObjectMethod, SignedUrls } from './signed-urls.js';
 
+const WRONG_SIGNATURE = 'The signature is wrong, is meant for other headers, or has expired.';
+
 interface ObjectServices {
   readonly store: ObjectStore;
   readonly urls: SignedUrls;
@@ -37,7 +39,7 @@ async function upload(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const key = allowedKey(urls, 'PUT', request);
-  if (key === undefined) return refuseAndHangUp(reply, 403, 'AccessDenied', 'The signature is wrong or has expired.');
+  if (key === undefined) return refuseAndHangUp(reply, 403, 'AccessDenied', WRONG_SIGNATURE);
   const length = request.headers['content-length'];
   if (length === undefined) return refuseAndHangUp(reply, 411, 'MissingContentLength', 'Send a Content-Length header.');
   const headers = {
@@ -60,7 +62,7 @@ async function download(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const key = allowedKey(urls, 'GET', request);
-  if (key === undefined) return refuse(reply, 403, 'AccessDenied', 'The signature is wrong or has expired.');
+  if (key === undefined) return refuse(reply, 403, 'AccessDenied', WRONG_SIGNATURE);
   const object = store.get(key);
   if (!object) return refuse(reply, 404, 'NoSuchKey', 'Nothing was uploaded here.');
   void reply.headers({
@@ -92,7 +94,8 @@ function wantedRange(request: FastifyRequest, { etag, modified }: StoredObject):
 
 function allowedKey(urls: SignedUrls, method: ObjectMethod, request: FastifyRequest): string | undefined {
   const key = (request.params as ObjectRequest)['*'];
-  return urls.verify(method, key, request.query as Readonly<Record<string, string>>) ? key : undefined;
+  const query = request.query as Readonly<Record<string, string>>;
+  return urls.verify(method, key, { query, headers: request.headers }) ? key : undefined;
 }
 
 /** As `refuse`, for a request whose body nobody is going to read. */

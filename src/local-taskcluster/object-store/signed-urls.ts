@@ -4,6 +4,14 @@ const LIFETIME_MS = 45 * 60_000;
 
 export type ObjectMethod = 'GET' | 'PUT';
 
+/** Headers by their names in lower case. */
+type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+interface SignedRequest {
+  readonly query: { readonly expires?: string; readonly headers?: string; readonly signature?: string };
+  readonly headers: Headers;
+}
+
 /** Makes and checks addresses below /objects that allow one method on one object for 45 minutes, whoever holds them. */
 export class SignedUrls {
   readonly #key = randomBytes(32);
@@ -13,30 +21,39 @@ export class SignedUrls {
     this.#now = now;
   }
 
-  sign(baseUrl: string, method: ObjectMethod, key: string): { readonly url: string; readonly expires: Date } {
+  /** The request has to come with `headers`, and may have any others. */
+  sign(
+    baseUrl: string,
+    method: ObjectMethod,
+    key: string,
+    headers: Readonly<Record<string, string>> = {},
+  ): { readonly url: string; readonly expires: Date } {
     const expires = new Date(this.#now().getTime() + LIFETIME_MS);
     const path = key.split('/').map(encodeURIComponent).join('/');
+    const names = Object.keys(headers);
     const query = new URLSearchParams({
       expires: String(expires.getTime()),
-      signature: this.#signature(method, key, expires.getTime()),
+      ...(names.length > 0 && { headers: names.join(';') }),
+      signature: this.#signature([method, key, expires.getTime(), ...spelled(names, headers)]),
     });
     return { url: `${baseUrl}/objects/${path}?${query.toString()}`, expires };
   }
 
-  /** True while an address that `sign` made for this method and object is valid. */
-  verify(
-    method: ObjectMethod,
-    key: string,
-    query: { readonly expires?: string; readonly signature?: string },
-  ): boolean {
+  /** True while an address that `sign` made for this method and object is valid, and used with its headers. */
+  verify(method: ObjectMethod, key: string, { query, headers }: SignedRequest): boolean {
     const expires = Number(query.expires);
     if (!(expires > this.#now().getTime())) return false;
-    const expected = Buffer.from(this.#signature(method, key, expires));
+    const names = query.headers === undefined ? [] : query.headers.split(';');
+    const expected = Buffer.from(this.#signature([method, key, expires, ...spelled(names, headers)]));
     const given = Buffer.from(query.signature ?? '');
     return given.length === expected.length && timingSafeEqual(given, expected);
   }
 
-  #signature(method: ObjectMethod, key: string, expires: number): string {
-    return createHmac('sha256', this.#key).update(`${method}\n${expires}\n${key}`).digest('base64url');
+  #signature(parts: readonly (string | number)[]): string {
+    return createHmac('sha256', this.#key).update(JSON.stringify(parts)).digest('base64url');
   }
+}
+
+function spelled(names: readonly string[], headers: Headers): readonly string[] {
+  return names.map((name) => `${name}:${String(headers[name])}`);
 }

@@ -1,10 +1,12 @@
 import { endpoint } from '../http/endpoint.js';
 import type { ApiCall, ApiReply, Endpoint } from '../http/endpoint.js';
 import { ApiError } from '../http/api-error.js';
+import { PAGING } from '../http/page.js';
 import type { SignedUrls } from '../object-store/signed-urls.js';
 import {
   ARTIFACT_CONTENT_RESPONSE,
   ARTIFACT_RESPONSE,
+  FINISH_ARTIFACT_REQUEST,
   GET_ARTIFACT_RESPONSE,
   LIST_ARTIFACTS_RESPONSE,
   POST_ARTIFACT_REQUEST,
@@ -12,12 +14,14 @@ import {
 } from '../schemas/artifact-schemas.js';
 import { infoOf } from './artifact-table.js';
 import type { Artifact, ArtifactTable } from './artifact-table.js';
+import type { ObjectArtifacts } from './object-artifacts.js';
 import type { Queue } from './queue.js';
 
 interface ArtifactServices {
   readonly queue: Queue;
   readonly artifacts: ArtifactTable;
   readonly urls: SignedUrls;
+  readonly objects: ObjectArtifacts;
 }
 
 type Call = ApiCall<unknown>;
@@ -35,10 +39,14 @@ const RUNS = [
 
 /** queue: artifacts, made by workers and read by everybody. */
 export function artifactEndpoints(services: ArtifactServices): readonly Endpoint[] {
-  return [createArtifact(services), ...RUNS.flatMap((runs) => readingEndpoints(services, runs))];
+  return [
+    createArtifact(services),
+    finishArtifact(services),
+    ...RUNS.flatMap((runs) => readingEndpoints(services, runs)),
+  ];
 }
 
-function createArtifact({ queue, artifacts, urls }: ArtifactServices): Endpoint {
+function createArtifact({ queue, artifacts, urls, objects }: ArtifactServices): Endpoint {
   return endpoint({
     name: 'createArtifact',
     method: 'POST',
@@ -48,11 +56,30 @@ function createArtifact({ queue, artifacts, urls }: ArtifactServices): Endpoint 
     scopes: (param) => `queue:create-artifact:${param('taskId')}/${param('runId')}`,
     handle: ({ param, input, baseUrl }) => {
       const [taskId, runId, name] = [param('taskId'), Number(param('runId')), param('name')];
-      artifacts.create(queue.task(taskId), runId, name, input);
+      const task = queue.task(taskId);
+      const artifact = artifacts.create(task, runId, name, input);
       const { storageType } = input;
+      if (storageType === 'object') return { body: objects.begin(task, runId, artifact) };
       if (storageType !== 's3') return { body: { storageType } };
       const { url, expires } = urls.sign(baseUrl, 'PUT', objectKey(taskId, runId, name));
       return { body: { storageType, contentType: input.contentType, expires: expires.toJSON(), putUrl: url } };
+    },
+  });
+}
+
+function finishArtifact({ queue, artifacts, objects }: ArtifactServices): Endpoint {
+  return endpoint({
+    name: 'finishArtifact',
+    method: 'PUT',
+    route: '/task/<taskId>/runs/<runId>/artifacts/<name>',
+    input: FINISH_ARTIFACT_REQUEST,
+    scopes: (param) => `queue:create-artifact:${param('taskId')}/${param('runId')}`,
+    handle: ({ param, input: { uploadId } }) => {
+      const [taskId, runId, name] = [param('taskId'), Number(param('runId')), param('name')];
+      artifacts.finish(queue.task(taskId), runId, name, uploadId, () => {
+        objects.checkUploaded(taskId, runId, name);
+      });
+      return { status: 204 };
     },
   });
 }
@@ -73,7 +100,7 @@ function readingEndpoints(services: ArtifactServices, runs: (typeof RUNS)[number
       method: 'GET',
       route: `${runs.route}/artifact-content/<name>`,
       output: ARTIFACT_CONTENT_RESPONSE,
-      handle: (call) => ({ body: locate(services, call).content }),
+      handle: (call) => ({ body: content(services, call) }),
     }),
     endpoint({
       name: runs.isLatest ? 'latestArtifactInfo' : 'artifactInfo',
@@ -90,7 +117,7 @@ function readingEndpoints(services: ArtifactServices, runs: (typeof RUNS)[number
       name: `list${runs.plain}Artifacts`,
       method: 'GET',
       route: `${runs.route}/artifacts`,
-      query: ['limit', 'continuationToken'],
+      query: PAGING,
       output: LIST_ARTIFACTS_RESPONSE,
       scopes: listScope,
       handle: (call) => {
@@ -101,45 +128,57 @@ function readingEndpoints(services: ArtifactServices, runs: (typeof RUNS)[number
   ];
 }
 
-type Content =
-  | { readonly storageType: 's3' | 'reference'; readonly url: string }
-  | { readonly storageType: 'error'; readonly reason: string; readonly message: string };
-
 function download(services: ArtifactServices, call: Call): ApiReply {
-  const { artifact, content } = locate(services, call);
-  const headers = { 'x-taskcluster-artifact-storage-type': artifact.storageType };
-  if (content.storageType === 'error') {
-    return { status: 424, headers, body: { reason: content.reason, message: content.message } };
+  const { artifact, ...run } = locate(services, call);
+  const { storageType } = artifact;
+  const headers = { 'x-taskcluster-artifact-storage-type': storageType };
+  if (artifact.request.storageType === 'error') {
+    return { status: 424, headers, body: { reason: artifact.request.reason, message: artifact.request.message } };
   }
-  return { status: 303, headers: { ...headers, location: content.url }, body: content };
+  const url = urlOf(services, call.baseUrl, run, artifact);
+  return { status: 303, headers: { ...headers, location: url }, body: { storageType, url } };
 }
 
-/** Where the content of the artifact that the call asks for is, after following links; checks scopes on the way. */
-function locate(services: ArtifactServices, call: Call): { readonly artifact: Artifact; readonly content: Content } {
+function content(services: ArtifactServices, call: Call): object {
+  const { artifact, ...run } = locate(services, call);
+  const { storageType, request } = artifact;
+  if (request.storageType === 'error') return { storageType, reason: request.reason, message: request.message };
+  if (storageType === 'object') return services.objects.content(run.taskId, run.runId, artifact.name);
+  return { storageType, url: urlOf(services, call.baseUrl, run, artifact) };
+}
+
+interface Run {
+  readonly taskId: string;
+  readonly runId: number;
+}
+
+/** The artifact that the call asks for, after following links, and its run; checks scopes on the way. */
+function locate(services: ArtifactServices, call: Call): Run & { readonly artifact: Artifact } {
   const authorize = (names: readonly string[]): void => {
     call.authorize({ AllOf: names.map((name) => `queue:get-artifact:${name}`) });
   };
   // Before the task is looked for, so that nobody learns of names that are not theirs.
   authorize([call.param('name')]);
   const { taskId, runId } = runOf(services.queue, call);
-  const artifact = services.artifacts.follow(taskId, runId, call.param('name'), authorize);
-  return { artifact, content: contentOf(services, call, artifact, objectKey(taskId, runId, artifact.name)) };
+  return { taskId, runId, artifact: services.artifacts.follow(taskId, runId, call.param('name'), authorize) };
 }
 
-function contentOf({ urls }: ArtifactServices, call: Call, { request, name }: Artifact, key: string): Content {
+function urlOf({ urls, objects }: ArtifactServices, baseUrl: string, run: Run, { request, name }: Artifact): string {
+  const { taskId, runId } = run;
   switch (request.storageType) {
     case 's3':
-      return { storageType: 's3', url: urls.sign(call.baseUrl, 'GET', key).url };
+      return urls.sign(baseUrl, 'GET', objectKey(taskId, runId, name)).url;
+    case 'object':
+      return objects.url(baseUrl, taskId, runId, name);
     case 'reference':
-      return { storageType: 'reference', url: request.url };
-    case 'error':
-      return { storageType: 'error', reason: request.reason, message: request.message };
+      return request.url;
     case 'link':
-      throw new Error(`the link ${name} was not followed`);
+    case 'error':
+      throw new Error(`artifact ${name} of the type ${request.storageType} has no address`);
   }
 }
 
-function runOf(queue: Queue, { param }: Call): { readonly taskId: string; readonly runId: number } {
+function runOf(queue: Queue, { param }: Call): Run {
   const task = queue.task(param('taskId'));
   const runId = param('runId') === '' ? task.lastRun?.runId : Number(param('runId'));
   if (runId === undefined || !task.run(runId)) {

@@ -1,15 +1,20 @@
 import { isDeepStrictEqual } from 'node:util';
+import { nice as newSlugid } from 'slugid';
 import { ApiError } from '../http/api-error.js';
+import { pageOf } from '../http/page.js';
 import type { ArtifactInfo, ArtifactRequest, StorageType } from '../schemas/artifact-schemas.js';
 import type { Task } from './task.js';
 
 const CLOCK_SKEW_MS = 15 * 60_000;
 const AFTER_EXCEPTION_MS = 25 * 60_000;
-const LONGEST_PAGE = 1000;
 
 /** What is known of an artifact; its content, if it has any here, is in the object store. */
 export interface Artifact extends ArtifactInfo {
   readonly request: ArtifactRequest;
+  /** Only there for the type `object`. */
+  readonly uploadId?: string;
+  /** Can be read; artifacts of the type `object` have to be finished first. */
+  readonly isPresent: boolean;
 }
 
 /** The artifacts of all runs, and the rules for making them. */
@@ -22,7 +27,7 @@ export class ArtifactTable {
   }
 
   /** Creates the artifact, or changes an existing one as far as that is allowed. Throws InputError, RequestConflict. */
-  create(task: Task, runId: number, name: string, request: ArtifactRequest): void {
+  create(task: Task, runId: number, name: string, request: ArtifactRequest): Artifact {
     this.#checkRun(task, runId);
     const expires = new Date(request.expires);
     if (expires.getTime() < this.#now().getTime() - CLOCK_SKEW_MS) {
@@ -38,6 +43,7 @@ export class ArtifactTable {
       expires: expires.toJSON(),
       contentType: contentTypeOf(request),
       request,
+      ...(request.storageType === 'object' ? { uploadId: newSlugid(), isPresent: false } : { isPresent: true }),
     };
     const existing = this.#find(task.taskId, runId, name);
     if (existing && !mayReplace(existing, artifact)) {
@@ -46,14 +52,31 @@ export class ArtifactTable {
         `Artifact ${name} exists already as ${existing.storageType} ${existing.contentType} until ${existing.expires}.`,
       );
     }
-    // A link has no content type of its own: the one it replaces keeps what it said.
-    this.#of(task.taskId, runId).set(name, existing ? { ...artifact, contentType: existing.contentType } : artifact);
+    const created = existing ? replacement(existing, artifact) : artifact;
+    this.#of(task.taskId, runId).set(name, created);
+    return created;
+  }
+
+  /** Lets the artifact be read; again is fine. `checkUploaded` may refuse. Throws ResourceNotFound, InputError. */
+  finish(task: Task, runId: number, name: string, uploadId: string, checkUploaded: () => void): void {
+    const artifact = this.#find(task.taskId, runId, name);
+    if (!artifact) throw notFound(task.taskId, runId, name);
+    if (artifact.storageType !== 'object') {
+      throw new ApiError(
+        'InputError',
+        `Artifact ${name} is of the type ${artifact.storageType}, which needs no finish.`,
+      );
+    }
+    if (artifact.isPresent) return;
+    if (artifact.uploadId !== uploadId) throw new ApiError('InputError', `Artifact ${name} has another uploadId.`);
+    checkUploaded();
+    this.#of(task.taskId, runId).set(name, { ...artifact, isPresent: true });
   }
 
   /** Throws ResourceNotFound. */
   get(taskId: string, runId: number, name: string): Artifact {
     const artifact = this.#find(taskId, runId, name);
-    if (!artifact) throw new ApiError('ResourceNotFound', `Run ${runId} of task ${taskId} has no artifact ${name}.`);
+    if (!artifact?.isPresent) throw notFound(taskId, runId, name);
     return artifact;
   }
 
@@ -86,16 +109,9 @@ export class ArtifactTable {
     runId: number,
     page: { readonly limit?: string; readonly continuationToken?: string },
   ): { readonly artifacts: readonly ArtifactInfo[]; readonly continuationToken?: string } {
-    const limit = page.limit === undefined ? LONGEST_PAGE : Number(page.limit);
-    if (!Number.isInteger(limit) || limit < 1) {
-      throw new ApiError('InvalidRequestArguments', `limit=${String(page.limit)} is not a positive whole number.`);
-    }
-    const after = Buffer.from(page.continuationToken ?? '', 'base64url').toString();
-    const rest = [...this.#of(taskId, runId).values()].sort(byName).filter(({ name }) => name > after);
-    const artifacts = rest.slice(0, Math.min(limit, LONGEST_PAGE)).map(infoOf);
-    const last = artifacts.at(-1);
-    if (!last || artifacts.length === rest.length) return { artifacts };
-    return { artifacts, continuationToken: Buffer.from(last.name).toString('base64url') };
+    const present = [...this.#of(taskId, runId).values()].filter(({ isPresent }) => isPresent);
+    const { items, next } = pageOf(present, ({ name }) => name, page);
+    return { artifacts: items.map(infoOf), ...next };
   }
 
   #checkRun(task: Task, runId: number): void {
@@ -132,6 +148,10 @@ export function infoOf({ storageType, name, expires, contentType }: Artifact): A
   return { storageType, name, expires, contentType };
 }
 
+function notFound(taskId: string, runId: number, name: string): ApiError {
+  return new ApiError('ResourceNotFound', `Run ${runId} of task ${taskId} has no artifact ${name}.`);
+}
+
 function contentTypeOf(request: ArtifactRequest): string {
   return ('contentType' in request ? request.contentType : undefined) ?? 'application/binary';
 }
@@ -139,8 +159,16 @@ function contentTypeOf(request: ArtifactRequest): string {
 function mayReplace(existing: Artifact, wanted: Artifact): boolean {
   if (wanted.storageType !== 'link' && wanted.contentType !== existing.contentType) return false;
   if (new Date(wanted.expires) < new Date(existing.expires)) return false;
+  // An upload to the object service keeps the expiry that it began with.
+  if (wanted.storageType === 'object' && (existing.isPresent || wanted.expires !== existing.expires)) return false;
   if (existing.storageType === 'reference') return isOneOf(wanted.storageType, ['reference', 'link']);
   return existing.storageType === wanted.storageType && isDeepStrictEqual(details(existing), details(wanted));
+}
+
+function replacement(existing: Artifact, wanted: Artifact): Artifact {
+  // A link has no content type of its own: the one it replaces keeps what it said.
+  const { contentType, uploadId } = existing;
+  return { ...wanted, contentType, ...(uploadId !== undefined && { uploadId }) };
 }
 
 function isOneOf(type: StorageType, allowed: readonly StorageType[]): boolean {
@@ -150,8 +178,4 @@ function isOneOf(type: StorageType, allowed: readonly StorageType[]): boolean {
 /** What the request says beyond the properties that have rules of their own. */
 function details({ request }: Artifact): object {
   return { ...request, expires: undefined, contentType: undefined };
-}
-
-function byName(one: Artifact, other: Artifact): number {
-  return one.name < other.name ? -1 : 1;
 }

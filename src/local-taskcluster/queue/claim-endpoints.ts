@@ -1,6 +1,12 @@
 import { endpoint } from '../http/endpoint.js';
 import type { Endpoint } from '../http/endpoint.js';
-import { CLAIM_WORK_REQUEST, CLAIM_WORK_RESPONSE, RECLAIM_RESPONSE } from '../schemas/claim-schemas.js';
+import {
+  CLAIM_RESPONSE,
+  CLAIM_TASK_REQUEST,
+  CLAIM_WORK_REQUEST,
+  CLAIM_WORK_RESPONSE,
+  RECLAIM_RESPONSE,
+} from '../schemas/claim-schemas.js';
 import { EXCEPTION_REQUEST, STATUS_RESPONSE } from '../schemas/status-schemas.js';
 import type { Claim, Queue } from './queue.js';
 import type { Resolution } from './task.js';
@@ -21,6 +27,23 @@ export function claimEndpoints(queue: Queue): readonly Endpoint[] {
         });
         const claims = await queue.claimWork(taskQueueId, tasks, worker, closed);
         return { body: { tasks: claims.map(claimed) } };
+      },
+    }),
+    endpoint({
+      name: 'claimTask',
+      method: 'POST',
+      route: '/task/<taskId>/runs/<runId>/claim',
+      input: CLAIM_TASK_REQUEST,
+      output: CLAIM_RESPONSE,
+      handle: ({ param, input: worker, authorize }) => {
+        const { taskId, definition } = queue.task(param('taskId'));
+        authorize({
+          AllOf: [
+            `queue:claim-task:${definition.taskQueueId}`,
+            `queue:worker-id:${worker.workerGroup}/${worker.workerId}`,
+          ],
+        });
+        return { body: claimed(queue.claimTask(taskId, Number(param('runId')), worker)) };
       },
     }),
     endpoint({

@@ -18,7 +18,7 @@ export class PendingRuns {
 
   add(task: Task, runId: number): void {
     const { taskQueueId } = task.definition;
-    this.#runs.set(taskQueueId, [...this.#waiting(taskQueueId), { task, runId }]);
+    this.#runs.set(taskQueueId, [...this.waiting(taskQueueId), { task, runId }]);
     // Not at once: a poll whose connection was closed before this request came in is to hear of that first.
     setImmediate(() => {
       this.#serve(taskQueueId);
@@ -56,6 +56,11 @@ export class PendingRuns {
     });
   }
 
+  /** Those of the task queue, in the order they were added, without those that were resolved or claimed meanwhile. */
+  waiting(taskQueueId: string): readonly PendingRun[] {
+    return (this.#runs.get(taskQueueId) ?? []).filter(({ task, runId }) => task.run(runId)?.state === 'pending');
+  }
+
   #serve(taskQueueId: string): void {
     for (const poll of [...(this.#polls.get(taskQueueId) ?? [])]) {
       const runs = this.#takeNow(taskQueueId, poll.count);
@@ -65,17 +70,12 @@ export class PendingRuns {
   }
 
   #takeNow(taskQueueId: string, count: number): readonly PendingRun[] {
-    const waiting = this.#waiting(taskQueueId);
+    const waiting = this.waiting(taskQueueId);
     const rank = ({ task }: PendingRun): number => PRIORITIES.indexOf(task.definition.priority);
     const taken = [...waiting].sort((one, other) => rank(one) - rank(other)).slice(0, count);
     const rest = waiting.filter((run) => !taken.includes(run));
     if (rest.length > 0) this.#runs.set(taskQueueId, rest);
     else this.#runs.delete(taskQueueId);
     return taken;
-  }
-
-  /** In the order they were added, without those that were resolved meanwhile. */
-  #waiting(taskQueueId: string): readonly PendingRun[] {
-    return (this.#runs.get(taskQueueId) ?? []).filter(({ task, runId }) => task.run(runId)?.state === 'pending');
   }
 }

@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Credentials } from '../../lib/queue/queue-client.js';
 import type { PermanentClient } from '../auth/client-table.js';
-import { issueCredentials } from '../auth/temporary-credentials.js';
 import { ApiError } from '../http/api-error.js';
 import type { TaskStatus } from '../schemas/status-schemas.js';
 import type { TaskDefinition } from '../schemas/task-schemas.js';
+import { claimCredentials } from './claim-credentials.js';
+import { Dependencies, checkDependencies } from './dependencies.js';
 import { DueTimers } from './due-timers.js';
 import { PendingRuns } from './pending-runs.js';
+import { TaskGroups } from './task-groups.js';
 import { Task, reasonOf } from './task.js';
 import type { Resolution, Worker } from './task.js';
-
-const CREDENTIALS_MARGIN_MS = 15 * 60_000;
 
 export interface QueueOptions {
   readonly claimTimeoutMs: number;
@@ -30,8 +30,10 @@ export interface Claim {
 
 /** The tasks and what may happen to them: created, claimed, reclaimed, resolved, and by time alone expired. */
 export class Queue {
+  readonly groups = new TaskGroups();
   readonly #options: QueueOptions;
   readonly #tasks = new Map<string, Task>();
+  readonly #dependencies = new Dependencies();
   readonly #pending = new PendingRuns();
   readonly #timers: DueTimers;
 
@@ -40,20 +42,30 @@ export class Queue {
     this.#timers = new DueTimers(options.now);
   }
 
-  /** The same definition again is fine; another one under the same id is a RequestConflict. */
+  /**
+   * The same definition again is fine; another one under the same id, or one that its group does not take, is a
+   * RequestConflict, and dependencies that can't be had an InputError.
+   */
   createTask(taskId: string, definition: TaskDefinition): TaskStatus {
+    this.groups.check(definition);
     const existing = this.#tasks.get(taskId);
     if (existing) {
       if (isDeepStrictEqual(existing.definition, definition)) return existing.status();
       throw new ApiError('RequestConflict', `Task ${taskId} exists already, with another definition.`);
     }
+    checkDependencies(taskId, definition, this.#tasks);
     const task = new Task(taskId, definition);
     this.#tasks.set(taskId, task);
+    this.groups.add(task);
     this.#timers.set(`deadline ${taskId}`, task.deadline, () => {
       this.#exceedDeadline(task);
     });
-    this.#pending.add(task, task.schedule('scheduled', this.#options.now()).runId);
+    if (this.#dependencies.add(task, this.#tasks)) this.#schedule(task);
     return task.status();
+  }
+
+  find(taskId: string): Task | undefined {
+    return this.#tasks.get(taskId);
   }
 
   /** Throws ResourceNotFound. */
@@ -66,19 +78,22 @@ export class Queue {
   /** Claims up to `count` pending runs; waits for the first one, and claims nothing once `closed` aborts. */
   async claimWork(taskQueueId: string, count: number, worker: Worker, closed: AbortSignal): Promise<readonly Claim[]> {
     const runs = await this.#pending.take(taskQueueId, count, this.#options.longPollMs, closed);
-    return runs.map(({ task, runId }) => {
-      const takenUntil = this.#newTakenUntil();
-      task.claim(runId, worker, takenUntil, this.#options.now());
-      return this.#grant(task, runId, worker, takenUntil);
-    });
+    return runs.map(({ task, runId }) => this.#claim(task, runId, worker));
+  }
+
+  /** Claims this one run. A RequestConflict unless it is pending. */
+  claimTask(taskId: string, runId: number, worker: Worker): Claim {
+    const task = this.task(taskId);
+    const { state } = this.#run(task, runId);
+    if (task.deadline <= this.#options.now()) throw pastDeadline(task, 'claimed');
+    if (state !== 'pending') throw new ApiError('RequestConflict', `Run ${runId} of task ${taskId} is ${state}.`);
+    return this.#claim(task, runId, worker);
   }
 
   reclaimTask(taskId: string, runId: number): Claim {
     const task = this.task(taskId);
     const { workerGroup, workerId, state } = this.#run(task, runId);
-    if (task.deadline <= this.#options.now()) {
-      throw new ApiError('RequestConflict', `Task ${taskId} can't be reclaimed past its deadline.`);
-    }
+    if (task.deadline <= this.#options.now()) throw pastDeadline(task, 'reclaimed');
     if (state !== 'running' || workerGroup === undefined || workerId === undefined) {
       throw new ApiError('RequestConflict', `Run ${runId} of task ${taskId} is ${state}, not running.`);
     }
@@ -101,17 +116,56 @@ export class Queue {
     return task.status();
   }
 
-  /** Cancelling again is fine; a task that ended otherwise is a RequestConflict. */
-  cancelTask(taskId: string): TaskStatus {
-    const task = this.task(taskId);
-    if (task.deadline < this.#options.now()) {
-      throw new ApiError('RequestConflict', `Task ${taskId} can't be cancelled past its deadline.`);
-    }
-    if (isOpen(task)) this.#resolve(task, { state: 'exception', reason: 'canceled' });
-    else if (task.lastRun?.reasonResolved !== 'canceled') {
-      throw new ApiError('RequestConflict', `Task ${taskId} is ${task.state} already and can't be cancelled.`);
-    }
+  /** Schedules the task whatever it depends on; one that is scheduled or resolved already stays as it is. */
+  scheduleTask(taskId: string): TaskStatus {
+    const task = this.#beforeDeadline(taskId, 'scheduled');
+    if (task.state === 'unscheduled') this.#schedule(task);
     return task.status();
+  }
+
+  /** Runs the task again, or for the first time; one that is pending or running stays as it is. */
+  rerunTask(taskId: string): TaskStatus {
+    const task = this.#beforeDeadline(taskId, 'run again');
+    if (task.state === 'pending' || task.state === 'running') return task.status();
+    const run = task.rerun(this.#options.now());
+    if (!run) throw new ApiError('RequestConflict', `Task ${taskId} has as many runs as a task can have.`);
+    this.#pending.add(task, run.runId);
+    return task.status();
+  }
+
+  /** A task that is resolved already stays as it is. */
+  cancelTask(taskId: string): TaskStatus {
+    const task = this.#beforeDeadline(taskId, 'cancelled');
+    if (isOpen(task)) this.#resolve(task, { state: 'exception', reason: 'canceled' });
+    return task.status();
+  }
+
+  /** Cancels what is not resolved of the group and returns it. A RequestConflict unless the group is sealed. */
+  cancelTaskGroup(taskGroupId: string): readonly Task[] {
+    if (this.groups.group(taskGroupId).sealed === undefined) {
+      throw new ApiError('RequestConflict', `Task group ${taskGroupId} is not sealed: seal it before cancelling it.`);
+    }
+    // All are chosen before the first is cancelled, which may schedule others.
+    const open = this.groups.tasks(taskGroupId).filter(isOpen);
+    for (const task of open) this.#resolve(task, { state: 'exception', reason: 'canceled' });
+    return open;
+  }
+
+  /** All tasks that name this one as a dependency. */
+  dependents(taskId: string): readonly Task[] {
+    return this.#dependencies.dependents(taskId);
+  }
+
+  /** The tasks whose last run is pending in the task queue, oldest first. */
+  pending(taskQueueId: string): readonly Task[] {
+    return this.#pending.waiting(taskQueueId).map(({ task }) => task);
+  }
+
+  /** The tasks whose last run is running in the task queue. */
+  running(taskQueueId: string): readonly Task[] {
+    return [...this.#tasks.values()].filter(
+      ({ state, definition }) => state === 'running' && definition.taskQueueId === taskQueueId,
+    );
   }
 
   /** Expires the claims and deadlines that are due now, without waiting for their timers. */
@@ -129,34 +183,46 @@ export class Queue {
     return run;
   }
 
+  /** Throws ResourceNotFound, and RequestConflict when it is too late to change anything. */
+  #beforeDeadline(taskId: string, change: string): Task {
+    const task = this.task(taskId);
+    if (task.deadline < this.#options.now()) throw pastDeadline(task, change);
+    return task;
+  }
+
   #newTakenUntil(): Date {
     return new Date(this.#options.now().getTime() + this.#options.claimTimeoutMs);
   }
 
+  #claim(task: Task, runId: number, worker: Worker): Claim {
+    const takenUntil = this.#newTakenUntil();
+    task.claim(runId, worker, takenUntil, this.#options.now());
+    return this.#grant(task, runId, worker, takenUntil);
+  }
+
   #grant(task: Task, runId: number, worker: Worker, takenUntil: Date): Claim {
-    const { taskId } = task;
-    this.#timers.set(`claim ${taskId}`, takenUntil, () => {
+    this.#timers.set(`claim ${task.taskId}`, takenUntil, () => {
       if (task.state === 'running') this.#resolve(task, { state: 'exception', reason: 'claim-expired' });
     });
-    const until = Math.floor(takenUntil.getTime() / 1000);
-    const credentials = issueCredentials(this.#options.issuer, {
-      clientId: `task-client/${taskId}/${runId}/on/${worker.workerGroup}/${worker.workerId}/until/${until}`,
-      scopes: [
-        `queue:reclaim-task:${taskId}/${runId}`,
-        `queue:resolve-task:${taskId}/${runId}`,
-        `queue:create-artifact:${taskId}/${runId}`,
-        ...task.definition.scopes,
-      ],
-      start: new Date(this.#options.now().getTime() - CREDENTIALS_MARGIN_MS),
-      expiry: new Date(takenUntil.getTime() + CREDENTIALS_MARGIN_MS),
-    });
-    return { task, runId, worker, takenUntil, credentials };
+    const claim = { task, runId, worker, takenUntil };
+    return { ...claim, credentials: claimCredentials(this.#options.issuer, claim, this.#options.now()) };
+  }
+
+  #schedule(task: Task): void {
+    this.#pending.add(task, task.schedule('scheduled', this.#options.now()).runId);
   }
 
   #resolve(task: Task, resolution: Resolution): void {
+    const now = this.#options.now();
     this.#timers.delete(`claim ${task.taskId}`);
-    const next = task.resolve(resolution, this.#options.now());
-    if (next) this.#pending.add(task, next.runId);
+    const next = task.resolve(resolution, now);
+    if (next) {
+      this.#pending.add(task, next.runId);
+      return;
+    }
+    for (const dependent of this.#dependencies.resolved(task)) {
+      if (dependent.state === 'unscheduled' && dependent.deadline >= now) this.#schedule(dependent);
+    }
   }
 
   #exceedDeadline(task: Task): void {
@@ -166,4 +232,11 @@ export class Queue {
 
 function isOpen(task: Task): boolean {
   return ['unscheduled', 'pending', 'running'].includes(task.state);
+}
+
+function pastDeadline({ taskId, definition }: Task, change: string): ApiError {
+  return new ApiError(
+    'RequestConflict',
+    `Task ${taskId} can't be ${change} past its deadline (${definition.deadline}).`,
+  );
 }

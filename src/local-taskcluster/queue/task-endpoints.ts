@@ -1,15 +1,15 @@
 import type { ScopeExpression } from '../../lib/queue/scopes.js';
-import { ApiError } from '../http/api-error.js';
 import { endpoint } from '../http/endpoint.js';
 import type { Endpoint } from '../http/endpoint.js';
 import { STATUS_RESPONSE } from '../schemas/status-schemas.js';
+import type { TaskStatus } from '../schemas/status-schemas.js';
 import { CREATE_TASK_REQUEST, PRIORITIES, TASK_RESPONSE } from '../schemas/task-schemas.js';
 import type { TaskDefinition } from '../schemas/task-schemas.js';
 import { defineTask } from './define-task.js';
 import type { Queue } from './queue.js';
 import type { Task } from './task.js';
 
-/** queue: making tasks, reading them, cancelling them. */
+/** queue: single tasks: making them, reading them, scheduling, rerunning and cancelling them. */
 export function taskEndpoints(queue: Queue, now: () => Date): readonly Endpoint[] {
   return [
     endpoint({
@@ -21,9 +21,6 @@ export function taskEndpoints(queue: Queue, now: () => Date): readonly Endpoint[
       handle: ({ param, input, authorize }) => {
         const definition = defineTask(param('taskId'), input, now());
         authorize(creationScopes(definition));
-        if (definition.dependencies.length > 0) {
-          throw new ApiError('InputError', 'This server does not order tasks: create them without dependencies.');
-        }
         return { body: { status: queue.createTask(param('taskId'), definition) } };
       },
     }),
@@ -43,17 +40,24 @@ export function taskEndpoints(queue: Queue, now: () => Date): readonly Endpoint[
       scopes: (param) => `queue:status:${param('taskId')}`,
       handle: ({ param }) => ({ body: { status: queue.task(param('taskId')).status() } }),
     }),
-    endpoint({
-      name: 'cancelTask',
-      method: 'POST',
-      route: '/task/<taskId>/cancel',
-      output: STATUS_RESPONSE,
-      handle: ({ param, authorize }) => {
-        authorize(cancelScopes(queue.task(param('taskId'))));
-        return { body: { status: queue.cancelTask(param('taskId')) } };
-      },
-    }),
+    change(queue, 'schedule', (taskId) => queue.scheduleTask(taskId)),
+    change(queue, 'rerun', (taskId) => queue.rerunTask(taskId)),
+    change(queue, 'cancel', (taskId) => queue.cancelTask(taskId)),
   ];
+}
+
+function change(queue: Queue, verb: 'schedule' | 'rerun' | 'cancel', act: (taskId: string) => TaskStatus): Endpoint {
+  return endpoint({
+    name: `${verb}Task`,
+    method: 'POST',
+    route: `/task/<taskId>/${verb}`,
+    output: STATUS_RESPONSE,
+    handle: ({ param, authorize }) => {
+      const task = queue.task(param('taskId'));
+      authorize(changeScopes(verb, task));
+      return { body: { status: act(task.taskId) } };
+    },
+  });
 }
 
 /** A creator needs all that the task gets, and the right to create at this priority or a higher one. */
@@ -71,12 +75,15 @@ function creationScopes(definition: TaskDefinition): ScopeExpression {
   };
 }
 
-function cancelScopes({ taskId, definition: { schedulerId, taskGroupId, projectId } }: Task): ScopeExpression {
+function changeScopes(
+  verb: string,
+  { taskId, definition: { schedulerId, taskGroupId, projectId } }: Task,
+): ScopeExpression {
   return {
     AnyOf: [
-      `queue:cancel-task:${schedulerId}/${taskGroupId}/${taskId}`,
-      `queue:cancel-task-in-project:${projectId}`,
-      { AllOf: ['queue:cancel-task', `assume:scheduler-id:${schedulerId}/${taskGroupId}`] },
+      `queue:${verb}-task:${schedulerId}/${taskGroupId}/${taskId}`,
+      `queue:${verb}-task-in-project:${projectId}`,
+      { AllOf: [`queue:${verb}-task`, `assume:scheduler-id:${schedulerId}/${taskGroupId}`] },
     ],
   };
 }

@@ -13,6 +13,9 @@ export interface Worker {
   readonly workerId: string;
 }
 
+// No task has more, however often it is run again.
+const MOST_RUNS = 50;
+
 /** How a run ends: an outcome of the task, or an exception with its reason. */
 export type Resolution =
   | { readonly state: 'completed' | 'failed' }
@@ -65,6 +68,13 @@ export class Task {
     const run = { runId: this.#runs.length, state: 'pending', reasonCreated, scheduled: now.toJSON() } as const;
     this.#runs.push(run);
     return run;
+  }
+
+  /** Adds a pending run to a task that has none, with all retries left again; undefined when it has too many already. */
+  rerun(now: Date): RunStatus | undefined {
+    if (this.#runs.length >= MOST_RUNS) return undefined;
+    this.#retriesLeft = Math.min(this.definition.retries, MOST_RUNS - this.#runs.length - 1);
+    return this.schedule('rerun', now);
   }
 
   /** The run begins, taken by the worker. */

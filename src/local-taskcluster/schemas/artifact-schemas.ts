@@ -1,5 +1,6 @@
 import { Schema } from '../http/schema.js';
-import { DATE_TIME } from './task-schemas.js';
+import { DATE_TIME, PROJECT_ID, SLUGID } from './task-schemas.js';
+import { CREDENTIALS } from './claim-schemas.js';
 
 const ERROR_REASONS = [
   'file-missing-on-worker',
@@ -10,7 +11,7 @@ const ERROR_REASONS = [
 
 /** What createArtifact takes, by storage type. */
 export type ArtifactRequest =
-  | { readonly storageType: 's3'; readonly contentType: string; readonly expires: string }
+  | { readonly storageType: 's3' | 'object'; readonly contentType: string; readonly expires: string }
   | { readonly storageType: 'reference'; readonly url: string; readonly contentType: string; readonly expires: string }
   | { readonly storageType: 'link'; readonly artifact: string; readonly contentType?: string; readonly expires: string }
   | {
@@ -22,9 +23,12 @@ export type ArtifactRequest =
 
 export type StorageType = ArtifactRequest['storageType'];
 
-const STORAGE_TYPES = ['s3', 'reference', 'link', 'error'] as const satisfies readonly StorageType[];
+const STORAGE_TYPES = ['s3', 'object', 'reference', 'link', 'error'] as const satisfies readonly StorageType[];
 const CONTENT_TYPE = { type: 'string', maxLength: 255 } as const;
 const ARTIFACT_NAME = { type: 'string', maxLength: 1024, pattern: '^[\\x20-\\x7e]+$' } as const;
+
+// An artifact's name with its task and run before it.
+const OBJECT_NAME = { type: 'string', pattern: '^[\\x20-\\x7e]+$' } as const;
 
 const variant = (storageType: StorageType, properties: object, required: readonly string[]): object => ({
   type: 'object',
@@ -35,6 +39,7 @@ const variant = (storageType: StorageType, properties: object, required: readonl
 
 const REQUEST_VARIANTS: Readonly<Record<StorageType, object>> = {
   s3: variant('s3', { contentType: CONTENT_TYPE }, ['contentType']),
+  object: variant('object', { contentType: CONTENT_TYPE }, ['contentType']),
   reference: variant('reference', { contentType: CONTENT_TYPE, url: { type: 'string', format: 'uri' } }, [
     'contentType',
     'url',
@@ -62,8 +67,19 @@ export const POST_ARTIFACT_RESPONSE = new Schema<unknown>('Post Artifact Respons
     contentType: CONTENT_TYPE,
     expires: DATE_TIME,
     putUrl: { type: 'string', format: 'uri' },
+    name: OBJECT_NAME,
+    projectId: PROJECT_ID,
+    uploadId: SLUGID,
+    credentials: CREDENTIALS,
   },
   required: ['storageType'],
+});
+
+export const FINISH_ARTIFACT_REQUEST = new Schema<{ readonly uploadId: string }>('Finish Artifact Request', {
+  type: 'object',
+  additionalProperties: false,
+  properties: { uploadId: SLUGID },
+  required: ['uploadId'],
 });
 
 /** An artifact as lists show it. */
@@ -106,8 +122,10 @@ export const ARTIFACT_CONTENT_RESPONSE = new Schema<unknown>('Get Artifact Conte
   type: 'object',
   additionalProperties: false,
   properties: {
-    storageType: { type: 'string', enum: ['s3', 'reference', 'error'] },
+    storageType: { type: 'string', enum: ['s3', 'object', 'reference', 'error'] },
     url: { type: 'string', format: 'uri' },
+    name: OBJECT_NAME,
+    credentials: CREDENTIALS,
     reason: { type: 'string' },
     message: { type: 'string' },
   },

@@ -19,7 +19,22 @@ export const CLAIM_WORK_REQUEST = new Schema<ClaimWorkRequest>('Claim Work Reque
   required: ['workerGroup', 'workerId'],
 });
 
+export const CLAIM_TASK_REQUEST = new Schema<Omit<ClaimWorkRequest, 'tasks'>>('Task Claim Request', {
+  type: 'object',
+  additionalProperties: false,
+  properties: { workerGroup: IDENTIFIER, workerId: IDENTIFIER },
+  required: ['workerGroup', 'workerId'],
+});
+
 const TEXT = { type: 'string', minLength: 1 } as const;
+
+/** The schema of temporary credentials, for use inside of others. */
+export const CREDENTIALS = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { clientId: TEXT, accessToken: TEXT, certificate: TEXT },
+  required: ['clientId', 'accessToken', 'certificate'],
+} as const;
 
 const RECLAIM_PROPERTIES = {
   status: STATUS,
@@ -27,12 +42,7 @@ const RECLAIM_PROPERTIES = {
   workerGroup: IDENTIFIER,
   workerId: IDENTIFIER,
   takenUntil: DATE_TIME,
-  credentials: {
-    type: 'object',
-    additionalProperties: false,
-    properties: { clientId: TEXT, accessToken: TEXT, certificate: TEXT },
-    required: ['clientId', 'accessToken', 'certificate'],
-  },
+  credentials: CREDENTIALS,
 } as const;
 
 export const RECLAIM_RESPONSE = new Schema<unknown>('Task Reclaim Response', {
@@ -44,19 +54,20 @@ export const RECLAIM_RESPONSE = new Schema<unknown>('Task Reclaim Response', {
 
 const CLAIM_PROPERTIES = { ...RECLAIM_PROPERTIES, task: TASK } as const;
 
+const CLAIM = {
+  type: 'object',
+  additionalProperties: false,
+  properties: CLAIM_PROPERTIES,
+  required: Object.keys(CLAIM_PROPERTIES),
+} as const;
+
+export const CLAIM_RESPONSE = new Schema<unknown>('Task Claim Response', CLAIM);
+
 export const CLAIM_WORK_RESPONSE = new Schema<unknown>('Claim Work Response', {
   type: 'object',
   additionalProperties: false,
   properties: {
-    tasks: {
-      type: 'array',
-      items: {
-        type: 'object',
-        additionalProperties: false,
-        properties: CLAIM_PROPERTIES,
-        required: Object.keys(CLAIM_PROPERTIES),
-      },
-    },
+    tasks: { type: 'array', items: CLAIM },
   },
   required: ['tasks'],
 });

@@ -8,6 +8,7 @@ export const SLUGID = {
 export const IDENTIFIER = { type: 'string', minLength: 1, maxLength: 38, pattern: '^[a-zA-Z0-9_-]*$' } as const;
 export const DATE_TIME = { type: 'string', format: 'date-time' } as const;
 export const TASK_QUEUE_ID = { type: 'string', pattern: '^[a-zA-Z0-9_-]{1,38}/[a-zA-Z0-9_-]{1,38}$' } as const;
+export const PROJECT_ID = { type: 'string', maxLength: 500, pattern: '^[a-zA-Z0-9._/-]{1,500}$' } as const;
 
 /** Highest first, the order in which pending tasks are handed out. */
 export const PRIORITIES = ['highest', 'very-high', 'high', 'medium', 'low', 'very-low', 'lowest'] as const;
@@ -54,7 +55,7 @@ const FIELDS = {
   workerType: IDENTIFIER,
   taskQueueId: TASK_QUEUE_ID,
   schedulerId: { ...IDENTIFIER, default: '-' },
-  projectId: { type: 'string', maxLength: 500, pattern: '^[a-zA-Z0-9._/-]{1,500}$', default: 'none' },
+  projectId: { ...PROJECT_ID, default: 'none' },
   taskGroupId: SLUGID,
   dependencies: { type: 'array', items: SLUGID, maxItems: 10_000, uniqueItems: true, default: [] },
   requires: { type: 'string', enum: ['all-completed', 'all-resolved'], default: 'all-completed' },

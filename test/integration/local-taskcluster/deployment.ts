@@ -1,6 +1,6 @@
 import { nice as newSlugid } from 'slugid';
 import { clients } from 'taskcluster-client';
-import type { ClientOptions, Queue, TaskClaim, TaskclusterClientError } from 'taskcluster-client';
+import type { ClientOptions, ObjectService, Queue, TaskClaim, TaskclusterClientError } from 'taskcluster-client';
 import { LocalTaskcluster } from '../../../src/local-taskcluster/server.js';
 import type { LocalTaskclusterOptions } from '../../../src/local-taskcluster/server.js';
 
@@ -38,6 +38,12 @@ export class Deployment {
   queue(options: Partial<ClientOptions> = {}): Queue {
     const { rootUrl, credentials } = this.server;
     return new clients.Queue({ rootUrl, credentials, retries: 0, ...options });
+  }
+
+  /** A client of the object service; with the root credentials unless others are given. */
+  object(options: Partial<ClientOptions> = {}): ObjectService {
+    const { rootUrl, credentials } = this.server;
+    return new clients.Object({ rootUrl, credentials, retries: 0, ...options });
   }
 
   anonymousQueue(): Queue {

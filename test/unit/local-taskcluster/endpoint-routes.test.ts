@@ -3,12 +3,18 @@ import { clients } from 'taskcluster-client';
 import { authEndpoints } from '../../../src/local-taskcluster/auth/auth-endpoints.js';
 import { RoleTable } from '../../../src/local-taskcluster/auth/role-table.js';
 import type { Endpoint } from '../../../src/local-taskcluster/http/endpoint.js';
+import { objectEndpoints } from '../../../src/local-taskcluster/object/object-endpoints.js';
+import { ObjectTable } from '../../../src/local-taskcluster/object/object-table.js';
+import { ObjectStore } from '../../../src/local-taskcluster/object-store/object-store.js';
 import { SignedUrls } from '../../../src/local-taskcluster/object-store/signed-urls.js';
 import { artifactEndpoints } from '../../../src/local-taskcluster/queue/artifact-endpoints.js';
 import { ArtifactTable } from '../../../src/local-taskcluster/queue/artifact-table.js';
 import { claimEndpoints } from '../../../src/local-taskcluster/queue/claim-endpoints.js';
+import { ObjectArtifacts } from '../../../src/local-taskcluster/queue/object-artifacts.js';
 import { Queue } from '../../../src/local-taskcluster/queue/queue.js';
 import { taskEndpoints } from '../../../src/local-taskcluster/queue/task-endpoints.js';
+import { taskListEndpoints } from '../../../src/local-taskcluster/queue/task-list-endpoints.js';
+import { taskQueueEndpoints } from '../../../src/local-taskcluster/queue/task-queue-endpoints.js';
 
 interface Reference {
   readonly name: string;
@@ -27,11 +33,26 @@ function referenceOf(client: abstract new (...args: never[]) => unknown, name: s
 const now = (): Date => new Date();
 const issuer = { clientId: 'issuer', accessToken: 'secret', scopes: ['*'] };
 const queue = new Queue({ claimTimeoutMs: 1, longPollMs: 1, now, issuer });
-const services = { queue, artifacts: new ArtifactTable(now), urls: new SignedUrls(now) };
+const urls = new SignedUrls(now);
+const objects = new ObjectTable(now);
+const objectArtifacts = new ObjectArtifacts({ objects, urls, now, issuer });
+const services = { queue, artifacts: new ArtifactTable(now), urls, objects: objectArtifacts };
+const store = new ObjectStore('/nonexistent', now);
 
 for (const [service, client, endpoints] of [
   ['auth', clients.Auth, authEndpoints(new RoleTable())],
-  ['queue', clients.Queue, [...taskEndpoints(queue, now), ...claimEndpoints(queue), ...artifactEndpoints(services)]],
+  [
+    'queue',
+    clients.Queue,
+    [
+      ...taskEndpoints(queue, now),
+      ...taskListEndpoints(queue, now),
+      ...taskQueueEndpoints(queue),
+      ...claimEndpoints(queue),
+      ...artifactEndpoints(services),
+    ],
+  ],
+  ['object', clients.Object, objectEndpoints({ objects, store, urls })],
 ] as const) {
   describe(`the endpoints of the local ${service} service`, () => {
     for (const endpoint of endpoints as readonly Endpoint[]) {

@@ -1,0 +1,27 @@
+import type { Credentials } from '../../lib/queue/queue-client.js';
+import type { PermanentClient } from '../auth/client-table.js';
+import { issueCredentials } from '../auth/temporary-credentials.js';
+import type { Task, Worker } from './task.js';
+
+const MARGIN_MS = 15 * 60_000;
+
+/** Credentials for one run and the scopes of its task, valid a little longer than the claim. */
+export function claimCredentials(
+  issuer: PermanentClient,
+  claim: { readonly task: Task; readonly runId: number; readonly worker: Worker; readonly takenUntil: Date },
+  now: Date,
+): Required<Credentials> {
+  const { task, runId, worker, takenUntil } = claim;
+  const until = Math.floor(takenUntil.getTime() / 1000);
+  return issueCredentials(issuer, {
+    clientId: `task-client/${task.taskId}/${runId}/on/${worker.workerGroup}/${worker.workerId}/until/${until}`,
+    scopes: [
+      `queue:reclaim-task:${task.taskId}/${runId}`,
+      `queue:resolve-task:${task.taskId}/${runId}`,
+      `queue:create-artifact:${task.taskId}/${runId}`,
+      ...task.definition.scopes,
+    ],
+    start: new Date(now.getTime() - MARGIN_MS),
+    expiry: new Date(takenUntil.getTime() + MARGIN_MS),
+  });
+}

@@ -1,0 +1,70 @@
+import { ApiError } from '../http/api-error.js';
+import type { TaskDefinition } from '../schemas/task-schemas.js';
+import type { Task } from './task.js';
+
+/** A group as clients see it, without its tasks. */
+export interface TaskGroup {
+  readonly taskGroupId: string;
+  readonly schedulerId: string;
+  /** When the last of its tasks expires. */
+  readonly expires: string;
+  /** Since when it takes no more tasks. */
+  readonly sealed?: string;
+}
+
+interface Entry {
+  readonly group: TaskGroup;
+  readonly tasks: Task[];
+}
+
+/** The tasks that belong together. A group comes into being with its first task, whose scheduler alone adds others. */
+export class TaskGroups {
+  readonly #groups = new Map<string, Entry>();
+
+  /** Throws RequestConflict unless the group takes such a task. */
+  check({ taskGroupId, schedulerId }: TaskDefinition): void {
+    const group = this.#groups.get(taskGroupId)?.group;
+    if (!group) return;
+    if (group.schedulerId !== schedulerId) {
+      throw new ApiError(
+        'RequestConflict',
+        `The tasks of group ${taskGroupId} have the schedulerId ${group.schedulerId}, not ${schedulerId}.`,
+      );
+    }
+    if (group.sealed !== undefined) {
+      throw new ApiError('RequestConflict', `Task group ${taskGroupId} is sealed and takes no more tasks.`);
+    }
+  }
+
+  add(task: Task): void {
+    const { taskGroupId, schedulerId, expires } = task.definition;
+    const { group = { taskGroupId, schedulerId, expires }, tasks = [] } = this.#groups.get(taskGroupId) ?? {};
+    const latest = expires > group.expires ? expires : group.expires;
+    this.#groups.set(taskGroupId, { group: { ...group, expires: latest }, tasks });
+    tasks.push(task);
+  }
+
+  /** Throws ResourceNotFound. */
+  group(taskGroupId: string): TaskGroup {
+    return this.#entry(taskGroupId).group;
+  }
+
+  /** Throws ResourceNotFound. */
+  tasks(taskGroupId: string): readonly Task[] {
+    return this.#entry(taskGroupId).tasks;
+  }
+
+  /** From now on the group takes no more tasks; again is fine and changes nothing. Throws ResourceNotFound. */
+  seal(taskGroupId: string, now: Date): TaskGroup {
+    const { group, tasks } = this.#entry(taskGroupId);
+    const sealed = { ...group, sealed: group.sealed ?? now.toJSON() };
+    this.#groups.set(taskGroupId, { group: sealed, tasks });
+    return sealed;
+  }
+
+  #entry(taskGroupId: string): Entry {
+    const entry = this.#groups.get(taskGroupId);
+    if (!entry) throw new ApiError('ResourceNotFound', `There is no task group ${taskGroupId}.`);
+    return entry;
+  }
+}
