@@ -13,10 +13,10 @@ The task's log, read over HTTP while it runs:
 process.exit(await runTaskCommand([HELLO, ...process.argv.slice(2)], verifyArtifacts));
 
 /** Downloads each artifact and compares it with the sha256 that the task itself printed of the file it made. */
-async function verifyArtifacts({ run, watcher }: LocalOutcome): Promise<void> {
+async function verifyArtifacts({ run, watcher }: LocalOutcome, output: Writable): Promise<void> {
   if (run.state !== 'completed') return;
   const printed = await printedHashes((log) => watcher.followLog(log));
-  process.stdout.write('\nArtifacts:\n');
+  output.write('\nArtifacts:\n');
   let verified = 0;
   for (const { name } of await watcher.artifacts()) {
     const { bytes, url, sha256 } = await watcher.download(name);
@@ -25,12 +25,12 @@ async function verifyArtifacts({ run, watcher }: LocalOutcome): Promise<void> {
       throw new Error(`artifact ${name} has sha256 ${sha256}, but the task made a file with ${expected}`);
     }
     if (expected !== undefined) verified += 1;
-    process.stdout.write(`  ${name}  ${bytes} bytes${expected === undefined ? '' : '  sha256 verified'}\n    ${url}\n`);
+    output.write(`  ${name}  ${bytes} bytes${expected === undefined ? '' : '  sha256 verified'}\n    ${url}\n`);
   }
   if (verified !== printed.size || verified === 0) {
     throw new Error(`the task made ${printed.size} files, and ${verified} of them are artifacts`);
   }
-  process.stdout.write('\n');
+  output.write('\n');
 }
 
 /** Lines of the log as sha256sum prints them, `<hash>  <artifact name>`. */

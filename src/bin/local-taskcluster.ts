@@ -11,6 +11,7 @@ interface Flags {
   readonly port: number;
   readonly dataDir?: string;
   readonly credentialsFile?: string;
+  readonly adminPort?: number;
 }
 
 function parsePort(text: string): number {
@@ -21,19 +22,24 @@ function parsePort(text: string): number {
 
 function parseFlags(args: readonly string[]): Flags {
   return new Command('local-taskcluster')
-    .description('A Taskcluster for one machine: queue, auth and artifact storage, kept in memory until it ends.')
+    .description(
+      'A Taskcluster for one machine: queue, auth, object, index, secrets, purge-cache, worker-manager and artifact ' +
+        'storage, kept in memory until it ends.',
+    )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on, 0 for any free one', parsePort, 8080)
     .option('--data-dir <directory>', 'where artifacts are kept (default: a temporary directory, removed at the end)')
     .option('--credentials-file <file>', 'write {rootUrl, clientId, accessToken} there, readable by you only')
+    .option('--admin-port <port>', 'serve fault injection and the log of calls there, on 127.0.0.1 only', parsePort)
     .exitOverride()
     .parse(args, { from: 'user' })
     .opts();
 }
 
-function instructions({ rootUrl, credentials }: LocalTaskcluster): string {
+function instructions({ rootUrl, credentials, adminUrl }: LocalTaskcluster): string {
   return [
     `Taskcluster is at ${rootUrl}`,
+    ...(adminUrl === undefined ? [] : [`Faults and the log of calls are at ${adminUrl}`]),
     '',
     'For a worker, or for the taskcluster command line client:',
     '',

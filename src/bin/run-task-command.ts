@@ -1,14 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ConfigError } from '../lib/config/config-error.js';
 import { createLogger } from '../lib/log/logger.js';
 import type { Logger } from '../lib/log/logger.js';
 import { errorMessage } from '../lib/util/error-message.js';
+import { fetchTask, parseTaskAddress } from '../local-run/fetch-task.js';
 import { runLocally } from '../local-run/run-locally.js';
 import type { LocalOutcome } from '../local-run/run-locally.js';
 import { TaskFileError, taskDefinition } from '../local-run/task-definition.js';
+import { Interruption } from './interruption.js';
 
 const TASK_QUEUE = { provisionerId: 'local', workerType: 'docker-worker' };
 const BAD_USAGE = 2;
@@ -20,13 +24,18 @@ interface Options {
   readonly workerLog: 'debug' | 'info' | 'warn' | 'error';
 }
 
-/** Runs one task or payload file on this machine; returns the exit code, the task's own where there is one. */
-export async function runTaskCommand(argv: readonly string[], inspect = listArtifacts): Promise<number> {
+type Inspect = (outcome: LocalOutcome, output: Writable, directory?: string) => Promise<void>;
+
+/** Runs one task on this machine; returns the exit code, the task's own where there is one. */
+export async function runTaskCommand(argv: readonly string[], inspect: Inspect = listArtifacts): Promise<number> {
+  const interruption = new Interruption();
   try {
-    const { file, options } = parse(argv);
-    return await runFile(file, options, inspect);
+    const { source, options } = parse(argv);
+    const exitCode = await run(source, options, interruption, inspect);
+    return interruption.exitCode ?? exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : BAD_USAGE;
+    if (interruption.abandoned.aborted) return interruption.exitCode ?? FAILED;
     for (const line of error instanceof ConfigError ? error.problems : [errorMessage(error)]) {
       process.stderr.write(`run-task: ${line}\n`);
     }
@@ -34,20 +43,34 @@ export async function runTaskCommand(argv: readonly string[], inspect = listArti
   }
 }
 
-function parse(argv: readonly string[]): { readonly file: string; readonly options: Options } {
+function parse(argv: readonly string[]): { readonly source: string; readonly options: Options } {
   const command = new Command('run-task')
     .description('Run one task on this machine as a worker would, and end with its exit code.')
-    .argument('<file>', 'YAML or JSON file with a task (payload and all) or a bare payload')
+    .argument(
+      '<task>',
+      'YAML or JSON file with a task (payload and all) or a bare payload, or taskId@rootUrl for a task of a deployment',
+    )
     .option('--artifacts <directory>', 'save the artifacts below this directory')
-    .option('--env <name=value>', 'set an environment variable of the task; may be repeated', collectEnv, {})
+    .addOption(
+      new Option('--env <name=value>', 'set an environment variable of the task; may be repeated')
+        .argParser(collectEnv)
+        .default({}, 'none'),
+    )
     .option('--worker-log <level>', "print the worker's own log from this level on (debug, info, warn, error)", 'error')
     .addHelpText(
       'after',
-      '\nExample:\n  node dist/bin/run-task.js examples/hello.yml --artifacts /tmp/out --env GREETED=you\n',
+      `
+Examples:
+  node dist/bin/run-task.js examples/hello.yml --artifacts /tmp/out --env GREETED=you
+  node dist/bin/run-task.js fRWeAYyFTv66bvy2SXul1w@https://tc.example.com
+
+Ctrl-C cancels the task; a second one stops at once.
+Exit codes: the task's own, 1 when it has none, 2 when the file or the command line is wrong.
+`,
     )
     .exitOverride();
   command.parse([...argv], { from: 'user' });
-  return { file: command.args[0] ?? '', options: command.opts<Options>() };
+  return { source: command.args[0] ?? '', options: command.opts<Options>() };
 }
 
 function collectEnv(setting: string, sofar: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -56,42 +79,49 @@ function collectEnv(setting: string, sofar: Readonly<Record<string, string>>): R
   return { ...sofar, [setting.slice(0, equals)]: setting.slice(equals + 1) };
 }
 
-async function runFile(
-  file: string,
+async function run(
+  source: string,
   options: Options,
-  inspect: (outcome: LocalOutcome, directory?: string) => Promise<void>,
+  { output, canceled, abandoned }: Interruption,
+  inspect: Inspect,
 ): Promise<number> {
-  const definition = taskDefinition(await readFile(file, 'utf8'), basename(file), TASK_QUEUE, options.env);
-  const canceled = new AbortController();
-  const cancel = (): void => {
-    canceled.abort();
-  };
-  process.once('SIGINT', cancel).once('SIGTERM', cancel);
+  const { text, name } = await read(source, canceled);
   const { run, exitCode } = await runLocally({
-    definition,
+    definition: taskDefinition(text, name, TASK_QUEUE, options.env),
     taskQueue: TASK_QUEUE,
-    output: process.stdout,
+    output,
     log: workerLog(options),
     env: process.env,
     version: packageVersion(),
-    signal: canceled.signal,
-    inspect: (outcome) => inspect(outcome, options.artifacts),
+    signal: canceled,
+    abandon: abandoned,
+    inspect: (outcome) => inspect(outcome, output, options.artifacts),
   });
-  process.stdout.write(`Task ${run.state}${run.state === 'exception' ? ` (${run.reasonResolved ?? ''})` : ''}.\n`);
+  output.write(`Task ${run.state}${run.state === 'exception' ? ` (${run.reasonResolved ?? ''})` : ''}.\n`);
+  await finished(output.end());
   if (run.state === 'completed') return 0;
   return exitCode === undefined || exitCode === 0 ? FAILED : exitCode;
 }
 
-async function listArtifacts({ watcher }: LocalOutcome, directory?: string): Promise<void> {
+async function read(source: string, signal: AbortSignal): Promise<{ readonly text: string; readonly name: string }> {
+  const address = parseTaskAddress(source);
+  if (!address) return { text: await readFile(source, 'utf8'), name: basename(source) };
+  return { text: await fetchTask(address, signal), name: address.taskId };
+}
+
+async function listArtifacts({ watcher }: LocalOutcome, output: Writable, directory?: string): Promise<void> {
   const artifacts = await watcher.artifacts();
-  if (artifacts.length > 0) process.stdout.write('\nArtifacts:\n');
+  if (artifacts.length === 0) return;
+  output.write(
+    directory === undefined ? '\nArtifacts (--artifacts saves them):\n' : `\nArtifacts, saved below ${directory}:\n`,
+  );
   for (const { name, storageType } of artifacts) {
     if (storageType === 'error') {
-      process.stdout.write(`  ${name}  (missing: see the log)\n`);
+      output.write(`  ${name}  (missing: see the log)\n`);
       continue;
     }
-    const { bytes, url } = await watcher.download(name, directory);
-    process.stdout.write(`  ${name}  ${bytes} bytes  ${directory === undefined ? url : `saved below ${directory}`}\n`);
+    const { bytes } = await watcher.download(name, directory);
+    output.write(`  ${name}  ${bytes} bytes\n`);
   }
 }
 

@@ -2,12 +2,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nice as newSlugid } from 'slugid';
 import type { Config } from '../lib/config/config.js';
 import type { ConfigTree } from '../lib/config/layers.js';
 import { loadConfig } from '../lib/config/load-config.js';
+import { DockerodeEngine } from '../lib/docker/dockerode-engine.js';
+import { LABEL } from '../lib/docker/engine.js';
 import { StandaloneHost } from '../lib/host/standalone.js';
 import type { Logger } from '../lib/log/logger.js';
 import type { Credentials } from '../lib/queue/queue-client.js';
+import { delay, untilAborted } from '../lib/util/abortable.js';
+import { LinkedAbort } from '../lib/util/linked-abort.js';
 import { composeWorker } from '../lib/worker/compose.js';
 import type { Worker } from '../lib/worker/worker.js';
 
@@ -25,49 +30,108 @@ export interface LocalWorkerOptions {
 }
 
 const PACKAGED_CONFIG = fileURLToPath(new URL('../../config.yml', import.meta.url));
+const ABANDON_MS = 5000;
+const ABANDON_POLL_MS = 100;
+/** A container that was being created when it was looked for the first time is there by then. */
+const ABANDON_POLLS = 10;
 
-/** A whole worker inside this process, with the packaged defaults and folders of its own that go away with it. */
+/**
+ * A whole worker inside this process, with the packaged defaults and folders of its own that go away with it. Its
+ * worker id is its own too, so that it takes no other worker's containers on this machine for its own.
+ */
 export class LocalWorker {
   readonly config: Config;
   readonly #worker: Worker;
   readonly #directory: string;
+  readonly #log: Logger;
   readonly #running: Promise<void>;
 
-  private constructor(config: Config, worker: Worker, directory: string) {
+  private constructor(config: Config, worker: Worker, directory: string, log: Logger) {
     this.config = config;
     this.#worker = worker;
     this.#directory = directory;
+    this.#log = log;
     this.#running = worker.run();
   }
 
   /** Claims as soon as it resolves. Fails with a ConfigError when the settings are wrong. */
   static async start(options: LocalWorkerOptions): Promise<LocalWorker> {
-    const directory = await mkdtemp(join(tmpdir(), 'docker-worker-'));
-    const { config } = await loadConfig({
-      packagedConfigPath: PACKAGED_CONFIG,
-      searchDirs: [],
-      env: options.env,
-      machine: { hostname: hostname(), cores: availableParallelism() },
-      host: {
-        name: 'local worker',
-        values: {
-          rootUrl: options.rootUrl,
-          taskcluster: { ...options.credentials },
-          dockerVolume: directory,
-          stateDir: join(directory, 'state'),
-        },
-      },
-      flags: options.settings ?? {},
-    });
     const { log, version, metricsOutput } = options;
-    const worker = await composeWorker({ config, host: new StandaloneHost(), log, version, metricsOutput });
-    return new LocalWorker(config, worker, directory);
+    const directory = await mkdtemp(join(tmpdir(), 'docker-worker-'));
+    try {
+      const config = await configure(options, directory);
+      const worker = await composeWorker({ config, host: new StandaloneHost(), log, version, metricsOutput });
+      return new LocalWorker(config, worker, directory, log);
+    } catch (error) {
+      await removeDirectory(directory);
+      throw error;
+    }
   }
 
-  /** Ends it; resolves when its runs and its folders are gone. */
-  async stop(mode: 'graceful' | 'immediate'): Promise<void> {
+  /** Ends it; resolves when its runs and its folders are gone. Once `abandon` aborts that takes seconds at most. */
+  async stop(mode: 'graceful' | 'immediate', abandon = new AbortController().signal): Promise<void> {
     this.#worker.stop(mode);
-    await this.#running;
-    await rm(this.#directory, { recursive: true, force: true });
+    try {
+      await untilAborted(this.#running, abandon);
+    } catch (error) {
+      if (!abandon.aborted) throw error;
+      await this.#abandon();
+    } finally {
+      await removeDirectory(this.#directory);
+    }
   }
+
+  /** Takes the containers away from under its runs, whatever those are doing, until nothing of them is left. */
+  async #abandon(): Promise<void> {
+    this.#worker.stop('immediate');
+    const limit = new LinkedAbort();
+    limit.abortAfter(ABANDON_MS, () => new Error(`docker did not do it within ${ABANDON_MS / 1000} s`));
+    const { workerId, docker } = this.config;
+    const ended = this.#running.then(
+      () => true,
+      () => true,
+    );
+    const engine = new DockerodeEngine(docker);
+    const removeAll = async (): Promise<void> => {
+      for (let quietPolls = 0, isOver = false; quietPolls < ABANDON_POLLS && !isOver; quietPolls++) {
+        const found = await engine.findContainers({ [LABEL.workerId]: workerId }, limit.signal);
+        if (found.length > 0) quietPolls = 0;
+        await Promise.all(found.map(({ id }) => engine.removeContainer(id)));
+        isOver = await Promise.race([ended, delay(ABANDON_POLL_MS, limit.signal).then(() => false)]);
+      }
+    };
+    try {
+      await untilAborted(removeAll(), limit.signal);
+    } catch (error) {
+      this.#log.error('containers may be left', { label: `${LABEL.workerId}=${workerId}`, error });
+    } finally {
+      limit.dispose();
+    }
+  }
+}
+
+async function configure({ rootUrl, credentials, settings, env }: LocalWorkerOptions, directory: string) {
+  const { config } = await loadConfig({
+    packagedConfigPath: PACKAGED_CONFIG,
+    searchDirs: [],
+    env,
+    machine: { hostname: hostname(), cores: availableParallelism() },
+    host: {
+      name: 'local worker',
+      values: {
+        rootUrl,
+        taskcluster: { ...credentials },
+        workerId: `run-task-${newSlugid()}`,
+        dockerVolume: directory,
+        stateDir: join(directory, 'state'),
+      },
+    },
+    flags: settings ?? {},
+  });
+  return config;
+}
+
+/** What an abandoned run still writes into it must not keep it from being removed. */
+async function removeDirectory(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true, maxRetries: 3 });
 }

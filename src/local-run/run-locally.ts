@@ -4,6 +4,8 @@ import type { RunStatus } from 'taskcluster-client';
 import slugid from 'slugid';
 import type { ConfigTree } from '../lib/config/layers.js';
 import type { Logger } from '../lib/log/logger.js';
+import { logSettings } from '../lib/task/log-text.js';
+import { untilAborted } from '../lib/util/abortable.js';
 import { LocalTaskcluster } from '../local-taskcluster/server.js';
 import { LocalWorker } from './local-worker.js';
 import type { TaskQueueName } from './task-definition.js';
@@ -21,6 +23,8 @@ export interface RunLocallyOptions {
   readonly version: string;
   /** Once aborted the task is canceled, and the run ends as soon as its container is gone. */
   readonly signal: AbortSignal;
+  /** Once aborted nothing is waited for: container and folders are removed within seconds, and its reason is thrown. */
+  readonly abandon: AbortSignal;
   /** Called while queue and artifacts are still there. */
   readonly inspect: (outcome: LocalOutcome) => Promise<void>;
 }
@@ -39,7 +43,7 @@ const CANCEL_POLL_INTERVAL_MS = 250;
  * it, a container. Nothing of all that is left when it returns.
  */
 export async function runLocally(options: RunLocallyOptions): Promise<LocalOutcome> {
-  const { taskQueue, definition, log, env, version } = options;
+  const { taskQueue, definition, log, env, version, abandon } = options;
   const taskcluster = await LocalTaskcluster.start();
   try {
     const { rootUrl, credentials } = taskcluster;
@@ -66,10 +70,10 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalOutco
     options.signal.addEventListener('abort', cancel, { once: true });
     if (options.signal.aborted) cancel();
     try {
-      return await watch(new TaskWatcher(rootUrl, credentials, taskId), options);
+      return await untilAborted(watch(new TaskWatcher(rootUrl, credentials, taskId), options), abandon);
     } finally {
       options.signal.removeEventListener('abort', cancel);
-      await worker.stop('immediate');
+      await worker.stop('immediate', abandon);
     }
   } finally {
     await taskcluster.close();
@@ -78,8 +82,8 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalOutco
 
 async function watch(watcher: TaskWatcher, { definition, output, inspect }: RunLocallyOptions): Promise<LocalOutcome> {
   const footer = new FooterReader(output);
-  const { log } = definition['payload'] as { log?: string };
-  const [run] = await Promise.all([watcher.resolved(), watcher.followLog(footer, log)]);
+  const { name } = logSettings(definition['payload']);
+  const [run] = await Promise.all([watcher.resolved(), watcher.followLog(footer, name)]);
   const outcome = { run, watcher, exitCode: footer.exitCode };
   await inspect(outcome);
   return outcome;

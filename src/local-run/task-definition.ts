@@ -45,8 +45,22 @@ export function taskDefinition(
     created: new Date(now).toISOString(),
     deadline: new Date(now + DAY_MS).toISOString(),
     expires: new Date(now + 2 * DAY_MS).toISOString(),
-    payload: { ...payload, maxRunTime, ...changed },
+    payload: { ...payload, maxRunTime, ...artifactsOf(payload), ...changed },
   };
+}
+
+/** Times of artifacts belong to the time at which the task was to run: they may be over, or later than the task's now. */
+function artifactsOf({ artifacts }: Readonly<Record<string, unknown>>): { readonly artifacts?: unknown } {
+  if (!isObject(artifacts)) return {};
+  const isTime = (key: string, value: unknown): boolean =>
+    key === 'expires' && (value instanceof Date || !Number.isNaN(Date.parse(String(value))));
+  const timeless = Object.entries(artifacts).map(([name, artifact]) => [
+    name,
+    isObject(artifact)
+      ? Object.fromEntries(Object.entries(artifact).filter(([key, value]) => !isTime(key, value)))
+      : artifact,
+  ]);
+  return { artifacts: Object.fromEntries(timeless) as unknown };
 }
 
 /** A task without what ties it to the deployment it was made for. */

@@ -12,6 +12,7 @@ import { clients } from 'taskcluster-client';
 import type { ArtifactInfo, Queue, RunStatus } from 'taskcluster-client';
 import type { Credentials } from '../lib/queue/queue-client.js';
 import { DEFAULT_LOG_NAME } from '../lib/task/log-format.js';
+import { backingName } from '../lib/task/log-text.js';
 
 export interface DownloadedArtifact {
   readonly name: string;
@@ -43,7 +44,10 @@ export class TaskWatcher {
     }
   }
 
-  /** Writes the log to `output` while the task runs, from its first byte to its last; `logName` as payload.log names it. */
+  /**
+   * Writes the log to `output` while the task runs, from its first byte to its last, or afterwards where there is no
+   * live one; `logName` as payload.log names it.
+   */
   async followLog(output: Writable, logName = DEFAULT_LOG_NAME): Promise<void> {
     let written = 0;
     for (;;) {
@@ -52,9 +56,11 @@ export class TaskWatcher {
       // then, of which a range of bytes can't be asked.
       const { bytes, isWhole } = await this.#readLog(logName, written, output);
       written = Math.max(written, bytes);
-      if (isWhole || isOver) return;
+      if (isWhole) return;
+      if (isOver) break;
       await sleep(POLL_INTERVAL_MS);
     }
+    await this.#readLog(backingName(logName), written, output);
   }
 
   async artifacts(): Promise<readonly ArtifactInfo[]> {

@@ -11,6 +11,10 @@ import { Authenticator } from './auth/authenticator.js';
 import { ClientTable } from './auth/client-table.js';
 import type { PermanentClient } from './auth/client-table.js';
 import { RoleTable } from './auth/role-table.js';
+import { AdminServer } from './faults/admin-server.js';
+import type { CallLog } from './faults/call-log.js';
+import type { FaultRules } from './faults/fault-rules.js';
+import { Traffic } from './faults/traffic.js';
 import { registerService } from './http/service.js';
 import { objectEndpoints } from './object/object-endpoints.js';
 import { ObjectTable } from './object/object-table.js';
@@ -25,9 +29,11 @@ import { Queue } from './queue/queue.js';
 import { taskEndpoints } from './queue/task-endpoints.js';
 import { taskListEndpoints } from './queue/task-list-endpoints.js';
 import { taskQueueEndpoints } from './queue/task-queue-endpoints.js';
+import { SUPPORTING_ANONYMOUS_SCOPES, supportingServices } from './supporting-services.js';
 
 const DEFAULT_CLAIM_TIMEOUT_MS = 20 * 60_000;
 const DEFAULT_LONG_POLL_MS = 20_000;
+const DEFAULT_CREDENTIALS_GRACE_MS = 15 * 60_000;
 const LONGEST_PARAMETER = 4096;
 
 /** What a deployment lets everybody do, credentials or not. */
@@ -44,6 +50,7 @@ const ANONYMOUS_SCOPES = [
   'queue:pending-count:*',
   'queue:pending-list:*',
   'queue:status:*',
+  ...SUPPORTING_ANONYMOUS_SCOPES,
 ];
 
 export interface LocalTaskclusterOptions {
@@ -57,10 +64,17 @@ export interface LocalTaskclusterOptions {
   readonly credentials?: { readonly clientId: string; readonly accessToken: string };
   /** How long a claim lasts without being renewed; 20 minutes when not given. */
   readonly claimTimeoutMs?: number;
+  /**
+   * How long a claim's credentials are to be good for beyond the claim; 15 minutes when not given. They are accepted for
+   * 5 minutes more, as clocks differ; a negative number takes that away too.
+   */
+  readonly credentialsGraceMs?: number;
   /** How long claimWork waits for work; 20 seconds when not given. */
   readonly longPollMs?: number;
   /** The clock of tasks, claims, certificates and addresses; what falls due by it needs a timer or `resolveDue`. */
   readonly now?: () => Date;
+  /** Port for the admin API on the loopback address, 0 for any free one; there is none when not given. */
+  readonly adminPort?: number;
 }
 
 interface Parts {
@@ -69,11 +83,13 @@ interface Parts {
   readonly roles: RoleTable;
   readonly queue: Queue;
   readonly store: ObjectStore;
+  readonly traffic: Traffic;
   readonly closing: AbortController;
+  admin: AdminServer | undefined;
   readonly temporaryDir: string | undefined;
 }
 
-/** A Taskcluster for one machine: queue, auth and object storage in this process, behind one address. */
+/** A Taskcluster for one machine: its services and object storage in this process, behind one address. */
 export class LocalTaskcluster {
   readonly rootUrl: string;
   /** Of the client that may do everything. */
@@ -93,11 +109,27 @@ export class LocalTaskcluster {
     const parts = await assemble(options, credentials);
     try {
       await parts.app.listen({ host, port: options.port ?? 0 });
+      if (options.adminPort !== undefined) parts.admin = await AdminServer.start(parts.traffic, options.adminPort);
     } catch (error) {
       await shutDown(parts);
       throw error;
     }
     return new LocalTaskcluster(rootUrlOf(parts.app, host), credentials, parts);
+  }
+
+  /** Where the admin API is, if there is one. */
+  get adminUrl(): string | undefined {
+    return this.#parts.admin?.url;
+  }
+
+  /** What goes wrong on purpose. */
+  get faults(): Pick<FaultRules, 'add' | 'list' | 'clear'> {
+    return this.#parts.traffic.faults;
+  }
+
+  /** The requests that came in. */
+  get calls(): Pick<CallLog, 'list' | 'clear'> {
+    return this.#parts.traffic.calls;
   }
 
   /** Adds a client, or replaces the one of that id. */
@@ -129,17 +161,18 @@ async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentCl
   clients.set({ ...root, scopes: ['*'] });
   const roles = new RoleTable();
   roles.set('anonymous', ANONYMOUS_SCOPES);
-  const issuer = { clientId: 'static/taskcluster/queue', accessToken: newAccessToken(), scopes: ['*'] };
-  clients.set(issuer);
+  const issuer = addIssuer(clients, 'queue');
   const queue = new Queue({
     claimTimeoutMs: options.claimTimeoutMs ?? DEFAULT_CLAIM_TIMEOUT_MS,
     longPollMs: options.longPollMs ?? DEFAULT_LONG_POLL_MS,
+    credentialsGraceMs: options.credentialsGraceMs ?? DEFAULT_CREDENTIALS_GRACE_MS,
     now,
     issuer,
   });
   const closing = new AbortController();
   const app = fastify({ forceCloseConnections: true, routerOptions: { maxParamLength: LONGEST_PARAMETER } });
-  const context = { authenticator: new Authenticator({ clients, roles, now }), now, closing: closing.signal };
+  const traffic = new Traffic(now);
+  const context = { authenticator: new Authenticator({ clients, roles, now }), now, closing: closing.signal, traffic };
   const urls = new SignedUrls(now);
   const artifacts = new ArtifactTable(now);
   const objects = new ObjectTable(now);
@@ -159,14 +192,25 @@ async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentCl
     context,
   );
   await registerService(app, 'object', objectEndpoints({ objects, store, urls }), context);
-  await registerObjectRoutes(app, { store, urls });
-  return { app, clients, roles, queue, store, closing, temporaryDir };
+  for (const [name, endpoints] of Object.entries(supportingServices(now, addIssuer(clients, 'services')))) {
+    await registerService(app, name, endpoints, context);
+  }
+  await registerObjectRoutes(app, { store, urls, traffic });
+  return { app, clients, roles, queue, store, traffic, closing, admin: undefined, temporaryDir };
 }
 
-async function shutDown({ app, queue, store, closing, temporaryDir }: Parts): Promise<void> {
+/** A client that signs credentials which services give out. */
+function addIssuer(clients: ClientTable, name: string): PermanentClient {
+  const issuer = { clientId: `static/taskcluster/${name}`, accessToken: newAccessToken(), scopes: ['*'] };
+  clients.set(issuer);
+  return issuer;
+}
+
+async function shutDown({ app, queue, store, closing, admin, temporaryDir }: Parts): Promise<void> {
   closing.abort();
   queue.close();
   await app.close();
+  await admin?.close();
   await store.idle();
   if (temporaryDir !== undefined) await rm(temporaryDir, { recursive: true, force: true });
 }

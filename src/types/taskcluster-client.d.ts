@@ -265,51 +265,6 @@ declare module 'taskcluster-client' {
     readonly currentScopes: () => Promise<{ readonly scopes: readonly string[] }>;
   }
 
-  /** What `createUpload` takes as `hashes` and downloads are checked against: hexadecimal digits by algorithm. */
-  export type Hashes = Readonly<Record<string, string>>;
-
-  interface Upload {
-    readonly projectId: string;
-    readonly uploadId: string;
-  }
-
-  export interface ObjectService extends Client {
-    readonly createUpload: (
-      name: string,
-      request: Upload & {
-        readonly expires: string;
-        readonly hashes?: Hashes;
-        readonly proposedUploadMethods: object;
-      },
-    ) => Promise<
-      Upload & {
-        readonly expires: string;
-        readonly uploadMethod: {
-          readonly dataInline?: true;
-          readonly putUrl?: {
-            readonly url: string;
-            readonly expires: string;
-            readonly headers: Record<string, string>;
-          };
-        };
-      }
-    >;
-    readonly finishUpload: (name: string, request: Upload & { readonly hashes?: Hashes }) => Promise<unknown>;
-    readonly startDownload: (
-      name: string,
-      request: { readonly acceptDownloadMethods: object },
-    ) => Promise<{
-      readonly method: string;
-      readonly url: string;
-      readonly expires?: string;
-      readonly hashes?: Hashes;
-    }>;
-    readonly object: (
-      name: string,
-    ) => Promise<{ readonly projectId: string; readonly expires: string; readonly hashes: Hashes }>;
-    readonly download: (name: string) => Promise<undefined>;
-  }
-
   /** The agents of all clients made without an `agent` of their own; may be replaced, for the clients made after that. */
   export const agents: { http: HttpAgent; https: HttpsAgent };
 
@@ -318,6 +273,10 @@ declare module 'taskcluster-client' {
     readonly Queue: new (options: ClientOptions) => Queue;
     readonly Auth: new (options: ClientOptions) => Auth;
     readonly Object: new (options: ClientOptions) => ObjectService;
+    readonly Index: new (options: ClientOptions) => Index;
+    readonly PurgeCache: new (options: ClientOptions) => PurgeCache;
+    readonly Secrets: new (options: ClientOptions) => Secrets;
+    readonly WorkerManager: new (options: ClientOptions) => WorkerManager;
   };
 
   /** Credentials of limited scopes and time, signed with permanent ones; named when `clientId` is given. */

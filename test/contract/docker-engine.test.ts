@@ -2,10 +2,19 @@ import { strict as assert } from 'node:assert';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
+import Docker from 'dockerode';
 import { extract } from 'tar-stream';
 import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
 import { DockerError } from '../../src/lib/docker/engine.js';
-import type { ContainerSpec, CreatedContainer, DockerEngine, StoppedContainer } from '../../src/lib/docker/engine.js';
+import type {
+  ContainerSpec,
+  ContainerUsage,
+  CreatedContainer,
+  DockerEngine,
+  Labels,
+  StoppedContainer,
+} from '../../src/lib/docker/engine.js';
 import { FakeDockerEngine, runsForEver } from '../fakes/fake-docker-engine.js';
 
 const IMAGE = 'docker-worker/test:latest';
@@ -17,11 +26,12 @@ const COMMANDS = {
   files: ['sh', '-c', 'mkdir -p /out/sub; printf one > /out/one; printf two > /out/sub/two'],
   links: ['sh', '-c', 'printf x > /x; ln -s /x /link; ln -s /link /again; ln -s /nowhere /dangling'],
   forEver: ['sleep', '1000'],
+  busy: ['sh', '-c', 'while true; do head -c 10000000 /dev/zero >/dev/null; sleep 0.1; done'],
   many: ['sh', '-c', 'seq 1 20000'],
   missing: ['/no/such/program'],
 } as const;
 
-function fakeEngine(): DockerEngine {
+function fakeEngine(): EngineUnderTest {
   const engine = new FakeDockerEngine();
   engine.images.set(IMAGE, { id: `sha256:${'b'.repeat(64)}`, entrypoint: [], command: ['/bin/sh'] });
   const program = (name: keyof typeof COMMANDS, run: Parameters<typeof engine.programs.set>[1]): void => {
@@ -43,32 +53,63 @@ function fakeEngine(): DockerEngine {
     return 0;
   });
   program('forEver', runsForEver);
+  program('busy', async ({ use, killed }) => {
+    while (!killed.aborted) {
+      use({ memoryPeakBytes: 4_000_000, cpuSeconds: 0.5 });
+      await setImmediate();
+    }
+    return 137;
+  });
   program('many', async ({ print }) => {
     for (let number = 1; number <= 20000; number++) await print(`${number}\n`);
     return 0;
   });
-  return engine;
+  const addNetwork = (labels: Labels): Promise<string> => {
+    engine.networks.set('network', labels);
+    return Promise.resolve('network');
+  };
+  return { engine, addNetwork };
 }
 
-const ENGINES: Readonly<Record<string, () => DockerEngine>> = {
+interface EngineUnderTest {
+  readonly engine: DockerEngine;
+  /** Makes a network, which the port does not; returns its id. */
+  readonly addNetwork: (labels: Labels) => Promise<string>;
+}
+
+function realEngine(): EngineUnderTest {
+  const socketPath = '/var/run/docker.sock';
+  const addNetwork = async (labels: Labels): Promise<string> => {
+    const Name = `docker-worker-contract-${process.pid}`;
+    const { id } = await new Docker({ socketPath }).createNetwork({ Name, Labels: { ...labels } });
+    return id;
+  };
+  return { engine: new DockerodeEngine({ socketPath }), addNetwork };
+}
+
+const ENGINES: Readonly<Record<string, () => EngineUnderTest>> = {
   'the fake': fakeEngine,
-  'the real one': () => new DockerodeEngine({ socketPath: '/var/run/docker.sock' }),
+  'the real one': realEngine,
 };
 
 for (const [name, makeEngine] of Object.entries(ENGINES)) {
   describe(`a Docker engine: ${name}`, () => {
     let engine: DockerEngine;
+    let addNetwork: EngineUnderTest['addNetwork'];
     let imageId: string;
     const { signal } = new AbortController();
 
     before(async () => {
-      engine = makeEngine();
+      ({ engine, addNetwork } = makeEngine());
       imageId = (await engine.inspectImage(IMAGE, signal))?.id ?? assert.fail(`${IMAGE} is missing: run ./build.sh`);
     });
 
     afterEach(async () => {
-      for (const id of await engine.findContainers(LABELS, signal)) await engine.removeContainer(id);
+      for (const { id } of await engine.findContainers(LABELS, signal)) await engine.removeContainer(id);
     });
+
+    const found = async (labels: Labels): Promise<readonly string[]> =>
+      (await engine.findContainers(labels, signal)).map(({ id }) => id);
 
     const create = (command: keyof typeof COMMANDS, changes: Partial<ContainerSpec> = {}): Promise<CreatedContainer> =>
       engine.createContainer({
@@ -179,6 +220,21 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await assert.rejects(waiting, (error) => error === reason);
     });
 
+    it('tells what a running container uses, until the signal says no more', async () => {
+      const controller = new AbortController();
+      const running = await (await create('busy')).start();
+      const reason = new Error('enough');
+      let used: ContainerUsage = {};
+      const watching = running.watchUsage((usage) => {
+        assert.equal(controller.signal.aborted, false);
+        used = usage;
+        controller.abort(reason);
+      }, controller.signal);
+      await assert.rejects(watching, (error) => error === reason);
+      assert.ok((used.cpuSeconds ?? 0) > 0);
+      assert.ok((used.memoryPeakBytes ?? 0) > 100_000);
+    });
+
     it('stops writing the output with the signal’s reason', async () => {
       const controller = new AbortController();
       const created = await create('forEver');
@@ -191,16 +247,24 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
 
     it('removes a container that runs, and does not mind doing so again', async () => {
       const running = await (await create('forEver')).start();
-      assert.deepEqual(await engine.findContainers(LABELS, signal), [running.id]);
+      assert.deepEqual(await found(LABELS), [running.id]);
       await engine.removeContainer(running.id);
       await engine.removeContainer(running.id);
-      assert.deepEqual(await engine.findContainers(LABELS, signal), []);
+      assert.deepEqual(await found(LABELS), []);
+    });
+
+    it('finds networks by their labels, and does not mind removing one twice', async () => {
+      const id = await addNetwork(LABELS);
+      assert.deepEqual(await engine.findNetworks(LABELS, signal), [{ id, labels: LABELS }]);
+      await engine.removeNetwork(id);
+      await engine.removeNetwork(id);
+      assert.deepEqual(await engine.findNetworks(LABELS, signal), []);
     });
 
     it('finds containers by all of their labels, whether they run or not', async () => {
       const { id } = await create('print', { labels: { ...LABELS, kind: 'a' } });
-      assert.deepEqual(await engine.findContainers({ ...LABELS, kind: 'a' }, signal), [id]);
-      assert.deepEqual(await engine.findContainers({ ...LABELS, kind: 'b' }, signal), []);
+      assert.deepEqual(await found({ ...LABELS, kind: 'a' }), [id]);
+      assert.deepEqual(await found({ ...LABELS, kind: 'b' }), []);
     });
 
     it('refuses to make a container of an image that is not there', async () => {

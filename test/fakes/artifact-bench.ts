@@ -6,6 +6,7 @@ import { ArtifactStore } from '../../src/lib/artifacts/artifact-store.js';
 import { ContentPutter } from '../../src/lib/artifacts/put-content.js';
 import type { TaskDefinition } from '../../src/lib/queue/queue-client.js';
 import type { Payload } from '../../src/lib/task/payload.js';
+import { RunMeasures } from '../../src/lib/task/run-measures.js';
 import type { TaskContext } from '../../src/lib/task/task-context.js';
 import { FakeObjectStore } from './fake-object-store.js';
 import { FakeRunQueue } from './fake-run-queue.js';
@@ -85,6 +86,7 @@ export class ArtifactBench {
       queue: this.queue,
       credentials: { current: { clientId: 'task-client', accessToken: 'none' } },
       artifacts: this.store,
+      measures: new RunMeasures(),
       directory: this.tempDir,
       logFile: { filePath: path.join(this.tempDir, 'log'), keep: true },
     };

@@ -3,9 +3,12 @@ import { pack } from 'tar-stream';
 import { DockerError } from '../../src/lib/docker/engine.js';
 import type {
   ContainerSpec,
+  ContainerUsage,
   CreatedContainer,
   DockerEngine,
   ImageInfo,
+  Labelled,
+  Labels,
   PullProgress,
   RunningContainer,
   StoppedContainer,
@@ -21,6 +24,8 @@ export interface FakeProcess {
   readonly writeFile: (path: string, content: string) => void;
   /** Makes a link to an absolute path. */
   readonly link: (path: string, target: string) => void;
+  /** Tells whoever watches the usage. */
+  readonly use: (usage: ContainerUsage) => void;
 }
 
 /** Returns the exit code; a killed one ends with 137, whatever it returns. */
@@ -34,7 +39,18 @@ export const runsForEver: FakeProgram = ({ killed }) =>
     });
   });
 
-type EngineCall = 'ping' | 'inspectImage' | 'pullImage' | 'create' | 'attach' | 'start' | 'kill' | 'remove' | 'archive';
+type EngineCall =
+  | 'ping'
+  | 'inspectImage'
+  | 'pullImage'
+  | 'create'
+  | 'attach'
+  | 'start'
+  | 'stats'
+  | 'kill'
+  | 'remove'
+  | 'removeNetwork'
+  | 'archive';
 
 /**
  * A Docker engine in memory, kept honest by the contract tests of the port. Containers run the program registered for
@@ -46,6 +62,8 @@ export class FakeDockerEngine implements DockerEngine {
   readonly registry = new Map<string, ImageInfo>();
   readonly programs = new Map<string, FakeProgram>();
   readonly containers = new Map<string, FakeContainer>();
+  /** The labels of each network. */
+  readonly networks = new Map<string, Labels>();
   /** Every spec a container was made of. */
   readonly specs: ContainerSpec[] = [];
   readonly trace: Trace;
@@ -123,13 +141,29 @@ export class FakeDockerEngine implements DockerEngine {
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
-  async findContainers(labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<readonly string[]> {
+  async findContainers(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
     signal.throwIfAborted();
     this.#lost.signal.throwIfAborted();
-    const wanted = Object.entries(labels);
-    return [...this.containers.values()]
-      .filter(({ spec }) => wanted.every(([key, value]) => spec.labels[key] === value))
-      .map(({ id }) => id);
+    return labelled(
+      [...this.containers.values()].map(({ id, spec }) => ({ id, labels: spec.labels })),
+      labels,
+    );
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
+    signal.throwIfAborted();
+    this.#lost.signal.throwIfAborted();
+    return labelled(
+      [...this.networks].map(([id, labels]) => ({ id, labels })),
+      labels,
+    );
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async removeNetwork(id: string): Promise<void> {
+    this.called('removeNetwork');
+    this.networks.delete(id);
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
@@ -144,6 +178,10 @@ export class FakeDockerEngine implements DockerEngine {
   }
 }
 
+function labelled(all: readonly Labelled[], wanted: Labels): readonly Labelled[] {
+  return all.filter(({ labels }) => Object.entries(wanted).every(([key, value]) => labels[key] === value));
+}
+
 /** All stages of a container in one: each method fails as the engine does in a stage where it is not valid. */
 class FakeContainer implements CreatedContainer, RunningContainer {
   readonly #engine: FakeDockerEngine;
@@ -153,6 +191,7 @@ class FakeContainer implements CreatedContainer, RunningContainer {
   readonly #kill = new AbortController();
   readonly #files = new Map<string, string>();
   readonly #links = new Map<string, string>();
+  readonly #watchers = new Set<(usage: ContainerUsage) => void>();
   #output: Writable | undefined;
   #markDrained: () => void = () => undefined;
   #ended: Promise<number> | undefined;
@@ -202,6 +241,19 @@ class FakeContainer implements CreatedContainer, RunningContainer {
     };
   }
 
+  async watchUsage(onUsage: (usage: ContainerUsage) => void, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.#engine.called('stats');
+    this.#engine.trace.add('stats.opened');
+    this.#watchers.add(onUsage);
+    try {
+      await untilAborted(untilAborted(new Promise<never>(() => undefined), signal), this.#engine.lost);
+    } finally {
+      this.#watchers.delete(onUsage);
+      this.#engine.trace.add('stats.closed');
+    }
+  }
+
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
   async kill(): Promise<void> {
     this.#engine.called('kill');
@@ -220,6 +272,9 @@ class FakeContainer implements CreatedContainer, RunningContainer {
       print: (text) => this.#print(text),
       writeFile: (path, content) => this.#files.set(path, content),
       link: (path, target) => this.#links.set(path, target),
+      use: (usage) => {
+        for (const onUsage of this.#watchers) onUsage(usage);
+      },
     });
     this.#engine.trace.add('container.ended');
     this.#markDrained();

@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import type { LogPublisher, PublishedLog } from '../../src/lib/task/log-publisher.js';
+import type { LogArtifact, LogPublisher, LoggedRun, PublishedLog } from '../../src/lib/task/log-publisher.js';
 import type { RunContext } from '../../src/lib/task/task-context.js';
 import type { TaskLog } from '../../src/lib/task/task-log.js';
 import { Trace } from './trace.js';
 
 /** Keeps the text of each log that was finished. */
 export class FakeLogPublisher implements LogPublisher {
+  /** What a run left whose worker died, as it was uploaded. */
+  readonly late: { readonly artifact: LogArtifact; readonly text: string }[] = [];
   readonly trace: Trace;
   readonly published: { readonly name: string; readonly isLive: boolean }[] = [];
   /** The log as it was uploaded; undefined: it was not. */
@@ -17,6 +19,11 @@ export class FakeLogPublisher implements LogPublisher {
 
   constructor(trace = new Trace()) {
     this.trace = trace;
+  }
+
+  async publishLate({ logFile }: LoggedRun, artifact: LogArtifact): Promise<void> {
+    this.trace.add('log.publishLate');
+    this.late.push({ artifact, text: await readFile(logFile.filePath, 'utf8') });
   }
 
   publish(_run: RunContext, log: TaskLog, options: { readonly name: string; readonly isLive: boolean }): PublishedLog {

@@ -26,13 +26,15 @@ export class MemoryLogger implements Logger {
     this.#waiting = waiting;
   }
 
-  /** The first record of an event, when it comes. */
-  async next(event: string): Promise<LogRecord> {
-    const [before] = this.of(event);
+  /** The first record of an event, when it comes; `taskId`: of that task. */
+  async next(event: string, taskId?: string): Promise<LogRecord> {
+    const isIt = (record: LogRecord): boolean =>
+      record.event === event && (taskId === undefined || record.fields['taskId'] === taskId);
+    const before = this.records.find(isIt);
     if (before) return before;
     return await new Promise((resolve) => {
       const listener = (record: LogRecord): void => {
-        if (record.event !== event) return;
+        if (!isIt(record)) return;
         this.#waiting.delete(listener);
         resolve(record);
       };

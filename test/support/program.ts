@@ -33,6 +33,7 @@ export class Program {
     });
     this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
+      for (const listener of this.#listeners) listener();
     });
     this.ended = once(this.#process, 'close').then(([code, signal]) => ({
       code: code as number | null,
@@ -42,17 +43,31 @@ export class Program {
 
   /** Resolves when the standard output holds `text`; fails when the program ends without it. */
   async prints(text: string): Promise<void> {
+    await this.#holds(text, () => this.stdout);
+  }
+
+  /** The same for standard error. */
+  async complains(text: string): Promise<void> {
+    await this.#holds(text, () => this.stderr);
+  }
+
+  async #holds(text: string, printedSoFar: () => string): Promise<void> {
     const printed = new Promise<void>((found) => {
       const look = (): void => {
-        if (this.stdout.includes(text)) found();
+        if (printedSoFar().includes(text)) found();
       };
       this.#listeners.add(look);
       look();
     });
     const missed = this.ended.then(() => {
-      assert.ok(this.stdout.includes(text), `ended without "${text}":\n${this.stdout}\n${this.stderr}`);
+      assert.ok(printedSoFar().includes(text), `ended without "${text}":\n${this.stdout}\n${this.stderr}`);
     });
     await Promise.race([printed, missed]);
+  }
+
+  /** Reads no more of the standard output, as `| head` does when it has had enough. */
+  hangUp(): void {
+    this.#process.stdout?.destroy();
   }
 
   /** The most memory it has had in RAM so far, in MiB. */

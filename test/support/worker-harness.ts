@@ -64,8 +64,7 @@ export class WorkerHarness {
   }
 
   /** Creates a task for the worker; `payload` is laid over one that does nothing, `task` over the definition. */
-  async create(payload: object, task: object = {}): Promise<string> {
-    const taskId = newSlugid();
+  async create(payload: object, task: object = {}, taskId: string = newSlugid()): Promise<string> {
     const now = Date.now();
     await this.queue.createTask(taskId, {
       ...POOL,
@@ -124,6 +123,11 @@ export class WorkerHarness {
 
   async artifactText(taskId: string, name: string): Promise<string> {
     return await got(this.queue.buildSignedUrl(this.queue.getArtifact, taskId, 0, name)).text();
+  }
+
+  /** Of the task's last run. */
+  async latestArtifactText(taskId: string, name: string): Promise<string> {
+    return await got(this.queue.buildSignedUrl(this.queue.getLatestArtifact, taskId, name)).text();
   }
 
   /** The worker's containers that exist now. */

@@ -73,6 +73,9 @@ export class ContentPutter {
       });
       if (response.statusCode >= 300)
         throw new PutError('the artifact store wants to redirect the upload', response.statusCode, undefined);
+      // Stores answer an upload with nothing, or with XML: whoever sends a page has stored nothing.
+      if (/^text\/html\b/.test(response.headers['content-type'] ?? ''))
+        throw new PutError('a web page came in place of the answer of the artifact store', undefined, undefined);
     } catch (error) {
       parent.throwIfAborted();
       throw asPutError(error);

@@ -128,7 +128,7 @@ export interface Config {
     readonly networkSubnetPool: string;
     readonly container: ContainerLimits;
   };
-  readonly taskQueue: { readonly pollInterval: number };
+  readonly taskQueue: { readonly pollInterval: number; readonly callTimeout: number; readonly claimTimeout: number };
   readonly shutdown: {
     readonly enabled: boolean;
     readonly afterIdleSeconds: number;
@@ -152,6 +152,7 @@ export interface Config {
     readonly skipCompressionExtensions: readonly string[];
     readonly storageType: 's3' | 'object';
     readonly concurrency: number;
+    readonly inactivityTimeout: number;
   };
   readonly dockerSave: { readonly expiration: number };
   readonly dockerWorkerPrivateKey: string;

@@ -108,7 +108,7 @@ const service = {
     },
     { maxLogBytes: wholeNumber(1, 'a whole number of bytes, at least 1') },
   ),
-  taskQueue: section({ pollInterval: interval }),
+  taskQueue: section({ pollInterval: interval, callTimeout: interval, claimTimeout: interval }),
   shutdown: section(
     { enabled: flag, afterIdleSeconds: seconds, nodeTerminationPoll: interval },
     { gracePeriodSeconds: seconds },
@@ -129,6 +129,7 @@ const features = {
     skipCompressionExtensions: textList,
     storageType: oneOf('s3', 'object'),
     concurrency: wholeNumber(1, 'a whole number, at least 1'),
+    inactivityTimeout: interval,
   }),
   dockerSave: section({
     expiration: {

@@ -6,21 +6,30 @@ import { promisify } from 'node:util';
 import type { Container } from 'dockerode';
 import { untilAborted } from '../util/abortable.js';
 import { call } from './call.js';
+import { usageOf } from './container-usage.js';
+import type { EngineStats } from './container-usage.js';
 import { dockerErrorOf, hasStatus } from './docker-error.js';
 import { DockerError } from './engine.js';
-import type { CreatedContainer, RunningContainer, StoppedContainer } from './engine.js';
+import type { ContainerUsage, CreatedContainer, RunningContainer, StoppedContainer } from './engine.js';
 
 const CALL_TIMEOUT_MS = 60_000;
 const START_TIMEOUT_MS = 300_000;
 // Reading an archive may rest while what was read is uploaded, through all of an upload's retries.
 const ARCHIVE_INACTIVITY_MS = 900_000;
 
+interface ContainerFacts {
+  /** The kernel may kill its processes for memory though the machine has enough. */
+  readonly isMemoryLimited: boolean;
+}
+
 /** A container between create and start. */
 export class DockerodeCreatedContainer implements CreatedContainer {
   readonly #container: Container;
+  readonly #facts: ContainerFacts;
 
-  constructor(container: Container) {
+  constructor(container: Container, facts: ContainerFacts) {
     this.#container = container;
+    this.#facts = facts;
   }
 
   get id(): string {
@@ -52,15 +61,17 @@ export class DockerodeCreatedContainer implements CreatedContainer {
 
   async start(): Promise<RunningContainer> {
     await call('starting the container', START_TIMEOUT_MS, (abortSignal) => this.#container.start({ abortSignal }));
-    return new DockerodeRunningContainer(this.#container);
+    return new DockerodeRunningContainer(this.#container, this.#facts);
   }
 }
 
 class DockerodeRunningContainer implements RunningContainer {
   readonly #container: Container;
+  readonly #facts: ContainerFacts;
 
-  constructor(container: Container) {
+  constructor(container: Container, facts: ContainerFacts) {
     this.#container = container;
+    this.#facts = facts;
   }
 
   get id(): string {
@@ -77,6 +88,22 @@ class DockerodeRunningContainer implements RunningContainer {
     }
   }
 
+  async watchUsage(onUsage: (usage: ContainerUsage) => void, signal: AbortSignal): Promise<void> {
+    const what = 'reading the usage of the container';
+    const options = { stream: true as const, abortSignal: signal };
+    const stream = await call(what, CALL_TIMEOUT_MS, () => this.#container.stats(options), signal);
+    try {
+      for await (const line of linesOf(stream)) {
+        signal.throwIfAborted();
+        onUsage(usageOf(JSON.parse(line) as EngineStats));
+      }
+    } catch (error) {
+      if (!signal.aborted) throw dockerErrorOf(what, error);
+    }
+    // An aborted connection looks like the end of the stream.
+    signal.throwIfAborted();
+  }
+
   async kill(): Promise<void> {
     try {
       await call('killing the container', CALL_TIMEOUT_MS, (abortSignal) => this.#container.kill({ abortSignal }));
@@ -87,8 +114,8 @@ class DockerodeRunningContainer implements RunningContainer {
   }
 
   async #oomKilled(exitCode: number): Promise<boolean> {
-    // A success needs no explanation: that saves a call for most tasks.
-    if (exitCode === 0) return false;
+    // A success needs no explanation, unless one of its processes may be missing: that saves a call for most tasks.
+    if (exitCode === 0 && !this.#facts.isMemoryLimited) return false;
     const inspect = (abortSignal: AbortSignal) => this.#container.inspect({ abortSignal });
     const { State } = await call('inspecting the container', CALL_TIMEOUT_MS, inspect);
     return State.OOMKilled;
@@ -108,6 +135,16 @@ async function exitOf(container: Container, abortSignal: AbortSignal): Promise<n
   const body = await dial({ path, method: 'POST', isStream: true, statusCodes, abortSignal });
   const { StatusCode } = (await json(body)) as { readonly StatusCode: number };
   return StatusCode;
+}
+
+/** Unlike node:readline it ends, with an error, when the stream does. */
+async function* linesOf(stream: NodeJS.ReadableStream): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of stream.setEncoding('utf8')) {
+    const lines = (rest + (chunk as string)).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines.filter((line) => line.trim() !== '');
+  }
 }
 
 class DockerodeStoppedContainer implements StoppedContainer {

@@ -9,7 +9,16 @@ import { createOptions } from './create-options.js';
 import { hasStatus, pullError } from './docker-error.js';
 import { DockerodeCreatedContainer } from './dockerode-container.js';
 import { DockerError } from './engine.js';
-import type { ContainerSpec, CreatedContainer, DockerEngine, ImageInfo, PullProgress, RegistryAuth } from './engine.js';
+import type {
+  ContainerSpec,
+  CreatedContainer,
+  DockerEngine,
+  ImageInfo,
+  Labelled,
+  Labels,
+  PullProgress,
+  RegistryAuth,
+} from './engine.js';
 
 export interface EngineAddress {
   readonly socketPath?: string;
@@ -86,15 +95,29 @@ export class DockerodeEngine implements DockerEngine {
   async createContainer(spec: ContainerSpec): Promise<CreatedContainer> {
     const create = (abortSignal: AbortSignal) => this.#docker.createContainer({ ...createOptions(spec), abortSignal });
     const container = await call('creating a container', SLOW_CALL_TIMEOUT_MS, create);
-    return new DockerodeCreatedContainer(container);
+    return new DockerodeCreatedContainer(container, { isMemoryLimited: spec.limits.memoryBytes !== undefined });
   }
 
-  async findContainers(labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<readonly string[]> {
-    const label = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  async findContainers(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
     const list = (abortSignal: AbortSignal) =>
-      this.#docker.listContainers({ all: true, filters: { label }, abortSignal });
+      this.#docker.listContainers({ all: true, filters: labelFilter(labels), abortSignal });
     const found = await call('listing containers', CALL_TIMEOUT_MS, list, signal);
-    return found.map(({ Id }) => Id);
+    return found.map(({ Id, Labels }) => ({ id: Id, labels: Labels }));
+  }
+
+  async findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
+    const list = (abortSignal: AbortSignal) => this.#docker.listNetworks({ filters: labelFilter(labels), abortSignal });
+    const found = await call('listing networks', CALL_TIMEOUT_MS, list, signal);
+    return found.map(({ Id, Labels = {} }) => ({ id: Id, labels: Labels }));
+  }
+
+  async removeNetwork(id: string): Promise<void> {
+    const remove = (abortSignal: AbortSignal): Promise<unknown> => this.#docker.getNetwork(id).remove({ abortSignal });
+    try {
+      await call(`removing network ${id}`, CALL_TIMEOUT_MS, remove);
+    } catch (error) {
+      if (!hasStatus(error, 404)) throw error;
+    }
   }
 
   async removeContainer(id: string): Promise<void> {
@@ -107,6 +130,10 @@ export class DockerodeEngine implements DockerEngine {
       if (!hasStatus(error, 404, 409)) throw error;
     }
   }
+}
+
+function labelFilter(labels: Labels): { readonly label: string[] } {
+  return { label: Object.entries(labels).map(([key, value]) => `${key}=${value}`) };
 }
 
 /** Reads a pull's JSON lines; its error, if any, is one of them, behind a status of 200. */

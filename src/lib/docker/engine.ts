@@ -3,10 +3,20 @@ import type { Readable, Writable } from 'node:stream';
 /** Labels by which the worker knows its own containers, networks, volumes and images. */
 export const LABEL = {
   workerId: 'taskcluster.worker-id',
+  workerGroup: 'taskcluster.worker-group',
+  workerPool: 'taskcluster.worker-pool',
   taskId: 'taskcluster.task-id',
   runId: 'taskcluster.run-id',
   role: 'taskcluster.role',
 } as const;
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** Something of the engine's that carries labels. */
+export interface Labelled {
+  readonly id: string;
+  readonly labels: Labels;
+}
 
 export interface DeviceMapping {
   readonly pathOnHost: string;
@@ -102,10 +112,14 @@ export interface DockerEngine {
   ): Promise<void>;
   /** Not abortable: half a creation would leave a container that nobody knows. */
   createContainer(spec: ContainerSpec): Promise<CreatedContainer>;
-  /** Ids of all containers, running or not, that carry these labels. */
-  findContainers(labels: Readonly<Record<string, string>>, signal: AbortSignal): Promise<readonly string[]>;
+  /** All containers, running or not, that carry these labels. */
+  findContainers(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]>;
   /** Kills and removes a container with its anonymous volumes; harmless when it is gone. */
   removeContainer(id: string): Promise<void>;
+  /** All networks that carry these labels. */
+  findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]>;
+  /** Removes a network that no container is attached to; harmless when it is gone. */
+  removeNetwork(id: string): Promise<void>;
 }
 
 /** A container that exists and does not run. */
@@ -120,10 +134,28 @@ export interface CreatedContainer {
   start(): Promise<RunningContainer>;
 }
 
+/** What a container has used since its start; what the engine could not tell is left out. */
+export interface ContainerUsage {
+  /** With cgroup v2: at the time of the sample, so that the peak is the highest of all samples. */
+  readonly memoryPeakBytes?: number;
+  readonly cpuSeconds?: number;
+  /** From and to disks. */
+  readonly readBytes?: number;
+  readonly writtenBytes?: number;
+  /** From and to the network. */
+  readonly receivedBytes?: number;
+  readonly sentBytes?: number;
+}
+
 export interface RunningContainer {
   readonly id: string;
   /** Waits for the end, however long it takes; only a lost engine makes it fail. */
   wait(signal: AbortSignal): Promise<StoppedContainer>;
+  /**
+   * Calls back about once a second, from one second on at the earliest. May go on after the container's end, so it has
+   * to be aborted; rejects with the signal's reason then.
+   */
+  watchUsage(onUsage: (usage: ContainerUsage) => void, signal: AbortSignal): Promise<void>;
   /** SIGKILL; harmless when it has ended already. */
   kill(): Promise<void>;
 }
@@ -132,7 +164,7 @@ export interface RunningContainer {
 export interface StoppedContainer {
   readonly id: string;
   readonly exitCode: number;
-  /** The kernel killed it for using more memory than it may. */
+  /** The kernel killed one of its processes for using more memory than the container may, whatever the exit code. */
   readonly oomKilled: boolean;
   /** A tar of `path`; undefined: there is no such path in the container. Destroy it when not read to its end. */
   getArchive(path: string, signal: AbortSignal): Promise<Readable | undefined>;

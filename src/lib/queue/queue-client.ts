@@ -28,12 +28,16 @@ export interface Claim {
   readonly runId: number;
   readonly workerGroup: string;
   readonly workerId: string;
+  /** By this machine's clock. */
   readonly takenUntil: Date;
+  /** How far this machine's clock is ahead of the queue's; negative when it is behind. */
+  readonly clockSkewMs: number;
   readonly task: TaskDefinition;
   readonly credentials: Credentials;
 }
 
 export interface ReclaimResponse {
+  /** By this machine's clock. */
   readonly takenUntil: Date;
   readonly credentials: Credentials;
 }
@@ -95,11 +99,14 @@ export interface RunQueue {
   artifactUrl(name: string): string;
 }
 
+/** Names a run to the queue, whose times are converted by `clockSkewMs`. */
+export type RunIdentity = Pick<Claim, 'taskId' | 'runId' | 'clockSkewMs'>;
+
 /** The queue as a worker sees it. */
 export interface QueueClient {
   /** Long-polls for at most `tasks` (1 to 32) runs; empty when there is nothing to do. */
   claimWork(tasks: number, signal: AbortSignal): Promise<readonly Claim[]>;
-  forRun(run: { readonly taskId: string; readonly runId: number }, credentials: CredentialSource): RunQueue;
+  forRun(run: RunIdentity, credentials: CredentialSource): RunQueue;
   /** What the worker's credentials lack for claiming work; a QueueError when they are refused or nobody answers. */
   missingScopes(signal: AbortSignal): Promise<readonly string[]>;
 }

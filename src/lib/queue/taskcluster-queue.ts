@@ -1,9 +1,10 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { agents, clients } from 'taskcluster-client';
-import type { Queue, TaskclusterClientError, TaskClaim } from 'taskcluster-client';
+import type { Queue, TaskClaim, TaskStatus, TaskclusterClientError } from 'taskcluster-client';
 import { untilAborted } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
+import { dateOf, parseClaim } from './parse-claim.js';
 import type { ExceptionReason } from './queue-client.js';
 import { QueueError } from './queue-client.js';
 import type {
@@ -13,6 +14,7 @@ import type {
   Credentials,
   QueueClient,
   ReclaimResponse,
+  RunIdentity,
   RunQueue,
 } from './queue-client.js';
 import { missingScopes } from './scopes.js';
@@ -24,11 +26,13 @@ export interface TaskclusterQueueOptions {
   readonly workerType: string;
   readonly workerGroup: string;
   readonly workerId: string;
+  /** How long an answer may take. */
+  readonly callTimeoutMs: number;
+  /** The same for claimWork, whose answer may take as long as the queue's long poll. */
+  readonly claimTimeoutMs: number;
+  /** Hears of a claim that makes no sense. Nothing can be done for it: the queue gives the run up in time. */
+  readonly onBadClaim: (error: unknown) => void;
 }
-
-const CALL_TIMEOUT_MS = 30_000;
-// The queue answers an empty claimWork after 20 s; anything near a minute is a dead connection.
-const CLAIM_TIMEOUT_MS = 60_000;
 
 interface Agents {
   readonly http: HttpAgent;
@@ -56,7 +60,7 @@ export class TaskclusterQueue implements QueueClient {
 
   async claimWork(tasks: number, signal: AbortSignal): Promise<readonly Claim[]> {
     signal.throwIfAborted();
-    const { provisionerId, workerType, workerGroup, workerId } = this.#options;
+    const { provisionerId, workerType, workerGroup, workerId, onBadClaim } = this.#options;
     // The library can't abort a call. Closing its connection does, so that the queue hands nothing to a poll that
     // nobody waits for any more.
     const hangUp = (): void => {
@@ -66,8 +70,8 @@ export class TaskclusterQueue implements QueueClient {
     signal.addEventListener('abort', hangUp, { once: true });
     try {
       const request = { tasks, workerGroup, workerId };
-      const answer = await this.#claiming().claimWork(`${provisionerId}/${workerType}`, request);
-      return answer.tasks.map(parseClaim);
+      const { tasks: claims } = await this.#claiming().claimWork(`${provisionerId}/${workerType}`, request);
+      return parseClaims(claims, onBadClaim);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       throw queueErrorOf('queue.claimWork', error);
@@ -76,13 +80,14 @@ export class TaskclusterQueue implements QueueClient {
     }
   }
 
-  forRun(run: { readonly taskId: string; readonly runId: number }, credentials: CredentialSource): RunQueue {
-    return new TaskclusterRunQueue(this.#options.rootUrl, run, credentials);
+  forRun(run: RunIdentity, credentials: CredentialSource): RunQueue {
+    return new TaskclusterRunQueue(this.#options, run, credentials);
   }
 
   async missingScopes(signal: AbortSignal): Promise<readonly string[]> {
-    const { rootUrl, credentials, provisionerId, workerType, workerGroup, workerId } = this.#options;
-    const auth = new clients.Auth({ rootUrl, credentials: credentials.current, retries: 0, timeout: CALL_TIMEOUT_MS });
+    const { rootUrl, credentials, provisionerId, workerType, workerGroup, workerId, callTimeoutMs } = this.#options;
+    const options = { rootUrl, credentials: credentials.current, retries: 0, timeout: callTimeoutMs };
+    const auth = new clients.Auth(options);
     const { scopes } = await attempt('auth.currentScopes', () => auth.currentScopes(), signal);
     const claimWork = `queue:claim-work:${provisionerId}/${workerType}`;
     return missingScopes(scopes, { AllOf: [claimWork, `queue:worker-id:${workerGroup}/${workerId}`] });
@@ -93,8 +98,8 @@ export class TaskclusterQueue implements QueueClient {
     const credentials = this.#options.credentials.current;
     if (this.#claimClient?.credentials !== credentials) {
       Object.assign(agents, this.#claimAgents);
-      const { rootUrl } = this.#options;
-      const queue = new clients.Queue({ rootUrl, credentials, retries: 0, timeout: CLAIM_TIMEOUT_MS });
+      const { rootUrl, claimTimeoutMs } = this.#options;
+      const queue = new clients.Queue({ rootUrl, credentials, retries: 0, timeout: claimTimeoutMs });
       Object.assign(agents, sharedAgents);
       this.#claimClient = { credentials, queue };
     }
@@ -103,70 +108,128 @@ export class TaskclusterQueue implements QueueClient {
 }
 
 class TaskclusterRunQueue implements RunQueue {
-  readonly #rootUrl: string;
-  readonly #taskId: string;
-  readonly #runId: number;
+  readonly #options: Pick<TaskclusterQueueOptions, 'rootUrl' | 'callTimeoutMs'>;
+  readonly #run: RunIdentity;
   readonly #source: CredentialSource;
   #client: { readonly credentials: Credentials; readonly queue: Queue } | undefined;
 
-  constructor(rootUrl: string, run: { readonly taskId: string; readonly runId: number }, source: CredentialSource) {
-    this.#rootUrl = rootUrl;
-    this.#taskId = run.taskId;
-    this.#runId = run.runId;
+  constructor(
+    options: Pick<TaskclusterQueueOptions, 'rootUrl' | 'callTimeoutMs'>,
+    run: RunIdentity,
+    source: CredentialSource,
+  ) {
+    this.#options = options;
+    this.#run = run;
     this.#source = source;
   }
 
   async reclaim(signal: AbortSignal): Promise<ReclaimResponse> {
-    const call = async (): Promise<ReclaimResponse> => {
-      const { takenUntil, credentials } = await this.#queue.reclaimTask(this.#taskId, this.#runId);
-      return { takenUntil: dateOf(takenUntil), credentials };
+    const { taskId, runId, clockSkewMs } = this.#run;
+    const call = async (queue: Queue): Promise<ReclaimResponse> => {
+      const { takenUntil, credentials } = await queue.reclaimTask(taskId, runId);
+      return { takenUntil: new Date(dateOf(takenUntil, 'takenUntil').getTime() + clockSkewMs), credentials };
     };
-    return await attempt('queue.reclaimTask', call, signal);
+    return await this.#attempt('queue.reclaimTask', call, signal);
   }
 
   async isResolved(signal: AbortSignal): Promise<boolean> {
     // Read within the attempt: an answer that makes no sense is a failed call, not a lost claim.
-    const call = async (): Promise<boolean> => {
-      const { status } = await this.#queue.status(this.#taskId);
-      const run = status.runs[this.#runId];
+    const call = async (queue: Queue): Promise<boolean> => {
+      const { status } = await queue.status(this.#run.taskId);
+      const run = status.runs[this.#run.runId];
       return run !== undefined && run.state !== 'running';
     };
-    return await attempt('queue.status', call, signal);
+    return await this.#attempt('queue.status', call, signal);
   }
 
   async reportCompleted(signal: AbortSignal): Promise<void> {
-    await attempt('queue.reportCompleted', () => this.#queue.reportCompleted(this.#taskId, this.#runId), signal);
+    const { taskId, runId } = this.#run;
+    await this.#report('queue.reportCompleted', (queue) => queue.reportCompleted(taskId, runId), signal);
   }
 
   async reportFailed(signal: AbortSignal): Promise<void> {
-    await attempt('queue.reportFailed', () => this.#queue.reportFailed(this.#taskId, this.#runId), signal);
+    const { taskId, runId } = this.#run;
+    await this.#report('queue.reportFailed', (queue) => queue.reportFailed(taskId, runId), signal);
   }
 
   async reportException(reason: ExceptionReason, signal: AbortSignal): Promise<void> {
-    const call = () => this.#queue.reportException(this.#taskId, this.#runId, { reason });
-    await attempt('queue.reportException', call, signal);
+    const { taskId, runId } = this.#run;
+    await this.#report('queue.reportException', (queue) => queue.reportException(taskId, runId, { reason }), signal);
   }
 
   async createArtifact(name: string, request: ArtifactRequest, signal: AbortSignal) {
-    const call = () => this.#queue.createArtifact(this.#taskId, this.#runId, name, request);
-    const { putUrl } = await attempt('queue.createArtifact', call, signal);
-    return putUrl === undefined ? {} : { putUrl };
+    const { taskId, runId } = this.#run;
+    const call = async (queue: Queue) => {
+      const { storageType, putUrl } = await queue.createArtifact(taskId, runId, name, request);
+      mustBe(storageType === request.storageType && (storageType !== 's3' || putUrl !== undefined));
+      return putUrl === undefined ? {} : { putUrl };
+    };
+    return await this.#attempt('queue.createArtifact', call, signal);
   }
 
   artifactUrl(name: string): string {
     const queue = this.#queue;
-    return queue.buildUrl(queue.getArtifact, this.#taskId, this.#runId, name);
+    return queue.buildUrl(queue.getArtifact, this.#run.taskId, this.#run.runId, name);
+  }
+
+  /** What comes back must say that the run is over: a page of some proxy says nothing about what the queue did. */
+  async #report(
+    what: string,
+    call: (queue: Queue) => Promise<{ readonly status: TaskStatus }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const report = async (queue: Queue): Promise<void> => {
+      const run = (await call(queue)).status.runs[this.#run.runId];
+      mustBe(run !== undefined && run.state !== 'running');
+    };
+    await this.#attempt(what, report, signal);
+  }
+
+  async #attempt<T>(what: string, call: (queue: Queue) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const credentials = this.#source.current;
+    try {
+      return await attempt(what, () => call(this.#queue), signal);
+    } catch (error) {
+      const isRefused = error instanceof QueueError && error.statusCode === 401;
+      // Credentials that ran out on the way say nothing about those that have replaced them meanwhile.
+      if (!isRefused || this.#source.current === credentials) throw error;
+      return await attempt(what, () => call(this.#queue), signal);
+    }
   }
 
   /** A client with the latest credentials. */
   get #queue(): Queue {
     const credentials = this.#source.current;
     if (this.#client?.credentials !== credentials) {
-      const options = { rootUrl: this.#rootUrl, credentials, retries: 0, timeout: CALL_TIMEOUT_MS };
-      this.#client = { credentials, queue: new clients.Queue(options) };
+      const { rootUrl, callTimeoutMs } = this.#options;
+      this.#client = {
+        credentials,
+        queue: new clients.Queue({ rootUrl, credentials, retries: 0, timeout: callTimeoutMs }),
+      };
     }
     return this.#client.queue;
   }
+}
+
+function mustBe(isSensible: boolean): void {
+  if (!isSensible) throw new Error('its answer makes no sense');
+}
+
+/** The claims that make sense; fails when there are others only, so that no more of them are taken at once. */
+function parseClaims(claims: readonly TaskClaim[], onBadClaim: (error: unknown) => void): readonly Claim[] {
+  const now = new Date();
+  const errors: unknown[] = [];
+  const parsed = claims.flatMap((claim) => {
+    try {
+      return [parseClaim(claim, now)];
+    } catch (error) {
+      errors.push(error);
+      return [];
+    }
+  });
+  errors.forEach(onBadClaim);
+  if (parsed.length === 0 && errors.length > 0) throw errors[0];
+  return parsed;
 }
 
 async function attempt<T>(what: string, call: () => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -185,16 +248,4 @@ function queueErrorOf(what: string, error: unknown): QueueError {
   const words = errorMessage(error).split('\n---')[0]?.trim() ?? '';
   const answer = typeof statusCode === 'number' ? `HTTP ${statusCode}: ${words}` : words;
   return new QueueError(`${what} failed: ${answer}`, statusCode, { cause: error });
-}
-
-function parseClaim(claim: TaskClaim): Claim {
-  const { status, runId, workerGroup, workerId, takenUntil, task, credentials } = claim;
-  return { taskId: status.taskId, runId, workerGroup, workerId, takenUntil: dateOf(takenUntil), task, credentials };
-}
-
-/** Throws when the text is no date: an invalid one would break whatever computes with it. */
-function dateOf(text: string): Date {
-  const date = new Date(text);
-  if (Number.isNaN(date.getTime())) throw new Error(`its answer has no valid takenUntil: ${JSON.stringify(text)}`);
-  return date;
 }

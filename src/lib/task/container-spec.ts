@@ -1,7 +1,7 @@
 import { LABEL } from '../docker/engine.js';
-import type { ContainerLimits, ContainerSpec, ImageInfo } from '../docker/engine.js';
+import type { ContainerLimits, ContainerSpec, ImageInfo, Labels } from '../docker/engine.js';
 import type { Contribution } from '../features/feature.js';
-import type { TaskContext } from './task-context.js';
+import type { TaskContext, WorkerFacts } from './task-context.js';
 import { taskEnv } from './task-env.js';
 
 /** What every container of this worker gets, from its configuration. */
@@ -32,7 +32,7 @@ export function containerSpec(
     entrypoint: prefix.length > 0 ? [...prefix, ...image.entrypoint] : undefined,
     env: taskEnv(task, featureEnv(contributions), payload.env ?? {}),
     labels: {
-      [LABEL.workerId]: task.worker.workerId,
+      ...workerLabels(task.worker),
       [LABEL.taskId]: task.taskId,
       [LABEL.runId]: String(task.runId),
       [LABEL.role]: 'task',
@@ -50,6 +50,17 @@ export function containerSpec(
     limits: defaults.limits,
   };
 }
+
+/** By these a worker knows its own containers and networks, whichever run they belong to. */
+export function workerLabels(worker: WorkerIdentity): Labels {
+  return {
+    [LABEL.workerId]: worker.workerId,
+    [LABEL.workerGroup]: worker.workerGroup,
+    [LABEL.workerPool]: `${worker.provisionerId}/${worker.workerType}`,
+  };
+}
+
+type WorkerIdentity = Pick<WorkerFacts, 'workerId' | 'workerGroup' | 'provisionerId' | 'workerType'>;
 
 function single<K extends 'entrypointPrefix' | 'network' | 'cpuset'>(
   contributions: readonly Contribution[],

@@ -22,7 +22,7 @@ export interface ExecuteOptions {
   /** Takes what the container prints. */
   readonly sink: Writable;
   readonly maxRunTimeSeconds: number;
-  /** Aborts when the log has become too long: the container is killed. */
+  /** Aborts when the log takes no more output: the container is killed. */
   readonly logFull: AbortSignal;
   /** The container's removal is registered here as soon as it exists. */
   readonly resources: ResourceStack;

@@ -7,9 +7,14 @@ export interface Ending {
   readonly exitCode: number;
   /** maxRunTime was over and the worker killed it. */
   readonly timedOut: boolean;
+  /** A process of the container, not necessarily the first one, was killed for memory. */
   readonly oomKilled: boolean;
+  /** undefined: as much as the machine has. */
+  readonly memoryLimitBytes: number | undefined;
   /** The log grew beyond what the worker allows. */
   readonly logTruncated: boolean;
+  /** The run was stopped from outside and the worker killed it. */
+  readonly stopped: boolean;
 }
 
 /** What an ending means for the run. Pure. */
@@ -19,26 +24,63 @@ export function exitVerdict(ending: Ending, payload: Pick<Payload, 'onExitStatus
   return ending.exitCode === 0 ? COMPLETED : FAILED;
 }
 
+/** Signals that end a process which does not handle them; the others are ignored or stop it. */
 const SIGNALS: Readonly<Record<number, string>> = {
-  129: 'SIGHUP',
-  130: 'SIGINT',
-  131: 'SIGQUIT',
-  132: 'SIGILL',
-  134: 'SIGABRT',
-  135: 'SIGBUS',
-  136: 'SIGFPE',
-  137: 'SIGKILL',
-  139: 'SIGSEGV',
-  141: 'SIGPIPE',
-  143: 'SIGTERM',
+  1: 'SIGHUP',
+  2: 'SIGINT',
+  3: 'SIGQUIT',
+  4: 'SIGILL',
+  5: 'SIGTRAP',
+  6: 'SIGABRT',
+  7: 'SIGBUS',
+  8: 'SIGFPE',
+  9: 'SIGKILL',
+  10: 'SIGUSR1',
+  11: 'SIGSEGV',
+  12: 'SIGUSR2',
+  13: 'SIGPIPE',
+  14: 'SIGALRM',
+  15: 'SIGTERM',
+  16: 'SIGSTKFLT',
+  24: 'SIGXCPU',
+  25: 'SIGXFSZ',
+  26: 'SIGVTALRM',
+  27: 'SIGPROF',
+  29: 'SIGIO',
+  30: 'SIGPWR',
+  31: 'SIGSYS',
+};
+const FIRST_REAL_TIME_SIGNAL = 34;
+const LAST_SIGNAL = 64;
+
+/** What shells mean by the codes that they end with when they could not run a program. */
+const SHELL_CODES: Readonly<Record<number, string>> = {
+  126: 'Exit code 126 usually means that a program is there but could not be run: it is not executable, or not made for this machine. The last lines of the output say which.',
+  127: 'Exit code 127 usually means that a program was not found. The last lines of the output say which: the image has to have it, in a directory of its PATH.',
 };
 
-/** In words why an exit code is not the program's own choice; undefined when there is nothing to add. */
-export function endingInWords({ exitCode, timedOut, oomKilled }: Ending): string | undefined {
-  if (oomKilled) {
-    return 'The kernel killed a process of the task because the container used more memory than it may (out of memory).';
-  }
-  const signal = SIGNALS[exitCode];
-  if (timedOut || signal === undefined) return undefined;
+/**
+ * In words why the container ended as it did, and what to change, where its exit code alone does not tell; undefined
+ * when there is nothing to add.
+ */
+export function endingInWords(ending: Ending): string | undefined {
+  if (ending.oomKilled) return outOfMemory(ending);
+  if (ending.timedOut || ending.logTruncated || ending.stopped) return undefined;
+  const { exitCode } = ending;
+  const signal = signalName(exitCode - 128);
+  if (signal === undefined) return SHELL_CODES[exitCode];
   return `Exit code ${exitCode} means that ${signal} ended the command (128 + signal number).`;
+}
+
+function outOfMemory({ memoryLimitBytes }: Ending): string {
+  const limit = memoryLimitBytes === undefined ? 'it may' : `the ${Math.round(memoryLimitBytes / 1e6)} MB it may`;
+  return (
+    `The kernel killed a process of the task because the container used more memory than ${limit} (out of memory). ` +
+    'Use less memory, for example by running fewer jobs at once, or use a pool whose workers allow more.'
+  );
+}
+
+function signalName(signal: number): string | undefined {
+  if (signal >= FIRST_REAL_TIME_SIGNAL && signal <= LAST_SIGNAL) return `real-time signal ${signal}`;
+  return SIGNALS[signal];
 }

@@ -58,7 +58,12 @@ async function takeImage(
     throw TaskError.failed(`This version of the worker does not support images of type "${image.type}".`);
   }
   const name = typeof image === 'string' ? image : image.name;
-  return resources.use('image', await images.acquire(name, task.output, signal));
+  const stopClock = task.measures.start('image');
+  try {
+    return resources.use('image', await images.acquire(name, task.output, signal));
+  } finally {
+    stopClock();
+  }
 }
 
 /** A failure that is nobody's fault is tried again, each time with nothing left of the time before. */

@@ -12,6 +12,8 @@ export interface ReporterOptions {
   readonly takenUntil: () => Date;
   readonly log: Logger;
   readonly now: () => Date;
+  /** Gives up when aborted; the run is left as it is. Without it reporting can't be stopped. */
+  readonly signal?: AbortSignal;
 }
 
 const REPORT_RETRIES = { attempts: Infinity, firstDelayMs: 500, maxDelayMs: 15_000, randomization: 0.25 };
@@ -37,17 +39,23 @@ export class Reporter {
   }
 
   async #report(resolution: Resolution): Promise<void> {
-    const { log, takenUntil, now } = this.#options;
+    const { log, takenUntil, now, signal } = this.#options;
     const taskState = resolutionName(resolution);
     if (resolution.kind === 'dropped') {
       log.info('task resolved', { taskState, reportedBy: 'another entity' });
       return;
     }
-    const limit = new LinkedAbort();
-    const leftMs = Math.max(takenUntil().getTime() - now().getTime(), SHORTEST_PATIENCE_MS);
-    limit.abortAfter(leftMs, () => new Error('the claim is over'));
+    const limit = new LinkedAbort(signal);
+    const leastMs = now().getTime() + SHORTEST_PATIENCE_MS;
+    const limitToClaim = (): void => {
+      const untilMs = Math.max(takenUntil().getTime(), leastMs);
+      limit.abortAfter(Math.max(untilMs - now().getTime(), 0), () => new Error('the claim is over'));
+    };
+    limitToClaim();
     const onRetry = (error: unknown, attempt: number): void => {
       log.warn('error reporting task', { error, attempt, taskState });
+      // It may have been renewed meanwhile.
+      limitToClaim();
     };
     const isTransient = (error: unknown): boolean => error instanceof QueueError && error.isTransient;
     try {
@@ -55,7 +63,9 @@ export class Reporter {
       await retry(REPORT_RETRIES, { isTransient, onRetry }, send, limit.signal);
       log.info('task resolved', { taskState });
     } catch (error) {
-      if (error instanceof QueueError && error.isConflict) {
+      if (signal?.aborted) {
+        log.warn('task not resolved yet', { taskState });
+      } else if (error instanceof QueueError && error.isConflict) {
         log.warn('task resolved elsewhere', { taskState, error });
       } else {
         log.alert('task could not be resolved', { taskState, error });

@@ -14,7 +14,9 @@ import type { LogPublisher } from './log-publisher.js';
 import { logSettings, writeHeader } from './log-text.js';
 import { Reporter } from './reporter.js';
 import { exception } from './resolution.js';
-import type { Phase, RunEntry, RunJournal } from './run-journal.js';
+import type { RunEntry, RunJournal } from './run-journal.js';
+import { RunMeasures } from './run-measures.js';
+import type { Phase, RunRecord } from './run-record.js';
 import { runTask } from './run-task.js';
 import type { TaskServices } from './run-task.js';
 import type { RunContext, WorkerFacts } from './task-context.js';
@@ -58,6 +60,9 @@ export function runClaim(deps: RunClaimDeps, claim: Claim, stop: AbortSignal): R
   return { resolved, finished };
 }
 
+/** The name of the log in the directory of its run. */
+export const LOG_FILE = 'task.log';
+
 class ClaimedRun {
   readonly #deps: RunClaimDeps;
   readonly #claim: Claim;
@@ -79,6 +84,7 @@ class ClaimedRun {
     const log = (this.#log = deps.log.with({ taskId, runId }));
     this.#resources = new ResourceStack((what, error) => {
       log.error('could not release', { what, error });
+      deps.onLeftover();
     });
     this.#abort = this.#resources.use('stop signal', new LinkedAbort(stop));
     this.#credentials = new CredentialHolder(claim.credentials);
@@ -111,6 +117,9 @@ class ClaimedRun {
   async run(markResolved: () => void): Promise<void> {
     const { metrics } = this.#deps;
     this.#hideCredentials();
+    // The record comes first and goes last: whatever there is of the run, a worker that starts after a crash finds it.
+    this.#resources.defer('journal', () => this.#entry.remove());
+    await this.#note({});
     this.#log.info('claimed task', { takenUntil: this.#claim.takenUntil.toISOString() });
     metrics.taskQueue(this.#claim, new Date(this.#claim.task.created));
     this.#keeper.start();
@@ -128,7 +137,7 @@ class ClaimedRun {
     this.#keeper.stop();
     metrics.taskFinish(this.#claim);
     markResolved();
-    await this.#enter('cleanup');
+    await this.#enter('cleanup', { credentials: undefined });
     await release();
     await this.#resources.close();
   }
@@ -137,23 +146,23 @@ class ClaimedRun {
     const { deps, claim } = { deps: this.#deps, claim: this.#claim };
     const directory = await TempDir.create(deps.settings.runsDirectory, `${claim.taskId}-${claim.runId}-`);
     this.#resources.use('directory of the run', directory);
-    this.#resources.defer('journal', () => this.#entry.remove());
-    await this.#entry.update({ directory: directory.path });
     const logFull = new LinkedAbort();
     const taskLog = await TaskLog.open({
-      path: join(directory.path, 'task.log'),
+      path: join(directory.path, LOG_FILE),
       now: deps.now,
       maxBytes: deps.settings.maxLogBytes,
-      onTruncated: () => {
-        logFull.abort(new Error('the log is full'));
+      // A log with a hole in it can't become a success: there is no use in going on.
+      onCut: () => {
+        logFull.abort(new Error('the log takes no more'));
       },
     });
     this.#resources.defer('log', () => taskLog.close());
     const context = this.#context(taskLog, directory.path);
     this.#resources.use('artifact store', context.artifacts);
     const { name, asksForLive } = logSettings(claim.task.payload);
-    const isLive = asksForLive ?? deps.admission.isEnabled('localLiveLog');
-    const published = deps.publisher.publish(context, taskLog, { name, isLive });
+    const log = { name, isLive: asksForLive ?? deps.admission.isEnabled('localLiveLog') };
+    await this.#note({ directory: directory.path, log });
+    const published = deps.publisher.publish(context, taskLog, log);
     writeHeader(taskLog, context);
     deps.metrics.taskStart(claim);
     this.#log.info('run task');
@@ -187,7 +196,7 @@ class ClaimedRun {
     const definition = deepFreeze(task);
     const credentials = this.#credentials;
     const logFile = { filePath: taskLog.path, keep: true } as const;
-    const own = { taskId, runId, worker, definition, directory, logFile };
+    const own = { taskId, runId, worker, definition, directory, logFile, measures: new RunMeasures() };
     return Object.freeze({ ...own, output: taskLog, log, queue, credentials, artifacts });
   }
 
@@ -198,7 +207,7 @@ class ClaimedRun {
   }
 
   /** Notes in the log and in the journal where the run is; a journal that can't be written must not stop it. */
-  async #enter(phase: Phase, facts: { readonly containerId?: string } = {}): Promise<void> {
+  async #enter(phase: Phase, facts: Partial<RunRecord> = {}): Promise<void> {
     const now = performance.now();
     if (phase !== this.#phase) {
       this.#log.info('task phase', { phase, previous: this.#phase, previousMs: Math.round(now - this.#enteredAt) });
@@ -206,10 +215,14 @@ class ClaimedRun {
       this.#enteredAt = now;
     }
     const takenUntil = this.#keeper.takenUntil.toISOString();
+    await this.#note({ phase, takenUntil, credentials: this.#credentials.current, ...facts });
+  }
+
+  async #note(facts: Partial<RunRecord>): Promise<void> {
     try {
-      await this.#entry.update({ phase, takenUntil, credentials: this.#credentials.current, ...facts });
+      await this.#entry.update(facts);
     } catch (error) {
-      this.#log.error('journal could not be written', { phase, error });
+      this.#log.error('journal could not be written', { ...facts, credentials: undefined, error });
     }
   }
 

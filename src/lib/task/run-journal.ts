@@ -1,29 +1,18 @@
-import { constants, mkdir, open, rename, rm } from 'node:fs/promises';
+import { constants, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Claim, Credentials } from '../queue/queue-client.js';
+import type { Logger } from '../log/logger.js';
+import type { Claim } from '../queue/queue-client.js';
+import { errorMessage } from '../util/error-message.js';
+import { newRunRecord, parseRunRecord } from './run-record.js';
+import type { RunRecord } from './run-record.js';
 
-/** The phases of a run, in their order. */
-export type Phase =
-  'claimed' | 'admit' | 'prepare' | 'compile' | 'execute' | 'collect' | 'finish' | 'report' | 'cleanup';
-
-/** The durable facts of a run: what a worker that starts after a crash has to know about it. */
-export interface RunRecord {
-  readonly taskId: string;
-  readonly runId: number;
-  readonly workerGroup: string;
-  readonly workerId: string;
-  /** ISO 8601. */
-  readonly takenUntil: string;
-  readonly credentials: Credentials;
-  readonly phase: Phase;
-  /** Directory of the run's log and temporary files. */
-  readonly directory?: string;
-  readonly containerId?: string;
-}
+const ENDING = '.json';
+const UNFINISHED = '.next';
 
 /** Keeps the records of runs that are not over, each in a file of its own that only its owner can read. */
 export class RunJournal {
   readonly #directory: string;
+  readonly #open = new Set<string>();
 
   private constructor(directory: string) {
     this.#directory = directory;
@@ -36,29 +25,65 @@ export class RunJournal {
     return new RunJournal(directory);
   }
 
+  /** The entry of a run that this worker has claimed. Nothing is written before its first update. */
   entry(claim: Claim): RunEntry {
-    const { taskId, runId, workerGroup, workerId, takenUntil, credentials } = claim;
-    return new RunEntry(join(this.#directory, `${taskId}.${runId}.json`), {
-      taskId,
-      runId,
-      workerGroup,
-      workerId,
-      takenUntil: takenUntil.toISOString(),
-      credentials,
-      phase: 'claimed',
-    });
+    const key = keyOf(claim);
+    this.#open.add(key);
+    return new RunEntry(this.#pathOf(key), newRunRecord(claim), () => this.#open.delete(key));
   }
+
+  /** True for a run of this worker that has not been removed yet. */
+  isOpen(run: { readonly taskId: string; readonly runId: number }): boolean {
+    return this.#open.has(keyOf(run));
+  }
+
+  /**
+   * The entries that a worker before this one left because it died. What can't be understood is told to the operator and
+   * deleted, as it may hold credentials.
+   */
+  async abandoned(log: Logger): Promise<readonly RunEntry[]> {
+    const entries: RunEntry[] = [];
+    for (const name of await readdir(this.#directory)) {
+      const path = join(this.#directory, name);
+      const key = name.slice(0, -ENDING.length);
+      if (name.endsWith(UNFINISHED)) await rm(path, { force: true });
+      if (!name.endsWith(ENDING) || this.#open.has(key)) continue;
+      try {
+        const record = parseRunRecord(await readRegularFile(path));
+        if (keyOf(record) !== key) throw new Error(`it is the record of ${keyOf(record)}`);
+        entries.push(new RunEntry(path, record, () => undefined));
+      } catch (error) {
+        log.error('record of a run cannot be read', { path, error: errorMessage(error) });
+        await rm(path, { force: true, recursive: true });
+      }
+    }
+    return entries;
+  }
+
+  #pathOf(key: string): string {
+    return join(this.#directory, key + ENDING);
+  }
+}
+
+function keyOf({ taskId, runId }: { readonly taskId: string; readonly runId: number }): string {
+  return `${taskId}.${runId}`;
 }
 
 /** One run's record. Updates are written in order and atomically: a reader finds the old or the new one, never half. */
 export class RunEntry {
   readonly #path: string;
+  readonly #onRemoved: () => void;
   #record: RunRecord;
   #writes: Promise<void> = Promise.resolve();
 
-  constructor(path: string, record: RunRecord) {
+  constructor(path: string, record: RunRecord, onRemoved: () => void) {
     this.#path = path;
     this.#record = record;
+    this.#onRemoved = onRemoved;
+  }
+
+  get record(): RunRecord {
+    return this.#record;
   }
 
   /** Resolves when the record is on its way to the disk (no fsync: a machine that dies loses its claims anyway). */
@@ -75,6 +100,7 @@ export class RunEntry {
       await rm(nextOf(this.#path), { force: true });
       await rm(this.#path, { force: true });
     });
+    this.#onRemoved();
   }
 
   async #next(write: () => Promise<void>): Promise<void> {
@@ -85,7 +111,16 @@ export class RunEntry {
 }
 
 function nextOf(path: string): string {
-  return `${path}.next`;
+  return path + UNFINISHED;
+}
+
+async function readRegularFile(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {

@@ -18,9 +18,10 @@ import type { PublishedLog } from './log-publisher.js';
 import { prepare } from './prepare.js';
 import { DROPPED, FAILED, exception, graver, resolutionOf } from './resolution.js';
 import type { Resolution } from './resolution.js';
-import type { Phase } from './run-journal.js';
+import type { Phase } from './run-record.js';
 import type { RunContext } from './task-context.js';
 import type { TaskLog } from './task-log.js';
+import { watchUsage } from './watch-usage.js';
 
 /** What every run of this worker uses. */
 export interface TaskServices {
@@ -28,6 +29,8 @@ export interface TaskServices {
   readonly images: ImageProvider;
   readonly admission: Admission;
   readonly containerDefaults: ContainerDefaults;
+  /** Hears that something of a run could not be removed. */
+  readonly onLeftover: () => void;
 }
 
 /** One run in the hands of whoever claimed it. */
@@ -35,7 +38,7 @@ export interface TaskRun {
   readonly context: RunContext;
   readonly taskLog: TaskLog;
   readonly published: PublishedLog;
-  /** Aborts when the log has reached its limit. */
+  /** Aborts when the log takes no more output. */
   readonly logFull: AbortSignal;
   /** Aborts with a TaskStopped when someone stops the run. */
   readonly signal: AbortSignal;
@@ -63,6 +66,7 @@ export async function runTask(run: TaskRun, services: TaskServices): Promise<() 
   const { context, taskLog, signal } = run;
   const resources = new ResourceStack((what, error) => {
     context.log.error('could not release', { what, error });
+    services.onLeftover();
   });
   // Another worker can start the task while this one still uploads what there is.
   const reportShutdown = (): void => {
@@ -88,7 +92,7 @@ export async function runTask(run: TaskRun, services: TaskServices): Promise<() 
 async function work(run: TaskRun, services: TaskServices, resources: ResourceStack): Promise<Outcome> {
   const startedAt = performance.now();
   const seconds = (): number => Math.round((performance.now() - startedAt) / 1000);
-  const { output } = run.context;
+  const { output, log, measures } = run.context;
   let features: readonly AttachedFeature[] = [];
   try {
     await run.enter('admit');
@@ -97,11 +101,12 @@ async function work(run: TaskRun, services: TaskServices, resources: ResourceSta
     features = admitted.features;
     const executed = await launch(run, services, admitted, resources);
     await run.enter('collect');
-    const ending = endingOf(executed);
+    const ending = endingOf(executed, services.containerDefaults.limits.memoryBytes);
     const verdict = exitVerdict(ending, admitted.task.payload);
     const { soFar, isClean } = await collect(run, features, executed, verdict);
-    const words = executed.cause === 'exit' ? endingInWords(ending) : undefined;
+    const words = endingInWords(ending);
     if (words !== undefined) output.error(words);
+    measures.report(output, log);
     output.line(footer(soFar, isClean ? ending.exitCode : -1, seconds()));
     return { soFar, features };
   } catch (error) {
@@ -110,6 +115,7 @@ async function work(run: TaskRun, services: TaskServices, resources: ResourceSta
     if (stop && !(error instanceof TaskStopped)) run.context.log.error('error while stopping', { error });
     const soFar = resolutionOf(stop ?? error);
     explain(run.context, stop ?? error);
+    measures.report(output, log);
     output.line(footer(soFar, -1, seconds()));
     return { soFar, features };
   }
@@ -128,7 +134,10 @@ async function launch(
   await run.enter('compile');
   const spec = containerSpec(admitted.task, contributions, image.image, services.containerDefaults);
   await run.enter('execute');
+  let stopClock = (): void => undefined;
   const started = async (container: RunningContainer, limit: AbortSignal): Promise<void> => {
+    stopClock = context.measures.start('command');
+    void watchUsage(container, context, limit);
     await Promise.all(admitted.features.map(async ({ hooks }) => hooks.started?.(container, resources, limit)));
   };
   const executed = await execute(
@@ -146,17 +155,20 @@ async function launch(
     },
     signal,
   );
+  stopClock();
   // After a cancel nothing is collected. After a shutdown it is, in the time that is left.
   if (executed.cause instanceof TaskStopped && executed.cause.reason !== 'worker-shutdown') throw executed.cause;
   return executed;
 }
 
-function endingOf({ container, cause }: Executed): Ending {
+function endingOf({ container, cause }: Executed, memoryLimitBytes: number | undefined): Ending {
   return {
     exitCode: container.exitCode,
     oomKilled: container.oomKilled,
     timedOut: cause === 'max-run-time',
     logTruncated: cause === 'log-full',
+    stopped: cause instanceof TaskStopped,
+    memoryLimitBytes,
   };
 }
 

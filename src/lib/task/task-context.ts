@@ -2,6 +2,7 @@ import type { Logger } from '../log/logger.js';
 import type { ArtifactStore, KeptFile } from '../artifacts/artifact-store.js';
 import type { CredentialSource, RunQueue, TaskDefinition } from '../queue/queue-client.js';
 import type { Payload } from './payload.js';
+import type { RunMeasures } from './run-measures.js';
 import type { TaskOutput } from './task-log.js';
 
 /** Facts about the machine and the worker that tasks can see: log header, environment, chain of trust. */
@@ -34,6 +35,8 @@ export interface RunContext {
   readonly queue: RunQueue;
   readonly credentials: CredentialSource;
   readonly artifacts: ArtifactStore;
+  /** Whatever takes long enough to interest the author may be timed here. */
+  readonly measures: RunMeasures;
   /** The run's own on disk, for the worker's user alone; deleted with the run. */
   readonly directory: string;
   /** The task's log, as a source of artifacts: compressed once for all of them. Complete when features finish. */

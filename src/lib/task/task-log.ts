@@ -21,8 +21,8 @@ export interface TaskLogOptions {
   readonly now: () => Date;
   /** The container's output is cut when the log would become longer. */
   readonly maxBytes?: number | undefined;
-  /** Called once, when output was cut for `maxBytes`. */
-  readonly onTruncated?: (() => void) | undefined;
+  /** Called once, when no more output is logged: for `maxBytes`, or because the file can't be written. */
+  readonly onCut?: (() => void) | undefined;
 }
 
 type Written = () => void;
@@ -32,7 +32,7 @@ const SINK_BYTES = 1024 * 1024;
 
 /**
  * The log of one run: one file with one writer and any number of readers, none of which can slow it down. Trouble with
- * the disk never stops the run: it is kept in `failure`, and the container's output is dropped from there on.
+ * the disk is kept in `failure`, and the container's output is dropped from there on.
  */
 export class TaskLog implements TaskOutput, GrowingFile {
   readonly path: string;
@@ -159,7 +159,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
     this.error(
       `The log has reached its limit of ${this.#options.maxBytes ?? 0} bytes; further output of the task is not logged.`,
     );
-    this.#options.onTruncated?.();
+    this.#options.onCut?.();
   }
 
   #append(data: Buffer, written?: Written): void {
@@ -196,6 +196,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
     this.#failureNotice = errorLine(
       `The log could not be written (${errorMessage(error)}); output of the task is missing from here on.`,
     );
+    this.#options.onCut?.();
   }
 
   #changed(): void {

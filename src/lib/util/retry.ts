@@ -5,7 +5,7 @@ export interface RetryPolicy {
   readonly attempts: number;
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
-  /** Each delay is multiplied by a random factor within 1 ± this. */
+  /** Each delay is multiplied by a random factor within 1 ± this; it still is no longer than maxDelayMs. */
   readonly randomization: number;
 }
 
@@ -18,7 +18,7 @@ export interface RetryHooks {
 /** The delay after attempt number `attempt` (from 1): doubling, bounded, with jitter. */
 export function retryDelayMs(policy: RetryPolicy, attempt: number): number {
   const exponential = Math.min(policy.firstDelayMs * 2 ** (attempt - 1), policy.maxDelayMs);
-  return exponential * (1 + policy.randomization * (2 * Math.random() - 1));
+  return Math.min(exponential * (1 + policy.randomization * (2 * Math.random() - 1)), policy.maxDelayMs);
 }
 
 /** Calls `operation` until it succeeds, fails for good, runs out of attempts (last error thrown) or the signal aborts. */

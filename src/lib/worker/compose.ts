@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ContentPutter } from '../artifacts/put-content.js';
+import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/config.js';
 import { DockerodeEngine } from '../docker/dockerode-engine.js';
 import type { ContainerLimits, ContainerSpec } from '../docker/engine.js';
@@ -13,6 +14,7 @@ import type { Logger } from '../log/logger.js';
 import { WorkerMetrics } from '../log/worker-metrics.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
 import { TaskclusterQueue } from '../queue/taskcluster-queue.js';
+import { workerLabels } from '../task/container-spec.js';
 import type { ContainerDefaults } from '../task/container-spec.js';
 import { runClaim } from '../task/run-claim.js';
 import type { RunClaimDeps } from '../task/run-claim.js';
@@ -21,6 +23,9 @@ import type { WorkerFacts } from '../task/task-context.js';
 import { payloadValidator } from '../task/validate-payload.js';
 import { errorMessage } from '../util/error-message.js';
 import { withTimeout } from '../util/abortable.js';
+import { Leftovers } from './leftovers.js';
+import { Recovery } from './recovery.js';
+import { StateLock } from './state-lock.js';
 import { Worker } from './worker.js';
 
 export interface ComposeOptions {
@@ -33,18 +38,27 @@ export interface ComposeOptions {
 }
 
 const CHECK_TIMEOUT_MS = 15_000;
-const PUT_INACTIVITY_MS = 60_000;
+// What a worker that ends leaves to those who still read a log; all of it is an artifact by then.
+const READERS_GRACE_MS = 10_000;
 // Bounds what the engine keeps of a container's output when it keeps any.
 const LOG_DRIVER_OPTIONS = { none: {}, local: { 'max-size': '20m', 'max-file': '5' } } as const;
 
 /** Makes the worker and all it consists of; nothing is claimed before it runs. */
 export async function composeWorker({ config, host, log, version, metricsOutput }: ComposeOptions): Promise<Worker> {
-  const queue = composeQueue(config);
+  const queue = composeQueue(config, log);
   const engine = new DockerodeEngine(config.docker);
   const liveLog = await startLiveLog(config, log);
   const workerPoolId = `${config.provisionerId}/${config.workerType}`;
   const { workerId, region, instanceType } = config;
   const metrics = new WorkerMetrics(metricsOutput, { workerPoolId, workerId, region, instanceType });
+  const runsDirectory = join(config.dockerVolume, 'tmp', 'docker-worker-runs', config.workerId);
+  await mustHoldFiles('dockerVolume', runsDirectory);
+  await mustHoldFiles('stateDir', config.stateDir);
+  const lock = await StateLock.acquire(config.stateDir);
+  const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
+  const journal = await RunJournal.open(config.stateDir);
+  const worker = workerFacts(config, version);
+  const leftovers = new Leftovers({ engine, journal, log, labels: workerLabels(worker) });
   const deps: RunClaimDeps = {
     queue,
     engine,
@@ -55,25 +69,32 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
       isEnabled: (feature) => config.features[feature]?.enabled ?? false,
     },
     containerDefaults: containerDefaults(config),
-    journal: await RunJournal.open(config.stateDir),
+    journal,
     publisher: new LiveLogPublisher(liveLog.server),
-    putter: new ContentPutter({ inactivityMs: PUT_INACTIVITY_MS }),
+    putter,
     metrics,
     log,
-    worker: workerFacts(config, version),
+    worker,
     now: () => new Date(),
+    onLeftover: () => {
+      leftovers.suspect();
+    },
     settings: {
-      runsDirectory: join(config.dockerVolume, 'tmp', 'docker-worker-runs'),
+      runsDirectory,
       artifactConcurrency: config.artifacts.concurrency,
       reclaimDivisor: config.task.reclaimDivisor,
       cancelPollIntervalMs: config.task.cancelPollInterval,
       maxLogBytes: config.task.maxLogBytes,
     },
   };
+  const recovery = await Recovery.find(deps);
   const { enabled, afterIdleSeconds, gracePeriodSeconds, nodeTerminationPoll } = config.shutdown;
   return new Worker({
     queue,
-    checkReady: (signal) => engine.ping(signal),
+    checkReady: (signal) => leftovers.checkReady(signal),
+    recover: async (signal) => {
+      await Promise.all([recovery.run(signal), leftovers.remove(signal)]);
+    },
     run: (claim, stop) => runClaim(deps, claim, stop),
     capacity: liveLog.isUsable ? config.capacity : 0,
     pollIntervalMs: config.taskQueue.pollInterval,
@@ -81,7 +102,10 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     host,
     metrics,
     close: async () => {
-      await liveLog.server?.close();
+      await liveLog.server?.close(READERS_GRACE_MS);
+      putter.close();
+      await removeIfEmpty(runsDirectory);
+      await lock.release();
     },
     shutdown: {
       afterIdleMs: enabled ? afterIdleSeconds * 1000 : undefined,
@@ -94,7 +118,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
 /** Everything that would keep the worker from working now, in words; empty when docker and the queue answer. */
 export async function checkServices(config: Config, log: Logger): Promise<readonly string[]> {
   const engine = new DockerodeEngine(config.docker);
-  const queue = composeQueue(config);
+  const queue = composeQueue(config, log);
   const reachDocker = async (): Promise<readonly string[]> => {
     await withTimeout('docker ping', CHECK_TIMEOUT_MS, (signal) => engine.ping(signal));
     return [];
@@ -116,10 +140,39 @@ export async function checkServices(config: Config, log: Logger): Promise<readon
   return results.flat();
 }
 
-function composeQueue(config: Config): TaskclusterQueue {
-  const { rootUrl, taskcluster, provisionerId, workerType, workerGroup, workerId } = config;
-  const credentials = new CredentialHolder(taskcluster);
-  return new TaskclusterQueue({ rootUrl, credentials, provisionerId, workerType, workerGroup, workerId });
+/** A directory that can't be made or written to is a mistake of the configuration, said at the start. */
+async function mustHoldFiles(key: string, directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await access(directory, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new ConfigError([`${key}: ${directory} cannot be used: ${errorMessage(error)}`], { cause: error });
+  }
+}
+
+async function removeIfEmpty(directory: string): Promise<void> {
+  try {
+    await rmdir(directory);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}
+
+function composeQueue(config: Config, log: Logger): TaskclusterQueue {
+  const { rootUrl, taskcluster, provisionerId, workerType, workerGroup, workerId, taskQueue } = config;
+  return new TaskclusterQueue({
+    rootUrl,
+    credentials: new CredentialHolder(taskcluster),
+    provisionerId,
+    workerType,
+    workerGroup,
+    workerId,
+    callTimeoutMs: taskQueue.callTimeout,
+    claimTimeoutMs: taskQueue.claimTimeout,
+    onBadClaim: (error) => {
+      log.alert('claim cannot be understood', { error });
+    },
+  });
 }
 
 /** Without its certificate a worker that must serve logs by TLS can't work; it stays up to be looked at. */

@@ -14,6 +14,8 @@ export interface WorkerOptions extends Omit<TaskListenerOptions, 'run' | 'onBusy
   readonly run: (claim: Claim, stop: AbortSignal) => RunHandle;
   readonly host: Host;
   readonly metrics: WorkerMetrics;
+  /** Resolves what a worker before this one left; ends early once the signal aborts. Never fails. */
+  readonly recover: (signal: AbortSignal) => Promise<void>;
   /** Gives back what the worker holds: servers, connections. */
   readonly close: () => Promise<void>;
   readonly shutdown: {
@@ -24,6 +26,9 @@ export interface WorkerOptions extends Omit<TaskListenerOptions, 'run' | 'onBusy
     readonly terminationPollMs: number;
   };
 }
+
+// A worker that is stopped soon after its start still finishes with what the one before it left.
+const RECOVERY_GRACE_MS = 10_000;
 
 /**
  * The worker's life: starting → working (claims) → draining (graceful stop: no claims, runs go on) → aborting
@@ -52,8 +57,10 @@ export class Worker {
 
   /** Claims and runs tasks until stopped; resolves when nothing of them is left. */
   async run(): Promise<void> {
-    const { host, log, metrics, capacity, close, shutdown } = this.#options;
+    const { host, log, metrics, capacity, close, shutdown, recover } = this.#options;
     log.info('start', { capacity });
+    const recovering = new LinkedAbort(this.#running.signal);
+    const recovered = recover(recovering.signal);
     metrics.instanceBoot(await host.uptimeSeconds());
     metrics.workerReady();
     this.#watchIdleness(false);
@@ -70,6 +77,9 @@ export class Worker {
     await this.#listener.finished();
     clearTimeout(this.#graceTimer);
     clearTimeout(this.#idleTimer);
+    recovering.abortAfter(RECOVERY_GRACE_MS, () => new Error('the worker has ended'));
+    await recovered;
+    recovering.dispose();
     await close();
     metrics.instanceShutdown();
     log.info('exit', { code: 0 });

@@ -1,8 +1,9 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import type { Credentials } from '../../lib/queue/queue-client.js';
 import { satisfies } from '../../lib/queue/scopes.js';
 import { Schema } from '../http/schema.js';
 import type { PermanentClient } from './client-table.js';
+import { sameText } from './same-text.js';
 
 const CLOCK_SKEW_MS = 5 * 60_000;
 const LONGEST_MS = 31 * 24 * 60 * 60_000;
@@ -107,9 +108,4 @@ function sign(certificate: Omit<Certificate, 'signature'>, name: string, accessT
 
 function temporaryToken(accessToken: string, seed: string): string {
   return createHmac('sha256', accessToken).update(seed).digest('base64url');
-}
-
-function sameText(one: string, other: string): boolean {
-  const [left, right] = [Buffer.from(one), Buffer.from(other)];
-  return left.length === right.length && timingSafeEqual(left, right);
 }

@@ -30,9 +30,9 @@ export class ApiError extends Error {
   }
 }
 
-/** The code that stands for an HTTP status of the server below (body too large, malformed address …). */
+/** The code that stands for an HTTP status that no handler chose (body too large, malformed address, injected …). */
 export function codeOfStatus(statusCode: number): ApiErrorCode {
-  if (statusCode === 413) return 'RequestTooLarge';
-  if (statusCode === 404) return 'ResourceNotFound';
-  return statusCode >= 400 && statusCode < 500 ? 'MalformedPayload' : 'InternalServerError';
+  const codes = Object.keys(STATUS_OF_CODE) as ApiErrorCode[];
+  const exact = codes.find((code) => STATUS_OF_CODE[code] === statusCode);
+  return exact ?? (statusCode >= 400 && statusCode < 500 ? 'MalformedPayload' : 'InternalServerError');
 }

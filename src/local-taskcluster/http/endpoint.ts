@@ -28,7 +28,7 @@ export interface ApiReply {
 /** One method of a service, as Taskcluster's references describe it: name, HTTP method, `<parameter>` route. */
 export interface EndpointSpec<Input> {
   readonly name: string;
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly route: string;
   readonly query?: readonly string[];
   readonly input?: Schema<Input>;
@@ -36,6 +36,8 @@ export interface EndpointSpec<Input> {
   readonly output?: Schema<unknown>;
   /** Scopes that depend on the route alone; they are checked before the body is looked at. */
   readonly scopes?: (param: ApiCall<unknown>['param']) => ScopeExpression;
+  /** The input must not be shown, not even in an error's answer. */
+  readonly isConfidential?: boolean;
   readonly handle: (call: ApiCall<Input>) => ApiReply | Promise<ApiReply>;
 }
 
@@ -67,17 +69,25 @@ function parseInput<Input>(schema: Schema<Input> | undefined, body: unknown): In
 
 const IDENTIFIER = '[a-zA-Z0-9_-]{1,38}';
 const SLUGID = /^[A-Za-z0-9_-]{8}[Q-T][A-Za-z0-9_-][CGKOSWaeimquy26-][A-Za-z0-9_-]{10}[AQgw]$/;
+const TWO_IDENTIFIERS = new RegExp(`^${IDENTIFIER}/${IDENTIFIER}$`);
+const INDEX_PATH = /^(?=.{1,255}$)([a-zA-Z0-9_!~*'()%-]+\.)*[a-zA-Z0-9_!~*'()%-]+$/;
 const PARAMETERS = {
   taskId: SLUGID,
   taskGroupId: SLUGID,
   runId: /^(0|[1-9][0-9]{0,3})$/,
   name: /^[\x20-\x7e]+$/,
-  taskQueueId: new RegExp(`^${IDENTIFIER}/${IDENTIFIER}$`),
+  taskQueueId: TWO_IDENTIFIERS,
+  workerPoolId: TWO_IDENTIFIERS,
+  workerGroup: new RegExp(`^${IDENTIFIER}$`),
+  workerId: new RegExp(`^${IDENTIFIER}$`),
+  // The root, where tasks can't be, is listed with an empty one.
+  namespace: new RegExp(`^$|${INDEX_PATH.source}`),
+  indexPath: INDEX_PATH,
 } as const;
 
 export type RouteParameter = keyof typeof PARAMETERS;
 
-const WITH_SLASHES: readonly string[] = ['name', 'taskQueueId'];
+const WITH_SLASHES: readonly string[] = ['name', 'taskQueueId', 'workerPoolId'];
 
 /** Whether a parameter's slashes may come as they are: at the end of its route. Elsewhere they have to be encoded. */
 function takesRest(route: string, name: string): boolean {
@@ -89,14 +99,22 @@ export function fastifyRoute(route: string): string {
   return route.replace(/<(\w+)>/g, (_, name: string) => (takesRest(route, name) ? '*' : `:${name}`));
 }
 
-/** Looks route parameters up in what Fastify matched; throws InvalidRequestArguments for one that breaks its pattern. */
+/** The route's parameters by name, from what Fastify matched. */
+export function namedParams(
+  route: string,
+  matched: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const names = [...route.matchAll(/<(\w+)>/g)].map(([, name = '']) => name);
+  return Object.fromEntries(names.map((name) => [name, matched[takesRest(route, name) ? '*' : name] ?? '']));
+}
+
+/** The same; throws InvalidRequestArguments for a parameter that breaks its pattern. */
 export function checkParams(
   route: string,
   matched: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
-  const params: Record<string, string> = {};
-  for (const [, name = ''] of route.matchAll(/<(\w+)>/g)) {
-    const value = matched[takesRest(route, name) ? '*' : name] ?? '';
+  const params = namedParams(route, matched);
+  for (const [name, value] of Object.entries(params)) {
     const pattern = PARAMETERS[name as RouteParameter];
     if (!pattern.test(value)) {
       throw new ApiError(
@@ -104,7 +122,6 @@ export function checkParams(
         `${JSON.stringify(value)} in the address is not a valid ${name}: it has to match ${String(pattern)}.`,
       );
     }
-    params[name] = value;
   }
   return params;
 }

@@ -2,8 +2,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errorMessage } from '../../lib/util/error-message.js';
 import { missingScopes, satisfies } from '../../lib/queue/scopes.js';
 import type { Authenticator, Identity } from '../auth/authenticator.js';
+import type { Traffic, WatchedRoute } from '../faults/traffic.js';
 import { ApiError, codeOfStatus } from './api-error.js';
-import { checkParams, fastifyRoute } from './endpoint.js';
+import { checkParams, fastifyRoute, namedParams } from './endpoint.js';
 import type { ApiCall, ApiReply, Endpoint } from './endpoint.js';
 
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
@@ -13,6 +14,7 @@ export interface ServiceContext {
   readonly now: () => Date;
   /** Aborts when the server closes. */
   readonly closing: AbortSignal;
+  readonly traffic: Traffic;
 }
 
 /** Serves the endpoints below /api/<name>/v1, with Taskcluster's error bodies and a ping. */
@@ -29,13 +31,21 @@ export async function registerService(
       scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, parsed) => {
         parsed(null, body);
       });
-      scope.setErrorHandler((error, request, reply) => sendError(request, reply, 'unknown', error, context.now()));
+      scope.setErrorHandler((error, request, reply) =>
+        sendError(request, reply, { name: 'unknown' }, error, context.now()),
+      );
       const startedAt = context.now().getTime();
-      scope.get('/ping', () => ({ alive: true, uptime: (context.now().getTime() - startedAt) / 1000 }));
+      const hooks = (route: Pick<Endpoint, 'name' | 'route' | 'isConfidential'>): object =>
+        context.traffic.hooks(watchedRoute(name, route, context.now));
+      scope.get('/ping', hooks({ name: 'ping', route: '/ping' }), () => ({
+        alive: true,
+        uptime: (context.now().getTime() - startedAt) / 1000,
+      }));
       for (const endpoint of endpoints) {
         scope.route({
           method: endpoint.method,
           url: fastifyRoute(endpoint.route),
+          ...hooks(endpoint),
           handler: (request, reply) => serve(endpoint, context, request, reply),
         });
       }
@@ -43,6 +53,22 @@ export async function registerService(
     },
     { prefix: `/api/${name}/v1` },
   );
+}
+
+type Named = Pick<Endpoint, 'name' | 'isConfidential'>;
+
+function watchedRoute(service: string, route: Named & { readonly route: string }, now: () => Date): WatchedRoute {
+  const call = `${service}.${route.name}`;
+  return {
+    names: [call],
+    nameOf: () => call,
+    paramsOf: (request) => namedParams(route.route, request.params as Record<string, string>),
+    streamsBody: false,
+    refuse: (request, reply, statusCode) => {
+      const error = { statusCode, code: codeOfStatus(statusCode), message: `Injected status ${statusCode}.` };
+      return sendErrorBody(request, reply, route, { ...error, time: now() });
+    },
+  };
 }
 
 async function serve(
@@ -76,7 +102,7 @@ async function serve(
     if (answer.body === undefined) return await reply.send();
     return await reply.type('application/json; charset=utf-8').send(JSON.stringify(answer.body));
   } catch (error) {
-    return await sendError(request, reply, endpoint.name, error, context.now());
+    return await sendError(request, reply, endpoint, error, context.now());
   } finally {
     context.closing.removeEventListener('abort', abort);
     reply.raw.removeListener('close', abort);
@@ -132,21 +158,33 @@ function checkOutput(endpoint: Endpoint, answer: ApiReply): void {
 async function sendError(
   request: FastifyRequest,
   reply: FastifyReply,
-  method: string,
+  method: Named,
   error: unknown,
   time: Date,
 ): Promise<FastifyReply> {
-  const known = error instanceof ApiError ? error : fromFastify(error);
-  const details = `* method:     ${method}\n* errorCode:  ${known.code}\n* statusCode: ${known.statusCode}\n* time:       ${time.toJSON()}`;
-  if (known.statusCode === 401) void reply.header('www-authenticate', 'hawk');
+  const { statusCode, code, message } = error instanceof ApiError ? error : fromFastify(error);
+  return sendErrorBody(request, reply, method, { statusCode, code, message, time });
+}
+
+async function sendErrorBody(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { name: method, isConfidential }: Named,
+  error: { readonly statusCode: number; readonly code: string; readonly message: string; readonly time: Date },
+): Promise<FastifyReply> {
+  const { statusCode, code, message } = error;
+  const time = error.time.toJSON();
+  const details = `* method:     ${method}\n* errorCode:  ${code}\n* statusCode: ${statusCode}\n* time:       ${time}`;
+  const payload = isConfidential ? '(OMITTED)' : payloadOf(request);
+  if (statusCode === 401) void reply.header('www-authenticate', 'hawk');
   return reply
-    .code(known.statusCode)
+    .code(statusCode)
     .type('application/json; charset=utf-8')
     .send(
       JSON.stringify({
-        code: known.code,
-        message: `${known.message}\n\n---\n\n${details}`,
-        requestInfo: { method, params: request.params ?? {}, payload: payloadOf(request), time: time.toJSON() },
+        code,
+        message: `${message}\n\n---\n\n${details}`,
+        requestInfo: { method, params: request.params ?? {}, payload, time },
       }),
     );
 }

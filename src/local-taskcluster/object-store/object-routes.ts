@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Traffic, WatchedRoute } from '../faults/traffic.js';
 import { parseRange } from './byte-range.js';
 import { IncompleteUpload } from './object-store.js';
 import type { ObjectStore, StoredObject } from './object-store.js';
@@ -10,6 +11,7 @@ const WRONG_SIGNATURE = 'The signature is wrong, is meant for other headers, or 
 interface ObjectServices {
   readonly store: ObjectStore;
   readonly urls: SignedUrls;
+  readonly traffic: Traffic;
 }
 
 interface ObjectRequest {
@@ -25,12 +27,31 @@ export async function registerObjectRoutes(app: FastifyInstance, services: Objec
       scope.addContentTypeParser('*', (_request, _body, parsed) => {
         parsed(null);
       });
-      scope.put('/*', { bodyLimit: Number.MAX_SAFE_INTEGER }, (request, reply) => upload(services, request, reply));
-      scope.get('/*', (request, reply) => download(services, request, reply));
+      const uploads = services.traffic.hooks(watchedRoute(['PUT']));
+      scope.put('/*', { bodyLimit: Number.MAX_SAFE_INTEGER, ...uploads }, (request, reply) =>
+        upload(services, request, reply),
+      );
+      const downloads = services.traffic.hooks(watchedRoute(['GET', 'HEAD']));
+      scope.get('/*', downloads, (request, reply) => download(services, request, reply));
       done();
     },
     { prefix: '/objects' },
   );
+}
+
+function watchedRoute(methods: readonly string[]): WatchedRoute {
+  return {
+    names: methods.map((method) => `objects.${method}`),
+    nameOf: ({ method }) => `objects.${method}`,
+    paramsOf: ({ params }) => ({ key: (params as ObjectRequest)['*'] }),
+    streamsBody: methods.includes('PUT'),
+    refuse: (_request, reply, status) => refuse(reply, status, codeOf(status), `Injected status ${status}.`),
+  };
+}
+
+function codeOf(status: number): string {
+  if (status === 503) return 'SlowDown';
+  return status < 500 ? 'AccessDenied' : 'InternalError';
 }
 
 async function upload(

@@ -3,13 +3,13 @@ import type { PermanentClient } from '../auth/client-table.js';
 import { issueCredentials } from '../auth/temporary-credentials.js';
 import type { Task, Worker } from './task.js';
 
-const MARGIN_MS = 15 * 60_000;
+const START_MARGIN_MS = 15 * 60_000;
 
-/** Credentials for one run and the scopes of its task, valid a little longer than the claim. */
+/** Credentials for one run and the scopes of its task, valid from `now` until `graceMs` after the end of the claim. */
 export function claimCredentials(
   issuer: PermanentClient,
   claim: { readonly task: Task; readonly runId: number; readonly worker: Worker; readonly takenUntil: Date },
-  now: Date,
+  { now, graceMs }: { readonly now: Date; readonly graceMs: number },
 ): Required<Credentials> {
   const { task, runId, worker, takenUntil } = claim;
   const until = Math.floor(takenUntil.getTime() / 1000);
@@ -21,7 +21,7 @@ export function claimCredentials(
       `queue:create-artifact:${task.taskId}/${runId}`,
       ...task.definition.scopes,
     ],
-    start: new Date(now.getTime() - MARGIN_MS),
-    expiry: new Date(takenUntil.getTime() + MARGIN_MS),
+    start: new Date(now.getTime() - START_MARGIN_MS),
+    expiry: new Date(takenUntil.getTime() + graceMs),
   });
 }

@@ -15,6 +15,8 @@ import type { Resolution, Worker } from './task.js';
 export interface QueueOptions {
   readonly claimTimeoutMs: number;
   readonly longPollMs: number;
+  /** How long a claim's credentials are to be good for beyond the claim. */
+  readonly credentialsGraceMs: number;
   readonly now: () => Date;
   /** Signs the credentials of claims. */
   readonly issuer: PermanentClient;
@@ -205,7 +207,8 @@ export class Queue {
       if (task.state === 'running') this.#resolve(task, { state: 'exception', reason: 'claim-expired' });
     });
     const claim = { task, runId, worker, takenUntil };
-    return { ...claim, credentials: claimCredentials(this.#options.issuer, claim, this.#options.now()) };
+    const { issuer, now, credentialsGraceMs: graceMs } = this.#options;
+    return { ...claim, credentials: claimCredentials(issuer, claim, { now: now(), graceMs }) };
   }
 
   #schedule(task: Task): void {

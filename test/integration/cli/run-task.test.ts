@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { nice as newSlugid } from 'slugid';
+import { clients } from 'taskcluster-client';
+import { LocalTaskcluster } from '../../../src/local-taskcluster/server.js';
 import { Program } from '../../support/program.js';
 
 describe('run-task', () => {
@@ -27,6 +30,7 @@ describe('run-task', () => {
     const program = await run(payload, '--artifacts', join(directory, 'out'), '--env', 'B=other');
     assert.deepEqual((await program.ended).code, 7);
     assert.match(program.stdout, /=== Task Starting ===\na and other\r\n/);
+    assert.match(program.stdout, /\nArtifacts, saved below \S+:\n[^]*\n {2}public\/made\.txt {2}13 bytes\n/);
     assert.match(program.stdout, /\nTask failed\.\n$/);
     assert.equal(await readFile(join(directory, 'out', 'public', 'made.txt'), 'utf8'), 'a and other\n');
     assert.equal(program.stderr, '');
@@ -38,12 +42,77 @@ describe('run-task', () => {
     assert.match(program.stdout, /Task exception \(malformed-payload\)\.\n$/);
   });
 
-  it('cancels the task at Ctrl-C and leaves nothing', async () => {
-    const program = await run({ image, command: [...SHELL, 'echo running; sleep 60'], maxRunTime: 60 });
-    await program.prints('running');
-    program.kill('SIGINT');
-    assert.equal((await program.ended).code, 1);
-    assert.match(program.stdout, /Task exception \(canceled\)\.\n$/);
+  it('shows the log whatever the payload calls it', async () => {
+    const command = [...SHELL, 'echo printed'];
+    const wrong = await run({ image, command, maxRunTime: 60, log: 'public/\u00e4' });
+    await wrong.ended;
+    assert.match(wrong.stdout, /format is invalid json schema errors:[^]*data\/log should match pattern/);
+    const number = await run({ image, command, maxRunTime: 60, log: 7 });
+    await number.ended;
+    assert.match(number.stdout, /data\/log should be string/);
+    const named = await run({ image, command, maxRunTime: 60, log: 'public/mine' });
+    await named.ended;
+    assert.match(named.stdout, /\nprinted\r\n/);
+  });
+
+  it('shows the log of a task without a live one when it has ended', async () => {
+    const features = { localLiveLog: false };
+    const program = await run({ image, command: [...SHELL, 'echo printed; exit 3'], maxRunTime: 60, features });
+    assert.equal((await program.ended).code, 3);
+    assert.match(program.stdout, /\nprinted\r\n/);
+  });
+
+  it('is a worker of its own each time, so that several can run at once', async () => {
+    const payload = { image, command: [...SHELL, 'echo printed; sleep 1'], maxRunTime: 60 };
+    const programs = [await run(payload), await run(payload)];
+    const workerIds = new Set<string | undefined>();
+    for (const program of programs) {
+      assert.equal((await program.ended).code, 0);
+      workerIds.add(/Worker ID: (run-task-[a-zA-Z0-9_-]{1,29})\n/.exec(program.stdout)?.[1]);
+    }
+    assert.equal(workerIds.size, 2);
+    assert.ok(!workerIds.has(undefined));
+  });
+
+  describe('with a task of a deployment', () => {
+    let taskcluster: LocalTaskcluster;
+    beforeEach(async () => {
+      taskcluster = await LocalTaskcluster.start();
+    });
+    afterEach(() => taskcluster.close());
+
+    const runTask = (address: string): Program => new Program('run-task', [address], { TMPDIR: directory });
+
+    it('runs its public definition here', async () => {
+      const queue = new clients.Queue({ rootUrl: taskcluster.rootUrl, credentials: taskcluster.credentials });
+      const taskId = newSlugid();
+      await queue.createTask(taskId, {
+        taskQueueId: 'another/pool',
+        created: new Date().toISOString(),
+        deadline: new Date(Date.now() + 60_000).toISOString(),
+        payload: { image, command: [...SHELL, 'echo from elsewhere; exit 9'], maxRunTime: 60 },
+        metadata: { name: 'n', description: 'd', owner: 'o@localhost.localdomain', source: 'http://localhost/' },
+      });
+      const program = runTask(`${taskId}@${taskcluster.rootUrl}/`);
+      assert.equal((await program.ended).code, 9);
+      assert.match(program.stdout, /\nfrom elsewhere\r\n/);
+      assert.equal((await queue.status(taskId)).status.state, 'pending');
+    });
+
+    it('says in one line what is wrong with the address, and ends with 2', async () => {
+      const missing = newSlugid();
+      const { rootUrl } = taskcluster;
+      const cases: readonly (readonly [string, RegExp])[] = [
+        [`${missing}@${rootUrl}`, new RegExp(`^run-task: there is no task ${missing} at ${rootUrl} .*\n$`)],
+        [`short@${rootUrl}`, /^run-task: .*"short" is no task id .*\n$/],
+        [`${missing}@https://`, /^run-task: .*"https:\/\/" is no root URL\n$/],
+      ];
+      for (const [address, says] of cases) {
+        const program = runTask(address);
+        assert.equal((await program.ended).code, 2);
+        assert.match(program.stderr, says);
+      }
+    });
   });
 
   it('says in one line what is wrong with its file, and ends with 2', async () => {

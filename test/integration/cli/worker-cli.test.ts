@@ -71,6 +71,17 @@ describe('the worker on the command line', () => {
     });
   }
 
+  for (const key of ['dockerVolume', 'stateDir']) {
+    it(`exits 2 when ${key} can not be used, and says why`, async () => {
+      const settings = { dockerVolume: folder.root, stateDir: folder.path('state'), [key]: folder.path('file') };
+      await folder.write('file', 'a file where a directory should be');
+      const file = await folder.write('worker.yml', JSON.stringify(settings));
+      const { code, stderr } = await worker([file]);
+      assert.match(stderr, new RegExp(`^docker-worker: ${key}: .*file.* cannot be used: E.*\\n$`));
+      assert.equal(code, 2);
+    });
+  }
+
   it('exits 2 with one line for each problem and no stack trace', async () => {
     const file = await folder.write('bad.yml', 'capacity: -1\nnonsense: 1\n');
     const { code, stderr } = await worker([file], {});

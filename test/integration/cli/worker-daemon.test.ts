@@ -120,6 +120,20 @@ describe('the worker as a daemon', () => {
     assert.equal((await watch(taskId).resolved()).reasonResolved, 'worker-shutdown');
   });
 
+  it('leaves the state directory to the worker that uses it already', async () => {
+    const first = worker();
+    await first.prints('"type":"start"');
+    const second = worker();
+    assert.equal((await second.ended).code, 2);
+    assert.match(second.stderr, /^docker-worker: stateDir: another worker \(process \d+\) uses .*\n$/);
+    first.kill('SIGTERM');
+    assert.equal((await first.ended).code, 0);
+    const third = worker();
+    await third.prints('"type":"start"');
+    third.kill('SIGTERM');
+    assert.deepEqual([(await third.ended).code, third.stderr], [0, '']);
+  });
+
   it('says with --check in a line for each service what is wrong, or that nothing is', async () => {
     const good = worker(['--check']);
     assert.deepEqual([(await good.ended).code, good.stderr], [0, '']);

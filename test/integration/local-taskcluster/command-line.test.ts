@@ -65,6 +65,13 @@ describe('the local-taskcluster program', () => {
     });
   }
 
+  it('serves the admin API where --admin-port says', async () => {
+    const instructions = await instructionsOf(start('--port', '0', '--admin-port', '0'));
+    const [, adminUrl = ''] = /^Faults and the log of calls are at (.+)$/m.exec(instructions) ?? [];
+    const answer = await fetch(`${adminUrl}/faults`);
+    assert.deepEqual(await answer.json(), { faults: [] });
+  });
+
   for (const args of [['--port', 'http'], ['--port', '65536'], ['--bogus'], ['extra'], ['--data-dir']]) {
     it(`ends with 2 and one line about it on ${args.join(' ')}`, async () => {
       const program = start(...args);

@@ -34,6 +34,12 @@ export class Deployment {
     return this.#server;
   }
 
+  /** For the client of any service; with the root credentials unless others are given. */
+  clientOptions(options: Partial<ClientOptions> = {}): ClientOptions {
+    const { rootUrl, credentials } = this.server;
+    return { rootUrl, credentials, retries: 0, ...options };
+  }
+
   /** A queue client; with the root credentials unless others are given. */
   queue(options: Partial<ClientOptions> = {}): Queue {
     const { rootUrl, credentials } = this.server;

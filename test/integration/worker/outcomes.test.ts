@@ -30,6 +30,7 @@ describe('the outcome of a task', () => {
       'to stderr\r',
       '/dev/pts/0\r',
       `${time} === Task Finished ===`,
+      `(?:${time} Resources: .*\n)?${time} Times: image \\d\\.\\d s, command \\d+\\.\\d s`,
       `${time} Successful task run with exit code: 0 completed in \\d+ seconds`,
     ];
     assert.match(log, new RegExp(`^${lines.join('\n')}\n$`));

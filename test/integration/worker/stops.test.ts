@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import Docker from 'dockerode';
 import { FakeRegistry } from '../../support/fake-registry.js';
 import { IsolatedDaemon } from '../../support/docker-daemon.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
@@ -80,6 +81,56 @@ describe('a claim', () => {
       assert.equal(run.runId, 0);
       assert.ok(harness.log.of('reclaimed task').length >= 2);
       assert.equal(await harness.artifactText(taskId, 'public/made'), 'made\n');
+    });
+  });
+
+  it('whose credentials run out in the middle of an upload goes on with those of the latest reclaim', async () => {
+    const taskcluster = { claimTimeoutMs: 2000, credentialsGraceMs: 1000 - 5 * 60_000 };
+    await withHarness({ taskcluster, settings: { artifacts: { concurrency: 1 } } }, async (harness) => {
+      const slow = { kind: 'latency', ms: 6000 } as const;
+      const upload = harness.taskcluster.faults.add({ call: 'objects.PUT', fault: slow });
+      const { run, log, taskId } = await harness.run({
+        command: ['/bin/sh', '-c', 'echo 1 > /one; echo 2 > /two'],
+        artifacts: { 'public/1': { type: 'file', path: '/one' }, 'public/2': { type: 'file', path: '/two' } },
+      });
+      assert.equal(upload.hits, 1);
+      assert.deepEqual([run.state, run.runId], ['completed', 0], log);
+      assert.equal(await harness.artifactText(taskId, 'public/1'), '1\n');
+      assert.equal(await harness.artifactText(taskId, 'public/2'), '2\n');
+      const statuses = harness.taskcluster.calls.list().map(({ status }) => status);
+      assert.ok(!statuses.includes(401), 'a call was made with credentials that had expired');
+    });
+  });
+
+  for (const minutes of [-10, 10]) {
+    it(`is kept when the queue's clock is ${minutes} minutes ahead, without asking all the time`, async () => {
+      const now = (): Date => new Date(Date.now() + minutes * 60_000);
+      await withHarness({ taskcluster: { claimTimeoutMs: 2000, now } }, async (harness) => {
+        const at = (ms: number): string => new Date(now().getTime() + ms).toISOString();
+        const times = { created: at(0), deadline: at(3600_000), expires: at(7200_000) };
+        const { run } = await harness.run({ command: ['/bin/sh', '-c', 'echo made > /made; sleep 5'] }, times);
+        assert.deepEqual([run.state, run.runId], ['completed', 0]);
+        const reclaims = harness.log.of('reclaimed task').length;
+        assert.ok(reclaims >= 3 && reclaims <= 10, `${reclaims} reclaims`);
+      });
+    });
+  }
+
+  it('that can not be renewed ends the run when it is over, and the queue has it run again', async () => {
+    await withHarness({ taskcluster: { claimTimeoutMs: 3000 } }, async (harness) => {
+      harness.taskcluster.faults.add({
+        call: 'queue.reclaimTask',
+        where: { runId: '0' },
+        fault: { kind: 'status', status: 500 },
+        times: Infinity,
+      });
+      const { run, log, taskId } = await harness.run({ command: ['/bin/sh', '-c', 'test $RUN_ID = 1 || sleep 60'] });
+      assert.equal(run.reasonResolved, 'claim-expired');
+      assert.match(
+        log,
+        /Task (was canceled by another entity|has been aborted prematurely\. Reason: the worker could not)/,
+      );
+      for (let state = ''; state !== 'completed';) state = (await harness.queue.status(taskId)).status.state;
     });
   });
 
@@ -173,6 +224,9 @@ describe('a worker without its services', () => {
       assert.equal((await harness.queue.status(next)).status.state, 'pending');
       await daemon.startAgain();
       assert.equal((await harness.finish(next)).run.state, 'completed');
+      await harness.stopWorker('graceful');
+      const containers = await new Docker({ socketPath: daemon.socketPath }).listContainers({ all: true });
+      assert.deepEqual(containers, [], 'the container of the run that was lost is left');
     });
   }).timeout(120_000);
 });

@@ -46,6 +46,24 @@ payload: {image: x, maxRunTime: 5}
     assert.ok((times[1] ?? 0) > Date.now());
   });
 
+  it('has artifacts that expire when it does, unless their time is none', () => {
+    const { payload } = define(`
+image: x
+artifacts:
+  past: {type: file, path: /a, expires: 2020-01-01T00:00:00.000Z}
+  future: {type: file, path: /b, expires: '2099-01-01T00:00:00.000Z'}
+  wrong: {type: file, path: /c, expires: never}
+  broken: 7
+`);
+    const { artifacts } = payload as { artifacts: unknown };
+    assert.deepEqual(artifacts, {
+      past: { type: 'file', path: '/a' },
+      future: { type: 'file', path: '/b' },
+      wrong: { type: 'file', path: '/c', expires: 'never' },
+      broken: 7,
+    });
+  });
+
   it('has an hour when it does not say how long it may run', () => {
     assert.deepEqual(define('image: x')['payload'], { image: 'x', maxRunTime: 3600 });
   });

@@ -15,6 +15,7 @@ import { Queue } from '../../../src/local-taskcluster/queue/queue.js';
 import { taskEndpoints } from '../../../src/local-taskcluster/queue/task-endpoints.js';
 import { taskListEndpoints } from '../../../src/local-taskcluster/queue/task-list-endpoints.js';
 import { taskQueueEndpoints } from '../../../src/local-taskcluster/queue/task-queue-endpoints.js';
+import { supportingServices } from '../../../src/local-taskcluster/supporting-services.js';
 
 interface Reference {
   readonly name: string;
@@ -32,12 +33,13 @@ function referenceOf(client: abstract new (...args: never[]) => unknown, name: s
 
 const now = (): Date => new Date();
 const issuer = { clientId: 'issuer', accessToken: 'secret', scopes: ['*'] };
-const queue = new Queue({ claimTimeoutMs: 1, longPollMs: 1, now, issuer });
+const queue = new Queue({ claimTimeoutMs: 1, longPollMs: 1, credentialsGraceMs: 1, now, issuer });
 const urls = new SignedUrls(now);
 const objects = new ObjectTable(now);
 const objectArtifacts = new ObjectArtifacts({ objects, urls, now, issuer });
 const services = { queue, artifacts: new ArtifactTable(now), urls, objects: objectArtifacts };
 const store = new ObjectStore('/nonexistent', now);
+const supporting = supportingServices(now, issuer);
 
 for (const [service, client, endpoints] of [
   ['auth', clients.Auth, authEndpoints(new RoleTable())],
@@ -53,6 +55,10 @@ for (const [service, client, endpoints] of [
     ],
   ],
   ['object', clients.Object, objectEndpoints({ objects, store, urls })],
+  ['index', clients.Index, supporting.index],
+  ['purge-cache', clients.PurgeCache, supporting['purge-cache']],
+  ['secrets', clients.Secrets, supporting.secrets],
+  ['worker-manager', clients.WorkerManager, supporting['worker-manager']],
 ] as const) {
   describe(`the endpoints of the local ${service} service`, () => {
     for (const endpoint of endpoints as readonly Endpoint[]) {

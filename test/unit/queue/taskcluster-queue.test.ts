@@ -3,17 +3,22 @@ import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
+import type { TaskClaim } from 'taskcluster-client';
+import { parseClaim } from '../../../src/lib/queue/parse-claim.js';
 import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { TaskclusterQueue } from '../../../src/lib/queue/taskcluster-queue.js';
 
 const SIGNAL = new AbortController().signal;
+const RUN = { taskId: 'a', runId: 0, clockSkewMs: 0 };
 
 describe('answers of a queue that make no sense', () => {
   let server: Server;
   let queue: TaskclusterQueue;
   let answer = '';
+  let badClaims: unknown[];
 
   beforeEach(async () => {
+    badClaims = [];
     server = createServer((_request, response) => {
       response.writeHead(200, { 'content-type': 'application/json' }).end(answer);
     });
@@ -21,14 +26,21 @@ describe('answers of a queue that make no sense', () => {
     const credentials = new CredentialHolder({ clientId: 'c', accessToken: 't' });
     const rootUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const pool = { provisionerId: 'p', workerType: 't', workerGroup: 'g', workerId: 'w' };
-    queue = new TaskclusterQueue({ rootUrl, credentials, ...pool });
+    queue = new TaskclusterQueue({
+      rootUrl,
+      credentials,
+      ...pool,
+      callTimeoutMs: 1000,
+      claimTimeoutMs: 1000,
+      onBadClaim: (error) => badClaims.push(error),
+    });
   });
   afterEach(async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
 
-  const run = () => queue.forRun({ taskId: 'a', runId: 0 }, new CredentialHolder({ clientId: 'c', accessToken: 't' }));
+  const run = () => queue.forRun(RUN, new CredentialHolder({ clientId: 'c', accessToken: 't' }));
   const isTransient = (error: unknown): boolean => error instanceof QueueError && error.isTransient;
 
   for (const text of [
@@ -44,4 +56,86 @@ describe('answers of a queue that make no sense', () => {
       await assert.rejects(queue.claimWork(1, SIGNAL), isTransient);
     });
   }
+
+  it('cost only the claims that they are about', async () => {
+    const claim = {
+      status: { taskId: 'a', runs: [{ runId: 0, started: new Date().toISOString() }] },
+      runId: 0,
+      workerGroup: 'g',
+      workerId: 'w',
+      takenUntil: new Date().toISOString(),
+      task: { scopes: [], expires: new Date().toISOString(), payload: {} },
+      credentials: { clientId: 'c', accessToken: 't', certificate: '{}' },
+    };
+    const bad = [
+      { ...claim, takenUntil: 'soon' },
+      { ...claim, credentials: {} },
+      { ...claim, task: null },
+    ];
+    answer = JSON.stringify({ tasks: [bad[0], claim, bad[1], bad[2]] });
+    const claims = await queue.claimWork(4, SIGNAL);
+    assert.deepEqual(
+      claims.map(({ taskId }) => taskId),
+      ['a'],
+    );
+    assert.equal(badClaims.length, 3);
+  });
+});
+
+describe('a queue whose clock differs from this machine', () => {
+  it('has its times converted', () => {
+    const tenMinutesMs = 600_000;
+    const queueNow = Date.now() - tenMinutesMs;
+    const claim = parseClaim(
+      {
+        status: { taskId: 'a', runs: [{ started: new Date(queueNow).toISOString() }] },
+        runId: 0,
+        workerGroup: 'g',
+        workerId: 'w',
+        takenUntil: new Date(queueNow + 1000).toISOString(),
+        task: { scopes: [], expires: 'later', payload: {} },
+        credentials: { clientId: 'c', accessToken: 't', certificate: '{}' },
+      } as unknown as TaskClaim,
+      new Date(queueNow + tenMinutesMs),
+    );
+    assert.equal(claim.clockSkewMs, tenMinutesMs);
+    assert.equal(claim.takenUntil.getTime(), queueNow + tenMinutesMs + 1000);
+  });
+});
+
+describe('credentials that ran out while a call was on its way', () => {
+  it('are no reason to give up when they have been replaced meanwhile', async () => {
+    const source = new CredentialHolder({ clientId: 'c', accessToken: 'old' });
+    const seen: string[] = [];
+    const server = createServer((request, response) => {
+      const clientId = /id="([^"]*)"/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+      seen.push(clientId);
+      source.renew({ clientId: 'renewed', accessToken: 'new' });
+      response.writeHead(clientId === 'renewed' ? 200 : 401, { 'content-type': 'application/json' });
+      response.end('{"storageType": "link", "message": "ext.certificate has expired"}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const queue = new TaskclusterQueue({
+        rootUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+        credentials: source,
+        provisionerId: 'p',
+        workerType: 't',
+        workerGroup: 'g',
+        workerId: 'w',
+        callTimeoutMs: 1000,
+        claimTimeoutMs: 1000,
+        onBadClaim: () => undefined,
+      });
+      const link = { storageType: 'link', artifact: 'b', contentType: 'text/plain', expires: 'later' } as const;
+      await queue.forRun(RUN, source).createArtifact('a', link, SIGNAL);
+      assert.deepEqual(seen, ['c', 'renewed']);
+      source.renew({ clientId: 'gone', accessToken: 'new' });
+      server.removeAllListeners('request').on('request', (_request, response) => response.writeHead(401).end('{}'));
+      await assert.rejects(queue.forRun(RUN, source).createArtifact('a', link, SIGNAL), { statusCode: 401 });
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
 });

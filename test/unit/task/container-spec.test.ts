@@ -20,7 +20,9 @@ describe('the spec of a task’s container', () => {
       command: ['succeed'],
       entrypoint: undefined,
       labels: {
+        'taskcluster.worker-group': 'a-group',
         'taskcluster.worker-id': 'a-worker',
+        'taskcluster.worker-pool': 'a-provisioner/a-type',
         'taskcluster.task-id': TASK_ID,
         'taskcluster.run-id': '3',
         'taskcluster.role': 'task',

@@ -29,7 +29,7 @@ describe('a claimed run', () => {
       await run.run(PAYLOAD);
       assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
       assert.equal(
-        run.text.replace(/in \d+ seconds/, 'in S seconds'),
+        run.text.replace(/in \d+ seconds/, 'in S seconds').replace(/\d+\.\d s/g, 'S s'),
         [
           `[taskcluster] Task ID: ${TASK_ID}\n`,
           '[taskcluster] Worker ID: a-worker\n',
@@ -43,6 +43,7 @@ describe('a claimed run', () => {
           '[taskcluster] === Task Starting ===\n',
           'hello\r\n',
           '[taskcluster] === Task Finished ===\n',
+          '[taskcluster] Times: image S s, command S s\n',
           '[taskcluster] Successful task run with exit code: 0 completed in S seconds\n',
         ].join(''),
       );

@@ -38,6 +38,8 @@ export class RunFixture {
   readonly images = new FakeImages(IMAGE, this.trace);
   readonly publisher = new FakeLogPublisher(this.trace);
   readonly log = new MemoryLogger();
+  /** How often something could not be removed. */
+  leftovers = 0;
   readonly #stop = new AbortController();
   readonly #options: RunOptions;
   readonly #root: string;
@@ -120,6 +122,7 @@ export class RunFixture {
       workerGroup: WORKER.workerGroup,
       workerId: WORKER.workerId,
       takenUntil: new Date(Date.now() + claimedForMs),
+      clockSkewMs: 0,
       task: { ...taskOf(payload), scopes },
       credentials: { clientId: 'task-client', accessToken: 'claimed-token', certificate: '{"certificate":1}' },
     };
@@ -141,6 +144,9 @@ export class RunFixture {
       log: this.log,
       worker: WORKER,
       now: () => new Date(),
+      onLeftover: () => {
+        this.leftovers += 1;
+      },
       settings: {
         runsDirectory: this.runsDirectory,
         artifactConcurrency: 2,

@@ -3,6 +3,7 @@ import type { TaskDefinition } from '../../../src/lib/queue/queue-client.js';
 import { ArtifactStore } from '../../../src/lib/artifacts/artifact-store.js';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import type { Payload } from '../../../src/lib/task/payload.js';
+import { RunMeasures } from '../../../src/lib/task/run-measures.js';
 import type { RunContext, TaskContext, WorkerFacts } from '../../../src/lib/task/task-context.js';
 import type { TaskOutput } from '../../../src/lib/task/task-log.js';
 import { FakeQueue } from '../../fakes/fake-queue.js';
@@ -66,6 +67,7 @@ export function runContext(definition: TaskDefinition, output: TaskOutput = new 
       tempDir: '/nonexistent',
       concurrency: 1,
     }),
+    measures: new RunMeasures(),
   };
 }
 

@@ -21,7 +21,7 @@ describe('TaskLog', () => {
   });
   afterEach(() => rm(dir, { recursive: true }));
 
-  const open = (options: { maxBytes?: number; onTruncated?: () => void; path?: string } = {}) =>
+  const open = (options: { maxBytes?: number; onCut?: () => void; path?: string } = {}) =>
     TaskLog.open({ path: file, now: () => new Date('2026-11-23T15:04:05.678Z'), ...options });
 
   /** How often this process has the log open. */
@@ -152,7 +152,7 @@ describe('TaskLog', () => {
 
   it('cuts output at its limit, says so once, and still takes lines', async () => {
     let truncated = 0;
-    const log = await open({ maxBytes: 10, onTruncated: () => truncated++ });
+    const log = await open({ maxBytes: 10, onCut: () => truncated++ });
     const sink = log.sink();
     for (const part of ['01234567', '89abcdef', 'more', 'and more']) sink.write(part);
     sink.end();
@@ -166,7 +166,7 @@ describe('TaskLog', () => {
   });
 
   it('does not cut output that fits exactly', async () => {
-    const log = await open({ maxBytes: 4, onTruncated: () => assert.fail('nothing was cut') });
+    const log = await open({ maxBytes: 4, onCut: () => assert.fail('nothing was cut') });
     await pipeline(Readable.from(['1234']), log.sink());
     await log.close();
     assert.equal(await readFile(file, 'utf8'), '1234');

@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { constants } from 'node:os';
 import { TaskError, TaskStopped, stopOf } from '../../../src/lib/task/errors.js';
 import { endingInWords, exitVerdict } from '../../../src/lib/task/exit-verdict.js';
 import type { Ending } from '../../../src/lib/task/exit-verdict.js';
@@ -17,6 +18,8 @@ const ended = (changes: Partial<Ending>): Ending => ({
   timedOut: false,
   oomKilled: false,
   logTruncated: false,
+  stopped: false,
+  memoryLimitBytes: undefined,
   ...changes,
 });
 
@@ -41,13 +44,38 @@ describe('the verdict on an ending', () => {
     }
   });
 
-  it('names the signal, or the lack of memory, and has no words for anything else', () => {
-    assert.match(endingInWords(ended({ exitCode: 137 })) ?? '', /137.*SIGKILL/);
-    assert.match(endingInWords(ended({ exitCode: 143 })) ?? '', /SIGTERM/);
-    assert.match(endingInWords(ended({ exitCode: 137, oomKilled: true })) ?? '', /out of memory/);
-    assert.equal(endingInWords(ended({ exitCode: 137, timedOut: true })), undefined);
-    assert.equal(endingInWords(ended({ exitCode: 1 })), undefined);
-    assert.equal(endingInWords(ended({})), undefined);
+  it('names every signal that ends a process', () => {
+    const named = (exitCode: number): string | undefined =>
+      /means that (\S+|real-time signal \d+) ended/.exec(endingInWords(ended({ exitCode })) ?? '')?.[1];
+    for (const [name, number] of Object.entries(constants.signals)) {
+      const isFatal = !['CHLD', 'CONT', 'STOP', 'TSTP', 'TTIN', 'TTOU', 'URG', 'WINCH'].includes(name.slice(3));
+      const aliases = { SIGIOT: 'SIGABRT', SIGPOLL: 'SIGIO' };
+      const expected = name in aliases ? aliases[name as keyof typeof aliases] : name;
+      assert.equal(named(128 + number), isFatal ? expected : undefined, name);
+    }
+    assert.deepEqual([162, 192].map(named), ['real-time signal 34', 'real-time signal 64']);
+    assert.deepEqual([128, 160, 161, 193, 255].map(named), [undefined, undefined, undefined, undefined, undefined]);
+  });
+
+  it('says what shells mean by 126 and 127, and has no words for other codes', () => {
+    assert.match(endingInWords(ended({ exitCode: 126 })) ?? '', /126 .*not executable/);
+    assert.match(endingInWords(ended({ exitCode: 127 })) ?? '', /127 .*not found/);
+    for (const exitCode of [0, 1, 2, 125]) assert.equal(endingInWords(ended({ exitCode })), undefined);
+  });
+
+  it('says for any exit code that memory was lacking, how much there is, and what to change', () => {
+    for (const exitCode of [0, 1, 137]) {
+      const words = endingInWords(ended({ exitCode, oomKilled: true, memoryLimitBytes: 512_000_000 })) ?? '';
+      assert.match(words, /more memory than the 512 MB it may \(out of memory\)\. Use less memory, .* a pool/);
+    }
+    assert.match(endingInWords(ended({ exitCode: 137, oomKilled: true })) ?? '', /more memory than it may \(out of/);
+  });
+
+  it('does not explain what the worker did itself, unless memory was lacking before', () => {
+    for (const cause of [{ timedOut: true }, { logTruncated: true }, { stopped: true }]) {
+      assert.equal(endingInWords(ended({ exitCode: 137, ...cause })), undefined);
+      assert.match(endingInWords(ended({ exitCode: 137, oomKilled: true, ...cause })) ?? '', /out of memory/);
+    }
   });
 });
 

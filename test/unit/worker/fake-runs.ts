@@ -17,6 +17,7 @@ export function claimOf(taskId: string): Claim {
     workerGroup: WORKER.workerGroup,
     workerId: WORKER.workerId,
     takenUntil: new Date(Date.now() + 1_200_000),
+    clockSkewMs: 0,
     task: taskOf({}),
     credentials: { clientId: 'c', accessToken: 'a' },
   };

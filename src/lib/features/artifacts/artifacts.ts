@@ -32,8 +32,11 @@ export function artifactsFeature(options: ArtifactsOptions): Feature {
       const volumes = new Volumes(task);
       return {
         prepare: (resources) => volumes.prepare(resources),
-        collect: (container, signal) =>
-          collect(new ArtifactCollector(task, container, volumes, settings), task, signal),
+        collect: async (container, signal) => {
+          if (Object.keys(task.payload.artifacts ?? {}).length === 0) return;
+          const collector = new ArtifactCollector(task, container, volumes, settings);
+          await task.measures.time('artifacts', () => collect(collector, task, signal));
+        },
       };
     },
   };

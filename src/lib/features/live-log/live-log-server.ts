@@ -36,6 +36,8 @@ const LIMITS: LiveLogLimits = {
   connections: 2000,
 };
 
+const IDLE_CHECK_MS = 50;
+
 /** Ended logs whose token is still known, so that their readers get 404 and not 401. */
 const REMEMBERED_LOGS = 2000;
 
@@ -98,14 +100,27 @@ export class LiveLogServer {
     return endpoint;
   }
 
-  /** Stops at once; readers are cut off. Harmless twice. */
-  async close(): Promise<void> {
+  /**
+   * Takes no new readers and stops: at once when there are none, or else when they have read to the end, at the latest
+   * after `graceMs`. Harmless twice.
+   */
+  async close(graceMs: number): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    // A connection whose reader is done stays open for a while otherwise.
+    const tidy = setInterval(() => {
+      this.#server.closeIdleConnections();
+    }, IDLE_CHECK_MS);
+    const cut = setTimeout(() => {
+      for (const endpoint of this.#endpoints.values()) endpoint.destroy();
+      this.#server.closeAllConnections();
+    }, graceMs);
+    await closed;
+    clearInterval(tidy);
+    clearTimeout(cut);
     for (const endpoint of this.#endpoints.values()) endpoint.destroy();
     this.#endpoints.clear();
-    if (!this.#server.listening) return;
-    this.#server.close();
-    this.#server.closeAllConnections();
-    await once(this.#server, 'close');
   }
 
   #forgetOldest(): void {

@@ -1,5 +1,5 @@
 import { QueueError } from '../../queue/queue-client.js';
-import type { LogPublisher, PublishedLog } from '../../task/log-publisher.js';
+import type { LogArtifact, LogPublisher, LoggedRun, PublishedLog } from '../../task/log-publisher.js';
 import { backingName } from '../../task/log-text.js';
 import type { RunContext } from '../../task/task-context.js';
 import type { TaskLog } from '../../task/task-log.js';
@@ -18,62 +18,55 @@ export class LiveLogPublisher implements LogPublisher {
     this.#server = server;
   }
 
-  publish(run: RunContext, log: TaskLog, options: { readonly name: string; readonly isLive: boolean }): PublishedLog {
-    const endpoint = options.isLive ? this.#server?.open(log) : undefined;
-    return new RunLog(run, { ...options, endpoint });
+  publish(run: RunContext, log: TaskLog, artifact: LogArtifact): PublishedLog {
+    const endpoint = artifact.isLive ? this.#server?.open(log) : undefined;
+    return new RunLog(run, { ...artifact, endpoint });
+  }
+
+  async publishLate(run: LoggedRun, artifact: LogArtifact, signal: AbortSignal): Promise<void> {
+    await uploadBacking(run, artifact, signal);
+    if (artifact.isLive) await pointToBacking(run, artifact, signal);
   }
 }
 
 class RunLog implements PublishedLog {
-  readonly #run: RunContext;
-  readonly #name: string;
-  readonly #isLive: boolean;
+  readonly #run: LoggedRun;
+  readonly #artifact: LogArtifact;
   readonly #endpoint: LiveLogEndpoint | undefined;
   readonly #announcing = new LinkedAbort();
   readonly #announced: Promise<void>;
 
-  constructor(
-    run: RunContext,
-    options: { readonly name: string; readonly isLive: boolean; readonly endpoint: LiveLogEndpoint | undefined },
-  ) {
-    this.#run = run;
-    this.#name = options.name;
-    this.#isLive = options.isLive;
-    this.#endpoint = options.endpoint;
-    this.#announced = options.endpoint ? this.#announce(options.endpoint) : Promise.resolve();
+  constructor(run: RunContext, artifact: LogArtifact & { readonly endpoint: LiveLogEndpoint | undefined }) {
+    this.#run = { ...run, expires: run.definition.expires };
+    this.#artifact = artifact;
+    this.#endpoint = artifact.endpoint;
+    this.#announced = artifact.endpoint ? this.#announce(artifact.endpoint) : Promise.resolve();
   }
 
   async finish(signal: AbortSignal): Promise<void> {
-    const backing = backingName(this.#name);
     try {
-      await this.#run.artifacts.upload(
-        { name: backing, contentType: LIVE_LOG_CONTENT_TYPE, contentEncoding: 'gzip', expires: this.#expires },
-        this.#run.logFile,
-        signal,
-      );
+      await uploadBacking(this.#run, this.#artifact, signal);
       await this.#settleAnnouncement();
-      if (this.#isLive) await this.#pointTo(backing, signal);
-      this.#endpoint?.redirectTo(this.#run.queue.artifactUrl(backing));
+      if (this.#artifact.isLive) await pointToBacking(this.#run, this.#artifact, signal);
+      this.#endpoint?.redirectTo(this.#run.queue.artifactUrl(backingName(this.#artifact.name)));
     } finally {
       this.#announcing.abort(new Error('the run has ended'));
       this.#endpoint?.close();
     }
   }
 
-  get #expires(): string {
-    return this.#run.definition.expires;
-  }
-
   /** In the background: a slow queue must not hold up the task. */
   async #announce(endpoint: LiveLogEndpoint): Promise<void> {
+    const { artifacts, log, expires } = this.#run;
+    const { name } = this.#artifact;
     try {
-      await this.#run.artifacts.reference(
-        { name: this.#name, url: endpoint.url, contentType: LIVE_LOG_CONTENT_TYPE, expires: this.#expires },
+      await artifacts.reference(
+        { name, url: endpoint.url, contentType: LIVE_LOG_CONTENT_TYPE, expires },
         this.#announcing.signal,
       );
-      this.#run.log.info('live log published', { name: this.#name });
+      log.info('live log published', { name });
     } catch (error) {
-      this.#run.log.warn('live log not published', { name: this.#name, error: errorMessage(error) });
+      log.warn('live log not published', { name, error: errorMessage(error) });
     }
   }
 
@@ -82,15 +75,21 @@ class RunLog implements PublishedLog {
     this.#announcing.abort(new Error('the run has ended'));
     await this.#announced;
   }
+}
 
-  async #pointTo(backing: string, signal: AbortSignal): Promise<void> {
-    const live = { name: this.#name, contentType: LIVE_LOG_CONTENT_TYPE, expires: this.#expires };
-    try {
-      await this.#run.artifacts.link({ ...live, artifact: backing }, signal);
-    } catch (error) {
-      if (!(error instanceof QueueError) || error.statusCode !== 400) throw error;
-      this.#run.log.info('queue refuses links, publishing a reference', { name: this.#name, error: error.message });
-      await this.#run.artifacts.reference({ ...live, url: this.#run.queue.artifactUrl(backing) }, signal);
-    }
+async function uploadBacking(run: LoggedRun, { name }: LogArtifact, signal: AbortSignal): Promise<void> {
+  const artifact = { name: backingName(name), contentType: LIVE_LOG_CONTENT_TYPE, expires: run.expires };
+  await run.artifacts.upload({ ...artifact, contentEncoding: 'gzip' }, run.logFile, signal);
+}
+
+async function pointToBacking(run: LoggedRun, { name }: LogArtifact, signal: AbortSignal): Promise<void> {
+  const live = { name, contentType: LIVE_LOG_CONTENT_TYPE, expires: run.expires };
+  const artifact = backingName(name);
+  try {
+    await run.artifacts.link({ ...live, artifact }, signal);
+  } catch (error) {
+    if (!(error instanceof QueueError) || error.statusCode !== 400) throw error;
+    run.log.info('queue refuses links, publishing a reference', { name, error: error.message });
+    await run.artifacts.reference({ ...live, url: run.queue.artifactUrl(artifact) }, signal);
   }
 }

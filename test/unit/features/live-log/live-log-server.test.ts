@@ -46,7 +46,7 @@ describe('LiveLogServer', () => {
   });
   afterEach(async () => {
     await log.close();
-    await server.close();
+    await server.close(0);
     await rm(dir, { recursive: true });
     const token = new URL(endpoint.url).pathname.split('/').pop() ?? '';
     assert.doesNotMatch(JSON.stringify(operatorLog.records), new RegExp(token), 'the token was logged');
@@ -227,7 +227,7 @@ describe('LiveLogServer', () => {
   });
 
   it('limits the readers of one log', async () => {
-    await server.close();
+    await server.close(0);
     await start({ readersPerLog: 2 });
     const readers = [await open(), await open()];
     assert.equal(await status(endpoint.url), 503);
@@ -238,7 +238,7 @@ describe('LiveLogServer', () => {
   });
 
   it('hangs up on a reader that takes nothing of what is there', async () => {
-    await server.close();
+    await server.close(0);
     await start({ readersPerLog: 1, stallMs: 50 });
     const dead = await open();
     dead.on('error', () => undefined).pause();
@@ -261,11 +261,11 @@ describe('LiveLogServer', () => {
     const sent = getSecurely(url, { ca: tls.cert, agent: false });
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     assert.equal(await text(response), 'safe');
-    await secure.close();
+    await secure.close(0);
   });
 
   it('limits the connections of all', async () => {
-    await server.close();
+    await server.close(0);
     await start({ connections: 1 });
     const reader = await open();
     await assert.rejects(open(), { code: 'ECONNRESET' });
@@ -285,9 +285,19 @@ describe('LiveLogServer', () => {
   it('cuts off everybody when it closes, as often as it is asked to', async () => {
     const response = await open();
     const reading = buffer(response);
-    await Promise.all([server.close(), assert.rejects(reading, /aborted/)]);
-    await server.close();
+    await Promise.all([server.close(0), assert.rejects(reading, /aborted/)]);
+    await server.close(0);
     await assert.rejects(open(), { code: 'ECONNREFUSED' });
+  });
+
+  it('lets readers read to the end when it closes, if they need not long', async () => {
+    const response = await open();
+    const reading = text(response);
+    const closed = server.close(60_000);
+    log.write('the last line\n');
+    await log.close();
+    assert.match(await reading, /the last line\n$/);
+    await closed;
   });
 
   it('survives a log whose file cannot be read', async () => {

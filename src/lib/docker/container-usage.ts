@@ -1,0 +1,51 @@
+import type { ContainerUsage } from './engine.js';
+
+/** The engine's answer to `GET /containers/{id}/stats`, as far as it is used. A container that ended has no numbers. */
+export interface EngineStats {
+  readonly cpu_stats?: { readonly cpu_usage?: { readonly total_usage?: number } };
+  readonly memory_stats?: {
+    readonly usage?: number;
+    /** cgroup v1 only. */
+    readonly max_usage?: number;
+    readonly stats?: { readonly inactive_file?: number };
+  };
+  readonly blkio_stats?: {
+    readonly io_service_bytes_recursive?: readonly { readonly op: string; readonly value: number }[] | null;
+  };
+  readonly networks?: Readonly<Record<string, { readonly rx_bytes: number; readonly tx_bytes: number }>>;
+}
+
+/** What one sample says of a container's usage; what it does not say is left out. Pure. */
+export function usageOf(stats: EngineStats): ContainerUsage {
+  const memoryPeakBytes = memoryOf(stats.memory_stats ?? {});
+  const cpuNanoseconds = stats.cpu_stats?.cpu_usage?.total_usage ?? 0;
+  const networks = Object.values(stats.networks ?? {});
+  return {
+    ...(memoryPeakBytes !== undefined && { memoryPeakBytes }),
+    // Nothing that runs has used none: zero is what a container has that ended.
+    ...(cpuNanoseconds > 0 && { cpuSeconds: cpuNanoseconds / 1e9 }),
+    ...blockBytes(stats.blkio_stats?.io_service_bytes_recursive ?? []),
+    ...(networks.length > 0 && {
+      receivedBytes: sum(networks.map(({ rx_bytes }) => rx_bytes)),
+      sentBytes: sum(networks.map(({ tx_bytes }) => tx_bytes)),
+    }),
+  };
+}
+
+/** cgroup v1 keeps the peak itself. v2 has the present usage alone, with cached files that it would give up at once. */
+function memoryOf({ usage, max_usage: peak, stats }: NonNullable<EngineStats['memory_stats']>): number | undefined {
+  if (peak !== undefined) return peak;
+  return usage === undefined ? undefined : Math.max(0, usage - (stats?.inactive_file ?? 0));
+}
+
+/** Some kernels count none of it: an empty list is not zero bytes. The operations begin with a capital on v1 only. */
+function blockBytes(entries: readonly { readonly op: string; readonly value: number }[]): ContainerUsage {
+  if (entries.length === 0) return {};
+  const bytesOf = (wanted: string): number =>
+    sum(entries.filter(({ op }) => op.toLowerCase() === wanted).map(({ value }) => value));
+  return { readBytes: bytesOf('read'), writtenBytes: bytesOf('write') };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,81 @@
+import { Ajv } from 'ajv';
+import ajvFormats from 'ajv-formats';
+import type { Claim, Credentials } from '../queue/queue-client.js';
+
+/** The phases of a run, in their order. */
+const PHASES = ['claimed', 'admit', 'prepare', 'compile', 'execute', 'collect', 'finish', 'report', 'cleanup'] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** The durable facts of a run: what a worker that starts after a crash has to know about it. */
+export interface RunRecord {
+  readonly taskId: string;
+  readonly runId: number;
+  readonly workerGroup: string;
+  readonly workerId: string;
+  /** ISO 8601, by this machine's clock. */
+  readonly takenUntil: string;
+  readonly clockSkewMs: number;
+  /** When the task expires, and its artifacts with it. ISO 8601. */
+  readonly expires: string;
+  /** Gone as soon as the run is resolved. */
+  readonly credentials?: Credentials | undefined;
+  readonly phase: Phase;
+  /** Directory of the run's log and temporary files. */
+  readonly directory?: string;
+  /** The log artifact and whether there is a live one. */
+  readonly log?: { readonly name: string; readonly isLive: boolean };
+  readonly containerId?: string;
+}
+
+const TEXT = { type: 'string', minLength: 1 } as const;
+const TIME = { type: 'string', format: 'date-time' } as const;
+
+const SCHEMA = {
+  type: 'object',
+  properties: {
+    taskId: { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$' },
+    runId: { type: 'integer', minimum: 0 },
+    workerGroup: TEXT,
+    workerId: TEXT,
+    takenUntil: TIME,
+    clockSkewMs: { type: 'number' },
+    expires: TIME,
+    credentials: {
+      type: 'object',
+      properties: { clientId: TEXT, accessToken: TEXT, certificate: { type: 'string' } },
+      required: ['clientId', 'accessToken'],
+    },
+    phase: { type: 'string', enum: PHASES },
+    directory: TEXT,
+    log: { type: 'object', properties: { name: TEXT, isLive: { type: 'boolean' } }, required: ['name', 'isLive'] },
+    containerId: TEXT,
+  },
+  required: ['taskId', 'runId', 'workerGroup', 'workerId', 'takenUntil', 'clockSkewMs', 'expires', 'phase'],
+} as const;
+
+const ajv = new Ajv();
+ajvFormats.default(ajv, ['date-time']);
+const isRunRecord = ajv.compile<RunRecord>(SCHEMA);
+
+/** The record of a run that has just been claimed. */
+export function newRunRecord(claim: Claim): RunRecord {
+  const { taskId, runId, workerGroup, workerId, takenUntil, clockSkewMs, credentials, task } = claim;
+  return {
+    taskId,
+    runId,
+    workerGroup,
+    workerId,
+    takenUntil: takenUntil.toISOString(),
+    clockSkewMs,
+    expires: task.expires,
+    credentials,
+    phase: 'claimed',
+  };
+}
+
+/** Reads what a worker wrote, perhaps of another version, perhaps not to its end. Throws an Error that says what is wrong. */
+export function parseRunRecord(text: string): RunRecord {
+  const value: unknown = JSON.parse(text);
+  if (isRunRecord(value)) return value;
+  throw new Error(ajv.errorsText(isRunRecord.errors, { dataVar: 'record' }));
+}

@@ -1,0 +1,141 @@
+import { readdir, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { ArtifactStore } from '../artifacts/artifact-store.js';
+import type { ArtifactStoreDeps } from '../artifacts/artifact-store.js';
+import type { Logger } from '../log/logger.js';
+import { CredentialHolder } from '../queue/credential-holder.js';
+import type { Credentials, QueueClient, RunQueue } from '../queue/queue-client.js';
+import type { LogPublisher } from '../task/log-publisher.js';
+import { Reporter } from '../task/reporter.js';
+import { exception } from '../task/resolution.js';
+import { LOG_FILE } from '../task/run-claim.js';
+import type { RunEntry, RunJournal } from '../task/run-journal.js';
+import type { RunRecord } from '../task/run-record.js';
+import { TaskLog } from '../task/task-log.js';
+import { errorMessage } from '../util/error-message.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+
+export interface RecoveryDeps {
+  readonly journal: RunJournal;
+  readonly queue: Pick<QueueClient, 'forRun'>;
+  readonly publisher: Pick<LogPublisher, 'publishLate'>;
+  readonly putter: ArtifactStoreDeps['putter'];
+  readonly log: Logger;
+  readonly now: () => Date;
+  readonly settings: { readonly runsDirectory: string; readonly artifactConcurrency: number };
+}
+
+const LOG_UPLOAD_LIMIT_MS = 300_000;
+const EPITAPH =
+  'Task has been aborted prematurely. Reason: worker-shutdown (the worker ended unexpectedly and was started again).';
+
+/**
+ * What a worker that died left behind on the disk: the records of its runs, their logs and their directories. Each run
+ * is resolved worker-shutdown, so that the queue has it run again at once and not when its claim is over. Its containers
+ * are `Leftovers`: removing them needs the engine, this needs the queue, and neither waits for the other.
+ */
+export class Recovery {
+  readonly #deps: RecoveryDeps;
+  readonly #entries: readonly RunEntry[];
+  readonly #orphans: readonly string[];
+
+  private constructor(deps: RecoveryDeps, entries: readonly RunEntry[], orphans: readonly string[]) {
+    this.#deps = deps;
+    this.#entries = entries;
+    this.#orphans = orphans;
+  }
+
+  /** Looks for what is there. Has to be over before anything is claimed: all that is found is taken for abandoned. */
+  static async find(deps: RecoveryDeps): Promise<Recovery> {
+    const { journal, log, settings } = deps;
+    const entries = await journal.abandoned(log);
+    const known = new Set(entries.map(({ record }) => basename(record.directory ?? '')));
+    const names = await readdir(settings.runsDirectory);
+    return new Recovery(
+      deps,
+      entries,
+      names.filter((name) => !known.has(name)),
+    );
+  }
+
+  /**
+   * Resolves the runs and removes what they left; never fails. Once the signal aborts, what is not done is left for the
+   * next start.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([
+      ...this.#entries.map((entry) => this.#recover(entry, signal)),
+      ...this.#orphans.map((name) => this.#removeDirectory(name)),
+    ]);
+  }
+
+  async #recover(entry: RunEntry, signal: AbortSignal): Promise<void> {
+    const { record } = entry;
+    const { taskId, runId, phase, containerId, credentials, directory } = record;
+    const log = this.#deps.log.with({ taskId, runId });
+    log.warn('found run of a worker that died', { phase, containerId });
+    try {
+      if (credentials) await this.#resolve(entry, credentials, log, signal);
+      if (signal.aborted) return;
+      if (directory !== undefined) await this.#removeDirectory(basename(directory));
+      await entry.remove();
+    } catch (error) {
+      log.error('run of a worker that died could not be tidied up', { error });
+    }
+  }
+
+  async #resolve(entry: RunEntry, credentials: Credentials, log: Logger, signal: AbortSignal): Promise<void> {
+    const { record } = entry;
+    const { queue, now } = this.#deps;
+    const secrets = [credentials.accessToken, credentials.certificate].filter((secret) => secret !== undefined);
+    const hidden = secrets.map((secret) => log.addSecret(secret));
+    const run = queue.forRun(record, new CredentialHolder(credentials));
+    const takenUntil = new Date(record.takenUntil);
+    try {
+      const reporter = new Reporter({ queue: run, takenUntil: () => takenUntil, log, now, signal });
+      await reporter.report(exception('worker-shutdown'));
+      if (signal.aborted) return;
+      await entry.update({ phase: 'cleanup', credentials: undefined });
+      await this.#publishLog(record, run, log, signal);
+    } finally {
+      for (const reveal of hidden) reveal();
+    }
+  }
+
+  /** The queue takes artifacts of a run for a while after its exception; what the author can be shown of it is its log. */
+  async #publishLog(record: RunRecord, queue: RunQueue, log: Logger, signal: AbortSignal): Promise<void> {
+    const { directory: recorded, log: artifact, expires } = record;
+    if (recorded === undefined || artifact === undefined) return;
+    const { settings, now, putter, publisher } = this.#deps;
+    const directory = join(settings.runsDirectory, basename(recorded));
+    const limit = new LinkedAbort(signal);
+    limit.abortAfter(LOG_UPLOAD_LIMIT_MS, () => new Error(`it took longer than ${LOG_UPLOAD_LIMIT_MS / 1000} s`));
+    try {
+      const taskLog = await TaskLog.open({ path: join(directory, LOG_FILE), now });
+      taskLog.error(EPITAPH);
+      await taskLog.close();
+      const concurrency = settings.artifactConcurrency;
+      const artifacts = new ArtifactStore({ queue, log, output: taskLog, putter, tempDir: directory, concurrency });
+      try {
+        const logFile = { filePath: taskLog.path, keep: true } as const;
+        await publisher.publishLate({ artifacts, queue, log, logFile, expires }, artifact, limit.signal);
+      } finally {
+        await artifacts.dispose();
+      }
+    } catch (error) {
+      log.warn('log of a run could not be uploaded', { error: errorMessage(error) });
+    } finally {
+      limit.dispose();
+    }
+  }
+
+  /** Only ever below the directory of runs, whatever a record says. */
+  async #removeDirectory(name: string): Promise<void> {
+    const path = join(this.#deps.settings.runsDirectory, name);
+    try {
+      await rm(path, { recursive: true, force: true });
+    } catch (error) {
+      this.#deps.log.error('could not release', { what: 'directory of a run', path, error });
+    }
+  }
+}

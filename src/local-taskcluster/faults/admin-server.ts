@@ -1,0 +1,79 @@
+import type { AddressInfo } from 'node:net';
+import { fastify } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { errorMessage } from '../../lib/util/error-message.js';
+import { FAULT_RULE } from './fault.js';
+import type { FaultRule, FaultRuleJson } from './fault.js';
+import type { FaultHandle } from './fault-rules.js';
+import type { Traffic } from './traffic.js';
+
+const LOOPBACK = '127.0.0.1';
+
+/**
+ * Faults and the log of calls over HTTP, on a port of its own. There are no credentials: it listens on the loopback
+ * address and answers only to programs of this machine, not to pages in a browser.
+ */
+export class AdminServer {
+  readonly url: string;
+  readonly #app: FastifyInstance;
+
+  private constructor(app: FastifyInstance) {
+    const { port } = app.server.address() as AddressInfo;
+    this.url = `http://${LOOPBACK}:${port}`;
+    this.#app = app;
+  }
+
+  /** Port 0 is any free one. Rejects when the port can't be had. */
+  static async start({ faults, calls }: Traffic, port: number): Promise<AdminServer> {
+    const app = fastify({ forceCloseConnections: true });
+    // What a page may send anywhere without asking: only JSON is left, for which its browser has to ask.
+    app.removeContentTypeParser('text/plain');
+    app.addHook('onRequest', refusePages);
+    app.get('/faults', () => ({ faults: faults.list().map(shown) }));
+    app.post('/faults', (request, reply) => {
+      const checked = FAULT_RULE.check(request.body);
+      if ('problems' in checked) return refuse(reply, 400, checked.problems.join('; '));
+      try {
+        return reply.code(201).send(shown(faults.add(parseRule(checked.value))));
+      } catch (error) {
+        return refuse(reply, 400, errorMessage(error));
+      }
+    });
+    app.delete('/faults', (_request, reply) => {
+      faults.clear();
+      return reply.code(204).send();
+    });
+    app.delete<{ Params: { readonly id: string } }>('/faults/:id', ({ params: { id } }, reply) => {
+      const rule = faults.list().find((each) => String(each.id) === id);
+      if (!rule) return refuse(reply, 404, `There is no rule ${id} in force.`);
+      rule.remove();
+      return reply.code(204).send();
+    });
+    app.get('/calls', () => ({ calls: calls.list() }));
+    await app.listen({ host: LOOPBACK, port });
+    return new AdminServer(app);
+  }
+
+  async close(): Promise<void> {
+    await this.#app.close();
+  }
+}
+
+/** A page of elsewhere gets here by a name that resolves to this machine (Host), or across origins (Origin). */
+async function refusePages({ headers, hostname }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (headers.origin === undefined && [LOOPBACK, 'localhost'].includes(hostname)) return;
+  await refuse(reply, 403, `Only programs on this machine may call, at ${LOOPBACK} or localhost.`);
+}
+
+function refuse(reply: FastifyReply, statusCode: number, message: string): FastifyReply {
+  return reply.code(statusCode).send({ statusCode, message });
+}
+
+function parseRule({ times, ...rule }: FaultRuleJson): FaultRule {
+  return times === undefined ? rule : { ...rule, times: times === 'always' ? Infinity : times };
+}
+
+function shown({ id, hits, rule: { call, fault, times, skip, where } }: FaultHandle): object {
+  const spelled = times === Infinity ? 'always' : times;
+  return { id, call, fault, times: spelled, skip, where: typeof where === 'function' ? 'a function' : where, hits };
+}

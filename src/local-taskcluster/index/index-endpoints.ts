@@ -1,0 +1,130 @@
+import { client as hawkClient } from 'hawk';
+import type { PermanentClient } from '../auth/client-table.js';
+import { ApiError } from '../http/api-error.js';
+import { endpoint } from '../http/endpoint.js';
+import type { ApiCall, Endpoint } from '../http/endpoint.js';
+import { PAGING, pageOf } from '../http/page.js';
+import {
+  INDEXED_TASK_RESPONSE,
+  INSERT_TASK_REQUEST,
+  LIST_NAMESPACES_RESPONSE,
+  LIST_TASKS_RESPONSE,
+  TASKS_AT_INDEX_REQUEST,
+} from '../schemas/index-schemas.js';
+import type { IndexTable, IndexedTask } from './index-table.js';
+
+const LINK_SECONDS = 15 * 60;
+const GET_ARTIFACT = 'queue:get-artifact:';
+
+const pathOf = ({ namespace }: IndexedTask): string => namespace;
+
+/** The index service. `issuer` signs the addresses of artifacts that it redirects to. */
+export function indexEndpoints(index: IndexTable, issuer: PermanentClient): readonly Endpoint[] {
+  return [
+    ...taskEndpoints(index),
+    ...listEndpoints(index),
+    endpoint({
+      name: 'findArtifactFromTask',
+      method: 'GET',
+      route: '/task/<indexPath>/artifacts/<name>',
+      scopes: (param) => `${GET_ARTIFACT}${param('name')}`,
+      handle: (call) => {
+        const location = artifactUrl(call, index.get(call.param('indexPath')).taskId, issuer);
+        return { status: 303, headers: { location }, body: {} };
+      },
+    }),
+  ];
+}
+
+function taskEndpoints(index: IndexTable): readonly Endpoint[] {
+  return [
+    endpoint({
+      name: 'findTask',
+      method: 'GET',
+      route: '/task/<indexPath>',
+      output: INDEXED_TASK_RESPONSE,
+      scopes: (param) => `index:find-task:${param('indexPath')}`,
+      handle: ({ param }) => ({ body: index.get(param('indexPath')) }),
+    }),
+    endpoint({
+      name: 'insertTask',
+      method: 'PUT',
+      route: '/task/<namespace>',
+      input: INSERT_TASK_REQUEST,
+      output: INDEXED_TASK_RESPONSE,
+      scopes: (param) => `index:insert-task:${param('namespace')}`,
+      handle: ({ param, input }) => {
+        if (param('namespace') === '') throw new ApiError('ResourceNotFound', 'A task needs a path to be indexed at.');
+        return { body: index.insert(param('namespace'), input) };
+      },
+    }),
+    endpoint({
+      name: 'deleteTask',
+      method: 'DELETE',
+      route: '/task/<namespace>',
+      scopes: (param) => `index:delete-task:${param('namespace')}`,
+      handle: ({ param }) => {
+        index.delete(param('namespace'));
+        return { body: {} };
+      },
+    }),
+  ];
+}
+
+function listEndpoints(index: IndexTable): readonly Endpoint[] {
+  return [
+    endpoint({
+      name: 'findTasksAtIndex',
+      method: 'POST',
+      route: '/tasks/indexes',
+      query: PAGING,
+      input: TASKS_AT_INDEX_REQUEST,
+      output: LIST_TASKS_RESPONSE,
+      handle: ({ input: { indexPaths }, query, authorize }) => {
+        authorize({ AllOf: indexPaths.map((path) => `index:find-task:${path}`) });
+        const found = [...new Set(indexPaths)].flatMap((path) => index.find(path) ?? []);
+        const { items: tasks, next } = pageOf(found, pathOf, query);
+        return { body: { tasks, ...next } };
+      },
+    }),
+    endpoint({
+      name: 'listTasks',
+      method: 'GET',
+      route: '/tasks/<namespace>',
+      query: PAGING,
+      output: LIST_TASKS_RESPONSE,
+      scopes: (param) => `index:list-tasks:${param('namespace')}`,
+      handle: ({ param, query }) => {
+        const { items: tasks, next } = pageOf(index.tasksIn(param('namespace')), pathOf, query);
+        return { body: { tasks, ...next } };
+      },
+    }),
+    endpoint({
+      name: 'listNamespaces',
+      method: 'GET',
+      route: '/namespaces/<namespace>',
+      query: PAGING,
+      output: LIST_NAMESPACES_RESPONSE,
+      scopes: (param) => `index:list-namespaces:${param('namespace')}`,
+      handle: ({ param, query }) => {
+        const found = index.namespacesIn(param('namespace'));
+        const { items: namespaces, next } = pageOf(found, ({ name }) => name, query);
+        return { body: { namespaces, ...next } };
+      },
+    }),
+  ];
+}
+
+/** The address of the artifact in the queue, good for what the caller may read itself. */
+function artifactUrl({ param, scopes, baseUrl }: ApiCall<unknown>, taskId: string, issuer: PermanentClient): string {
+  const url = `${baseUrl}/api/queue/v1/task/${taskId}/artifacts/${encodeURIComponent(param('name'))}`;
+  const ext = Buffer.from(JSON.stringify({ authorizedScopes: scopes.flatMap(readingPart) })).toString('base64');
+  const credentials = { id: issuer.clientId, key: issuer.accessToken, algorithm: 'sha256' } as const;
+  return `${url}?bewit=${hawkClient.getBewit(url, { credentials, ttlSec: LINK_SECONDS, localtimeOffsetMsec: 0, ext })}`;
+}
+
+/** What is left of a scope when it is about nothing but reading artifacts. */
+function readingPart(scope: string): readonly string[] {
+  if (scope.startsWith(GET_ARTIFACT)) return [scope];
+  return scope.endsWith('*') && GET_ARTIFACT.startsWith(scope.slice(0, -1)) ? [`${GET_ARTIFACT}*`] : [];
+}

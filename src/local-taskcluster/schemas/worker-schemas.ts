@@ -1,0 +1,96 @@
+import { Schema } from '../http/schema.js';
+import { listSchema, objectOf } from './define.js';
+import { DATE_TIME, IDENTIFIER, TASK_QUEUE_ID } from './task-schemas.js';
+
+/** The states of the real service; workers here are never `requested` and stop at once. */
+const WORKER_STATES = ['requested', 'running', 'stopping', 'stopped'] as const;
+export type WorkerState = (typeof WORKER_STATES)[number];
+
+const SECRET = { type: 'string', pattern: '^[a-zA-Z0-9_-]{44}$' } as const;
+
+export interface CreateWorkerRequest {
+  readonly expires: string;
+  readonly capacity: number;
+  readonly providerInfo?: { readonly staticSecret?: string };
+}
+
+export const CREATE_WORKER_REQUEST = new Schema<CreateWorkerRequest>(
+  'Worker Creation Request',
+  objectOf(
+    {
+      expires: DATE_TIME,
+      capacity: { type: 'integer', minimum: 1, default: 1 },
+      providerInfo: objectOf({ staticSecret: SECRET }, ['staticSecret']),
+    },
+    ['capacity', 'providerInfo'],
+  ),
+);
+
+/** What names a worker. */
+export interface WorkerKey {
+  readonly workerPoolId: string;
+  readonly workerGroup: string;
+  readonly workerId: string;
+}
+
+const KEY = { workerPoolId: TASK_QUEUE_ID, workerGroup: IDENTIFIER, workerId: IDENTIFIER } as const;
+
+const WORKER = objectOf({
+  ...KEY,
+  providerId: IDENTIFIER,
+  created: DATE_TIME,
+  expires: DATE_TIME,
+  lastModified: DATE_TIME,
+  lastChecked: DATE_TIME,
+  capacity: { type: 'integer', minimum: 1 },
+  state: { type: 'string', enum: WORKER_STATES },
+});
+
+export const WORKER_RESPONSE = new Schema<unknown>('Worker Full Definition', WORKER);
+
+export const WORKER_LIST = listSchema('Worker List', 'workers', WORKER);
+
+/** How a worker shows who it is, by the type of its provider. */
+export type IdentityProof =
+  { readonly staticSecret: string } | { readonly document: string; readonly signature: string };
+
+export interface RegisterWorkerRequest extends WorkerKey {
+  readonly providerId: string;
+  readonly workerIdentityProof: IdentityProof;
+}
+
+const TEXT = { type: 'string', minLength: 1 } as const;
+
+export const REGISTER_WORKER_REQUEST = new Schema<RegisterWorkerRequest>(
+  'Register Worker Request',
+  objectOf(
+    {
+      ...KEY,
+      providerId: IDENTIFIER,
+      workerIdentityProof: {
+        type: 'object',
+        oneOf: [objectOf({ staticSecret: SECRET }), objectOf({ document: TEXT, signature: TEXT })],
+      },
+      systemBootTime: DATE_TIME,
+    },
+    ['systemBootTime'],
+  ),
+);
+
+export const REREGISTER_WORKER_REQUEST = new Schema<WorkerKey & { readonly secret: string }>(
+  'Reregister Worker Request',
+  objectOf({ ...KEY, secret: SECRET }),
+);
+
+const REGISTRATION = {
+  expires: DATE_TIME,
+  credentials: objectOf({ clientId: TEXT, accessToken: TEXT, certificate: TEXT }),
+  secret: SECRET,
+} as const;
+
+export const REGISTER_WORKER_RESPONSE = new Schema<unknown>(
+  'Register Worker Response',
+  objectOf({ ...REGISTRATION, workerConfig: { type: 'object' } }),
+);
+
+export const REREGISTER_WORKER_RESPONSE = new Schema<unknown>('Reregister Worker Response', objectOf(REGISTRATION));

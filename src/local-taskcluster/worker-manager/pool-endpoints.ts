@@ -1,0 +1,171 @@
+import type { ScopeExpression } from '../../lib/queue/scopes.js';
+import { ApiError } from '../http/api-error.js';
+import { endpoint } from '../http/endpoint.js';
+import type { Endpoint } from '../http/endpoint.js';
+import { PAGING, pageOf } from '../http/page.js';
+import {
+  CREATE_POOL_REQUEST,
+  POOL_ERROR_LIST,
+  POOL_ERROR_RESPONSE,
+  POOL_LIST,
+  POOL_RESPONSE,
+  PROVIDER_LIST,
+  UPDATE_POOL_REQUEST,
+  WORKER_ERROR_REPORT,
+} from '../schemas/worker-pool-schemas.js';
+import type { WorkerState } from '../schemas/worker-schemas.js';
+import { PROVIDERS } from './worker-pools.js';
+import type { WorkerPool, WorkerPools } from './worker-pools.js';
+import type { Worker, Workers } from './workers.js';
+
+interface PoolServices {
+  readonly pools: WorkerPools;
+  readonly workers: Workers;
+}
+
+/** worker-manager: pools, and the errors of their workers. */
+export function poolEndpoints(services: PoolServices): readonly Endpoint[] {
+  return [...changingEndpoints(services), ...readingEndpoints(services), ...errorEndpoints(services)];
+}
+
+function changingEndpoints({ pools, workers }: PoolServices): readonly Endpoint[] {
+  return [
+    endpoint({
+      name: 'createWorkerPool',
+      method: 'PUT',
+      route: '/worker-pool/<workerPoolId>',
+      input: CREATE_POOL_REQUEST,
+      output: POOL_RESPONSE,
+      handle: ({ param, input, authorize }) => {
+        authorize(manageScopes(param('workerPoolId'), input.providerId));
+        return { body: shown(pools.create(param('workerPoolId'), input), workers) };
+      },
+    }),
+    endpoint({
+      name: 'updateWorkerPool',
+      method: 'POST',
+      route: '/worker-pool/<workerPoolId>',
+      input: UPDATE_POOL_REQUEST,
+      output: POOL_RESPONSE,
+      handle: ({ param, input, authorize }) => {
+        const id = param('workerPoolId');
+        authorize(manageScopes(id, input.providerId));
+        if (input.workerPoolId !== undefined && input.workerPoolId !== id) {
+          throw new ApiError('InputError', `The body is about ${input.workerPoolId}, the address about ${id}.`);
+        }
+        return { body: shown(pools.update(id, input), workers) };
+      },
+    }),
+    endpoint({
+      name: 'deleteWorkerPool',
+      method: 'DELETE',
+      route: '/worker-pool/<workerPoolId>',
+      output: POOL_RESPONSE,
+      scopes: (param) => `worker-manager:manage-worker-pool:${param('workerPoolId')}`,
+      handle: ({ param }) => {
+        const body = shown(pools.markForDeletion(param('workerPoolId')), workers);
+        if (!workers.inPool(param('workerPoolId')).some(isRunning)) pools.dropIfMarked(param('workerPoolId'));
+        return { body };
+      },
+    }),
+  ];
+}
+
+function readingEndpoints({ pools, workers }: PoolServices): readonly Endpoint[] {
+  return [
+    endpoint({
+      name: 'workerPool',
+      method: 'GET',
+      route: '/worker-pool/<workerPoolId>',
+      output: POOL_RESPONSE,
+      scopes: (param) => `worker-manager:get-worker-pool:${param('workerPoolId')}`,
+      handle: ({ param }) => ({ body: shown(pools.get(param('workerPoolId')), workers) }),
+    }),
+    endpoint({
+      name: 'listWorkerPools',
+      method: 'GET',
+      route: '/worker-pools',
+      query: PAGING,
+      output: POOL_LIST,
+      scopes: () => 'worker-manager:list-worker-pools',
+      handle: ({ query }) => {
+        const { items, next } = pageOf(pools.list(), ({ workerPoolId }) => workerPoolId, query);
+        return { body: { workerPools: items.map((pool) => shown(pool, workers)), ...next } };
+      },
+    }),
+    endpoint({
+      name: 'listProviders',
+      method: 'GET',
+      route: '/providers',
+      query: PAGING,
+      output: PROVIDER_LIST,
+      scopes: () => 'worker-manager:list-providers',
+      handle: ({ query }) => {
+        const { items: providers, next } = pageOf(PROVIDERS, ({ providerId }) => providerId, query);
+        return { body: { providers, ...next } };
+      },
+    }),
+  ];
+}
+
+function errorEndpoints({ pools }: PoolServices): readonly Endpoint[] {
+  return [
+    endpoint({
+      name: 'reportWorkerError',
+      method: 'POST',
+      route: '/worker-pool-errors/<workerPoolId>',
+      input: WORKER_ERROR_REPORT,
+      output: POOL_ERROR_RESPONSE,
+      handle: ({ param, input, authorize }) => {
+        const worker = `${input.workerGroup}/${input.workerId}`;
+        authorize({ AllOf: [`assume:worker-pool:${param('workerPoolId')}`, `assume:worker-id:${worker}`] });
+        return { body: pools.reportError(param('workerPoolId'), input) };
+      },
+    }),
+    endpoint({
+      name: 'listWorkerPoolErrors',
+      method: 'GET',
+      route: '/worker-pool-errors/<workerPoolId>',
+      query: [...PAGING, 'launchConfigId', 'errorId'],
+      output: POOL_ERROR_LIST,
+      scopes: (param) => `worker-manager:list-worker-pool-errors:${param('workerPoolId')}`,
+      handle: ({ param, query }) => {
+        const { errorId: wanted } = query;
+        // No error here belongs to a launch configuration.
+        const all = query['launchConfigId'] === undefined ? pools.errorsOf(param('workerPoolId')) : [];
+        const found = all.filter(({ errorId }) => wanted === undefined || errorId === wanted);
+        const keyOf = (error: (typeof found)[number]): string => `${error.reported} ${error.errorId}`;
+        const { items: workerPoolErrors, next } = pageOf(found, keyOf, query);
+        return { body: { workerPoolErrors, ...next } };
+      },
+    }),
+  ];
+}
+
+function manageScopes(workerPoolId: string, providerId: string): ScopeExpression {
+  return {
+    AllOf: [`worker-manager:manage-worker-pool:${workerPoolId}`, `worker-manager:provider:${providerId}`],
+  };
+}
+
+function isRunning({ state }: Worker): boolean {
+  return state === 'running';
+}
+
+function shown(pool: WorkerPool, workers: Workers): object {
+  const all = workers.inPool(pool.workerPoolId);
+  const inState = (state: WorkerState): readonly Worker[] => all.filter((worker) => worker.state === state);
+  const capacity = (state: WorkerState): number => inState(state).reduce((sum, worker) => sum + worker.capacity, 0);
+  return {
+    ...pool,
+    currentCapacity: capacity('requested') + capacity('running') + capacity('stopping'),
+    requestedCount: inState('requested').length,
+    runningCount: inState('running').length,
+    stoppingCount: inState('stopping').length,
+    stoppedCount: inState('stopped').length,
+    requestedCapacity: capacity('requested'),
+    runningCapacity: capacity('running'),
+    stoppingCapacity: capacity('stopping'),
+    stoppedCapacity: capacity('stopped'),
+  };
+}

@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Docker from 'dockerode';
+import got from 'got';
+import { nice as newSlugid } from 'slugid';
+import { clients } from 'taskcluster-client';
+import type { Queue, RunStatus } from 'taskcluster-client';
+import { LocalTaskcluster } from '../../../src/local-taskcluster/server.js';
+import { IsolatedDaemon } from '../../support/docker-daemon.js';
+import { listMachine } from '../../support/machine-listing.js';
+import type { MachineListing } from '../../support/machine-listing.js';
+import { Program } from '../../support/program.js';
+import { TEST_IMAGE } from '../../support/worker-harness.js';
+
+const LOG = 'public/logs/live.log';
+
+describe('a worker killed with SIGKILL and started again', function () {
+  this.timeout(120_000);
+  let daemon: IsolatedDaemon;
+  let docker: Docker;
+  let directory: string;
+  let taskcluster: LocalTaskcluster;
+  let queue: Queue;
+  let before_: MachineListing;
+  const workers: Program[] = [];
+
+  const list = (): Promise<MachineListing> => listMachine(docker, directory, `CRASH_TEST=${directory}`);
+
+  before(async () => {
+    daemon = await IsolatedDaemon.start();
+    docker = new Docker({ socketPath: daemon.socketPath });
+  });
+  after(() => daemon.stop());
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'worker-crash-'));
+    taskcluster = await LocalTaskcluster.start();
+    queue = new clients.Queue({ rootUrl: taskcluster.rootUrl, credentials: taskcluster.credentials });
+    await writeFile(
+      join(directory, 'worker.yml'),
+      JSON.stringify({
+        dockerVolume: join(directory, 'volume'),
+        stateDir: join(directory, 'state'),
+        workerId: 'crash-test',
+        capacity: 3,
+        taskQueue: { pollInterval: 100 },
+        task: { cancelPollInterval: 200 },
+      }),
+    );
+    // A worker that did nothing leaves the directories that any worker has.
+    await stop(start());
+    before_ = await list();
+  });
+  afterEach(async () => {
+    for (const worker of workers) worker.kill('SIGKILL');
+    await Promise.all(workers.splice(0).map(({ ended }) => ended));
+    await taskcluster.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  function start(): Program {
+    const { rootUrl, credentials } = taskcluster;
+    const worker = new Program('worker', [join(directory, 'worker.yml')], {
+      TASKCLUSTER_ROOT_URL: rootUrl,
+      TASKCLUSTER_CLIENT_ID: credentials.clientId,
+      TASKCLUSTER_ACCESS_TOKEN: credentials.accessToken,
+      DOCKER_HOST: `unix://${daemon.socketPath}`,
+      CRASH_TEST: directory,
+    });
+    workers.push(worker);
+    return worker;
+  }
+
+  async function stop(worker: Program): Promise<void> {
+    await worker.prints('"type":"start"');
+    worker.kill('SIGTERM');
+    assert.deepEqual(await worker.ended, { code: 0, signal: null }, worker.stdout + worker.stderr);
+    assert.equal(worker.stderr, '');
+  }
+
+  async function kill(worker: Program): Promise<void> {
+    worker.kill('SIGKILL');
+    await worker.ended;
+  }
+
+  async function createTask(script: string, payload: object = {}, taskId: string = newSlugid()): Promise<string> {
+    const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
+    await queue.createTask(taskId, {
+      taskQueueId: 'local/docker-worker',
+      created: at(0),
+      deadline: at(600_000),
+      expires: at(900_000),
+      retries: 20,
+      payload: { image: TEST_IMAGE, command: ['/bin/sh', '-c', script], maxRunTime: 60, ...payload },
+      metadata: { name: 'n', description: 'd', owner: 'o@localhost.localdomain', source: 'http://localhost/' },
+    });
+    return taskId;
+  }
+
+  async function runs(taskId: string): Promise<readonly RunStatus[]> {
+    return (await queue.status(taskId)).status.runs;
+  }
+
+  /** The run's end, asked for until there is one. */
+  async function ended(taskId: string, runId: number): Promise<RunStatus> {
+    for (;;) {
+      const run = (await runs(taskId))[runId];
+      if (run?.resolved !== undefined) return run;
+    }
+  }
+
+  async function logOnDisk(taskId: string): Promise<string> {
+    const runsDirectory = join(directory, 'volume/tmp/docker-worker-runs/crash-test');
+    const name = (await readdir(runsDirectory)).find((each) => each.startsWith(taskId)) ?? '';
+    return await readFile(join(runsDirectory, name, 'task.log'), 'utf8');
+  }
+
+  const textOf = (taskId: string, runId: number, name: string): Promise<string> =>
+    got(queue.buildSignedUrl(queue.getArtifact, taskId, runId, name)).text();
+
+  /** How a run of this task is brought to a phase and held there; the second run is not held. */
+  const PHASES: Readonly<Record<string, (taskId: string, worker: Program) => Promise<void>>> = {
+    claimed: (_taskId, worker) => worker.prints('"type":"claimed task"'),
+    execute: (_taskId, worker) => worker.prints('"type":"task run"'),
+    collect: (taskId) => hold('queue.createArtifact', { taskId, name: 'public/made' }),
+    finish: (taskId) => hold('queue.createArtifact', { taskId, name: 'public/logs/live_backing.log' }),
+    'finish, uploading': (taskId) => hold('objects.PUT', { key: `${taskId}/0/public/logs/live_backing.log` }),
+    report: (taskId) => hold('queue.reportCompleted', { taskId }),
+  };
+  const hold = (call: string, where: Readonly<Record<string, string>>): Promise<void> =>
+    taskcluster.faults.add({ call, where, fault: { kind: 'hang' } }).hit();
+
+  for (const [phase, reached] of Object.entries(PHASES)) {
+    it(`in the phase ${phase}, has resolved the run worker-shutdown and runs the task again`, async () => {
+      const artifacts = { 'public/made': { type: 'file', path: '/made' } };
+      const taskId = newSlugid();
+      const first = start();
+      const isReached = reached(taskId, first);
+      await createTask('echo made > /made; test $RUN_ID = 1 || sleep 1', { artifacts }, taskId);
+      await isReached;
+      await kill(first);
+      const restartedAt = performance.now();
+      const second = start();
+      assert.equal((await ended(taskId, 0)).reasonResolved, 'worker-shutdown');
+      const seconds = ((performance.now() - restartedAt) / 1000).toFixed(1);
+      process.stdout.write(`      ${phase}: resolved ${seconds} s after the restart\n`);
+      assert.equal((await ended(taskId, 1)).state, 'completed');
+      assert.equal(await textOf(taskId, 1, 'public/made'), 'made\n');
+      await stop(second);
+      assert.equal((await runs(taskId)).length, 2);
+      assert.deepEqual(await list(), before_);
+    });
+  }
+
+  it('while it waits for an image, has resolved the run worker-shutdown', async () => {
+    const first = start();
+    const taskId = await createTask('true', { image: '127.0.0.1:1/no/such:image' });
+    await first.prints('"phase":"prepare"');
+    await kill(first);
+    const second = start();
+    assert.equal((await ended(taskId, 0)).reasonResolved, 'worker-shutdown');
+    await queue.cancelTask(taskId);
+    await stop(second);
+    assert.deepEqual(await list(), before_);
+  });
+
+  it('has resolved a running task worker-shutdown, with its log, and runs it again', async () => {
+    const taskId = await createTask('echo "run $RUN_ID"; test $RUN_ID = 1 || sleep 600');
+    const first = start();
+    await first.prints('"type":"task run"');
+    while (!(await logOnDisk(taskId)).includes('run 0'));
+    await kill(first);
+    const second = start();
+    assert.equal((await ended(taskId, 0)).reasonResolved, 'worker-shutdown');
+    assert.equal((await ended(taskId, 1)).state, 'completed');
+    await stop(second);
+    assert.match(await textOf(taskId, 0, LOG), /\nrun 0\r\n\n\[taskcluster:error\] .* Reason: worker-shutdown/);
+    assert.match(await textOf(taskId, 1, LOG), /\nrun 1\r\n/);
+    assert.equal((await runs(taskId)).length, 2);
+    assert.deepEqual(await list(), before_);
+  });
+
+  it('leaves a run alone that was resolved before', async () => {
+    const taskId = await createTask('true');
+    const first = start();
+    await first.prints('"type":"task resolved"');
+    await kill(first);
+    await stop(start());
+    const [run, ...others] = await runs(taskId);
+    assert.deepEqual([run?.state, others], ['completed', []]);
+    assert.deepEqual(await list(), before_);
+  });
+
+  it('at any moment, again and again, resolves each run once, and leaves nothing behind', async () => {
+    const tasks = await Promise.all(
+      Array.from({ length: 6 }, () =>
+        createTask('echo made > /made; seq 1 1000; sleep 0.3', {
+          artifacts: { 'public/made': { type: 'file', path: '/made' } },
+        }),
+      ),
+    );
+    for (let kills = 0; kills < 5; kills++) {
+      const worker = start();
+      await worker.prints('"type":"claimed task"');
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 1000));
+      await kill(worker);
+      if ((await Promise.all(tasks.map(runs))).every((all) => all.at(-1)?.state === 'completed')) break;
+    }
+    const last = start();
+    for (const taskId of tasks) {
+      for (let runId = 0; ; runId++) {
+        const run = await ended(taskId, runId);
+        if (run.state === 'completed') break;
+        assert.equal(run.reasonResolved, 'worker-shutdown');
+      }
+      assert.equal(await textOf(taskId, (await runs(taskId)).length - 1, 'public/made'), 'made\n');
+    }
+    await stop(last);
+    assert.deepEqual(await list(), before_);
+  });
+});

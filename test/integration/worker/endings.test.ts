@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { FakeRegistry } from '../../support/fake-registry.js';
+import { WorkerHarness } from '../../support/worker-harness.js';
+
+const sh = (script: string): { command: string[] } => ({ command: ['/bin/sh', '-c', script] });
+
+describe('a task that does not end well', () => {
+  let harness: WorkerHarness;
+  before(async () => {
+    const settings = { capacity: 2, task: { maxLogBytes: 20_000, cancelPollInterval: 100 } };
+    harness = await WorkerHarness.start({ settings });
+  });
+  after(() => harness.close());
+
+  it('is failed when its registry does not let the worker have the image', async () => {
+    const registry = await FakeRegistry.start((response) => {
+      const errors = [{ code: 'UNAUTHORIZED', message: 'authentication required' }];
+      response.writeHead(401, { 'content-type': 'application/json' }).end(JSON.stringify({ errors }));
+    });
+    try {
+      const { run, log } = await harness.run({ image: `${registry.host}/private/image:latest` });
+      assert.equal(run.state, 'failed');
+      assert.match(log, /\[taskcluster:error\] Pulling docker image has failed\.\nError: .*1 attempt\)/);
+    } finally {
+      await registry.close();
+    }
+  });
+
+  it('is failed, in words, when its command is no program', async () => {
+    for (const command of [['/tmp'], ['/etc/passwd'], ['no-such-program', 'a']]) {
+      const { run, log } = await harness.run({ command });
+      assert.equal(run.state, 'failed');
+      assert.match(log, /\n\[taskcluster:error\] Failure to properly start execution environment\.\n.*exec: /);
+      assert.match(log, /\nCheck payload\.command, and the entrypoint and command of payload\.image\.\n/);
+      assert.match(log, /Unsuccessful task run with exit code: -1 completed in \d+ seconds\n$/);
+    }
+  });
+
+  it('is failed when its command succeeds but an artifact can not be uploaded, which has a line of its own', async () => {
+    const { taskId, run, log } = await harness.run({
+      ...sh('mkdir /out; echo one >/out/file; echo two >/two; echo three >/three'),
+      artifacts: {
+        'public/out': { type: 'directory', path: '/out' },
+        'public/out/file': { type: 'file', path: '/two', contentType: 'application/other' },
+        'public/three': { type: 'file', path: '/three' },
+      },
+    });
+    assert.deepEqual([run.state, run.reasonResolved], ['failed', 'failed']);
+    assert.match(log, /\n\[taskcluster:error\] Artifact "public\/out(\/file)?"/);
+    assert.match(log, /Unsuccessful task run with exit code: -1 completed in \d+ seconds\n$/);
+    assert.equal(await harness.artifactText(taskId, 'public/three'), 'three\n');
+  });
+
+  it('is failed when it logs more than the worker allows, artifacts included', async () => {
+    const { taskId, run, log } = await harness.run({
+      ...sh('echo made >/made; while true; do echo a line of the log; done'),
+      artifacts: { 'public/made': { type: 'file', path: '/made' } },
+      onExitStatus: { retry: [137] },
+    });
+    assert.deepEqual([run.state, run.reasonResolved], ['failed', 'failed']);
+    assert.match(log, /\n\[taskcluster:error\] The log has reached its limit of 20000 bytes; /);
+    assert.ok(!log.includes('SIGKILL'));
+    assert.equal(await harness.artifactText(taskId, 'public/made'), 'made\n');
+  });
+
+  it('has a log that can be read even when the payload names it wrongly', async () => {
+    for (const log of [7, '', 'public/\u00e4']) {
+      const { taskId, run, log: text } = await harness.run({ log });
+      assert.equal(run.reasonResolved, 'malformed-payload');
+      assert.deepEqual(await harness.artifactNames(taskId), ['public/logs/live.log', 'public/logs/live_backing.log']);
+      assert.match(text, /"data\/log should /);
+    }
+  });
+
+  it('is intermittent-task for exit code 0 too, when that is listed', async () => {
+    const { run, log } = await harness.run({ ...sh('exit 0'), onExitStatus: { retry: [0] } }, { retries: 0 });
+    assert.deepEqual([run.state, run.reasonResolved], ['exception', 'intermittent-task']);
+    assert.match(log, /Unsuccessful task run with exit code: 0 /);
+  });
+
+  it('is worker-shutdown when the worker stops while the image is pulled, and has nothing but a log', async () => {
+    const registry = await FakeRegistry.start(() => undefined);
+    const own = await WorkerHarness.start();
+    try {
+      const taskId = await own.create({ image: `${registry.host}/some/image:latest` }, { retries: 0 });
+      await registry.asked;
+      await own.stopWorker('immediate');
+      const { run, log } = await own.finish(taskId);
+      assert.deepEqual([run.state, run.reasonResolved], ['exception', 'worker-shutdown']);
+      assert.match(log, /Task has been aborted prematurely\. Reason: worker-shutdown\n/);
+      assert.match(log, /Unsuccessful task run with exit code: -1 completed in \d+ seconds\n$/);
+    } finally {
+      await own.close();
+      await registry.close();
+    }
+  });
+});

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { nice as newSlugid } from 'slugid';
+import type { Fault } from '../../../src/local-taskcluster/faults/fault.js';
+import { WorkerHarness } from '../../support/worker-harness.js';
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  '500': { kind: 'status', status: 500 },
+  '429': { kind: 'status', status: 429 },
+  hang: { kind: 'hang' },
+  'reset before': { kind: 'reset-before' },
+  'reset after': { kind: 'reset-after' },
+  'reset mid-body': { kind: 'reset-mid-body' },
+  garbage: { kind: 'garbage' },
+  'garbage, no effect': { kind: 'garbage', effect: false },
+};
+
+/** A call that the worker makes once or more for a task like this one. */
+interface Case {
+  readonly call: string;
+  /** The call's parameters, besides the task's. */
+  readonly where?: Readonly<Record<string, string>>;
+  /** Calls before it that are let through. */
+  readonly skip?: number;
+  readonly payload: object;
+  /** How the run ends, without a fault and with one. */
+  readonly ends: string;
+  /** Artifacts with their content, or undefined for one that says why it is not there. */
+  readonly artifacts?: Readonly<Record<string, string | undefined>>;
+}
+
+const LIVE = 'public/logs/live.log';
+const BACKING = 'public/logs/live_backing.log';
+const sh = (script: string): object => ({ command: ['/bin/sh', '-c', script] });
+
+const makesFile = {
+  payload: {
+    ...sh('echo made > /made'),
+    artifacts: { 'public/made': { type: 'file', path: '/made' } },
+  },
+  ends: 'completed',
+  artifacts: { 'public/made': 'made\n' },
+};
+const succeeds = { payload: sh('echo hello'), ends: 'completed' };
+const lastsLong = { payload: sh('sleep 8'), ends: 'completed' };
+const CASES: Readonly<Record<string, Case>> = {
+  'queue.reclaimTask': { call: 'queue.reclaimTask', ...lastsLong },
+  'queue.status': { call: 'queue.status', payload: sh('sleep 2'), ends: 'completed' },
+  'queue.createArtifact, live log': { call: 'queue.createArtifact', where: { name: LIVE }, ...succeeds },
+  'queue.createArtifact, link': { call: 'queue.createArtifact', where: { name: LIVE }, skip: 1, ...succeeds },
+  'queue.createArtifact, backing log': { call: 'queue.createArtifact', where: { name: BACKING }, ...succeeds },
+  'queue.createArtifact, file': { call: 'queue.createArtifact', where: { name: 'public/made' }, ...makesFile },
+  'queue.createArtifact, error': {
+    call: 'queue.createArtifact',
+    where: { name: 'public/none' },
+    payload: { ...sh('true'), artifacts: { 'public/none': { type: 'file', path: '/none' } } },
+    ends: 'completed',
+    artifacts: { 'public/none': undefined },
+  },
+  'objects.PUT, file': { call: 'objects.PUT', where: { key: 'public/made' }, ...makesFile },
+  'objects.PUT, backing log': { call: 'objects.PUT', where: { key: BACKING }, ...succeeds },
+  'queue.reportCompleted': { call: 'queue.reportCompleted', ...succeeds },
+  'queue.reportFailed': { call: 'queue.reportFailed', payload: sh('exit 1'), ends: 'failed' },
+  'queue.reportException': { call: 'queue.reportException', payload: { bogus: 1 }, ends: 'malformed-payload' },
+};
+
+describe('a fault in a single call', function () {
+  this.timeout(120_000);
+  const outcomes = new Map<string, string>();
+  const unhandled: unknown[] = [];
+  const onUnhandled = (error: unknown): void => {
+    unhandled.push(error);
+  };
+  let harness: WorkerHarness;
+
+  before(async () => {
+    process.on('unhandledRejection', onUnhandled);
+    harness = await start({ capacity: 8 });
+  });
+  after(async () => {
+    await harness.close();
+    process.off('unhandledRejection', onUnhandled);
+    process.stdout.write(`\n${table(outcomes)}\n`);
+    assert.deepEqual(unhandled, []);
+  });
+
+  for (const [name, each] of Object.entries(CASES)) {
+    it(`${name}: the run ends as it would have without, once`, async () => {
+      await Promise.all(
+        Object.entries(FAULTS).map(async ([fault, kind]) => {
+          const outcome = await endingWith(harness, each, kind);
+          outcomes.set(`${name} × ${fault}`, outcome);
+          assert.equal(outcome, each.ends, `${name} × ${fault}`);
+        }),
+      );
+    });
+  }
+
+  for (const [fault, kind] of Object.entries(FAULTS)) {
+    it(`queue.claimWork × ${fault}: the task is run, if need be when the lost claim is over`, async () => {
+      const one = await start({ capacity: 1 });
+      try {
+        // The worker's only slot is taken while the task comes, so that the next claim is the one that gets it.
+        const first = await one.create({ ...sh('sleep 2') });
+        await one.log.next('task run', first);
+        const taskId = await one.create(succeeds.payload);
+        const hit = one.taskcluster.faults.add({ call: 'queue.claimWork', fault: kind });
+        await hit.hit();
+        const ends = await endsOf(one, taskId);
+        outcomes.set(`queue.claimWork × ${fault}`, ends.join(', '));
+        // A claim whose answer never reached the worker is lost: only the queue knows of it.
+        assert.ok(['completed', 'claim-expired,completed'].includes(ends.join()), ends.join());
+      } finally {
+        await one.close();
+      }
+    });
+  }
+});
+
+async function start(settings: { readonly capacity: number }): Promise<WorkerHarness> {
+  return await WorkerHarness.start({
+    settings: {
+      ...settings,
+      taskQueue: { pollInterval: 50, callTimeout: 2000, claimTimeout: 4000 },
+      artifacts: { inactivityTimeout: 2000 },
+    },
+    taskcluster: { longPollMs: 1000, claimTimeoutMs: 10_000 },
+  });
+}
+
+/** Runs the task with this fault in its call; returns how its one run ended, and fails when anything of it is not right. */
+async function endingWith(harness: WorkerHarness, each: Case, fault: Fault): Promise<string> {
+  const { taskcluster, queue } = harness;
+  const taskId = newSlugid();
+  const where = Object.fromEntries(Object.entries(each.where ?? {}));
+  const isObject = each.call.startsWith('objects.');
+  const rule = taskcluster.faults.add({
+    call: each.call,
+    fault,
+    skip: each.skip ?? 0,
+    where: isObject ? { key: `${taskId}/0/${where['key'] ?? ''}` } : { ...where, taskId },
+  });
+  await harness.create(each.payload, {}, taskId);
+  const [ending, ...others] = await endsOf(harness, taskId);
+  assert.equal(rule.hits, 1, 'the fault has not happened');
+  assert.deepEqual(others, []);
+  const accepted = taskcluster.calls
+    .list()
+    .filter(({ call, params, status }) => /^queue\.report/.test(call) && params['taskId'] === taskId && status === 200);
+  assert.equal(new Set(accepted.map(({ call }) => call)).size, 1, 'different resolutions');
+  await harness.log.next('task resolved', taskId);
+  const { artifacts } = await queue.listArtifacts(taskId, 0);
+  const kinds = Object.fromEntries(artifacts.map(({ name, storageType }) => [name, storageType]));
+  assert.equal(kinds[LIVE], 'link');
+  assert.match(await harness.artifactText(taskId, LIVE), /Task ID: [\s\S]*uccessful task run with exit code/);
+  for (const [name, content] of Object.entries(each.artifacts ?? {})) {
+    if (content === undefined) assert.equal(kinds[name], 'error');
+    else assert.equal(await harness.artifactText(taskId, name), content);
+  }
+  return ending ?? '';
+}
+
+/** How the runs of a task ended, once none of them goes on. */
+async function endsOf(harness: WorkerHarness, taskId: string): Promise<readonly string[]> {
+  await harness.log.next('task resolved', taskId);
+  for (;;) {
+    const { runs } = (await harness.queue.status(taskId)).status;
+    if (runs.every(({ resolved }) => resolved !== undefined)) return runs.map((run) => run.reasonResolved ?? '');
+  }
+}
+
+/** Calls down, faults across. */
+function table(outcomes: ReadonlyMap<string, string>): string {
+  const faults = Object.keys(FAULTS);
+  const calls = [...new Set([...outcomes.keys()].map((key) => key.split(' × ')[0] ?? ''))];
+  const rows = [
+    ['call', ...faults],
+    ...calls.map((call) => [call, ...faults.map((fault) => outcomes.get(`${call} × ${fault}`) ?? '-')]),
+  ];
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')).join('\n');
+}

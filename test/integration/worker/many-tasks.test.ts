@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { WorkerHarness } from '../../support/worker-harness.js';
+
+const sh = (script: string): object => ({ command: ['/bin/sh', '-c', script] });
+
+interface Kind {
+  readonly payload: object;
+  /** How each run of the task ends, in order. */
+  readonly ends: readonly string[];
+  /** In the log of the last run that has one. */
+  readonly log: RegExp;
+  readonly cancel?: 'pending' | 'running';
+}
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  success: { payload: sh('echo done'), ends: ['completed'], log: /\ndone\r\n/ },
+  artifacts: {
+    payload: {
+      ...sh('mkdir /out; for n in $(seq 20); do echo $n > /out/$n; done'),
+      artifacts: { 'public/out': { type: 'directory', path: '/out' }, 'public/no': { type: 'file', path: '/no' } },
+    },
+    ends: ['completed'],
+    log: /"public\/no" not found at "\/no"[\s\S]*Successful task run/,
+  },
+  failure: { payload: sh('exit 9'), ends: ['failed'], log: /exit code: 9 / },
+  intermittent: {
+    payload: { ...sh('exit $((7 * (RUN_ID < 1)))'), onExitStatus: { retry: [7] } },
+    ends: ['intermittent-task', 'completed'],
+    log: /Successful task run/,
+  },
+  timeout: { payload: { ...sh('sleep 600'), maxRunTime: 1 }, ends: ['failed'], log: /Task timeout after 1 seconds/ },
+  malformed: { payload: { bogus: true }, ends: ['malformed-payload'], log: /NOT have additional properties/ },
+  noImage: {
+    payload: { image: '127.0.0.1:1/no/such:image' },
+    ends: ['internal-error'],
+    log: /Pulling docker image has failed/,
+  },
+  badCommand: { payload: { command: ['/no/such'] }, ends: ['failed'], log: /Failure to properly start/ },
+  canceled: { payload: sh('sleep 600'), ends: ['canceled'], log: /Task was canceled/, cancel: 'running' },
+  // Nobody ever ran it, so it has no log.
+  canceledEarly: { payload: sh('sleep 600'), ends: ['canceled'], log: /^$/, cancel: 'pending' },
+};
+
+const TASKS = 200;
+
+describe('two hundred tasks that end in every way, four at a time', () => {
+  it('all end as they should, and leave nothing', async () => {
+    const settings = { capacity: 4, dockerConfig: { maxAttempts: 2, delayFactor: 10 } };
+    const harness = await WorkerHarness.start({ settings });
+    try {
+      const names = Object.keys(KINDS);
+      const tasks = await Promise.all(
+        Array.from({ length: TASKS }, async (_, number) => {
+          const name = names[number % names.length] ?? '';
+          const kind = KINDS[name] ?? assert.fail();
+          const taskId = await harness.create(kind.payload);
+          if (kind.cancel === 'pending') await harness.queue.cancelTask(taskId);
+          const isCanceled = kind.cancel === 'running' ? cancelWhenItRuns(harness, taskId) : Promise.resolve();
+          return { name, kind, taskId, isCanceled };
+        }),
+      );
+      // One after another: to ask for all of them at once would keep the queue from its work.
+      for (const task of tasks) {
+        await task.isCanceled;
+        if (task.kind.cancel !== 'pending') await harness.log.next('task resolved', task.taskId);
+        assert.equal(await problemOf(harness, task), undefined);
+      }
+      assert.deepEqual(
+        harness.log.records.filter(({ level }) => level === 'alert'),
+        [],
+      );
+    } finally {
+      await harness.close();
+    }
+  }).timeout(300_000);
+});
+
+async function problemOf(
+  harness: WorkerHarness,
+  { name, kind, taskId }: { readonly name: string; readonly kind: Kind; readonly taskId: string },
+): Promise<string | undefined> {
+  const runs = await endsOf(harness, taskId, kind.ends.length);
+  if (runs.join() !== kind.ends.join()) return `${name} ${taskId}: ${runs.join()} instead of ${kind.ends.join()}`;
+  if (kind.cancel === 'pending') return undefined;
+  const log = await logOf(harness, taskId);
+  return kind.log.test(log) ? undefined : `${name} ${taskId}: no ${String(kind.log)} in\n${log}`;
+}
+
+async function cancelWhenItRuns(harness: WorkerHarness, taskId: string): Promise<void> {
+  await harness.log.next('task run', taskId);
+  await harness.queue.cancelTask(taskId);
+}
+
+async function endsOf(harness: WorkerHarness, taskId: string, count: number): Promise<readonly string[]> {
+  for (;;) {
+    const { runs } = (await harness.queue.status(taskId)).status;
+    const ended = runs.filter(({ resolved }) => resolved !== undefined);
+    if (ended.length >= count && ended.length === runs.length) return ended.map((run) => run.reasonResolved ?? '');
+  }
+}
+
+/** The whole log of the last run: it is there a moment after the end of one that was canceled. */
+async function logOf(harness: WorkerHarness, taskId: string): Promise<string> {
+  for (;;) {
+    const { artifacts } = await harness.queue.listLatestArtifacts(taskId);
+    const isThere = artifacts.some(
+      ({ name, storageType }) => name === 'public/logs/live.log' && storageType === 'link',
+    );
+    if (isThere) return await harness.latestArtifactText(taskId, 'public/logs/live_backing.log');
+  }
+}

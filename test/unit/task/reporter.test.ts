@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { Reporter } from '../../../src/lib/task/reporter.js';
+import { COMPLETED, FAILED, exception } from '../../../src/lib/task/resolution.js';
+import { FakeClock } from '../../fakes/fake-clock.js';
+import { FakeQueue, conflict, outage } from '../../fakes/fake-queue.js';
+import { MemoryLogger } from '../../fakes/memory-logger.js';
+
+const MINUTE_MS = 60_000;
+
+describe('the report of a run', () => {
+  let clock: FakeClock;
+  let queue: FakeQueue;
+  let log: MemoryLogger;
+  let takenUntil: Date;
+  let abort: AbortController;
+  let reporter: Reporter;
+
+  beforeEach(() => {
+    clock = FakeClock.start();
+    queue = new FakeQueue();
+    log = new MemoryLogger();
+    takenUntil = new Date(Date.now() + 5 * MINUTE_MS);
+    abort = new AbortController();
+    reporter = new Reporter({ queue, takenUntil: () => takenUntil, log, now: clock.now, signal: abort.signal });
+  });
+  afterEach(() => {
+    clock.stop();
+  });
+
+  it('is the first resolution, once', async () => {
+    await Promise.all([reporter.report(exception('worker-shutdown')), reporter.report(COMPLETED)]);
+    await reporter.report(FAILED);
+    assert.deepEqual(queue.resolutions, ['reportException worker-shutdown']);
+  });
+
+  it('is tried again until the queue takes it', async () => {
+    queue.fail('reportCompleted', outage(), outage(), outage());
+    await clock.advanceUntil(reporter.report(COMPLETED), MINUTE_MS);
+    assert.deepEqual(queue.resolutions, ['reportCompleted']);
+  });
+
+  it('is given up when the claim is over, and a person is told', async () => {
+    queue.break('reportCompleted', outage());
+    await clock.advanceUntil(reporter.report(COMPLETED), 6 * MINUTE_MS);
+    assert.ok(Date.now() >= takenUntil.getTime());
+    assert.deepEqual(
+      log.of('task could not be resolved').map(({ level }) => level),
+      ['alert'],
+    );
+  });
+
+  it('goes on for as long as the claim is renewed', async () => {
+    queue.break('reportCompleted', outage());
+    const reported = reporter.report(COMPLETED);
+    await clock.advance(4 * MINUTE_MS, 1000);
+    takenUntil = new Date(Date.now() + 20 * MINUTE_MS);
+    await clock.advance(10 * MINUTE_MS, 1000);
+    queue.break('reportCompleted', undefined);
+    await clock.advanceUntil(reported, MINUTE_MS);
+    assert.deepEqual(queue.resolutions, ['reportCompleted']);
+  });
+
+  it('is tried for a while even when the claim seems to be over', async () => {
+    takenUntil = new Date(Date.now() - MINUTE_MS);
+    queue.fail('reportFailed', outage());
+    await clock.advanceUntil(reporter.report(FAILED), MINUTE_MS);
+    assert.deepEqual(queue.resolutions, ['reportFailed']);
+  });
+
+  it('ends with a conflict: the run was resolved elsewhere', async () => {
+    queue.fail('reportFailed', conflict());
+    await reporter.report(FAILED);
+    assert.equal(log.of('task resolved elsewhere').length, 1);
+    assert.equal(queue.trace.count('queue.reportFailed'), 1);
+  });
+
+  it('is left undone when whoever may stop it does', async () => {
+    queue.break('reportFailed', outage());
+    const reported = reporter.report(FAILED);
+    await queue.trace.until('queue.reportFailed');
+    abort.abort(new Error('stop'));
+    await reported;
+    assert.equal(log.of('task not resolved yet').length, 1);
+    assert.deepEqual(log.of('task could not be resolved'), []);
+  });
+});

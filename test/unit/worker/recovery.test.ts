@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RunJournal } from '../../../src/lib/task/run-journal.js';
+import type { RunRecord } from '../../../src/lib/task/run-record.js';
+import { Recovery } from '../../../src/lib/worker/recovery.js';
+import { FakeLogPublisher } from '../../fakes/fake-log-publisher.js';
+import { FakeQueue, conflict, outage } from '../../fakes/fake-queue.js';
+import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { claimOf } from './fake-runs.js';
+
+const LOG = { name: 'public/logs/live.log', isLive: true };
+
+describe('a worker that starts after one that died', () => {
+  let root: string;
+  let queue: FakeQueue;
+  let publisher: FakeLogPublisher;
+  let log: MemoryLogger;
+  let abort: AbortController;
+  const runsDirectory = (): string => join(root, 'runs');
+  const stateDir = (): string => join(root, 'state');
+  const records = (): Promise<readonly string[]> => readdir(join(stateDir(), 'runs'));
+
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'recovery-'));
+    await mkdir(runsDirectory());
+    queue = new FakeQueue();
+    publisher = new FakeLogPublisher();
+    log = new MemoryLogger();
+    abort = new AbortController();
+  });
+  afterEach(() => rm(root, { recursive: true, force: true }));
+
+  /** A run as a worker leaves it that dies in the middle of it. */
+  const leave = async (taskId: string, facts: Partial<RunRecord> = {}): Promise<void> => {
+    const directory = join(runsDirectory(), `${taskId}-dir`);
+    await mkdir(directory);
+    await writeFile(join(directory, 'task.log'), 'hello\n');
+    const entry = (await RunJournal.open(stateDir())).entry(claimOf(taskId));
+    await entry.update({ phase: 'execute', directory, log: LOG, ...facts });
+  };
+  const find = async (journal?: RunJournal): Promise<Recovery> =>
+    await Recovery.find({
+      journal: journal ?? (await RunJournal.open(stateDir())),
+      queue,
+      publisher,
+      putter: { put: () => Promise.resolve() },
+      log,
+      now: () => new Date(),
+      settings: { runsDirectory: runsDirectory(), artifactConcurrency: 1 },
+    });
+  const recover = async (): Promise<void> => {
+    await (await find()).run(abort.signal);
+  };
+
+  it('resolves its runs worker-shutdown, publishes their logs and leaves nothing of them', async () => {
+    await leave('one');
+    await leave('two', { phase: 'collect' });
+    await recover();
+    assert.deepEqual(queue.resolutions, ['reportException worker-shutdown', 'reportException worker-shutdown']);
+    assert.deepEqual(
+      publisher.late.map(({ artifact }) => artifact),
+      [LOG, LOG],
+    );
+    assert.match(
+      publisher.late[0]?.text ?? '',
+      /^hello\n\n\[taskcluster:error\] Task has been aborted prematurely\. Reason: worker-shutdown \(the worker ended/,
+    );
+    assert.deepEqual(await records(), []);
+    assert.deepEqual(await readdir(runsDirectory()), []);
+    assert.deepEqual([...log.secrets], []);
+  });
+
+  it('reports nothing of a run that was resolved, and has no credentials for it', async () => {
+    await leave('one', { phase: 'cleanup', credentials: undefined });
+    await recover();
+    assert.deepEqual(queue.trace.events, []);
+    assert.deepEqual(await records(), []);
+    assert.deepEqual(await readdir(runsDirectory()), []);
+  });
+
+  it('lets a run go that was resolved elsewhere', async () => {
+    await leave('one');
+    queue.fail('reportException', conflict());
+    await recover();
+    assert.equal(log.of('task resolved elsewhere').length, 1);
+    assert.deepEqual(await records(), []);
+  });
+
+  it('resolves a run that never had a directory or a log', async () => {
+    const entry = (await RunJournal.open(stateDir())).entry(claimOf('one'));
+    await entry.update({});
+    await recover();
+    assert.deepEqual(queue.resolutions, ['reportException worker-shutdown']);
+    assert.deepEqual(publisher.late, []);
+    assert.deepEqual(await records(), []);
+  });
+
+  it('leaves to the next start what it could not report before it was stopped', async () => {
+    await leave('one');
+    queue.break('reportException', outage());
+    const recovering = (await find()).run(abort.signal);
+    await queue.trace.until('queue.reportException');
+    abort.abort(new Error('stopped'));
+    await recovering;
+    assert.equal((await records()).length, 1);
+    queue.break('reportException', undefined);
+    abort = new AbortController();
+    await recover();
+    assert.deepEqual(queue.resolutions, ['reportException worker-shutdown']);
+    assert.equal(publisher.late.length, 1);
+    assert.deepEqual(await records(), []);
+  });
+
+  it('removes directories of runs that nobody knows of, and records that make no sense', async () => {
+    await mkdir(join(runsDirectory(), 'orphan'));
+    await leave('good');
+    await writeFile(join(stateDir(), 'runs', 'half.0.json'), '{"taskId": "ha');
+    await writeFile(join(stateDir(), 'runs', 'other.0.json.next'), 'half');
+    await writeFile(join(stateDir(), 'runs', 'odd.0.json'), '{"taskId": "odd", "runId": -1}');
+    await recover();
+    assert.deepEqual(queue.resolutions, ['reportException worker-shutdown']);
+    assert.equal(log.of('record of a run cannot be read').length, 2);
+    assert.deepEqual(await records(), []);
+    assert.deepEqual(await readdir(runsDirectory()), []);
+  });
+
+  it('never removes anything outside of the directory of runs', async () => {
+    const outside = join(root, 'precious');
+    await mkdir(outside);
+    await leave('one', { directory: outside });
+    await recover();
+    assert.deepEqual(await readdir(root), ['precious', 'runs', 'state']);
+  });
+
+  it('does not touch the runs of its own', async () => {
+    const journal = await RunJournal.open(stateDir());
+    await journal.entry(claimOf('mine')).update({ phase: 'execute' });
+    await (await find(journal)).run(abort.signal);
+    assert.deepEqual(queue.trace.events, []);
+    assert.deepEqual(await records(), ['mine.0.json']);
+  });
+});

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigError } from '../../../src/lib/config/config-error.js';
+import { StateLock } from '../../../src/lib/worker/state-lock.js';
+
+describe('the lock of a state directory', () => {
+  let root: string;
+  const file = (): string => join(root, 'state', 'worker.pid');
+  const acquire = (): Promise<StateLock> => StateLock.acquire(join(root, 'state'));
+
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'lock-'));
+  });
+  afterEach(() => rm(root, { recursive: true, force: true }));
+
+  it('is held by one worker at a time, and the second is told which key to change', async () => {
+    const lock = await acquire();
+    await assert.rejects(acquire(), (error) => {
+      assert.ok(error instanceof ConfigError);
+      assert.match(error.problems.join(), new RegExp(`^stateDir: another worker \\(process ${process.pid}\\) uses `));
+      return true;
+    });
+    await lock.release();
+    await (await acquire()).release();
+  });
+
+  it('of a process that is gone counts for nothing', async () => {
+    const child = spawn('sleep', ['60']);
+    await once(child, 'spawn');
+    await (await acquire()).release();
+    const [stat = '', bootId = ''] = await Promise.all(
+      [`/proc/${child.pid ?? 0}/stat`, '/proc/sys/kernel/random/boot_id'].map((path) => readFile(path, 'utf8')),
+    );
+    const startTicks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const holder = { pid: child.pid, startTicks, bootId: bootId.trim() };
+    await writeFile(file(), JSON.stringify(holder));
+    await assert.rejects(acquire(), ConfigError);
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    await (await acquire()).release();
+  });
+
+  it('of a process whose id another one has by now counts for nothing', async () => {
+    await acquire();
+    const holder = JSON.parse(await readFile(file(), 'utf8')) as { startTicks: string };
+    await writeFile(file(), JSON.stringify({ ...holder, startTicks: '1' }));
+    await (await acquire()).release();
+  });
+
+  it('that was written half counts for nothing', async () => {
+    await (await acquire()).release();
+    await writeFile(file(), '{"pid":');
+    await (await acquire()).release();
+  });
+});
