@@ -1,10 +1,8 @@
 import { strict as assert } from 'node:assert';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import type { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import Docker from 'dockerode';
-import { extract } from 'tar-stream';
 import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
 import { DockerError } from '../../src/lib/docker/engine.js';
 import type {
@@ -15,6 +13,7 @@ import type {
   Labels,
   StoppedContainer,
 } from '../../src/lib/docker/engine.js';
+import { entriesOf } from '../support/tar-entries.js';
 import { FakeDockerEngine, runsForEver } from '../fakes/fake-docker-engine.js';
 
 const IMAGE = 'docker-worker/test:latest';
@@ -304,13 +303,14 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       it('gives a link as itself, and says where it leads within the container', async () => {
         const { stopped } = await run('links');
         assert.deepEqual(await files(stopped, '/link'), {});
-        for (const [path, target] of [
-          ['/link', '/x'],
-          ['/again', '/x'],
-          ['/dangling', '/nowhere'],
-          ['/x', undefined],
-          ['/missing', undefined],
-        ] as const) {
+        const leads = {
+          '/link': '/x',
+          '/again': '/x',
+          '/dangling': '/nowhere',
+          '/x': undefined,
+          '/missing': undefined,
+        };
+        for (const [path, target] of Object.entries(leads)) {
           assert.equal(await stopped.linkTarget(path, signal), target, path);
         }
       });
@@ -331,15 +331,4 @@ function isRefusal(statusCode: number, words: RegExp): (error: unknown) => boole
     assert.match(error.message, words);
     return true;
   };
-}
-
-async function entriesOf(tar: Readable): Promise<Record<string, string>> {
-  const entries: Record<string, string> = {};
-  const reader = extract();
-  tar.pipe(reader);
-  for await (const entry of reader) {
-    const content = await text(entry);
-    if (entry.header.type === 'file') entries[entry.header.name] = content;
-  }
-  return entries;
 }
