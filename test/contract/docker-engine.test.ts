@@ -1,10 +1,8 @@
 import { strict as assert } from 'node:assert';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import type { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import Docker from 'dockerode';
-import { extract } from 'tar-stream';
 import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
 import { DockerError } from '../../src/lib/docker/engine.js';
 import type {
@@ -15,6 +13,7 @@ import type {
   Labels,
   StoppedContainer,
 } from '../../src/lib/docker/engine.js';
+import { entriesOf } from '../support/tar-entries.js';
 import { FakeDockerEngine, runsForEver } from '../fakes/fake-docker-engine.js';
 
 const IMAGE = 'docker-worker/test:latest';
@@ -24,6 +23,7 @@ const COMMANDS = {
   fail: ['sh', '-c', 'exit 3'],
   env: ['sh', '-c', 'echo $NAME'],
   files: ['sh', '-c', 'mkdir -p /out/sub; printf one > /out/one; printf two > /out/sub/two'],
+  links: ['sh', '-c', 'printf x > /x; ln -s /x /link; ln -s /link /again; ln -s /nowhere /dangling'],
   forEver: ['sleep', '1000'],
   busy: ['sh', '-c', 'while true; do head -c 10000000 /dev/zero >/dev/null; sleep 0.1; done'],
   many: ['sh', '-c', 'seq 1 20000'],
@@ -42,6 +42,13 @@ function fakeEngine(): EngineUnderTest {
   program('files', ({ writeFile }) => {
     writeFile('/out/one', 'one');
     writeFile('/out/sub/two', 'two');
+    return 0;
+  });
+  program('links', ({ writeFile, link }) => {
+    writeFile('/x', 'x');
+    link('/link', '/x');
+    link('/again', '/link');
+    link('/dangling', '/nowhere');
     return 0;
   });
   program('forEver', runsForEver);
@@ -293,6 +300,21 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
         assert.equal(await stopped.getArchive('/nowhere', signal), undefined);
       });
 
+      it('gives a link as itself, and says where it leads within the container', async () => {
+        const { stopped } = await run('links');
+        assert.deepEqual(await files(stopped, '/link'), {});
+        const leads = {
+          '/link': '/x',
+          '/again': '/x',
+          '/dangling': '/nowhere',
+          '/x': undefined,
+          '/missing': undefined,
+        };
+        for (const [path, target] of Object.entries(leads)) {
+          assert.equal(await stopped.linkTarget(path, signal), target, path);
+        }
+      });
+
       it('has nothing for a container that is gone', async () => {
         const { stopped } = await run('files');
         await engine.removeContainer(stopped.id);
@@ -309,15 +331,4 @@ function isRefusal(statusCode: number, words: RegExp): (error: unknown) => boole
     assert.match(error.message, words);
     return true;
   };
-}
-
-async function entriesOf(tar: Readable): Promise<Record<string, string>> {
-  const entries: Record<string, string> = {};
-  const reader = extract();
-  tar.pipe(reader);
-  for await (const entry of reader) {
-    const content = await text(entry);
-    if (entry.header.type === 'file') entries[entry.header.name] = content;
-  }
-  return entries;
 }

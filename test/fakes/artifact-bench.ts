@@ -15,6 +15,11 @@ import { MemoryOutput } from './memory-output.js';
 
 export const EXPIRES = '2026-12-24T00:00:00.000Z';
 
+export interface ArtifactBenchOptions {
+  readonly concurrency: number;
+  readonly storageType?: 's3' | 'object';
+}
+
 /** One run's artifact store with everything around it, on a real disk and real HTTP. */
 export class ArtifactBench {
   readonly queue: FakeRunQueue;
@@ -26,17 +31,17 @@ export class ArtifactBench {
   private constructor(
     readonly objects: FakeObjectStore,
     readonly tempDir: string,
-    concurrency: number,
+    { concurrency, storageType }: ArtifactBenchOptions,
   ) {
     this.queue = new FakeRunQueue(objects);
     const retry = { attempts: 10, firstDelayMs: 0, maxDelayMs: 0, randomization: 0 };
     const { queue, log, output, putter } = this;
-    this.store = new ArtifactStore({ queue, log, output, putter, tempDir, concurrency, retry });
+    this.store = new ArtifactStore({ queue, log, output, putter, tempDir, concurrency, storageType, retry });
   }
 
-  static async start(options: { readonly concurrency: number }): Promise<ArtifactBench> {
+  static async start(options: ArtifactBenchOptions): Promise<ArtifactBench> {
     const tempDir = await mkdtemp(path.join(tmpdir(), 'artifact-bench-'));
-    return new ArtifactBench(await FakeObjectStore.start(), tempDir, options.concurrency);
+    return new ArtifactBench(await FakeObjectStore.start(), tempDir, options);
   }
 
   /** Checks that nothing was left behind and no signed address was logged. */

@@ -44,6 +44,8 @@ export class FakeStoppedContainer implements StoppedContainer {
   readonly exitCode = 0;
   readonly oomKilled = false;
   readonly asked: string[] = [];
+  /** Where links lead. */
+  readonly links = new Map<string, string>();
   readonly #answers = new Map<string, (() => Readable | Error)[]>();
 
   /** The last of `answers` is given from then on. */
@@ -65,6 +67,12 @@ export class FakeStoppedContainer implements StoppedContainer {
     const answer = (answers.length > 1 ? answers.shift() : answers[0])?.();
     if (answer instanceof Error) throw answer;
     return answer;
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async linkTarget(path: string, signal: AbortSignal): Promise<string | undefined> {
+    signal.throwIfAborted();
+    return this.links.get(path);
   }
 }
 

@@ -22,6 +22,8 @@ export interface FakeProcess {
   readonly killed: AbortSignal;
   readonly print: (text: string) => Promise<void>;
   readonly writeFile: (path: string, content: string) => void;
+  /** Makes a link to an absolute path. */
+  readonly link: (path: string, target: string) => void;
   /** Tells whoever watches the usage. */
   readonly use: (usage: ContainerUsage) => void;
 }
@@ -188,6 +190,7 @@ class FakeContainer implements CreatedContainer, RunningContainer {
   readonly #command: string;
   readonly #kill = new AbortController();
   readonly #files = new Map<string, string>();
+  readonly #links = new Map<string, string>();
   readonly #watchers = new Set<(usage: ContainerUsage) => void>();
   #output: Writable | undefined;
   #markDrained: () => void = () => undefined;
@@ -234,6 +237,7 @@ class FakeContainer implements CreatedContainer, RunningContainer {
       exitCode,
       oomKilled: exitCode === 137 && !this.#kill.signal.aborted,
       getArchive: (path, until) => this.#archive(path, until),
+      linkTarget: (path, until) => this.#linkTarget(path, until),
     };
   }
 
@@ -267,6 +271,7 @@ class FakeContainer implements CreatedContainer, RunningContainer {
       killed: this.#kill.signal,
       print: (text) => this.#print(text),
       writeFile: (path, content) => this.#files.set(path, content),
+      link: (path, target) => this.#links.set(path, target),
       use: (usage) => {
         for (const onUsage of this.#watchers) onUsage(usage);
       },
@@ -292,6 +297,13 @@ class FakeContainer implements CreatedContainer, RunningContainer {
     this.#engine.called('archive');
     if (!this.#engine.containers.has(this.id)) return undefined;
     const parent = path.slice(0, path.lastIndexOf('/') + 1);
+    const linkname = this.#links.get(path);
+    if (linkname !== undefined) {
+      const tar = pack();
+      tar.entry({ name: path.slice(parent.length), type: 'symlink', linkname });
+      tar.finalize();
+      return tar as unknown as Readable;
+    }
     const found = [...this.#files].filter(([name]) => name === path || name.startsWith(`${path}/`));
     if (found.length === 0) return undefined;
     const tar = pack();
@@ -299,5 +311,14 @@ class FakeContainer implements CreatedContainer, RunningContainer {
     for (const [name, content] of found) tar.entry({ name: name.slice(parent.length) }, content);
     tar.finalize();
     return tar as unknown as Readable;
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async #linkTarget(path: string, signal: AbortSignal): Promise<string | undefined> {
+    signal.throwIfAborted();
+    this.#engine.called('archive');
+    let target = this.#links.get(path);
+    for (let next = target; next !== undefined; next = this.#links.get(next)) target = next;
+    return target;
   }
 }

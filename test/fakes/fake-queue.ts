@@ -1,9 +1,13 @@
+import { buffer } from 'node:stream/consumers';
 import type {
   ArtifactRequest,
   Claim,
+  CreatedArtifact,
   CredentialSource,
   Credentials,
   ExceptionReason,
+  ObjectContent,
+  ObjectUpload,
   QueueClient,
   ReclaimResponse,
   RunQueue,
@@ -12,7 +16,7 @@ import { QueueError } from '../../src/lib/queue/queue-client.js';
 import { untilAborted } from '../../src/lib/util/abortable.js';
 import { Trace } from './trace.js';
 
-type RunCall = 'reclaim' | 'isResolved' | 'reportCompleted' | 'reportFailed' | 'reportException' | 'createArtifact';
+type RunCall = Exclude<keyof RunQueue, 'artifactUrl'>;
 
 /** The queue's answer to a call that came too late. */
 export function conflict(): QueueError {
@@ -40,6 +44,8 @@ export class FakeQueue implements QueueClient, RunQueue {
   /** Resolutions the queue accepted, as `reportCompleted` or `reportException internal-error`. */
   readonly resolutions: string[] = [];
   readonly artifacts: { readonly name: string; readonly request: ArtifactRequest }[] = [];
+  /** What came by uploadObject. */
+  readonly objects = new Map<string, { readonly type: string; readonly content: Buffer; isFinished: boolean }>();
   /** The credentials each call of a run was made with. */
   readonly usedTokens: string[] = [];
   readonly claims: PendingClaim[] = [];
@@ -121,10 +127,26 @@ export class FakeQueue implements QueueClient, RunQueue {
     this.resolutions.push(`reportException ${reason}`);
   }
 
-  async createArtifact(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<{ putUrl?: string }> {
+  async createArtifact(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<CreatedArtifact> {
     await this.#called('createArtifact', signal);
     this.artifacts.push({ name, request });
-    return request.storageType === 's3' ? { putUrl: `http://store.invalid/${name}` } : {};
+    if (request.storageType === 's3') return { putUrl: `http://store.invalid/${name}` };
+    if (request.storageType !== 'object') return {};
+    const { expires } = request;
+    const uploadId = `upload-${this.artifacts.length}`;
+    return { upload: { name, projectId: 'project', uploadId, expires, credentials: this.credentials } };
+  }
+
+  async uploadObject({ name }: ObjectUpload, content: ObjectContent, signal: AbortSignal): Promise<void> {
+    await this.#called('uploadObject', signal);
+    this.objects.set(name, { type: content.type, content: await buffer(content.open()), isFinished: false });
+  }
+
+  async finishArtifact(name: string, _uploadId: string, signal: AbortSignal): Promise<void> {
+    await this.#called('finishArtifact', signal);
+    const object = this.objects.get(name);
+    if (!object) throw new QueueError('nothing was uploaded', 400);
+    object.isFinished = true;
   }
 
   artifactUrl(name: string): string {

@@ -1,4 +1,4 @@
-import type { ArtifactRequest } from '../../src/lib/queue/queue-client.js';
+import type { ArtifactRequest, CreatedArtifact } from '../../src/lib/queue/queue-client.js';
 import { QueueError } from '../../src/lib/queue/queue-client.js';
 import type { FakeObjectStore } from './fake-object-store.js';
 import { FakeQueue } from './fake-queue.js';
@@ -15,14 +15,10 @@ export class FakeRunQueue extends FakeQueue {
     this.#store = store;
   }
 
-  override async createArtifact(
-    name: string,
-    request: ArtifactRequest,
-    signal: AbortSignal,
-  ): Promise<{ putUrl?: string }> {
+  override async createArtifact(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<CreatedArtifact> {
     if (!this.takesLinks && request.storageType === 'link') throw new QueueError('bad storageType', 400);
-    const { putUrl } = await super.createArtifact(name, request, signal);
-    if (putUrl === undefined) return {};
+    const created = await super.createArtifact(name, request, signal);
+    if (created.putUrl === undefined) return created;
     this.#signatures++;
     return { putUrl: `${this.#store.url}/${encodeURIComponent(name)}?signature=secret-${this.#signatures}` };
   }

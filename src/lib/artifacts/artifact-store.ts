@@ -4,17 +4,19 @@ import type { ArtifactRequest, RunQueue } from '../queue/queue-client.js';
 import { QueueError } from '../queue/queue-client.js';
 import { TaskError, TaskStopped } from '../task/errors.js';
 import type { TaskOutput } from '../task/task-log.js';
-import { TimeoutError, withTimeout } from '../util/abortable.js';
+import { TimeoutError } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
 import type { RetryPolicy } from '../util/retry.js';
 import { retry } from '../util/retry.js';
 import { NAME_RULE, isArtifactName } from './artifact-name.js';
 import type { FileSource } from './file-source.js';
 import type { ContentPutter } from './put-content.js';
-import { PutError } from './put-content.js';
+import { PutError } from './put-error.js';
+import { ObjectPublication, S3Publication, createArtifact } from './publication.js';
 import { Slots } from './slots.js';
 import type { StagedContent, WantedEncoding } from './staged-content.js';
 import { stageContent } from './staged-content.js';
+import { uploadFailure } from './upload-failure.js';
 
 /** What an artifact is called and how it will be stored. */
 export interface ArtifactContent {
@@ -57,15 +59,14 @@ export interface ArtifactStoreDeps {
   readonly putter: Pick<ContentPutter, 'put'>;
   /** Exists, is private to the run, and is deleted with it. */
   readonly tempDir: string;
+  /** Where the queue wants content to go; default: s3. */
+  readonly storageType?: 's3' | 'object' | undefined;
   /** Uploads at a time. */
   readonly concurrency: number;
   readonly retry?: RetryPolicy;
 }
 
 const DEFAULT_RETRY: RetryPolicy = { attempts: 10, firstDelayMs: 1000, maxDelayMs: 30_000, randomization: 0.25 };
-const CREATE_TIMEOUT_MS = 60_000;
-/** The queue signs addresses for 45 minutes; one that is nearly over is not begun with. */
-const PUT_URL_LIFE_MS = 40 * 60_000;
 
 /** Publishes a run's artifacts and remembers the sha256 of each. One per run. */
 export class ArtifactStore {
@@ -79,6 +80,10 @@ export class ArtifactStore {
     this.#deps = deps;
     this.#policy = deps.retry ?? DEFAULT_RETRY;
     this.#slots = new Slots(deps.concurrency);
+  }
+
+  get #isObject(): boolean {
+    return this.#deps.storageType === 'object';
   }
 
   /** Every artifact uploaded so far, with the hash (hex) of its uncompressed content. */
@@ -153,59 +158,34 @@ export class ArtifactStore {
     signal: AbortSignal,
   ): Promise<StagedContent> {
     const { tempDir } = this.#deps;
-    if (!isKept(source)) return stageContent(source, artifact.contentEncoding, tempDir, signal);
-    const key = `${artifact.contentEncoding} ${source.filePath}`;
+    // The object service has no word for compressed content.
+    const encoding = this.#isObject ? 'identity' : artifact.contentEncoding;
+    if (!isKept(source)) return stageContent(source, encoding, tempDir, signal);
+    const key = `${encoding} ${source.filePath}`;
     const known = this.#kept.get(key);
     if (known) return known;
-    const staged = stageContent(source, artifact.contentEncoding, tempDir, signal);
+    const staged = stageContent(source, encoding, tempDir, signal);
     this.#kept.set(key, staged);
     staged.catch(() => this.#kept.delete(key));
     return staged;
   }
 
   async #publish(artifact: ArtifactContent, content: StagedContent, signal: AbortSignal): Promise<void> {
-    const { name, contentType, expires } = artifact;
-    let target: { readonly url: string; readonly until: number } | undefined;
+    const { name } = artifact;
+    const publication = this.#isObject
+      ? new ObjectPublication(this.#deps, artifact, content)
+      : new S3Publication(this.#deps, artifact, content);
     try {
-      await this.#retry(
-        name,
-        async () => {
-          if (!target || Date.now() > target.until) {
-            const until = Date.now() + PUT_URL_LIFE_MS;
-            target = { url: await this.#requestPut(name, { storageType: 's3', contentType, expires }, signal), until };
-          }
-          try {
-            await this.#deps.putter.put(target.url, content, contentType, signal);
-          } catch (error) {
-            if (error instanceof PutError && error.wantsFreshUrl) target = undefined;
-            throw error;
-          }
-        },
-        signal,
-      );
+      await this.#retry(name, () => publication.attempt(signal), signal);
     } catch (error) {
       signal.throwIfAborted();
-      throw await this.#blame(name, error, signal);
+      if (error instanceof QueueError && error.isConflict) throw await this.#blameConflict(name, error, signal);
+      throw uploadFailure(name, error);
     }
   }
 
-  async #requestPut(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<string> {
-    const { putUrl } = await this.#createOnce(name, request, signal);
-    if (putUrl === undefined) throw new QueueError('its answer names no putUrl', undefined);
-    return putUrl;
-  }
-
   async #create(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<void> {
-    await this.#retry(name, () => this.#createOnce(name, request, signal), signal);
-  }
-
-  #createOnce(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<{ readonly putUrl?: string }> {
-    return withTimeout(
-      'queue.createArtifact',
-      CREATE_TIMEOUT_MS,
-      (limited) => this.#deps.queue.createArtifact(name, request, limited),
-      signal,
-    );
+    await this.#retry(name, () => createArtifact(this.#deps.queue, name, request, signal), signal);
   }
 
   #retry<T>(name: string, operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -213,24 +193,6 @@ export class ArtifactStore {
       this.#deps.log.warn('retrying artifact upload', { name, attempt, delayMs, error: errorMessage(error) });
     };
     return retry(this.#policy, { isTransient, onRetry }, operation, signal);
-  }
-
-  /** The upload's last error as the run's: whose fault it is decides how the run is resolved. */
-  async #blame(name: string, error: unknown, signal: AbortSignal): Promise<Error> {
-    const what = `Artifact "${name}" could not be uploaded: `;
-    if (error instanceof QueueError) {
-      const why = `${what}the queue refused it: ${error.message}`;
-      if (error.isConflict) return this.#blameConflict(name, error, signal);
-      // 400 is about the request, whose variable parts are the author's: name, expires, contentType.
-      return error.statusCode === 400
-        ? TaskError.failed(why, error)
-        : TaskError.exception('internal-error', why, error);
-    }
-    if (error instanceof PutError) {
-      const why = `${what}${error.message}`;
-      return error.isTooLarge ? TaskError.failed(why, error) : TaskError.exception('internal-error', why, error);
-    }
-    return TaskError.exception('internal-error', `${what}${errorMessage(error)}`, error);
   }
 
   /** 409: the run was resolved elsewhere, or the artifact is there already and differs. */

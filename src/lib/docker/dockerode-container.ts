@@ -174,9 +174,40 @@ class DockerodeStoppedContainer implements StoppedContainer {
       });
       return stream;
     } catch (error) {
-      // A path below a file is a 500 for the engine, and its words name a path on this machine.
-      if (hasStatus(error, 404) || /not a directory/i.test((error as Error).message)) return undefined;
-      throw error;
+      throwUnlessMissing(error);
+      return undefined;
     }
   }
+
+  async linkTarget(path: string, signal: AbortSignal): Promise<string | undefined> {
+    const ask = async (): Promise<unknown> => this.#container.infoArchive({ path, abortSignal: signal });
+    try {
+      const answer = (await call(
+        `looking at ${path} in the container`,
+        CALL_TIMEOUT_MS,
+        ask,
+        signal,
+      )) as IncomingMessage;
+      const stat = answer.headers['x-docker-container-path-stat'];
+      const text = Buffer.from(typeof stat === 'string' ? stat : '', 'base64').toString();
+      const { linkTarget } = JSON.parse(text) as { readonly linkTarget: string };
+      return linkTarget === '' ? undefined : linkTarget;
+    } catch (error) {
+      throwUnlessMissing(error);
+      return undefined;
+    }
+  }
+}
+
+/**
+ * What is wrong with a path itself is a 500 for the engine, in words that name a path on this machine. Below a file there
+ * is nothing; the rest can't change and is said without that path.
+ */
+function throwUnlessMissing(error: unknown): void {
+  const { message } = error as Error;
+  if (hasStatus(error, 404) || /not a directory/i.test(message)) return;
+  const [, reason] =
+    /(invalid argument|file name too long|too many (?:levels of symbolic )?links)/i.exec(message) ?? [];
+  if (reason !== undefined) throw new DockerError(reason, 400, { cause: error });
+  throw error;
 }

@@ -168,4 +168,9 @@ export interface StoppedContainer {
   readonly oomKilled: boolean;
   /** A tar of `path`; undefined: there is no such path in the container. Destroy it when not read to its end. */
   getArchive(path: string, signal: AbortSignal): Promise<Readable | undefined>;
+  /**
+   * Where `path` leads when it is a link, through all links on the way, as a path within the container (which nothing
+   * may be at); undefined: there is no such path, or it is no link.
+   */
+  linkTarget(path: string, signal: AbortSignal): Promise<string | undefined>;
 }

@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 /** The reasons a queue takes for an exception (Taskcluster queue, reportException). */
 export type ExceptionReason =
   'malformed-payload' | 'worker-shutdown' | 'internal-error' | 'resource-unavailable' | 'intermittent-task';
@@ -72,7 +74,7 @@ export interface CredentialSource {
 
 /** What is uploaded as an artifact of the run, as queue.createArtifact takes it. */
 export type ArtifactRequest =
-  | { readonly storageType: 's3'; readonly contentType: string; readonly expires: string }
+  | { readonly storageType: 's3' | 'object'; readonly contentType: string; readonly expires: string }
   | { readonly storageType: 'reference'; readonly url: string; readonly contentType: string; readonly expires: string }
   | { readonly storageType: 'link'; readonly artifact: string; readonly contentType: string; readonly expires: string }
   | {
@@ -81,6 +83,30 @@ export type ArtifactRequest =
       readonly message: string;
       readonly expires: string;
     };
+
+/** What the object service needs to take an artifact's content. */
+export interface ObjectUpload {
+  readonly name: string;
+  readonly projectId: string;
+  readonly uploadId: string;
+  readonly expires: string;
+  readonly credentials: Credentials;
+}
+
+/** How an artifact's content gets to where it is stored. */
+export interface CreatedArtifact {
+  /** storageType s3: where to PUT it. */
+  readonly putUrl?: string;
+  /** storageType object: what to give to uploadObject. */
+  readonly upload?: ObjectUpload;
+}
+
+/** Content that can be sent any number of times. */
+export interface ObjectContent {
+  readonly type: string;
+  readonly length: number;
+  open(): Readable;
+}
 
 /**
  * The calls a run makes, with the run's own credentials. Each is one attempt (callers decide on retries), fails with a
@@ -93,8 +119,11 @@ export interface RunQueue {
   reportCompleted(signal: AbortSignal): Promise<void>;
   reportFailed(signal: AbortSignal): Promise<void>;
   reportException(reason: ExceptionReason, signal: AbortSignal): Promise<void>;
-  /** Returns where to PUT the content (storageType s3 only). */
-  createArtifact(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<{ readonly putUrl?: string }>;
+  createArtifact(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<CreatedArtifact>;
+  /** Sends the content to the object service, with the credentials of the upload. Fails with a PutError. */
+  uploadObject(upload: ObjectUpload, content: ObjectContent, signal: AbortSignal): Promise<void>;
+  /** The content of an artifact of storageType object is whole: from now on it can be read. */
+  finishArtifact(name: string, uploadId: string, signal: AbortSignal): Promise<void>;
   /** The unsigned address of one of the run's artifacts. */
   artifactUrl(name: string): string;
 }

@@ -1,7 +1,13 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { agents, clients } from 'taskcluster-client';
-import type { Queue, TaskClaim, TaskStatus, TaskclusterClientError } from 'taskcluster-client';
+import type {
+  CreatedArtifact as TaskclusterArtifact,
+  Queue,
+  TaskClaim,
+  TaskStatus,
+  TaskclusterClientError,
+} from 'taskcluster-client';
 import { untilAborted } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
 import { dateOf, parseClaim } from './parse-claim.js';
@@ -10,14 +16,18 @@ import { QueueError } from './queue-client.js';
 import type {
   ArtifactRequest,
   Claim,
+  CreatedArtifact,
   CredentialSource,
   Credentials,
+  ObjectContent,
+  ObjectUpload,
   QueueClient,
   ReclaimResponse,
   RunIdentity,
   RunQueue,
 } from './queue-client.js';
 import { missingScopes } from './scopes.js';
+import { uploadObject } from './upload-object.js';
 
 export interface TaskclusterQueueOptions {
   readonly rootUrl: string;
@@ -30,6 +40,8 @@ export interface TaskclusterQueueOptions {
   readonly callTimeoutMs: number;
   /** The same for claimWork, whose answer may take as long as the queue's long poll. */
   readonly claimTimeoutMs: number;
+  /** How long the upload of an object may stand still. */
+  readonly uploadInactivityMs: number;
   /** Hears of a claim that makes no sense. Nothing can be done for it: the queue gives the run up in time. */
   readonly onBadClaim: (error: unknown) => void;
 }
@@ -107,17 +119,15 @@ export class TaskclusterQueue implements QueueClient {
   }
 }
 
+type RunQueueOptions = Pick<TaskclusterQueueOptions, 'rootUrl' | 'callTimeoutMs' | 'uploadInactivityMs'>;
+
 class TaskclusterRunQueue implements RunQueue {
-  readonly #options: Pick<TaskclusterQueueOptions, 'rootUrl' | 'callTimeoutMs'>;
+  readonly #options: RunQueueOptions;
   readonly #run: RunIdentity;
   readonly #source: CredentialSource;
   #client: { readonly credentials: Credentials; readonly queue: Queue } | undefined;
 
-  constructor(
-    options: Pick<TaskclusterQueueOptions, 'rootUrl' | 'callTimeoutMs'>,
-    run: RunIdentity,
-    source: CredentialSource,
-  ) {
+  constructor(options: RunQueueOptions, run: RunIdentity, source: CredentialSource) {
     this.#options = options;
     this.#run = run;
     this.#source = source;
@@ -157,14 +167,26 @@ class TaskclusterRunQueue implements RunQueue {
     await this.#report('queue.reportException', (queue) => queue.reportException(taskId, runId, { reason }), signal);
   }
 
-  async createArtifact(name: string, request: ArtifactRequest, signal: AbortSignal) {
+  async createArtifact(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<CreatedArtifact> {
     const { taskId, runId } = this.#run;
-    const call = async (queue: Queue) => {
-      const { storageType, putUrl } = await queue.createArtifact(taskId, runId, name, request);
+    const call = async (queue: Queue): Promise<CreatedArtifact> => {
+      const { storageType, putUrl, ...answer } = await queue.createArtifact(taskId, runId, name, request);
       mustBe(storageType === request.storageType && (storageType !== 's3' || putUrl !== undefined));
+      if (storageType === 'object') return { upload: objectUploadOf(answer) };
       return putUrl === undefined ? {} : { putUrl };
     };
     return await this.#attempt('queue.createArtifact', call, signal);
+  }
+
+  async uploadObject(upload: ObjectUpload, content: ObjectContent, signal: AbortSignal): Promise<void> {
+    const { rootUrl, callTimeoutMs, uploadInactivityMs: inactivityMs } = this.#options;
+    await uploadObject({ rootUrl, callTimeoutMs, inactivityMs }, upload, content, signal);
+  }
+
+  async finishArtifact(name: string, uploadId: string, signal: AbortSignal): Promise<void> {
+    const { taskId, runId } = this.#run;
+    const call = (queue: Queue): Promise<unknown> => queue.finishArtifact(taskId, runId, name, { uploadId });
+    await this.#attempt('queue.finishArtifact', call, signal);
   }
 
   artifactUrl(name: string): string {
@@ -209,6 +231,12 @@ class TaskclusterRunQueue implements RunQueue {
     }
     return this.#client.queue;
   }
+}
+
+function objectUploadOf(answer: Omit<TaskclusterArtifact, 'storageType'>): ObjectUpload {
+  const { name, projectId, uploadId, expires, credentials } = answer;
+  if (!name || !projectId || !uploadId || !expires || !credentials) throw new Error('its answer makes no sense');
+  return { name, projectId, uploadId, expires, credentials };
 }
 
 function mustBe(isSensible: boolean): void {

@@ -36,6 +36,7 @@ export interface RunClaimDeps extends TaskServices {
     /** Each run has a directory of its own in here. */
     readonly runsDirectory: string;
     readonly artifactConcurrency: number;
+    readonly artifactStorage: ArtifactStoreDeps['storageType'];
     readonly reclaimDivisor: number;
     readonly cancelPollIntervalMs: number;
     readonly maxLogBytes: number | undefined;
@@ -192,6 +193,7 @@ class ClaimedRun {
       putter,
       tempDir: directory,
       concurrency: settings.artifactConcurrency,
+      storageType: settings.artifactStorage,
     });
     const definition = deepFreeze(task);
     const credentials = this.#credentials;

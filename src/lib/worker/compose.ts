@@ -79,13 +79,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     onLeftover: () => {
       leftovers.suspect();
     },
-    settings: {
-      runsDirectory,
-      artifactConcurrency: config.artifacts.concurrency,
-      reclaimDivisor: config.task.reclaimDivisor,
-      cancelPollIntervalMs: config.task.cancelPollInterval,
-      maxLogBytes: config.task.maxLogBytes,
-    },
+    settings: { runsDirectory, ...runSettings(config) },
   };
   const recovery = await Recovery.find(deps);
   const { enabled, afterIdleSeconds, gracePeriodSeconds, nodeTerminationPoll } = config.shutdown;
@@ -169,6 +163,7 @@ function composeQueue(config: Config, log: Logger): TaskclusterQueue {
     workerId,
     callTimeoutMs: taskQueue.callTimeout,
     claimTimeoutMs: taskQueue.claimTimeout,
+    uploadInactivityMs: config.artifacts.inactivityTimeout,
     onBadClaim: (error) => {
       log.alert('claim cannot be understood', { error });
     },
@@ -190,6 +185,16 @@ async function startLiveLog(
     log.alert('live logs cannot be served', { error, certificate: config.ssl.certificate, key: config.ssl.key, port });
     return { server: undefined, isUsable: !secureLiveLogging };
   }
+}
+
+function runSettings({ artifacts, task }: Config): Omit<RunClaimDeps['settings'], 'runsDirectory'> {
+  return {
+    artifactConcurrency: artifacts.concurrency,
+    artifactStorage: artifacts.storageType,
+    reclaimDivisor: task.reclaimDivisor,
+    cancelPollIntervalMs: task.cancelPollInterval,
+    maxLogBytes: task.maxLogBytes,
+  };
 }
 
 function pullRetries({ dockerConfig }: Config) {

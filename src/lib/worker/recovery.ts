@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ArtifactStore } from '../artifacts/artifact-store.js';
 import type { ArtifactStoreDeps } from '../artifacts/artifact-store.js';
@@ -9,11 +9,13 @@ import type { LogPublisher } from '../task/log-publisher.js';
 import { Reporter } from '../task/reporter.js';
 import { exception } from '../task/resolution.js';
 import { LOG_FILE } from '../task/run-claim.js';
+import type { RunClaimDeps } from '../task/run-claim.js';
 import type { RunEntry, RunJournal } from '../task/run-journal.js';
 import type { RunRecord } from '../task/run-record.js';
 import { TaskLog } from '../task/task-log.js';
 import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
+import { removeTree } from '../util/remove-tree.js';
 
 export interface RecoveryDeps {
   readonly journal: RunJournal;
@@ -22,7 +24,7 @@ export interface RecoveryDeps {
   readonly putter: ArtifactStoreDeps['putter'];
   readonly log: Logger;
   readonly now: () => Date;
-  readonly settings: { readonly runsDirectory: string; readonly artifactConcurrency: number };
+  readonly settings: Pick<RunClaimDeps['settings'], 'runsDirectory' | 'artifactConcurrency' | 'artifactStorage'>;
 }
 
 const LOG_UPLOAD_LIMIT_MS = 300_000;
@@ -114,8 +116,9 @@ export class Recovery {
       const taskLog = await TaskLog.open({ path: join(directory, LOG_FILE), now });
       taskLog.error(EPITAPH);
       await taskLog.close();
-      const concurrency = settings.artifactConcurrency;
-      const artifacts = new ArtifactStore({ queue, log, output: taskLog, putter, tempDir: directory, concurrency });
+      const { artifactConcurrency: concurrency, artifactStorage: storageType } = settings;
+      const own = { output: taskLog, tempDir: directory, concurrency, storageType };
+      const artifacts = new ArtifactStore({ queue, log, putter, ...own });
       try {
         const logFile = { filePath: taskLog.path, keep: true } as const;
         await publisher.publishLate({ artifacts, queue, log, logFile, expires }, artifact, limit.signal);
@@ -133,7 +136,7 @@ export class Recovery {
   async #removeDirectory(name: string): Promise<void> {
     const path = join(this.#deps.settings.runsDirectory, name);
     try {
-      await rm(path, { recursive: true, force: true });
+      await removeTree(path);
     } catch (error) {
       this.#deps.log.error('could not release', { what: 'directory of a run', path, error });
     }

@@ -32,6 +32,7 @@ describe('answers of a queue that make no sense', () => {
       ...pool,
       callTimeoutMs: 1000,
       claimTimeoutMs: 1000,
+      uploadInactivityMs: 1000,
       onBadClaim: (error) => badClaims.push(error),
     });
   });
@@ -125,6 +126,7 @@ describe('credentials that ran out while a call was on its way', () => {
         workerId: 'w',
         callTimeoutMs: 1000,
         claimTimeoutMs: 1000,
+        uploadInactivityMs: 1000,
         onBadClaim: () => undefined,
       });
       const link = { storageType: 'link', artifact: 'b', contentType: 'text/plain', expires: 'later' } as const;

@@ -150,6 +150,7 @@ export class RunFixture {
       settings: {
         runsDirectory: this.runsDirectory,
         artifactConcurrency: 2,
+        artifactStorage: undefined,
         reclaimDivisor: 1.3,
         cancelPollIntervalMs: 30_000,
         maxLogBytes,

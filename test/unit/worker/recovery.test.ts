@@ -48,7 +48,7 @@ describe('a worker that starts after one that died', () => {
       putter: { put: () => Promise.resolve() },
       log,
       now: () => new Date(),
-      settings: { runsDirectory: runsDirectory(), artifactConcurrency: 1 },
+      settings: { runsDirectory: runsDirectory(), artifactConcurrency: 1, artifactStorage: undefined },
     });
   const recover = async (): Promise<void> => {
     await (await find()).run(abort.signal);

@@ -4,16 +4,14 @@ import mime from 'mime-types';
 import type { ArtifactContent, ErrorArtifact } from '../../artifacts/artifact-store.js';
 import { NAME_RULE, isArtifactName } from '../../artifacts/artifact-name.js';
 import type { TarEntry } from '../../artifacts/extract-tar.js';
-import { tarEntries } from '../../artifacts/extract-tar.js';
 import { walkDirectory } from '../../artifacts/walk-directory.js';
 import type { StoppedContainer } from '../../docker/engine.js';
-import { DockerError } from '../../docker/engine.js';
 import { TaskStopped } from '../../task/errors.js';
 import type { PayloadArtifact } from '../../task/payload.js';
 import type { TaskContext } from '../../task/task-context.js';
-import { delay } from '../../util/abortable.js';
 import { errorMessage } from '../../util/error-message.js';
 import { ArtifactTally } from './artifact-tally.js';
+import { ContainerFiles, WrongKind } from './container-files.js';
 import { failureLine, inQuotes } from './directory-report.js';
 import { DirectoryUpload } from './directory-upload.js';
 import { NameClaims } from './name-claims.js';
@@ -27,13 +25,10 @@ export interface CollectSettings {
 /** Files with several names that are asked for one by one; each takes the engine some 60 ms. */
 const SINGLE_FETCHES = 64;
 
-/** The path is not what the payload says; worth an error artifact, but the task does not fail. */
-class WrongKind extends Error {}
-
 /** Publishes the artifacts of one stopped container. */
 export class ArtifactCollector {
   readonly #task: TaskContext;
-  readonly #container: StoppedContainer;
+  readonly #files: ContainerFiles;
   readonly #volumes: Volumes;
   readonly #settings: CollectSettings;
   readonly #names: NameClaims;
@@ -41,7 +36,8 @@ export class ArtifactCollector {
   constructor(task: TaskContext, container: StoppedContainer, volumes: Volumes, settings: CollectSettings) {
     this.#volumes = volumes;
     this.#task = task;
-    this.#container = container;
+    const { archiveRetryDelaysMs: retryDelaysMs } = settings;
+    this.#files = new ContainerFiles({ container, log: task.log, retryDelaysMs });
     this.#settings = settings;
     this.#names = new NameClaims(task);
   }
@@ -71,15 +67,22 @@ export class ArtifactCollector {
   async #collectFile(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
     const content = this.#content(name, artifact);
     const tally = new ArtifactTally();
-    const isThere = await this.#withArchive(artifact.path, signal, async (entries) => {
+    const read = async (entries: AsyncGenerator<TarEntry, void>): Promise<TarEntry['kind'] | 'empty'> => {
       const first = await entries.next();
-      const entry = first.done ? undefined : first.value;
-      if (entry?.kind !== 'file') throw new WrongKind(`is ${withArticle(entry?.kind ?? 'empty')}, not a file`);
-      await this.#task.artifacts.upload(content, onlyFile(entry, entries), signal);
-      tally.addFile(entry.size);
-      return true;
-    });
-    if (!isThere) return this.#missing(name, artifact, signal);
+      if (first.done) return 'empty';
+      if (first.value.kind === 'file') {
+        await this.#task.artifacts.upload(content, onlyFile(first.value, entries), signal);
+        tally.addFile(first.value.size);
+      }
+      return first.value.kind;
+    };
+    let kind = await this.#files.read(artifact.path, signal, read);
+    if (kind === 'symlink') {
+      const target = await this.#files.linkTarget(artifact.path, signal);
+      kind = target === undefined ? undefined : await this.#files.read(target, signal, read);
+    }
+    if (kind === undefined) return this.#missing(name, artifact, signal);
+    if (kind !== 'file') throw new WrongKind(`is ${withArticle(kind)}, not a file`);
     if (isArtifactName(name)) {
       this.#task.output.line(
         `Uploaded artifact "${name}" from ${inQuotes(artifact.path)}: ${tally.bytes}, ${content.contentType}`,
@@ -97,9 +100,9 @@ export class ArtifactCollector {
       if (first.value.kind === 'directory') await upload.run(first.value.name, entries, signal);
       return first.value.kind;
     };
-    let kind = await this.#withArchive(plainPath, signal, read);
+    let kind = await this.#files.read(plainPath, signal, read);
     // The engine follows a link only when the path ends with a slash.
-    if (kind === 'symlink') kind = await this.#withArchive(`${plainPath}/`, signal, read);
+    if (kind === 'symlink') kind = await this.#files.read(`${plainPath}/`, signal, read);
     if (kind === undefined) return this.#missing(name, artifact, signal);
     if (kind !== 'directory') throw new WrongKind(`is ${withArticle(kind)}, not a directory`);
     await this.#collectHardLinks(upload, `${plainPath}/`, signal);
@@ -113,12 +116,12 @@ export class ArtifactCollector {
    */
   async #collectHardLinks(upload: DirectoryUpload, path: string, signal: AbortSignal): Promise<void> {
     if (upload.links.pending.length > SINGLE_FETCHES) {
-      await this.#withArchive(path, signal, (entries) => upload.runLinks(entries, signal));
+      await this.#files.read(path, signal, (entries) => upload.runLinks(entries, signal));
     }
     for (const target of upload.links.pending) {
       const [link] = upload.links.of(target);
       if (!link) continue;
-      const isFile = await this.#withArchive(`${path}${link.relative}`, signal, async (entries) => {
+      const isFile = await this.#files.read(`${path}${link.relative}`, signal, async (entries) => {
         const first = await entries.next();
         if (first.done || first.value.kind !== 'file') return false;
         await upload.runLink(target, first.value, signal);
@@ -140,34 +143,6 @@ export class ArtifactCollector {
     return new DirectoryUpload({ key: name, names: this.#names, content, task: this.#task });
   }
 
-  /** Gives `use` the archive of `path`, anew when it breaks off; undefined when there is no such path. */
-  async #withArchive<T>(
-    path: string,
-    signal: AbortSignal,
-    use: (entries: AsyncGenerator<TarEntry, void>) => Promise<T>,
-  ): Promise<T | undefined> {
-    for (const delayMs of [...this.#settings.archiveRetryDelaysMs, undefined]) {
-      try {
-        const archive = await this.#container.getArchive(path, signal);
-        if (!archive) return undefined;
-        const entries = tarEntries(archive, signal);
-        try {
-          return await use(entries);
-        } finally {
-          await entries.return();
-        }
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!(error instanceof DockerError)) throw error;
-        if (!error.isTransient) throw new WrongKind(`cannot be read: ${error.message}`, { cause: error });
-        if (delayMs === undefined) throw error;
-        this.#task.log.warn('reading artifact again', { path, delayMs, error: errorMessage(error) });
-        await delay(delayMs, signal);
-      }
-    }
-    return undefined;
-  }
-
   #content(name: string, artifact: PayloadArtifact): ArtifactContent {
     const extension = path.extname(name).slice(1).toLowerCase();
     const isCompressed = this.#settings.skipCompressionExtensions.has(extension);
@@ -184,7 +159,7 @@ export class ArtifactCollector {
   }
 
   async #missing(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
-    const message = `Artifact "${name}" not found at ${inQuotes(artifact.path)}`;
+    const message = `Artifact ${inQuotes(name)} not found at ${inQuotes(artifact.path)}`;
     if (artifact.optional) this.#task.output.line(message);
     else this.#task.output.error(message);
     return this.#publishError(
@@ -199,7 +174,7 @@ export class ArtifactCollector {
     what: string,
     signal: AbortSignal,
   ): Promise<readonly unknown[]> {
-    const message = `Artifact "${name}": ${inQuotes(artifact.path)} ${what}`;
+    const message = `Artifact ${inQuotes(name)}: ${inQuotes(artifact.path)} ${what}`;
     this.#task.output.error(message);
     return this.#publishError(
       { name, reason: 'invalid-resource-on-worker', message, expires: this.#expires(artifact) },

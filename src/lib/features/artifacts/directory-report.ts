@@ -18,7 +18,7 @@ export class DirectoryReport {
   readonly #taken = new Map<string, string>();
 
   constructor(name: string, output: TaskOutput) {
-    this.#name = `"${name}"`;
+    this.#name = inQuotes(name);
     this.#output = output;
   }
 
@@ -86,5 +86,5 @@ export function inQuotes(path: string): string {
 /** What uploads say of themselves names the artifact already. */
 export function failureLine(name: string, path: string, error: unknown): string {
   if (error instanceof TaskError) return error.message;
-  return `Artifact "${name}" could not be read from ${inQuotes(path)}: ${errorMessage(error)}`;
+  return `Artifact ${inQuotes(name)} could not be read from ${inQuotes(path)}: ${errorMessage(error)}`;
 }

@@ -84,6 +84,24 @@ describe('the artifacts feature', () => {
       }
     });
 
+    it('follows a link within the container', async () => {
+      await container.putEntries('/link', [{ name: 'link', type: 'symlink' }]);
+      await container.putEntries('/real/x', [{ name: 'x', content: 'x' }]);
+      await container.putEntries('/dangling', [{ name: 'dangling', type: 'symlink' }]);
+      await container.putEntries('/wrong', [{ name: 'wrong', type: 'symlink' }]);
+      await container.putEntries('/dir', [{ name: 'dir/', type: 'directory' }]);
+      container.links.set('/link', '/real/x').set('/dangling', '/nowhere').set('/wrong', '/dir');
+      await collect({ 'public/x': file('/link'), 'public/y': file('/dangling'), 'public/z': file('/wrong') });
+      assert.deepEqual(stored(bench), ['public/x']);
+      assert.deepEqual(bench.output.lines, [
+        'Uploaded artifact "public/x" from "/link": 1 byte, application/octet-stream',
+      ]);
+      assert.deepEqual([...bench.output.errors].sort(), [
+        'Artifact "public/y" not found at "/dangling"',
+        'Artifact "public/z": "/wrong" is a directory, not a file',
+      ]);
+    });
+
     const rejected = (name: string, message: string) => [
       { name, request: { storageType: 'error', reason: 'invalid-resource-on-worker', message, expires: EXPIRES } },
     ];
@@ -96,7 +114,6 @@ describe('the artifacts feature', () => {
           { name: 'x/a', content: 'a' },
         ],
       ],
-      ['a symlink', [{ name: 'x', type: 'symlink' }]],
       ['a device or socket', [{ name: 'x', type: 'character-device' }]],
       ['empty', []],
       [

@@ -1,0 +1,131 @@
+import type { Readable } from 'node:stream';
+import { Readable as ReadableStream } from 'node:stream';
+import type { ArtifactRequest, CreatedArtifact, ObjectUpload, RunQueue } from '../queue/queue-client.js';
+import { QueueError } from '../queue/queue-client.js';
+import { withTimeout } from '../util/abortable.js';
+import type { ContentPutter } from './put-content.js';
+import { PutError } from './put-error.js';
+import type { StagedContent } from './staged-content.js';
+
+/** A content on its way to being an artifact. */
+export interface Publication {
+  /** Does what is still to be done, once; an error may be transient, and then the next attempt goes on from there. */
+  attempt(signal: AbortSignal): Promise<void>;
+}
+
+export interface PublicationDeps {
+  readonly queue: RunQueue;
+  readonly putter: Pick<ContentPutter, 'put'>;
+}
+
+export interface PublishedArtifact {
+  readonly name: string;
+  readonly contentType: string;
+  readonly expires: string;
+}
+
+const CALL_TIMEOUT_MS = 60_000;
+/** The queue signs addresses for 45 minutes; one that is nearly over is not begun with. */
+const PUT_URL_LIFE_MS = 40 * 60_000;
+
+/** One queue.createArtifact with a limit to its time. */
+export function createArtifact(
+  queue: RunQueue,
+  name: string,
+  request: ArtifactRequest,
+  signal: AbortSignal,
+): Promise<CreatedArtifact> {
+  return withTimeout(
+    'queue.createArtifact',
+    CALL_TIMEOUT_MS,
+    (limited) => queue.createArtifact(name, request, limited),
+    signal,
+  );
+}
+
+/** By PUT to an address that the queue signed. */
+export class S3Publication implements Publication {
+  readonly #deps: PublicationDeps;
+  readonly #artifact: PublishedArtifact;
+  readonly #content: StagedContent;
+  #target: { readonly url: string; readonly until: number } | undefined;
+
+  constructor(deps: PublicationDeps, artifact: PublishedArtifact, content: StagedContent) {
+    this.#deps = deps;
+    this.#artifact = artifact;
+    this.#content = content;
+  }
+
+  async attempt(signal: AbortSignal): Promise<void> {
+    const { name, contentType, expires } = this.#artifact;
+    const { queue, putter } = this.#deps;
+    if (!this.#target || Date.now() > this.#target.until) {
+      const until = Date.now() + PUT_URL_LIFE_MS;
+      const { putUrl } = await createArtifact(queue, name, { storageType: 's3', contentType, expires }, signal);
+      if (putUrl === undefined) throw new QueueError('its answer names no putUrl', undefined);
+      this.#target = { url: putUrl, until };
+    }
+    try {
+      await putter.put(this.#target.url, this.#content, contentType, signal);
+    } catch (error) {
+      if (error instanceof PutError && error.wantsFreshUrl) this.#target = undefined;
+      throw error;
+    }
+  }
+}
+
+/** By way of the object service; the artifact is there once the queue has been told that all of it is. */
+export class ObjectPublication implements Publication {
+  readonly #queue: RunQueue;
+  readonly #artifact: PublishedArtifact;
+  readonly #content: StagedContent;
+  #upload: ObjectUpload | undefined;
+  #isUploaded = false;
+  #conflict: PutError | undefined;
+
+  constructor({ queue }: PublicationDeps, artifact: PublishedArtifact, content: StagedContent) {
+    this.#queue = queue;
+    this.#artifact = artifact;
+    this.#content = content;
+  }
+
+  async attempt(signal: AbortSignal): Promise<void> {
+    const { name, contentType, expires } = this.#artifact;
+    if (!this.#upload) {
+      const request = { storageType: 'object', contentType, expires } as const;
+      const { upload } = await createArtifact(this.#queue, name, request, signal);
+      if (!upload) throw new QueueError('its answer names no object to upload to', undefined);
+      this.#upload = upload;
+    }
+    const upload = this.#upload;
+    if (!this.#isUploaded) await this.#send(upload, signal);
+    const finish = (limited: AbortSignal): Promise<void> => this.#queue.finishArtifact(name, upload.uploadId, limited);
+    try {
+      await withTimeout('queue.finishArtifact', CALL_TIMEOUT_MS, finish, signal);
+    } catch (error) {
+      if (!(error instanceof QueueError) || error.statusCode !== 400) throw error;
+      // What was taken for a whole upload is none.
+      this.#isUploaded = false;
+      throw this.#conflict ?? new PutError('the upload to the object service came to nothing', undefined, undefined);
+    }
+  }
+
+  async #send(upload: ObjectUpload, signal: AbortSignal): Promise<void> {
+    const content = { type: this.#artifact.contentType, length: this.#content.length, open: () => this.#open() };
+    try {
+      await this.#queue.uploadObject(upload, content, signal);
+    } catch (error) {
+      if (!(error instanceof PutError)) throw error;
+      if (error.wantsFreshUrl) this.#upload = undefined;
+      // The service has it whole, from an attempt whose answer was lost: finishing shows whether that is so.
+      if (error.statusCode !== 409) throw error;
+      this.#conflict = error;
+    }
+    this.#isUploaded = true;
+  }
+
+  #open(): Readable {
+    const body = this.#content.body();
+    return Buffer.isBuffer(body) ? ReadableStream.from([body], { objectMode: false }) : body;
+  }
+}

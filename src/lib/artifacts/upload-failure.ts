@@ -1,0 +1,19 @@
+import { QueueError } from '../queue/queue-client.js';
+import { TaskError } from '../task/errors.js';
+import { errorMessage } from '../util/error-message.js';
+import { PutError } from './put-error.js';
+
+/** An upload's last error as the run's: whose fault it is decides how the run is resolved. A conflict is not for here. */
+export function uploadFailure(name: string, error: unknown): TaskError {
+  const what = `Artifact "${name}" could not be uploaded: `;
+  if (error instanceof QueueError) {
+    const why = `${what}the queue refused it: ${error.message}`;
+    // 400 is about the request, whose variable parts are the author's: name, expires, contentType.
+    return error.statusCode === 400 ? TaskError.failed(why, error) : TaskError.exception('internal-error', why, error);
+  }
+  if (error instanceof PutError) {
+    const why = `${what}${error.message}`;
+    return error.isTooLarge ? TaskError.failed(why, error) : TaskError.exception('internal-error', why, error);
+  }
+  return TaskError.exception('internal-error', `${what}${errorMessage(error)}`, error);
+}

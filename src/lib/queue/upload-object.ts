@@ -1,0 +1,100 @@
+import { Transform, addAbortSignal, pipeline } from 'node:stream';
+import type { Readable } from 'node:stream';
+import { clients, upload } from 'taskcluster-client';
+import type { ObjectService, TaskclusterClientError } from 'taskcluster-client';
+import { PutError } from '../artifacts/put-error.js';
+import { TimeoutError, untilAborted } from '../util/abortable.js';
+import { errorMessage } from '../util/error-message.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+import type { ObjectContent, ObjectUpload } from './queue-client.js';
+
+export interface UploadObjectOptions {
+  readonly rootUrl: string;
+  readonly callTimeoutMs: number;
+  /** How long an upload may stand still. */
+  readonly inactivityMs: number;
+}
+
+/**
+ * One attempt to upload an object by the client library, which hashes what it sends. The library knows no way to say that
+ * content is compressed, so it has to be given as it is. Fails with a PutError, or with the signal's reason.
+ */
+export async function uploadObject(
+  { rootUrl, callTimeoutMs, inactivityMs }: UploadObjectOptions,
+  { name, projectId, uploadId, expires, credentials }: ObjectUpload,
+  content: ObjectContent,
+  signal: AbortSignal,
+): Promise<void> {
+  const limit = new LinkedAbort(signal);
+  const alive = (): void => {
+    limit.abortAfter(inactivityMs, () => new TimeoutError('sending anything', inactivityMs));
+  };
+  const object = new clients.Object({ rootUrl, credentials, retries: 0, timeout: callTimeoutMs });
+  try {
+    alive();
+    const uploading = upload({
+      projectId,
+      name,
+      contentType: content.type,
+      contentLength: content.length,
+      expires,
+      uploadId,
+      object: saysWhatIsMissing(object),
+      retries: 0,
+      streamFactory: () => Promise.resolve(breakable(content.open(), alive, limit.signal)),
+    });
+    await untilAborted(uploading, limit.signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw asPutError(error);
+  } finally {
+    limit.dispose();
+  }
+}
+
+/** That nothing has come, whoever answered the upload, is no mistake of the request's: the next attempt may do better. */
+function saysWhatIsMissing(object: ObjectService): ObjectService {
+  const finishUpload: ObjectService['finishUpload'] = async (name, request) => {
+    try {
+      return await object.finishUpload(name, request);
+    } catch (error) {
+      const { message, statusCode } = asPutError(error);
+      throw new PutError(message, statusCode === 400 ? undefined : statusCode, undefined);
+    }
+  };
+  return Object.assign(Object.create(object) as ObjectService, { finishUpload });
+}
+
+/**
+ * The library does nothing with it but `pipe`: alone, that would wait for ever for a source that failed, and never hear of
+ * an abort. Either now ends what the library pipes to, and with it the request.
+ */
+function breakable(source: Readable, alive: () => void, signal: AbortSignal): NodeJS.ReadableStream {
+  const tap = new Transform({
+    transform: (chunk, _encoding, callback) => {
+      alive();
+      callback(null, chunk);
+    },
+  });
+  const pipe = <T extends NodeJS.WritableStream>(target: T): T => {
+    pipeline(addAbortSignal(signal, source), tap, target, () => undefined);
+    return target;
+  };
+  return { pipe } as unknown as NodeJS.ReadableStream;
+}
+
+// The HTTP library's own errors carry the address, which is signed: neither their message nor they are passed on.
+function asPutError(error: unknown): PutError {
+  if (error instanceof PutError) return error;
+  const { statusCode } = error as Partial<TaskclusterClientError>;
+  if (statusCode !== undefined) {
+    const words = errorMessage(error).split('\n---')[0]?.trim() ?? '';
+    return new PutError(`the object service answered ${statusCode}: ${words}`, statusCode, undefined);
+  }
+  const { response, code } = error as { readonly response?: { readonly statusCode?: number }; readonly code?: string };
+  if (response?.statusCode !== undefined) {
+    return new PutError(`the object service's store answered ${response.statusCode}`, response.statusCode, undefined);
+  }
+  const why = error instanceof TimeoutError ? error.message : (code ?? 'no answer');
+  return new PutError(`the connection to the object service failed (${why})`, undefined, undefined);
+}

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { PutError } from '../../../src/lib/artifacts/put-error.js';
+import { QueueError } from '../../../src/lib/queue/queue-client.js';
+import { resolutionName, resolutionOf } from '../../../src/lib/task/resolution.js';
+import { ArtifactBench, EXPIRES } from '../../fakes/artifact-bench.js';
+import { outage } from '../../fakes/fake-queue.js';
+
+const never = new AbortController().signal;
+const NAME = 'public/a.txt';
+
+describe('ArtifactStore with the object service', () => {
+  let bench: ArtifactBench;
+
+  beforeEach(async () => {
+    bench = await ArtifactBench.start({ concurrency: 4, storageType: 'object' });
+  });
+  afterEach(() => bench.stop());
+
+  const artifact = { name: NAME, contentType: 'text/plain', contentEncoding: 'gzip', expires: EXPIRES } as const;
+  const upload = (content: string) => bench.store.upload(artifact, Readable.from([content]), never);
+  const stored = () => {
+    const object = bench.queue.objects.get(NAME);
+    return object && { ...object, content: object.content.toString() };
+  };
+  const calls = () => bench.queue.trace.events.map((event) => event.replace('queue.', ''));
+  const failure = async (uploaded: Promise<void>): Promise<[string, string]> => {
+    const error: unknown = await uploaded.then(
+      () => assert.fail('the upload succeeded'),
+      (reason: unknown) => reason,
+    );
+    return [resolutionName(resolutionOf(error)), (error as Error).message];
+  };
+
+  it('stores content as it is, for the service cannot be told that it is compressed', async () => {
+    await upload('hello');
+    assert.deepEqual(bench.queue.requestsFor(NAME), [
+      { storageType: 'object', contentType: 'text/plain', expires: EXPIRES },
+    ]);
+    assert.deepEqual(stored(), { type: 'text/plain', content: 'hello', isFinished: true });
+    assert.equal(bench.store.manifest.get(NAME)?.sha256, createHash('sha256').update('hello').digest('hex'));
+    assert.equal(bench.objects.puts.length, 0);
+  });
+
+  it('sends kept files and large content from disk', async () => {
+    const filePath = path.join(bench.tempDir, 'log');
+    await writeFile(filePath, 'log');
+    await bench.store.upload(artifact, { filePath, keep: true }, never);
+    assert.equal(stored()?.content, 'log');
+    await rm(filePath);
+    await bench.store.upload(artifact, Readable.from(['x'.repeat(3_000_000)]), never);
+    assert.equal(stored()?.content.length, 3_000_000);
+  });
+
+  it('goes on where it was when something fails on the way', async () => {
+    bench.queue.fail('createArtifact', outage());
+    bench.queue.fail('uploadObject', new PutError('no answer', undefined, undefined));
+    bench.queue.fail('finishArtifact', outage());
+    await upload('at last');
+    assert.equal(stored()?.isFinished, true);
+    assert.deepEqual(calls(), [
+      'createArtifact',
+      'createArtifact',
+      'uploadObject',
+      'uploadObject',
+      'finishArtifact',
+      'finishArtifact',
+    ]);
+  });
+
+  it('asks for a new upload when the credentials of the old one are refused', async () => {
+    bench.queue.fail('uploadObject', new PutError('refused', 401, undefined));
+    await upload('at last');
+    assert.deepEqual(calls(), ['createArtifact', 'uploadObject', 'createArtifact', 'uploadObject', 'finishArtifact']);
+  });
+
+  it('takes a conflict for a success whose answer was lost, if the queue agrees', async () => {
+    bench.queue.objects.set(NAME, { type: 'text/plain', content: Buffer.from('x'), isFinished: false });
+    bench.queue.fail('uploadObject', new PutError('it is finished', 409, undefined));
+    await upload('x');
+    assert.equal(stored()?.isFinished, true);
+    bench.queue.objects.clear();
+    bench.queue.fail('uploadObject', new PutError('it is another', 409, undefined));
+    assert.deepEqual(await failure(upload('x')), [
+      'internal-error',
+      'Artifact "public/a.txt" could not be uploaded: it is another',
+    ]);
+  });
+
+  it('sends everything again when the queue says that it has not come', async () => {
+    bench.queue.fail('finishArtifact', new QueueError('the upload is not finished', 400));
+    await upload('at last');
+    assert.deepEqual(calls(), ['createArtifact', 'uploadObject', 'finishArtifact', 'uploadObject', 'finishArtifact']);
+  });
+
+  it('blames the author for what the queue finds wrong, and the worker for the service', async () => {
+    bench.queue.fail('createArtifact', new QueueError('expires must be before task.expires', 400));
+    assert.equal((await failure(upload('x')))[0], 'failed');
+    bench.queue.fail('uploadObject', new PutError('the object service answered 400', 400, undefined));
+    assert.equal((await failure(upload('x')))[0], 'internal-error');
+  });
+});
