@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import type { ImageInfo } from '../../src/lib/docker/engine.js';
-import type { ImageLease, ImageProgress, ImageProvider } from '../../src/lib/images/image-provider.js';
+import type { ImageLease, ImageProvider, ImageRequest } from '../../src/lib/images/image-provider.js';
 import { Trace } from './trace.js';
 
 /** Gives out one image for every name, counts the leases, and can be made to fail or to wait. */
@@ -16,11 +16,12 @@ export class FakeImages implements ImageProvider {
     this.trace = trace;
   }
 
-  async acquire(_name: string, _progress: ImageProgress, signal: AbortSignal): Promise<ImageLease> {
+  async acquire(_request: ImageRequest, signal: AbortSignal): Promise<ImageLease> {
     this.trace.add('images.acquire');
     await this.beforeAcquire(signal);
     const lease: ImageLease = {
       image: this.#image,
+      artifactHash: undefined,
       dispose: () => {
         this.#held.delete(lease);
         this.trace.add('images.release');

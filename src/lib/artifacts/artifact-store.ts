@@ -13,7 +13,7 @@ import type { FileSource } from './file-source.js';
 import type { ContentPutter } from './put-content.js';
 import { PutError } from './put-error.js';
 import { ObjectPublication, S3Publication, createArtifact } from './publication.js';
-import { Slots } from './slots.js';
+import { Slots } from '../util/slots.js';
 import type { StagedContent, WantedEncoding } from './staged-content.js';
 import { stageContent } from './staged-content.js';
 import { uploadFailure } from './upload-failure.js';

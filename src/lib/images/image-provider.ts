@@ -1,17 +1,58 @@
 import type { ImageInfo } from '../docker/engine.js';
+import type { CredentialSource } from '../queue/queue-client.js';
+
+/** What payload.image asks for; its short form is a docker-image. */
+export type ImageReference =
+  | { readonly type: 'docker-image'; readonly name: string }
+  | { readonly type: 'task-image'; readonly taskId: string; readonly path: string }
+  | { readonly type: 'indexed-image'; readonly namespace: string; readonly path: string };
 
 /** Where the words about getting an image go: the task's log. */
 export interface ImageProgress {
   line(text: string): void;
 }
 
+/** A task that wants an image. */
+export interface ImageRequest {
+  readonly image: ImageReference;
+  /** The task's. */
+  readonly scopes: readonly string[];
+  /** The run's: indexes and private artifacts are read with them. */
+  readonly credentials: CredentialSource;
+  readonly progress: ImageProgress;
+}
+
 /** An image that is on this machine and stays there until the lease is disposed of. Disposing twice is harmless. */
 export interface ImageLease {
   readonly image: ImageInfo;
+  /** `sha256:<hex>` of the artifact that the image was loaded from, for chain of trust; undefined for a registry's. */
+  readonly artifactHash: string | undefined;
   dispose(): void;
 }
 
-/** Images by name. Errors are TaskErrors the author can act on, or the signal's reason. */
+/** Images for tasks. Errors are TaskErrors the author can act on, or the signal's reason. */
 export interface ImageProvider {
-  acquire(name: string, progress: ImageProgress, signal: AbortSignal): Promise<ImageLease>;
+  acquire(request: ImageRequest, signal: AbortSignal): Promise<ImageLease>;
+}
+
+/** What is known of an image once it has been fetched. */
+export interface FetchedImage {
+  /** `sha256:<hex>` of the artifact, when it came from one. */
+  readonly artifactHash?: string;
+}
+
+/** One image that a task may use, and how to get it when it is not on the machine. */
+export interface ImageSource {
+  /** Under this name the engine has it, before or after the fetch. Two sources of one name are one image. */
+  readonly localName: string;
+  /** How authors know it, for messages. */
+  readonly label: string;
+  /** Gets it into the engine. Retries what may pass; throws TaskErrors that say what was asked and what to do. */
+  fetch(progress: ImageProgress, signal: AbortSignal): Promise<FetchedImage>;
+}
+
+/** Knows one kind of reference. */
+export interface ImageResolver {
+  /** Checks what the task needs to use the image, and says which one it is. Throws TaskErrors. */
+  resolve(request: ImageRequest, signal: AbortSignal): Promise<ImageSource>;
 }

@@ -4,7 +4,7 @@ import type { DockerEngine, ImageInfo, PullProgress } from '../docker/engine.js'
 import { TaskError } from '../task/errors.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
-import type { ImageLease, ImageProgress, ImageProvider } from './image-provider.js';
+import type { ImageLease, ImageProgress, ImageProvider, ImageRequest } from './image-provider.js';
 import { fullImageName, isImageName } from './parse-image.js';
 
 /** Images of docker registries: used as they are when they are on the machine, pulled when they are missing. */
@@ -16,7 +16,11 @@ export class RegistryImages implements ImageProvider {
     this.#deps = deps;
   }
 
-  async acquire(name: string, progress: ImageProgress, signal: AbortSignal): Promise<ImageLease> {
+  async acquire({ image: wanted, progress }: ImageRequest, signal: AbortSignal): Promise<ImageLease> {
+    if (wanted.type !== 'docker-image') {
+      throw TaskError.failed(`This version of the worker does not support images of type "${wanted.type}".`);
+    }
+    const { name } = wanted;
     if (!isImageName(name)) throw notAName(name);
     const fullName = fullImageName(name);
     const present = await this.#find(fullName, signal);
@@ -48,6 +52,7 @@ export class RegistryImages implements ImageProvider {
     count(1);
     return {
       image,
+      artifactHash: undefined,
       dispose: () => {
         if (isHeld) count(-1);
         isHeld = false;

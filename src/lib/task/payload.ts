@@ -1,9 +1,7 @@
+import type { ImageReference } from '../images/image-provider.js';
+
 /** payload.image, as schemas/v1/payload.json allows it. */
-export type PayloadImage =
-  | string
-  | { readonly type: 'docker-image'; readonly name: string }
-  | { readonly type: 'task-image'; readonly taskId: string; readonly path: string }
-  | { readonly type: 'indexed-image'; readonly namespace: string; readonly path: string };
+export type PayloadImage = string | ImageReference;
 
 export interface PayloadArtifact {
   readonly type: 'file' | 'directory' | 'volume';

@@ -53,14 +53,13 @@ async function takeImage(
   resources: ResourceStack,
   signal: AbortSignal,
 ): Promise<ImageLease> {
-  const { image } = task.payload;
-  if (typeof image !== 'string' && image.type !== 'docker-image') {
-    throw TaskError.failed(`This version of the worker does not support images of type "${image.type}".`);
-  }
-  const name = typeof image === 'string' ? image : image.name;
+  const { payload, definition, credentials, output } = task;
+  const image =
+    typeof payload.image === 'string' ? { type: 'docker-image' as const, name: payload.image } : payload.image;
+  const request = { image, scopes: definition.scopes, credentials, progress: output };
   const stopClock = task.measures.start('image');
   try {
-    return resources.use('image', await images.acquire(name, task.output, signal));
+    return resources.use('image', await images.acquire(request, signal));
   } finally {
     stopClock();
   }

@@ -1,6 +1,8 @@
 import { strict as assert } from 'node:assert';
 import { DockerError } from '../../../src/lib/docker/engine.js';
+import type { ImageRequest } from '../../../src/lib/images/image-provider.js';
 import { RegistryImages } from '../../../src/lib/images/registry-image.js';
+import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import { TaskError } from '../../../src/lib/task/errors.js';
 import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
@@ -21,8 +23,13 @@ describe('images of registries', () => {
     images = new RegistryImages({ engine, log: new MemoryLogger(), pullRetries });
   });
 
+  const request = (name: string): ImageRequest => {
+    const credentials = new CredentialHolder({ clientId: 'task', accessToken: 'x' });
+    return { image: { type: 'docker-image', name }, scopes: [], credentials, progress: output };
+  };
+
   const refusal = async (name: string): Promise<TaskError> => {
-    const error: unknown = await images.acquire(name, output, signal).catch((reason: unknown) => reason);
+    const error: unknown = await images.acquire(request(name), signal).catch((reason: unknown) => reason);
     assert.ok(error instanceof TaskError);
     assert.match(error.message, /^Pulling docker image has failed\.\nError: /);
     return error;
@@ -30,14 +37,14 @@ describe('images of registries', () => {
 
   it('are used as they are when they are there', async () => {
     engine.images.set('here:latest', IMAGE);
-    const lease = await images.acquire('here', output, signal);
+    const lease = await images.acquire(request('here'), signal);
     assert.equal(lease.image, IMAGE);
     assert.deepEqual(engine.trace.events, ['engine.inspectImage']);
   });
 
   it('are pulled when they are missing, and the author sees how', async () => {
     engine.registry.set('there:v1', IMAGE);
-    const lease = await images.acquire('there:v1', output, signal);
+    const lease = await images.acquire(request('there:v1'), signal);
     assert.equal(lease.image, IMAGE);
     assert.equal(output.lines[0], 'Pulling image "there:v1".');
     assert.match(output.lines.at(-1) ?? '', /^Pulled image "there:v1" in [\d.]+ s\.$/);
@@ -45,8 +52,8 @@ describe('images of registries', () => {
 
   it('are leased until the last lease is disposed of, each of which may be twice', async () => {
     engine.images.set('here:latest', IMAGE);
-    const one = await images.acquire('here', output, signal);
-    const two = await images.acquire('here', output, signal);
+    const one = await images.acquire(request('here'), signal);
+    const two = await images.acquire(request('here'), signal);
     one.dispose();
     one.dispose();
     assert.equal(images.isLeased(IMAGE.id), true);
@@ -62,7 +69,7 @@ describe('images of registries', () => {
   it('are pulled again after trouble on the way', async () => {
     engine.registry.set('there:latest', IMAGE);
     engine.fail('pullImage', new DockerError('timeout', 500), new DockerError('reset', undefined));
-    await images.acquire('there', output, signal);
+    await images.acquire(request('there'), signal);
     assert.equal(engine.trace.count('engine.pullImage'), 3);
     assert.match(output.lines[1] ?? '', /attempt 1.*timeout/);
   });

@@ -1,4 +1,4 @@
-import { Slots } from '../../artifacts/slots.js';
+import { Slots } from '../../util/slots.js';
 import { TaskError, TaskStopped } from '../../task/errors.js';
 import { graver, resolutionOf } from '../../task/resolution.js';
 import type { TaskContext } from '../../task/task-context.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Slots } from '../../../src/lib/artifacts/slots.js';
+import { Slots } from '../../../src/lib/util/slots.js';
 import { settle } from '../../fakes/fake-clock.js';
 
 const never = new AbortController().signal;
