@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
-import type { Readable } from 'node:stream';
 import { pack } from 'tar-stream';
 import type { Header } from 'tar-stream';
 
