@@ -4,6 +4,7 @@ import type { DockerEngine, ImageInfo, PullProgress } from '../docker/engine.js'
 import { TaskError } from '../task/errors.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
+import { imageError, imageFailure, isTransient } from './image-error.js';
 import type { ImageLease, ImageProgress, ImageProvider, ImageRequest } from './image-provider.js';
 import { fullImageName, isImageName } from './parse-image.js';
 
@@ -38,7 +39,7 @@ export class RegistryImages implements ImageProvider {
     try {
       return await this.#deps.engine.inspectImage(name, signal);
     } catch (error) {
-      throw signal.aborted ? error : imageError(name, 1, error);
+      throw signal.aborted ? error : imageError(`image "${name}"`, 1, error, ADVICE);
     }
   }
 
@@ -62,11 +63,12 @@ export class RegistryImages implements ImageProvider {
 
   async #pull(name: string, progress: ImageProgress, signal: AbortSignal): Promise<ImageInfo> {
     const { engine, pullRetries } = this.#deps;
+    const label = `image "${name}"`;
     progress.line(`Pulling image "${name}".`);
     const startedAt = performance.now();
     let attempts = 0;
     const hooks = {
-      isTransient: (error: unknown) => error instanceof DockerError && error.isTransient,
+      isTransient,
       onRetry: (error: unknown, attempt: number, delayMs: number) => {
         const seconds = Math.round(delayMs / 1000);
         progress.line(
@@ -81,10 +83,13 @@ export class RegistryImages implements ImageProvider {
     try {
       await retry(pullRetries, hooks, pullOnce, signal);
     } catch (error) {
-      throw signal.aborted ? error : imageError(name, attempts, error);
+      throw signal.aborted ? error : imageError(label, attempts, error, ADVICE);
     }
     const image = await engine.inspectImage(name, signal);
-    if (!image) throw imageError(name, attempts, new DockerError('the image is gone right after its pull', undefined));
+    if (!image) {
+      const gone = new DockerError('the image is gone right after its pull', undefined);
+      throw imageError(label, attempts, gone, ADVICE);
+    }
     progress.line(`Pulled image "${name}" in ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`);
     return image;
   }
@@ -102,18 +107,10 @@ function layerLines(progress: ImageProgress): (event: PullProgress) => void {
 
 function notAName(name: string): TaskError {
   const advice = 'Check payload.image: an image is named [registry/]path[:tag], and its path is in lower case.';
-  return TaskError.failed(
-    `Pulling docker image has failed.\nError: invalid reference format: ${JSON.stringify(name)}. ${advice}`,
-  );
+  return TaskError.failed(imageFailure(`invalid reference format: ${JSON.stringify(name)}. ${advice}`));
 }
 
-/** Trouble that may be gone tomorrow is not the author's mistake: internal-error instead of failed. */
-function imageError(name: string, attempts: number, error: unknown): TaskError {
-  const tries = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
-  const isTransient = error instanceof DockerError && error.isTransient;
-  const advice = isTransient
-    ? 'The registry or the way to it is in trouble; this is not a mistake of the task.'
-    : 'Check the name of the image, and that its registry lets this worker pull it.';
-  const message = `Pulling docker image has failed.\nError: ${(error as Error).message} (image "${name}", ${tries}). ${advice}`;
-  return isTransient ? TaskError.exception('internal-error', message, error) : TaskError.failed(message, error);
-}
+const ADVICE = {
+  whenTransient: 'The registry or the way to it is in trouble; this is not a mistake of the task.',
+  whenFinal: 'Check the name of the image, and that its registry lets this worker pull it.',
+};

@@ -9,6 +9,8 @@ import { LiveLogServer } from '../features/live-log/live-log-server.js';
 import { LiveLogPublisher } from '../features/live-log/live-log.js';
 import { createFeatures } from '../features/registry.js';
 import type { Host } from '../host/host.js';
+import { ArtifactImages } from '../images/artifact-image.js';
+import { Images } from '../images/images.js';
 import { RegistryImages } from '../images/registry-image.js';
 import type { Logger } from '../log/logger.js';
 import { WorkerMetrics } from '../log/worker-metrics.js';
@@ -62,7 +64,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
   const deps: RunClaimDeps = {
     queue,
     engine,
-    images: new RegistryImages({ engine, log, pullRetries: pullRetries(config) }),
+    images: composeImages(config, engine, queue, log),
     admission: {
       validatePayload: payloadValidator(config.maxTaskRunTime),
       features: createFeatures(config),
@@ -195,6 +197,16 @@ function runSettings({ artifacts, task }: Config): Omit<RunClaimDeps['settings']
     cancelPollIntervalMs: task.cancelPollInterval,
     maxLogBytes: task.maxLogBytes,
   };
+}
+
+function composeImages(config: Config, engine: DockerodeEngine, queue: TaskclusterQueue, log: Logger): Images {
+  const retries = pullRetries(config);
+  const { inactivityTimeout: inactivityMs } = config.artifacts;
+  return new Images({
+    engine,
+    registries: new RegistryImages({ engine, log, pullRetries: retries }),
+    artifacts: new ArtifactImages({ engine, queue, retries, inactivityMs }),
+  });
 }
 
 function pullRetries({ dockerConfig }: Config) {
