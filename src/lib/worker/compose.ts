@@ -10,6 +10,7 @@ import { LiveLogPublisher } from '../features/live-log/live-log.js';
 import { createFeatures } from '../features/registry.js';
 import type { Host } from '../host/host.js';
 import { ArtifactImages } from '../images/artifact-image.js';
+import { ImageCache } from '../images/image-cache.js';
 import { Images } from '../images/images.js';
 import { RegistryImages } from '../images/registry-image.js';
 import type { Logger } from '../log/logger.js';
@@ -202,10 +203,12 @@ function runSettings({ artifacts, task }: Config): Omit<RunClaimDeps['settings']
 function composeImages(config: Config, engine: DockerodeEngine, queue: TaskclusterQueue, log: Logger): Images {
   const retries = pullRetries(config);
   const { inactivityTimeout: inactivityMs } = config.artifacts;
-  return new Images({
-    engine,
-    registries: new RegistryImages({ engine, log, pullRetries: retries }),
-    artifacts: new ArtifactImages({ engine, queue, retries, inactivityMs }),
+  const cache = new ImageCache({ engine, log, parallelFetches: config.dockerConfig.maxParallelImageLoads });
+  const artifacts = new ArtifactImages({ engine, queue, retries, inactivityMs });
+  return new Images(cache, {
+    'docker-image': new RegistryImages({ engine, pullRetries: retries }),
+    'task-image': artifacts,
+    'indexed-image': artifacts,
   });
 }
 

@@ -6,7 +6,8 @@ import { gzipSync } from 'node:zlib';
 import { clients } from 'taskcluster-client';
 import { ociFiles, tarOf } from '../../support/image-archive.js';
 import { publishedTask } from '../../support/published-task.js';
-import { TEST_IMAGE, WorkerHarness } from '../../support/worker-harness.js';
+import { shell, TEST_IMAGE } from '../../support/test-task.js';
+import { WorkerHarness } from '../../support/worker-harness.js';
 
 const MAX = { input: undefined as Buffer | undefined, maxBuffer: 64 * 1024 * 1024 };
 const PACK: Readonly<Record<string, (tar: Buffer) => Buffer>> = {
@@ -17,7 +18,7 @@ const PACK: Readonly<Record<string, (tar: Buffer) => Buffer>> = {
 };
 
 /** A task that shows that it runs in the image. */
-const SHOW = { command: ['/bin/sh', '-c', 'echo in the image'] };
+const SHOW = shell('echo in the image');
 
 const localName = (taskId: string, path: string): string =>
   `${createHash('md5')

@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto';
 import { manifestOf, tarOf, tinyImage } from '../../support/image-archive.js';
 import type { TarFile, TinyImage } from '../../support/image-archive.js';
 import { publishedTask, referringTask } from '../../support/published-task.js';
-import { TEST_IMAGE, WorkerHarness } from '../../support/worker-harness.js';
+import { TEST_IMAGE } from '../../support/test-task.js';
+import { WorkerHarness } from '../../support/worker-harness.js';
 
 const PATH = 'public/image.tar';
 const FOREIGN = `docker-worker/hostile-${process.pid}:latest`;

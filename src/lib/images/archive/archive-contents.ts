@@ -5,7 +5,7 @@ import { isRecord, jsonOf } from './json-of.js';
 import { ociImages } from './oci-layout.js';
 import type { OciImage } from './oci-layout.js';
 
-export const TOO_MANY_IMAGES = 'Image tarballs must only contain one image';
+const TOO_MANY_IMAGES = 'Image tarballs must only contain one image';
 /** The engine reads a config whole; real ones have some kilobytes. */
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
