@@ -1,15 +1,8 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { agents, clients } from 'taskcluster-client';
-import type {
-  CreatedArtifact as TaskclusterArtifact,
-  Queue,
-  TaskClaim,
-  TaskStatus,
-  TaskclusterClientError,
-} from 'taskcluster-client';
-import { untilAborted } from '../util/abortable.js';
-import { errorMessage } from '../util/error-message.js';
+import type { CreatedArtifact as TaskclusterArtifact, Queue, TaskClaim, TaskStatus } from 'taskcluster-client';
+import { attempt, queueErrorOf } from './attempt.js';
 import { dateOf, parseClaim } from './parse-claim.js';
 import type { ExceptionReason } from './queue-client.js';
 import { QueueError } from './queue-client.js';
@@ -258,22 +251,4 @@ function parseClaims(claims: readonly TaskClaim[], onBadClaim: (error: unknown) 
   errors.forEach(onBadClaim);
   if (parsed.length === 0 && errors.length > 0) throw errors[0];
   return parsed;
-}
-
-async function attempt<T>(what: string, call: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  try {
-    return await untilAborted(call(), signal);
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw queueErrorOf(what, error);
-  }
-}
-
-function queueErrorOf(what: string, error: unknown): QueueError {
-  const { statusCode } = error as Partial<TaskclusterClientError>;
-  // Below the dashes the services repeat the whole request.
-  const words = errorMessage(error).split('\n---')[0]?.trim() ?? '';
-  const answer = typeof statusCode === 'number' ? `HTTP ${statusCode}: ${words}` : words;
-  return new QueueError(`${what} failed: ${answer}`, statusCode, { cause: error });
 }
