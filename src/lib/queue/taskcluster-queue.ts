@@ -7,10 +7,8 @@ import type {
   Queue,
   TaskClaim,
   TaskStatus,
-  TaskclusterClientError,
 } from 'taskcluster-client';
-import { untilAborted } from '../util/abortable.js';
-import { errorMessage } from '../util/error-message.js';
+import { attempt, queueErrorOf } from './attempt.js';
 import { dateOf, parseClaim } from './parse-claim.js';
 import type { ExceptionReason } from './queue-client.js';
 import { QueueError } from './queue-client.js';
@@ -288,22 +286,4 @@ function parseClaims(claims: readonly TaskClaim[], onBadClaim: (error: unknown) 
   errors.forEach(onBadClaim);
   if (parsed.length === 0 && errors.length > 0) throw errors[0];
   return parsed;
-}
-
-async function attempt<T>(what: string, call: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  try {
-    return await untilAborted(call(), signal);
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw queueErrorOf(what, error);
-  }
-}
-
-function queueErrorOf(what: string, error: unknown): QueueError {
-  const { statusCode } = error as Partial<TaskclusterClientError>;
-  // Below the dashes the services repeat the whole request.
-  const words = errorMessage(error).split('\n---')[0]?.trim() ?? '';
-  const answer = typeof statusCode === 'number' ? `HTTP ${statusCode}: ${words}` : words;
-  return new QueueError(`${what} failed: ${answer}`, statusCode, { cause: error });
 }

@@ -1,7 +1,6 @@
-import { access, constants, mkdir, readFile, rmdir } from 'node:fs/promises';
+import { readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ContentPutter } from '../artifacts/put-content.js';
-import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/config.js';
 import { DockerodeEngine } from '../docker/dockerode-engine.js';
 import type { ContainerLimits, ContainerSpec } from '../docker/engine.js';
@@ -26,7 +25,9 @@ import type { WorkerFacts } from '../task/task-context.js';
 import { payloadValidator } from '../task/validate-payload.js';
 import { errorMessage } from '../util/error-message.js';
 import { withTimeout } from '../util/abortable.js';
+import { composeCaches } from './compose-caches.js';
 import { Leftovers } from './leftovers.js';
+import { mustHoldFiles } from './must-hold-files.js';
 import { Recovery } from './recovery.js';
 import { StateLock } from './state-lock.js';
 import { Worker } from './worker.js';
@@ -58,6 +59,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
   await mustHoldFiles('dockerVolume', runsDirectory);
   await mustHoldFiles('stateDir', config.stateDir);
   const lock = await StateLock.acquire(config.stateDir);
+  const caching = await composeCaches(config, log);
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
   const worker = workerFacts(config, version);
@@ -68,7 +70,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     images: composeImages(config, engine, queue, log),
     admission: {
       validatePayload: payloadValidator(config.maxTaskRunTime),
-      features: createFeatures(config),
+      features: createFeatures(config, { ...caching, engine }),
       isEnabled: (feature) => config.features[feature]?.enabled ?? false,
     },
     containerDefaults: containerDefaults(config),
@@ -90,7 +92,9 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     queue,
     checkReady: (signal) => leftovers.checkReady(signal),
     recover: async (signal) => {
-      await Promise.all([recovery.run(signal), leftovers.remove(signal)]);
+      // What containers of dead runs had mounted goes after them.
+      const removed = leftovers.remove(signal).then(() => caching.caches.sweep());
+      await Promise.all([recovery.run(signal), removed]);
     },
     run: (claim, stop) => runClaim(deps, claim, stop),
     capacity: liveLog.isUsable ? config.capacity : 0,
@@ -101,6 +105,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     close: async () => {
       await liveLog.server?.close(READERS_GRACE_MS);
       putter.close();
+      await caching.close();
       await removeIfEmpty(runsDirectory);
       await lock.release();
     },
@@ -135,16 +140,6 @@ export async function checkServices(config: Config, log: Logger): Promise<readon
     }),
   );
   return results.flat();
-}
-
-/** A directory that can't be made or written to is a mistake of the configuration, said at the start. */
-async function mustHoldFiles(key: string, directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await access(directory, constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw new ConfigError([`${key}: ${directory} cannot be used: ${errorMessage(error)}`], { cause: error });
-  }
 }
 
 async function removeIfEmpty(directory: string): Promise<void> {
