@@ -102,6 +102,7 @@ describe('caches', () => {
       x: '/f',
       y: '/f/',
     };
+    const there = await readdir(join(directory, 'caches'));
     const { run: malformed, log } = await run({ cache });
     assert.equal(malformed.reasonResolved, 'malformed-payload');
     for (const name of Object.keys(cache).slice(0, 4).concat('l'.repeat(256))) {
@@ -110,9 +111,7 @@ describe('caches', () => {
     }
     assert.match(log, /data\/cache\/ok should be an absolute path below \//);
     assert.match(log, /data\/cache\/y should be another path: the cache \\"x\\" is mounted at \/f\//);
-    assert.deepEqual((await readdir(directory)).sort(), ['caches']);
-    const made = await readdir(join(directory, 'caches'));
-    for (const name of Object.keys(cache)) assert.ok(name === '' || !made.includes(name), made.join());
+    assert.deepEqual(await readdir(join(directory, 'caches')), there);
   });
 
   it('may have colons in their names', async () => {
