@@ -116,6 +116,8 @@ async function messageIn(body: AsyncIterable<Buffer>): Promise<string> {
 function asDownloadError(error: unknown, host: string, parent: AbortSignal): unknown {
   if (parent.aborted) return parent.reason;
   if (!(error instanceof RequestError)) return error;
-  const code = error.code === 'ETIMEDOUT' ? `no answer in time` : error.code;
+  // What destroyed the stream comes back wrapped.
+  if (error.cause instanceof DownloadError) return error.cause;
+  const code = error.code === 'ETIMEDOUT' ? 'no answer in time' : error.code;
   return new DownloadError(`the connection to ${host} failed (${code})`, undefined);
 }
