@@ -12,6 +12,8 @@ import { StateLock } from './state-lock.js';
 export interface WorkerCaches {
   readonly caches: VolumeCaches;
   readonly purgeRequests: PurgeRequests;
+  /** How far a claim shows this machine's clock to be ahead of the deployment's. */
+  noteClockSkew(skewMs: number): void;
   /** Lets go of the directory. */
   close(): Promise<void>;
 }
@@ -30,11 +32,15 @@ export async function composeCaches(config: Config, log: Logger): Promise<Worker
   await mustHoldFiles(KEY, directory);
   // Beside the lock of stateDir: two workers of different ones would delete each other's caches.
   const lock = await StateLock.acquire(join(directory, OWN_DIRECTORY), KEY);
+  let clockSkewMs = 0;
   const now = (): Date => new Date();
   const caches = await VolumeCaches.open({ directory, stateDir, log, now });
   return {
     caches,
-    purgeRequests: new PurgeRequests({ client: purgeCacheClient(config), caches, log, now }),
+    purgeRequests: new PurgeRequests({ client: purgeCacheClient(config, () => clockSkewMs), caches, log, now }),
+    noteClockSkew: (skewMs) => {
+      clockSkewMs = skewMs;
+    },
     close: async () => {
       await caches.close(DELETION_GRACE_MS);
       await lock.release();
@@ -42,17 +48,13 @@ export async function composeCaches(config: Config, log: Logger): Promise<Worker
   };
 }
 
-function purgeCacheClient({
-  rootUrl,
-  taskcluster,
-  provisionerId,
-  workerType,
-  taskQueue,
-}: Config): TaskclusterPurgeCache {
+function purgeCacheClient(config: Config, clockSkewMs: () => number): TaskclusterPurgeCache {
+  const { rootUrl, taskcluster, provisionerId, workerType, taskQueue } = config;
   return new TaskclusterPurgeCache({
     rootUrl,
     credentials: new CredentialHolder(taskcluster),
     workerPoolId: `${provisionerId}/${workerType}`,
+    clockSkewMs,
     callTimeoutMs: taskQueue.callTimeout,
   });
 }

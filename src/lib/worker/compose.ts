@@ -93,7 +93,10 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
       const removed = leftovers.remove(signal).then(() => caching.caches.sweep());
       await Promise.all([recovery.run(signal), removed]);
     },
-    run: (claim, stop) => runClaim(deps, claim, stop),
+    run: (claim, stop) => {
+      caching.noteClockSkew(claim.clockSkewMs);
+      return runClaim(deps, claim, stop);
+    },
     capacity: liveLog.isUsable ? config.capacity : 0,
     pollIntervalMs: config.taskQueue.pollInterval,
     log,
