@@ -1,6 +1,7 @@
 import { constants, open, rename } from 'node:fs/promises';
 
-const UNFINISHED = '.next';
+/** How the name of a file ends that is being written and was not put in its place yet. */
+export const UNFINISHED = '.next';
 
 /** The text of a regular file; undefined when there is none. A link in its place is not followed but refused. */
 export async function readStateFile(path: string): Promise<string | undefined> {

@@ -8,6 +8,9 @@ import { LiveLogServer } from '../features/live-log/live-log-server.js';
 import { LiveLogPublisher } from '../features/live-log/live-log.js';
 import { createFeatures } from '../features/registry.js';
 import type { Host } from '../host/host.js';
+import { ArtifactImages } from '../images/artifact-image.js';
+import { ImageCache } from '../images/image-cache.js';
+import { Images } from '../images/images.js';
 import { RegistryImages } from '../images/registry-image.js';
 import type { Logger } from '../log/logger.js';
 import { WorkerMetrics } from '../log/worker-metrics.js';
@@ -64,7 +67,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
   const deps: RunClaimDeps = {
     queue,
     engine,
-    images: new RegistryImages({ engine, log, pullRetries: pullRetries(config) }),
+    images: composeImages(config, engine, queue, log),
     admission: {
       validatePayload: payloadValidator(config.maxTaskRunTime),
       features: createFeatures(config, { ...caching, engine }),
@@ -193,6 +196,18 @@ function runSettings({ artifacts, task }: Config): Omit<RunClaimDeps['settings']
     cancelPollIntervalMs: task.cancelPollInterval,
     maxLogBytes: task.maxLogBytes,
   };
+}
+
+function composeImages(config: Config, engine: DockerodeEngine, queue: TaskclusterQueue, log: Logger): Images {
+  const retries = pullRetries(config);
+  const { inactivityTimeout: inactivityMs } = config.artifacts;
+  const cache = new ImageCache({ engine, log, parallelFetches: config.dockerConfig.maxParallelImageLoads });
+  const artifacts = new ArtifactImages({ engine, queue, retries, inactivityMs });
+  return new Images(cache, {
+    'docker-image': new RegistryImages({ engine, pullRetries: retries }),
+    'task-image': artifacts,
+    'indexed-image': artifacts,
+  });
 }
 
 function pullRetries({ dockerConfig }: Config) {

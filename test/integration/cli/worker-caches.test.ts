@@ -8,7 +8,7 @@ import { clients } from 'taskcluster-client';
 import type { Queue, RunStatus } from 'taskcluster-client';
 import { LocalTaskcluster } from '../../../src/local-taskcluster/server.js';
 import { Program } from '../../support/program.js';
-import { TEST_IMAGE } from '../../support/worker-harness.js';
+import { shell, taskclusterEnv, testTask } from '../../support/test-task.js';
 
 const STRAY = '00000000-0000-4000-8000-000000000000';
 
@@ -34,7 +34,6 @@ describe('the caches of a worker that was killed with SIGKILL', function () {
   const cachePath = (...names: string[]): string => join(directory, 'caches', ...names);
 
   async function start(name = 'one'): Promise<Program> {
-    const { rootUrl, credentials } = taskcluster;
     const configPath = join(directory, `${name}.yml`);
     await writeFile(
       configPath,
@@ -47,11 +46,7 @@ describe('the caches of a worker that was killed with SIGKILL', function () {
         capacity: 2,
       }),
     );
-    const worker = new Program('worker', [configPath], {
-      TASKCLUSTER_ROOT_URL: rootUrl,
-      TASKCLUSTER_CLIENT_ID: credentials.clientId,
-      TASKCLUSTER_ACCESS_TOKEN: credentials.accessToken,
-    });
+    const worker = new Program('worker', [configPath], taskclusterEnv(taskcluster));
     workers.push(worker);
     return worker;
   }
@@ -62,17 +57,8 @@ describe('the caches of a worker that was killed with SIGKILL', function () {
   }
 
   async function createTask(script: string, cache: object): Promise<string> {
-    const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
     const taskId = newSlugid();
-    await queue.createTask(taskId, {
-      taskQueueId: 'local/docker-worker',
-      created: at(0),
-      deadline: at(600_000),
-      expires: at(900_000),
-      scopes: ['docker-worker:cache:*'],
-      payload: { image: TEST_IMAGE, command: ['/bin/sh', '-c', script], maxRunTime: 60, cache },
-      metadata: { name: 'n', description: 'd', owner: 'o@localhost.localdomain', source: 'http://localhost/' },
-    });
+    await queue.createTask(taskId, testTask({ ...shell(script), cache }, { scopes: ['docker-worker:cache:*'] }));
     return taskId;
   }
 

@@ -3,9 +3,9 @@ import { lstat, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clients } from 'taskcluster-client';
+import { shell } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
-const sh = (script: string): { command: string[] } => ({ command: ['/bin/sh', '-c', script] });
 /** Scopes and mount of these caches, each at a path like its name. */
 const using = (...names: string[]): { cache: object } => ({
   cache: Object.fromEntries(names.map((name) => [name, `/${name}`])),
@@ -32,18 +32,18 @@ describe('caches', () => {
     harness.log.next(event, taskId).then(({ fields }) => fields);
   /** Runs a task that leaves a file in the cache, and waits for the cache to be free. */
   const fill = async (name: string, script = 'true', more: object = {}): Promise<Readonly<Record<string, unknown>>> => {
-    const { taskId } = await run({ ...sh(`echo kept >/${name}/file; ${script}`), ...using(name), ...more });
+    const { taskId } = await run({ ...shell(`echo kept >/${name}/file; ${script}`), ...using(name), ...more });
     return await facts('cache volume release', taskId);
   };
   const isEmptyFor = async (name: string): Promise<boolean> => {
-    const { log } = await run({ ...sh(`ls -A /${name} | wc -l | sed s/^/files:/`), ...using(name) });
+    const { log } = await run({ ...shell(`ls -A /${name} | wc -l | sed s/^/files:/`), ...using(name) });
     return /files:\s*0/.test(log);
   };
 
   it('keep what a task leaves in them for the next one, whatever user its container has', async () => {
     const { taskId, run: first } = await run({
       image: 'docker-worker/test-entrypoint:latest',
-      ...sh('id -u; echo kept >/one/file; ls -ld /one'),
+      ...shell('id -u; echo kept >/one/file; ls -ld /one'),
       ...using('one'),
     });
     assert.equal(first.state, 'completed');
@@ -56,7 +56,7 @@ describe('caches', () => {
     assert.equal((await stat(join(directory, 'caches/one'))).mode & 0o777, 0o700);
     assert.equal((await stat(join(directory, 'caches'))).mode & 0o777, 0o700);
 
-    const { log, taskId: second } = await run({ ...sh('cat /builds/one/file'), cache: { one: '/builds/one/' } });
+    const { log, taskId: second } = await run({ ...shell('cat /builds/one/file'), cache: { one: '/builds/one/' } });
     assert.match(log, /Hostname: .*\r?\n\[taskcluster [^\]]*\] using cache "one" -> \/builds\/one\/\r?\n\r\n/);
     assert.match(log, /\nkept\r\n/);
     assert.equal((await facts('cache volume hit', second))['key'], key);
@@ -64,7 +64,7 @@ describe('caches', () => {
   });
 
   it('are different directories for tasks of the same time, and the one used last is taken first', async () => {
-    const hold = { ...sh('echo running; until test -e /two/go; do sleep 0.1; done'), ...using('two') };
+    const hold = { ...shell('echo running; until test -e /two/go; do sleep 0.1; done'), ...using('two') };
     const first = await harness.create(hold, SCOPES);
     await harness.sees(first, 'running');
     const second = await harness.create(hold, SCOPES);
@@ -116,8 +116,8 @@ describe('caches', () => {
 
   it('may have colons in their names', async () => {
     const cache = { cache: { 'level:3 100%': '/c' } };
-    await run({ ...sh('echo kept >/c/file'), ...cache });
-    assert.match((await run({ ...sh('cat /c/file'), ...cache })).log, /\nkept\r\n/);
+    await run({ ...shell('echo kept >/c/file'), ...cache });
+    assert.match((await run({ ...shell('cat /c/file'), ...cache })).log, /\nkept\r\n/);
   });
 
   it('are purged after an exit code of onExitStatus.purgeCaches, 0 too', async () => {
@@ -128,7 +128,7 @@ describe('caches', () => {
         log,
         run: ended,
       } = await run({
-        ...sh(`echo spoiled >/three/file; exit ${code}`),
+        ...shell(`echo spoiled >/three/file; exit ${code}`),
         ...using('three'),
         onExitStatus,
       });
@@ -156,7 +156,7 @@ describe('caches', () => {
 
   it('are purged after a cancel of a running task', async () => {
     const taskId = await harness.create(
-      { ...sh('echo x >/gone/file; echo running; sleep 60'), ...using('gone') },
+      { ...shell('echo x >/gone/file; echo running; sleep 60'), ...using('gone') },
       SCOPES,
     );
     await harness.sees(taskId, 'running');
@@ -216,7 +216,7 @@ describe('a task that needs more memory than it may use', () => {
     });
     try {
       const { taskId, log } = await harness.run(
-        { ...sh('echo x >/c/file; tail /dev/zero; exit 0'), cache: { c: '/c' } },
+        { ...shell('echo x >/c/file; tail /dev/zero; exit 0'), cache: { c: '/c' } },
         SCOPES,
       );
       assert.match(log, /Purging the caches of this task \("c"\): a process of its container was killed for memory\./);
@@ -237,7 +237,7 @@ for (const minutes of [-10, 10]) {
         const times = { created: at(0), deadline: at(3600_000), expires: at(7200_000) };
         const script = 'ls -A /c | wc -l | sed s/^/files:/; echo x >/c/file';
         const isEmpty = async (): Promise<boolean> => {
-          const { log, taskId } = await harness.run({ ...sh(script), cache: { c: '/c' } }, { ...SCOPES, ...times });
+          const { log, taskId } = await harness.run({ ...shell(script), cache: { c: '/c' } }, { ...SCOPES, ...times });
           await harness.log.next('cache volume release', taskId);
           return /files:\s*0/.test(log);
         };
