@@ -6,7 +6,7 @@ import type { Logger } from '../log/logger.js';
 import { untilAborted } from '../util/abortable.js';
 import { cacheDirectoryName, isCacheName } from './cache-name.js';
 import { CacheState } from './cache-state.js';
-import type { CacheInstance } from './cache-state.js';
+import type { CacheInstance, CacheRecord } from './cache-state.js';
 import { strayInstances } from './stray-instances.js';
 import type { StrayInstance } from './stray-instances.js';
 import { Trash } from './trash.js';
@@ -55,6 +55,7 @@ export class VolumeCaches implements GarbageSource {
   /** By key, the least recently used first. */
   readonly #instances = new Map<string, Held>();
   #strays: StrayInstance[] = [];
+  #purgedUpTo: Date | undefined;
 
   private constructor(options: VolumeCachesOptions) {
     const { directory, stateDir, log, now } = options;
@@ -68,7 +69,9 @@ export class VolumeCaches implements GarbageSource {
   /** Knows the instances of before again. Deletes nothing yet: containers of runs that died may still use some. */
   static async open(options: VolumeCachesOptions): Promise<VolumeCaches> {
     const caches = new VolumeCaches(options);
-    for (const instance of await caches.#state.read(options.log)) {
+    const { purgedUpTo, instances } = await caches.#state.read(options.log);
+    caches.#purgedUpTo = purgedUpTo;
+    for (const instance of instances) {
       if (!(await caches.#isThere(instance))) continue;
       // The task that had it when the worker died was killed.
       const isPurged = instance.isPurged || instance.isInUse;
@@ -108,13 +111,25 @@ export class VolumeCaches implements GarbageSource {
     return this.#leaseOf(instance, log);
   }
 
-  /** Marks the instances of a cache that were made up to a time; what is free of them is moved away at once. */
-  async purge(name: string, before: Date): Promise<void> {
-    const reason = `asked for at ${before.toISOString()}`;
+  /**
+   * Marks the instances of a cache, or of all, that were made up to a time; what is free of them is moved away at once.
+   * Never fails.
+   */
+  async purge(name: string | undefined, before: Date, reason: string): Promise<void> {
     const old = [...this.#instances.values()].filter(
-      (instance) => instance.name === name && !instance.isPurged && instance.createdAt <= before,
+      (instance) => (name ?? instance.name) === instance.name && !instance.isPurged && instance.createdAt <= before,
     );
     await Promise.all(old.map((instance) => this.#purge(instance, reason, this.#log)));
+  }
+
+  /** What people had asked to be purged until then has been; undefined: it never was looked for. */
+  get purgedUpTo(): Date | undefined {
+    return this.#purgedUpTo;
+  }
+
+  async notePurgedUpTo(time: Date): Promise<void> {
+    this.#purgedUpTo = time;
+    await this.#save();
   }
 
   async collect(isDiskShort: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
@@ -235,12 +250,16 @@ export class VolumeCaches implements GarbageSource {
 
   /** Must not fail unheard: an instance whose use no file tells of is handed out after a crash while it is in use. */
   async #noteUse(): Promise<void> {
-    await this.#state.write(() => this.#instances.values());
+    await this.#state.write(() => this.#record);
+  }
+
+  get #record(): CacheRecord {
+    return { purgedUpTo: this.#purgedUpTo, instances: [...this.#instances.values()] };
   }
 
   async #save(): Promise<void> {
     try {
-      await this.#state.write(() => this.#instances.values());
+      await this.#state.write(() => this.#record);
     } catch (error) {
       this.#log.error('state of caches could not be written', { error });
     }

@@ -93,10 +93,13 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     checkReady: (signal) => leftovers.checkReady(signal),
     recover: async (signal) => {
       // What containers of dead runs had mounted goes after them.
-      const removed = leftovers.remove(signal).then(() => caching.caches.sweep());
+      const removed = leftovers.remove(signal).then(() => caching.begin());
       await Promise.all([recovery.run(signal), removed]);
     },
-    run: (claim, stop) => runClaim(deps, claim, stop),
+    run: (claim, stop) => {
+      caching.noteClockSkew(claim.clockSkewMs);
+      return runClaim(deps, claim, stop);
+    },
     capacity: liveLog.isUsable ? config.capacity : 0,
     pollIntervalMs: config.taskQueue.pollInterval,
     log,
