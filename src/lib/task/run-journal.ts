@@ -1,13 +1,13 @@
-import { constants, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../log/logger.js';
 import type { Claim } from '../queue/queue-client.js';
 import { errorMessage } from '../util/error-message.js';
+import { UNFINISHED, readStateFile, removeStateFile, replaceStateFile } from '../util/state-file.js';
 import { newRunRecord, parseRunRecord } from './run-record.js';
 import type { RunRecord } from './run-record.js';
 
 const ENDING = '.json';
-const UNFINISHED = '.next';
 
 /** Keeps the records of runs that are not over, each in a file of its own that only its owner can read. */
 export class RunJournal {
@@ -49,7 +49,7 @@ export class RunJournal {
       if (name.endsWith(UNFINISHED)) await rm(path, { force: true });
       if (!name.endsWith(ENDING) || this.#open.has(key)) continue;
       try {
-        const record = parseRunRecord(await readRegularFile(path));
+        const record = parseRunRecord((await readStateFile(path)) ?? '');
         if (keyOf(record) !== key) throw new Error(`it is the record of ${keyOf(record)}`);
         entries.push(new RunEntry(path, record, () => undefined));
       } catch (error) {
@@ -90,16 +90,12 @@ export class RunEntry {
   async update(changes: Partial<RunRecord>): Promise<void> {
     this.#record = { ...this.#record, ...changes };
     const text = JSON.stringify(this.#record);
-    await this.#next(() => replaceFile(this.#path, text));
+    await this.#next(() => replaceStateFile(this.#path, text));
   }
 
   /** Forgets the run, its credentials above all. */
   async remove(): Promise<void> {
-    await this.#next(async () => {
-      // What a write left that failed half-way holds credentials too.
-      await rm(nextOf(this.#path), { force: true });
-      await rm(this.#path, { force: true });
-    });
+    await this.#next(() => removeStateFile(this.#path));
     this.#onRemoved();
   }
 
@@ -108,29 +104,4 @@ export class RunEntry {
     this.#writes = done.catch(() => undefined);
     await done;
   }
-}
-
-function nextOf(path: string): string {
-  return path + UNFINISHED;
-}
-
-async function readRegularFile(path: string): Promise<string> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  try {
-    return await file.readFile('utf8');
-  } finally {
-    await file.close();
-  }
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  const next = nextOf(path);
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
-  const file = await open(next, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
-  try {
-    await file.writeFile(text);
-  } finally {
-    await file.close();
-  }
-  await rename(next, path);
 }
