@@ -6,8 +6,9 @@
 #   1. checks Node
 #   2. a Docker engine: uses one that answers, else installs and starts one (Debian or Ubuntu, as root)
 #   3. npm ci
-#   4. builds the images of the tests and the demo (docker-worker/test, docker-worker/demo, …), without any registry
-#   5. compiles src/ to dist/
+#   4. installs zstd and lz4 where they are missing (Debian or Ubuntu, as root): the worker unpacks images with them
+#   5. builds the images of the tests and the demo (docker-worker/test, docker-worker/demo, …), without any registry
+#   6. compiles src/ to dist/
 #
 # --no-docker-setup   fail instead of installing or starting a Docker engine
 set -euo pipefail
@@ -35,6 +36,18 @@ install_modules() {
   if node scripts/modules-are-current.mjs; then return; fi
   say 'npm: installing node_modules (npm ci)'
   npm ci --no-audit --no-fund --loglevel=error </dev/null
+}
+
+ensure_unpackers() {
+  local missing=() program
+  for program in zstd lz4; do command -v "$program" >/dev/null || missing+=("$program"); done
+  ((${#missing[@]} > 0)) || return 0
+  if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+    fail "images: the worker unpacks images with zstd and lz4; not on PATH: ${missing[*]}." \
+      "Install them (on Debian and Ubuntu: sudo apt-get install ${missing[*]}) and run ./build.sh again."
+  fi
+  say "images: installing ${missing[*]} with apt-get"
+  scripts/apt-install.sh "${missing[@]}"
 }
 
 # Everything that decides what tsc writes.
@@ -101,5 +114,6 @@ exec 8>"${TMPDIR:-/tmp}/docker-worker-build-$(id -u)-$(pwd | cksum | cut -d ' ' 
 flock 8
 scripts/ensure-docker.sh "${docker_flags[@]}" 8>&-
 install_modules
+ensure_unpackers
 build_images
 compile

@@ -36,10 +36,14 @@ const LAYERS = [
 ];
 
 /** The adapters of the ports, which nobody but the composition root may choose. */
-const ADAPTERS = lib('docker/dockerode-engine.ts', 'queue/taskcluster-queue.ts').map((from) => ({
+const ADAPTERS = lib(
+  'docker/dockerode-engine.ts',
+  'queue/taskcluster-queue.ts',
+  'queue/taskcluster-purge-cache.ts',
+).map((from) => ({
   target: './src/lib',
   from,
-  message: 'Only worker/compose.ts chooses adapters; take the port.',
+  message: 'Only worker/compose*.ts choose adapters; take the port.',
 }));
 
 const restrictPaths = (zones) => ({ 'import-x/no-restricted-paths': ['error', { zones }] });
@@ -77,7 +81,7 @@ export default defineConfig(
       ...restrictLibraries(),
     },
   },
-  { files: ['src/lib/worker/compose.ts'], rules: restrictPaths(LAYERS) },
+  { files: ['src/lib/worker/compose*.ts'], rules: restrictPaths(LAYERS) },
   { files: ['src/lib/docker/**/*.ts'], rules: restrictLibraries('dockerode') },
   { files: ['src/lib/queue/**/*.ts'], rules: restrictLibraries('taskcluster-client') },
   { files: ['src/lib/log/**/*.ts'], rules: restrictLibraries('pino') },

@@ -15,6 +15,8 @@ const METADATA = {
   owner: 'nobody@localhost.localdomain',
   source: 'http://localhost/',
 };
+/** A bare payload says nothing of scopes, and this worker is for its author alone. */
+const WORKER_SCOPES = ['docker-worker:*'];
 const DAY_MS = 24 * 3600 * 1000;
 
 /**
@@ -33,7 +35,7 @@ export function taskDefinition(
   if (!isTask && !('image' in payload)) {
     throw new TaskFileError(`${fileName} holds neither a task (no "payload") nor a payload (no "image")`);
   }
-  const task = isTask ? withoutElsewhere(content) : {};
+  const task = isTask ? withoutElsewhere(content) : { scopes: WORKER_SCOPES };
   const now = Date.now();
   const given = isObject(payload['env']) ? payload['env'] : {};
   const changed = Object.keys(env).length > 0 ? { env: { ...given, ...env } } : {};

@@ -1,9 +1,10 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { Bench, BenchResult } from './bench-result.js';
 import { resultTable } from './bench-result.js';
+import { imageLoad } from './image-load.js';
 import { overhead } from './overhead.js';
 
-const BENCHES: Readonly<Record<string, Bench>> = { overhead };
+const BENCHES: Readonly<Record<string, Bench>> = { overhead, 'image-load': imageLoad };
 
 const TARGET_MISSED = 1;
 const BAD_USAGE = 2;

@@ -7,7 +7,7 @@ import type { Queue } from 'taskcluster-client';
 import { TaskWatcher } from '../../src/local-run/task-watcher.js';
 import { QueueProcess } from '../bench/queue-process.js';
 import { Program } from '../support/program.js';
-import { TEST_IMAGE } from '../support/worker-harness.js';
+import { shell, taskclusterEnv, testTask } from '../support/test-task.js';
 
 /** The worker as it was built and a Taskcluster, each a process of its own, so that the worker's memory can be measured. */
 export class Daemon {
@@ -17,15 +17,10 @@ export class Daemon {
   readonly #directory: string;
 
   private constructor(taskcluster: QueueProcess, directory: string) {
-    const { rootUrl, credentials, queue } = taskcluster;
-    this.queue = queue;
+    this.queue = taskcluster.queue;
     this.#taskcluster = taskcluster;
     this.#directory = directory;
-    this.worker = new Program('dist/bin/worker.js', [join(directory, 'worker.yml')], {
-      TASKCLUSTER_ROOT_URL: rootUrl,
-      TASKCLUSTER_CLIENT_ID: credentials.clientId,
-      TASKCLUSTER_ACCESS_TOKEN: credentials.accessToken,
-    });
+    this.worker = new Program('dist/bin/worker.js', [join(directory, 'worker.yml')], taskclusterEnv(taskcluster));
   }
 
   static async start(): Promise<Daemon> {
@@ -40,15 +35,7 @@ export class Daemon {
 
   async create(script: string, payload: object = {}): Promise<string> {
     const taskId = newSlugid();
-    const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
-    await this.queue.createTask(taskId, {
-      taskQueueId: 'local/docker-worker',
-      created: at(0),
-      deadline: at(3600_000),
-      expires: at(7200_000),
-      payload: { image: TEST_IMAGE, command: ['/bin/sh', '-c', script], maxRunTime: 600, ...payload },
-      metadata: { name: 'n', description: 'd', owner: 'o@localhost.localdomain', source: 'http://localhost/' },
-    });
+    await this.queue.createTask(taskId, testTask({ ...shell(script), maxRunTime: 600, ...payload }));
     return taskId;
   }
 

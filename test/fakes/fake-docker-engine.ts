@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import { pack } from 'tar-stream';
 import { DockerError } from '../../src/lib/docker/engine.js';
@@ -9,11 +10,13 @@ import type {
   ImageInfo,
   Labelled,
   Labels,
+  LoadedImages,
   PullProgress,
   RunningContainer,
   StoppedContainer,
 } from '../../src/lib/docker/engine.js';
 import { untilAborted } from '../../src/lib/util/abortable.js';
+import { entriesOf } from '../support/tar-entries.js';
 import { Trace } from './trace.js';
 
 /** What a program of a fake container can do. */
@@ -43,6 +46,7 @@ type EngineCall =
   | 'ping'
   | 'inspectImage'
   | 'pullImage'
+  | 'loadImage'
   | 'create'
   | 'attach'
   | 'start'
@@ -128,6 +132,27 @@ export class FakeDockerEngine implements DockerEngine {
     this.images.set(name, image);
   }
 
+  async loadImage(archive: Readable, signal: AbortSignal): Promise<LoadedImages> {
+    signal.throwIfAborted();
+    this.called('loadImage');
+    const files = await untilAborted(untilAborted(entriesOf(archive), signal), this.#lost.signal);
+    if (files['manifest.json'] === undefined) throw new DockerError('invalid archive: there is no image in it', 400);
+    const loaded = { names: [] as string[], ids: [] as string[] };
+    for (const { Config, RepoTags } of JSON.parse(files['manifest.json']) as readonly FakeManifest[]) {
+      const json = files[Config];
+      if (json === undefined) throw new DockerError(`open ${Config}: no such file or directory`, 400);
+      const id = `sha256:${createHash('sha256').update(json).digest('hex')}`;
+      const { config } = JSON.parse(json) as { readonly config: { readonly Cmd?: string[] } };
+      for (const name of RepoTags ?? []) this.images.set(name, { id, entrypoint: [], command: config.Cmd ?? [] });
+      if (RepoTags?.length) loaded.names.push(...RepoTags);
+      else {
+        this.images.set(id, { id, entrypoint: [], command: config.Cmd ?? [] });
+        loaded.ids.push(id);
+      }
+    }
+    return loaded;
+  }
+
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
   async createContainer(spec: ContainerSpec): Promise<CreatedContainer> {
     this.called('create');
@@ -176,6 +201,11 @@ export class FakeDockerEngine implements DockerEngine {
   #image(name: string): ImageInfo | undefined {
     return this.images.get(name) ?? [...this.images.values()].find(({ id }) => id === name);
   }
+}
+
+interface FakeManifest {
+  readonly Config: string;
+  readonly RepoTags: readonly string[] | null;
 }
 
 function labelled(all: readonly Labelled[], wanted: Labels): readonly Labelled[] {

@@ -31,9 +31,9 @@ export function fakeFeature({ trace = new Trace(), onAttach, ...options }: FakeF
           trace.add(`${name}.started`);
           await options.started?.(container, resources, signal);
         },
-        collect: async (container, signal) => {
+        collect: async (container, signal, end) => {
           trace.add(`${name}.collect`);
-          await options.collect?.(container, signal);
+          await options.collect?.(container, signal, end);
         },
         finish: async (soFar, signal) => {
           trace.add(`${name}.finish`);

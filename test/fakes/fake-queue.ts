@@ -11,6 +11,7 @@ import type {
   QueueClient,
   ReclaimResponse,
   RunQueue,
+  TaskRights,
 } from '../../src/lib/queue/queue-client.js';
 import { QueueError } from '../../src/lib/queue/queue-client.js';
 import { untilAborted } from '../../src/lib/util/abortable.js';
@@ -46,6 +47,8 @@ export class FakeQueue implements QueueClient, RunQueue {
   readonly artifacts: { readonly name: string; readonly request: ArtifactRequest }[] = [];
   /** What came by uploadObject. */
   readonly objects = new Map<string, { readonly type: string; readonly content: Buffer; isFinished: boolean }>();
+  /** Task ids by index path. */
+  readonly index = new Map<string, string>();
   /** The credentials each call of a run was made with. */
   readonly usedTokens: string[] = [];
   readonly claims: PendingClaim[] = [];
@@ -92,6 +95,14 @@ export class FakeQueue implements QueueClient, RunQueue {
   forRun(_run: unknown, credentials: CredentialSource): RunQueue {
     this.#credentials = credentials;
     return this;
+  }
+
+  findTask(namespace: string): Promise<string | undefined> {
+    return Promise.resolve(this.index.get(namespace));
+  }
+
+  latestArtifactUrl(taskId: string, name: string, rights: TaskRights | undefined): string {
+    return `http://queue.invalid/${taskId}/${name}${rights ? '?signed' : ''}`;
   }
 
   missingScopes(): Promise<readonly string[]> {

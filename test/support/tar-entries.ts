@@ -6,6 +6,9 @@ import { extract } from 'tar-stream';
 export async function entriesOf(tar: Readable): Promise<Record<string, string>> {
   const entries: Record<string, string> = {};
   const reader = extract();
+  tar.on('error', (error) => {
+    reader.destroy(error);
+  });
   tar.pipe(reader);
   for await (const entry of reader) {
     const content = await text(entry);

@@ -12,9 +12,7 @@ import type { LocalTaskclusterOptions } from '../../src/local-taskcluster/server
 import { LocalWorker } from '../../src/local-run/local-worker.js';
 import { TaskWatcher } from '../../src/local-run/task-watcher.js';
 import { MemoryLogger } from '../fakes/memory-logger.js';
-
-export const TEST_IMAGE = 'docker-worker/test:latest';
-const POOL = { provisionerId: 'local', workerType: 'docker-worker' };
+import { testTask } from './test-task.js';
 
 export interface HarnessOptions {
   readonly settings?: ConfigTree;
@@ -65,16 +63,7 @@ export class WorkerHarness {
 
   /** Creates a task for the worker; `payload` is laid over one that does nothing, `task` over the definition. */
   async create(payload: object, task: object = {}, taskId: string = newSlugid()): Promise<string> {
-    const now = Date.now();
-    await this.queue.createTask(taskId, {
-      ...POOL,
-      created: new Date(now).toISOString(),
-      deadline: new Date(now + 3600_000).toISOString(),
-      expires: new Date(now + 7200_000).toISOString(),
-      payload: { image: TEST_IMAGE, command: ['true'], maxRunTime: 60, ...payload },
-      metadata: { name: 'test', description: 'test', owner: 'test@localhost.localdomain', source: 'http://localhost/' },
-      ...task,
-    });
+    await this.queue.createTask(taskId, testTask(payload, task));
     return taskId;
   }
 

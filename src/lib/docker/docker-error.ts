@@ -41,3 +41,14 @@ export function pullError(image: string, error: unknown): DockerError {
   const final = FINAL_PULL_ERRORS.find(([words]) => words.test(message));
   return new DockerError(message, final?.[1] ?? statusCode, { cause: error });
 }
+
+// Whatever else keeps an archive from being loaded is in the archive.
+const ENGINE_TROUBLE =
+  /no space left|quota exceeded|input\/output error|read-only file system|too many open files|cannot allocate memory|cannot reach|timed? ?out|nothing was heard|EPIPE|ECONN|socket hang up|aborted|context canceled/i;
+
+/** The error of a load; what the engine will say again of the same archive carries a status of 400. */
+export function loadError(error: unknown): DockerError {
+  const { message, statusCode } = dockerErrorOf('loading an image', error);
+  const isTransient = ENGINE_TROUBLE.test(message);
+  return new DockerError(message, isTransient ? statusCode : 400, { cause: error });
+}

@@ -11,6 +11,7 @@ import type { EngineStats } from './container-usage.js';
 import { dockerErrorOf, hasStatus } from './docker-error.js';
 import { DockerError } from './engine.js';
 import type { ContainerUsage, CreatedContainer, RunningContainer, StoppedContainer } from './engine.js';
+import { linesOf } from './lines-of.js';
 
 const CALL_TIMEOUT_MS = 60_000;
 const START_TIMEOUT_MS = 300_000;
@@ -135,16 +136,6 @@ async function exitOf(container: Container, abortSignal: AbortSignal): Promise<n
   const body = await dial({ path, method: 'POST', isStream: true, statusCodes, abortSignal });
   const { StatusCode } = (await json(body)) as { readonly StatusCode: number };
   return StatusCode;
-}
-
-/** Unlike node:readline it ends, with an error, when the stream does. */
-async function* linesOf(stream: NodeJS.ReadableStream): AsyncGenerator<string> {
-  let rest = '';
-  for await (const chunk of stream.setEncoding('utf8')) {
-    const lines = (rest + (chunk as string)).split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines.filter((line) => line.trim() !== '');
-  }
 }
 
 class DockerodeStoppedContainer implements StoppedContainer {

@@ -16,9 +16,11 @@ import type {
   ImageInfo,
   Labelled,
   Labels,
+  LoadedImages,
   PullProgress,
   RegistryAuth,
 } from './engine.js';
+import { loadImage } from './load-image.js';
 
 export interface EngineAddress {
   readonly socketPath?: string;
@@ -90,6 +92,10 @@ export class DockerodeEngine implements DockerEngine {
     } finally {
       inactivity.abort(new Error('the pull is over'));
     }
+  }
+
+  async loadImage(archive: Readable, signal: AbortSignal): Promise<LoadedImages> {
+    return await loadImage(this.#docker, archive, signal);
   }
 
   async createContainer(spec: ContainerSpec): Promise<CreatedContainer> {

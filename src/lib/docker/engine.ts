@@ -76,6 +76,13 @@ export interface PullProgress {
   readonly status: string;
 }
 
+/** What the engine says it loaded: the names the images got, and the ids of those that got none. */
+export interface LoadedImages {
+  readonly names: readonly string[];
+  /** `sha256:…` */
+  readonly ids: readonly string[];
+}
+
 /**
  * What the engine answered when it refused, in its own words. `statusCode` is undefined when there was no answer
  * (engine down, connection cut, no answer in time).
@@ -110,6 +117,12 @@ export interface DockerEngine {
     onProgress: (progress: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<void>;
+  /**
+   * Loads an image archive as `docker save` makes them (a tar, or one that is compressed with gzip). When the archive
+   * fails, so does this, with the archive's own error and without a trace of it in the engine. Fails when the engine has
+   * not taken any of it, or said anything after its end, for ten minutes. The archive is destroyed in any case.
+   */
+  loadImage(archive: Readable, signal: AbortSignal): Promise<LoadedImages>;
   /** Not abortable: half a creation would leave a container that nobody knows. */
   createContainer(spec: ContainerSpec): Promise<CreatedContainer>;
   /** All containers, running or not, that carry these labels. */

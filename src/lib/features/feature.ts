@@ -1,5 +1,6 @@
 import type { DeviceMapping, RunningContainer, StoppedContainer } from '../docker/engine.js';
 import type { ScopeExpression } from '../queue/scopes.js';
+import type { Payload } from '../task/payload.js';
 import type { Resolution } from '../task/resolution.js';
 import type { TaskContext } from '../task/task-context.js';
 import type { ResourceStack } from '../util/resource-stack.js';
@@ -22,11 +23,16 @@ export interface Contribution {
   readonly privileged?: boolean;
 }
 
+/** How a container came to its end: by itself, or because the worker killed it. */
+export type ContainerEnd = 'exit' | 'killed';
+
 /** A capability of the worker that tasks can ask for. One per worker; holds no task's state. */
 export interface Feature {
   /** The key in payload.features and in the worker's configuration. */
   readonly name: string;
   readonly enabledByDefault: boolean;
+  /** For what tasks ask for elsewhere in the payload than in payload.features, and no configuration switches off. */
+  isUsedBy?(payload: Payload): boolean;
   /** The scopes this task needs for it; undefined: none. Checked before anything has an effect. */
   requiredScopes(task: TaskContext): ScopeExpression | undefined;
   /** Artifact names the payload must not use because the feature publishes them itself. */
@@ -48,7 +54,7 @@ export interface TaskFeature {
   /** Just after the container's start, while it runs. */
   started?(container: RunningContainer, resources: ResourceStack, signal: AbortSignal): Promise<void>;
   /** After the container stopped by itself or by maxRunTime; not after a cancel. The task log is still open. */
-  collect?(container: StoppedContainer, signal: AbortSignal): Promise<void>;
+  collect?(container: StoppedContainer, signal: AbortSignal, end: ContainerEnd): Promise<void>;
   /**
    * Always runs once the feature was attached, except after a cancel. The task log is closed and uploaded. The signal is
    * not the run's: it aborts only when finishing has taken too long.

@@ -1,92 +1,63 @@
-import type { Logger } from '../log/logger.js';
-import { DockerError } from '../docker/engine.js';
-import type { DockerEngine, ImageInfo, PullProgress } from '../docker/engine.js';
+import type { DockerEngine, PullProgress } from '../docker/engine.js';
 import { TaskError } from '../task/errors.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
-import type { ImageLease, ImageProgress, ImageProvider, ImageRequest } from './image-provider.js';
+import { imageError, imageFailure, isTransient } from './image-error.js';
+import type { FetchedImage, ImageProgress, ImageRequest, ImageResolver, ImageSource } from './image-provider.js';
 import { fullImageName, isImageName } from './parse-image.js';
 
-/** Images of docker registries: used as they are when they are on the machine, pulled when they are missing. */
-export class RegistryImages implements ImageProvider {
-  readonly #deps: { readonly engine: DockerEngine; readonly log: Logger; readonly pullRetries: RetryPolicy };
-  readonly #leases = new Map<string, number>();
+export interface RegistryImagesDeps {
+  readonly engine: Pick<DockerEngine, 'pullImage'>;
+  readonly pullRetries: RetryPolicy;
+}
 
-  constructor(deps: { readonly engine: DockerEngine; readonly log: Logger; readonly pullRetries: RetryPolicy }) {
+/** Images of docker registries. */
+export class RegistryImages implements ImageResolver {
+  readonly #deps: RegistryImagesDeps;
+
+  constructor(deps: RegistryImagesDeps) {
     this.#deps = deps;
   }
 
-  async acquire({ image: wanted, progress }: ImageRequest, signal: AbortSignal): Promise<ImageLease> {
-    if (wanted.type !== 'docker-image') {
-      throw TaskError.failed(`This version of the worker does not support images of type "${wanted.type}".`);
-    }
-    const { name } = wanted;
-    if (!isImageName(name)) throw notAName(name);
-    const fullName = fullImageName(name);
-    const present = await this.#find(fullName, signal);
-    const image = present ?? (await this.#pull(fullName, progress, signal));
-    this.#deps.log.info('ensure image', { image: fullName, imageId: image.id, pulled: present === undefined });
-    return this.#lease(image);
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async resolve({ image }: ImageRequest): Promise<ImageSource> {
+    if (image.type !== 'docker-image') throw new Error('an image that a task made is in no registry');
+    if (!isImageName(image.name)) throw notAName(image.name);
+    return new RegistryImage(this.#deps, fullImageName(image.name));
+  }
+}
+
+class RegistryImage implements ImageSource {
+  readonly localName: string;
+  readonly label: string;
+  readonly #deps: RegistryImagesDeps;
+
+  constructor(deps: RegistryImagesDeps, fullName: string) {
+    this.#deps = deps;
+    this.localName = fullName;
+    this.label = `image "${fullName}"`;
   }
 
-  /** True while a run needs the image with this id: it must not be removed. */
-  isLeased(imageId: string): boolean {
-    return this.#leases.has(imageId);
-  }
-
-  async #find(name: string, signal: AbortSignal): Promise<ImageInfo | undefined> {
-    try {
-      return await this.#deps.engine.inspectImage(name, signal);
-    } catch (error) {
-      throw signal.aborted ? error : imageError(name, 1, error);
-    }
-  }
-
-  #lease(image: ImageInfo): ImageLease {
-    const count = (change: number): void => {
-      const leases = (this.#leases.get(image.id) ?? 0) + change;
-      if (leases > 0) this.#leases.set(image.id, leases);
-      else this.#leases.delete(image.id);
-    };
-    let isHeld = true;
-    count(1);
-    return {
-      image,
-      artifactHash: undefined,
-      dispose: () => {
-        if (isHeld) count(-1);
-        isHeld = false;
-      },
-    };
-  }
-
-  async #pull(name: string, progress: ImageProgress, signal: AbortSignal): Promise<ImageInfo> {
+  async fetch(progress: ImageProgress, signal: AbortSignal): Promise<FetchedImage> {
     const { engine, pullRetries } = this.#deps;
-    progress.line(`Pulling image "${name}".`);
+    progress.line(`Pulling ${this.label}.`);
     const startedAt = performance.now();
     let attempts = 0;
-    const hooks = {
-      isTransient: (error: unknown) => error instanceof DockerError && error.isTransient,
-      onRetry: (error: unknown, attempt: number, delayMs: number) => {
-        const seconds = Math.round(delayMs / 1000);
-        progress.line(
-          `Pulling failed (attempt ${attempt}): ${(error as Error).message}. Trying again in ${seconds} s.`,
-        );
-      },
+    const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
+      const seconds = Math.round(delayMs / 1000);
+      progress.line(`Pulling failed (attempt ${attempt}): ${(error as Error).message}. Trying again in ${seconds} s.`);
     };
     const pullOnce = async (attempt: number): Promise<void> => {
       attempts = attempt;
-      await engine.pullImage(name, undefined, layerLines(progress), signal);
+      await engine.pullImage(this.localName, undefined, layerLines(progress), signal);
     };
     try {
-      await retry(pullRetries, hooks, pullOnce, signal);
+      await retry(pullRetries, { isTransient, onRetry }, pullOnce, signal);
     } catch (error) {
-      throw signal.aborted ? error : imageError(name, attempts, error);
+      throw signal.aborted ? error : imageError(this.label, attempts, error, ADVICE);
     }
-    const image = await engine.inspectImage(name, signal);
-    if (!image) throw imageError(name, attempts, new DockerError('the image is gone right after its pull', undefined));
-    progress.line(`Pulled image "${name}" in ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`);
-    return image;
+    progress.line(`Pulled ${this.label} in ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`);
+    return {};
   }
 }
 
@@ -102,18 +73,10 @@ function layerLines(progress: ImageProgress): (event: PullProgress) => void {
 
 function notAName(name: string): TaskError {
   const advice = 'Check payload.image: an image is named [registry/]path[:tag], and its path is in lower case.';
-  return TaskError.failed(
-    `Pulling docker image has failed.\nError: invalid reference format: ${JSON.stringify(name)}. ${advice}`,
-  );
+  return TaskError.failed(imageFailure(`invalid reference format: ${JSON.stringify(name)}. ${advice}`));
 }
 
-/** Trouble that may be gone tomorrow is not the author's mistake: internal-error instead of failed. */
-function imageError(name: string, attempts: number, error: unknown): TaskError {
-  const tries = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
-  const isTransient = error instanceof DockerError && error.isTransient;
-  const advice = isTransient
-    ? 'The registry or the way to it is in trouble; this is not a mistake of the task.'
-    : 'Check the name of the image, and that its registry lets this worker pull it.';
-  const message = `Pulling docker image has failed.\nError: ${(error as Error).message} (image "${name}", ${tries}). ${advice}`;
-  return isTransient ? TaskError.exception('internal-error', message, error) : TaskError.failed(message, error);
-}
+const ADVICE = {
+  whenTransient: 'The registry or the way to it is in trouble; this is not a mistake of the task.',
+  whenFinal: 'Check the name of the image, and that its registry lets this worker pull it.',
+};

@@ -131,8 +131,25 @@ export interface RunQueue {
 /** Names a run to the queue, whose times are converted by `clockSkewMs`. */
 export type RunIdentity = Pick<Claim, 'taskId' | 'runId' | 'clockSkewMs'>;
 
+/** Whose rights a call has: a task's credentials, and of what they grant only these scopes. */
+export interface TaskRights {
+  readonly credentials: CredentialSource;
+  readonly scopes: readonly string[];
+}
+
+/** What other tasks have made, as a task may find it. */
+export interface TaskDirectory {
+  /** The task at an index path; undefined: there is none. Fails with a QueueError; the caller decides on retries. */
+  findTask(namespace: string, rights: TaskRights, signal: AbortSignal): Promise<string | undefined>;
+  /**
+   * The address of an artifact of a task's latest run, which redirects to where the content is. Signed, for a quarter of
+   * an hour, when there are rights: a secret then.
+   */
+  latestArtifactUrl(taskId: string, name: string, rights: TaskRights | undefined): string;
+}
+
 /** The queue as a worker sees it. */
-export interface QueueClient {
+export interface QueueClient extends TaskDirectory {
   /** Long-polls for at most `tasks` (1 to 32) runs; empty when there is nothing to do. */
   claimWork(tasks: number, signal: AbortSignal): Promise<readonly Claim[]>;
   forRun(run: RunIdentity, credentials: CredentialSource): RunQueue;

@@ -2,14 +2,13 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { agents, clients } from 'taskcluster-client';
 import type {
+  ClientOptions,
   CreatedArtifact as TaskclusterArtifact,
   Queue,
   TaskClaim,
   TaskStatus,
-  TaskclusterClientError,
 } from 'taskcluster-client';
-import { untilAborted } from '../util/abortable.js';
-import { errorMessage } from '../util/error-message.js';
+import { attempt, queueErrorOf } from './attempt.js';
 import { dateOf, parseClaim } from './parse-claim.js';
 import type { ExceptionReason } from './queue-client.js';
 import { QueueError } from './queue-client.js';
@@ -25,6 +24,7 @@ import type {
   ReclaimResponse,
   RunIdentity,
   RunQueue,
+  TaskRights,
 } from './queue-client.js';
 import { missingScopes } from './scopes.js';
 import { uploadObject } from './upload-object.js';
@@ -96,6 +96,28 @@ export class TaskclusterQueue implements QueueClient {
     return new TaskclusterRunQueue(this.#options, run, credentials);
   }
 
+  async findTask(namespace: string, rights: TaskRights, signal: AbortSignal): Promise<string | undefined> {
+    const index = new clients.Index(this.#optionsFor(rights));
+    const find = async (): Promise<string> => {
+      const { taskId } = await index.findTask(namespace);
+      mustBe(typeof taskId === 'string');
+      return taskId;
+    };
+    try {
+      return await attempt('index.findTask', find, signal);
+    } catch (error) {
+      if (error instanceof QueueError && error.statusCode === 404) return undefined;
+      throw error;
+    }
+  }
+
+  latestArtifactUrl(taskId: string, name: string, rights: TaskRights | undefined): string {
+    const queue = new clients.Queue(rights ? this.#optionsFor(rights) : { rootUrl: this.#options.rootUrl });
+    return rights
+      ? queue.buildSignedUrl(queue.getLatestArtifact, taskId, name)
+      : queue.buildUrl(queue.getLatestArtifact, taskId, name);
+  }
+
   async missingScopes(signal: AbortSignal): Promise<readonly string[]> {
     const { rootUrl, credentials, provisionerId, workerType, workerGroup, workerId, callTimeoutMs } = this.#options;
     const options = { rootUrl, credentials: credentials.current, retries: 0, timeout: callTimeoutMs };
@@ -103,6 +125,12 @@ export class TaskclusterQueue implements QueueClient {
     const { scopes } = await attempt('auth.currentScopes', () => auth.currentScopes(), signal);
     const claimWork = `queue:claim-work:${provisionerId}/${workerType}`;
     return missingScopes(scopes, { AllOf: [claimWork, `queue:worker-id:${workerGroup}/${workerId}`] });
+  }
+
+  #optionsFor({ credentials, scopes }: TaskRights): ClientOptions {
+    const { rootUrl, callTimeoutMs } = this.#options;
+    const own = { credentials: credentials.current, authorizedScopes: scopes };
+    return { rootUrl, retries: 0, timeout: callTimeoutMs, ...own };
   }
 
   /** A client of its own, as its agents are destroyed to end a poll; made anew when the credentials are. */
@@ -258,22 +286,4 @@ function parseClaims(claims: readonly TaskClaim[], onBadClaim: (error: unknown) 
   errors.forEach(onBadClaim);
   if (parsed.length === 0 && errors.length > 0) throw errors[0];
   return parsed;
-}
-
-async function attempt<T>(what: string, call: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  try {
-    return await untilAborted(call(), signal);
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw queueErrorOf(what, error);
-  }
-}
-
-function queueErrorOf(what: string, error: unknown): QueueError {
-  const { statusCode } = error as Partial<TaskclusterClientError>;
-  // Below the dashes the services repeat the whole request.
-  const words = errorMessage(error).split('\n---')[0]?.trim() ?? '';
-  const answer = typeof statusCode === 'number' ? `HTTP ${statusCode}: ${words}` : words;
-  return new QueueError(`${what} failed: ${answer}`, statusCode, { cause: error });
 }

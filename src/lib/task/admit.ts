@@ -52,10 +52,9 @@ function validPayload(run: RunContext, { validatePayload }: Admission): Payload 
 
 /** What the schema allows and this version can't do is refused in words, never ignored. */
 function refuseUnsupported(payload: Payload): void {
-  const { cache = {}, capabilities = {}, encryptedEnv = [] } = payload;
+  const { capabilities = {}, encryptedEnv = [] } = payload;
   const devices = Object.entries(capabilities.devices ?? {}).filter(([, isAsked]) => isAsked);
   const asked = [
-    ...(Object.keys(cache).length > 0 ? ['payload.cache'] : []),
     ...(capabilities.privileged ? ['payload.capabilities.privileged'] : []),
     ...(capabilities.disableSeccomp ? ['payload.capabilities.disableSeccomp'] : []),
     ...devices.map(([name]) => `payload.capabilities.devices.${name}`),
@@ -73,8 +72,9 @@ function usedFeatures(payload: Payload, { features, isEnabled }: Admission): rea
     return isEnabled(name) ? [] : [`${name} is not enabled on this worker`];
   });
   if (problems.length > 0) throw TaskError.malformed(problems.join('\n'));
-  return features.filter(({ name, enabledByDefault }) => {
-    return payload.features?.[name] ?? (enabledByDefault && isEnabled(name));
+  return features.filter((feature) => {
+    if (feature.isUsedBy) return feature.isUsedBy(payload);
+    return payload.features?.[feature.name] ?? (feature.enabledByDefault && isEnabled(feature.name));
   });
 }
 

@@ -1,6 +1,8 @@
 import path from 'node:path/posix';
 import { isArtifactName } from '../artifacts/artifact-name.js';
+import { isCacheName } from '../caches/cache-name.js';
 import { DEFAULT_LOG_NAME } from './log-format.js';
+import { isMountPath } from './mount-path.js';
 import type { Resolution } from './resolution.js';
 import type { RunContext } from './task-context.js';
 import type { TaskOutput } from './task-log.js';
@@ -27,7 +29,7 @@ export function logSettings(payload: unknown): { readonly name: string; readonly
 }
 
 /** The first lines of every log: who runs what, where. */
-export function writeHeader(output: TaskOutput, { taskId, worker }: RunContext): void {
+export function writeHeader(output: TaskOutput, { taskId, worker, definition }: RunContext): void {
   output.line(`Task ID: ${taskId}`);
   output.line(`Worker ID: ${worker.workerId}`);
   output.line(`Worker Group: ${worker.workerGroup}`);
@@ -36,7 +38,17 @@ export function writeHeader(output: TaskOutput, { taskId, worker }: RunContext):
   output.line(`Worker Version: ${worker.version}`);
   output.line(`Public IP: ${worker.publicIp}`);
   output.line(`Hostname: ${worker.hostname}`);
+  for (const [name, place] of namedCaches(definition.payload)) output.line(`using cache "${name}" -> ${place}`);
   output.write('\r\n');
+}
+
+/** The caches of a payload that nobody has validated: what can't be one is refused, in words, further down. */
+function namedCaches(payload: unknown): readonly (readonly [string, string])[] {
+  const { cache } = (payload ?? {}) as { cache?: unknown };
+  if (typeof cache !== 'object' || cache === null) return [];
+  return Object.entries(cache as Record<string, unknown>).flatMap(([name, place]) =>
+    typeof place === 'string' && isCacheName(name) && isMountPath(place) ? [[name, place] as const] : [],
+  );
 }
 
 /** The last line of every log. */

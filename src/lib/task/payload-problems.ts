@@ -1,6 +1,7 @@
-import path from 'node:path/posix';
+import { CACHE_NAME_RULE, isCacheName } from '../caches/cache-name.js';
 import type { TaskDefinition } from '../queue/queue-client.js';
 import { isLogName } from './log-text.js';
+import { MOUNT_PATH_RULE, isMountPath, mountPath } from './mount-path.js';
 import type { Payload, PayloadArtifact } from './payload.js';
 
 /** What is wrong with a payload that its schema can't say, in the schema's manner of naming places. */
@@ -12,7 +13,8 @@ export function payloadProblems(
   return [
     ...logName(payload),
     ...Object.entries(payload.artifacts ?? {}).flatMap(([name, artifact]) => artifactProblems(name, artifact, task)),
-    ...sharedVolumePaths(payload),
+    ...cacheProblems(payload),
+    ...sharedMountPaths(payload),
     ...tooLong(payload, maxTaskRunTimeSeconds),
   ];
 }
@@ -36,34 +38,41 @@ function artifactProblems(name: string, artifact: PayloadArtifact, task: TaskDef
   if (place === '') problems.push(problem('path', 'should not be empty'));
   if (place.includes('\0'))
     problems.push(problem('path', 'should not hold a NUL character: no file can have that name'));
-  if (type === 'volume' && !isMountable(place)) {
-    const rule = 'should be an absolute path below /, without "." or ".." or a colon, where the volume is mounted';
-    problems.push(problem('path', `${rule}: ${JSON.stringify(place)}`));
+  if (type === 'volume' && !isMountPath(place)) {
+    problems.push(
+      problem('path', `should be ${MOUNT_PATH_RULE}, where the volume is mounted: ${JSON.stringify(place)}`),
+    );
   }
   return problems;
 }
 
-/** A colon would end the path in the engine's words for a mount. */
-function isMountable(place: string): boolean {
-  const plain = volumePath(place);
-  return plain.startsWith('/') && plain !== '/' && !/(^|\/)\.\.?(\/|$)/.test(place) && !/[:\0]/.test(place);
+function cacheProblems({ cache = {} }: Payload): readonly string[] {
+  return Object.entries(cache).flatMap(([name, place]) => [
+    ...(isCacheName(name)
+      ? []
+      : [`data/cache should have other names than ${JSON.stringify(name)}: ${CACHE_NAME_RULE}`]),
+    ...(isMountPath(place)
+      ? []
+      : [
+          `data/cache/${pointer(name)} should be ${MOUNT_PATH_RULE}, where the cache is mounted: ${JSON.stringify(place)}`,
+        ]),
+  ]);
 }
 
-/** The path of a volume as docker names it: without slashes too many. */
-export function volumePath(place: string): string {
-  return path.normalize(place).replace(/(?<=.)\/$/, '');
-}
-
-function sharedVolumePaths({ artifacts = {}, cache = {} }: Payload): readonly string[] {
-  const taken = new Map(Object.entries(cache).map(([name, place]) => [volumePath(place), `cache "${name}"`]));
+/** Docker would refuse a second mount at one path, or mount only one of them. */
+function sharedMountPaths({ artifacts = {}, cache = {} }: Payload): readonly string[] {
+  const mounts = [
+    ...Object.entries(cache).map(([name, place]) => ({ at: `cache/${pointer(name)}`, what: `cache "${name}"`, place })),
+    ...Object.entries(artifacts).flatMap(([name, { type, path: place }]) =>
+      type === 'volume' ? [{ at: `artifacts/${pointer(name)}/path`, what: `volume of artifact "${name}"`, place }] : [],
+    ),
+  ];
+  const taken = new Map<string, string>();
   const problems: string[] = [];
-  for (const [name, { type, path: place }] of Object.entries(artifacts)) {
-    if (type !== 'volume') continue;
-    const owner = taken.get(volumePath(place));
-    if (owner !== undefined) {
-      problems.push(`data/artifacts/${pointer(name)}/path should be another path: the ${owner} is mounted at ${place}`);
-    }
-    taken.set(volumePath(place), `volume of artifact "${name}"`);
+  for (const { at, what, place } of mounts) {
+    const owner = taken.get(mountPath(place));
+    if (owner !== undefined) problems.push(`data/${at} should be another path: the ${owner} is mounted at ${place}`);
+    taken.set(mountPath(place), what);
   }
   return problems;
 }

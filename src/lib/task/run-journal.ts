@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from '../log/logger.js';
 import type { Claim } from '../queue/queue-client.js';
 import { errorMessage } from '../util/error-message.js';
-import { UNFINISHED, readStateFile, removeStateFile, replaceStateFile } from '../util/state-file.js';
+import { UNFINISHED, readStateFile, replaceStateFile } from '../util/state-file.js';
 import { newRunRecord, parseRunRecord } from './run-record.js';
 import type { RunRecord } from './run-record.js';
 
@@ -95,7 +95,11 @@ export class RunEntry {
 
   /** Forgets the run, its credentials above all. */
   async remove(): Promise<void> {
-    await this.#next(() => removeStateFile(this.#path));
+    await this.#next(async () => {
+      // What a write left that failed half-way holds credentials too.
+      await rm(this.#path + UNFINISHED, { force: true });
+      await rm(this.#path, { force: true });
+    });
     this.#onRemoved();
   }
 

@@ -187,7 +187,7 @@ async function collect(
   try {
     for (const { name, hooks } of features) {
       try {
-        await hooks.collect?.(container, deadline.signal);
+        await hooks.collect?.(container, deadline.signal, cause === 'exit' ? 'exit' : 'killed');
       } catch (error) {
         const stop = stopOf(deadline.signal);
         if (stop && stop !== cause) throw stop;

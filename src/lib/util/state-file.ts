@@ -1,24 +1,24 @@
-import { constants, open, rename, rm } from 'node:fs/promises';
+import { constants, open, rename } from 'node:fs/promises';
 
-/** What the name of a half-written file ends in. */
+/** How the name of a file ends that is being written and was not put in its place yet. */
 export const UNFINISHED = '.next';
 
-/** The text of a state file; undefined when there is none. Not through a link that somebody laid (ELOOP). */
+/** The text of a regular file; undefined when there is none. A link in its place is not followed but refused. */
 export async function readStateFile(path: string): Promise<string | undefined> {
-  // O_NONBLOCK: a FIFO in its place must not hold the worker up.
-  const file = await openIfThere(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  if (!file) return undefined;
   try {
-    return await file.readFile('utf8');
-  } finally {
-    await file.close();
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      return await file.readFile('utf8');
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 
-/**
- * Replaces a state file as a whole: a reader finds the old or the new text, never half of one. For its owner alone
- * (0600). Without fsync: what must outlast a machine that dies does not belong here. One call at a time for each path.
- */
+/** Writes it for its owner alone, and atomically: a reader finds the old or the new text, never half of one. */
 export async function replaceStateFile(path: string, text: string): Promise<void> {
   const next = path + UNFINISHED;
   const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
@@ -29,19 +29,4 @@ export async function replaceStateFile(path: string, text: string): Promise<void
     await file.close();
   }
   await rename(next, path);
-}
-
-/** Removes a state file, with what a write left that failed half-way. Harmless when there is none. */
-export async function removeStateFile(path: string): Promise<void> {
-  await rm(path + UNFINISHED, { force: true });
-  await rm(path, { force: true });
-}
-
-async function openIfThere(path: string, flags: number) {
-  try {
-    return await open(path, flags);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

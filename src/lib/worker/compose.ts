@@ -1,7 +1,6 @@
-import { access, constants, mkdir, readFile, rmdir } from 'node:fs/promises';
+import { readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ContentPutter } from '../artifacts/put-content.js';
-import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/config.js';
 import { DockerodeEngine } from '../docker/dockerode-engine.js';
 import type { ContainerLimits, ContainerSpec } from '../docker/engine.js';
@@ -9,6 +8,9 @@ import { LiveLogServer } from '../features/live-log/live-log-server.js';
 import { LiveLogPublisher } from '../features/live-log/live-log.js';
 import { createFeatures } from '../features/registry.js';
 import type { Host } from '../host/host.js';
+import { ArtifactImages } from '../images/artifact-image.js';
+import { ImageCache } from '../images/image-cache.js';
+import { Images } from '../images/images.js';
 import { RegistryImages } from '../images/registry-image.js';
 import type { Logger } from '../log/logger.js';
 import { WorkerMetrics } from '../log/worker-metrics.js';
@@ -23,7 +25,9 @@ import type { WorkerFacts } from '../task/task-context.js';
 import { payloadValidator } from '../task/validate-payload.js';
 import { errorMessage } from '../util/error-message.js';
 import { withTimeout } from '../util/abortable.js';
+import { composeCaches } from './compose-caches.js';
 import { Leftovers } from './leftovers.js';
+import { mustHoldFiles } from './must-hold-files.js';
 import { Recovery } from './recovery.js';
 import { StateLock } from './state-lock.js';
 import { Worker } from './worker.js';
@@ -55,6 +59,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
   await mustHoldFiles('dockerVolume', runsDirectory);
   await mustHoldFiles('stateDir', config.stateDir);
   const lock = await StateLock.acquire(config.stateDir);
+  const caching = await composeCaches(config, log);
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
   const worker = workerFacts(config, version);
@@ -62,10 +67,10 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
   const deps: RunClaimDeps = {
     queue,
     engine,
-    images: new RegistryImages({ engine, log, pullRetries: pullRetries(config) }),
+    images: composeImages(config, engine, queue, log),
     admission: {
       validatePayload: payloadValidator(config.maxTaskRunTime),
-      features: createFeatures(config),
+      features: createFeatures(config, { ...caching, engine }),
       isEnabled: (feature) => config.features[feature]?.enabled ?? false,
     },
     containerDefaults: containerDefaults(config),
@@ -87,7 +92,9 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     queue,
     checkReady: (signal) => leftovers.checkReady(signal),
     recover: async (signal) => {
-      await Promise.all([recovery.run(signal), leftovers.remove(signal)]);
+      // What containers of dead runs had mounted goes after them.
+      const removed = leftovers.remove(signal).then(() => caching.caches.sweep());
+      await Promise.all([recovery.run(signal), removed]);
     },
     run: (claim, stop) => runClaim(deps, claim, stop),
     capacity: liveLog.isUsable ? config.capacity : 0,
@@ -98,6 +105,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     close: async () => {
       await liveLog.server?.close(READERS_GRACE_MS);
       putter.close();
+      await caching.close();
       await removeIfEmpty(runsDirectory);
       await lock.release();
     },
@@ -132,16 +140,6 @@ export async function checkServices(config: Config, log: Logger): Promise<readon
     }),
   );
   return results.flat();
-}
-
-/** A directory that can't be made or written to is a mistake of the configuration, said at the start. */
-async function mustHoldFiles(key: string, directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await access(directory, constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw new ConfigError([`${key}: ${directory} cannot be used: ${errorMessage(error)}`], { cause: error });
-  }
 }
 
 async function removeIfEmpty(directory: string): Promise<void> {
@@ -195,6 +193,18 @@ function runSettings({ artifacts, task }: Config): Omit<RunClaimDeps['settings']
     cancelPollIntervalMs: task.cancelPollInterval,
     maxLogBytes: task.maxLogBytes,
   };
+}
+
+function composeImages(config: Config, engine: DockerodeEngine, queue: TaskclusterQueue, log: Logger): Images {
+  const retries = pullRetries(config);
+  const { inactivityTimeout: inactivityMs } = config.artifacts;
+  const cache = new ImageCache({ engine, log, parallelFetches: config.dockerConfig.maxParallelImageLoads });
+  const artifacts = new ArtifactImages({ engine, queue, retries, inactivityMs });
+  return new Images(cache, {
+    'docker-image': new RegistryImages({ engine, pullRetries: retries }),
+    'task-image': artifacts,
+    'indexed-image': artifacts,
+  });
 }
 
 function pullRetries({ dockerConfig }: Config) {

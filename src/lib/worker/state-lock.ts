@@ -13,8 +13,8 @@ interface Holder {
 }
 
 /**
- * Makes sure that one worker at a time uses a state directory: a second one would take the runs of the first for those
- * of a worker that died. The lock of a process that is gone counts for nothing.
+ * Makes sure that one worker at a time uses a directory: a second one would take what the first has there, its runs or its
+ * caches, for that of a worker that died. The lock of a process that is gone counts for nothing.
  */
 export class StateLock {
   readonly #path: string;
@@ -23,17 +23,17 @@ export class StateLock {
     this.#path = path;
   }
 
-  /** Fails with a ConfigError when another worker, or this process itself, holds it. */
-  static async acquire(stateDir: string): Promise<StateLock> {
-    await mkdir(stateDir, { recursive: true, mode: 0o700 });
-    const path = join(stateDir, FILE);
+  /** Fails with a ConfigError that names the setting when another worker, or this process itself, holds it. */
+  static async acquire(directory: string, setting = 'stateDir'): Promise<StateLock> {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const path = join(directory, FILE);
     const text = JSON.stringify(await holderOf('self'));
     for (;;) {
       if (await createFile(path, text)) return new StateLock(path);
       const holder = await readHolder(path);
       if (holder && (await isAlive(holder))) {
         throw new ConfigError([
-          `stateDir: another worker (process ${holder.pid}) uses ${stateDir}; stop it, or give each worker a directory of its own`,
+          `${setting}: another worker (process ${holder.pid}) uses ${directory}; stop it, or give each worker a directory of its own`,
         ]);
       }
       await rm(path, { force: true });

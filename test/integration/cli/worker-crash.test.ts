@@ -12,7 +12,7 @@ import { IsolatedDaemon } from '../../support/docker-daemon.js';
 import { listMachine } from '../../support/machine-listing.js';
 import type { MachineListing } from '../../support/machine-listing.js';
 import { Program } from '../../support/program.js';
-import { TEST_IMAGE } from '../../support/worker-harness.js';
+import { shell, taskclusterEnv, testTask } from '../../support/test-task.js';
 
 const LOG = 'public/logs/live.log';
 
@@ -61,11 +61,8 @@ describe('a worker killed with SIGKILL and started again', function () {
   });
 
   function start(): Program {
-    const { rootUrl, credentials } = taskcluster;
     const worker = new Program('worker', [join(directory, 'worker.yml')], {
-      TASKCLUSTER_ROOT_URL: rootUrl,
-      TASKCLUSTER_CLIENT_ID: credentials.clientId,
-      TASKCLUSTER_ACCESS_TOKEN: credentials.accessToken,
+      ...taskclusterEnv(taskcluster),
       DOCKER_HOST: `unix://${daemon.socketPath}`,
       CRASH_TEST: directory,
     });
@@ -86,16 +83,7 @@ describe('a worker killed with SIGKILL and started again', function () {
   }
 
   async function createTask(script: string, payload: object = {}, taskId: string = newSlugid()): Promise<string> {
-    const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
-    await queue.createTask(taskId, {
-      taskQueueId: 'local/docker-worker',
-      created: at(0),
-      deadline: at(600_000),
-      expires: at(900_000),
-      retries: 20,
-      payload: { image: TEST_IMAGE, command: ['/bin/sh', '-c', script], maxRunTime: 60, ...payload },
-      metadata: { name: 'n', description: 'd', owner: 'o@localhost.localdomain', source: 'http://localhost/' },
-    });
+    await queue.createTask(taskId, testTask({ ...shell(script), ...payload }, { retries: 20 }));
     return taskId;
   }
 

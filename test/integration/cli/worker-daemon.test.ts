@@ -8,7 +8,7 @@ import type { Queue } from 'taskcluster-client';
 import { LocalTaskcluster } from '../../../src/local-taskcluster/server.js';
 import { TaskWatcher } from '../../../src/local-run/task-watcher.js';
 import { Program } from '../../support/program.js';
-import { TEST_IMAGE } from '../../support/worker-harness.js';
+import { shell, taskclusterEnv, testTask } from '../../support/test-task.js';
 
 describe('the worker as a daemon', () => {
   let directory: string;
@@ -33,11 +33,8 @@ describe('the worker as a daemon', () => {
   });
 
   function worker(args: readonly string[] = [], changes: Readonly<Record<string, string>> = {}): Program {
-    const { rootUrl, credentials } = taskcluster;
     const program = new Program('worker', [join(directory, 'worker.yml'), ...args], {
-      TASKCLUSTER_ROOT_URL: rootUrl,
-      TASKCLUSTER_CLIENT_ID: credentials.clientId,
-      TASKCLUSTER_ACCESS_TOKEN: credentials.accessToken,
+      ...taskclusterEnv(taskcluster),
       ...changes,
     });
     workers.push(program);
@@ -46,15 +43,7 @@ describe('the worker as a daemon', () => {
 
   async function createTask(script: string): Promise<string> {
     const taskId = newSlugid();
-    const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
-    await queue.createTask(taskId, {
-      taskQueueId: 'local/docker-worker',
-      created: at(0),
-      deadline: at(600_000),
-      expires: at(900_000),
-      payload: { image: TEST_IMAGE, command: ['/bin/sh', '-c', script], maxRunTime: 60 },
-      metadata: { name: 'n', description: 'd', owner: 'o@localhost.localdomain', source: 'http://localhost/' },
-    });
+    await queue.createTask(taskId, testTask(shell(script)));
     return taskId;
   }
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
+import { shell } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
-
-const sh = (script: string): { command: string[] } => ({ command: ['/bin/sh', '-c', script] });
 
 describe('the names of artifacts', () => {
   let harness: WorkerHarness;
@@ -12,7 +11,7 @@ describe('the names of artifacts', () => {
 
   it("cannot be those of the task's log, also for a file in a directory", async () => {
     const { taskId, run, log } = await harness.run({
-      ...sh('mkdir -p /d/logs; echo forged >/d/logs/live_backing.log; echo forged >/d/logs/live.log; echo ok >/d/a'),
+      ...shell('mkdir -p /d/logs; echo forged >/d/logs/live_backing.log; echo forged >/d/logs/live.log; echo ok >/d/a'),
       artifacts: { public: { type: 'directory', path: '/d' } },
     });
     assert.equal(run.state, 'failed');
@@ -24,7 +23,7 @@ describe('the names of artifacts', () => {
   for (const name of ['public/../x', 'public/./x', '..', "it's"]) {
     it(`are said to be wrong, and nothing is sent, when they are such as ${name}`, async () => {
       const { taskId, run, log } = await harness.run({
-        ...sh('echo x >/x'),
+        ...shell('echo x >/x'),
         artifacts: { [name]: { type: 'file', path: '/x' } },
       });
       assert.equal(run.state, 'completed');
@@ -37,7 +36,7 @@ describe('the names of artifacts', () => {
   for (const name of ['a//b', '/a', 'a/', 'a\\b', 'a b%2e%2e?#&+~', '...', 'p/..x', '"<>|*:;^`{}[]$@!=,']) {
     it(`may be such as ${name}`, async () => {
       const { taskId, run, log } = await harness.run({
-        ...sh('echo x >/x'),
+        ...shell('echo x >/x'),
         artifacts: { [name]: { type: 'file', path: '/x' } },
       });
       assert.equal(run.state, 'completed', log);

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { FakeRegistry } from '../../support/fake-registry.js';
+import { shell } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
-
-const sh = (script: string): { command: string[] } => ({ command: ['/bin/sh', '-c', script] });
 
 describe('a task that does not end well', () => {
   let harness: WorkerHarness;
@@ -38,7 +37,7 @@ describe('a task that does not end well', () => {
 
   it('is failed when its command succeeds but an artifact can not be uploaded, which has a line of its own', async () => {
     const { taskId, run, log } = await harness.run({
-      ...sh('mkdir /out; echo one >/out/file; echo two >/two; echo three >/three'),
+      ...shell('mkdir /out; echo one >/out/file; echo two >/two; echo three >/three'),
       artifacts: {
         'public/out': { type: 'directory', path: '/out' },
         'public/out/file': { type: 'file', path: '/two', contentType: 'application/other' },
@@ -53,7 +52,7 @@ describe('a task that does not end well', () => {
 
   it('is failed when it logs more than the worker allows, artifacts included', async () => {
     const { taskId, run, log } = await harness.run({
-      ...sh('echo made >/made; while true; do echo a line of the log; done'),
+      ...shell('echo made >/made; while true; do echo a line of the log; done'),
       artifacts: { 'public/made': { type: 'file', path: '/made' } },
       onExitStatus: { retry: [137] },
     });
@@ -73,7 +72,7 @@ describe('a task that does not end well', () => {
   });
 
   it('is intermittent-task for exit code 0 too, when that is listed', async () => {
-    const { run, log } = await harness.run({ ...sh('exit 0'), onExitStatus: { retry: [0] } }, { retries: 0 });
+    const { run, log } = await harness.run({ ...shell('exit 0'), onExitStatus: { retry: [0] } }, { retries: 0 });
     assert.deepEqual([run.state, run.reasonResolved], ['exception', 'intermittent-task']);
     assert.match(log, /Unsuccessful task run with exit code: 0 /);
   });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { nice as newSlugid } from 'slugid';
 import type { Fault } from '../../../src/local-taskcluster/faults/fault.js';
+import { shell } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
 const FAULTS: Readonly<Record<string, Fault>> = {
@@ -30,21 +31,19 @@ interface Case {
 
 const LIVE = 'public/logs/live.log';
 const BACKING = 'public/logs/live_backing.log';
-const sh = (script: string): object => ({ command: ['/bin/sh', '-c', script] });
-
 const makesFile = {
   payload: {
-    ...sh('echo made > /made'),
+    ...shell('echo made > /made'),
     artifacts: { 'public/made': { type: 'file', path: '/made' } },
   },
   ends: 'completed',
   artifacts: { 'public/made': 'made\n' },
 };
-const succeeds = { payload: sh('echo hello'), ends: 'completed' };
-const lastsLong = { payload: sh('sleep 8'), ends: 'completed' };
+const succeeds = { payload: shell('echo hello'), ends: 'completed' };
+const lastsLong = { payload: shell('sleep 8'), ends: 'completed' };
 const CASES: Readonly<Record<string, Case>> = {
   'queue.reclaimTask': { call: 'queue.reclaimTask', ...lastsLong },
-  'queue.status': { call: 'queue.status', payload: sh('sleep 2'), ends: 'completed' },
+  'queue.status': { call: 'queue.status', payload: shell('sleep 2'), ends: 'completed' },
   'queue.createArtifact, live log': { call: 'queue.createArtifact', where: { name: LIVE }, ...succeeds },
   'queue.createArtifact, link': { call: 'queue.createArtifact', where: { name: LIVE }, skip: 1, ...succeeds },
   'queue.createArtifact, backing log': { call: 'queue.createArtifact', where: { name: BACKING }, ...succeeds },
@@ -52,14 +51,14 @@ const CASES: Readonly<Record<string, Case>> = {
   'queue.createArtifact, error': {
     call: 'queue.createArtifact',
     where: { name: 'public/none' },
-    payload: { ...sh('true'), artifacts: { 'public/none': { type: 'file', path: '/none' } } },
+    payload: { ...shell('true'), artifacts: { 'public/none': { type: 'file', path: '/none' } } },
     ends: 'completed',
     artifacts: { 'public/none': undefined },
   },
   'objects.PUT, file': { call: 'objects.PUT', where: { key: 'public/made' }, ...makesFile },
   'objects.PUT, backing log': { call: 'objects.PUT', where: { key: BACKING }, ...succeeds },
   'queue.reportCompleted': { call: 'queue.reportCompleted', ...succeeds },
-  'queue.reportFailed': { call: 'queue.reportFailed', payload: sh('exit 1'), ends: 'failed' },
+  'queue.reportFailed': { call: 'queue.reportFailed', payload: shell('exit 1'), ends: 'failed' },
   'queue.reportException': { call: 'queue.reportException', payload: { bogus: 1 }, ends: 'malformed-payload' },
 };
 
@@ -100,7 +99,7 @@ describe('a fault in a single call', function () {
       const one = await start({ capacity: 1 });
       try {
         // The worker's only slot is taken while the task comes, so that the next claim is the one that gets it.
-        const first = await one.create({ ...sh('sleep 2') });
+        const first = await one.create({ ...shell('sleep 2') });
         await one.log.next('task run', first);
         const taskId = await one.create(succeeds.payload);
         const hit = one.taskcluster.faults.add({ call: 'queue.claimWork', fault: kind });

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import got from 'got';
+import { shell } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
-
-const sh = (script: string): { command: string[] } => ({ command: ['/bin/sh', '-c', script] });
 
 describe('what a task leaves', () => {
   let harness: WorkerHarness;
@@ -23,7 +22,7 @@ describe('what a task leaves', () => {
   };
 
   it('is a live log while it runs, whole and in part, and a link to the backing log afterwards', async () => {
-    const taskId = await harness.create(sh('echo first; sleep 2; echo last'));
+    const taskId = await harness.create(shell('echo first; sleep 2; echo last'));
     await harness.sees(taskId, 'first');
     const url = await liveUrl(taskId);
     assert.match(url, /^http:\/\/localhost:\d+\/log\/[\w-]+$/);
@@ -52,7 +51,7 @@ describe('what a task leaves', () => {
 
   it('is a bulk log too, with the same content, when it asks for one', async () => {
     const name = 'public/logs/terminal_bulk.log.gz';
-    const { taskId, run, log } = await harness.run({ ...sh('echo twice'), features: { bulkLog: true } });
+    const { taskId, run, log } = await harness.run({ ...shell('echo twice'), features: { bulkLog: true } });
     assert.equal(run.state, 'completed');
     assert.equal(await harness.artifactText(taskId, name), log);
     const { artifacts } = await harness.queue.listArtifacts(taskId, 0);
@@ -68,7 +67,7 @@ describe('what a task leaves', () => {
   it('is logged byte for byte, however much and whatever it is', async () => {
     // Without \n, which a terminal would turn into \r\n.
     const script = 'stty raw; dd if=/dev/urandom of=/noise bs=1M count=8 2>/dev/null; cat /noise; sha256sum </noise';
-    const { taskId, run } = await harness.run(sh(script));
+    const { taskId, run } = await harness.run(shell(script));
     assert.equal(run.state, 'completed');
     const { queue } = harness;
     const url = queue.buildSignedUrl(queue.getArtifact, taskId, 0, 'public/logs/live_backing.log');
@@ -85,7 +84,7 @@ describe('what a task leaves', () => {
   it('is published as its payload says: files, folders, and errors for what is not there', async () => {
     const expires = new Date(Date.now() + 1_800_000).toISOString();
     const { taskId, run, log } = await harness.run({
-      ...sh(
+      ...shell(
         'mkdir -p /out/sub; echo one >/out/1.txt; echo two >/out/sub/2.json; ln -s /etc/passwd /out/link; echo x >/x.gz',
       ),
       artifacts: {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
+import { shell } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
-
-const sh = (script: string): object => ({ command: ['/bin/sh', '-c', script] });
 
 interface Kind {
   readonly payload: object;
@@ -13,22 +12,22 @@ interface Kind {
 }
 
 const KINDS: Readonly<Record<string, Kind>> = {
-  success: { payload: sh('echo done'), ends: ['completed'], log: /\ndone\r\n/ },
+  success: { payload: shell('echo done'), ends: ['completed'], log: /\ndone\r\n/ },
   artifacts: {
     payload: {
-      ...sh('mkdir /out; for n in $(seq 20); do echo $n > /out/$n; done'),
+      ...shell('mkdir /out; for n in $(seq 20); do echo $n > /out/$n; done'),
       artifacts: { 'public/out': { type: 'directory', path: '/out' }, 'public/no': { type: 'file', path: '/no' } },
     },
     ends: ['completed'],
     log: /"public\/no" not found at "\/no"[\s\S]*Successful task run/,
   },
-  failure: { payload: sh('exit 9'), ends: ['failed'], log: /exit code: 9 / },
+  failure: { payload: shell('exit 9'), ends: ['failed'], log: /exit code: 9 / },
   intermittent: {
-    payload: { ...sh('exit $((7 * (RUN_ID < 1)))'), onExitStatus: { retry: [7] } },
+    payload: { ...shell('exit $((7 * (RUN_ID < 1)))'), onExitStatus: { retry: [7] } },
     ends: ['intermittent-task', 'completed'],
     log: /Successful task run/,
   },
-  timeout: { payload: { ...sh('sleep 600'), maxRunTime: 1 }, ends: ['failed'], log: /Task timeout after 1 seconds/ },
+  timeout: { payload: { ...shell('sleep 600'), maxRunTime: 1 }, ends: ['failed'], log: /Task timeout after 1 seconds/ },
   malformed: { payload: { bogus: true }, ends: ['malformed-payload'], log: /NOT have additional properties/ },
   noImage: {
     payload: { image: '127.0.0.1:1/no/such:image' },
@@ -36,9 +35,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
     log: /Pulling docker image has failed/,
   },
   badCommand: { payload: { command: ['/no/such'] }, ends: ['failed'], log: /Failure to properly start/ },
-  canceled: { payload: sh('sleep 600'), ends: ['canceled'], log: /Task was canceled/, cancel: 'running' },
+  canceled: { payload: shell('sleep 600'), ends: ['canceled'], log: /Task was canceled/, cancel: 'running' },
   // Nobody ever ran it, so it has no log.
-  canceledEarly: { payload: sh('sleep 600'), ends: ['canceled'], log: /^$/, cancel: 'pending' },
+  canceledEarly: { payload: shell('sleep 600'), ends: ['canceled'], log: /^$/, cancel: 'pending' },
 };
 
 const TASKS = 200;

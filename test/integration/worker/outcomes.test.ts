@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { WorkerHarness, TEST_IMAGE } from '../../support/worker-harness.js';
+import { shell, TEST_IMAGE } from '../../support/test-task.js';
+import { WorkerHarness } from '../../support/worker-harness.js';
 import { bareImage } from '../../support/bare-image.js';
-
-const sh = (script: string): { command: string[] } => ({ command: ['/bin/sh', '-c', script] });
 
 describe('the outcome of a task', () => {
   let harness: WorkerHarness;
@@ -12,7 +11,7 @@ describe('the outcome of a task', () => {
   after(() => harness.close());
 
   it('is completed for exit code 0, with the whole log in its order', async () => {
-    const { run, log, taskId } = await harness.run({ ...sh('echo to stdout; echo to stderr >&2; tty') });
+    const { run, log, taskId } = await harness.run({ ...shell('echo to stdout; echo to stderr >&2; tty') });
     assert.equal(run.state, 'completed');
     const time = String.raw`\[taskcluster \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}Z\]`;
     const lines = [
@@ -38,7 +37,7 @@ describe('the outcome of a task', () => {
 
   it('gives the command its environment, the reserved variables above all', async () => {
     const env = { MINE: 'a b=c', TASK_ID: 'mine', RUN_ID: '7', TASKCLUSTER_ROOT_URL: 'mine' };
-    const { log, taskId } = await harness.run({ env, ...sh('env') });
+    const { log, taskId } = await harness.run({ env, ...shell('env') });
     for (const line of [
       'MINE=a b=c',
       `TASK_ID=${taskId}`,
@@ -62,14 +61,14 @@ describe('the outcome of a task', () => {
   });
 
   it('is failed for any other exit code', async () => {
-    const { run, log } = await harness.run(sh('exit 3'));
+    const { run, log } = await harness.run(shell('exit 3'));
     assert.deepEqual([run.state, run.reasonResolved], ['failed', 'failed']);
     assert.match(log, /Unsuccessful task run with exit code: 3 completed in \d+ seconds\n$/);
   });
 
   it('is intermittent-task for an exit code to retry, and the queue runs it again', async () => {
     const { run, runs, log, taskId } = await harness.run({
-      ...sh('test "$RUN_ID" = 1 || exit 4'),
+      ...shell('test "$RUN_ID" = 1 || exit 4'),
       onExitStatus: { retry: [4] },
     });
     assert.deepEqual([run.state, run.reasonResolved], ['exception', 'intermittent-task']);
@@ -83,7 +82,7 @@ describe('the outcome of a task', () => {
 
   it('is failed when maxRunTime is over, artifacts and log included', async () => {
     const { run, log, taskId } = await harness.run({
-      ...sh('echo made > /tmp/made; echo before; sleep 60; echo after'),
+      ...shell('echo made > /tmp/made; echo before; sleep 60; echo after'),
       maxRunTime: 1,
       artifacts: { 'public/made.txt': { type: 'file', path: '/tmp/made' } },
     });
@@ -96,7 +95,7 @@ describe('the outcome of a task', () => {
   });
 
   it('names the signal that ended the command', async () => {
-    const { run, log } = await harness.run(sh("/bin/sh -c 'kill -SEGV $$'; exit $?"));
+    const { run, log } = await harness.run(shell("/bin/sh -c 'kill -SEGV $$'; exit $?"));
     assert.equal(run.state, 'failed');
     assert.match(log, /\[taskcluster:error\] Exit code 139 means that SIGSEGV ended the command/);
   });

@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StubbornEngine } from '../../support/stubborn-engine.js';
+import { shell } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
-const sh = (script: string): { command: string[] } => ({ command: ['/bin/sh', '-c', script] });
 /** In one piece, so that it can't be swapped or freed in between. */
 const EAT = 'dd if=/dev/zero of=/dev/null bs=200M count=1';
 const OUT_OF_MEMORY =
@@ -30,7 +30,7 @@ describe('a task on a worker with a limit of memory', () => {
   it('is told of it when a child needed more, whatever the shell makes of that', async () => {
     const outcomes = [];
     for (const exitCode of [0, 3]) {
-      const { run, log } = await harness.run(sh(`${EAT}; exit ${exitCode}`));
+      const { run, log } = await harness.run(shell(`${EAT}; exit ${exitCode}`));
       assert.match(log, OUT_OF_MEMORY);
       outcomes.push([run.state, /exit code: (\d+)/.exec(log)?.[1]]);
     }
@@ -41,14 +41,14 @@ describe('a task on a worker with a limit of memory', () => {
   });
 
   it('is told of it too when it then waited in vain until maxRunTime was over', async () => {
-    const { run, log } = await harness.run({ ...sh(`${EAT}; sleep 60`), maxRunTime: 2 });
+    const { run, log } = await harness.run({ ...shell(`${EAT}; sleep 60`), maxRunTime: 2 });
     assert.equal(run.state, 'failed');
     assert.match(log, /Task timeout after 2 seconds\. Force killing container\./);
     assert.match(log, OUT_OF_MEMORY);
   });
 
   it('hears nothing of memory as long as there is enough', async () => {
-    const { run, log } = await harness.run(sh('head -c 10000000 /dev/zero | wc -c; exit 1'));
+    const { run, log } = await harness.run(shell('head -c 10000000 /dev/zero | wc -c; exit 1'));
     assert.equal(run.state, 'failed');
     assert.ok(!log.includes('[taskcluster:error]'));
   });
@@ -64,7 +64,7 @@ describe('the exit code of a task', () => {
   it('is explained when a signal ended the command or one of its programs', async () => {
     const scripts = { SIGTRAP: '-TRAP', SIGKILL: '-KILL', SIGALRM: '-ALRM', SIGSYS: '-SYS' };
     const logs = await Promise.all(
-      Object.values(scripts).map((signal) => harness.run(sh(`/bin/sh -c 'kill ${signal} $$'; exit $?`))),
+      Object.values(scripts).map((signal) => harness.run(shell(`/bin/sh -c 'kill ${signal} $$'; exit $?`))),
     );
     for (const [index, name] of Object.keys(scripts).entries()) {
       const { run, log } = logs[index] ?? assert.fail();
@@ -74,9 +74,9 @@ describe('the exit code of a task', () => {
   });
 
   it('is explained when a shell did not find a program, or could not run it', async () => {
-    const missing = await harness.run(sh('no-such-program'));
+    const missing = await harness.run(shell('no-such-program'));
     assert.match(missing.log, /no-such-program: not found\r\n[^]*\[taskcluster:error\] Exit code 127 usually means/);
-    const plain = await harness.run(sh('echo text >/file; /file'));
+    const plain = await harness.run(shell('echo text >/file; /file'));
     assert.match(plain.log, /\[taskcluster:error\] Exit code 126 usually means/);
   });
 });
@@ -91,7 +91,7 @@ describe('the resources of a task', () => {
   it('are said at the end of its log and in the log of the worker', async () => {
     const busy = 'for i in $(seq 6); do head -c 100000000 /dev/zero >/dev/null; sleep 0.5; done; echo made >/made';
     const artifacts = { 'public/made': { type: 'file', path: '/made' } };
-    const { log, taskId } = await harness.run({ ...sh(busy), artifacts });
+    const { log, taskId } = await harness.run({ ...shell(busy), artifacts });
     const time = String.raw`\[taskcluster [^\]]*\]`;
     const end = [
       `${time} Resources: peak memory \\d+\\.\\d [kM]B, \\d+\\.\\d CPU seconds, .*received, .*sent`,
@@ -112,7 +112,7 @@ describe('the resources of a task', () => {
     const engine = await StubbornEngine.start(directory, () => /^GET \S+\/stats/);
     const own = await WorkerHarness.start({ settings: { docker: { socketPath: engine.socketPath } } });
     try {
-      const { run, log } = await own.run(sh('sleep 2'));
+      const { run, log } = await own.run(shell('sleep 2'));
       await engine.ignored;
       assert.equal(run.state, 'completed');
       assert.ok(!log.includes('Resources:'));

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
+import { shell } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
-
-const sh = (script: string): { command: string[] } => ({ command: ['/bin/sh', '-c', script] });
 
 describe('artifacts of type volume', () => {
   let harness: WorkerHarness;
@@ -13,7 +12,7 @@ describe('artifacts of type volume', () => {
   it('take what any user of the container leaves there, and nothing else, and are gone afterwards', async () => {
     const { taskId, run, log } = await harness.run({
       image: 'docker-worker/test-entrypoint:latest',
-      ...sh(
+      ...shell(
         `id -u; cd /vol/out; mkdir sub; echo one >1.txt; echo two >sub/2; ln 1.txt sub/again; mkfifo fifo;
          ln -s /etc/passwd passwd; ln -s / root; ln -s ../../../../../../../.. up; ls -ld /vol/out`,
       ),
@@ -34,7 +33,7 @@ describe('artifacts of type volume', () => {
 
   it('are uploaded after maxRunTime too', async () => {
     const { taskId, run } = await harness.run({
-      ...sh('echo so far >/v/x; sleep 60'),
+      ...shell('echo so far >/v/x; sleep 60'),
       maxRunTime: 1,
       artifacts: { 'public/v': { type: 'volume', path: '/v' } },
     });

@@ -1,6 +1,8 @@
 import { strict as assert } from 'node:assert';
 import { DockerError } from '../../../src/lib/docker/engine.js';
 import type { ImageRequest } from '../../../src/lib/images/image-provider.js';
+import { ImageCache } from '../../../src/lib/images/image-cache.js';
+import { Images } from '../../../src/lib/images/images.js';
 import { RegistryImages } from '../../../src/lib/images/registry-image.js';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import { TaskError } from '../../../src/lib/task/errors.js';
@@ -12,7 +14,7 @@ const IMAGE = { id: 'sha256:1', entrypoint: [], command: [] };
 
 describe('images of registries', () => {
   let engine: FakeDockerEngine;
-  let images: RegistryImages;
+  let images: Images;
   let output: MemoryOutput;
   const { signal } = new AbortController();
 
@@ -20,7 +22,10 @@ describe('images of registries', () => {
     engine = new FakeDockerEngine();
     output = new MemoryOutput();
     const pullRetries = { attempts: 3, firstDelayMs: 1, maxDelayMs: 1, randomization: 0 };
-    images = new RegistryImages({ engine, log: new MemoryLogger(), pullRetries });
+    const registries = new RegistryImages({ engine, pullRetries });
+    const cache = new ImageCache({ engine, log: new MemoryLogger(), parallelFetches: 2 });
+    const resolvers = { 'docker-image': registries, 'task-image': registries, 'indexed-image': registries };
+    images = new Images(cache, resolvers);
   });
 
   const request = (name: string): ImageRequest => {
@@ -48,17 +53,6 @@ describe('images of registries', () => {
     assert.equal(lease.image, IMAGE);
     assert.equal(output.lines[0], 'Pulling image "there:v1".');
     assert.match(output.lines.at(-1) ?? '', /^Pulled image "there:v1" in [\d.]+ s\.$/);
-  });
-
-  it('are leased until the last lease is disposed of, each of which may be twice', async () => {
-    engine.images.set('here:latest', IMAGE);
-    const one = await images.acquire(request('here'), signal);
-    const two = await images.acquire(request('here'), signal);
-    one.dispose();
-    one.dispose();
-    assert.equal(images.isLeased(IMAGE.id), true);
-    two.dispose();
-    assert.equal(images.isLeased(IMAGE.id), false);
   });
 
   it('that no registry has fail the task at once', async () => {

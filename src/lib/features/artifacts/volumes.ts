@@ -1,6 +1,6 @@
 import { chmod, mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
-import { volumePath } from '../../task/payload-problems.js';
+import { mountPath } from '../../task/mount-path.js';
 import type { TaskContext } from '../../task/task-context.js';
 import { removeTree } from '../../util/remove-tree.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
@@ -26,7 +26,7 @@ export class Volumes {
       resources.defer('volume', () => removeTree(directory));
       await chmod(directory, 0o777);
       directories.set(name, directory);
-      binds.push(`${directory}:${volumePath(artifact.path)}`);
+      binds.push(`${directory}:${mountPath(artifact.path)}`);
     }
     this.#directories = directories;
     return { binds };

@@ -30,7 +30,7 @@ export async function collectArtifacts(
   try {
     const { binds = [] } = (await hooks.prepare?.(resources, new AbortController().signal)) ?? {};
     await task?.(new Map(binds.map((bind) => bind.split(':').reverse() as [string, string])));
-    await hooks.collect?.(container, signal);
+    await hooks.collect?.(container, signal, 'exit');
   } finally {
     await resources.close();
   }

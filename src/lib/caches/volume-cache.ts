@@ -1,0 +1,277 @@
+import { randomUUID } from 'node:crypto';
+import { chmod, lstat, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { GarbageSource } from '../gc/garbage.js';
+import type { Logger } from '../log/logger.js';
+import { untilAborted } from '../util/abortable.js';
+import { cacheDirectoryName, isCacheName } from './cache-name.js';
+import { CacheState } from './cache-state.js';
+import type { CacheInstance } from './cache-state.js';
+import { strayInstances } from './stray-instances.js';
+import type { StrayInstance } from './stray-instances.js';
+import { Trash } from './trash.js';
+
+export interface VolumeCachesOptions {
+  /** `cache.volumeCachePath`; this worker's alone. Made when missing. */
+  readonly directory: string;
+  readonly stateDir: string;
+  readonly log: Logger;
+  readonly now: () => Date;
+  /** Default: one in `directory`. */
+  readonly trash?: Trash;
+}
+
+/** A directory of a cache that one run has for itself. */
+export interface CacheLease {
+  readonly name: string;
+  /** `<name>::<uuid>` */
+  readonly key: string;
+  /** On this machine. */
+  readonly path: string;
+  /** Nobody is given this directory any more; it is deleted once it is given back. Never fails. */
+  purge(reason: string): Promise<void>;
+  /** Gives it back; nothing may use the directory any more. Harmless when called again; never fails. */
+  dispose(): Promise<void>;
+}
+
+type Held = { -readonly [K in keyof CacheInstance]: CacheInstance[K] };
+
+/** The worker's own directory beside those of the caches, none of which begins with a dot. */
+export const OWN_DIRECTORY = '.worker';
+
+/**
+ * Directories that stay on the machine from one task to the next. Each cache has as many instances,
+ * `<directory>/<name>/<uuid>`, as tasks have used it at once; an instance is used by one task at a time. They outlive
+ * the worker. A purged one is never handed out again: it is moved away at once, or when its task gives it back, and
+ * deleted in the background.
+ */
+export class VolumeCaches implements GarbageSource {
+  readonly name = 'caches';
+  readonly #directory: string;
+  readonly #log: Logger;
+  readonly #now: () => Date;
+  readonly #state: CacheState;
+  readonly #trash: Trash;
+  /** By key, the least recently used first. */
+  readonly #instances = new Map<string, Held>();
+  #strays: StrayInstance[] = [];
+
+  private constructor(options: VolumeCachesOptions) {
+    const { directory, stateDir, log, now } = options;
+    this.#directory = directory;
+    this.#log = log;
+    this.#now = now;
+    this.#state = new CacheState(stateDir);
+    this.#trash = options.trash ?? new Trash({ directory: join(directory, OWN_DIRECTORY, 'trash'), log });
+  }
+
+  /** Knows the instances of before again. Deletes nothing yet: containers of runs that died may still use some. */
+  static async open(options: VolumeCachesOptions): Promise<VolumeCaches> {
+    const caches = new VolumeCaches(options);
+    for (const instance of await caches.#state.read(options.log)) {
+      if (!(await caches.#isThere(instance))) continue;
+      // The task that had it when the worker died was killed.
+      const isPurged = instance.isPurged || instance.isInUse;
+      caches.#instances.set(keyOf(instance), { ...instance, isPurged, isInUse: false });
+    }
+    // Now, as whatever comes later is in use.
+    const known = new Set([...caches.#instances.values()].map((instance) => caches.#pathOf(instance)));
+    caches.#strays = await strayInstances(options.directory, known, options.log);
+    return caches;
+  }
+
+  /**
+   * Deletes, in the background, purged instances and directories that no state tells of: those of a worker that died
+   * before it could note them. To be called once no container of a dead run is left. Never fails.
+   */
+  async sweep(): Promise<void> {
+    try {
+      await this.#trash.sweep();
+      await this.#discardPurged();
+      for (const facts of this.#strays.splice(0)) {
+        this.#log.info('cache volume purge', { ...facts, reason: 'left by a worker that died' });
+        await this.#trash.discard(facts.path, () => {
+          this.#log.info('cache volume removed', facts);
+        });
+      }
+    } catch (error) {
+      this.#log.error('caches could not be tidied up', { path: this.#directory, error });
+    }
+  }
+
+  /** The most recently used free instance of the cache, or a new one. Fails when the disk does. */
+  async acquire(name: string, log: Logger): Promise<CacheLease> {
+    if (!isCacheName(name)) throw new Error(`${JSON.stringify(name)} cannot be the name of a cache`);
+    const free = await this.#takeFree(name);
+    const instance = free ?? (await this.#create(name));
+    log.info(free ? 'cache volume hit' : 'cache volume miss', this.#factsOf(instance));
+    return this.#leaseOf(instance, log);
+  }
+
+  /** Marks the instances of a cache that were made up to a time; what is free of them is moved away at once. */
+  async purge(name: string, before: Date): Promise<void> {
+    const reason = `asked for at ${before.toISOString()}`;
+    const old = [...this.#instances.values()].filter(
+      (instance) => instance.name === name && !instance.isPurged && instance.createdAt <= before,
+    );
+    await Promise.all(old.map((instance) => this.#purge(instance, reason, this.#log)));
+  }
+
+  async collect(isDiskShort: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+    await this.#discardPurged();
+    await this.#trash.sweep();
+    // What is being deleted may be room enough.
+    await untilAborted(this.#trash.emptied(), signal);
+    while (await isDiskShort()) {
+      signal.throwIfAborted();
+      const oldest = [...this.#instances.values()].find(({ isInUse, isPurged }) => !isInUse && !isPurged);
+      if (!oldest) return;
+      await this.#purge(oldest, 'the disk is short', this.#log);
+      await untilAborted(this.#trash.emptied(), signal);
+    }
+  }
+
+  /** Waits at most `limitMs` for what is being deleted; the next worker goes on with the rest. */
+  async close(limitMs: number): Promise<void> {
+    await this.#trash.close(limitMs);
+  }
+
+  async #takeFree(name: string): Promise<Held | undefined> {
+    for (;;) {
+      const instance = [...this.#instances.values()]
+        .filter((each) => each.name === name && !each.isInUse && !each.isPurged)
+        .at(-1);
+      if (!instance) return undefined;
+      // Before anything is waited for, so that nobody else takes it.
+      instance.isInUse = true;
+      try {
+        if (await this.#isThere(instance)) {
+          await this.#noteUse();
+          return instance;
+        }
+      } catch (error) {
+        instance.isInUse = false;
+        throw error;
+      }
+      this.#log.warn('cache volume is gone', this.#factsOf(instance));
+      this.#instances.delete(keyOf(instance));
+    }
+  }
+
+  async #create(name: string): Promise<Held> {
+    const now = this.#now();
+    const uuid = randomUUID();
+    const instance: Held = { name, uuid, createdAt: now, lastUsedAt: now, isPurged: false, isInUse: true };
+    const path = this.#pathOf(instance);
+    this.#instances.set(keyOf(instance), instance);
+    try {
+      // Closed to all users of this machine; containers get past it, as what is mounted there is what is below.
+      await mkdir(this.#parentOf(name), { recursive: true, mode: 0o700 });
+      await mkdir(path);
+      // Writable for whatever user the container has, as many images have one that is not root.
+      await chmod(path, 0o777);
+      await this.#noteUse();
+      return instance;
+    } catch (error) {
+      instance.isInUse = false;
+      await this.#discard(instance);
+      throw error;
+    }
+  }
+
+  #leaseOf(instance: Held, log: Logger): CacheLease {
+    let isHeld = true;
+    return {
+      name: instance.name,
+      key: keyOf(instance),
+      path: this.#pathOf(instance),
+      purge: async (reason) => {
+        if (isHeld && !instance.isPurged) await this.#purge(instance, reason, log);
+      },
+      dispose: async () => {
+        if (!isHeld) return;
+        isHeld = false;
+        await this.#release(instance, log);
+      },
+    };
+  }
+
+  async #release(instance: Held, log: Logger): Promise<void> {
+    instance.isInUse = false;
+    instance.lastUsedAt = this.#now();
+    // To the end: the most recently used.
+    this.#instances.delete(keyOf(instance));
+    this.#instances.set(keyOf(instance), instance);
+    log.info('cache volume release', this.#factsOf(instance));
+    if (instance.isPurged) await this.#discard(instance);
+    else await this.#save();
+  }
+
+  async #purge(instance: Held, reason: string, log: Logger): Promise<void> {
+    instance.isPurged = true;
+    log.info('cache volume purge', { ...this.#factsOf(instance), reason });
+    if (instance.isInUse) await this.#save();
+    else await this.#discard(instance);
+  }
+
+  async #discardPurged(): Promise<void> {
+    const purged = [...this.#instances.values()].filter(({ isInUse, isPurged }) => isPurged && !isInUse);
+    await Promise.all(purged.map((instance) => this.#discard(instance)));
+  }
+
+  /** One that can't be moved stays known as purged and is tried again by `collect`. */
+  async #discard(instance: Held): Promise<void> {
+    const facts = this.#factsOf(instance);
+    try {
+      await this.#trash.discard(facts.path, () => {
+        this.#log.info('cache volume removed', facts);
+      });
+      this.#instances.delete(facts.key);
+    } catch (error) {
+      this.#log.error('could not release', { what: 'cache', ...facts, error });
+    }
+    await this.#save();
+  }
+
+  /** Must not fail unheard: an instance whose use no file tells of is handed out after a crash while it is in use. */
+  async #noteUse(): Promise<void> {
+    await this.#state.write(() => this.#instances.values());
+  }
+
+  async #save(): Promise<void> {
+    try {
+      await this.#state.write(() => this.#instances.values());
+    } catch (error) {
+      this.#log.error('state of caches could not be written', { error });
+    }
+  }
+
+  /** A directory and no link, the one above it too: what is mounted into containers never leads elsewhere. */
+  async #isThere(instance: CacheInstance): Promise<boolean> {
+    try {
+      const found = await Promise.all(
+        [this.#parentOf(instance.name), this.#pathOf(instance)].map((path) => lstat(path)),
+      );
+      return found.every((each) => each.isDirectory());
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+      throw error;
+    }
+  }
+
+  #factsOf(instance: CacheInstance): { readonly key: string; readonly name: string; readonly path: string } {
+    return { key: keyOf(instance), name: instance.name, path: this.#pathOf(instance) };
+  }
+
+  #pathOf({ name, uuid }: CacheInstance): string {
+    return join(this.#parentOf(name), uuid);
+  }
+
+  #parentOf(name: string): string {
+    return join(this.#directory, cacheDirectoryName(name));
+  }
+}
+
+function keyOf({ name, uuid }: CacheInstance): string {
+  return `${name}::${uuid}`;
+}

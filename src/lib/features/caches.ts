@@ -1,0 +1,111 @@
+import type { CacheLease } from '../caches/volume-cache.js';
+import { LABEL } from '../docker/engine.js';
+import type { DockerEngine, StoppedContainer } from '../docker/engine.js';
+import type { Logger } from '../log/logger.js';
+import type { ScopeExpression } from '../queue/scopes.js';
+import { mountPath } from '../task/mount-path.js';
+import type { Payload } from '../task/payload.js';
+import type { TaskContext } from '../task/task-context.js';
+import type { ResourceStack } from '../util/resource-stack.js';
+import type { ContainerEnd, Contribution, Feature, TaskFeature } from './feature.js';
+
+export interface CachesOptions {
+  readonly caches: { acquire(name: string, log: Logger): Promise<CacheLease> };
+  /** Carries out what was asked of the purge-cache service. */
+  readonly purgeRequests: { apply(signal: AbortSignal): Promise<void> };
+  readonly engine: Pick<DockerEngine, 'findContainers'>;
+}
+
+/** Mounts payload.cache: directories of this machine, each for one task at a time. */
+export function cachesFeature(options: CachesOptions): Feature {
+  return {
+    name: 'caches',
+    enabledByDefault: true,
+    isUsedBy: (payload) => Object.keys(payload.cache ?? {}).length > 0,
+    requiredScopes: (task) => ({ AllOf: Object.keys(task.payload.cache ?? {}).map((name) => scopeOf(name, task)) }),
+    reservedArtifacts: () => [],
+    attach: (task) => new TaskCaches(task, options),
+  };
+}
+
+function scopeOf(name: string, { worker }: TaskContext): ScopeExpression {
+  const scope = `docker-worker:cache:${name}`;
+  return { AnyOf: [scope, `${scope}:${worker.provisionerId}/${worker.workerType}`] };
+}
+
+/** The caches of one task. They are purged unless its container is known to have ended by itself. */
+class TaskCaches implements TaskFeature {
+  readonly #task: TaskContext;
+  readonly #options: CachesOptions;
+  #leases: CacheLease[] = [];
+  /** Why nobody should have them after this task; undefined: they are as its command left them. */
+  #spoiled: string | undefined;
+
+  constructor(task: TaskContext, options: CachesOptions) {
+    this.#task = task;
+    this.#options = options;
+  }
+
+  async prepare(resources: ResourceStack, signal: AbortSignal): Promise<Contribution> {
+    const { caches, purgeRequests } = this.#options;
+    await purgeRequests.apply(signal);
+    this.#leases = [];
+    resources.defer('caches', () => this.#giveBack());
+    const binds: string[] = [];
+    for (const [name, place] of Object.entries(this.#task.payload.cache ?? {})) {
+      signal.throwIfAborted();
+      const lease = await caches.acquire(name, this.#task.log);
+      this.#leases.push(lease);
+      binds.push(`${lease.path}:${mountPath(place)}`);
+    }
+    return { binds };
+  }
+
+  started(): Promise<void> {
+    // Unless `collect` knows better: after a cancel, or when the engine is lost, it isn't called.
+    this.#spoiled = 'its container did not end by itself';
+    return Promise.resolve();
+  }
+
+  collect(container: StoppedContainer, _signal: AbortSignal, end: ContainerEnd): Promise<void> {
+    const { output, payload } = this.#task;
+    this.#spoiled = spoiledBy(container, end, payload);
+    if (this.#spoiled !== undefined) {
+      const names = this.#leases.map(({ name }) => `"${name}"`).join(', ');
+      output.line(`Purging the caches of this task (${names}): ${this.#spoiled}.`);
+    }
+    return Promise.resolve();
+  }
+
+  async #giveBack(): Promise<void> {
+    if (this.#leases.length > 0 && (await this.#isContainerLeft())) {
+      this.#spoiled ??= 'its container could not be removed';
+    }
+    for (const lease of this.#leases) {
+      if (this.#spoiled !== undefined) await lease.purge(this.#spoiled);
+      await lease.dispose();
+    }
+  }
+
+  /** Whether something may still write into them: removing a container that the engine lost fails too. */
+  async #isContainerLeft(): Promise<boolean> {
+    const { taskId, runId, log } = this.#task;
+    const labels = { [LABEL.taskId]: taskId, [LABEL.runId]: String(runId) };
+    try {
+      return (await this.#options.engine.findContainers(labels, new AbortController().signal)).length > 0;
+    } catch (error) {
+      log.warn('caches are purged, as nobody knows whether they are in use', { error });
+      return true;
+    }
+  }
+}
+
+function spoiledBy(
+  { exitCode, oomKilled }: StoppedContainer,
+  end: ContainerEnd,
+  { onExitStatus }: Payload,
+): string | undefined {
+  if (onExitStatus?.purgeCaches?.includes(exitCode)) return `exit code ${exitCode} is in onExitStatus.purgeCaches`;
+  if (oomKilled) return 'a process of its container was killed for memory';
+  return end === 'killed' ? 'its container did not end by itself' : undefined;
+}

@@ -1,0 +1,123 @@
+import { ArchiveError } from './archive-error.js';
+import { isCanonical, isMetadata, linkTarget, quoted } from './entry-name.js';
+import type { MetadataName } from './entry-name.js';
+import { isRecord, jsonOf } from './json-of.js';
+import { ociImages } from './oci-layout.js';
+import type { OciImage } from './oci-layout.js';
+
+const TOO_MANY_IMAGES = 'Image tarballs must only contain one image';
+/** The engine reads a config whole; real ones have some kilobytes. */
+const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
+
+/** The image of an archive: names of regular files that are in it. */
+interface ArchivedImage {
+  readonly config: string;
+  readonly layers: readonly string[];
+}
+
+/** What an image archive has in it, as far as it is needed to say which image that is. */
+export class ArchiveContents {
+  readonly #fileBytes = new Map<string, number>();
+  readonly #links = new Map<string, string>();
+  readonly #metadata = new Map<MetadataName, Buffer>();
+  /** JSON files of an OCI layout that may turn out to be manifests. */
+  readonly #blobs = new Map<string, Buffer>();
+
+  addFile(name: string, bytes: number): void {
+    if (this.#links.has(name)) throw twice(name);
+    this.#fileBytes.set(name, bytes);
+    this.#blobs.delete(name);
+  }
+
+  addLink(name: string, type: 'link' | 'symlink', target: string): void {
+    if (this.#links.has(name) || this.#fileBytes.has(name)) throw twice(name);
+    this.#links.set(name, linkTarget(name, type, target));
+  }
+
+  addMetadata(name: MetadataName, content: Buffer): void {
+    if (this.#metadata.has(name)) throw twice(name);
+    this.#metadata.set(name, content);
+  }
+
+  addBlob(name: string, content: Buffer): void {
+    this.#blobs.set(name, content);
+  }
+
+  /** A manifest.json for the one image of the archive, under the one name that it is to get. */
+  manifestFor(localName: string): Buffer {
+    const { config, layers } = this.#image();
+    if ((this.#fileBytes.get(config) ?? 0) > MAX_CONFIG_BYTES) {
+      throw new ArchiveError(`the image's config ${quoted(config)} has more than ${MAX_CONFIG_BYTES} bytes`);
+    }
+    return Buffer.from(JSON.stringify([{ Config: config, RepoTags: [localName], Layers: layers }]));
+  }
+
+  #image(): ArchivedImage {
+    const manifest = this.#metadata.get('manifest.json');
+    const index = this.#metadata.get('index.json');
+    const inLayout = index && ociImages(index, (name) => this.#blobs.get(this.#resolved(name) ?? name));
+    if (inLayout && inLayout.length > 1) throw new ArchiveError(TOO_MANY_IMAGES);
+    const [described] = inLayout ?? [];
+    if (manifest) return this.#imageOfManifest(manifest, described);
+    if (described) return this.#found(described);
+    throw new ArchiveError(this.#whyThereIsNone(index !== undefined));
+  }
+
+  #imageOfManifest(content: Buffer, described: OciImage | undefined): ArchivedImage {
+    const items = jsonOf(content, 'manifest.json');
+    if (!Array.isArray(items) || items.length === 0) throw new ArchiveError('manifest.json has no list of images');
+    if (items.length > 1) throw new ArchiveError(TOO_MANY_IMAGES);
+    const item = items[0] as unknown;
+    const { Config: config, Layers: layers } = isRecord(item) ? item : {};
+    if (typeof config !== 'string') throw new ArchiveError('manifest.json names no config');
+    // An image without layers has null there.
+    const names: unknown = layers ?? [];
+    if (!isListOfTexts(names)) throw new ArchiveError('manifest.json has no list of layers');
+    const image = this.#found({ config, layers: names });
+    if (described && this.#found(described).config !== image.config) {
+      throw new ArchiveError('manifest.json and index.json speak of different images');
+    }
+    return image;
+  }
+
+  /** Links are followed here, so that the engine meets none. */
+  #found({ config, layers }: OciImage): ArchivedImage {
+    const find = (name: string): string => {
+      const file = isCanonical(name) ? this.#resolved(name) : undefined;
+      if (file === undefined)
+        throw new ArchiveError(`its image consists of ${quoted(name)}, which is not a file in it`);
+      return file;
+    };
+    return { config: find(config), layers: layers.map(find) };
+  }
+
+  /** The regular file that a name leads to; undefined: there is none. */
+  #resolved(name: string): string | undefined {
+    const seen = new Set<string>();
+    for (let at: string | undefined = name; at !== undefined && !seen.has(at); at = this.#links.get(at)) {
+      if (this.#fileBytes.has(at)) return at;
+      seen.add(at);
+    }
+    return undefined;
+  }
+
+  #whyThereIsNone(hasIndex: boolean): string {
+    if (hasIndex) return 'its index.json names no image that is in it, or one whose manifest is too large';
+    if (this.#metadata.has('repositories')) {
+      return 'it has no manifest.json: Docker before 1.10 made it. Load it into a newer one, and save it there';
+    }
+    return 'it has neither manifest.json nor index.json, so it is no image archive. Make one with docker save';
+  }
+}
+
+export function isBlob(name: string): boolean {
+  return name.startsWith('blobs/') && !isMetadata(name);
+}
+
+function twice(name: string): ArchiveError {
+  return new ArchiveError(`it has two entries with the name ${quoted(name)}`);
+}
+
+function isListOfTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((text) => typeof text === 'string');
+}

@@ -1,0 +1,57 @@
+import { ArchiveError } from './archive-error.js';
+
+const EMPTY = Buffer.alloc(0);
+
+/** Reads a stream piece by piece, holding one chunk of it at a time. */
+export class ChunkReader {
+  readonly #chunks: AsyncIterator<Buffer>;
+  #rest: Buffer = EMPTY;
+
+  constructor(source: AsyncIterable<Buffer>) {
+    this.#chunks = source[Symbol.asyncIterator]();
+  }
+
+  /** The next bytes as they come, at most `limit`; undefined at the end. */
+  async some(limit: number): Promise<Buffer | undefined> {
+    while (this.#rest.length === 0) {
+      const next = await this.#chunks.next();
+      if (next.done) return undefined;
+      this.#rest = next.value;
+    }
+    const piece = this.#rest.length <= limit ? this.#rest : this.#rest.subarray(0, limit);
+    this.#rest = piece === this.#rest ? EMPTY : this.#rest.subarray(limit);
+    return piece;
+  }
+
+  /** Exactly `count` bytes, all in memory; undefined when the stream ends before the first of them. */
+  async exactly(count: number): Promise<Buffer | undefined> {
+    if (count === 0) return EMPTY;
+    const first = await this.some(count);
+    if (first === undefined || first.length === count) return first;
+    const pieces = [first];
+    for (let missing = count - first.length; missing > 0;) {
+      const piece = (await this.some(missing)) ?? brokenOff();
+      pieces.push(piece);
+      missing -= piece.length;
+    }
+    return Buffer.concat(pieces);
+  }
+
+  /** The next `count` bytes as they come. */
+  async *pass(count: number): AsyncGenerator<Buffer, void, undefined> {
+    for (let missing = count; missing > 0;) {
+      const piece = (await this.some(missing)) ?? brokenOff();
+      missing -= piece.length;
+      yield piece;
+    }
+  }
+
+  /** Lets go of the stream. */
+  async close(): Promise<void> {
+    await this.#chunks.return?.();
+  }
+}
+
+export function brokenOff(): never {
+  throw new ArchiveError('it breaks off before its end');
+}

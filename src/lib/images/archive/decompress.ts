@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { errorMessage } from '../../util/error-message.js';
+import { ArchiveError } from './archive-error.js';
+
+/** How an archive is packed: by a program that unpacks it from its input to its output, or not at all. */
+export interface Packing {
+  readonly command: readonly [program: string, ...args: string[]] | undefined;
+}
+
+const PACKINGS: Readonly<Record<string, Packing>> = {
+  '.tar': { command: undefined },
+  '.tar.zst': { command: ['zstd', '-dcq'] },
+  '.tar.lz4': { command: ['lz4', '-dcq'] },
+  '.tar.gz': { command: ['gzip', '-dcq'] },
+  '.tgz': { command: ['gzip', '-dcq'] },
+};
+
+export const EXTENSIONS = Object.keys(PACKINGS);
+
+/** By the file's name; undefined: no name of an image archive. */
+export function packingOf(path: string): Packing | undefined {
+  // The longer ones end with a shorter one that means something else.
+  const extension = EXTENSIONS.filter((end) => path.endsWith(end)).sort((a, b) => b.length - a.length)[0];
+  return extension === undefined ? undefined : PACKINGS[extension];
+}
+
+/** The worker's machine lacks something: nobody's task is to blame. */
+export class MissingProgramError extends Error {
+  override readonly name = 'MissingProgramError';
+}
+
+const MAX_STDERR = 1000;
+const GUNZIP_CHUNK_BYTES = 128 * 1024;
+
+/** Undoes an HTTP content encoding. Fails with an ArchiveError when that is unknown or the content damaged. */
+export async function* decodeContent(
+  source: AsyncIterable<Buffer>,
+  encoding: string | undefined,
+): AsyncGenerator<Buffer, void, undefined> {
+  if (encoding === undefined) {
+    yield* source;
+    return;
+  }
+  if (encoding !== 'gzip' && encoding !== 'x-gzip') {
+    throw new ArchiveError(`it is stored with the content encoding "${encoding}"; the worker knows gzip`);
+  }
+  const gunzip = createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES });
+  const feeding = pipeline(source, gunzip);
+  // Its failure is met where the output is read.
+  feeding.catch(() => undefined);
+  try {
+    for await (const chunk of gunzip) yield chunk as Buffer;
+    await feeding;
+  } catch (error) {
+    if (!(error as NodeJS.ErrnoException).code?.startsWith('Z_')) throw error;
+    throw new ArchiveError(`its gzip content encoding is damaged: ${errorMessage(error)}`, { cause: error });
+  }
+}
+
+/** Unpacks in a process of its own, which is killed when the reader stops or the signal aborts. */
+export async function* decompress(
+  source: AsyncIterable<Buffer>,
+  { command }: Packing,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer, void, undefined> {
+  if (command === undefined) {
+    yield* source;
+    return;
+  }
+  signal.throwIfAborted();
+  const [program, ...args] = command;
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const kill = (): void => void child.kill('SIGKILL');
+  signal.addEventListener('abort', kill, { once: true });
+  const ended = endOf(child, program);
+  ended.catch(() => undefined);
+  const feeding = pipeline(source, child.stdin);
+  feeding.catch(() => undefined);
+  try {
+    for await (const chunk of child.stdout) yield chunk as Buffer;
+    // A download that failed makes the program fail too: the cause is told.
+    await feeding.catch(unlessHungUp);
+    await ended;
+    await feeding;
+  } finally {
+    signal.removeEventListener('abort', kill);
+    kill();
+  }
+}
+
+/** Fails when the program can't be run, or finds its input damaged. */
+async function endOf(child: ChildProcess, program: string): Promise<void> {
+  let stderr = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-MAX_STDERR);
+  });
+  const [code, signal] = await new Promise<[number | null, string | null]>((resolve, reject) => {
+    child.on('error', (error) => {
+      reject(new MissingProgramError(`the program ${program} cannot be run: ${error.message}`, { cause: error }));
+    });
+    child.on('close', (...end) => {
+      resolve(end);
+    });
+  });
+  if (code === 0) return;
+  const words = stderr.trim().split('\n').join('; ');
+  throw new ArchiveError(`${program} failed (${signal ?? `exit code ${code ?? ''}`}): ${words || 'it says nothing'}`);
+}
+
+/** The program closed its input before the end of it: it says itself why. */
+function unlessHungUp(error: unknown): void {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (!['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes(code)) throw error;
+}

@@ -1,0 +1,52 @@
+import { ArchiveError } from './archive-error.js';
+
+/** Files that name images or say what they consist of. Only their content decides what the engine does. */
+const METADATA = ['manifest.json', 'repositories', 'index.json', 'oci-layout'] as const;
+export type MetadataName = (typeof METADATA)[number];
+
+const LONGEST_NAME = 4096;
+const MAX_SHOWN = 100;
+
+export function isMetadata(name: string): name is MetadataName {
+  return (METADATA as readonly string[]).includes(name);
+}
+
+/** Refuses every name but a plain relative path without `.`, `..`, empty parts and control characters. */
+export function checkName(name: string): void {
+  const advice = 'Names have to be relative paths without "." and ".." parts, as docker save writes them.';
+  if (!isCanonical(name)) throw new ArchiveError(`it has an entry with the name ${quoted(name)}. ${advice}`);
+  const [first = ''] = name.split('/');
+  if (name !== first && isMetadata(first)) throw new ArchiveError(`${first} is a directory, not a regular file`);
+}
+
+export function isCanonical(name: string): boolean {
+  if (name.length > LONGEST_NAME || /[\x00-\x1f\x7f\\]/.test(name)) return false;
+  return name.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+}
+
+/**
+ * The entry that a link leads to. A symlink's target is relative to its directory and may begin with `..` parts only as
+ * far as they stay within the archive; a hard link's is a name of the archive.
+ */
+export function linkTarget(name: string, type: 'link' | 'symlink', target: string): string {
+  const resolved = type === 'link' ? target : resolveSymlink(name, target);
+  if (resolved === undefined || !isCanonical(resolved)) {
+    throw new ArchiveError(`its entry ${quoted(name)} is a link to ${quoted(target)}, which is not in the archive`);
+  }
+  if (isMetadata(resolved)) throw new ArchiveError(`its entry ${quoted(name)} is a link to ${resolved}`);
+  return resolved;
+}
+
+function resolveSymlink(name: string, target: string): string | undefined {
+  const directory = name.split('/').slice(0, -1);
+  const parts = target.split('/');
+  while (parts[0] === '..') {
+    if (directory.pop() === undefined) return undefined;
+    parts.shift();
+  }
+  return [...directory, ...parts].join('/');
+}
+
+export function quoted(name: string): string {
+  return JSON.stringify(name.length > MAX_SHOWN ? `${name.slice(0, MAX_SHOWN)}…` : name);
+}

@@ -1,0 +1,93 @@
+import { ArchiveContents, isBlob } from './archive-contents.js';
+import { ArchiveError } from './archive-error.js';
+import { ChunkReader } from './chunk-reader.js';
+import { checkName, isMetadata } from './entry-name.js';
+import type { MetadataName } from './entry-name.js';
+import { BLOCK, fileHeader, paddingOf } from './tar-header.js';
+import { MAX_METADATA_BYTES, MetadataBudget, TarReader } from './tar-reader.js';
+import type { TarEntry } from './tar-reader.js';
+
+const MAX_BLOB_BYTES = 512 * 1024;
+const OPENING_BRACE = 0x7b;
+
+/**
+ * An image archive (of `docker save`, or an OCI layout, as an uncompressed tar) made into one whose only image has
+ * `localName` as its only name. Layers pass through as they come; at most 8 MiB are kept.
+ *
+ * Nothing of the original but the content of its regular files reaches the engine: headers are written anew, links are
+ * resolved, and manifest.json, which alone decides what is loaded, is made from what was found. It comes last, and the
+ * end of the archive, which the engine waits for, after that: an ArchiveError thrown before leaves the engine as it was.
+ */
+export async function* rewriteImageTar(
+  archive: AsyncIterable<Buffer>,
+  localName: string,
+): AsyncGenerator<Buffer, void, undefined> {
+  const chunks = new ChunkReader(archive);
+  try {
+    const contents = new ArchiveContents();
+    yield* new ArchiveCopy(chunks, contents).run();
+    const manifest = contents.manifestFor(localName);
+    yield fileHeader('manifest.json', manifest.length);
+    yield manifest;
+    yield Buffer.alloc(paddingOf(manifest.length) + 2 * BLOCK);
+  } finally {
+    await chunks.close();
+  }
+}
+
+class ArchiveCopy {
+  readonly #chunks: ChunkReader;
+  readonly #contents: ArchiveContents;
+  readonly #budget = new MetadataBudget();
+  readonly #tar: TarReader;
+  #blobBytesLeft = MAX_METADATA_BYTES;
+
+  constructor(chunks: ChunkReader, contents: ArchiveContents) {
+    this.#chunks = chunks;
+    this.#contents = contents;
+    this.#tar = new TarReader(chunks, this.#budget);
+  }
+
+  /** The regular files that are no metadata. */
+  async *run(): AsyncGenerator<Buffer, void, undefined> {
+    for (let entry = await this.#tar.next(); entry !== undefined; entry = await this.#tar.next()) {
+      const { kind, linkname } = entry;
+      const name = kind === 'directory' ? entry.name.replace(/\/+$/, '') : entry.name;
+      // A directory packed as such begins with itself.
+      if (kind === 'directory' && (name === '.' || name === '')) continue;
+      checkName(name);
+      if (isMetadata(name)) await this.#keepMetadata(name, entry);
+      else if (kind === 'link' || kind === 'symlink') this.#contents.addLink(name, kind, linkname);
+      else if (kind === 'file') yield* this.#copyFile(entry);
+    }
+  }
+
+  async #keepMetadata(name: MetadataName, { kind, bytes, hasExtendedName }: TarEntry): Promise<void> {
+    if (kind !== 'file') throw new ArchiveError(`${name} is a ${kind}, not a regular file`);
+    if (hasExtendedName) throw new ArchiveError(`${name} has its name in an extended header`);
+    this.#budget.spend(bytes);
+    this.#contents.addMetadata(name, await this.#tar.content(bytes));
+  }
+
+  async *#copyFile({ name, bytes }: TarEntry): AsyncGenerator<Buffer, void, undefined> {
+    this.#contents.addFile(name, bytes);
+    yield fileHeader(name, bytes);
+    if (isBlob(name) && bytes <= MAX_BLOB_BYTES) yield await this.#copyBlob(name, bytes);
+    else {
+      yield* this.#chunks.pass(bytes);
+      await this.#tar.skipPadding(bytes);
+    }
+    const padding = paddingOf(bytes);
+    if (padding > 0) yield Buffer.alloc(padding);
+  }
+
+  /** What may be a manifest is kept as long as there is room; it is missed only if the image turns out to need it. */
+  async #copyBlob(name: string, bytes: number): Promise<Buffer> {
+    const content = await this.#tar.content(bytes);
+    if (content[0] === OPENING_BRACE && bytes <= this.#blobBytesLeft) {
+      this.#blobBytesLeft -= bytes;
+      this.#contents.addBlob(name, Buffer.from(content));
+    }
+    return content;
+  }
+}

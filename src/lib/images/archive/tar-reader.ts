@@ -1,0 +1,153 @@
+import { ArchiveError } from './archive-error.js';
+import { brokenOff } from './chunk-reader.js';
+import type { ChunkReader } from './chunk-reader.js';
+import { quoted } from './entry-name.js';
+import { BLOCK, isZero, paddingOf, parseHeader, untilZero } from './tar-header.js';
+import type { TarHeader } from './tar-header.js';
+
+/** All that is kept in memory of an archive, extended headers and names included. */
+export const MAX_METADATA_BYTES = 4 * 1024 * 1024;
+
+export type EntryKind = 'file' | 'directory' | 'link' | 'symlink';
+
+export interface TarEntry {
+  readonly kind: EntryKind;
+  readonly name: string;
+  /** True when the name is not in the header itself, but in an extended one before it. */
+  readonly hasExtendedName: boolean;
+  readonly bytes: number;
+  readonly linkname: string;
+}
+
+const KINDS: Readonly<Record<string, EntryKind>> = { 0: 'file', 7: 'file', 1: 'link', 2: 'symlink', 5: 'directory' };
+
+interface Extension {
+  name?: string;
+  linkname?: string;
+  bytes?: number;
+}
+
+/** Bounds what one archive may make the worker keep. */
+export class MetadataBudget {
+  #left: number;
+
+  constructor(bytes = MAX_METADATA_BYTES) {
+    this.#left = bytes;
+  }
+
+  spend(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left < 0) {
+      throw new ArchiveError(
+        `its metadata (names, extended headers, manifests) is more than ${MAX_METADATA_BYTES} bytes`,
+      );
+    }
+  }
+}
+
+/**
+ * Reads a tar entry by entry: header, then content as the caller takes it from `chunks`, with its padding, then the next
+ * header. Knows the formats of POSIX (ustar, pax), GNU tar without sparse files, and the one before them.
+ */
+export class TarReader {
+  readonly #chunks: ChunkReader;
+  readonly #budget: MetadataBudget;
+
+  constructor(chunks: ChunkReader, budget: MetadataBudget) {
+    this.#chunks = chunks;
+    this.#budget = budget;
+  }
+
+  /** The next entry; undefined at the end, behind which there must be nothing but zeros. */
+  async next(): Promise<TarEntry | undefined> {
+    let extension: Extension = {};
+    for (;;) {
+      const block = (await this.#chunks.exactly(BLOCK)) ?? brokenOff();
+      if (isZero(block)) {
+        await this.#checkEnd();
+        return undefined;
+      }
+      const header = parseHeader(block);
+      if ('xgLK'.includes(header.type)) extension = { ...extension, ...(await this.#extension(header)) };
+      else return this.#entry(header, extension);
+    }
+  }
+
+  /** The content of an entry, whole. */
+  async content(bytes: number): Promise<Buffer> {
+    const content = (await this.#chunks.exactly(bytes)) ?? brokenOff();
+    await this.skipPadding(bytes);
+    return content;
+  }
+
+  /** What follows a content that was taken from `chunks`. */
+  async skipPadding(bytes: number): Promise<void> {
+    if ((await this.#chunks.exactly(paddingOf(bytes))) === undefined) brokenOff();
+  }
+
+  #entry({ name, type, bytes, linkname }: TarHeader, extension: Extension): TarEntry {
+    const kind = KINDS[type];
+    const fullName = extension.name ?? name;
+    this.#budget.spend(Buffer.byteLength(fullName) + 32);
+    if (kind === undefined) {
+      const allowed = 'only regular files, directories and links may be in an image archive';
+      throw new ArchiveError(`its entry ${quoted(fullName)} is of the type ${quoted(type)}; ${allowed}`);
+    }
+    return {
+      kind,
+      name: fullName,
+      hasExtendedName: extension.name !== undefined,
+      // What is no file has no content, whatever its header says.
+      bytes: kind === 'file' ? (extension.bytes ?? bytes) : 0,
+      linkname: extension.linkname ?? linkname,
+    };
+  }
+
+  async #extension({ type, bytes }: TarHeader): Promise<Extension> {
+    this.#budget.spend(bytes + BLOCK);
+    const content = await this.content(bytes);
+    if (type === 'L') return { name: untilZero(content) };
+    if (type === 'K') return { linkname: untilZero(content) };
+    const extension = parsePax(content);
+    if (type === 'g' && Object.keys(extension).length > 0) {
+      throw new ArchiveError('it gives a name or a size to all of its entries at once');
+    }
+    return extension;
+  }
+
+  async #checkEnd(): Promise<void> {
+    const second = await this.#chunks.exactly(BLOCK);
+    if (second === undefined) brokenOff();
+    for (let rest: Buffer | undefined = second; rest !== undefined; rest = await this.#chunks.some(Infinity)) {
+      if (!isZero(rest)) throw new ArchiveError('there is something behind its end');
+    }
+  }
+}
+
+/** The records of a pax header (`<length> <key>=<value>\n`) that are of interest here. */
+function parsePax(content: Buffer): Extension {
+  const extension: Extension = {};
+  for (let at = 0; at < content.length;) {
+    const space = content.indexOf(' ', at);
+    const length = Number(content.toString('latin1', at, Math.max(at, space)));
+    const end = at + length;
+    const isWhole = space > at && Number.isInteger(length) && end > space + 1 && end <= content.length;
+    if (!isWhole || content[end - 1] !== 0x0a) throw new ArchiveError('one of its pax headers is damaged');
+    const equals = content.indexOf('=', space);
+    if (equals < 0 || equals >= end) throw new ArchiveError('one of its pax headers is damaged');
+    applyRecord(extension, content.toString('utf8', space + 1, equals), content.toString('utf8', equals + 1, end - 1));
+    at = end;
+  }
+  return extension;
+}
+
+function applyRecord(extension: Extension, key: string, value: string): void {
+  if (key.startsWith('GNU.sparse.')) throw new ArchiveError('it has a sparse file, which no image archive has');
+  if (key === 'path') extension.name = value;
+  else if (key === 'linkpath') extension.linkname = value;
+  else if (key === 'size') {
+    const bytes = /^\d+$/.test(value) ? Number(value) : NaN;
+    if (!Number.isSafeInteger(bytes)) throw new ArchiveError('one of its pax headers is damaged');
+    extension.bytes = bytes;
+  }
+}

@@ -1,0 +1,202 @@
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { DockerError } from '../docker/engine.js';
+import type { DockerEngine } from '../docker/engine.js';
+import type { TaskDirectory, TaskRights } from '../queue/queue-client.js';
+import { satisfies } from '../queue/scopes.js';
+import { TaskError } from '../task/errors.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+import { retry } from '../util/retry.js';
+import type { RetryPolicy } from '../util/retry.js';
+import { ArchiveError } from './archive/archive-error.js';
+import { EXTENSIONS, MissingProgramError, decodeContent, decompress, packingOf } from './archive/decompress.js';
+import type { Packing } from './archive/decompress.js';
+import { rewriteImageTar } from './archive/rewrite-image-tar.js';
+import { Attempts } from './download/attempts.js';
+import { DownloadError } from './download/download-error.js';
+import { startDownload } from './download/resumable-download.js';
+import { imageError, imageFailure, isTransient } from './image-error.js';
+import type { ImageAdvice } from './image-error.js';
+import type { FetchedImage, ImageProgress, ImageRequest, ImageResolver, ImageSource } from './image-provider.js';
+
+export interface ArtifactImagesDeps {
+  readonly engine: DockerEngine;
+  readonly queue: TaskDirectory;
+  /** Of the whole of getting an image, and of each question to the index. */
+  readonly retries: RetryPolicy;
+  /** How long a download may stand still. */
+  readonly inactivityMs: number;
+}
+
+/** Where an image archive is, and with whose rights it may be read. */
+interface ImageArtifact {
+  readonly taskId: string;
+  readonly path: string;
+  readonly packing: Packing;
+  readonly label: string;
+  /** Undefined when everybody may read it. */
+  readonly rights: TaskRights | undefined;
+}
+
+const ADVICE = {
+  whenTransient:
+    'The services that store artifacts, or the way to them, are in trouble; this is not a mistake of the task.',
+  whenFinal: 'Check payload.image, and the artifact that it names.',
+};
+// The engine takes an archive in bursts.
+const BUFFER_BYTES = 1024 * 1024;
+
+/** Images that tasks have published as artifacts: of a given task, or of the one that the index has now. */
+export class ArtifactImages implements ImageResolver {
+  readonly #deps: ArtifactImagesDeps;
+
+  constructor(deps: ArtifactImagesDeps) {
+    this.#deps = deps;
+  }
+
+  async resolve(request: ImageRequest, signal: AbortSignal): Promise<ImageSource> {
+    const { image, scopes, credentials } = request;
+    if (image.type === 'docker-image') throw new Error('an image of a registry is no artifact');
+    const { path } = image;
+    const packing = packingOf(path);
+    if (!packing) throw TaskError.failed(imageFailure(notAnArchive(path)));
+    const isPublic = path.startsWith('public/');
+    const scope = `queue:get-artifact:${path}`;
+    if (!isPublic && !satisfies(scopes, scope)) throw TaskError.failed(imageFailure(scopeMissing(path, scope)));
+    const taskId = image.type === 'task-image' ? image.taskId : await this.#find(image.namespace, request, signal);
+    const label = `artifact ${JSON.stringify(path)} of task ${taskId}`;
+    const artifact = { taskId, path, packing, label, rights: isPublic ? undefined : { credentials, scopes } };
+    return new ArtifactImage(this.#deps, artifact);
+  }
+
+  async #find(namespace: string, request: ImageRequest, signal: AbortSignal): Promise<string> {
+    const { credentials, scopes, progress } = request;
+    let attempts = 0;
+    const find = async (attempt: number): Promise<string | undefined> => {
+      attempts = attempt;
+      return await this.#deps.queue.findTask(namespace, { credentials, scopes }, signal);
+    };
+    const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
+      const seconds = Math.round(delayMs / 1000);
+      progress.line(
+        `Asking the index failed (attempt ${attempt}): ${(error as Error).message}. Again in ${seconds} s.`,
+      );
+    };
+    const label = `index path ${JSON.stringify(namespace)}`;
+    let taskId: string | undefined;
+    try {
+      taskId = await retry(this.#deps.retries, { isTransient, onRetry }, find, signal);
+    } catch (error) {
+      throw signal.aborted ? error : imageError(label, attempts, error, ADVICE);
+    }
+    if (taskId !== undefined) {
+      progress.line(`Task ${taskId} is indexed as "${namespace}".`);
+      return taskId;
+    }
+    const advice = 'Check payload.image.namespace, and that the task that makes the image has succeeded.';
+    throw TaskError.failed(imageFailure(`there is no task in the index at ${JSON.stringify(namespace)}. ${advice}`));
+  }
+}
+
+class ArtifactImage implements ImageSource {
+  readonly localName: string;
+  readonly label: string;
+  readonly #deps: ArtifactImagesDeps;
+  readonly #artifact: ImageArtifact;
+
+  constructor(deps: ArtifactImagesDeps, artifact: ImageArtifact) {
+    this.#deps = deps;
+    this.#artifact = artifact;
+    this.label = artifact.label;
+    this.localName = `${createHash('md5')
+      .update(artifact.taskId + artifact.path)
+      .digest('hex')}:latest`;
+  }
+
+  async fetch(progress: ImageProgress, signal: AbortSignal): Promise<FetchedImage> {
+    const { retries } = this.#deps;
+    const attempts = new Attempts(retries, progress);
+    const startedAt = performance.now();
+    progress.line(`Loading the image: ${this.label}.`);
+    try {
+      const artifactHash = await this.#load(attempts, progress, signal);
+      const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+      progress.line(`Loaded the image in ${seconds} s (artifact sha256 ${artifactHash.slice('sha256:'.length)}).`);
+      return { artifactHash };
+    } catch (error) {
+      throw signal.aborted ? signal.reason : this.#failure(error, attempts.made);
+    }
+  }
+
+  /** From the beginning, until it succeeds or there are no attempts left; returns the artifact's hash. */
+  async #load(attempts: Attempts, progress: ImageProgress, signal: AbortSignal): Promise<string> {
+    for (;;) {
+      try {
+        return await this.#loadOnce(attempts, progress, signal);
+      } catch (error) {
+        if (signal.aborted || !isTransient(error)) throw error;
+        await attempts.another(error as Error, 'Starting again', signal);
+      }
+    }
+  }
+
+  /** All stages pull from the one before: nothing is stored, and nothing is read faster than the engine takes it. */
+  async #loadOnce(attempts: Attempts, progress: ImageProgress, parent: AbortSignal): Promise<string> {
+    const { engine, inactivityMs, queue } = this.#deps;
+    const { taskId, path, packing, rights } = this.#artifact;
+    const address = (): string => queue.latestArtifactUrl(taskId, path, rights);
+    // Ends whatever stage still waits for something when another one has failed.
+    const attempt = new LinkedAbort(parent);
+    try {
+      const download = await startDownload({ address, inactivityMs, attempts, progress }, attempt.signal);
+      const hash = createHash('sha256');
+      const artifact = hashed(decodeContent(download.body, download.contentEncoding), hash);
+      const archive = rewriteImageTar(decompress(artifact, packing, attempt.signal), this.localName);
+      const body = Readable.from(archive, { objectMode: false, highWaterMark: BUFFER_BYTES });
+      await engine.loadImage(body, attempt.signal);
+      return `sha256:${hash.digest('hex')}`;
+    } finally {
+      attempt.abort(new Error('the attempt is over'));
+    }
+  }
+
+  #failure(error: unknown, attempts: number): unknown {
+    if (error instanceof MissingProgramError) {
+      const advice = 'The operator of this worker has to install it; this is not a mistake of the task.';
+      return TaskError.exception('internal-error', imageFailure(`${error.message}. ${advice}`), error);
+    }
+    if (error instanceof ArchiveError) {
+      const unusable = new ArchiveError(`the image archive cannot be used: ${error.message}`, { cause: error });
+      return imageError(this.label, attempts, unusable, ADVICE);
+    }
+    if (error instanceof DownloadError) return imageError(this.label, attempts, error, adviceOn(error.statusCode));
+    return error instanceof DockerError ? imageError(this.label, attempts, error, ADVICE) : error;
+  }
+}
+
+function adviceOn(statusCode: number | undefined): ImageAdvice {
+  if (statusCode === 404) {
+    return { ...ADVICE, whenFinal: 'Check payload.image, and that the task it names has published this artifact.' };
+  }
+  const isDenied = statusCode === 401 || statusCode === 403;
+  return isDenied
+    ? { ...ADVICE, whenFinal: 'Check the scopes of the task, and that the artifact is its to read.' }
+    : ADVICE;
+}
+
+function notAnArchive(path: string): string {
+  const known = EXTENSIONS.join(', ');
+  return `the artifact ${JSON.stringify(path)} is no image archive by its name, which has to end with one of ${known}.`;
+}
+
+function scopeMissing(path: string, scope: string): string {
+  return `the artifact ${JSON.stringify(path)} is not public, and the task lacks the scope ${scope}. Add it to task.scopes.`;
+}
+
+async function* hashed(source: AsyncIterable<Buffer>, hash: Hash): AsyncGenerator<Buffer, void, undefined> {
+  for await (const chunk of source) {
+    hash.update(chunk);
+    yield chunk;
+  }
+}

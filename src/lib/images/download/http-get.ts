@@ -1,0 +1,123 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { once } from 'node:events';
+import got, { RequestError } from 'got';
+import type { Request, Response } from 'got';
+import { isRecord } from '../archive/json-of.js';
+import { LinkedAbort } from '../../util/linked-abort.js';
+import { DownloadError } from './download-error.js';
+
+export interface HttpAnswer {
+  readonly statusCode: number;
+  readonly headers: IncomingHttpHeaders;
+  /** Where it came from after all redirects, without path and signature. */
+  readonly host: string;
+  /** As sent, without decoding. To be read once; returning early closes the connection. */
+  readonly body: AsyncIterable<Buffer>;
+}
+
+const MAX_ERROR_BYTES = 4096;
+const MAX_ERROR_TEXT = 300;
+
+/**
+ * One GET, with redirects. `inactivityMs` bounds the wait for each of: the connection, the head of the answer, and each
+ * chunk; time in which nobody wants a chunk does not count. Fails with a DownloadError, also when the answer is not 2xx.
+ */
+export async function httpGet(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  inactivityMs: number,
+  parent: AbortSignal,
+): Promise<HttpAnswer> {
+  const abort = new LinkedAbort(parent);
+  const stream = got.stream(url, {
+    headers,
+    decompress: false,
+    throwHttpErrors: false,
+    retry: { limit: 0 },
+    timeout: { lookup: inactivityMs, connect: inactivityMs, secureConnect: inactivityMs, response: inactivityMs },
+    signal: abort.signal,
+  });
+  // Failures are met where the answer is awaited and where its body is read.
+  stream.on('error', () => undefined);
+  let host = new URL(url).host;
+  stream.on('redirect', (response: Response) => {
+    host = new URL(response.headers.location ?? '', response.url).host;
+  });
+  try {
+    const [response] = (await once(stream, 'response')) as [Response];
+    const body = bodyOf(stream, { host, inactivityMs, abort, parent });
+    if (response.statusCode >= 300) throw await refusal(response, host, body);
+    return { statusCode: response.statusCode, headers: response.headers, host, body };
+  } catch (error) {
+    stream.destroy();
+    abort.dispose();
+    throw asDownloadError(error, host, parent);
+  }
+}
+
+interface Reading {
+  readonly host: string;
+  readonly inactivityMs: number;
+  readonly abort: LinkedAbort;
+  readonly parent: AbortSignal;
+}
+
+async function* bodyOf(stream: Request, { host, inactivityMs, abort, parent }: Reading): AsyncGenerator<Buffer> {
+  const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  const next = async (): Promise<IteratorResult<Buffer, unknown>> => {
+    const timer = setTimeout(() => {
+      stream.destroy(new DownloadError(`${host} sent nothing for ${inactivityMs / 1000} s`, undefined));
+    }, inactivityMs);
+    try {
+      return await chunks.next();
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+  try {
+    for (let chunk = await next(); !chunk.done; chunk = await next()) yield chunk.value;
+  } catch (error) {
+    throw asDownloadError(error, host, parent);
+  } finally {
+    stream.destroy();
+    abort.dispose();
+  }
+}
+
+/** What a service says of a refusal: Taskcluster's are JSON with a message, whose first part is meant for people. */
+async function refusal(response: Response, host: string, body: AsyncIterable<Buffer>): Promise<DownloadError> {
+  const { statusCode, statusMessage = '' } = response;
+  const message = isJson(response) ? await messageIn(body) : '';
+  const words = [`${host} answered ${statusCode}`, statusMessage].join(' ').trim();
+  return new DownloadError(message === '' ? words : `${words}: ${message}`, statusCode);
+}
+
+function isJson({ headers }: Response): boolean {
+  return /^application\/json\b/.test(headers['content-type'] ?? '') && headers['content-encoding'] === undefined;
+}
+
+async function messageIn(body: AsyncIterable<Buffer>): Promise<string> {
+  let text = '';
+  try {
+    for await (const chunk of body) {
+      text += chunk.toString('utf8');
+      if (text.length > MAX_ERROR_BYTES) return '';
+    }
+    const parsed: unknown = JSON.parse(text);
+    const message = isRecord(parsed) ? parsed['message'] : undefined;
+    return typeof message === 'string' ? (message.split('\n---')[0] ?? '').trim().slice(0, MAX_ERROR_TEXT) : '';
+  } catch {
+    // The status says enough.
+    return '';
+  }
+}
+
+// No cause is passed on: got's errors carry the address in their options.
+function asDownloadError(error: unknown, host: string, parent: AbortSignal): unknown {
+  if (parent.aborted) return parent.reason;
+  if (!(error instanceof RequestError)) return error;
+  // What destroyed the stream comes back wrapped.
+  if (error.cause instanceof DownloadError) return error.cause;
+  const code = error.code === 'ETIMEDOUT' ? 'no answer in time' : error.code;
+  return new DownloadError(`the connection to ${host} failed (${code})`, undefined);
+}

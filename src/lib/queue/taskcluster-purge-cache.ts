@@ -1,0 +1,32 @@
+import { clients } from 'taskcluster-client';
+import { attempt } from './attempt.js';
+import { dateOf } from './parse-claim.js';
+import type { PurgeCacheClient, PurgeRequest } from './purge-cache-client.js';
+import type { CredentialSource } from './queue-client.js';
+
+export interface TaskclusterPurgeCacheOptions {
+  readonly rootUrl: string;
+  readonly credentials: CredentialSource;
+  readonly workerPoolId: string;
+  readonly callTimeoutMs: number;
+}
+
+/** The purge-cache service through taskcluster-client, with the worker's own credentials. */
+export class TaskclusterPurgeCache implements PurgeCacheClient {
+  readonly #options: TaskclusterPurgeCacheOptions;
+
+  constructor(options: TaskclusterPurgeCacheOptions) {
+    this.#options = options;
+  }
+
+  async purgeRequests(since: Date | undefined, signal: AbortSignal): Promise<readonly PurgeRequest[]> {
+    const { rootUrl, credentials, workerPoolId, callTimeoutMs } = this.#options;
+    const options = { rootUrl, credentials: credentials.current, retries: 0, timeout: callTimeoutMs };
+    const client = new clients.PurgeCache(options);
+    const call = async (): Promise<readonly PurgeRequest[]> => {
+      const { requests } = await client.purgeRequests(workerPoolId, since ? { since: since.toISOString() } : {});
+      return requests.map(({ cacheName, before }) => ({ cacheName, before: dateOf(before, 'before') }));
+    };
+    return await attempt('purgeCache.purgeRequests', call, signal);
+  }
+}

@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import { PurgeRequests } from '../caches/purge-requests.js';
+import { OWN_DIRECTORY, VolumeCaches } from '../caches/volume-cache.js';
+import { ConfigError } from '../config/config-error.js';
+import type { Config } from '../config/config.js';
+import type { Logger } from '../log/logger.js';
+import { CredentialHolder } from '../queue/credential-holder.js';
+import { TaskclusterPurgeCache } from '../queue/taskcluster-purge-cache.js';
+import { mustHoldFiles } from './must-hold-files.js';
+import { StateLock } from './state-lock.js';
+
+export interface WorkerCaches {
+  readonly caches: VolumeCaches;
+  readonly purgeRequests: PurgeRequests;
+  /** Lets go of the directory. */
+  close(): Promise<void>;
+}
+
+const KEY = 'cache.volumeCachePath';
+// What a worker that ends leaves to the deletion of caches; the next one goes on with it.
+const DELETION_GRACE_MS = 10_000;
+
+/** Takes the caches' directory and what the one before left there. Fails with a ConfigError when it can't be used. */
+export async function composeCaches(config: Config, log: Logger): Promise<WorkerCaches> {
+  const { stateDir } = config;
+  const directory = config.cache.volumeCachePath;
+  if (directory.includes(':')) {
+    throw new ConfigError([`${KEY}: ${directory} has a colon in it, so that docker can't mount what is there`]);
+  }
+  await mustHoldFiles(KEY, directory);
+  // Beside the lock of stateDir: two workers of different ones would delete each other's caches.
+  const lock = await StateLock.acquire(join(directory, OWN_DIRECTORY), KEY);
+  const now = (): Date => new Date();
+  const caches = await VolumeCaches.open({ directory, stateDir, log, now });
+  return {
+    caches,
+    purgeRequests: new PurgeRequests({ client: purgeCacheClient(config), caches, log, now }),
+    close: async () => {
+      await caches.close(DELETION_GRACE_MS);
+      await lock.release();
+    },
+  };
+}
+
+function purgeCacheClient({
+  rootUrl,
+  taskcluster,
+  provisionerId,
+  workerType,
+  taskQueue,
+}: Config): TaskclusterPurgeCache {
+  return new TaskclusterPurgeCache({
+    rootUrl,
+    credentials: new CredentialHolder(taskcluster),
+    workerPoolId: `${provisionerId}/${workerType}`,
+    callTimeoutMs: taskQueue.callTimeout,
+  });
+}

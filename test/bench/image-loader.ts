@@ -1,0 +1,50 @@
+import { open } from 'node:fs/promises';
+import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
+import { ArtifactImages } from '../../src/lib/images/artifact-image.js';
+import { CredentialHolder } from '../../src/lib/queue/credential-holder.js';
+
+/** What the program prints, as JSON. */
+export interface LoadFigures {
+  readonly ms: number;
+  readonly rssBeforeMiB: number;
+  readonly rssPeakMiB: number;
+  readonly localName: string;
+}
+
+const SAMPLE_MS = 20;
+const MIB = 1024 * 1024;
+/** Opened, in vain, when the load begins and ends: a trace of system calls shows by it what belongs to the load. */
+const MARK = '/nonexistent/image-load';
+
+/** A program that loads the image at the address it is given as the worker does, with nothing else in the process. */
+async function main([url = '', socketPath = '']: readonly string[]): Promise<LoadFigures> {
+  const engine = new DockerodeEngine({ socketPath });
+  const queue = { findTask: () => Promise.resolve(undefined), latestArtifactUrl: () => url };
+  const retries = { attempts: 1, firstDelayMs: 0, maxDelayMs: 0, randomization: 0 };
+  const images = new ArtifactImages({ engine, queue, retries, inactivityMs: 60_000 });
+  const { signal } = new AbortController();
+  const progress = { line: () => undefined };
+  const image = { type: 'task-image', taskId: 'bench', path: 'public/image.tar.zst' } as const;
+  const credentials = new CredentialHolder({ clientId: 'bench', accessToken: 'bench' });
+  const source = await images.resolve({ image, scopes: [], credentials, progress }, signal);
+  const rss = (): number => process.memoryUsage.rss() / MIB;
+  const rssBeforeMiB = rss();
+  let rssPeakMiB = rssBeforeMiB;
+  const sampler = setInterval(() => {
+    rssPeakMiB = Math.max(rssPeakMiB, rss());
+  }, SAMPLE_MS);
+  await mark();
+  const startedAt = performance.now();
+  await source.fetch(progress, signal);
+  const ms = performance.now() - startedAt;
+  await mark();
+  clearInterval(sampler);
+  return { ms, rssBeforeMiB, rssPeakMiB, localName: source.localName };
+}
+
+async function mark(): Promise<void> {
+  await open(MARK).catch(() => undefined);
+}
+
+process.stdout.write(`${JSON.stringify(await main(process.argv.slice(2)))}\n`);
+process.exit(0);

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
+import { clients } from 'taskcluster-client';
+import { ociFiles, tarOf } from '../../support/image-archive.js';
+import { publishedTask } from '../../support/published-task.js';
+import { shell, TEST_IMAGE } from '../../support/test-task.js';
+import { WorkerHarness } from '../../support/worker-harness.js';
+
+const MAX = { input: undefined as Buffer | undefined, maxBuffer: 64 * 1024 * 1024 };
+const PACK: Readonly<Record<string, (tar: Buffer) => Buffer>> = {
+  'image.tar': (tar) => tar,
+  'image.tar.zst': (input) => execFileSync('zstd', ['-qc'], { ...MAX, input }),
+  'image.tar.lz4': (input) => execFileSync('lz4', ['-qc'], { ...MAX, input }),
+  'image.tar.gz': (tar) => gzipSync(tar),
+};
+
+/** A task that shows that it runs in the image. */
+const SHOW = shell('echo in the image');
+
+const localName = (taskId: string, path: string): string =>
+  `${createHash('md5')
+    .update(taskId + path)
+    .digest('hex')}:latest`;
+
+const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
+
+describe('the image that a task made', function () {
+  this.timeout(120_000);
+  let harness: WorkerHarness;
+  let saved: Buffer;
+  const loaded = new Set<string>();
+
+  before(async () => {
+    harness = await WorkerHarness.start({
+      settings: { dockerConfig: { maxAttempts: 5, delayFactor: 10 }, artifacts: { inactivityTimeout: 5000 } },
+    });
+    saved = await buffer(await harness.docker.getImage(TEST_IMAGE).get());
+  });
+  afterEach(async () => {
+    for (const name of loaded) await harness.docker.getImage(name).remove();
+    loaded.clear();
+  });
+  after(() => harness.close());
+
+  const publish = async (path: string, content: Buffer, contentEncoding?: string): Promise<string> =>
+    await publishedTask(harness.queue, { [path]: { content, ...(contentEncoding && { contentEncoding }) } });
+
+  /** The run of a task in the image, which is removed afterwards. */
+  const run = async (taskId: string, path: string, task: object = {}) => {
+    const finished = await harness.run({ ...SHOW, image: { type: 'task-image', taskId, path } }, task);
+    if (finished.run.state === 'completed') loaded.add(localName(taskId, path));
+    return finished;
+  };
+
+  const imageId = async (name: string): Promise<string> => (await harness.docker.getImage(name).inspect()).Id;
+
+  for (const [file, pack] of Object.entries(PACK)) {
+    it(`runs the next one: ${file}`, async () => {
+      const path = `public/${file}`;
+      const content = pack(saved);
+      const taskId = await publish(path, content);
+      const { run: result, log } = await run(taskId, path);
+      assert.equal(result.state, 'completed', log);
+      assert.match(log, /in the image/);
+      assert.match(log, new RegExp(`Loading the image: artifact "${path}" of task ${taskId}`));
+      assert.match(log, /Downloaded [\d.]+ MB in [\d.]+ s \([\d.]+ MB\/s\)/);
+      assert.match(log, new RegExp(`artifact sha256 ${sha256(content)}`));
+      assert.equal(await imageId(localName(taskId, path)), await imageId(TEST_IMAGE));
+    });
+  }
+
+  it('is used again as it is', async () => {
+    const taskId = await publish('public/image.tar', saved);
+    await run(taskId, 'public/image.tar');
+    const { run: again, log } = await run(taskId, 'public/image.tar');
+    assert.equal(again.state, 'completed', log);
+    assert.doesNotMatch(log, /Loading the image/);
+  });
+
+  it('may be stored with a content encoding, and its hash is that of the file', async () => {
+    const taskId = await publish('public/image.tar', gzipSync(saved), 'gzip');
+    const { run: result, log } = await run(taskId, 'public/image.tar');
+    assert.equal(result.state, 'completed', log);
+    assert.match(log, new RegExp(`artifact sha256 ${sha256(saved)}`));
+  });
+
+  it('may be an OCI layout', async () => {
+    const name = `docker-worker/must-not-be-${process.pid}:latest`;
+    const taskId = await publish('public/image.tar', await tarOf(await ociFiles('oci', name)));
+    const finished = await harness.run({ image: { type: 'task-image', taskId, path: 'public/image.tar' } });
+    // There is no program in it: the image was loaded, and its container could not start.
+    assert.match(finished.log, /Loaded the image in/);
+    loaded.add(localName(taskId, 'public/image.tar'));
+    await assert.rejects(imageId(name), { statusCode: 404 });
+  });
+
+  it('is read with the scopes of the task when it is not public', async () => {
+    const path = 'private/image.tar';
+    const scope = `queue:get-artifact:${path}`;
+    const taskId = await publish(path, saved);
+    const refused = await run(taskId, path);
+    assert.equal(refused.run.state, 'failed');
+    assert.match(refused.log, new RegExp(`not public, and the task lacks the scope ${scope}`));
+    const { run: result, log } = await run(taskId, path, { scopes: [scope] });
+    assert.equal(result.state, 'completed', log);
+    assert.doesNotMatch(log, /bewit/);
+    // It is on the machine now, and yet not everybody's.
+    const { log: still } = await run(taskId, path);
+    assert.match(still, new RegExp(`lacks the scope ${scope}`));
+  });
+
+  it('is found by the index, each time anew', async () => {
+    const { rootUrl, credentials } = harness.taskcluster;
+    const index = new clients.Index({ rootUrl, credentials });
+    const namespace = 'images.test.latest';
+    const image = { type: 'indexed-image', namespace, path: 'public/image.tar' };
+    const task = { scopes: [`index:find-task:${namespace}`] };
+    const missing = await harness.run({ ...SHOW, image }, task);
+    assert.equal(missing.run.state, 'failed');
+    assert.match(missing.log, /there is no task in the index at "images\.test\.latest"/);
+    for (const rank of [1, 2]) {
+      const taskId = await publish('public/image.tar', saved);
+      const expires = new Date(Date.now() + 3600_000).toISOString();
+      await index.insertTask(namespace, { taskId, rank, data: {}, expires });
+      const { run: result, log } = await harness.run({ ...SHOW, image }, task);
+      assert.equal(result.state, 'completed', log);
+      loaded.add(localName(taskId, image.path));
+      assert.match(log, new RegExp(`Task ${taskId} is indexed as "${namespace}"`));
+      assert.match(log, new RegExp(`Loading the image: artifact "public/image.tar" of task ${taskId}`));
+    }
+  });
+
+  for (const contentEncoding of [undefined, 'gzip']) {
+    it(`comes whole over a connection that is cut three times (content encoding: ${contentEncoding ?? 'none'})`, async () => {
+      const taskId = await publish('public/image.tar', contentEncoding ? gzipSync(saved) : saved, contentEncoding);
+      const where = { key: `${taskId}/*` };
+      const cuts = harness.taskcluster.faults.add({
+        call: 'objects.GET',
+        fault: { kind: 'reset-mid-body' },
+        times: 3,
+        where,
+      });
+      const { run: result, log } = await run(taskId, 'public/image.tar');
+      assert.equal(result.state, 'completed', log);
+      assert.equal(cuts.hits, 3);
+      assert.match(
+        log,
+        /Loading failed \(attempt 3\): the connection to .* failed .*\. Going on after [\d.]+ MB in 0 s/,
+      );
+      assert.doesNotMatch(log, /Starting again/);
+      assert.match(log, new RegExp(`artifact sha256 ${sha256(saved)}`));
+    });
+  }
+
+  it('that cannot be had for trouble on the way is not the mistake of the task', async () => {
+    const taskId = await publish('public/image.tar', saved);
+    const fault = { kind: 'status', status: 503 } as const;
+    const rule = harness.taskcluster.faults.add({
+      call: 'objects.GET',
+      fault,
+      times: 100,
+      where: { key: `${taskId}/*` },
+    });
+    const { run: result, log } = await run(taskId, 'public/image.tar');
+    rule.remove();
+    assert.equal(result.reasonResolved, 'internal-error');
+    assert.equal(rule.hits, 5);
+    assert.match(log, /Pulling docker image has failed\.\nError: .* answered 503 .*5 attempts\)/);
+  });
+
+  it('that is not there fails the task at once', async () => {
+    const taskId = await publish('public/image.tar', saved);
+    const { run: result, log } = await run(taskId, 'public/other.tar');
+    assert.equal(result.state, 'failed');
+    assert.match(log, /answered 404 .*1 attempt\)\. Check payload\.image, and that the task it names has published/);
+  });
+
+  it('has to be an archive by its name', async () => {
+    const taskId = await publish('public/image.zip', saved);
+    const { run: result, log } = await run(taskId, 'public/image.zip');
+    assert.equal(result.state, 'failed');
+    assert.match(log, /has to end with one of \.tar, \.tar\.zst, \.tar\.lz4, \.tar\.gz, \.tgz/);
+  });
+});

@@ -1,0 +1,313 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdir, readFile, readdir, rm, rmdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Trash } from '../../../src/lib/caches/trash.js';
+import type { VolumeCaches } from '../../../src/lib/caches/volume-cache.js';
+import { CacheFixture, exists } from './cache-fixture.js';
+
+const never = new AbortController().signal;
+const UUID = '00000000-0000-4000-8000-000000000000';
+
+describe('volume caches', () => {
+  let fixture: CacheFixture;
+  let caches: VolumeCaches;
+  beforeEach(async () => {
+    fixture = await CacheFixture.create();
+    await mkdir(fixture.directory);
+    caches = await fixture.open();
+  });
+  afterEach(() => fixture.remove());
+
+  const acquire = (name = 'a', from = caches) => from.acquire(name, fixture.log);
+  /** Instances of one cache, given back in this order. */
+  const several = async (count: number): Promise<readonly string[]> => {
+    const leases = [];
+    for (let i = 0; i < count; i++) leases.push(await acquire());
+    for (const lease of leases) await lease.dispose();
+    return leases.map(({ key }) => key);
+  };
+
+  describe('that a task takes', () => {
+    it('are new directories that any user may write to, in one that no other user gets into', async () => {
+      const { path, key, name } = await acquire();
+      const uuid = path.split('/').at(-1) ?? '';
+      assert.deepEqual([path, key, name], [join(fixture.directory, 'a', uuid), `a::${uuid}`, 'a']);
+      assert.equal((await stat(path)).mode & 0o777, 0o777);
+      assert.equal((await stat(join(fixture.directory, 'a'))).mode & 0o777, 0o700);
+      assert.deepEqual(fixture.log.records, [
+        { level: 'info', event: 'cache volume miss', fields: { key, name, path } },
+      ]);
+    });
+
+    it('are its own until it gives them back', async () => {
+      const [first, second] = await Promise.all([acquire(), acquire()]);
+      assert.notEqual(first.key, second.key);
+      await first.dispose();
+      const third = await acquire();
+      assert.equal(third.key, first.key);
+      assert.deepEqual(fixture.log.events.slice(-2), ['cache volume release', 'cache volume hit']);
+      // A lease that was given back has no say any more.
+      await first.purge('late');
+      await first.dispose();
+      assert.notEqual((await acquire()).key, third.key);
+      assert.deepEqual(fixture.keys('cache volume purge'), []);
+    });
+
+    it('are never those of another name, not even of one that only looks like it', async () => {
+      const names = ['a', 'A', 'a:', 'a%3A', '.a', '%2Ea', 'constructor', '__proto__'];
+      const leases = [];
+      for (const name of names) {
+        const lease = await acquire(name);
+        await lease.dispose();
+        leases.push(lease);
+      }
+      assert.equal(new Set(leases.map(({ path }) => join(path, '..'))).size, names.length);
+      for (const [i, name] of names.entries()) assert.equal((await acquire(name)).key, leases[i]?.key);
+      assert.ok(leases.every(({ path }) => !path.includes(':')));
+    });
+
+    it('are the ones used last', async () => {
+      const keys = await several(3);
+      assert.deepEqual([(await acquire()).key, (await acquire()).key, (await acquire()).key], [...keys].reverse());
+    });
+
+    it('are made anew where somebody deleted them or put a link in their place', async () => {
+      const outside = join(fixture.root, 'outside');
+      await mkdir(outside);
+      const first = await acquire();
+      await first.dispose();
+      await rmdir(first.path);
+      const second = await acquire();
+      assert.notEqual(second.key, first.key);
+      await second.dispose();
+      await rmdir(second.path);
+      await symlink(outside, second.path);
+      assert.notEqual((await acquire()).key, second.key);
+      assert.deepEqual(fixture.keys('cache volume is gone'), [first.key, second.key]);
+    });
+
+    for (const name of ['', '.', '..', 'a/b', '../a', 'a::b', 'a\n', 'a\0', 'ä'.repeat(128)]) {
+      it(`can not be named ${JSON.stringify(name.slice(0, 9))}`, async () => {
+        await assert.rejects(acquire(name), /cannot be the name of a cache/);
+        assert.deepEqual(await readdir(fixture.directory), []);
+      });
+    }
+
+    it('fail, and leave nothing, when no file can tell that they are in use', async () => {
+      await mkdir(`${fixture.statePath}.next`);
+      await assert.rejects(acquire(), { code: 'EISDIR' });
+      await rmdir(`${fixture.statePath}.next`);
+      await acquire();
+      assert.deepEqual(
+        fixture.log.events.filter((event) => event.startsWith('cache')),
+        ['cache volume removed', 'cache volume miss'],
+      );
+    });
+  });
+
+  describe('that are purged', () => {
+    it('are deleted at once when they are free, and as soon as they are given back when they are not', async () => {
+      const [free, held] = await Promise.all([acquire(), acquire()]);
+      await writeFile(join(free.path, 'file'), 'x');
+      await free.dispose();
+      await held.purge('of exit code 1');
+      await caches.purge('a', fixture.now());
+      assert.deepEqual([await exists(free.path), await exists(held.path)], [false, true]);
+      assert.ok(![free.key, held.key].includes((await acquire()).key));
+      await held.dispose();
+      assert.equal(await exists(held.path), false);
+      await caches.close(60_000);
+      assert.deepEqual([...fixture.keys('cache volume removed')].sort(), [free.key, held.key].sort());
+      assert.deepEqual(await readdir(join(fixture.directory, '.worker/trash')), []);
+      assert.deepEqual(
+        fixture.log.of('cache volume purge').map(({ fields }) => [fields['key'], fields['name'], fields['reason']]),
+        [
+          [held.key, 'a', 'of exit code 1'],
+          [free.key, 'a', 'asked for at 2026-01-01T00:03:00.000Z'],
+        ],
+      );
+    });
+
+    it('are those of that name made up to that time', async () => {
+      const old = await acquire();
+      const other = await acquire('other');
+      const time = fixture.now();
+      const young = await acquire();
+      for (const lease of [old, other, young]) await lease.dispose();
+      await caches.purge('a', time);
+      assert.deepEqual(fixture.keys('cache volume purge'), [old.key]);
+      await caches.purge('a', time);
+      assert.deepEqual(fixture.keys('cache volume purge'), [old.key]);
+      assert.equal((await acquire()).key, young.key);
+    });
+
+    it('keep nobody waiting while they are deleted', async () => {
+      let asked = 0;
+      const remove = (_path: string, signal: AbortSignal): Promise<void> => {
+        asked++;
+        return new Promise((_, reject) => {
+          signal.addEventListener('abort', () => {
+            reject(signal.reason as Error);
+          });
+        });
+      };
+      const trash = new Trash({ directory: join(fixture.directory, '.worker/trash'), log: fixture.log, remove });
+      caches = await fixture.open(trash);
+      const first = await acquire();
+      await first.purge('for the test');
+      await first.dispose();
+      const second = await acquire();
+      await second.dispose();
+      await caches.purge('a', fixture.now());
+      assert.notEqual((await acquire()).key, second.key);
+      // One at a time; what is not done when the worker ends is left where the next one finds it.
+      assert.equal(asked, 1);
+      await caches.close(0);
+      assert.equal((await readdir(join(fixture.directory, '.worker/trash'))).length, 2);
+      const next = await fixture.open();
+      await next.sweep();
+      await next.close(60_000);
+      assert.deepEqual(await readdir(join(fixture.directory, '.worker/trash')), []);
+    });
+
+    it('are deleted without what links in them lead to', async () => {
+      const outside = join(fixture.root, 'outside');
+      await mkdir(join(outside, 'sub'), { recursive: true });
+      await writeFile(join(outside, 'file'), 'untouched');
+      const lease = await acquire();
+      await symlink(outside, join(lease.path, 'directory'));
+      await symlink(join(outside, 'file'), join(lease.path, 'file'));
+      await symlink('../../../outside', join(lease.path, 'up'));
+      await mkdir(join(lease.path, 'closed'));
+      await symlink('/', join(lease.path, 'closed/root'));
+      await chmod(join(lease.path, 'closed'), 0);
+      await lease.purge('for the test');
+      await lease.dispose();
+      await caches.close(60_000);
+      assert.deepEqual(fixture.keys('cache volume removed'), [lease.key]);
+      assert.equal(await readFile(join(outside, 'file'), 'utf8'), 'untouched');
+    });
+  });
+
+  describe('after a restart', () => {
+    it('are used again, the last used first, whatever the time is', async () => {
+      const keys = await several(2);
+      const other = await acquire('other');
+      await other.dispose();
+      caches = await fixture.open();
+      await caches.sweep();
+      assert.deepEqual([(await acquire()).key, (await acquire()).key], [...keys].reverse());
+      assert.equal((await acquire('other')).key, other.key);
+      assert.equal((await stat(fixture.statePath)).mode & 0o777, 0o600);
+    });
+
+    it('that a task had when the worker died are purged, but not deleted before its container is gone', async () => {
+      const held = await acquire();
+      caches = await fixture.open();
+      assert.notEqual((await acquire()).key, held.key);
+      assert.equal(await exists(held.path), true);
+      await caches.sweep();
+      assert.equal(await exists(held.path), false);
+      await caches.close(60_000);
+      assert.deepEqual(fixture.keys('cache volume removed'), [held.key]);
+    });
+
+    it('that were purged stay so', async () => {
+      const lease = await acquire();
+      await lease.purge('for the test');
+      caches = await fixture.open();
+      assert.notEqual((await acquire()).key, lease.key);
+    });
+
+    it('are deleted where no state tells of them; what no worker made is left and told of', async () => {
+      const lease = await acquire();
+      await lease.dispose();
+      const stray = join(fixture.directory, 'a', UUID);
+      const orphan = join(fixture.directory, 'x%3Ay', UUID);
+      for (const path of [stray, orphan, join(fixture.directory, 'documents/thesis')]) {
+        await mkdir(path, { recursive: true });
+        await writeFile(join(path, 'file'), 'x');
+      }
+      await mkdir(join(fixture.directory, 'empty'));
+      await symlink(fixture.root, join(fixture.directory, 'link'));
+      caches = await fixture.open();
+      const young = await acquire('young');
+      await caches.sweep();
+      await caches.close(60_000);
+      assert.deepEqual([...fixture.keys('cache volume removed')].sort(), [`a::${UUID}`, `x:y::${UUID}`]);
+      assert.deepEqual([await exists(stray), await exists(orphan)], [false, false]);
+      assert.deepEqual([await exists(lease.path), await exists(young.path)], [true, true]);
+      assert.equal(await readFile(join(fixture.directory, 'documents/thesis/file'), 'utf8'), 'x');
+      assert.equal(await exists(join(fixture.directory, 'empty')), false);
+      const [told] = fixture.log.of('directory of caches holds what is no cache');
+      assert.equal(told?.fields['count'], 2);
+    });
+
+    for (const [what, text] of [
+      ['no JSON', '['],
+      ['no list', '{}'],
+      ['a path that leads elsewhere', JSON.stringify([{ name: 'a', uuid: '../..' }])],
+      ['a name that leads elsewhere', JSON.stringify([{ name: '..', uuid: UUID }])],
+    ] as const) {
+      it(`begin anew when their state is ${what}`, async () => {
+        const lease = await acquire();
+        await lease.dispose();
+        await writeFile(fixture.statePath, text);
+        caches = await fixture.open();
+        assert.equal(fixture.log.of('state of caches cannot be read').length, 1);
+        assert.notEqual((await acquire()).key, lease.key);
+        await caches.sweep();
+        await caches.close(60_000);
+        assert.deepEqual(fixture.keys('cache volume removed'), [lease.key]);
+      });
+    }
+  });
+
+  describe('when the disk is short', () => {
+    it('are deleted while they are free, the least recently used first, until it is not', async () => {
+      const keys = await several(3);
+      const held = await acquire();
+      let looks = 0;
+      await caches.collect(() => {
+        // What was given up before is off the disk by now.
+        assert.equal(fixture.log.of('cache volume removed').length, looks);
+        return Promise.resolve(looks++ < 1);
+      }, never);
+      assert.deepEqual(fixture.keys('cache volume removed'), keys.slice(0, 1));
+      await caches.collect(() => Promise.resolve(true), never);
+      assert.deepEqual(fixture.keys('cache volume removed'), keys.slice(0, 2));
+      assert.equal(held.key, keys[2]);
+      assert.equal(await exists(held.path), true);
+    });
+
+    it('are left alone when it is not', async () => {
+      await several(1);
+      await caches.collect(() => Promise.resolve(false), never);
+      assert.deepEqual(fixture.keys('cache volume purge'), []);
+    });
+
+    it('do not keep the collector when it is told to stop', async () => {
+      await several(1);
+      const stop = new AbortController();
+      const collected = caches.collect(() => {
+        stop.abort(new Error('stop'));
+        return Promise.resolve(true);
+      }, stop.signal);
+      await assert.rejects(collected, /stop/);
+      assert.deepEqual(fixture.keys('cache volume purge'), []);
+    });
+
+    it('that could not be moved away before are tried again', async () => {
+      const lease = await acquire();
+      await lease.purge('for the test');
+      const trash = join(fixture.directory, '.worker');
+      await writeFile(trash, 'in the way');
+      await lease.dispose();
+      assert.equal(fixture.log.of('could not release').length, 1);
+      assert.notEqual((await acquire()).key, lease.key);
+      await rm(trash);
+      await caches.collect(() => Promise.resolve(false), never);
+      assert.deepEqual(fixture.keys('cache volume removed'), [lease.key]);
+    });
+  });
+});

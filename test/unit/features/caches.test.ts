@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
+import type { VolumeCaches } from '../../../src/lib/caches/volume-cache.js';
+import { DockerError } from '../../../src/lib/docker/engine.js';
+import { cachesFeature } from '../../../src/lib/features/caches.js';
+import { runsForEver } from '../../fakes/fake-docker-engine.js';
+import { fakeFeature } from '../../fakes/fake-feature.js';
+import { CacheFixture } from '../caches/cache-fixture.js';
+import { RunFixture } from '../task/run-fixture.js';
+import type { RunOptions } from '../task/run-fixture.js';
+import { PAYLOAD } from '../task/task-fixture.js';
+
+const CACHE = { cache: { one: '/one', two: '/builds//two/' } };
+
+describe('the caches of a task', () => {
+  let fixture: CacheFixture;
+  let caches: VolumeCaches;
+  let run: RunFixture;
+
+  const start = async (options: RunOptions = {}): Promise<void> => {
+    fixture = await CacheFixture.create();
+    await mkdir(fixture.directory);
+    caches = await fixture.open();
+    const purgeRequests = {
+      apply: () => {
+        run.trace.add('purge requests');
+        return Promise.resolve();
+      },
+    };
+    const acquire: VolumeCaches['acquire'] = (name, log) => {
+      run.trace.add(`acquire ${name}`);
+      return caches.acquire(name, log);
+    };
+    run = await RunFixture.create({
+      scopes: ['docker-worker:cache:*'],
+      features: () => [
+        cachesFeature({ caches: { acquire }, purgeRequests, engine: run.engine }),
+        ...(options.features?.(run.trace) ?? []),
+      ],
+      ...(options.maxLogBytes !== undefined && { maxLogBytes: options.maxLogBytes }),
+    });
+    run.engine.programs.set('wait', runsForEver);
+  };
+  afterEach(async () => {
+    await run.remove();
+    await fixture.remove();
+  });
+
+  /** The names of the caches that the run had and that were purged. */
+  const purged = (): readonly unknown[] => run.log.of('cache volume purge').map(({ fields }) => fields['name']);
+  const ended = async (payload: object): Promise<void> => {
+    await run.run({ ...PAYLOAD, ...CACHE, ...payload });
+    assert.equal(run.log.of('cache volume release').length, run.log.of('cache volume miss').length);
+  };
+
+  it('are mounted, and given back when its container is gone', async () => {
+    await start();
+    await ended({});
+    const [spec] = run.engine.specs;
+    const paths = run.log.of('cache volume miss').map(({ fields }) => String(fields['path']));
+    assert.deepEqual(spec?.binds, [`${paths[0] ?? ''}:/one`, `${paths[1] ?? ''}:/builds/two`]);
+    const order = run.log.events.filter((event) => ['container removed', 'cache volume release'].includes(event));
+    assert.deepEqual(order, ['container removed', 'cache volume release', 'cache volume release']);
+    assert.deepEqual(run.trace.only('purge', 'acquire'), ['purge requests', 'acquire one', 'acquire two']);
+    assert.deepEqual(purged(), []);
+    assert.match(run.text, /Hostname: .*\n\[taskcluster\] using cache "one" -> \/one\n.* "two" -> .*\n\r\n/);
+  });
+
+  it('are none when the payload names none, whatever the configuration says', async () => {
+    await start();
+    await run.run({ ...PAYLOAD, cache: {} });
+    assert.deepEqual(run.trace.only('purge', 'acquire'), []);
+    assert.deepEqual(run.engine.specs[0]?.binds, []);
+  });
+
+  const loseEngineForAMoment = (): void => {
+    run.engine.lose();
+    setImmediate(() => {
+      run.engine.comeBack();
+    });
+  };
+  const ends: Readonly<Record<string, () => void>> = {
+    'a cancel': () => {
+      run.stopAt('container.started', 'canceled');
+    },
+    'a shutdown': () => {
+      run.stopAt('container.started', 'worker-shutdown');
+    },
+    'the loss of the engine': () => {
+      run.trace.at('container.started', loseEngineForAMoment);
+    },
+    maxRunTime: () => undefined,
+  };
+  for (const [what, end] of Object.entries(ends)) {
+    it(`are purged after ${what} has ended it`, async () => {
+      await start();
+      end();
+      await ended({ command: ['wait'], maxRunTime: 1 });
+      assert.deepEqual(purged(), ['one', 'two']);
+    });
+  }
+
+  it('are purged when the log was full', async () => {
+    await start({ maxLogBytes: 1000 });
+    run.engine.programs.set('chatter', async ({ print, killed }) => {
+      while (!killed.aborted) await print('blah blah blah\n');
+      return 0;
+    });
+    await ended({ command: ['chatter'] });
+    assert.deepEqual(purged(), ['one', 'two']);
+  });
+
+  it('are kept when it ended by itself and was canceled later, while another feature collects', async () => {
+    await start({ features: (trace) => [fakeFeature({ name: 'other', trace })] });
+    run.stopAt('other.collect', 'canceled');
+    await ended({});
+    assert.deepEqual(purged(), []);
+  });
+
+  it('are kept when it never started', async () => {
+    await start();
+    run.stopAt('engine.create', 'canceled');
+    await ended({});
+    assert.deepEqual(purged(), []);
+  });
+
+  it('are purged after an exit code that says so, with a line in its log', async () => {
+    await start();
+    await ended({ command: ['fail'], onExitStatus: { purgeCaches: [1] } });
+    assert.deepEqual(purged(), ['one', 'two']);
+    assert.match(
+      run.text,
+      /Purging the caches of this task \("one", "two"\): exit code 1 is in onExitStatus\.purgeCaches\./,
+    );
+  });
+
+  it('are purged when its container may still be there', async () => {
+    await start();
+    run.engine.fail('remove', new DockerError('no answer', undefined));
+    const { resolved, finished } = await run.start({ ...PAYLOAD, ...CACHE });
+    await resolved;
+    await finished;
+    assert.deepEqual(purged(), ['one', 'two']);
+    assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
+  });
+});

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { ArtifactImages } from '../../../src/lib/images/artifact-image.js';
+import type { ImageReference, ImageRequest } from '../../../src/lib/images/image-provider.js';
+import { DockerError } from '../../../src/lib/docker/engine.js';
+import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
+import { QueueError } from '../../../src/lib/queue/queue-client.js';
+import { TaskError } from '../../../src/lib/task/errors.js';
+import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
+import { FakeQueue, outage } from '../../fakes/fake-queue.js';
+import { MemoryOutput } from '../../fakes/memory-output.js';
+import { FlakyServer, serve } from '../../support/flaky-server.js';
+import type { Answer } from '../../support/flaky-server.js';
+import { dockerArchive } from '../../support/image-archive.js';
+
+const PATH = 'public/image.tar';
+const IMAGE: ImageReference = { type: 'task-image', taskId: 'fRWeAYyFTv66bvy2SXul1w', path: PATH };
+const NAME = `${createHash('md5').update(`fRWeAYyFTv66bvy2SXul1w${PATH}`).digest('hex')}:latest`;
+
+describe('images of artifacts', () => {
+  let engine: FakeDockerEngine;
+  let queue: FakeQueue;
+  let output: MemoryOutput;
+  let server: FlakyServer | undefined;
+  let content: Buffer;
+  const { signal } = new AbortController();
+
+  before(async () => {
+    content = await dockerArchive('x'.repeat(200_000), ['some/name:1']);
+  });
+  beforeEach(() => {
+    engine = new FakeDockerEngine();
+    queue = new FakeQueue();
+    output = new MemoryOutput();
+  });
+  afterEach(() => server?.close());
+
+  const images = (): ArtifactImages => {
+    const retries = { attempts: 4, firstDelayMs: 1, maxDelayMs: 1, randomization: 0 };
+    return new ArtifactImages({ engine, queue, retries, inactivityMs: 5000 });
+  };
+
+  const request = (image: ImageReference, scopes: readonly string[] = []): ImageRequest => {
+    const credentials = new CredentialHolder({ clientId: 'task', accessToken: 'x' });
+    return { image, scopes, credentials, progress: output };
+  };
+
+  const fetch = async (answer: Answer, until = signal) => {
+    server = await FlakyServer.start(answer);
+    const { url } = server;
+    queue.latestArtifactUrl = () => url;
+    return await (await images().resolve(request(IMAGE), until)).fetch(output, until);
+  };
+
+  const refusal = async (promise: Promise<unknown>): Promise<TaskError> => {
+    const error: unknown = await promise.catch((reason: unknown) => reason);
+    assert.ok(error instanceof TaskError, String(error));
+    assert.match(error.message, /^Pulling docker image has failed\.\nError: /);
+    return error;
+  };
+
+  const sends: Answer = (request, response) => {
+    serve(request, response, { content });
+  };
+
+  it('get a name of their own from the task and the path, and no other', async () => {
+    const { artifactHash } = await fetch(sends);
+    assert.deepEqual([...engine.images.keys()], [NAME]);
+    assert.equal(artifactHash, `sha256:${createHash('sha256').update(content).digest('hex')}`);
+  });
+
+  it('are begun anew, as one more attempt, when the connection broke and the rest cannot be had', async () => {
+    const { artifactHash } = await fetch((request, response, n) => {
+      // Cut, another version, cut, all of it: four attempts.
+      serve(request, response, { content, etag: n < 2 ? '"old"' : '"new"' }, n === 4 ? undefined : 50_000);
+    });
+    assert.equal(artifactHash, `sha256:${createHash('sha256').update(content).digest('hex')}`);
+    assert.deepEqual([...engine.images.keys()], [NAME]);
+    const how = output.lines.flatMap((line) => /attempt (\d)\).*(Going on|Starting again)/.exec(line)?.slice(1) ?? []);
+    assert.deepEqual(how, ['1', 'Going on', '2', 'Starting again', '3', 'Going on']);
+  });
+
+  it('are an internal error when the trouble goes on, in all attempts together', async () => {
+    const cut: Answer = (request, response) => {
+      serve(request, response, { content, etag: 'W/"weak"' }, 50_000);
+    };
+    const error = await refusal(fetch(cut));
+    assert.deepEqual(error.resolution, { kind: 'exception', reason: 'internal-error' });
+    assert.match(error.message, /4 attempts\)\. .* not a mistake of the task/);
+    assert.equal(server?.requests.length, 4);
+    assert.equal(engine.images.size, 0);
+  });
+
+  it('are loaded again when the engine was in trouble, and not when it refuses them', async () => {
+    engine.fail('loadImage', new DockerError('no space left on device', undefined));
+    await fetch(sends);
+    await server?.close();
+    engine.fail('loadImage', new DockerError('invalid diffID', 400));
+    const error = await refusal(fetch(sends));
+    assert.deepEqual(error.resolution, { kind: 'failed' });
+    assert.match(error.message, /invalid diffID \(artifact "public\/image\.tar" of task .*, 1 attempt\)/);
+  });
+
+  it('that are no archives fail the task at once', async () => {
+    const page: Answer = (_request, response) => {
+      response.end('<html>'.repeat(1000));
+    };
+    const error = await refusal(fetch(page));
+    assert.deepEqual(error.resolution, { kind: 'failed' });
+    assert.match(error.message, /the image archive cannot be used: it is no tar archive, or a damaged one/);
+    assert.equal(server?.requests.length, 1);
+  });
+
+  it('end with the reason of the signal', async () => {
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const fetching = fetch((_request, response) => {
+      response.writeHead(200, { 'content-length': 100 });
+      response.write('x');
+      controller.abort(reason);
+    }, controller.signal);
+    await assert.rejects(fetching, (error) => error === reason);
+  });
+
+  it('that are not public need the scope, a star in it included', async () => {
+    const image: ImageReference = { ...IMAGE, path: 'private/image.tar' };
+    const error = await refusal(images().resolve(request(image, ['queue:get-artifact:private/other*']), signal));
+    assert.match(error.message, /not public, and the task lacks the scope queue:get-artifact:private\/image\.tar/);
+    for (const scope of ['queue:get-artifact:private/image.tar', 'queue:get-artifact:private/*', '*']) {
+      await images().resolve(request(image, [scope]), signal);
+    }
+  });
+
+  it('are not public because their path only looks so', async () => {
+    for (const path of ['publicity/image.tar', 'x/public/image.tar', 'public.tar', '/public/image.tar']) {
+      await refusal(images().resolve(request({ ...IMAGE, path }), signal));
+    }
+  });
+
+  describe('of the index', () => {
+    const image: ImageReference = { type: 'indexed-image', namespace: 'some.path', path: PATH };
+
+    it('are looked up each time', async () => {
+      const provider = images();
+      const names = new Set<string>();
+      for (const taskId of ['one', 'two']) {
+        queue.index.set('some.path', taskId);
+        names.add((await provider.resolve(request(image), signal)).localName);
+      }
+      assert.equal(names.size, 2);
+    });
+
+    it('that are not there fail the task', async () => {
+      const error = await refusal(images().resolve(request(image), signal));
+      assert.deepEqual(error.resolution, { kind: 'failed' });
+    });
+
+    it('are asked for again while the index is in trouble', async () => {
+      let calls = 0;
+      queue.findTask = () => {
+        calls += 1;
+        return calls < 4 ? Promise.reject(outage()) : Promise.resolve('task');
+      };
+      await images().resolve(request(image), signal);
+      assert.match(output.lines[0] ?? '', /^Asking the index failed \(attempt 1\): Service Unavailable/);
+      calls = -1;
+      const error = await refusal(images().resolve(request(image), signal));
+      assert.deepEqual(error.resolution, { kind: 'exception', reason: 'internal-error' });
+    });
+
+    it('that the task may not see fail it at once', async () => {
+      queue.findTask = () => Promise.reject(new QueueError('index.findTask failed: HTTP 403: scopes', 403));
+      const error = await refusal(images().resolve(request(image), signal));
+      assert.deepEqual(error.resolution, { kind: 'failed' });
+      assert.match(error.message, /HTTP 403: scopes \(index path "some\.path", 1 attempt\)/);
+    });
+  });
+});
