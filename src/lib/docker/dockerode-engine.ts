@@ -37,13 +37,17 @@ interface PullLine {
   readonly id?: string;
   readonly status?: string;
   readonly error?: string;
+  readonly progressDetail?: { readonly current?: number; readonly total?: number };
 }
 
 /** The DockerEngine over the engine's HTTP API, on a unix socket or a host and port. */
 export class DockerodeEngine implements DockerEngine {
   readonly #docker: Docker;
+  readonly #pullInactivityMs: number;
 
-  constructor(address: EngineAddress) {
+  /** `pullInactivityMs`: a pull that says nothing for so long has failed. */
+  constructor(address: EngineAddress, pullInactivityMs = PULL_INACTIVITY_MS) {
+    this.#pullInactivityMs = pullInactivityMs;
     // Keep-alive saves a connection a call; attach and wait keep theirs for as long as a task runs, so no limit.
     const options = { ...address, agent: new Agent({ keepAlive: true }) };
     this.#docker = new Docker(options);
@@ -73,8 +77,8 @@ export class DockerodeEngine implements DockerEngine {
   ): Promise<void> {
     const inactivity = new LinkedAbort(signal);
     const alive = (): void => {
-      const silence = `nothing was heard for ${PULL_INACTIVITY_MS / 1000} s`;
-      inactivity.abortAfter(PULL_INACTIVITY_MS, () => new DockerError(silence, undefined));
+      const silence = `nothing was heard for ${this.#pullInactivityMs / 1000} s`;
+      inactivity.abortAfter(this.#pullInactivityMs, () => new DockerError(silence, undefined));
     };
     try {
       alive();
@@ -96,6 +100,15 @@ export class DockerodeEngine implements DockerEngine {
 
   async loadImage(archive: Readable, signal: AbortSignal): Promise<LoadedImages> {
     return await loadImage(this.#docker, archive, signal);
+  }
+
+  async removeImage(name: string): Promise<void> {
+    const remove = (abortSignal: AbortSignal): Promise<unknown> => this.#docker.getImage(name).remove({ abortSignal });
+    try {
+      await call(`removing image ${name}`, SLOW_CALL_TIMEOUT_MS, remove);
+    } catch (error) {
+      if (!hasStatus(error, 404)) throw error;
+    }
   }
 
   async createContainer(spec: ContainerSpec): Promise<CreatedContainer> {
@@ -147,9 +160,15 @@ async function followPull(stream: Readable, onProgress: (progress: PullProgress)
   for await (const line of createInterface({ input: stream })) {
     alive();
     if (!line.trim()) continue;
-    const { id, status, error } = JSON.parse(line) as PullLine;
+    const { id, status, error, progressDetail: { current, total } = {} } = JSON.parse(line) as PullLine;
     if (error !== undefined) throw new DockerError(error, undefined);
-    if (status !== undefined) onProgress({ status, ...(id !== undefined && { layer: id }) });
+    if (status === undefined) continue;
+    onProgress({
+      status,
+      ...(id !== undefined && { layer: id }),
+      ...(current !== undefined && { currentBytes: current }),
+      ...(total !== undefined && { totalBytes: total }),
+    });
   }
 }
 

@@ -8,10 +8,6 @@ import { LiveLogServer } from '../features/live-log/live-log-server.js';
 import { LiveLogPublisher } from '../features/live-log/live-log.js';
 import { createFeatures } from '../features/registry.js';
 import type { Host } from '../host/host.js';
-import { ArtifactImages } from '../images/artifact-image.js';
-import { ImageCache } from '../images/image-cache.js';
-import { Images } from '../images/images.js';
-import { RegistryImages } from '../images/registry-image.js';
 import type { Logger } from '../log/logger.js';
 import { WorkerMetrics } from '../log/worker-metrics.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
@@ -26,6 +22,7 @@ import { payloadValidator } from '../task/validate-payload.js';
 import { errorMessage } from '../util/error-message.js';
 import { withTimeout } from '../util/abortable.js';
 import { composeCaches } from './compose-caches.js';
+import { composeImages } from './compose-images.js';
 import { Leftovers } from './leftovers.js';
 import { mustHoldFiles } from './must-hold-files.js';
 import { Recovery } from './recovery.js';
@@ -60,6 +57,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
   await mustHoldFiles('stateDir', config.stateDir);
   const lock = await StateLock.acquire(config.stateDir);
   const caching = await composeCaches(config, log);
+  const imaging = await composeImages(config, { engine, queue, log });
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
   const worker = workerFacts(config, version);
@@ -67,7 +65,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
   const deps: RunClaimDeps = {
     queue,
     engine,
-    images: composeImages(config, engine, queue, log),
+    images: imaging.images,
     admission: {
       validatePayload: payloadValidator(config.maxTaskRunTime),
       features: createFeatures(config, { ...caching, engine }),
@@ -109,6 +107,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
       await liveLog.server?.close(READERS_GRACE_MS);
       putter.close();
       await caching.close();
+      await imaging.close();
       await removeIfEmpty(runsDirectory);
       await lock.release();
     },
@@ -195,28 +194,6 @@ function runSettings({ artifacts, task }: Config): Omit<RunClaimDeps['settings']
     reclaimDivisor: task.reclaimDivisor,
     cancelPollIntervalMs: task.cancelPollInterval,
     maxLogBytes: task.maxLogBytes,
-  };
-}
-
-function composeImages(config: Config, engine: DockerodeEngine, queue: TaskclusterQueue, log: Logger): Images {
-  const retries = pullRetries(config);
-  const { inactivityTimeout: inactivityMs } = config.artifacts;
-  const cache = new ImageCache({ engine, log, parallelFetches: config.dockerConfig.maxParallelImageLoads });
-  const artifacts = new ArtifactImages({ engine, queue, retries, inactivityMs });
-  return new Images(cache, {
-    'docker-image': new RegistryImages({ engine, pullRetries: retries }),
-    'task-image': artifacts,
-    'indexed-image': artifacts,
-  });
-}
-
-function pullRetries({ dockerConfig }: Config) {
-  const { maxAttempts, delayFactor, randomizationFactor } = dockerConfig;
-  return {
-    attempts: maxAttempts,
-    firstDelayMs: delayFactor,
-    maxDelayMs: Infinity,
-    randomization: randomizationFactor,
   };
 }
 
