@@ -1,5 +1,4 @@
 import { Agent } from 'node:http';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { untilAborted } from '../util/abortable.js';
@@ -20,6 +19,7 @@ import type {
   PullProgress,
   RegistryAuth,
 } from './engine.js';
+import { linesOf } from './lines-of.js';
 import { loadImage } from './load-image.js';
 
 export interface EngineAddress {
@@ -157,9 +157,8 @@ function labelFilter(labels: Labels): { readonly label: string[] } {
 
 /** Reads a pull's JSON lines; its error, if any, is one of them, behind a status of 200. */
 async function followPull(stream: Readable, onProgress: (progress: PullProgress) => void, alive: () => void) {
-  for await (const line of createInterface({ input: stream })) {
+  for await (const line of linesOf(stream)) {
     alive();
-    if (!line.trim()) continue;
     const { id, status, error, progressDetail: { current, total } = {} } = JSON.parse(line) as PullLine;
     if (error !== undefined) throw new DockerError(error, undefined);
     if (status === undefined) continue;

@@ -128,7 +128,8 @@ export interface DockerEngine {
   loadImage(archive: Readable, signal: AbortSignal): Promise<LoadedImages>;
   /**
    * Takes this name from an image, and the image away with its last name; harmless when there is none. The last
-   * name stays, with a 409, while there is a container, running or not, that was made from it. Not abortable: whoever waits for its end must know it is over.
+   * name stays, with a 409, while there is a container, running or not, that was made from it. Not abortable: whoever
+   * waits for its end must know that it is over.
    */
   removeImage(name: string): Promise<void>;
   /** Not abortable: half a creation would leave a container that nobody knows. */

@@ -28,7 +28,6 @@ export class ImageCache {
   readonly #slots: Slots;
   /** By local name. */
   readonly #fetches = new Map<string, SharedFetch>();
-  #busyFetches = 0;
 
   constructor(deps: ImageCacheDeps) {
     this.#deps = deps;
@@ -97,17 +96,15 @@ export class ImageCache {
 
   async #fetch(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<ImageInfo> {
     const { uses, parallelFetches } = this.#deps;
-    if (this.#busyFetches >= parallelFetches) {
+    if (this.#slots.isFull) {
       progress.line(`Waiting: this worker gets ${parallelFetches} other images just now.`);
     }
-    this.#busyFetches += 1;
     // A use of its own: it goes on for a while after the last task has left.
     const use = uses.begin(source.localName);
     try {
       return await this.#slots.run(() => this.#fetchNow(source, progress, signal), signal);
     } finally {
       uses.end(use);
-      this.#busyFetches -= 1;
     }
   }
 

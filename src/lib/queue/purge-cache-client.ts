@@ -7,6 +7,9 @@ export interface PurgeRequest {
 
 /** The purge-cache service as a worker sees it. */
 export interface PurgeCacheClient {
-  /** The open requests for the worker's pool, since a time of this machine's clock when one is given. One attempt; fails with a QueueError. */
+  /**
+   * The open requests for the worker's pool, since a time of this machine's clock when one is given. One attempt; fails
+   * with a QueueError.
+   */
   purgeRequests(since: Date | undefined, signal: AbortSignal): Promise<readonly PurgeRequest[]>;
 }

@@ -10,12 +10,11 @@ import { Images } from '../images/images.js';
 import { RegistryImages } from '../images/registry-image.js';
 import { UnusedImages } from '../images/unused-images.js';
 import type { Logger } from '../log/logger.js';
-import type { TaskDirectory } from '../queue/queue-client.js';
+import { TaskclusterDirectory } from '../queue/taskcluster-directory.js';
 import type { RetryPolicy } from '../util/retry.js';
 
 interface Parts {
   readonly engine: DockerEngine;
-  readonly queue: TaskDirectory;
   readonly log: Logger;
 }
 
@@ -27,14 +26,15 @@ export interface ComposedImages {
 }
 
 /** All that has to do with images: where they come from, which of them are here, and which may go. */
-export async function composeImages(config: Config, { engine, queue, log }: Parts): Promise<ComposedImages> {
-  const { stateDir, registries, dockerConfig, garbageCollection, artifacts } = config;
+export async function composeImages(config: Config, { engine, log }: Parts): Promise<ComposedImages> {
+  const { rootUrl, stateDir, registries, dockerConfig, garbageCollection, artifacts, taskQueue } = config;
   const now = (): Date => new Date();
   const ledger = await ImageLedger.open({ stateDir, log, now });
   const uses = new ImageUses();
   const retries = pullRetries(config);
   const cache = new ImageCache({ engine, ledger, uses, log, parallelFetches: dockerConfig.maxParallelImageLoads });
   const settings = { registries, defaultRegistry: dockerConfig.defaultRegistry };
+  const queue = new TaskclusterDirectory({ rootUrl, callTimeoutMs: taskQueue.callTimeout });
   const ofTasks = new ArtifactImages({ engine, queue, retries, inactivityMs: artifacts.inactivityTimeout });
   const { imageExpiration: expirationMs, wholeMachine } = garbageCollection;
   return {

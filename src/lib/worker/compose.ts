@@ -49,15 +49,13 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
   const queue = composeQueue(config, log);
   const engine = new DockerodeEngine(config.docker);
   const liveLog = await startLiveLog(config, log);
-  const workerPoolId = `${config.provisionerId}/${config.workerType}`;
-  const { workerId, region, instanceType } = config;
-  const metrics = new WorkerMetrics(metricsOutput, { workerPoolId, workerId, region, instanceType });
+  const metrics = composeMetrics(config, metricsOutput);
   const runsDirectory = join(config.dockerVolume, 'tmp', 'docker-worker-runs', config.workerId);
   await mustHoldFiles('dockerVolume', runsDirectory);
   await mustHoldFiles('stateDir', config.stateDir);
   const lock = await StateLock.acquire(config.stateDir);
   const caching = await composeCaches(config, log);
-  const imaging = await composeImages(config, { engine, queue, log });
+  const imaging = await composeImages(config, { engine, log });
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
   const worker = workerFacts(config, version);
@@ -168,6 +166,11 @@ function composeQueue(config: Config, log: Logger): TaskclusterQueue {
       log.alert('claim cannot be understood', { error });
     },
   });
+}
+
+function composeMetrics(config: Config, output: NodeJS.WritableStream): WorkerMetrics {
+  const { provisionerId, workerType, workerId, region, instanceType } = config;
+  return new WorkerMetrics(output, { workerPoolId: `${provisionerId}/${workerType}`, workerId, region, instanceType });
 }
 
 /** Without its certificate a worker that must serve logs by TLS can't work; it stays up to be looked at. */

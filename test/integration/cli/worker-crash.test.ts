@@ -11,6 +11,7 @@ import { LocalTaskcluster } from '../../../src/local-taskcluster/server.js';
 import { IsolatedDaemon } from '../../support/docker-daemon.js';
 import { listMachine } from '../../support/machine-listing.js';
 import type { MachineListing } from '../../support/machine-listing.js';
+import { endedRun } from '../../support/ended-run.js';
 import { Program } from '../../support/program.js';
 import { shell, taskclusterEnv, testTask } from '../../support/test-task.js';
 
@@ -91,13 +92,7 @@ describe('a worker killed with SIGKILL and started again', function () {
     return (await queue.status(taskId)).status.runs;
   }
 
-  /** The run's end, asked for until there is one. */
-  async function ended(taskId: string, runId: number): Promise<RunStatus> {
-    for (;;) {
-      const run = (await runs(taskId))[runId];
-      if (run?.resolved !== undefined) return run;
-    }
-  }
+  const ended = (taskId: string, runId = 0): Promise<RunStatus> => endedRun(queue, taskId, runId);
 
   async function logOnDisk(taskId: string): Promise<string> {
     const runsDirectory = join(directory, 'volume/tmp/docker-worker-runs/crash-test');
