@@ -148,7 +148,7 @@ export class ArtifactCollector {
     const isCompressed = this.#settings.skipCompressionExtensions.has(extension);
     return {
       name,
-      contentType: artifact.contentType ?? contentTypeOf(name),
+      contentType: artifact.contentType?.trim() || contentTypeOf(name),
       contentEncoding: artifact.contentEncoding ?? (isCompressed ? 'identity' : 'auto'),
       expires: this.#expires(artifact),
     };
