@@ -4,6 +4,8 @@ import { isLogName } from './log-text.js';
 import { MOUNT_PATH_RULE, isMountPath, mountPath } from './mount-path.js';
 import type { Payload, PayloadArtifact } from './payload.js';
 
+// Linux's PATH_MAX, with its terminating NUL.
+const LONGEST_PATH = 4095;
 const BROKEN = 'should be well-formed Unicode';
 // An empty one is as good as none.
 const HEADER_VALUE = /^[\x20-\x7e]*$/;
@@ -55,6 +57,9 @@ function artifactProblems(name: string, artifact: PayloadArtifact, task: TaskDef
     problems.push(
       problem('expires', `should not be after the task's own expiration (${expires} is later than ${task.expires})`),
     );
+  }
+  if (Buffer.byteLength(place) > LONGEST_PATH) {
+    problems.push(problem('path', `should be no longer than ${LONGEST_PATH} bytes, as no file has such a path`));
   }
   if (place === '') problems.push(problem('path', 'should not be empty'));
   if (place.includes('\0'))

@@ -93,6 +93,11 @@ describe('the payload validator', () => {
       ['data/artifacts/a/expires should be a date such as 2030-01-31T12:00:00.000Z: "2026-11-25T23:59:60Z"'],
     ],
     [
+      'a path that is too long for any file',
+      { artifacts: { a: { type: 'directory', path: '/'.repeat(4096) } } },
+      ['data/artifacts/a/path should be no longer than 4095 bytes, as no file has such a path'],
+    ],
+    [
       'halves of surrogate pairs',
       { env: { A: 'x\ud800' }, command: ['\udc00'], cache: { '\ud800': '/c' } },
       [
