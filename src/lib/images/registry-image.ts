@@ -51,6 +51,7 @@ export class RegistryImages implements ImageResolver {
 class RegistryImage implements ImageSource {
   readonly localName: string;
   readonly label: string;
+  readonly origin = 'registry';
   readonly needsArtifactHash = false;
   readonly #deps: RegistryImagesDeps;
   readonly #login: RegistryLogin | undefined;

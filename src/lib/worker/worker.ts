@@ -4,6 +4,7 @@ import type { Claim } from '../queue/queue-client.js';
 import { TaskStopped } from '../task/errors.js';
 import type { RunHandle } from '../task/run-claim.js';
 import { LinkedAbort } from '../util/linked-abort.js';
+import type { Activity } from './activity.js';
 import { TaskListener } from './task-listener.js';
 import type { TaskListenerOptions } from './task-listener.js';
 
@@ -53,6 +54,16 @@ export class Worker {
         this.#watchIdleness(isBusy);
       },
     });
+  }
+
+  /** For whoever watches the worker. */
+  get activity(): Activity {
+    return this.#listener.activity;
+  }
+
+  /** It claims nothing more. */
+  get isStopping(): boolean {
+    return this.#claiming.signal.aborted;
   }
 
   /** Claims and runs tasks until stopped; resolves when nothing of them is left. */
