@@ -85,7 +85,7 @@ export class TaskListener {
     } catch (error) {
       if (signal.aborted) return [];
       this.activity.notReady(error);
-      this.#logFailure('error reaching docker', error);
+      log.error('error reaching docker', this.#failure(error));
       return [];
     }
     try {
@@ -97,14 +97,14 @@ export class TaskListener {
     } catch (error) {
       if (signal.aborted) return [];
       this.activity.claimFailed(error);
-      this.#logFailure('error claiming work', error);
+      log.error('error claiming work', this.#failure(error));
       return [];
     }
   }
 
-  #logFailure(event: string, error: unknown): void {
-    // In words: where in the code a service was found down is of no use to anybody, and the line comes again and again.
-    this.#options.log.error(event, { error: errorMessage(error), failures: this.activity.failures });
+  /** In words: where in the code a service was found down is of no use to anybody, and the line comes again and again. */
+  #failure(error: unknown): { readonly error: string; readonly failures: number } {
+    return { error: errorMessage(error), failures: this.activity.failures };
   }
 
   #start(claim: Claim): void {
