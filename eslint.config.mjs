@@ -7,12 +7,13 @@ const LIBRARIES = {
   dockerode: 'Only src/lib/docker/ talks to dockerode; use the DockerEngine port.',
   'taskcluster-client': 'Only src/lib/queue/ talks to taskcluster-client; use the QueueClient port.',
   pino: 'Only src/lib/log/ knows pino; take a Logger.',
+  'prom-client': 'Only src/lib/log/ knows prom-client; take Meters.',
 };
 const PROCESS = 'Only src/bin/ touches the process; take what you need as a parameter.';
 
-const restrictLibraries = (allowed) => {
+const restrictLibraries = (...allowed) => {
   const paths = Object.entries({ ...LIBRARIES, 'node:process': PROCESS })
-    .filter(([name]) => name !== allowed)
+    .filter(([name]) => !allowed.includes(name))
     .map(([name, message]) => ({ name, message }));
   return { 'no-restricted-imports': ['error', { paths }] };
 };
@@ -84,6 +85,6 @@ export default defineConfig(
   { files: ['src/lib/worker/compose*.ts'], rules: restrictPaths(LAYERS) },
   { files: ['src/lib/docker/**/*.ts'], rules: restrictLibraries('dockerode') },
   { files: ['src/lib/queue/**/*.ts'], rules: restrictLibraries('taskcluster-client') },
-  { files: ['src/lib/log/**/*.ts'], rules: restrictLibraries('pino') },
+  { files: ['src/lib/log/**/*.ts'], rules: restrictLibraries('pino', 'prom-client') },
   { files: ['test/**/*.ts'], rules: { 'max-lines-per-function': 'off' } },
 );

@@ -11,6 +11,7 @@ import type { TaskContext } from '../../src/lib/task/task-context.js';
 import { FakeObjectStore } from './fake-object-store.js';
 import { FakeRunQueue } from './fake-run-queue.js';
 import { MemoryLogger } from './memory-logger.js';
+import { MemoryMeters } from './memory-meters.js';
 import { MemoryOutput } from './memory-output.js';
 
 export const EXPIRES = '2026-12-24T00:00:00.000Z';
@@ -28,6 +29,7 @@ export class ArtifactBench {
   readonly log = new MemoryLogger();
   readonly output = new MemoryOutput();
   readonly putter: ContentPutter;
+  readonly meters = new MemoryMeters();
   readonly store: ArtifactStore;
 
   private constructor(
@@ -38,8 +40,8 @@ export class ArtifactBench {
     this.putter = new ContentPutter({ inactivityMs });
     this.queue = new FakeRunQueue(objects);
     const retry = { attempts: 10, firstDelayMs: 0, maxDelayMs: 0, randomization: 0 };
-    const { queue, log, output, putter } = this;
-    this.store = new ArtifactStore({ queue, log, output, putter, tempDir, concurrency, storageType, retry });
+    const { queue, log, output, putter, meters } = this;
+    this.store = new ArtifactStore({ queue, log, meters, output, putter, tempDir, concurrency, storageType, retry });
   }
 
   static async start(options: ArtifactBenchOptions): Promise<ArtifactBench> {

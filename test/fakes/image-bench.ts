@@ -7,6 +7,7 @@ import { ImageLedger } from '../../src/lib/images/image-ledger.js';
 import { ImageUses } from '../../src/lib/images/image-uses.js';
 import { UnusedImages } from '../../src/lib/images/unused-images.js';
 import { MemoryLogger } from './memory-logger.js';
+import { MemoryMeters } from './memory-meters.js';
 
 export interface ImageBenchOptions {
   readonly parallelFetches?: number;
@@ -25,6 +26,7 @@ interface BenchDeps {
 /** The cache of images and what collects its garbage, on any engine, with a clock and a state directory of their own. */
 export class ImageBench {
   readonly log: MemoryLogger;
+  readonly meters = new MemoryMeters();
   readonly stateDir: string;
   readonly cache: ImageCache;
   readonly ledger: ImageLedger;
@@ -38,7 +40,7 @@ export class ImageBench {
     this.stateDir = deps.stateDir;
     this.#clock = deps.clock;
     this.ledger = ledger;
-    this.cache = new ImageCache({ ...deps, ledger, uses, parallelFetches });
+    this.cache = new ImageCache({ ...deps, meters: this.meters, ledger, uses, parallelFetches });
     this.garbage = new UnusedImages({ ...deps, ledger, uses, expirationMs, wholeMachine });
   }
 

@@ -6,6 +6,7 @@ import type { FakeDockerEngine } from './fake-docker-engine.js';
 /** An image whose fetch waits until it is told how to end. */
 export class TestSource implements ImageSource {
   readonly label: string;
+  readonly origin = 'registry';
   fetches = 0;
   progress: ImageProgress | undefined;
   signal: AbortSignal | undefined;

@@ -15,6 +15,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
+import { freePort } from './free-port.js';
 import { TEST_IMAGE } from './test-task.js';
 
 export const LOGIN = { username: 'somebody', password: 'the-password-of-somebody' };
@@ -144,12 +145,4 @@ async function htpasswd(directory: string): Promise<string> {
   });
   await writeFile(path, stdout);
   return path;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

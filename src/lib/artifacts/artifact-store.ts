@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Logger } from '../log/logger.js';
+import type { Meters } from '../log/meters.js';
 import type { ArtifactRequest, RunQueue } from '../queue/queue-client.js';
 import { QueueError } from '../queue/queue-client.js';
 import { TaskError, TaskStopped } from '../task/errors.js';
@@ -55,6 +56,7 @@ export type ErrorArtifact = Omit<Extract<ArtifactRequest, { storageType: 'error'
 export interface ArtifactStoreDeps {
   readonly queue: RunQueue;
   readonly log: Logger;
+  readonly meters?: Pick<Meters, 'artifactUploaded' | 'artifactFailed'> | undefined;
   readonly output: TaskOutput;
   readonly putter: Pick<ContentPutter, 'put'>;
   /** Exists, is private to the run, and is deleted with it. */
@@ -172,13 +174,17 @@ export class ArtifactStore {
 
   async #publish(artifact: ArtifactContent, content: StagedContent, signal: AbortSignal): Promise<void> {
     const { name } = artifact;
+    const { meters } = this.#deps;
+    const startedAt = performance.now();
     const publication = this.#isObject
       ? new ObjectPublication(this.#deps, artifact, content)
       : new S3Publication(this.#deps, artifact, content);
     try {
       await this.#retry(name, () => publication.attempt(signal), signal);
+      meters?.artifactUploaded(content.length, (performance.now() - startedAt) / 1000);
     } catch (error) {
       signal.throwIfAborted();
+      meters?.artifactFailed();
       if (error instanceof QueueError && error.isConflict) throw await this.#blameConflict(name, error, signal);
       throw uploadFailure(name, error);
     }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { GarbageSource } from '../gc/garbage.js';
 import type { Logger } from '../log/logger.js';
+import type { Meters } from '../log/meters.js';
 import { untilAborted } from '../util/abortable.js';
 import { CacheDirectory } from './cache-directory.js';
 import { isCacheName } from './cache-name.js';
@@ -16,6 +17,7 @@ export interface VolumeCachesOptions {
   readonly directory: string;
   readonly stateDir: string;
   readonly log: Logger;
+  readonly meters?: Pick<Meters, 'cacheAcquired'>;
   readonly now: () => Date;
   /** Default: one in `directory`. */
   readonly trash?: Trash;
@@ -49,6 +51,7 @@ export class VolumeCaches implements GarbageSource {
   readonly name = 'caches';
   readonly #directory: CacheDirectory;
   readonly #log: Logger;
+  readonly #meters: Pick<Meters, 'cacheAcquired'> | undefined;
   readonly #now: () => Date;
   readonly #state: CacheState;
   readonly #trash: Trash;
@@ -61,6 +64,7 @@ export class VolumeCaches implements GarbageSource {
     const { directory, stateDir, log, now } = options;
     this.#directory = new CacheDirectory(directory);
     this.#log = log;
+    this.#meters = options.meters;
     this.#now = now;
     this.#state = new CacheState(stateDir);
     this.#trash = options.trash ?? new Trash({ directory: join(directory, OWN_DIRECTORY, 'trash'), log });
@@ -108,6 +112,7 @@ export class VolumeCaches implements GarbageSource {
     const free = await this.#takeFree(name);
     const instance = free ?? (await this.#create(name));
     log.info(free ? 'cache volume hit' : 'cache volume miss', this.#factsOf(instance));
+    this.#meters?.cacheAcquired(free !== undefined);
     return this.#leaseOf(instance, log);
   }
 

@@ -139,7 +139,7 @@ export interface Config {
   readonly alivenessCheckInterval: number;
   readonly metricsCollection: { readonly hostMetricsInterval: number };
   /** Absent port: no metrics endpoint. */
-  readonly metrics: { readonly port?: number };
+  readonly metrics: { readonly host: string; readonly port?: number };
   /** minTime and expirationAfterSession are seconds. */
   readonly interactive: {
     readonly ssl: boolean;

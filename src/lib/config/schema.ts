@@ -164,7 +164,7 @@ export const CONFIG_SCHEMA = section(
     features: mapOf(toggle),
     ...engine,
     ...service,
-    metrics: section({}, { port }),
+    metrics: section({ host: text }, { port }),
     ...features,
     sidecars: mapOf(sidecar),
   },

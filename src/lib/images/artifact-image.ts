@@ -109,6 +109,7 @@ export class ArtifactImages implements ImageResolver {
 class ArtifactImage implements ImageSource {
   readonly localName: string;
   readonly label: string;
+  readonly origin = 'artifact';
   readonly needsArtifactHash = true;
   readonly #deps: ArtifactImagesDeps;
   readonly #artifact: ImageArtifact;

@@ -1,10 +1,11 @@
 import { DockerError } from '../docker/engine.js';
 import type { DockerEngine, ImageInfo } from '../docker/engine.js';
 import type { Logger } from '../log/logger.js';
+import type { Meters } from '../log/meters.js';
 import { Slots } from '../util/slots.js';
 import { imageError } from './image-error.js';
 import type { ImageLedger } from './image-ledger.js';
-import type { ImageLease, ImageProgress, ImageSource } from './image-provider.js';
+import type { FetchedImage, ImageLease, ImageProgress, ImageSource } from './image-provider.js';
 import type { ImageUse, ImageUses } from './image-uses.js';
 import { SharedFetch } from './shared-fetch.js';
 
@@ -13,6 +14,7 @@ export interface ImageCacheDeps {
   readonly ledger: ImageLedger;
   readonly uses: ImageUses;
   readonly log: Logger;
+  readonly meters?: Pick<Meters, 'imageAcquired' | 'imageFetched'>;
   /** Fetches of different images at a time. */
   readonly parallelFetches: number;
 }
@@ -36,7 +38,7 @@ export class ImageCache {
 
   /** Gets the image unless it is here. It is in use from this call on, until the lease is disposed of. */
   async acquire(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<ImageLease> {
-    const { uses, log } = this.#deps;
+    const { uses, log, meters } = this.#deps;
     const { localName } = source;
     const use = uses.begin(localName);
     try {
@@ -44,6 +46,7 @@ export class ImageCache {
       const present = await this.#find(source, signal);
       const image = present ?? (await this.#fetchOf(source).join(progress, signal));
       log.info('ensure image', { image: localName, imageId: image.id, pulled: present === undefined });
+      meters?.imageAcquired(present !== undefined);
       return this.#lease(use, image);
     } catch (error) {
       uses.end(use);
@@ -117,12 +120,28 @@ export class ImageCache {
     // A fetch that ended since it was looked for may have brought it.
     const present = await this.#find(source, signal);
     if (present) return present;
-    const fetched = await source.fetch(progress, (attempt) => this.#inTurn(attempt, progress, signal), signal);
+    const fetched = await this.#timedFetch(source, progress, signal);
     const image = await this.#inspect(source, signal);
     if (!image) {
       throw imageError(source.label, 1, new DockerError('the image is gone right after it came', undefined), ADVICE);
     }
     await this.#deps.ledger.fetched(source.localName, image.id, fetched);
     return image;
+  }
+
+  async #timedFetch(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<FetchedImage> {
+    const startedAt = performance.now();
+    const end = (isDone: boolean): void => {
+      this.#deps.meters?.imageFetched(source.origin, (performance.now() - startedAt) / 1000, isDone);
+    };
+    try {
+      const fetched = await source.fetch(progress, (attempt) => this.#inTurn(attempt, progress, signal), signal);
+      end(true);
+      return fetched;
+    } catch (error) {
+      // Nobody waits any more: no failure of the image.
+      if (!signal.aborted) end(false);
+      throw error;
+    }
   }
 }

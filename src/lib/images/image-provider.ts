@@ -1,4 +1,5 @@
 import type { ImageInfo } from '../docker/engine.js';
+import type { ImageOrigin } from '../log/meters.js';
 import type { CredentialSource } from '../queue/queue-client.js';
 
 /** What payload.image asks for; its short form is a docker-image. */
@@ -48,6 +49,7 @@ export type InTurn = <T>(attempt: () => Promise<T>) => Promise<T>;
 export interface ImageSource {
   /** Under this name the engine has it, before or after the fetch. Two sources of one name are one image. */
   readonly localName: string;
+  readonly origin: ImageOrigin;
   /** How authors know it, for messages. */
   readonly label: string;
   /**

@@ -58,6 +58,7 @@ export class RegistryImages implements ImageResolver {
 class RegistryImage implements ImageSource {
   readonly localName: string;
   readonly label: string;
+  readonly origin = 'registry';
   readonly needsArtifactHash = false;
   readonly #deps: RegistryImagesDeps;
   readonly #login: RegistryLogin | undefined;

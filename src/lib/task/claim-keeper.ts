@@ -94,6 +94,7 @@ export class ClaimKeeper {
       );
       this.#takenUntil = answer.takenUntil;
       credentials.renew(answer.credentials);
+      log.info('Credentials updated', { clientId: answer.credentials.clientId });
       onReclaimed(answer.takenUntil);
       log.info('reclaimed task', { takenUntil: answer.takenUntil.toISOString() });
     } catch (error) {

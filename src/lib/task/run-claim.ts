@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { ArtifactStore } from '../artifacts/artifact-store.js';
 import type { ArtifactStoreDeps } from '../artifacts/artifact-store.js';
 import type { Logger } from '../log/logger.js';
+import type { Meters } from '../log/meters.js';
 import type { WorkerMetrics } from '../log/worker-metrics.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
 import type { Claim, QueueClient } from '../queue/queue-client.js';
@@ -13,7 +14,7 @@ import { ClaimKeeper } from './claim-keeper.js';
 import type { LogPublisher } from './log-publisher.js';
 import { logSettings, writeHeader } from './log-text.js';
 import { Reporter } from './reporter.js';
-import { exception } from './resolution.js';
+import { exception, resolutionName } from './resolution.js';
 import type { RunEntry, RunJournal } from './run-journal.js';
 import { RunMeasures } from './run-measures.js';
 import type { Phase, RunRecord } from './run-record.js';
@@ -29,6 +30,7 @@ export interface RunClaimDeps extends TaskServices {
   readonly publisher: LogPublisher;
   readonly putter: ArtifactStoreDeps['putter'];
   readonly metrics: WorkerMetrics;
+  readonly meters?: Meters;
   readonly log: Logger;
   readonly worker: WorkerFacts;
   readonly now: () => Date;
@@ -75,7 +77,8 @@ class ClaimedRun {
   readonly #reporter: Reporter;
   readonly #entry: RunEntry;
   readonly #queue;
-  #enteredAt = performance.now();
+  readonly #claimedAt = performance.now();
+  #enteredAt = this.#claimedAt;
   #phase: Phase = 'claimed';
 
   constructor(deps: RunClaimDeps, claim: Claim, stop: AbortSignal) {
@@ -137,14 +140,17 @@ class ClaimedRun {
     }
     this.#keeper.stop();
     metrics.taskFinish(this.#claim);
+    this.#countResolution();
     markResolved();
     await this.#enter('cleanup', { credentials: undefined });
     await release();
     await this.#resources.close();
+    this.#leavePhase();
   }
 
   async #runTask(): Promise<() => Promise<void>> {
     const { deps, claim } = { deps: this.#deps, claim: this.#claim };
+    this.#log.info('run task');
     const directory = await TempDir.create(deps.settings.runsDirectory, `${claim.taskId}-${claim.runId}-`);
     this.#resources.use('directory of the run', directory);
     const logFull = new LinkedAbort();
@@ -166,7 +172,7 @@ class ClaimedRun {
     const published = deps.publisher.publish(context, taskLog, log);
     writeHeader(taskLog, context);
     deps.metrics.taskStart(claim);
-    this.#log.info('run task');
+    this.#log.info('task start');
     return await runTask(
       {
         context,
@@ -182,13 +188,14 @@ class ClaimedRun {
   }
 
   #context(taskLog: TaskLog, directory: string): RunContext {
-    const { worker, putter, settings } = this.#deps;
+    const { worker, putter, settings, meters } = this.#deps;
     const { taskId, runId, task } = this.#claim;
     const log = this.#log;
     const queue = this.#queue;
     const artifacts = new ArtifactStore({
       queue,
       log,
+      meters,
       output: taskLog,
       putter,
       tempDir: directory,
@@ -210,14 +217,29 @@ class ClaimedRun {
 
   /** Notes in the log and in the journal where the run is; a journal that can't be written must not stop it. */
   async #enter(phase: Phase, facts: Partial<RunRecord> = {}): Promise<void> {
-    const now = performance.now();
     if (phase !== this.#phase) {
-      this.#log.info('task phase', { phase, previous: this.#phase, previousMs: Math.round(now - this.#enteredAt) });
+      const previous = this.#phase;
+      const previousMs = this.#leavePhase();
+      this.#log.info('task phase', { phase, previous, previousMs });
       this.#phase = phase;
-      this.#enteredAt = now;
     }
     const takenUntil = this.#keeper.takenUntil.toISOString();
     await this.#note({ phase, takenUntil, credentials: this.#credentials.current, ...facts });
+  }
+
+  /** Returns how long it took, in whole milliseconds. */
+  #leavePhase(): number {
+    const now = performance.now();
+    const ms = now - this.#enteredAt;
+    this.#enteredAt = now;
+    this.#deps.meters?.phaseEnded(this.#phase, ms / 1000);
+    return Math.round(ms);
+  }
+
+  #countResolution(): void {
+    const { reported } = this.#reporter;
+    if (reported)
+      this.#deps.meters?.runResolved(resolutionName(reported), (performance.now() - this.#claimedAt) / 1000);
   }
 
   async #note(facts: Partial<RunRecord>): Promise<void> {

@@ -4,11 +4,17 @@ import { OWN_DIRECTORY, VolumeCaches } from '../caches/volume-cache.js';
 import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/config.js';
 import type { Logger } from '../log/logger.js';
+import type { Meters } from '../log/meters.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
 import { TaskclusterPurgeCache } from '../queue/taskcluster-purge-cache.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { mustHoldFiles } from './must-hold-files.js';
 import { StateLock } from './state-lock.js';
+
+interface Parts {
+  readonly log: Logger;
+  readonly meters: Meters;
+}
 
 export interface WorkerCaches {
   readonly caches: VolumeCaches;
@@ -26,7 +32,7 @@ const KEY = 'cache.volumeCachePath';
 const DELETION_GRACE_MS = 10_000;
 
 /** Takes the caches' directory and what the one before left there. Fails with a ConfigError when it can't be used. */
-export async function composeCaches(config: Config, log: Logger): Promise<WorkerCaches> {
+export async function composeCaches(config: Config, { log, meters }: Parts): Promise<WorkerCaches> {
   const { stateDir } = config;
   const directory = config.cache.volumeCachePath;
   if (directory.includes(':')) {
@@ -37,7 +43,7 @@ export async function composeCaches(config: Config, log: Logger): Promise<Worker
   const lock = await StateLock.acquire(join(directory, OWN_DIRECTORY), KEY);
   let clockSkewMs = 0;
   const now = (): Date => new Date();
-  const caches = await VolumeCaches.open({ directory, stateDir, log, now });
+  const caches = await VolumeCaches.open({ directory, stateDir, log, meters, now });
   const client = purgeCacheClient(config, () => clockSkewMs);
   const purgeRequests = new PurgeRequests({ client, caches, log, now });
   const closing = new LinkedAbort();

@@ -10,12 +10,14 @@ import { Images } from '../images/images.js';
 import { RegistryImages } from '../images/registry-image.js';
 import { UnusedImages } from '../images/unused-images.js';
 import type { Logger } from '../log/logger.js';
+import type { Meters } from '../log/meters.js';
 import { TaskclusterDirectory } from '../queue/taskcluster-directory.js';
 import type { RetryPolicy } from '../util/retry.js';
 
 interface Parts {
   readonly engine: DockerEngine;
   readonly log: Logger;
+  readonly meters: Meters;
 }
 
 export interface ComposedImages {
@@ -26,13 +28,20 @@ export interface ComposedImages {
 }
 
 /** All that has to do with images: where they come from, which of them are here, and which may go. */
-export async function composeImages(config: Config, { engine, log }: Parts): Promise<ComposedImages> {
+export async function composeImages(config: Config, { engine, log, meters }: Parts): Promise<ComposedImages> {
   const { rootUrl, stateDir, registries, dockerConfig, garbageCollection, artifacts, taskQueue } = config;
   const now = (): Date => new Date();
   const ledger = await ImageLedger.open({ stateDir, log, now });
   const uses = new ImageUses();
   const retries = pullRetries(config);
-  const cache = new ImageCache({ engine, ledger, uses, log, parallelFetches: dockerConfig.maxParallelImageLoads });
+  const cache = new ImageCache({
+    engine,
+    ledger,
+    uses,
+    log,
+    meters,
+    parallelFetches: dockerConfig.maxParallelImageLoads,
+  });
   const settings = { registries, defaultRegistry: dockerConfig.defaultRegistry };
   const queue = new TaskclusterDirectory({ rootUrl, callTimeoutMs: taskQueue.callTimeout });
   const ofTasks = new ArtifactImages({ engine, queue, retries, inactivityMs: artifacts.inactivityTimeout });

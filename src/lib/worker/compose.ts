@@ -23,11 +23,14 @@ import { errorMessage } from '../util/error-message.js';
 import { withTimeout } from '../util/abortable.js';
 import { composeCaches } from './compose-caches.js';
 import { composeImages } from './compose-images.js';
+import { composeWatch } from './compose-watch.js';
+import type { WorkerWatch } from './compose-watch.js';
 import { Leftovers } from './leftovers.js';
 import { mustHoldFiles } from './must-hold-files.js';
 import { Recovery } from './recovery.js';
 import { StateLock } from './state-lock.js';
 import { Worker } from './worker.js';
+import type { WorkerOptions } from './worker.js';
 
 export interface ComposeOptions {
   readonly config: Config;
@@ -45,21 +48,31 @@ const READERS_GRACE_MS = 10_000;
 const LOG_DRIVER_OPTIONS = { none: {}, local: { 'max-size': '20m', 'max-file': '5' } } as const;
 
 /** Makes the worker and all it consists of; nothing is claimed before it runs. */
-export async function composeWorker({ config, host, log, version, metricsOutput }: ComposeOptions): Promise<Worker> {
+export async function composeWorker(options: ComposeOptions): Promise<Worker> {
+  const engine = new DockerodeEngine(options.config.docker);
+  const watch = await composeWatch({ ...options, engine });
+  try {
+    return await composeWatched(options, engine, watch);
+  } catch (error) {
+    await watch.close();
+    throw error;
+  }
+}
+
+async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, watch: WorkerWatch): Promise<Worker> {
+  const { config, host, log, version, metricsOutput } = options;
+  const { meters } = watch;
   const queue = composeQueue(config, log);
-  const engine = new DockerodeEngine(config.docker);
   const liveLog = await startLiveLog(config, log);
   const metrics = composeMetrics(config, metricsOutput);
-  const runsDirectory = join(config.dockerVolume, 'tmp', 'docker-worker-runs', config.workerId);
-  await mustHoldFiles('dockerVolume', runsDirectory);
-  await mustHoldFiles('stateDir', config.stateDir);
+  const runsDirectory = await takeDirectories(config);
   const lock = await StateLock.acquire(config.stateDir);
-  const caching = await composeCaches(config, log);
-  const imaging = await composeImages(config, { engine, log });
+  const caching = await composeCaches(config, { log, meters });
+  const imaging = await composeImages(config, { engine, log, meters });
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
-  const worker = workerFacts(config, version);
-  const leftovers = new Leftovers({ engine, journal, log, labels: workerLabels(worker) });
+  const facts = workerFacts(config, version);
+  const leftovers = new Leftovers({ engine, journal, log, labels: workerLabels(facts) });
   const deps: RunClaimDeps = {
     queue,
     engine,
@@ -74,8 +87,9 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     publisher: new LiveLogPublisher(liveLog.server),
     putter,
     metrics,
+    meters,
     log,
-    worker,
+    worker: facts,
     now: () => new Date(),
     onLeftover: () => {
       leftovers.suspect();
@@ -83,8 +97,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     settings: { runsDirectory, ...runSettings(config) },
   };
   const recovery = await Recovery.find(deps);
-  const { enabled, afterIdleSeconds, gracePeriodSeconds, nodeTerminationPoll } = config.shutdown;
-  return new Worker({
+  const worker = new Worker({
     queue,
     checkReady: (signal) => leftovers.checkReady(signal),
     recover: async (signal) => {
@@ -101,6 +114,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     log,
     host,
     metrics,
+    meters,
     close: async () => {
       await liveLog.server?.close(READERS_GRACE_MS);
       putter.close();
@@ -108,13 +122,12 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
       await imaging.close();
       await removeIfEmpty(runsDirectory);
       await lock.release();
+      await watch.close();
     },
-    shutdown: {
-      afterIdleMs: enabled ? afterIdleSeconds * 1000 : undefined,
-      gracePeriodMs: gracePeriodSeconds === undefined ? undefined : gracePeriodSeconds * 1000,
-      terminationPollMs: nodeTerminationPoll,
-    },
+    shutdown: shutdownSettings(config),
   });
+  watch.follow(worker, liveLog.isUsable ? undefined : 'live logs cannot be served, so nothing is claimed');
+  return worker;
 }
 
 /** Everything that would keep the worker from working now, in words; empty when docker and the queue answer. */
@@ -140,6 +153,14 @@ export async function checkServices(config: Config, log: Logger): Promise<readon
     }),
   );
   return results.flat();
+}
+
+/** Fails with a ConfigError when there is no place for the worker's files; returns the one for its runs. */
+async function takeDirectories({ dockerVolume, stateDir, workerId }: Config): Promise<string> {
+  const runsDirectory = join(dockerVolume, 'tmp', 'docker-worker-runs', workerId);
+  await mustHoldFiles('dockerVolume', runsDirectory);
+  await mustHoldFiles('stateDir', stateDir);
+  return runsDirectory;
 }
 
 async function removeIfEmpty(directory: string): Promise<void> {
@@ -188,6 +209,15 @@ async function startLiveLog(
     log.alert('live logs cannot be served', { error, certificate: config.ssl.certificate, key: config.ssl.key, port });
     return { server: undefined, isUsable: !secureLiveLogging };
   }
+}
+
+function shutdownSettings({ shutdown }: Config): WorkerOptions['shutdown'] {
+  const { enabled, afterIdleSeconds, gracePeriodSeconds, nodeTerminationPoll } = shutdown;
+  return {
+    afterIdleMs: enabled ? afterIdleSeconds * 1000 : undefined,
+    gracePeriodMs: gracePeriodSeconds === undefined ? undefined : gracePeriodSeconds * 1000,
+    terminationPollMs: nodeTerminationPoll,
+  };
 }
 
 function runSettings({ artifacts, task }: Config): Omit<RunClaimDeps['settings'], 'runsDirectory'> {

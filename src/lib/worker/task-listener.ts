@@ -1,9 +1,11 @@
 import type { Logger } from '../log/logger.js';
+import type { Meters } from '../log/meters.js';
 import type { Claim, QueueClient } from '../queue/queue-client.js';
 import type { RunHandle } from '../task/run-claim.js';
 import { errorMessage } from '../util/error-message.js';
 import { retryDelayMs } from '../util/retry.js';
 import { Wakeup } from '../util/wakeup.js';
+import { Activity } from './activity.js';
 
 export interface TaskListenerOptions {
   readonly queue: Pick<QueueClient, 'claimWork'>;
@@ -16,6 +18,7 @@ export interface TaskListenerOptions {
   /** The rest between two polls that found nothing. */
   readonly pollIntervalMs: number;
   readonly log: Logger;
+  readonly meters?: Pick<Meters, 'claimEnded'>;
   /** Called when the first run begins after none, and when the last one is resolved. */
   readonly onBusy?: (isBusy: boolean) => void;
 }
@@ -29,16 +32,17 @@ export class TaskListener {
   readonly #options: TaskListenerOptions;
   readonly #slotFreed = new Wakeup();
   readonly #unfinished = new Set<Promise<void>>();
-  #running = 0;
-  #failures = 0;
+  /** For whoever watches the worker. */
+  readonly activity: Activity;
 
   constructor(options: TaskListenerOptions) {
     this.#options = options;
+    this.activity = new Activity(options);
   }
 
   /** Runs that hold a slot. */
   get running(): number {
-    return this.#running;
+    return this.activity.running;
   }
 
   /** Claims and starts runs until the signal aborts; never fails. Runs under way go on: see `finished`. */
@@ -59,7 +63,7 @@ export class TaskListener {
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
-    const free = this.#options.capacity - this.#running;
+    const free = this.#options.capacity - this.running;
     if (free <= 0) {
       await this.#slotFreed.wait(signal);
       return;
@@ -69,7 +73,8 @@ export class TaskListener {
     for (const claim of claims) this.#start(claim);
     if (claims.length > 0) return;
     const { pollIntervalMs } = this.#options;
-    const waitMs = this.#failures === 0 ? pollIntervalMs : retryDelayMs(CLAIM_RETRIES, this.#failures);
+    const { failures } = this.activity;
+    const waitMs = failures === 0 ? pollIntervalMs : retryDelayMs(CLAIM_RETRIES, failures);
     await this.#slotFreed.wait(signal, waitMs);
   }
 
@@ -78,37 +83,40 @@ export class TaskListener {
     try {
       await checkReady(signal);
     } catch (error) {
-      this.#failed('error reaching docker', error, signal);
+      if (signal.aborted) return [];
+      this.activity.notReady(error);
+      log.error('error reaching docker', this.#failure(error));
       return [];
     }
     try {
       log.debug('next claim', { tasks });
+      this.activity.claimBegan();
       const claims = await queue.claimWork(tasks, signal);
-      this.#failures = 0;
+      this.activity.claimAnswered(claims.length);
       return claims;
     } catch (error) {
-      this.#failed('error claiming work', error, signal);
+      if (signal.aborted) return [];
+      this.activity.claimFailed(error);
+      log.error('error claiming work', this.#failure(error));
       return [];
     }
   }
 
-  #failed(event: string, error: unknown, signal: AbortSignal): void {
-    if (signal.aborted) return;
-    this.#failures += 1;
-    // In words: where in the code a service was found down is of no use to anybody, and the line comes again and again.
-    this.#options.log.error(event, { error: errorMessage(error), failures: this.#failures });
+  /** In words: where in the code a service was found down is of no use to anybody, and the line comes again and again. */
+  #failure(error: unknown): { readonly error: string; readonly failures: number } {
+    return { error: errorMessage(error), failures: this.activity.failures };
   }
 
   #start(claim: Claim): void {
     const { run, onBusy } = this.#options;
-    this.#running += 1;
-    if (this.#running === 1) onBusy?.(true);
+    this.activity.runBegan();
+    if (this.running === 1) onBusy?.(true);
     const { resolved, finished } = run(claim);
     const tracked = finished.finally(() => this.#unfinished.delete(tracked));
     this.#unfinished.add(tracked);
     void resolved.then(() => {
-      this.#running -= 1;
-      if (this.#running === 0) onBusy?.(false);
+      this.activity.runResolved();
+      if (this.running === 0) onBusy?.(false);
       this.#slotFreed.call();
     });
   }

@@ -5,6 +5,7 @@ import { TaskStopped } from '../task/errors.js';
 import type { RunHandle } from '../task/run-claim.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { timerMs } from '../util/timer.js';
+import type { Activity } from './activity.js';
 import { TaskListener } from './task-listener.js';
 import type { TaskListenerOptions } from './task-listener.js';
 
@@ -54,6 +55,16 @@ export class Worker {
         this.#watchIdleness(isBusy);
       },
     });
+  }
+
+  /** For whoever watches the worker. */
+  get activity(): Activity {
+    return this.#listener.activity;
+  }
+
+  /** It claims nothing more. */
+  get isStopping(): boolean {
+    return this.#claiming.signal.aborted;
   }
 
   /** Claims and runs tasks until stopped; resolves when nothing of them is left. */

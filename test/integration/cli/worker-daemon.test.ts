@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { tmpdir, uptime } from 'node:os';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { nice as newSlugid } from 'slugid';
 import { clients } from 'taskcluster-client';
@@ -9,6 +12,33 @@ import { LocalTaskcluster } from '../../../src/local-taskcluster/server.js';
 import { TaskWatcher } from '../../../src/local-run/task-watcher.js';
 import { Program } from '../../support/program.js';
 import { shell, taskclusterEnv, testTask } from '../../support/test-task.js';
+
+interface MetricsLine {
+  readonly eventType: string;
+  readonly timestamp: number;
+  readonly taskId?: string;
+  readonly runId?: number;
+}
+
+/** The lines of a worker that ran one task. */
+function assertMetrics(lines: readonly MetricsLine[], taskId: string, created: string): void {
+  const kinds = lines.map(({ eventType }) => eventType);
+  const ofTask = ['taskQueue', 'taskStart', 'taskFinish'];
+  assert.deepEqual(kinds, ['instanceBoot', 'workerReady', ...ofTask, 'instanceShutdown']);
+  for (const { eventType, taskId: id, runId, ...rest } of lines) {
+    assert.deepEqual([id, runId], ofTask.includes(eventType) ? [taskId, 0] : [undefined, undefined], eventType);
+    const { timestamp, workerId, ...constant } = rest as Readonly<Record<string, unknown>>;
+    assert.match(String(workerId), /^daemon-/);
+    assert.ok(Number.isInteger(timestamp));
+    const machine = { region: 'local', instanceType: 'standalone' };
+    assert.deepEqual(constant, { worker: 'docker-worker', workerPoolId: 'local/docker-worker', ...machine });
+  }
+  const [boot = 0, ready = 0, queued, start = 0, finish = 0, shutdown = 0] = lines.map(({ timestamp }) => timestamp);
+  assert.equal(queued, Math.floor(Date.parse(created) / 1000));
+  // The machine's clock may have been set since.
+  assert.ok(Math.abs(boot - (Date.now() / 1000 - uptime())) < 60, `boot ${boot}`);
+  assert.ok(boot < ready && ready <= start && start <= finish && finish <= shutdown, lines.map(String).join());
+}
 
 describe('the worker as a daemon', () => {
   let directory: string;
@@ -65,6 +95,7 @@ describe('the worker as a daemon', () => {
   it('writes what fleets look for, one JSON object a line, and no secret', async () => {
     const daemon = worker();
     const taskId = await createTask('sleep 1');
+    const { created } = await queue.task(taskId);
     await daemon.prints('"type":"task run"');
     const [record] = await readdir(join(directory, 'state', 'runs'));
     assert.equal(record, `${taskId}.0.json`);
@@ -75,22 +106,39 @@ describe('the worker as a daemon', () => {
     await daemon.ended;
     const lines = daemon.stdout.split('\n').filter(Boolean);
     const metrics = lines.filter((line) => line.startsWith('WORKER_METRICS '));
-    const events = lines.filter((line) => !metrics.includes(line)).map((line) => JSON.parse(line) as { type: string });
-    for (const type of ['start', 'worker working', 'claimed task', 'run task', 'task run', 'task resolved', 'exit']) {
+    const events = lines
+      .filter((line) => !metrics.includes(line))
+      .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+    const types = [
+      'start',
+      'worker working',
+      'claimed task',
+      'run task',
+      'task start',
+      'task run',
+      'task resolved',
+      'exit',
+    ];
+    for (const type of types) {
       assert.ok(
         events.some((event) => event.type === type),
         type,
       );
     }
-    const kinds = metrics.map((line) => (JSON.parse(line.slice(15)) as { eventType: string }).eventType);
-    assert.deepEqual(kinds, [
-      'instanceBoot',
-      'workerReady',
-      'taskQueue',
-      'taskStart',
-      'taskFinish',
-      'instanceShutdown',
-    ]);
+    assertMetrics(
+      metrics.map((line) => JSON.parse(line.slice('WORKER_METRICS '.length)) as MetricsLine),
+      taskId,
+      created,
+    );
+    for (const event of events) {
+      const { source, provisionerId, workerType, workerGroup, workerNodeType } = event;
+      const whose = [source, provisionerId, workerType, workerGroup, workerNodeType];
+      assert.deepEqual(
+        whose,
+        ['docker-worker', 'local', 'docker-worker', 'local', 'standalone'],
+        String(event['type']),
+      );
+    }
     for (const secret of [taskcluster.credentials.accessToken, 'certificate":', 'accessToken', '/log/', 'signature=']) {
       assert.ok(!daemon.stdout.includes(secret), secret);
     }
@@ -121,6 +169,19 @@ describe('the worker as a daemon', () => {
     await third.prints('"type":"start"');
     third.kill('SIGTERM');
     assert.deepEqual([(await third.ended).code, third.stderr], [0, '']);
+  });
+
+  it('exits 2 when the port for its metrics is taken', async () => {
+    const taken = createServer();
+    await once(taken.listen(0, '127.0.0.1'), 'listening');
+    const { port } = taken.address() as AddressInfo;
+    await writeFile(join(directory, 'metrics.yml'), JSON.stringify({ metrics: { port } }));
+    const program = new Program('worker', [join(directory, 'metrics.yml')], taskclusterEnv(taskcluster));
+    const { code } = await program.ended;
+    taken.close();
+    const says = `metrics: 127.0.0.1 port ${port} cannot be listened on: another program does already (EADDRINUSE)`;
+    assert.equal(program.stderr, `docker-worker: ${says}; choose another metrics.port\n`);
+    assert.equal(code, 2);
   });
 
   it('says with --check in a line for each service what is wrong, or that nothing is', async () => {

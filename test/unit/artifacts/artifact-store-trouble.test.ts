@@ -46,6 +46,7 @@ describe('ArtifactStore in trouble', () => {
     bench.objects.faults.push(faults.status(400, '<Error><Code>RequestTimeout</Code></Error>'));
     await upload('at last');
     assert.equal(bench.objects.text('public/a.txt'), 'at last');
+    assert.match(bench.meters.counted.join(), /^artifact \d+$/, 'one upload, however many attempts');
     const retries = bench.log.of('retrying artifact upload');
     assert.equal(retries.length, 7);
     assert.deepEqual(
@@ -82,6 +83,7 @@ describe('ArtifactStore in trouble', () => {
       message: 'Artifact "public/a.txt" could not be uploaded: the artifact store answered 503 Service Unavailable',
     });
     assert.equal(bench.objects.puts.length, 10);
+    assert.deepEqual(bench.meters.counted, ['artifact failed']);
   });
 
   it('gives up at once on an answer that will not change', async () => {
@@ -160,6 +162,7 @@ describe('ArtifactStore in trouble', () => {
         stop.abort(reason);
       });
       await assert.rejects(upload('x', {}, stop.signal), reason);
+      assert.deepEqual(bench.meters.counted, []);
     });
 
     it('leaves a source at once', async () => {

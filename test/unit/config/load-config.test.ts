@@ -92,7 +92,7 @@ describe('loadConfig: layers', () => {
     const { config } = await load({ configPath, flags: { maxTaskRunTime: null, metrics: { port: null } } });
     assert.equal(config.task.reclaimDivisor, 2);
     assert.equal(config.maxTaskRunTime, undefined);
-    assert.deepEqual(config.metrics, {});
+    assert.deepEqual(config.metrics, { host: '127.0.0.1' });
   });
 
   it('ignores flags that were not given', async () => {

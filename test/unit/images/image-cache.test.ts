@@ -34,6 +34,7 @@ describe('the cache of images', () => {
     assert.equal(lease.image, IMAGE);
     assert.equal(source.fetches, 0);
     assert.deepEqual(engine.trace.events, ['engine.inspectImage']);
+    assert.deepEqual(bench.meters.counted, ['image true']);
   });
 
   it('fetches a missing image once for all, who see how it goes', async () => {
@@ -80,6 +81,7 @@ describe('the cache of images', () => {
     await next.begun;
     next.succeed({});
     assert.equal((await lease).image, IMAGE);
+    assert.deepEqual(bench.meters.counted, ['fetch registry true', 'image false'], 'what was aborted is no failure');
   });
 
   it('tells all of a failure, and tries again for the next', async () => {
@@ -93,6 +95,7 @@ describe('the cache of images', () => {
     await next.begun;
     next.succeed({});
     await lease;
+    assert.deepEqual(bench.meters.counted, ['fetch registry false', 'fetch registry true', 'image false']);
   });
 
   it('fetches no more at a time than it may, and says who waits', async () => {

@@ -70,6 +70,18 @@ describe('a claimed run', () => {
         'one.release',
         'images.release',
       ]);
+      assert.deepEqual(run.meters.counted, [
+        'phase claimed',
+        'phase admit',
+        'phase prepare',
+        'phase compile',
+        'phase execute',
+        'phase collect',
+        'phase finish',
+        'run completed',
+        'phase report',
+        'phase cleanup',
+      ]);
     });
 
     it('gives its slot back before the container is removed', async () => {
@@ -246,6 +258,7 @@ describe('a claimed run', () => {
     await Promise.all([resolved, finished]);
     assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
     assert.deepEqual([...run.log.secrets], []);
+    assert.deepEqual(run.meters.counted, ['run internal-error', 'phase claimed', 'phase cleanup']);
   });
 
   it('keeps its facts in the journal while it goes on', async () => {

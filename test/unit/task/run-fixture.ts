@@ -18,6 +18,7 @@ import { FakeImages } from '../../fakes/fake-images.js';
 import { FakeLogPublisher } from '../../fakes/fake-log-publisher.js';
 import { FakeQueue } from '../../fakes/fake-queue.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { MemoryMeters } from '../../fakes/memory-meters.js';
 import { Trace } from '../../fakes/trace.js';
 import { IMAGE, TASK_ID, WORKER, taskOf } from './task-fixture.js';
 
@@ -38,6 +39,7 @@ export class RunFixture {
   readonly images = new FakeImages(IMAGE, this.trace);
   readonly publisher = new FakeLogPublisher(this.trace);
   readonly log = new MemoryLogger();
+  readonly meters = new MemoryMeters();
   /** How often something could not be removed. */
   leftovers = 0;
   readonly #stop = new AbortController();
@@ -141,6 +143,7 @@ export class RunFixture {
       publisher: this.publisher,
       putter: { put: () => Promise.resolve() },
       metrics: new WorkerMetrics(new PassThrough().resume(), identity),
+      meters: this.meters,
       log: this.log,
       worker: WORKER,
       now: () => new Date(),

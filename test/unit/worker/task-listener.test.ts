@@ -3,6 +3,7 @@ import { TaskListener } from '../../../src/lib/worker/task-listener.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
 import { FakeQueue, outage } from '../../fakes/fake-queue.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { MemoryMeters } from '../../fakes/memory-meters.js';
 import { claimOf, claimsOf, fakeRun } from './fake-runs.js';
 import type { FakeRun } from './fake-runs.js';
 
@@ -10,6 +11,7 @@ describe('the task listener', () => {
   let clock: FakeClock;
   let queue: FakeQueue;
   let log: MemoryLogger;
+  let meters: MemoryMeters;
   let runs: FakeRun[];
   let busy: boolean[];
   let stop: AbortController;
@@ -29,6 +31,7 @@ describe('the task listener', () => {
       capacity,
       pollIntervalMs: 5000,
       log,
+      meters,
       onBusy: (isBusy) => busy.push(isBusy),
     });
     listening = listener.listen(stop.signal);
@@ -43,6 +46,7 @@ describe('the task listener', () => {
     clock = FakeClock.start();
     queue = new FakeQueue();
     log = new MemoryLogger();
+    meters = new MemoryMeters();
     runs = [];
     busy = [];
     isReady = true;
@@ -136,9 +140,22 @@ describe('the task listener', () => {
     await listen(1);
     await clock.advance(10_000);
     assert.deepEqual(asked(), []);
+    assert.equal(meters.counted[0], 'claim not-ready 0');
     isReady = true;
     await clock.advance(60_000);
     assert.deepEqual(asked(), [1]);
+  });
+
+  it('says of each claim how it ended', async () => {
+    await listen(3);
+    await answer(2);
+    await answer(0);
+    await clock.advance(5000);
+    queue.claims.at(-1)?.fail(outage());
+    await settle();
+    assert.deepEqual(meters.counted, ['claim work 2', 'claim nothing 0', 'claim error 0']);
+    assert.equal(listener.activity.failures, 1);
+    assert.equal(listener.activity.running, 2);
   });
 
   it('ends a call under way when it is stopped', async () => {

@@ -1,0 +1,93 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { errorMessage } from '../util/error-message.js';
+import type { Logger } from './logger.js';
+
+export interface StatusPage {
+  readonly statusCode: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+export interface StatusServerOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** By path, each made anew for everybody who asks. */
+  readonly pages: Readonly<Record<string, () => Promise<StatusPage>>>;
+  readonly log: Logger;
+}
+
+const HTTP_OPTIONS = { maxHeaderSize: 8 * 1024, headersTimeout: 10_000, requestTimeout: 10_000 } as const;
+// Enough for every probe there may be; a flood of them must cost the worker no files.
+const CONNECTIONS = 64;
+
+/** Answers those who watch the worker, over plain HTTP. It never keeps the process alive. */
+export class StatusServer {
+  readonly #server: Server;
+  readonly #options: StatusServerOptions;
+
+  private constructor(server: Server, options: StatusServerOptions) {
+    this.#server = server;
+    this.#options = options;
+    server.maxConnections = CONNECTIONS;
+    server.on('request', (request, response) => {
+      void this.#answer(request, response);
+    });
+    server.on('error', (error) => {
+      options.log.error('status server failed', { error: errorMessage(error) });
+    });
+    server.unref();
+  }
+
+  /** Listens; fails as the system does, for instance when somebody else has the port. */
+  static async start(options: StatusServerOptions): Promise<StatusServer> {
+    const server = createServer(HTTP_OPTIONS);
+    server.listen(options.port, options.host);
+    await once(server, 'listening');
+    return new StatusServer(server, options);
+  }
+
+  /** The port it listens on. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Stops at once; whoever still waits for an answer gets none. */
+  async close(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const page = await this.#page(request, response);
+    // What the worker is like changes: nobody in between may keep it.
+    response.writeHead(page.statusCode, { 'content-type': page.contentType, 'cache-control': 'no-store' });
+    response.end(request.method === 'HEAD' ? undefined : page.body);
+  }
+
+  async #page({ url = '', method = '' }: IncomingMessage, response: ServerResponse): Promise<StatusPage> {
+    const { pages, log } = this.#options;
+    const [path = ''] = url.split('?');
+    const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
+    if (!page) return text(404, `There is ${Object.keys(pages).join(' and ')} here.`);
+    if (method !== 'GET' && method !== 'HEAD') {
+      response.setHeader('allow', 'GET, HEAD');
+      return text(405, 'GET and HEAD are all that is allowed.');
+    }
+    try {
+      return await page();
+    } catch (error) {
+      log.error('status request failed', { path, error });
+      return text(500, 'The worker log says what went wrong.');
+    }
+  }
+}
+
+function text(statusCode: number, body: string): StatusPage {
+  return { statusCode, contentType: 'text/plain; charset=utf-8', body: `${body}\n` };
+}

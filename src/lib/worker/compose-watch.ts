@@ -1,0 +1,107 @@
+import { ConfigError } from '../config/config-error.js';
+import type { Config } from '../config/config.js';
+import type { DockerEngine } from '../docker/engine.js';
+import { HostSampler } from '../log/host-sample.js';
+import type { Logger } from '../log/logger.js';
+import type { Meters } from '../log/meters.js';
+import { Metrics } from '../log/metrics.js';
+import { StatusServer } from '../log/status-server.js';
+import type { StatusPage } from '../log/status-server.js';
+import { errorMessage } from '../util/error-message.js';
+import { Health } from './health.js';
+import { Reports } from './reports.js';
+import type { Worker } from './worker.js';
+
+interface Parts {
+  readonly config: Config;
+  readonly engine: Pick<DockerEngine, 'ping'>;
+  readonly log: Logger;
+  readonly version: string;
+}
+
+/** All that lets others see how the worker does. */
+export interface WorkerWatch {
+  readonly meters: Meters;
+  /** Begins to report on the worker. `unusable`: why it has no capacity although it should. */
+  follow(worker: Worker, unusable: string | undefined): void;
+  close(): Promise<void>;
+}
+
+const STARTING: StatusPage = {
+  statusCode: 503,
+  contentType: 'application/json',
+  body: `${JSON.stringify({ status: 'starting', problems: ['the worker is not ready yet'], warnings: [] })}\n`,
+};
+
+/** Fails with a ConfigError when metrics.host and metrics.port can't be listened on. */
+export async function composeWatch({ config, engine, log, version }: Parts): Promise<WorkerWatch> {
+  const metrics = new Metrics();
+  const { provisionerId, workerType, workerGroup, workerId } = config;
+  metrics.identify({
+    version,
+    worker_pool: `${provisionerId}/${workerType}`,
+    worker_group: workerGroup,
+    worker_id: workerId,
+  });
+  let health: Health | undefined;
+  const server = await startServer(config, log, {
+    '/metrics': async () => ({ statusCode: 200, contentType: metrics.contentType, body: await metrics.text() }),
+    '/healthz': () => healthPage(health),
+  });
+  if (server) metrics.watchProcess();
+  let reports: Reports | undefined;
+  const sampler = new HostSampler(config.dockerVolume);
+  return {
+    meters: metrics,
+    follow: (worker, unusable) => {
+      const { activity } = worker;
+      const isStopping = (): boolean => worker.isStopping;
+      const claimMs = config.taskQueue.claimTimeout + config.taskQueue.pollInterval;
+      metrics.watchSlots(activity);
+      health = new Health({ engine, activity, isStopping, claimMs, unusable });
+      reports = new Reports({
+        activity,
+        isStopping,
+        log,
+        sampleHost: () => sampler.sample(),
+        onHostSample: (sample) => {
+          metrics.setHost(sample);
+        },
+        alivenessIntervalMs: config.alivenessCheckInterval,
+        hostIntervalMs: config.metricsCollection.hostMetricsInterval,
+      });
+      reports.start();
+    },
+    close: async () => {
+      reports?.stop();
+      await server?.close();
+    },
+  };
+}
+
+async function healthPage(health: Health | undefined): Promise<StatusPage> {
+  if (!health) return STARTING;
+  const report = await health.report();
+  const statusCode = report.status === 'unhealthy' ? 503 : 200;
+  return { statusCode, contentType: 'application/json', body: `${JSON.stringify(report, null, 2)}\n` };
+}
+
+async function startServer(
+  { metrics: { host, port } }: Config,
+  log: Logger,
+  pages: Readonly<Record<string, () => Promise<StatusPage>>>,
+): Promise<StatusServer | undefined> {
+  if (port === undefined) return undefined;
+  try {
+    return await StatusServer.start({ host, port, pages, log });
+  } catch (error) {
+    throw new ConfigError([`metrics: ${host} port ${port} cannot be listened on: ${wordsOf(error)}`], { cause: error });
+  }
+}
+
+function wordsOf(error: unknown): string {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (code === 'EADDRINUSE') return 'another program does already (EADDRINUSE); choose another metrics.port';
+  const isNoAddress = ['EADDRNOTAVAIL', 'ENOTFOUND'].includes(code);
+  return `${errorMessage(error)}${isNoAddress ? '; metrics.host has to be an address of this machine' : ''}`;
+}

@@ -1,0 +1,89 @@
+import type { DockerEngine } from '../docker/engine.js';
+import { withTimeout } from '../util/abortable.js';
+import { errorMessage } from '../util/error-message.js';
+import type { Activity } from './activity.js';
+
+export interface HealthReport {
+  /** stopping: it claims nothing more and lets its runs end, which is well. */
+  readonly status: 'ok' | 'stopping' | 'unhealthy';
+  /** Why it can't do its work, in words; nothing unless it is unhealthy. */
+  readonly problems: readonly string[];
+  /** What somebody may want to look at although this worker can't help it. */
+  readonly warnings: readonly string[];
+  readonly capacity: number;
+  readonly running: number;
+  readonly uptimeSeconds: number;
+  /** ISO 8601. */
+  readonly lastClaimWork: string | undefined;
+}
+
+export interface HealthOptions {
+  readonly engine: Pick<DockerEngine, 'ping'>;
+  readonly activity: Activity;
+  readonly isStopping: () => boolean;
+  /** The longest that one attempt to claim takes, with the pause after it. */
+  readonly claimMs: number;
+  /** Why this worker has no capacity although it should; undefined: it has, or should not. */
+  readonly unusable: string | undefined;
+  readonly pingTimeoutMs?: number;
+}
+
+// Attempts that may go without an answer: one can get lost, and so can the one that is made after it.
+const PATIENCE = 3;
+const PING_TIMEOUT_MS = 5000;
+
+/** Says whether the worker can do its work. */
+export class Health {
+  readonly #options: HealthOptions;
+  #ping: Promise<string | undefined> | undefined;
+
+  constructor(options: HealthOptions) {
+    this.#options = options;
+  }
+
+  /** Asks docker, and takes five seconds at most. */
+  async report(): Promise<HealthReport> {
+    const { activity, isStopping, unusable } = this.#options;
+    const docker = await this.#askDocker();
+    const problems = [docker, unusable, this.#stuck()].filter((problem) => problem !== undefined);
+    const { capacity, running, uptimeSeconds, lastClaimWork } = activity;
+    return {
+      status: problems.length > 0 ? 'unhealthy' : isStopping() ? 'stopping' : 'ok',
+      problems,
+      warnings: this.#warnings(),
+      capacity,
+      running,
+      uptimeSeconds: Math.round(uptimeSeconds),
+      lastClaimWork: lastClaimWork?.toISOString(),
+    };
+  }
+
+  /** One question for all who want to know at the same time. */
+  async #askDocker(): Promise<string | undefined> {
+    const { engine, pingTimeoutMs = PING_TIMEOUT_MS } = this.#options;
+    this.#ping ??= withTimeout('docker ping', pingTimeoutMs, (signal) => engine.ping(signal))
+      .then(
+        () => undefined,
+        (error: unknown) => `docker does not answer: ${errorMessage(error)}`,
+      )
+      .finally(() => {
+        this.#ping = undefined;
+      });
+    return await this.#ping;
+  }
+
+  #stuck(): string | undefined {
+    const { activity, claimMs, isStopping } = this.#options;
+    const { silentMs, capacity, running, lastFailure } = activity;
+    if (isStopping() || silentMs <= PATIENCE * claimMs) return undefined;
+    const last = lastFailure === undefined ? '' : ` (last error: ${lastFailure})`;
+    const seconds = Math.round(silentMs / 1000);
+    return `no claimWork has been answered for ${seconds} s with ${capacity - running} of ${capacity} slots free${last}`;
+  }
+
+  #warnings(): readonly string[] {
+    const { failures, lastFailure } = this.#options.activity;
+    if (lastFailure === undefined) return [];
+    return [`the last ${failures} attempts to claim work failed: ${lastFailure}`];
+  }
+}

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import ts from 'typescript';
+import { Metrics } from '../../../src/lib/log/metrics.js';
+
+const LEVELS = new Set(['debug', 'info', 'warn', 'error', 'alert']);
+
+/** The names of events in `log.info('…')` and the like; what is filled in later is a star. */
+async function loggedEvents(directory: string): Promise<ReadonlySet<string>> {
+  const events = new Set<string>();
+  const names = await readdir(directory, { recursive: true });
+  for (const name of names.filter((each) => each.endsWith('.ts'))) {
+    const text = await readFile(join(directory, name), 'utf8');
+    const file = ts.createSourceFile(name, text, ts.ScriptTarget.Latest);
+    const visit = (node: ts.Node): void => {
+      if (ts.isCallExpression(node)) for (const event of eventsOf(node, file)) events.add(event);
+      ts.forEachChild(node, visit);
+    };
+    visit(file);
+  }
+  return events;
+}
+
+function eventsOf({ expression, arguments: [event] }: ts.CallExpression, file: ts.SourceFile): readonly string[] {
+  const isAccess = ts.isPropertyAccessExpression(expression) || ts.isElementAccessExpression(expression);
+  if (!isAccess || !event || !/(^|[.#])log$/.test(expression.expression.getText(file))) return [];
+  const level = ts.isPropertyAccessExpression(expression) ? expression.name.text : undefined;
+  if (level !== undefined && !LEVELS.has(level)) return [];
+  return namesIn(event, file).map((name) => (level === 'alert' ? `[alert-operator] ${name}` : name));
+}
+
+function namesIn(node: ts.Expression, file: ts.SourceFile): readonly string[] {
+  if (ts.isStringLiteralLike(node)) return [node.text];
+  if (ts.isConditionalExpression(node)) return [...namesIn(node.whenTrue, file), ...namesIn(node.whenFalse, file)];
+  if (ts.isTemplateExpression(node)) {
+    return [node.head.text + node.templateSpans.map(({ literal }) => `*${literal.text}`).join('')];
+  }
+  return assert.fail(`${file.fileName}: the name of an event is no constant: ${node.getText(file)}`);
+}
+
+/** What the first column of the tables below a heading names, each in backticks. */
+function documented(page: string, heading: string): readonly string[] {
+  const section = page.split(/^## /m).find((each) => each.startsWith(`${heading}\n`)) ?? assert.fail(heading);
+  const cells = section.matchAll(/^\| (`[^|]+`) +\|/gm);
+  return [...cells].flatMap(([, cell = '']) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name));
+}
+
+const matches = (name: string, pattern: string): boolean =>
+  name === pattern || (pattern.startsWith('*') && name.endsWith(pattern.slice(1)));
+
+describe('docs/operations.md', () => {
+  let page: string;
+  before(async () => {
+    page = await readFile('docs/operations.md', 'utf8');
+  });
+
+  it('tells of every event of the worker log, and of none that there is not', async () => {
+    const [lib, bin] = await Promise.all([loggedEvents('src/lib'), loggedEvents('src/bin')]);
+    const logged = [...new Set([...lib, ...bin])];
+    assert.ok(logged.length > 50, 'the events of the code are not found any more');
+    const told = documented(page, 'The worker log');
+    const untold = logged.filter((pattern) => !told.some((name) => matches(name, pattern)));
+    assert.deepEqual(untold, [], 'events without a row');
+    const stale = told.filter((name) => !logged.some((pattern) => matches(name, pattern)));
+    assert.deepEqual(stale, [], 'rows without an event');
+  });
+
+  it('tells of every metric, and of none that there is not', async () => {
+    const metrics = new Metrics();
+    metrics.identify({ version: '1' });
+    metrics.watchSlots({ capacity: 1, running: 0, busySlotSeconds: 0 });
+    const names = [...(await metrics.text()).matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
+    assert.deepEqual([...documented(page, 'Metrics')].sort(), names.sort());
+  });
+});

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { QueueError } from '../../../src/lib/queue/queue-client.js';
+import { Activity } from '../../../src/lib/worker/activity.js';
+import { Health } from '../../../src/lib/worker/health.js';
+import type { HealthOptions } from '../../../src/lib/worker/health.js';
+
+describe('the health of a worker', () => {
+  let nowMs: number;
+  let activity: Activity;
+  let isStopping: boolean;
+
+  const healthOf = (options: Partial<HealthOptions> = {}): Health =>
+    new Health({
+      engine: { ping: () => Promise.resolve() },
+      activity,
+      isStopping: () => isStopping,
+      claimMs: 10_000,
+      unusable: undefined,
+      ...options,
+    });
+
+  beforeEach(() => {
+    nowMs = 0;
+    isStopping = false;
+    activity = new Activity({ capacity: 2, nowMs: () => nowMs });
+  });
+
+  it('is good while claims are answered', async () => {
+    activity.claimBegan();
+    activity.claimAnswered(1);
+    activity.runBegan();
+    nowMs = 12_400;
+    const { lastClaimWork, ...rest } = await healthOf().report();
+    assert.match(lastClaimWork ?? '', /^\d{4}-.*Z$/);
+    assert.deepEqual(rest, {
+      status: 'ok',
+      problems: [],
+      warnings: [],
+      capacity: 2,
+      running: 1,
+      uptimeSeconds: 12,
+    });
+  });
+
+  it('is bad when docker does not answer, for any reason and in time', async () => {
+    const refused = await healthOf({ engine: { ping: () => Promise.reject(new Error('ECONNREFUSED')) } }).report();
+    assert.deepEqual([refused.status, refused.problems], ['unhealthy', ['docker does not answer: ECONNREFUSED']]);
+    const engine = { ping: () => new Promise<void>(() => undefined) };
+    const hung = await healthOf({ engine, pingTimeoutMs: 10 }).report();
+    assert.deepEqual(hung.problems, ['docker does not answer: docker ping did not finish within 0.01 s']);
+  });
+
+  it('asks docker once for all who want to know at the same time, and again later', async () => {
+    let pings = 0;
+    const engine = {
+      ping: () => {
+        pings += 1;
+        return Promise.resolve();
+      },
+    };
+    const health = healthOf({ engine });
+    await Promise.all([health.report(), health.report(), health.report()]);
+    assert.equal(pings, 1);
+    await health.report();
+    assert.equal(pings, 2);
+  });
+
+  it('is bad when claims get no answer for three times as long as they take, and good with the next answer', async () => {
+    activity.claimFailed(new QueueError('the connection was reset', undefined));
+    nowMs = 30_000;
+    assert.equal((await healthOf().report()).status, 'ok');
+    nowMs = 30_001;
+    const { status, problems } = await healthOf().report();
+    assert.equal(status, 'unhealthy');
+    assert.deepEqual(problems, [
+      'no claimWork has been answered for 30 s with 2 of 2 slots free (last error: the connection was reset)',
+    ]);
+    activity.claimAnswered(0);
+    assert.equal((await healthOf().report()).status, 'ok');
+  });
+
+  it('is good however long the queue refuses, but says so', async () => {
+    nowMs = 1_000_000;
+    activity.claimFailed(new QueueError('HTTP 503: maintenance', 503));
+    const { status, warnings } = await healthOf().report();
+    assert.equal(status, 'ok');
+    assert.deepEqual(warnings, ['the last 1 attempts to claim work failed: HTTP 503: maintenance']);
+  });
+
+  it('is good while nothing is claimed as all slots are taken', async () => {
+    activity.runBegan();
+    activity.runBegan();
+    nowMs = 1_000_000;
+    assert.equal((await healthOf().report()).status, 'ok');
+  });
+
+  it('is neither good nor bad while it stops, unless docker is gone', async () => {
+    isStopping = true;
+    nowMs = 1_000_000;
+    assert.equal((await healthOf().report()).status, 'stopping');
+    const engine = { ping: () => Promise.reject(new Error('gone')) };
+    assert.equal((await healthOf({ engine }).report()).status, 'unhealthy');
+  });
+
+  it('is bad when there is a reason that it claims nothing', async () => {
+    const { status, problems } = await healthOf({ unusable: 'no certificate' }).report();
+    assert.deepEqual([status, problems], ['unhealthy', ['no certificate']]);
+  });
+});
