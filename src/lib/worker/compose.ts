@@ -26,7 +26,7 @@ import { payloadValidator } from '../task/validate-payload.js';
 import { errorMessage } from '../util/error-message.js';
 import { withTimeout } from '../util/abortable.js';
 import { composeCaches } from './compose-caches.js';
-import { Leftovers } from './leftovers.js';
+import { composeGarbageCollection } from './compose-gc.js';
 import { mustHoldFiles } from './must-hold-files.js';
 import { Recovery } from './recovery.js';
 import { StateLock } from './state-lock.js';
@@ -63,7 +63,18 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
   const worker = workerFacts(config, version);
-  const leftovers = new Leftovers({ engine, journal, log, labels: workerLabels(worker) });
+  const capacity = liveLog.isUsable ? config.capacity : 0;
+  const gc = composeGarbageCollection(config, {
+    engine,
+    journal,
+    log,
+    labels: workerLabels(worker),
+    capacity,
+    runsDirectory,
+    isRecovering: (name) => recovery.isUnderWay(name),
+    // In this order, after what uses them.
+    sources: [],
+  });
   const deps: RunClaimDeps = {
     queue,
     engine,
@@ -82,7 +93,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     worker,
     now: () => new Date(),
     onLeftover: () => {
-      leftovers.suspect();
+      gc.leftovers.suspect();
     },
     settings: { runsDirectory, ...runSettings(config) },
   };
@@ -90,19 +101,24 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
   const { enabled, afterIdleSeconds, gracePeriodSeconds, nodeTerminationPoll } = config.shutdown;
   return new Worker({
     queue,
-    checkReady: (signal) => leftovers.checkReady(signal),
+    checkReady: (signal) => gc.leftovers.checkReady(signal),
+    roomFor: (tasks, signal) => gc.room.roomFor(tasks, signal),
     recover: async (signal) => {
       // What containers of dead runs had mounted goes after them.
-      const removed = leftovers.remove(signal).then(() => caching.caches.sweep());
+      const removed = gc.leftovers.remove(signal).then(() => caching.caches.sweep());
+      void removed.then(() => {
+        gc.janitor.start();
+      });
       await Promise.all([recovery.run(signal), removed]);
     },
-    run: (claim, stop) => runClaim(deps, claim, stop),
-    capacity: liveLog.isUsable ? config.capacity : 0,
+    run: (claim, stop) => gc.room.track(runClaim(deps, claim, stop)),
+    capacity,
     pollIntervalMs: config.taskQueue.pollInterval,
     log,
     host,
     metrics,
     close: async () => {
+      await gc.janitor.stop();
       await liveLog.server?.close(READERS_GRACE_MS);
       putter.close();
       await caching.close();
