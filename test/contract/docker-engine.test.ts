@@ -13,6 +13,7 @@ import type {
   Labels,
   StoppedContainer,
 } from '../../src/lib/docker/engine.js';
+import { isRefusal } from '../support/is-refusal.js';
 import { entriesOf } from '../support/tar-entries.js';
 import { FakeDockerEngine, runsForEver } from '../fakes/fake-docker-engine.js';
 
@@ -356,13 +357,4 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       });
     });
   });
-}
-
-function isRefusal(statusCode: number, words: RegExp): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof DockerError);
-    assert.equal(error.statusCode, statusCode);
-    assert.match(error.message, words);
-    return true;
-  };
 }

@@ -3,9 +3,9 @@ import { PassThrough, Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
-import { DockerError } from '../../src/lib/docker/engine.js';
 import type { DockerEngine } from '../../src/lib/docker/engine.js';
 import { FakeDockerEngine } from '../fakes/fake-docker-engine.js';
+import { isRefusal } from '../support/is-refusal.js';
 import { manifestOf, tarOf, tinyImage } from '../support/image-archive.js';
 
 interface EngineUnderTest {
@@ -91,13 +91,4 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await assert.rejects(loading, (error) => error === reason);
     });
   });
-}
-
-function isRefusal(statusCode: number, words: RegExp): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof DockerError);
-    assert.equal(error.statusCode, statusCode);
-    assert.match(error.message, words);
-    return true;
-  };
 }

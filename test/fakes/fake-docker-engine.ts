@@ -12,11 +12,13 @@ import type {
   Labels,
   LoadedImages,
   PullProgress,
+  RegistryAuth,
   RunningContainer,
   StoppedContainer,
 } from '../../src/lib/docker/engine.js';
 import { untilAborted } from '../../src/lib/util/abortable.js';
 import { entriesOf } from '../support/tar-entries.js';
+import { labelled } from './labelled.js';
 import { Trace } from './trace.js';
 
 /** What a program of a fake container can do. */
@@ -46,6 +48,7 @@ type EngineCall =
   | 'ping'
   | 'inspectImage'
   | 'pullImage'
+  | 'removeImage'
   | 'loadImage'
   | 'create'
   | 'attach'
@@ -65,6 +68,7 @@ export class FakeDockerEngine implements DockerEngine {
   readonly images = new Map<string, ImageInfo>();
   /** What a pull puts into `images`. */
   readonly registry = new Map<string, ImageInfo>();
+  readonly pulls: { readonly name: string; readonly auth: RegistryAuth | undefined }[] = [];
   readonly programs = new Map<string, FakeProgram>();
   readonly containers = new Map<string, FakeContainer>();
   /** The labels of each network. */
@@ -123,12 +127,13 @@ export class FakeDockerEngine implements DockerEngine {
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
   async pullImage(
     name: string,
-    _auth: unknown,
+    auth: RegistryAuth | undefined,
     onProgress: (progress: PullProgress) => void,
     signal: AbortSignal,
   ): Promise<void> {
     signal.throwIfAborted();
     this.called('pullImage');
+    this.pulls.push({ name, auth });
     const image = this.registry.get(name);
     if (!image) throw new DockerError(`manifest for ${name} not found: manifest unknown`, 404);
     onProgress({ status: `Pulling from ${name}` });
@@ -154,6 +159,15 @@ export class FakeDockerEngine implements DockerEngine {
       }
     }
     return loaded;
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async removeImage(name: string): Promise<void> {
+    this.called('removeImage');
+    const id = this.images.get(name)?.id;
+    const isUsed = [...this.containers.values()].some(({ spec }) => spec.image === id);
+    if (isUsed) throw new DockerError(`conflict: unable to remove repository reference "${name}"`, 409);
+    this.images.delete(name);
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
@@ -232,10 +246,6 @@ export class FakeDockerEngine implements DockerEngine {
 interface FakeManifest {
   readonly Config: string;
   readonly RepoTags: readonly string[] | null;
-}
-
-function labelled(all: readonly Labelled[], wanted: Labels): readonly Labelled[] {
-  return all.filter(({ labels }) => Object.entries(wanted).every(([key, value]) => labels[key] === value));
 }
 
 /** All stages of a container in one: each method fails as the engine does in a stage where it is not valid. */

@@ -11,6 +11,7 @@ import type {
   QueueClient,
   ReclaimResponse,
   RunQueue,
+  TaskDirectory,
   TaskRights,
 } from '../../src/lib/queue/queue-client.js';
 import { QueueError } from '../../src/lib/queue/queue-client.js';
@@ -40,7 +41,7 @@ interface PendingClaim {
  * A queue in memory that says yes to everything, unless it was told to fail. A claimWork hangs, as the queue's long poll
  * does, until the test answers it.
  */
-export class FakeQueue implements QueueClient, RunQueue {
+export class FakeQueue implements QueueClient, RunQueue, TaskDirectory {
   readonly trace: Trace;
   /** Resolutions the queue accepted, as `reportCompleted` or `reportException internal-error`. */
   readonly resolutions: string[] = [];

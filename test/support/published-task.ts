@@ -1,6 +1,7 @@
 import got from 'got';
 import { nice as newSlugid } from 'slugid';
 import type { Queue } from 'taskcluster-client';
+import { testTask } from './test-task.js';
 
 export interface PublishedFile {
   readonly content: Buffer;
@@ -29,15 +30,7 @@ export async function referringTask(queue: Queue, name: string, url: string): Pr
 
 async function finishedTask(queue: Queue, publish: (taskId: string) => Promise<void>): Promise<string> {
   const taskId = newSlugid();
-  await queue.createTask(taskId, {
-    provisionerId: 'local',
-    workerType: 'nobody',
-    created: inHours(0),
-    deadline: inHours(1),
-    expires: inHours(2),
-    payload: {},
-    metadata: { name: 'image', description: 'image', owner: 'test@localhost.localdomain', source: 'http://localhost/' },
-  });
+  await queue.createTask(taskId, testTask({}, { taskQueueId: 'local/nobody' }));
   await queue.claimTask(taskId, 0, { workerGroup: 'test', workerId: 'test' });
   await publish(taskId);
   await queue.reportCompleted(taskId, 0);

@@ -16,6 +16,14 @@ export interface CacheInstance {
   readonly isInUse: boolean;
 }
 
+/** What is known of all caches. */
+export interface CacheRecord {
+  /** What people had asked to be purged until then has been; undefined: it never was looked for. */
+  readonly purgedUpTo: Date | undefined;
+  /** The least recently used first. */
+  readonly instances: readonly CacheInstance[];
+}
+
 const FILE = 'caches.json';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -23,7 +31,7 @@ export function isInstanceId(text: string): boolean {
   return UUID.test(text);
 }
 
-/** What is known of the caches' instances, in one file of `stateDir`, the least recently used first. */
+/** What is known of the caches, in one file of `stateDir`. */
 export class CacheState {
   readonly #path: string;
   #writes: Promise<void> = Promise.resolve();
@@ -33,22 +41,30 @@ export class CacheState {
   }
 
   /** A state that makes no sense is told to the operator and counts as none. */
-  async read(log: Logger): Promise<readonly CacheInstance[]> {
+  async read(log: Logger): Promise<CacheRecord> {
     try {
       const text = await readStateFile(this.#path);
-      return text === undefined ? [] : (JSON.parse(text) as unknown[]).map(parseInstance);
+      if (text !== undefined) return parseRecord(JSON.parse(text));
     } catch (error) {
       log.error('state of caches cannot be read', { path: this.#path, error: errorMessage(error) });
-      return [];
     }
+    return { purgedUpTo: undefined, instances: [] };
   }
 
-  /** Writes are made one after another, each of what `instances` holds when its turn comes. */
-  async write(instances: () => Iterable<CacheInstance>): Promise<void> {
-    const done = this.#writes.then(() => replaceStateFile(this.#path, JSON.stringify([...instances()])));
+  /** Writes are made one after another, each of what there is when its turn comes. */
+  async write(record: () => CacheRecord): Promise<void> {
+    const done = this.#writes.then(() => replaceStateFile(this.#path, JSON.stringify(record())));
     this.#writes = done.catch(() => undefined);
     await done;
   }
+}
+
+function parseRecord(value: unknown): CacheRecord {
+  const { purgedUpTo, instances } = (value ?? {}) as Record<string, unknown>;
+  if (!Array.isArray(instances)) throw new Error('it has no list of instances');
+  const upTo = typeof purgedUpTo === 'string' ? new Date(purgedUpTo) : undefined;
+  if (Number.isNaN(upTo?.getTime())) throw new Error('its purgedUpTo is no date');
+  return { purgedUpTo: upTo, instances: instances.map(parseInstance) };
 }
 
 function parseInstance(value: unknown): CacheInstance {

@@ -1,10 +1,18 @@
 import type { Logger } from '../log/logger.js';
-import type { PurgeCacheClient } from '../queue/purge-cache-client.js';
-import { TimeoutError, untilAborted, withTimeout } from '../util/abortable.js';
+import type { PurgeCacheClient, PurgeRequest } from '../queue/purge-cache-client.js';
+import { TimeoutError, delay, untilAborted, withTimeout } from '../util/abortable.js';
+
+export interface PurgeableCaches {
+  /** Outlives the worker. */
+  readonly purgedUpTo: Date | undefined;
+  notePurgedUpTo(time: Date): Promise<void>;
+  /** Without a name: all caches. */
+  purge(name: string | undefined, before: Date, reason: string): Promise<void>;
+}
 
 export interface PurgeRequestsOptions {
   readonly client: PurgeCacheClient;
-  readonly caches: { purge(name: string, before: Date): Promise<void> };
+  readonly caches: PurgeableCaches;
   readonly log: Logger;
   readonly now: () => Date;
   /** How long tasks wait for an answer. Default: 5 s. */
@@ -17,14 +25,15 @@ export interface PurgeRequestsOptions {
 const OVERLAP_MS = 5 * 60_000;
 const TIMEOUT_MS = 5000;
 const PAUSE_MS = 60_000;
+/** The service keeps a request for a day. */
+const KEPT_MS = 24 * 3600_000;
+const INTERVAL_MS = 3600_000;
 
 /** Follows what people ask the purge-cache service for: to drop what caches of this pool held before some time. */
 export class PurgeRequests {
   readonly #options: PurgeRequestsOptions;
   #current: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
-  /** undefined: all that the service still has. */
-  #since: Date | undefined;
   #pausedUntilMs = -Infinity;
 
   constructor(options: PurgeRequestsOptions) {
@@ -46,16 +55,37 @@ export class PurgeRequests {
     await untilAborted(this.#next, signal);
   }
 
+  /** Carries them out from time to time, as the service forgets them, until the signal aborts. */
+  async follow(signal: AbortSignal, intervalMs = INTERVAL_MS): Promise<void> {
+    for (;;) {
+      try {
+        await delay(intervalMs, signal);
+        await this.apply(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        throw error;
+      }
+    }
+  }
+
   async #ask(): Promise<void> {
     const { client, caches, log, now, timeoutMs = TIMEOUT_MS, pauseMs = PAUSE_MS } = this.#options;
     if (performance.now() < this.#pausedUntilMs) return;
     const askedAt = now();
+    const upTo = caches.purgedUpTo;
+    const since = upTo && new Date(upTo.getTime() - OVERLAP_MS);
     try {
       const requests = await withTimeout('purgeCache.purgeRequests', timeoutMs, (signal) =>
-        client.purgeRequests(this.#since, signal),
+        client.purgeRequests(since, signal),
       );
-      this.#since = new Date(askedAt.getTime() - OVERLAP_MS);
-      await Promise.all(requests.map(({ cacheName, before }) => caches.purge(cacheName, before)));
+      // The service may have forgotten some of the time between.
+      if (since && askedAt.getTime() - since.getTime() > KEPT_MS) {
+        await caches.purge(undefined, askedAt, `nobody knows what was asked for since ${since.toISOString()}`);
+      }
+      const purge = ({ cacheName, before }: PurgeRequest): Promise<void> =>
+        caches.purge(cacheName, before, `asked for at ${before.toISOString()}`);
+      await Promise.all(requests.map(purge));
+      await caches.notePurgedUpTo(askedAt);
     } catch (error) {
       log.warn('purge requests could not be had', { error });
       if (error instanceof TimeoutError) this.#pausedUntilMs = performance.now() + pauseMs;

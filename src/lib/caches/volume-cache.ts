@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GarbageSource } from '../gc/garbage.js';
 import type { Logger } from '../log/logger.js';
 import { untilAborted } from '../util/abortable.js';
-import { cacheDirectoryName, isCacheName } from './cache-name.js';
+import { CacheDirectory } from './cache-directory.js';
+import { isCacheName } from './cache-name.js';
 import { CacheState } from './cache-state.js';
-import type { CacheInstance } from './cache-state.js';
+import type { CacheInstance, CacheRecord } from './cache-state.js';
 import { strayInstances } from './stray-instances.js';
 import type { StrayInstance } from './stray-instances.js';
 import { Trash } from './trash.js';
@@ -47,7 +47,7 @@ export const OWN_DIRECTORY = '.worker';
  */
 export class VolumeCaches implements GarbageSource {
   readonly name = 'caches';
-  readonly #directory: string;
+  readonly #directory: CacheDirectory;
   readonly #log: Logger;
   readonly #now: () => Date;
   readonly #state: CacheState;
@@ -55,10 +55,11 @@ export class VolumeCaches implements GarbageSource {
   /** By key, the least recently used first. */
   readonly #instances = new Map<string, Held>();
   #strays: StrayInstance[] = [];
+  #purgedUpTo: Date | undefined;
 
   private constructor(options: VolumeCachesOptions) {
     const { directory, stateDir, log, now } = options;
-    this.#directory = directory;
+    this.#directory = new CacheDirectory(directory);
     this.#log = log;
     this.#now = now;
     this.#state = new CacheState(stateDir);
@@ -68,14 +69,16 @@ export class VolumeCaches implements GarbageSource {
   /** Knows the instances of before again. Deletes nothing yet: containers of runs that died may still use some. */
   static async open(options: VolumeCachesOptions): Promise<VolumeCaches> {
     const caches = new VolumeCaches(options);
-    for (const instance of await caches.#state.read(options.log)) {
-      if (!(await caches.#isThere(instance))) continue;
+    const { purgedUpTo, instances } = await caches.#state.read(options.log);
+    caches.#purgedUpTo = purgedUpTo;
+    for (const instance of instances) {
+      if (!(await caches.#directory.isThere(instance))) continue;
       // The task that had it when the worker died was killed.
       const isPurged = instance.isPurged || instance.isInUse;
       caches.#instances.set(keyOf(instance), { ...instance, isPurged, isInUse: false });
     }
     // Now, as whatever comes later is in use.
-    const known = new Set([...caches.#instances.values()].map((instance) => caches.#pathOf(instance)));
+    const known = new Set([...caches.#instances.values()].map((instance) => caches.#directory.pathOf(instance)));
     caches.#strays = await strayInstances(options.directory, known, options.log);
     return caches;
   }
@@ -108,13 +111,25 @@ export class VolumeCaches implements GarbageSource {
     return this.#leaseOf(instance, log);
   }
 
-  /** Marks the instances of a cache that were made up to a time; what is free of them is moved away at once. */
-  async purge(name: string, before: Date): Promise<void> {
-    const reason = `asked for at ${before.toISOString()}`;
+  /**
+   * Marks the instances of a cache, or of all, that were made up to a time; what is free of them is moved away at once.
+   * Never fails.
+   */
+  async purge(name: string | undefined, before: Date, reason: string): Promise<void> {
     const old = [...this.#instances.values()].filter(
-      (instance) => instance.name === name && !instance.isPurged && instance.createdAt <= before,
+      (instance) => (name ?? instance.name) === instance.name && !instance.isPurged && instance.createdAt <= before,
     );
     await Promise.all(old.map((instance) => this.#purge(instance, reason, this.#log)));
+  }
+
+  /** What people had asked to be purged until then has been; undefined: it never was looked for. */
+  get purgedUpTo(): Date | undefined {
+    return this.#purgedUpTo;
+  }
+
+  async notePurgedUpTo(time: Date): Promise<void> {
+    this.#purgedUpTo = time;
+    await this.#save();
   }
 
   async collect(isDiskShort: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
@@ -145,7 +160,7 @@ export class VolumeCaches implements GarbageSource {
       // Before anything is waited for, so that nobody else takes it.
       instance.isInUse = true;
       try {
-        if (await this.#isThere(instance)) {
+        if (await this.#directory.isThere(instance)) {
           await this.#noteUse();
           return instance;
         }
@@ -162,14 +177,9 @@ export class VolumeCaches implements GarbageSource {
     const now = this.#now();
     const uuid = randomUUID();
     const instance: Held = { name, uuid, createdAt: now, lastUsedAt: now, isPurged: false, isInUse: true };
-    const path = this.#pathOf(instance);
     this.#instances.set(keyOf(instance), instance);
     try {
-      // Closed to all users of this machine; containers get past it, as what is mounted there is what is below.
-      await mkdir(this.#parentOf(name), { recursive: true, mode: 0o700 });
-      await mkdir(path);
-      // Writable for whatever user the container has, as many images have one that is not root.
-      await chmod(path, 0o777);
+      await this.#directory.make(instance);
       await this.#noteUse();
       return instance;
     } catch (error) {
@@ -184,7 +194,7 @@ export class VolumeCaches implements GarbageSource {
     return {
       name: instance.name,
       key: keyOf(instance),
-      path: this.#pathOf(instance),
+      path: this.#directory.pathOf(instance),
       purge: async (reason) => {
         if (isHeld && !instance.isPurged) await this.#purge(instance, reason, log);
       },
@@ -235,40 +245,23 @@ export class VolumeCaches implements GarbageSource {
 
   /** Must not fail unheard: an instance whose use no file tells of is handed out after a crash while it is in use. */
   async #noteUse(): Promise<void> {
-    await this.#state.write(() => this.#instances.values());
+    await this.#state.write(() => this.#record);
+  }
+
+  get #record(): CacheRecord {
+    return { purgedUpTo: this.#purgedUpTo, instances: [...this.#instances.values()] };
   }
 
   async #save(): Promise<void> {
     try {
-      await this.#state.write(() => this.#instances.values());
+      await this.#state.write(() => this.#record);
     } catch (error) {
       this.#log.error('state of caches could not be written', { error });
     }
   }
 
-  /** A directory and no link, the one above it too: what is mounted into containers never leads elsewhere. */
-  async #isThere(instance: CacheInstance): Promise<boolean> {
-    try {
-      const found = await Promise.all(
-        [this.#parentOf(instance.name), this.#pathOf(instance)].map((path) => lstat(path)),
-      );
-      return found.every((each) => each.isDirectory());
-    } catch (error) {
-      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
-      throw error;
-    }
-  }
-
   #factsOf(instance: CacheInstance): { readonly key: string; readonly name: string; readonly path: string } {
-    return { key: keyOf(instance), name: instance.name, path: this.#pathOf(instance) };
-  }
-
-  #pathOf({ name, uuid }: CacheInstance): string {
-    return join(this.#parentOf(name), uuid);
-  }
-
-  #parentOf(name: string): string {
-    return join(this.#directory, cacheDirectoryName(name));
+    return { key: keyOf(instance), name: instance.name, path: this.#directory.pathOf(instance) };
   }
 }
 

@@ -1,5 +1,4 @@
 import { Agent } from 'node:http';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { untilAborted } from '../util/abortable.js';
@@ -20,6 +19,7 @@ import type {
   PullProgress,
   RegistryAuth,
 } from './engine.js';
+import { linesOf } from './lines-of.js';
 import { loadImage } from './load-image.js';
 
 export interface EngineAddress {
@@ -44,13 +44,17 @@ interface PullLine {
   readonly id?: string;
   readonly status?: string;
   readonly error?: string;
+  readonly progressDetail?: { readonly current?: number; readonly total?: number };
 }
 
 /** The DockerEngine over the engine's HTTP API, on a unix socket or a host and port. */
 export class DockerodeEngine implements DockerEngine {
   readonly #docker: Docker;
+  readonly #pullInactivityMs: number;
 
-  constructor(address: EngineAddress) {
+  /** `pullInactivityMs`: a pull that says nothing for so long has failed. */
+  constructor(address: EngineAddress, pullInactivityMs = PULL_INACTIVITY_MS) {
+    this.#pullInactivityMs = pullInactivityMs;
     // Keep-alive saves a connection a call; attach and wait keep theirs for as long as a task runs, so no limit.
     const options = { ...address, agent: new Agent({ keepAlive: true }) };
     this.#docker = new Docker(options);
@@ -80,8 +84,8 @@ export class DockerodeEngine implements DockerEngine {
   ): Promise<void> {
     const inactivity = new LinkedAbort(signal);
     const alive = (): void => {
-      const silence = `nothing was heard for ${PULL_INACTIVITY_MS / 1000} s`;
-      inactivity.abortAfter(PULL_INACTIVITY_MS, () => new DockerError(silence, undefined));
+      const silence = `nothing was heard for ${this.#pullInactivityMs / 1000} s`;
+      inactivity.abortAfter(this.#pullInactivityMs, () => new DockerError(silence, undefined));
     };
     try {
       alive();
@@ -103,6 +107,15 @@ export class DockerodeEngine implements DockerEngine {
 
   async loadImage(archive: Readable, signal: AbortSignal): Promise<LoadedImages> {
     return await loadImage(this.#docker, archive, signal);
+  }
+
+  async removeImage(name: string): Promise<void> {
+    const remove = (abortSignal: AbortSignal): Promise<unknown> => this.#docker.getImage(name).remove({ abortSignal });
+    try {
+      await call(`removing image ${name}`, SLOW_CALL_TIMEOUT_MS, remove);
+    } catch (error) {
+      if (!hasStatus(error, 404)) throw error;
+    }
   }
 
   async createContainer(spec: ContainerSpec): Promise<CreatedContainer> {
@@ -178,12 +191,17 @@ function labelFilter(labels: Labels): { readonly label: string[] } {
 
 /** Reads a pull's JSON lines; its error, if any, is one of them, behind a status of 200. */
 async function followPull(stream: Readable, onProgress: (progress: PullProgress) => void, alive: () => void) {
-  for await (const line of createInterface({ input: stream })) {
+  for await (const line of linesOf(stream)) {
     alive();
-    if (!line.trim()) continue;
-    const { id, status, error } = JSON.parse(line) as PullLine;
+    const { id, status, error, progressDetail: { current, total } = {} } = JSON.parse(line) as PullLine;
     if (error !== undefined) throw new DockerError(error, undefined);
-    if (status !== undefined) onProgress({ status, ...(id !== undefined && { layer: id }) });
+    if (status === undefined) continue;
+    onProgress({
+      status,
+      ...(id !== undefined && { layer: id }),
+      ...(current !== undefined && { currentBytes: current }),
+      ...(total !== undefined && { totalBytes: total }),
+    });
   }
 }
 

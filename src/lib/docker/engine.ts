@@ -74,6 +74,9 @@ export interface RegistryAuth {
 export interface PullProgress {
   readonly layer?: string;
   readonly status: string;
+  /** How much of the layer is done with, and how much there is to do, when the engine says so. */
+  readonly currentBytes?: number;
+  readonly totalBytes?: number;
 }
 
 /** What the engine says it loaded: the names the images got, and the ids of those that got none. */
@@ -110,7 +113,7 @@ export interface DockerEngine {
   ping(signal: AbortSignal): Promise<void>;
   /** undefined: no such image here. */
   inspectImage(name: string, signal: AbortSignal): Promise<ImageInfo | undefined>;
-  /** Fetches `name` (with its tag or digest); fails when nothing happened for a minute. */
+  /** Fetches `name` (with its tag or digest); fails when nothing happened for too long. */
   pullImage(
     name: string,
     auth: RegistryAuth | undefined,
@@ -123,6 +126,12 @@ export interface DockerEngine {
    * not taken any of it, or said anything after its end, for ten minutes. The archive is destroyed in any case.
    */
   loadImage(archive: Readable, signal: AbortSignal): Promise<LoadedImages>;
+  /**
+   * Takes this name from an image, and the image away with its last name; harmless when there is none. The last
+   * name stays, with a 409, while there is a container, running or not, that was made from it. Not abortable: whoever
+   * waits for its end must know that it is over.
+   */
+  removeImage(name: string): Promise<void>;
   /** Not abortable: half a creation would leave a container that nobody knows. */
   createContainer(spec: ContainerSpec): Promise<CreatedContainer>;
   /** All containers, running or not, that carry these labels; all there are when none is given. */

@@ -102,6 +102,7 @@ export class ArtifactImages implements ImageResolver {
 class ArtifactImage implements ImageSource {
   readonly localName: string;
   readonly label: string;
+  readonly needsArtifactHash = true;
   readonly #deps: ArtifactImagesDeps;
   readonly #artifact: ImageArtifact;
 

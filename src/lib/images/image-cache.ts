@@ -3,11 +3,15 @@ import type { DockerEngine, ImageInfo } from '../docker/engine.js';
 import type { Logger } from '../log/logger.js';
 import { Slots } from '../util/slots.js';
 import { imageError } from './image-error.js';
-import type { FetchedImage, ImageLease, ImageProgress, ImageSource } from './image-provider.js';
+import type { ImageLedger } from './image-ledger.js';
+import type { ImageLease, ImageProgress, ImageSource } from './image-provider.js';
+import type { ImageUse, ImageUses } from './image-uses.js';
 import { SharedFetch } from './shared-fetch.js';
 
 export interface ImageCacheDeps {
   readonly engine: Pick<DockerEngine, 'inspectImage'>;
+  readonly ledger: ImageLedger;
+  readonly uses: ImageUses;
   readonly log: Logger;
   /** Fetches of different images at a time. */
   readonly parallelFetches: number;
@@ -24,67 +28,55 @@ export class ImageCache {
   readonly #slots: Slots;
   /** By local name. */
   readonly #fetches = new Map<string, SharedFetch>();
-  /** By local name: how many tasks want or use the image. */
-  readonly #holders = new Map<string, number>();
-  /** Of the artifact that an image was loaded from, with the image's id at that time; by local name. */
-  readonly #hashes = new Map<string, { readonly imageId: string; readonly artifactHash: string }>();
-  #busyFetches = 0;
 
   constructor(deps: ImageCacheDeps) {
     this.#deps = deps;
     this.#slots = new Slots(deps.parallelFetches);
   }
 
-  /** Gets the image unless it is here. It is held from this call on, until the lease is disposed of. */
+  /** Gets the image unless it is here. It is in use from this call on, until the lease is disposed of. */
   async acquire(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<ImageLease> {
+    const { uses, log } = this.#deps;
     const { localName } = source;
-    const release = this.#hold(localName);
+    const use = uses.begin(localName);
     try {
+      await uses.removalsOver(localName, signal);
       const present = await this.#find(source, signal);
-      const image = present ?? (await this.#fetched(source, progress, signal));
-      this.#deps.log.info('ensure image', { image: localName, imageId: image.id, pulled: present === undefined });
-      const known = this.#hashes.get(localName);
-      const artifactHash = known?.imageId === image.id ? known.artifactHash : undefined;
-      return { image, artifactHash, dispose: release };
+      const image = present ?? (await this.#fetchOf(source).join(progress, signal));
+      log.info('ensure image', { image: localName, imageId: image.id, pulled: present === undefined });
+      return this.#lease(use, image);
     } catch (error) {
-      release();
+      uses.end(use);
       throw error;
     }
   }
 
-  /** True while a task wants or uses the image: it must not be removed. */
-  isHeld(localName: string): boolean {
-    return this.#holders.has(localName);
-  }
-
-  #hold(localName: string): () => void {
-    this.#holders.set(localName, (this.#holders.get(localName) ?? 0) + 1);
+  #lease(use: ImageUse, image: ImageInfo): ImageLease {
+    const { uses, ledger } = this.#deps;
+    use.imageId = image.id;
+    const { artifactHash } = ledger.used(use.localName, image.id);
     let isHeld = true;
-    return () => {
-      if (!isHeld) return;
+    const dispose = (): void => {
+      if (isHeld) ledger.used(use.localName, image.id);
       isHeld = false;
-      const others = (this.#holders.get(localName) ?? 1) - 1;
-      if (others > 0) this.#holders.set(localName, others);
-      else this.#holders.delete(localName);
+      uses.end(use);
     };
+    return { image, artifactHash, dispose };
   }
 
-  async #find({ localName, label }: ImageSource, signal: AbortSignal): Promise<ImageInfo | undefined> {
+  /** The image, when the one that is here will do. */
+  async #find(source: ImageSource, signal: AbortSignal): Promise<ImageInfo | undefined> {
+    const image = await this.#inspect(source, signal);
+    if (!image || !source.needsArtifactHash) return image;
+    return this.#deps.ledger.find(source.localName, image.id)?.artifactHash === undefined ? undefined : image;
+  }
+
+  async #inspect({ localName, label }: ImageSource, signal: AbortSignal): Promise<ImageInfo | undefined> {
     try {
       return await this.#deps.engine.inspectImage(localName, signal);
     } catch (error) {
       throw signal.aborted ? error : imageError(label, 1, error, ADVICE);
     }
-  }
-
-  async #fetched(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<ImageInfo> {
-    const { artifactHash } = await this.#fetchOf(source).join(progress, signal);
-    const image = await this.#find(source, signal);
-    if (!image) {
-      throw imageError(source.label, 1, new DockerError('the image is gone right after it came', undefined), ADVICE);
-    }
-    if (artifactHash !== undefined) this.#hashes.set(source.localName, { imageId: image.id, artifactHash });
-    return image;
   }
 
   #fetchOf(source: ImageSource): SharedFetch {
@@ -102,15 +94,30 @@ export class ImageCache {
     return fetch;
   }
 
-  async #fetch(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<FetchedImage> {
-    if (this.#busyFetches >= this.#deps.parallelFetches) {
-      progress.line(`Waiting: this worker gets ${this.#deps.parallelFetches} other images just now.`);
+  async #fetch(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<ImageInfo> {
+    const { uses, parallelFetches } = this.#deps;
+    if (this.#slots.isFull) {
+      progress.line(`Waiting: this worker gets ${parallelFetches} other images just now.`);
     }
-    this.#busyFetches += 1;
+    // A use of its own: it goes on for a while after the last task has left.
+    const use = uses.begin(source.localName);
     try {
-      return await this.#slots.run(() => source.fetch(progress, signal), signal);
+      return await this.#slots.run(() => this.#fetchNow(source, progress, signal), signal);
     } finally {
-      this.#busyFetches -= 1;
+      uses.end(use);
     }
+  }
+
+  async #fetchNow(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<ImageInfo> {
+    // A fetch that ended since it was looked for may have brought it.
+    const present = await this.#find(source, signal);
+    if (present) return present;
+    const fetched = await source.fetch(progress, signal);
+    const image = await this.#inspect(source, signal);
+    if (!image) {
+      throw imageError(source.label, 1, new DockerError('the image is gone right after it came', undefined), ADVICE);
+    }
+    await this.#deps.ledger.fetched(source.localName, image.id, fetched);
+    return image;
   }
 }

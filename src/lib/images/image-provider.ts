@@ -47,6 +47,11 @@ export interface ImageSource {
   readonly localName: string;
   /** How authors know it, for messages. */
   readonly label: string;
+  /**
+   * An image that is on the machine will do only when the hash of its artifact is known, as chain of trust has to name
+   * it; else it is fetched again.
+   */
+  readonly needsArtifactHash: boolean;
   /** Gets it into the engine. Retries what may pass; throws TaskErrors that say what was asked and what to do. */
   fetch(progress: ImageProgress, signal: AbortSignal): Promise<FetchedImage>;
 }

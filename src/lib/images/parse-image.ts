@@ -1,6 +1,6 @@
 /** A docker image name taken apart as docker does it. */
 export interface ImageName {
-  /** Registry host; undefined: docker's default registry. */
+  /** Registry host; undefined: Docker Hub, however it was written. */
   readonly registry: string | undefined;
   /** Path without host, tag or digest. */
   readonly path: string;
@@ -18,9 +18,22 @@ export function parseImage(name: string): ImageName {
   const colon = tagged.indexOf(':', tagged.lastIndexOf('/') + 1);
   const tag = colon < 0 ? (digest === undefined ? 'latest' : undefined) : tagged.slice(colon + 1);
   const full = colon < 0 ? tagged : tagged.slice(0, colon);
+  return { ...placeOf(full), tag, digest };
+}
+
+/** As docker shows it: Docker Hub goes without saying, and its official images have no user. */
+function placeOf(full: string): Pick<ImageName, 'registry' | 'path'> {
+  const { registry, path } = splitHost(full);
+  const isHub = registry === undefined || registry === 'docker.io' || registry === 'index.docker.io';
+  // `docker.io/a.b/c` without its host would be read as the path `c` on the host `a.b`.
+  if (!isHub || splitHost(path).registry !== undefined) return { registry, path };
+  return { registry: undefined, path: path.replace(/^library\/(?=[^/]+$)/, '') };
+}
+
+function splitHost(full: string): Pick<ImageName, 'registry' | 'path'> {
   const [first = '', ...rest] = full.split('/');
   const isHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
-  return { registry: isHost ? first : undefined, path: isHost ? rest.join('/') : full, tag, digest };
+  return isHost ? { registry: first, path: rest.join('/') } : { registry: undefined, path: full };
 }
 
 const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
@@ -29,21 +42,24 @@ const REGISTRY = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\
 const TAG = /^\w[\w.-]{0,127}$/;
 const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{32,}$/;
 const LONGEST_PATH = 255;
+// With or without a "tag", the engine takes it for the id of an image.
+const IMAGE_ID = /^(?:[0-9a-f]{64}|sha(?:256|384|512))$/;
 
 /**
  * Whether docker would take this for a name. Anything else must not reach the engine, whose API has the name in its
- * paths: `../containers/json?` would be another call.
+ * paths: `../containers/json?` would be another call. Nor must the id of an image: it would give a task an image that it
+ * may not have by its name.
  */
 export function isImageName(name: string): boolean {
   const { registry, path, tag, digest } = parseImage(name);
   if (registry !== undefined && !REGISTRY.test(registry)) return false;
   if (path.length > LONGEST_PATH || !PATH.test(path)) return false;
+  if (registry === undefined && IMAGE_ID.test(path)) return false;
   return (tag === undefined || TAG.test(tag)) && (digest === undefined || DIGEST.test(digest));
 }
 
-/** The name in full, with its tag or digest, as the engine's API wants it. */
-export function fullImageName(name: string): string {
-  const { registry, path, tag, digest } = parseImage(name);
+/** The name in full as docker shows it: with its tag or digest, and with its registry unless that is Docker Hub. */
+export function fullImageName({ registry, path, tag, digest }: ImageName): string {
   const host = registry === undefined ? '' : `${registry}/`;
   return `${host}${path}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }

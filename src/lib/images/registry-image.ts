@@ -1,17 +1,31 @@
-import type { DockerEngine, PullProgress } from '../docker/engine.js';
+import { DockerError } from '../docker/engine.js';
+import type { DockerEngine } from '../docker/engine.js';
+import type { Logger } from '../log/logger.js';
+import { satisfies } from '../queue/scopes.js';
 import { TaskError } from '../task/errors.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
 import { imageError, imageFailure, isTransient } from './image-error.js';
+import type { ImageAdvice } from './image-error.js';
 import type { FetchedImage, ImageProgress, ImageRequest, ImageResolver, ImageSource } from './image-provider.js';
-import { fullImageName, isImageName } from './parse-image.js';
+import { megabytes } from './download/download-progress.js';
+import { fullImageName, isImageName, parseImage } from './parse-image.js';
+import type { ImageName } from './parse-image.js';
+import { PullReport } from './pull-report.js';
+import { findRegistryLogin } from './registry-auth.js';
+import type { RegistryLogin, RegistrySettings } from './registry-auth.js';
 
 export interface RegistryImagesDeps {
   readonly engine: Pick<DockerEngine, 'pullImage'>;
   readonly pullRetries: RetryPolicy;
+  readonly settings: RegistrySettings;
+  readonly log: Logger;
 }
 
-/** Images of docker registries. */
+// Under such names the worker has the images of tasks, which need other scopes.
+const OWN_NAME = /^[0-9a-f]{32}$/;
+
+/** Images of docker registries. Those that the worker logs in for need a scope, also when they are on the machine. */
 export class RegistryImages implements ImageResolver {
   readonly #deps: RegistryImagesDeps;
 
@@ -20,22 +34,33 @@ export class RegistryImages implements ImageResolver {
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
-  async resolve({ image }: ImageRequest): Promise<ImageSource> {
+  async resolve({ image, scopes }: ImageRequest): Promise<ImageSource> {
     if (image.type !== 'docker-image') throw new Error('an image that a task made is in no registry');
-    if (!isImageName(image.name)) throw notAName(image.name);
-    return new RegistryImage(this.#deps, fullImageName(image.name));
+    if (!isImageName(image.name)) throw TaskError.failed(imageFailure(notAName(image.name)));
+    const name = parseImage(image.name);
+    if (name.registry === undefined && OWN_NAME.test(name.path))
+      throw TaskError.failed(imageFailure(ownName(name.path)));
+    const login = findRegistryLogin(name, this.#deps.settings);
+    const fullName = fullImageName(name);
+    const scope = `docker-worker:image:${fullName}`;
+    if (login && !satisfies(scopes, scope)) throw TaskError.failed(imageFailure(scopeMissing(fullName, scope)));
+    return new RegistryImage(this.#deps, name, login);
   }
 }
 
 class RegistryImage implements ImageSource {
   readonly localName: string;
   readonly label: string;
+  readonly needsArtifactHash = false;
   readonly #deps: RegistryImagesDeps;
+  readonly #login: RegistryLogin | undefined;
 
-  constructor(deps: RegistryImagesDeps, fullName: string) {
+  constructor(deps: RegistryImagesDeps, name: ImageName, login: RegistryLogin | undefined) {
     this.#deps = deps;
-    this.localName = fullName;
-    this.label = `image "${fullName}"`;
+    this.#login = login;
+    // Where there is a digest a tag means nothing to the engine: names that differ in it alone are one image.
+    this.localName = fullImageName(name.digest === undefined ? name : { ...name, tag: undefined });
+    this.label = `image "${fullImageName(name)}"`;
   }
 
   async fetch(progress: ImageProgress, signal: AbortSignal): Promise<FetchedImage> {
@@ -47,33 +72,55 @@ class RegistryImage implements ImageSource {
       const seconds = Math.round(delayMs / 1000);
       progress.line(`Pulling failed (attempt ${attempt}): ${(error as Error).message}. Trying again in ${seconds} s.`);
     };
-    const pullOnce = async (attempt: number): Promise<void> => {
+    const pullOnce = async (attempt: number): Promise<number> => {
       attempts = attempt;
-      await engine.pullImage(this.localName, undefined, layerLines(progress), signal);
+      const report = new PullReport(progress);
+      const onProgress = report.add.bind(report);
+      await engine.pullImage(this.localName, this.#login?.auth, onProgress, signal);
+      return report.downloadedBytes;
     };
+    let bytes: number;
     try {
-      await retry(pullRetries, { isTransient, onRetry }, pullOnce, signal);
+      bytes = await retry(pullRetries, { isTransient, onRetry }, pullOnce, signal);
     } catch (error) {
-      throw signal.aborted ? error : imageError(this.label, attempts, error, ADVICE);
+      throw signal.aborted ? error : imageError(this.label, attempts, error, this.#advice(error));
     }
-    progress.line(`Pulled ${this.label} in ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`);
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    const downloaded = bytes > 0 ? ` (${megabytes(bytes)} MB downloaded)` : '';
+    progress.line(`Pulled ${this.label} in ${seconds} s${downloaded}.`);
     return {};
+  }
+
+  /** An author can do nothing about the worker's own credentials. */
+  #advice(error: unknown): ImageAdvice {
+    const isRefused = error instanceof DockerError && error.statusCode === 401;
+    if (!this.#login || !isRefused) return ADVICE;
+    const { key } = this.#login;
+    this.#deps.log.error('registry refuses credentials', {
+      registry: key,
+      image: this.localName,
+      error: error.message,
+    });
+    const whenFinal =
+      `The registry does not give it for the credentials that the worker has for "${key}". ` +
+      'Check the name of the image; when that is right, tell the operators of this worker.';
+    return { ...ADVICE, whenFinal };
   }
 }
 
-/** Prints a layer's status when it changes: docker repeats it with every progress bar. */
-function layerLines(progress: ImageProgress): (event: PullProgress) => void {
-  const last = new Map<string, string>();
-  return ({ layer, status }) => {
-    if (layer === undefined) progress.line(status);
-    else if (last.get(layer) !== status) progress.line(`${layer}: ${status}`);
-    if (layer !== undefined) last.set(layer, status);
-  };
+function notAName(name: string): string {
+  const advice = 'Check payload.image: an image is named [registry/]path[:tag], and its path is in lower case.';
+  return `invalid reference format: ${JSON.stringify(name)}. ${advice}`;
 }
 
-function notAName(name: string): TaskError {
-  const advice = 'Check payload.image: an image is named [registry/]path[:tag], and its path is in lower case.';
-  return TaskError.failed(imageFailure(`invalid reference format: ${JSON.stringify(name)}. ${advice}`));
+function ownName(name: string): string {
+  const advice = 'Such an image is asked for as {type: task-image, taskId, path}.';
+  return `"${name}" is a name that the worker itself gives to images that tasks made. ${advice}`;
+}
+
+function scopeMissing(name: string, scope: string): string {
+  const advice = 'Add it to task.scopes; whoever creates the task must have it.';
+  return `image "${name}" is of a registry that the worker logs in to, and the task lacks the scope ${scope}. ${advice}`;
 }
 
 const ADVICE = {

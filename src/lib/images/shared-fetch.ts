@@ -1,6 +1,7 @@
+import type { ImageInfo } from '../docker/engine.js';
 import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
-import type { FetchedImage, ImageProgress, ImageSource } from './image-provider.js';
+import type { ImageProgress, ImageSource } from './image-provider.js';
 
 /**
  * One fetch of an image for everybody who waits for it. It belongs to none of them: it goes on while one is left, and is
@@ -10,14 +11,14 @@ export class SharedFetch {
   readonly #label: string;
   readonly #abort = new LinkedAbort();
   readonly #watchers = new Set<ImageProgress>();
-  readonly #done: Promise<FetchedImage>;
+  readonly #done: Promise<ImageInfo>;
   #latest: string | undefined;
   #waiting = 0;
 
   /** `run` decides when there is room for it; its signal aborts when nobody waits any more. */
   constructor(
     source: ImageSource,
-    run: (progress: ImageProgress, signal: AbortSignal) => Promise<FetchedImage>,
+    run: (progress: ImageProgress, signal: AbortSignal) => Promise<ImageInfo>,
     onEnded: () => void,
   ) {
     this.#label = source.label;
@@ -44,7 +45,7 @@ export class SharedFetch {
   }
 
   /** Settles as the fetch does, with every line of it from now on, or rejects with the reason of `signal`. */
-  async join(progress: ImageProgress, signal: AbortSignal): Promise<FetchedImage> {
+  async join(progress: ImageProgress, signal: AbortSignal): Promise<ImageInfo> {
     if (this.#waiting > 0) {
       progress.line(`Another task is getting the image already (${this.#label}); waiting for it.`);
       if (this.#latest !== undefined) progress.line(this.#latest);

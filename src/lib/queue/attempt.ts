@@ -22,3 +22,8 @@ export function queueErrorOf(what: string, error: unknown): QueueError {
   const answer = typeof statusCode === 'number' ? `HTTP ${statusCode}: ${words}` : words;
   return new QueueError(`${what} failed: ${answer}`, statusCode, { cause: error });
 }
+
+/** Within a call of `attempt`: an answer that makes no sense is a failure of the call. */
+export function mustBe(isSensible: boolean): void {
+  if (!isSensible) throw new Error('its answer makes no sense');
+}

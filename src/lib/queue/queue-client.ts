@@ -149,7 +149,7 @@ export interface TaskDirectory {
 }
 
 /** The queue as a worker sees it. */
-export interface QueueClient extends TaskDirectory {
+export interface QueueClient {
   /** Long-polls for at most `tasks` (1 to 32) runs; empty when there is nothing to do. */
   claimWork(tasks: number, signal: AbortSignal): Promise<readonly Claim[]>;
   forRun(run: RunIdentity, credentials: CredentialSource): RunQueue;

@@ -8,6 +8,8 @@ export interface TaskclusterPurgeCacheOptions {
   readonly rootUrl: string;
   readonly credentials: CredentialSource;
   readonly workerPoolId: string;
+  /** How far this machine's clock is ahead of the service's; negative when it is behind. */
+  readonly clockSkewMs: () => number;
   readonly callTimeoutMs: number;
 }
 
@@ -20,12 +22,17 @@ export class TaskclusterPurgeCache implements PurgeCacheClient {
   }
 
   async purgeRequests(since: Date | undefined, signal: AbortSignal): Promise<readonly PurgeRequest[]> {
-    const { rootUrl, credentials, workerPoolId, callTimeoutMs } = this.#options;
+    const { rootUrl, credentials, workerPoolId, clockSkewMs, callTimeoutMs } = this.#options;
+    const skewMs = clockSkewMs();
+    const query = since ? { since: new Date(since.getTime() - skewMs).toISOString() } : {};
     const options = { rootUrl, credentials: credentials.current, retries: 0, timeout: callTimeoutMs };
     const client = new clients.PurgeCache(options);
     const call = async (): Promise<readonly PurgeRequest[]> => {
-      const { requests } = await client.purgeRequests(workerPoolId, since ? { since: since.toISOString() } : {});
-      return requests.map(({ cacheName, before }) => ({ cacheName, before: dateOf(before, 'before') }));
+      const { requests } = await client.purgeRequests(workerPoolId, query);
+      return requests.map(({ cacheName, before }) => ({
+        cacheName,
+        before: new Date(dateOf(before, 'before').getTime() + skewMs),
+      }));
     };
     return await attempt('purgeCache.purgeRequests', call, signal);
   }

@@ -1,14 +1,8 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { agents, clients } from 'taskcluster-client';
-import type {
-  ClientOptions,
-  CreatedArtifact as TaskclusterArtifact,
-  Queue,
-  TaskClaim,
-  TaskStatus,
-} from 'taskcluster-client';
-import { attempt, queueErrorOf } from './attempt.js';
+import type { CreatedArtifact as TaskclusterArtifact, Queue, TaskClaim, TaskStatus } from 'taskcluster-client';
+import { attempt, mustBe, queueErrorOf } from './attempt.js';
 import { dateOf, parseClaim } from './parse-claim.js';
 import type { ExceptionReason } from './queue-client.js';
 import { QueueError } from './queue-client.js';
@@ -24,7 +18,6 @@ import type {
   ReclaimResponse,
   RunIdentity,
   RunQueue,
-  TaskRights,
 } from './queue-client.js';
 import { missingScopes } from './scopes.js';
 import { uploadObject } from './upload-object.js';
@@ -96,28 +89,6 @@ export class TaskclusterQueue implements QueueClient {
     return new TaskclusterRunQueue(this.#options, run, credentials);
   }
 
-  async findTask(namespace: string, rights: TaskRights, signal: AbortSignal): Promise<string | undefined> {
-    const index = new clients.Index(this.#optionsFor(rights));
-    const find = async (): Promise<string> => {
-      const { taskId } = await index.findTask(namespace);
-      mustBe(typeof taskId === 'string');
-      return taskId;
-    };
-    try {
-      return await attempt('index.findTask', find, signal);
-    } catch (error) {
-      if (error instanceof QueueError && error.statusCode === 404) return undefined;
-      throw error;
-    }
-  }
-
-  latestArtifactUrl(taskId: string, name: string, rights: TaskRights | undefined): string {
-    const queue = new clients.Queue(rights ? this.#optionsFor(rights) : { rootUrl: this.#options.rootUrl });
-    return rights
-      ? queue.buildSignedUrl(queue.getLatestArtifact, taskId, name)
-      : queue.buildUrl(queue.getLatestArtifact, taskId, name);
-  }
-
   async missingScopes(signal: AbortSignal): Promise<readonly string[]> {
     const { rootUrl, credentials, provisionerId, workerType, workerGroup, workerId, callTimeoutMs } = this.#options;
     const options = { rootUrl, credentials: credentials.current, retries: 0, timeout: callTimeoutMs };
@@ -125,12 +96,6 @@ export class TaskclusterQueue implements QueueClient {
     const { scopes } = await attempt('auth.currentScopes', () => auth.currentScopes(), signal);
     const claimWork = `queue:claim-work:${provisionerId}/${workerType}`;
     return missingScopes(scopes, { AllOf: [claimWork, `queue:worker-id:${workerGroup}/${workerId}`] });
-  }
-
-  #optionsFor({ credentials, scopes }: TaskRights): ClientOptions {
-    const { rootUrl, callTimeoutMs } = this.#options;
-    const own = { credentials: credentials.current, authorizedScopes: scopes };
-    return { rootUrl, retries: 0, timeout: callTimeoutMs, ...own };
   }
 
   /** A client of its own, as its agents are destroyed to end a poll; made anew when the credentials are. */
@@ -265,10 +230,6 @@ function objectUploadOf(answer: Omit<TaskclusterArtifact, 'storageType'>): Objec
   const { name, projectId, uploadId, expires, credentials } = answer;
   if (!name || !projectId || !uploadId || !expires || !credentials) throw new Error('its answer makes no sense');
   return { name, projectId, uploadId, expires, credentials };
-}
-
-function mustBe(isSensible: boolean): void {
-  if (!isSensible) throw new Error('its answer makes no sense');
 }
 
 /** The claims that make sense; fails when there are others only, so that no more of them are taken at once. */

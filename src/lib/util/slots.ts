@@ -9,6 +9,11 @@ export class Slots {
     this.#free = count;
   }
 
+  /** Whoever comes now has to wait. */
+  get isFull(): boolean {
+    return this.#free === 0;
+  }
+
   /** Runs `operation` when there is a slot; rejects with the signal's reason when that aborts while waiting. */
   async run<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
     await this.#acquire(signal);

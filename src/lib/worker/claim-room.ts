@@ -76,12 +76,12 @@ export class ClaimRoom {
   async roomFor(tasks: number, signal: AbortSignal): Promise<number> {
     if (this.#options.thresholdBytes === 0) return tasks;
     const room = await this.#look();
-    if (this.#level !== 'none') return Math.min(tasks, room);
+    if (room.level !== 'none') return Math.min(tasks, room.tasks);
     await this.#waitForCollection(signal);
     const roomNow = await this.#look();
     // With what a collection could give; while one is under way there may be more.
-    if (this.#level === 'none' && !this.#collection) this.#alert();
-    return Math.min(tasks, roomNow);
+    if (roomNow.level === 'none' && !this.#collection) this.#alert();
+    return Math.min(tasks, roomNow.tasks);
   }
 
   #neededBytes(): number {
@@ -89,15 +89,16 @@ export class ClaimRoom {
     return thresholdBytes * (Math.max(1, capacity - this.#running) + this.#sharing);
   }
 
-  /** Tasks there is room for; notes the level and begins a collection when one is due. */
-  async #look(): Promise<number> {
+  /** How many tasks there is room for; notes the level and begins a collection when one is due. */
+  async #look(): Promise<{ readonly tasks: number; readonly level: Level | undefined }> {
     const { disk, thresholdBytes } = this.#options;
     const freeBytes = await disk.freeBytes();
     // A disk that can't be asked can't hold a task's files either; whoever reads it has told so.
-    if (freeBytes === undefined) return 0;
-    this.#enter(this.#levelOf(freeBytes), freeBytes);
-    if (this.#level !== 'enough') this.#collectIfDue();
-    return Math.max(0, Math.floor(freeBytes / thresholdBytes) - this.#sharing);
+    if (freeBytes === undefined) return { tasks: 0, level: undefined };
+    const level = this.#levelOf(freeBytes);
+    this.#enter(level, freeBytes);
+    if (level !== 'enough') this.#collectIfDue();
+    return { tasks: Math.max(0, Math.floor(freeBytes / thresholdBytes) - this.#sharing), level };
   }
 
   #levelOf(freeBytes: number): Level {
@@ -124,7 +125,8 @@ export class ClaimRoom {
     if (this.#isAlerted) return;
     this.#isAlerted = true;
     const { log, thresholdBytes } = this.#options;
-    const advice = 'Nothing is claimed until there is room at dockerVolume: what takes it is in use or not this worker’s.';
+    const advice =
+      'Nothing is claimed until there is room at dockerVolume: what takes it is in use or not this worker’s.';
     log.alert('diskspace threshold reached', { freeBytes: this.#freeBytes, thresholdBytes, advice });
   }
 

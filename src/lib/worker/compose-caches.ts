@@ -6,12 +6,17 @@ import type { Config } from '../config/config.js';
 import type { Logger } from '../log/logger.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
 import { TaskclusterPurgeCache } from '../queue/taskcluster-purge-cache.js';
+import { LinkedAbort } from '../util/linked-abort.js';
 import { mustHoldFiles } from './must-hold-files.js';
 import { StateLock } from './state-lock.js';
 
 export interface WorkerCaches {
   readonly caches: VolumeCaches;
   readonly purgeRequests: PurgeRequests;
+  /** To be called once no container of a dead run is left: deletes what such runs had, and keeps up with requests. */
+  begin(): Promise<void>;
+  /** How far a claim shows this machine's clock to be ahead of the deployment's. */
+  noteClockSkew(skewMs: number): void;
   /** Lets go of the directory. */
   close(): Promise<void>;
 }
@@ -30,29 +35,39 @@ export async function composeCaches(config: Config, log: Logger): Promise<Worker
   await mustHoldFiles(KEY, directory);
   // Beside the lock of stateDir: two workers of different ones would delete each other's caches.
   const lock = await StateLock.acquire(join(directory, OWN_DIRECTORY), KEY);
+  let clockSkewMs = 0;
   const now = (): Date => new Date();
   const caches = await VolumeCaches.open({ directory, stateDir, log, now });
+  const client = purgeCacheClient(config, () => clockSkewMs);
+  const purgeRequests = new PurgeRequests({ client, caches, log, now });
+  const closing = new LinkedAbort();
+  let following: Promise<void> | undefined;
   return {
     caches,
-    purgeRequests: new PurgeRequests({ client: purgeCacheClient(config), caches, log, now }),
+    purgeRequests,
+    begin: async () => {
+      following = purgeRequests.follow(closing.signal);
+      await caches.sweep();
+    },
+    noteClockSkew: (skewMs) => {
+      clockSkewMs = skewMs;
+    },
     close: async () => {
+      closing.abort(new Error('the worker has ended'));
+      await following;
       await caches.close(DELETION_GRACE_MS);
       await lock.release();
     },
   };
 }
 
-function purgeCacheClient({
-  rootUrl,
-  taskcluster,
-  provisionerId,
-  workerType,
-  taskQueue,
-}: Config): TaskclusterPurgeCache {
+function purgeCacheClient(config: Config, clockSkewMs: () => number): TaskclusterPurgeCache {
+  const { rootUrl, taskcluster, provisionerId, workerType, taskQueue } = config;
   return new TaskclusterPurgeCache({
     rootUrl,
     credentials: new CredentialHolder(taskcluster),
     workerPoolId: `${provisionerId}/${workerType}`,
+    clockSkewMs,
     callTimeoutMs: taskQueue.callTimeout,
   });
 }

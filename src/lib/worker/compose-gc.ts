@@ -12,14 +12,16 @@ import { ClaimRoom } from './claim-room.js';
 
 interface GarbageCollectionDeps {
   readonly engine: DockerEngine;
-  readonly journal: OpenRuns;
   readonly log: Logger;
   /** What everything carries that this worker makes in the engine. */
   readonly labels: Labels;
   readonly capacity: number;
-  readonly runsDirectory: string;
-  /** True for a directory of a run that a worker before this one left and that is not done with. */
-  readonly isRecovering: (name: string) => boolean;
+  readonly runs: {
+    readonly journal: OpenRuns;
+    readonly directory: string;
+    /** True for a directory of a run that a worker before this one left and that is not done with. */
+    readonly isRecovering: (name: string) => boolean;
+  };
   /** Images, caches: collected from in this order, after the containers that use them. */
   readonly sources: readonly GarbageSource[];
 }
@@ -32,12 +34,12 @@ export interface GarbageCollection {
 
 /** What keeps the machine's disk and engine free of what nobody uses any more, and claims within what is free. */
 export function composeGarbageCollection(config: Config, deps: GarbageCollectionDeps): GarbageCollection {
-  const { engine, journal, log, labels, capacity, runsDirectory: directory, isRecovering, sources } = deps;
+  const { engine, log, labels, capacity, runs, sources } = deps;
   const { containerExpiration, interval, wholeMachine } = config.garbageCollection;
   const now = (): Date => new Date();
   const stale = new StaleContainers({ engine, log, now, labels, expirationMs: containerExpiration, wholeMachine });
-  const leftovers = new Leftovers({ engine, journal, log, labels, stale });
-  const runDirectories = new RunDirectories({ directory, journal, isRecovering, log, now });
+  const leftovers = new Leftovers({ engine, journal: runs.journal, log, labels, stale });
+  const runDirectories = new RunDirectories({ ...runs, log, now });
   const disk = new DiskSpace({ path: config.dockerVolume, log });
   const room: ClaimRoom = new ClaimRoom({
     disk,

@@ -8,10 +8,6 @@ import { LiveLogServer } from '../features/live-log/live-log-server.js';
 import { LiveLogPublisher } from '../features/live-log/live-log.js';
 import { createFeatures } from '../features/registry.js';
 import type { Host } from '../host/host.js';
-import { ArtifactImages } from '../images/artifact-image.js';
-import { ImageCache } from '../images/image-cache.js';
-import { Images } from '../images/images.js';
-import { RegistryImages } from '../images/registry-image.js';
 import type { Logger } from '../log/logger.js';
 import { WorkerMetrics } from '../log/worker-metrics.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
@@ -27,10 +23,12 @@ import { errorMessage } from '../util/error-message.js';
 import { withTimeout } from '../util/abortable.js';
 import { composeCaches } from './compose-caches.js';
 import { composeGarbageCollection } from './compose-gc.js';
+import { composeImages } from './compose-images.js';
 import { mustHoldFiles } from './must-hold-files.js';
 import { Recovery } from './recovery.js';
 import { StateLock } from './state-lock.js';
 import { Worker } from './worker.js';
+import type { WorkerOptions } from './worker.js';
 
 export interface ComposeOptions {
   readonly config: Config;
@@ -52,38 +50,26 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
   const queue = composeQueue(config, log);
   const engine = new DockerodeEngine(config.docker);
   const liveLog = await startLiveLog(config, log);
-  const workerPoolId = `${config.provisionerId}/${config.workerType}`;
-  const { workerId, region, instanceType } = config;
-  const metrics = new WorkerMetrics(metricsOutput, { workerPoolId, workerId, region, instanceType });
+  const metrics = composeMetrics(config, metricsOutput);
   const runsDirectory = join(config.dockerVolume, 'tmp', 'docker-worker-runs', config.workerId);
   await mustHoldFiles('dockerVolume', runsDirectory);
   await mustHoldFiles('stateDir', config.stateDir);
   const lock = await StateLock.acquire(config.stateDir);
   const caching = await composeCaches(config, log);
+  const imaging = await composeImages(config, { engine, log });
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
   const worker = workerFacts(config, version);
   const capacity = liveLog.isUsable ? config.capacity : 0;
-  const gc = composeGarbageCollection(config, {
-    engine,
-    journal,
-    log,
-    labels: workerLabels(worker),
-    capacity,
-    runsDirectory,
-    isRecovering: (name) => recovery.isUnderWay(name),
-    // In this order, after what uses them.
-    sources: [],
-  });
+  const runs = { journal, directory: runsDirectory, isRecovering: (name: string) => recovery.isUnderWay(name) };
+  // Images before caches: what is fetched again costs the next task less than what is built again.
+  const sources = [imaging.garbage, caching.caches];
+  const gc = composeGarbageCollection(config, { engine, log, labels: workerLabels(worker), capacity, runs, sources });
   const deps: RunClaimDeps = {
     queue,
     engine,
-    images: composeImages(config, engine, queue, log),
-    admission: {
-      validatePayload: payloadValidator(config.maxTaskRunTime),
-      features: createFeatures(config, { ...caching, engine }),
-      isEnabled: (feature) => config.features[feature]?.enabled ?? false,
-    },
+    images: imaging.images,
+    admission: admission(config, { ...caching, engine }),
     containerDefaults: containerDefaults(config),
     journal,
     publisher: new LiveLogPublisher(liveLog.server),
@@ -98,20 +84,22 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     settings: { runsDirectory, ...runSettings(config) },
   };
   const recovery = await Recovery.find(deps);
-  const { enabled, afterIdleSeconds, gracePeriodSeconds, nodeTerminationPoll } = config.shutdown;
   return new Worker({
     queue,
     checkReady: (signal) => gc.leftovers.checkReady(signal),
     roomFor: (tasks, signal) => gc.room.roomFor(tasks, signal),
     recover: async (signal) => {
       // What containers of dead runs had mounted goes after them.
-      const removed = gc.leftovers.remove(signal).then(() => caching.caches.sweep());
-      void removed.then(() => {
+      const tidied = gc.leftovers.remove(signal).then(() => caching.begin());
+      const collecting = tidied.then(() => {
         gc.janitor.start();
       });
-      await Promise.all([recovery.run(signal), removed]);
+      await Promise.all([recovery.run(signal), collecting]);
     },
-    run: (claim, stop) => gc.room.track(runClaim(deps, claim, stop)),
+    run: (claim, stop) => {
+      caching.noteClockSkew(claim.clockSkewMs);
+      return gc.room.track(runClaim(deps, claim, stop));
+    },
     capacity,
     pollIntervalMs: config.taskQueue.pollInterval,
     log,
@@ -122,14 +110,11 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
       await liveLog.server?.close(READERS_GRACE_MS);
       putter.close();
       await caching.close();
+      await imaging.close();
       await removeIfEmpty(runsDirectory);
       await lock.release();
     },
-    shutdown: {
-      afterIdleMs: enabled ? afterIdleSeconds * 1000 : undefined,
-      gracePeriodMs: gracePeriodSeconds === undefined ? undefined : gracePeriodSeconds * 1000,
-      terminationPollMs: nodeTerminationPoll,
-    },
+    shutdown: shutdownSettings(config),
   });
 }
 
@@ -184,6 +169,11 @@ function composeQueue(config: Config, log: Logger): TaskclusterQueue {
   });
 }
 
+function composeMetrics(config: Config, output: NodeJS.WritableStream): WorkerMetrics {
+  const { provisionerId, workerType, workerId, region, instanceType } = config;
+  return new WorkerMetrics(output, { workerPoolId: `${provisionerId}/${workerType}`, workerId, region, instanceType });
+}
+
 /** Without its certificate a worker that must serve logs by TLS can't work; it stays up to be looked at. */
 async function startLiveLog(
   config: Config,
@@ -201,6 +191,23 @@ async function startLiveLog(
   }
 }
 
+function admission(config: Config, services: Parameters<typeof createFeatures>[1]): RunClaimDeps['admission'] {
+  return {
+    validatePayload: payloadValidator(config.maxTaskRunTime),
+    features: createFeatures(config, services),
+    isEnabled: (feature) => config.features[feature]?.enabled ?? false,
+  };
+}
+
+function shutdownSettings({ shutdown }: Config): WorkerOptions['shutdown'] {
+  const { enabled, afterIdleSeconds, gracePeriodSeconds, nodeTerminationPoll } = shutdown;
+  return {
+    afterIdleMs: enabled ? afterIdleSeconds * 1000 : undefined,
+    gracePeriodMs: gracePeriodSeconds === undefined ? undefined : gracePeriodSeconds * 1000,
+    terminationPollMs: nodeTerminationPoll,
+  };
+}
+
 function runSettings({ artifacts, task }: Config): Omit<RunClaimDeps['settings'], 'runsDirectory'> {
   return {
     artifactConcurrency: artifacts.concurrency,
@@ -208,28 +215,6 @@ function runSettings({ artifacts, task }: Config): Omit<RunClaimDeps['settings']
     reclaimDivisor: task.reclaimDivisor,
     cancelPollIntervalMs: task.cancelPollInterval,
     maxLogBytes: task.maxLogBytes,
-  };
-}
-
-function composeImages(config: Config, engine: DockerodeEngine, queue: TaskclusterQueue, log: Logger): Images {
-  const retries = pullRetries(config);
-  const { inactivityTimeout: inactivityMs } = config.artifacts;
-  const cache = new ImageCache({ engine, log, parallelFetches: config.dockerConfig.maxParallelImageLoads });
-  const artifacts = new ArtifactImages({ engine, queue, retries, inactivityMs });
-  return new Images(cache, {
-    'docker-image': new RegistryImages({ engine, pullRetries: retries }),
-    'task-image': artifacts,
-    'indexed-image': artifacts,
-  });
-}
-
-function pullRetries({ dockerConfig }: Config) {
-  const { maxAttempts, delayFactor, randomizationFactor } = dockerConfig;
-  return {
-    attempts: maxAttempts,
-    firstDelayMs: delayFactor,
-    maxDelayMs: Infinity,
-    randomization: randomizationFactor,
   };
 }
 

@@ -7,6 +7,7 @@ import { nice as newSlugid } from 'slugid';
 import { clients } from 'taskcluster-client';
 import type { Queue, RunStatus } from 'taskcluster-client';
 import { LocalTaskcluster } from '../../../src/local-taskcluster/server.js';
+import { endedRun } from '../../support/ended-run.js';
 import { Program } from '../../support/program.js';
 import { shell, taskclusterEnv, testTask } from '../../support/test-task.js';
 
@@ -62,12 +63,7 @@ describe('the caches of a worker that was killed with SIGKILL', function () {
     return taskId;
   }
 
-  async function ended(taskId: string, runId = 0): Promise<RunStatus> {
-    for (;;) {
-      const run = (await queue.status(taskId)).status.runs[runId];
-      if (run?.resolved !== undefined) return run;
-    }
-  }
+  const ended = (taskId: string, runId = 0): Promise<RunStatus> => endedRun(queue, taskId, runId);
 
   const logOf = (taskId: string, runId = 0): Promise<string> =>
     got(queue.buildSignedUrl(queue.getArtifact, taskId, runId, 'public/logs/live.log')).text();

@@ -11,10 +11,13 @@ import { LocalTaskcluster } from '../../../src/local-taskcluster/server.js';
 import { IsolatedDaemon } from '../../support/docker-daemon.js';
 import { listMachine } from '../../support/machine-listing.js';
 import type { MachineListing } from '../../support/machine-listing.js';
+import { endedRun } from '../../support/ended-run.js';
 import { Program } from '../../support/program.js';
 import { shell, taskclusterEnv, testTask } from '../../support/test-task.js';
 
 const LOG = 'public/logs/live.log';
+// What images tasks used is remembered on purpose: it outlives tasks and workers.
+const KEPT = 'state/images.json';
 
 describe('a worker killed with SIGKILL and started again', function () {
   this.timeout(120_000);
@@ -26,7 +29,10 @@ describe('a worker killed with SIGKILL and started again', function () {
   let before_: MachineListing;
   const workers: Program[] = [];
 
-  const list = (): Promise<MachineListing> => listMachine(docker, directory, `CRASH_TEST=${directory}`);
+  const list = async (): Promise<MachineListing> => {
+    const listing = await listMachine(docker, directory, `CRASH_TEST=${directory}`);
+    return { ...listing, files: listing.files.filter((path) => path !== KEPT) };
+  };
 
   before(async () => {
     daemon = await IsolatedDaemon.start();
@@ -91,13 +97,7 @@ describe('a worker killed with SIGKILL and started again', function () {
     return (await queue.status(taskId)).status.runs;
   }
 
-  /** The run's end, asked for until there is one. */
-  async function ended(taskId: string, runId: number): Promise<RunStatus> {
-    for (;;) {
-      const run = (await runs(taskId))[runId];
-      if (run?.resolved !== undefined) return run;
-    }
-  }
+  const ended = (taskId: string, runId = 0): Promise<RunStatus> => endedRun(queue, taskId, runId);
 
   async function logOnDisk(taskId: string): Promise<string> {
     const runsDirectory = join(directory, 'volume/tmp/docker-worker-runs/crash-test');

@@ -226,3 +226,30 @@ describe('a task that needs more memory than it may use', () => {
     }
   });
 });
+
+for (const minutes of [-10, 10]) {
+  describe(`caches of a machine whose clock is ${minutes} minutes behind the deployment's`, () => {
+    it('are purged on request if they were made before it, and only then', async () => {
+      const now = (): Date => new Date(Date.now() + minutes * 60_000);
+      const harness = await WorkerHarness.start({ taskcluster: { now } });
+      try {
+        const at = (ms: number): string => new Date(now().getTime() + ms).toISOString();
+        const times = { created: at(0), deadline: at(3600_000), expires: at(7200_000) };
+        const script = 'ls -A /c | wc -l | sed s/^/files:/; echo x >/c/file';
+        const isEmpty = async (): Promise<boolean> => {
+          const { log, taskId } = await harness.run({ ...shell(script), cache: { c: '/c' } }, { ...SCOPES, ...times });
+          await harness.log.next('cache volume release', taskId);
+          return /files:\s*0/.test(log);
+        };
+        assert.deepEqual([await isEmpty(), await isEmpty()], [true, false]);
+        const { rootUrl, credentials } = harness.taskcluster;
+        for (let i = 0; i < 2; i++) {
+          await new clients.PurgeCache({ rootUrl, credentials }).purgeCache('local/docker-worker', { cacheName: 'c' });
+          assert.deepEqual([await isEmpty(), await isEmpty()], [true, false]);
+        }
+      } finally {
+        await harness.close();
+      }
+    });
+  });
+}

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { PurgeRequests } from '../../../src/lib/caches/purge-requests.js';
+import type { PurgeableCaches } from '../../../src/lib/caches/purge-requests.js';
 import type { PurgeRequest } from '../../../src/lib/queue/purge-cache-client.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 
@@ -9,7 +10,8 @@ const at = (minutes: number): Date => new Date(Date.UTC(2026, 0, 1, 0, minutes))
 describe('purge requests', () => {
   let log: MemoryLogger;
   let minutes: number;
-  let purged: [string, string][];
+  let purged: [string | undefined, string][];
+  let caches: PurgeableCaches;
   let calls: { since: string | undefined; answer: (requests: readonly PurgeRequest[] | Error) => void }[];
   let onCall: () => void;
   let requests: PurgeRequests;
@@ -19,6 +21,20 @@ describe('purge requests', () => {
     purged = [];
     calls = [];
     onCall = () => undefined;
+    let upTo: Date | undefined;
+    caches = {
+      get purgedUpTo() {
+        return upTo;
+      },
+      notePurgedUpTo: (time) => {
+        upTo = time;
+        return Promise.resolve();
+      },
+      purge: (name, before) => {
+        purged.push([name, before.toISOString()]);
+        return Promise.resolve();
+      },
+    };
     requests = make({});
   });
 
@@ -35,12 +51,7 @@ describe('purge requests', () => {
             onCall();
           }),
       },
-      caches: {
-        purge: (name, before) => {
-          purged.push([name, before.toISOString()]);
-          return Promise.resolve();
-        },
-      },
+      caches,
       log,
       now: () => at(minutes),
       ...options,
@@ -124,5 +135,34 @@ describe('purge requests', () => {
     const applied = requests.apply(stop.signal);
     stop.abort(new Error('stopped'));
     await assert.rejects(applied, /stopped/);
+  });
+
+  it('that the service may have forgotten are made up for by purging everything', async () => {
+    await apply([]);
+    minutes = 24 * 60 - 6;
+    await apply([]);
+    assert.deepEqual(purged, []);
+    // As after a restart: what the caches know is all that is known.
+    requests = make({});
+    minutes += 24 * 60;
+    await apply(new Error('no answer'));
+    assert.deepEqual(purged, []);
+    await apply([{ cacheName: 'a', before: at(minutes - 1) }]);
+    assert.deepEqual(purged, [
+      [undefined, at(minutes).toISOString()],
+      ['a', at(minutes - 1).toISOString()],
+    ]);
+  });
+
+  it('are followed from time to time, until it is enough', async () => {
+    const stop = new AbortController();
+    const following = requests.follow(stop.signal, 1);
+    for (let i = 0; i < 3; i++) {
+      await called();
+      calls.at(-1)?.answer([]);
+    }
+    stop.abort(new Error('enough'));
+    await following;
+    assert.ok(calls.length >= 3);
   });
 });

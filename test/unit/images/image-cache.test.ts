@@ -1,63 +1,32 @@
 import { strict as assert } from 'node:assert';
 import type { ImageInfo } from '../../../src/lib/docker/engine.js';
-import { ImageCache } from '../../../src/lib/images/image-cache.js';
-import type { FetchedImage, ImageProgress, ImageSource } from '../../../src/lib/images/image-provider.js';
+import type { ImageCache } from '../../../src/lib/images/image-cache.js';
 import { TaskError } from '../../../src/lib/task/errors.js';
-import { untilAborted } from '../../../src/lib/util/abortable.js';
+import { settle } from '../../fakes/fake-clock.js';
 import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
-import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { ImageBench } from '../../fakes/image-bench.js';
 import { MemoryOutput } from '../../fakes/memory-output.js';
+import { TestSource } from '../../fakes/test-source.js';
 
 const IMAGE: ImageInfo = { id: 'sha256:1', entrypoint: [], command: [] };
 
-/** An image whose fetch waits until it is told how to end. */
-class TestSource implements ImageSource {
-  readonly label: string;
-  fetches = 0;
-  progress: ImageProgress | undefined;
-  signal: AbortSignal | undefined;
-  succeed: (fetched: FetchedImage) => void = () => undefined;
-  fail: (error: Error) => void = () => undefined;
-  readonly begun: Promise<void>;
-  #markBegun = (): void => undefined;
-
-  constructor(
-    readonly localName: string,
-    readonly engine: FakeDockerEngine,
-  ) {
-    this.label = `image "${localName}"`;
-    this.begun = new Promise((resolve) => {
-      this.#markBegun = resolve;
-    });
-  }
-
-  async fetch(progress: ImageProgress, signal: AbortSignal): Promise<FetchedImage> {
-    this.fetches += 1;
-    this.progress = progress;
-    this.signal = signal;
-    const ended = new Promise<FetchedImage>((resolve, reject) => {
-      this.succeed = resolve;
-      this.fail = reject;
-    });
-    this.#markBegun();
-    const fetched = await untilAborted(ended, signal);
-    this.engine.images.set(this.localName, IMAGE);
-    return fetched;
-  }
-}
-
 describe('the cache of images', () => {
   let engine: FakeDockerEngine;
+  let bench: ImageBench;
   let cache: ImageCache;
   let source: TestSource;
   const { signal } = new AbortController();
   const output = (): MemoryOutput => new MemoryOutput();
 
-  beforeEach(() => {
+  beforeEach(async () => {
     engine = new FakeDockerEngine();
-    cache = new ImageCache({ engine, log: new MemoryLogger(), parallelFetches: 1 });
-    source = new TestSource('wanted:latest', engine);
+    bench = await ImageBench.open(engine, { parallelFetches: 1 });
+    cache = bench.cache;
+    source = sourceOf('wanted:latest');
   });
+  afterEach(() => bench.close());
+
+  const sourceOf = (name: string): TestSource => new TestSource(name, engine, IMAGE);
 
   it('asks the engine once for an image that is here', async () => {
     engine.images.set('wanted:latest', IMAGE);
@@ -75,7 +44,7 @@ describe('the cache of images', () => {
     const late = output();
     const lateLease = cache.acquire(source, late, signal);
     // Its turn to join: the engine, in memory, has answered by then.
-    await new Promise(setImmediate);
+    await settle();
     source.succeed({ artifactHash: 'sha256:a' });
     assert.deepEqual([...new Set((await leases).map(({ artifactHash }) => artifactHash))], ['sha256:a']);
     assert.equal((await lateLease).image, IMAGE);
@@ -106,8 +75,7 @@ describe('the cache of images', () => {
     only.abort(new Error('canceled'));
     await assert.rejects(stopped, /canceled/);
     assert.equal(source.signal?.aborted, true);
-    assert.equal(cache.isHeld('wanted:latest'), false);
-    const next = new TestSource('wanted:latest', engine);
+    const next = sourceOf('wanted:latest');
     const lease = cache.acquire(next, output(), signal);
     await next.begun;
     next.succeed({});
@@ -120,8 +88,7 @@ describe('the cache of images', () => {
     const failure = TaskError.failed('no such image');
     source.fail(failure);
     assert.deepEqual(await Promise.all(both), [failure, failure]);
-    assert.equal(cache.isHeld('wanted:latest'), false);
-    const next = new TestSource('wanted:latest', engine);
+    const next = sourceOf('wanted:latest');
     const lease = cache.acquire(next, output(), signal);
     await next.begun;
     next.succeed({});
@@ -129,12 +96,12 @@ describe('the cache of images', () => {
   });
 
   it('fetches no more at a time than it may, and says who waits', async () => {
-    const other = new TestSource('other:latest', engine);
+    const other = sourceOf('other:latest');
     const waiting = output();
     const first = cache.acquire(source, output(), signal);
     await source.begun;
     const second = cache.acquire(other, waiting, signal);
-    await new Promise(setImmediate);
+    await settle();
     assert.equal(other.fetches, 0);
     assert.match(waiting.lines[0] ?? '', /^Waiting: /);
     source.succeed({});
@@ -142,18 +109,6 @@ describe('the cache of images', () => {
     await other.begun;
     other.succeed({});
     await second;
-  });
-
-  it('holds an image from the wish for it until the last lease is disposed of, each of which may be twice', async () => {
-    engine.images.set('wanted:latest', IMAGE);
-    const acquiring = [1, 2].map(() => cache.acquire(source, output(), signal));
-    assert.equal(cache.isHeld('wanted:latest'), true);
-    const [one, two] = await Promise.all(acquiring);
-    one?.dispose();
-    one?.dispose();
-    assert.equal(cache.isHeld('wanted:latest'), true);
-    two?.dispose();
-    assert.equal(cache.isHeld('wanted:latest'), false);
   });
 
   it('forgets the hash of an artifact when the name has another image by now', async () => {

@@ -25,11 +25,32 @@ describe('parseImage', () => {
 });
 
 describe('fullImageName', () => {
+  const full = (name: string): string => fullImageName(parseImage(name));
+
   it('adds the tag that docker would add', () => {
-    assert.equal(fullImageName('host:5000/a/b'), 'host:5000/a/b:latest');
-    assert.equal(fullImageName('ubuntu:14.04'), 'ubuntu:14.04');
-    assert.equal(fullImageName(`ubuntu@${DIGEST}`), `ubuntu@${DIGEST}`);
+    assert.equal(full('host:5000/a/b'), 'host:5000/a/b:latest');
+    assert.equal(full('ubuntu:14.04'), 'ubuntu:14.04');
+    assert.equal(full(`ubuntu@${DIGEST}`), `ubuntu@${DIGEST}`);
+    assert.equal(full(`host:5000/a:v1@${DIGEST}`), `host:5000/a:v1@${DIGEST}`);
   });
+
+  const spellings: Readonly<Record<string, string>> = {
+    'docker.io/us/app:v1': 'us/app:v1',
+    'index.docker.io/us/app:v1': 'us/app:v1',
+    'docker.io/library/ubuntu': 'ubuntu:latest',
+    'docker.io/ubuntu': 'ubuntu:latest',
+    'library/ubuntu': 'ubuntu:latest',
+    'library/a/b': 'library/a/b:latest',
+    'quay.io/library/a': 'quay.io/library/a:latest',
+    'docker.io/quay.io/a': 'docker.io/quay.io/a:latest',
+    'docker.io/localhost/a': 'docker.io/localhost/a:latest',
+  };
+  for (const [name, shown] of Object.entries(spellings)) {
+    it(`gives ${name} the one name ${shown}`, () => {
+      assert.equal(full(name), shown);
+      assert.equal(full(shown), shown);
+    });
+  }
 });
 
 describe('isImageName', () => {
@@ -57,6 +78,9 @@ describe('isImageName', () => {
     '-a',
     'a'.repeat(256),
     `a:${'t'.repeat(129)}`,
+    'a'.repeat(64),
+    `sha256:${'a'.repeat(64)}`,
+    'sha256:ab',
   ];
   for (const name of refused) {
     it(`refuses ${JSON.stringify(name.slice(0, 40))}`, () => {

@@ -1,40 +1,45 @@
 import { strict as assert } from 'node:assert';
 import { DockerError } from '../../../src/lib/docker/engine.js';
 import type { ImageRequest } from '../../../src/lib/images/image-provider.js';
-import { ImageCache } from '../../../src/lib/images/image-cache.js';
 import { Images } from '../../../src/lib/images/images.js';
 import { RegistryImages } from '../../../src/lib/images/registry-image.js';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import { TaskError } from '../../../src/lib/task/errors.js';
 import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
-import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { ImageBench } from '../../fakes/image-bench.js';
 import { MemoryOutput } from '../../fakes/memory-output.js';
 
+const SETTINGS = {
+  registries: { 'quay.io/us': { username: 'u', password: 'the-password' } },
+  defaultRegistry: 'registry.hub.docker.com',
+};
 const IMAGE = { id: 'sha256:1', entrypoint: [], command: [] };
 
 describe('images of registries', () => {
   let engine: FakeDockerEngine;
+  let bench: ImageBench;
   let images: Images;
   let output: MemoryOutput;
   const { signal } = new AbortController();
 
-  beforeEach(() => {
+  beforeEach(async () => {
     engine = new FakeDockerEngine();
+    bench = await ImageBench.open(engine);
     output = new MemoryOutput();
     const pullRetries = { attempts: 3, firstDelayMs: 1, maxDelayMs: 1, randomization: 0 };
-    const registries = new RegistryImages({ engine, pullRetries });
-    const cache = new ImageCache({ engine, log: new MemoryLogger(), parallelFetches: 2 });
+    const registries = new RegistryImages({ engine, pullRetries, settings: SETTINGS, log: bench.log });
     const resolvers = { 'docker-image': registries, 'task-image': registries, 'indexed-image': registries };
-    images = new Images(cache, resolvers);
+    images = new Images(bench.cache, resolvers);
   });
+  afterEach(() => bench.close());
 
-  const request = (name: string): ImageRequest => {
+  const request = (name: string, ...scopes: readonly string[]): ImageRequest => {
     const credentials = new CredentialHolder({ clientId: 'task', accessToken: 'x' });
-    return { image: { type: 'docker-image', name }, scopes: [], credentials, progress: output };
+    return { image: { type: 'docker-image', name }, scopes, credentials, progress: output };
   };
 
-  const refusal = async (name: string): Promise<TaskError> => {
-    const error: unknown = await images.acquire(request(name), signal).catch((reason: unknown) => reason);
+  const refusal = async (name: string, ...scopes: readonly string[]): Promise<TaskError> => {
+    const error: unknown = await images.acquire(request(name, ...scopes), signal).catch((reason: unknown) => reason);
     assert.ok(error instanceof TaskError);
     assert.match(error.message, /^Pulling docker image has failed\.\nError: /);
     return error;
@@ -83,4 +88,67 @@ describe('images of registries', () => {
       assert.deepEqual(engine.trace.events, []);
     });
   }
+
+  describe('that the worker logs in for', () => {
+    const NAME = 'quay.io/us/app:v1';
+    const SCOPE = `docker-worker:image:${NAME}`;
+
+    it('need a scope, also when they are on the machine', async () => {
+      engine.images.set(NAME, IMAGE);
+      const error = await refusal(NAME, 'docker-worker:image:quay.io/us/other:*');
+      assert.deepEqual(error.resolution, { kind: 'failed' });
+      assert.ok(error.message.includes(`the task lacks the scope ${SCOPE}. Add it to task.scopes`), error.message);
+      assert.deepEqual(engine.trace.events, []);
+    });
+
+    it('are the task’s with that scope, as they are or pulled with the credentials', async () => {
+      engine.registry.set(NAME, IMAGE);
+      await images.acquire(request(NAME, SCOPE), signal);
+      await images.acquire(request('quay.io/us/app:v1', 'docker-worker:image:quay.io/us/*'), signal);
+      assert.deepEqual(engine.pulls, [
+        { name: NAME, auth: { username: 'u', password: 'the-password', serverAddress: 'quay.io' } },
+      ]);
+    });
+
+    it('are not asked for again when the registry refuses the credentials, and the operator hears of it', async () => {
+      engine.fail('pullImage', new DockerError('unauthorized: wrong password', 401));
+      const error = await refusal(NAME, SCOPE);
+      assert.deepEqual(error.resolution, { kind: 'failed' });
+      assert.match(
+        error.message,
+        /unauthorized: wrong password \(.*1 attempt\)\. .*credentials that the worker has for "quay.io\/us"/,
+      );
+      const [told] = bench.log.of('registry refuses credentials');
+      assert.equal(told?.fields['registry'], 'quay.io/us');
+      assert.ok(!JSON.stringify([bench.log.records, error.message, output]).includes('the-password'));
+    });
+  });
+
+  it('of other users of that registry need neither scope nor credentials', async () => {
+    engine.registry.set('quay.io/others/app:v1', IMAGE);
+    await images.acquire(request('quay.io/others/app:v1'), signal);
+    assert.deepEqual(engine.pulls, [{ name: 'quay.io/others/app:v1', auth: undefined }]);
+  });
+
+  for (const name of [
+    `sha256:${'a'.repeat(64)}`,
+    'sha256:abcdef',
+    'a'.repeat(64),
+    `docker.io/library/${'a'.repeat(64)}`,
+  ]) {
+    it(`can not be had by the id of an image, like ${name}`, async () => {
+      assert.match((await refusal(name)).message, /invalid reference format/);
+      assert.deepEqual(engine.trace.events, []);
+    });
+  }
+
+  it('can not have the names that the worker gives to images of tasks', async () => {
+    for (const name of [
+      '0123456789abcdef0123456789abcdef',
+      'docker.io/library/0123456789abcdef0123456789abcdef:latest',
+    ]) {
+      assert.match((await refusal(name)).message, /type: task-image/);
+    }
+    assert.deepEqual(engine.trace.events, []);
+  });
 });

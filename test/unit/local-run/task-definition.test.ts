@@ -7,9 +7,12 @@ describe('the task in a file', () => {
   const define = (text: string, env = {}): Record<string, unknown> => taskDefinition(text, 'a.yml', QUEUE, env);
 
   it('may be a bare payload', () => {
-    const { payload, provisionerId, workerType, metadata } = define('image: x\ncommand: [echo]\nmaxRunTime: 5\n');
+    const { payload, provisionerId, workerType, metadata, scopes } = define(
+      'image: x\ncommand: [echo]\nmaxRunTime: 5\n',
+    );
     assert.deepEqual(payload, { image: 'x', command: ['echo'], maxRunTime: 5 });
     assert.deepEqual([provisionerId, workerType], ['local', 'here']);
+    assert.deepEqual(scopes, ['docker-worker:*']);
     assert.equal((metadata as { name: string }).name, 'a.yml');
   });
 

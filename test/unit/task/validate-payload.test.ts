@@ -92,6 +92,31 @@ describe('the payload validator', () => {
           ],
         ] as const,
     ),
+    ...['', '.', '..', 'a/b', 'a::b', 'a..b', 'a\u0085', 'x'.repeat(256), 'é'.repeat(128)].map(
+      (name) =>
+        [
+          `a cache named ${JSON.stringify(name.slice(0, 8))}`,
+          { cache: { [name]: '/c' } },
+          [
+            `data/cache should have other names than ${JSON.stringify(name)}: a cache's name is 1 to 255 bytes long, is not ".", and has no "::", "/", ".." or control character`,
+          ],
+        ] as const,
+    ),
+    ...['relative', '/', '', '/a/../b', '/a:ro'].map(
+      (path) =>
+        [
+          `a cache at "${path}"`,
+          { cache: { 'a~b': path } },
+          [
+            `data/cache/a~0b should be an absolute path below /, without "." or ".." or a colon, where the cache is mounted: "${path}"`,
+          ],
+        ] as const,
+    ),
+    [
+      'two caches at one path',
+      { cache: { a: '/c/', b: '/c', c: '/c/d' } },
+      ['data/cache/b should be another path: the cache "a" is mounted at /c'],
+    ],
     [
       'volumes and caches at one path',
       {

@@ -47,6 +47,7 @@ export class DownloadProgress {
   }
 }
 
-function megabytes(bytes: number): string {
+/** A megabyte is a million bytes, as for docker. */
+export function megabytes(bytes: number): string {
   return (bytes / MB).toFixed(1);
 }

@@ -1,0 +1,44 @@
+import { chmod, lstat, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cacheDirectoryName } from './cache-name.js';
+import type { CacheInstance } from './cache-state.js';
+
+/** Where the instances of caches are: `<root>/<name>/<uuid>`. */
+export class CacheDirectory {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  pathOf({ name, uuid }: Pick<CacheInstance, 'name' | 'uuid'>): string {
+    return join(this.#parentOf(name), uuid);
+  }
+
+  /** Makes an instance's directory, empty. */
+  async make(instance: CacheInstance): Promise<void> {
+    const path = this.pathOf(instance);
+    // Closed to all users of this machine; containers get past it, as what is mounted there is what is below.
+    await mkdir(this.#parentOf(instance.name), { recursive: true, mode: 0o700 });
+    await mkdir(path);
+    // Writable for whatever user the container has, as many images have one that is not root.
+    await chmod(path, 0o777);
+  }
+
+  /** A directory and no link, the one above it too: what is mounted into containers never leads elsewhere. */
+  async isThere(instance: CacheInstance): Promise<boolean> {
+    try {
+      const found = await Promise.all(
+        [this.#parentOf(instance.name), this.pathOf(instance)].map((path) => lstat(path)),
+      );
+      return found.every((each) => each.isDirectory());
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+      throw error;
+    }
+  }
+
+  #parentOf(name: string): string {
+    return join(this.#root, cacheDirectoryName(name));
+  }
+}

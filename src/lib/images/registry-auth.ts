@@ -1,0 +1,52 @@
+import type { RegistryCredentials } from '../config/config.js';
+import type { RegistryAuth } from '../docker/engine.js';
+import type { ImageName } from './parse-image.js';
+
+/** The part of the configuration that says which registries the worker logs in to. */
+export interface RegistrySettings {
+  /** By `<host>/<user>` or `<host>`; a slash at the end means nothing. */
+  readonly registries: Readonly<Record<string, RegistryCredentials>>;
+  /** The host under which credentials of images without one are looked up. */
+  readonly defaultRegistry: string;
+}
+
+/** Credentials for an image. */
+export interface RegistryLogin {
+  /** Where the configuration has them: the key in `registries`. */
+  readonly key: string;
+  readonly auth: RegistryAuth;
+}
+
+// All of them are Docker Hub, so credentials given for one are meant for any of them.
+const HUB_HOSTS = ['registry.hub.docker.com', 'docker.io', 'index.docker.io'];
+// The engine's own name for Docker Hub; it compares this with where it is about to send the credentials.
+const HUB_ADDRESS = 'https://index.docker.io/v1/';
+
+/**
+ * The worker's credentials for an image: those of `<host>/<user>` before those of `<host>`. The official images of
+ * Docker Hub, which have neither host nor user, are pulled without.
+ */
+export function findRegistryLogin(name: ImageName, settings: RegistrySettings): RegistryLogin | undefined {
+  const { registry, path } = name;
+  const [user = '', ...rest] = path.split('/');
+  if (registry === undefined && rest.length === 0) return undefined;
+  const hosts = registry === undefined ? hubHosts(settings.defaultRegistry) : [registry];
+  const wanted = [...hosts.map((host) => `${host}/${user}`), ...hosts];
+  const entries = Object.entries(settings.registries);
+  for (const place of wanted) {
+    const [key, credentials] = entries.find(([each]) => withoutSlash(each) === place) ?? [];
+    if (key === undefined || !credentials) continue;
+    const { username, password } = credentials;
+    return { key, auth: { username, password, serverAddress: registry ?? HUB_ADDRESS } };
+  }
+  return undefined;
+}
+
+function hubHosts(defaultRegistry: string): readonly string[] {
+  const host = withoutSlash(defaultRegistry);
+  return HUB_HOSTS.includes(host) ? [host, ...HUB_HOSTS.filter((other) => other !== host)] : [host];
+}
+
+function withoutSlash(place: string): string {
+  return place.endsWith('/') ? place.slice(0, -1) : place;
+}

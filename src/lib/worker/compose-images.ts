@@ -1,0 +1,59 @@
+import type { Config } from '../config/config.js';
+import type { DockerEngine } from '../docker/engine.js';
+import type { GarbageSource } from '../gc/garbage.js';
+import { ArtifactImages } from '../images/artifact-image.js';
+import { ImageCache } from '../images/image-cache.js';
+import { ImageLedger } from '../images/image-ledger.js';
+import type { ImageProvider } from '../images/image-provider.js';
+import { ImageUses } from '../images/image-uses.js';
+import { Images } from '../images/images.js';
+import { RegistryImages } from '../images/registry-image.js';
+import { UnusedImages } from '../images/unused-images.js';
+import type { Logger } from '../log/logger.js';
+import { TaskclusterDirectory } from '../queue/taskcluster-directory.js';
+import type { RetryPolicy } from '../util/retry.js';
+
+interface Parts {
+  readonly engine: DockerEngine;
+  readonly log: Logger;
+}
+
+export interface ComposedImages {
+  readonly images: ImageProvider;
+  readonly garbage: GarbageSource;
+  /** Writes what has not been written yet. */
+  readonly close: () => Promise<void>;
+}
+
+/** All that has to do with images: where they come from, which of them are here, and which may go. */
+export async function composeImages(config: Config, { engine, log }: Parts): Promise<ComposedImages> {
+  const { rootUrl, stateDir, registries, dockerConfig, garbageCollection, artifacts, taskQueue } = config;
+  const now = (): Date => new Date();
+  const ledger = await ImageLedger.open({ stateDir, log, now });
+  const uses = new ImageUses();
+  const retries = pullRetries(config);
+  const cache = new ImageCache({ engine, ledger, uses, log, parallelFetches: dockerConfig.maxParallelImageLoads });
+  const settings = { registries, defaultRegistry: dockerConfig.defaultRegistry };
+  const queue = new TaskclusterDirectory({ rootUrl, callTimeoutMs: taskQueue.callTimeout });
+  const ofTasks = new ArtifactImages({ engine, queue, retries, inactivityMs: artifacts.inactivityTimeout });
+  const { imageExpiration: expirationMs, wholeMachine } = garbageCollection;
+  return {
+    images: new Images(cache, {
+      'docker-image': new RegistryImages({ engine, pullRetries: retries, settings, log }),
+      'task-image': ofTasks,
+      'indexed-image': ofTasks,
+    }),
+    garbage: new UnusedImages({ engine, ledger, uses, log, now, expirationMs, wholeMachine }),
+    close: () => ledger.flush(),
+  };
+}
+
+function pullRetries({ dockerConfig }: Config): RetryPolicy {
+  const { maxAttempts, delayFactor, randomizationFactor } = dockerConfig;
+  return {
+    attempts: maxAttempts,
+    firstDelayMs: delayFactor,
+    maxDelayMs: Infinity,
+    randomization: randomizationFactor,
+  };
+}

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
+import Docker from 'dockerode';
+import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
+import type { ContainerSpec } from '../../src/lib/docker/engine.js';
+import type { ImageSource } from '../../src/lib/images/image-provider.js';
+import { RegistryImages } from '../../src/lib/images/registry-image.js';
+import { CredentialHolder } from '../../src/lib/queue/credential-holder.js';
+import { TaskError } from '../../src/lib/task/errors.js';
+import { ImageBench } from '../fakes/image-bench.js';
+import { MemoryLogger } from '../fakes/memory-logger.js';
+import { MemoryOutput } from '../fakes/memory-output.js';
+import { DockerRegistry } from '../support/docker-registry.js';
+
+const ADDRESS = { socketPath: '/var/run/docker.sock' };
+const TASKS = 200;
+const AT_ONCE = 4;
+const PULL_INACTIVITY_MS = 500;
+
+describe('the cache of images, with a real engine and a real registry', function () {
+  this.timeout(120_000);
+  const { signal } = new AbortController();
+  const docker = new Docker(ADDRESS);
+  let registry: DockerRegistry;
+  let digest: string;
+
+  before(async () => {
+    registry = await DockerRegistry.start({ isPrivate: false });
+    digest = await registry.publish(docker, 'us/app', 'v1');
+    await registry.publish(docker, 'us/other', 'v1');
+  });
+  after(() => registry.close());
+
+  const sourceOf = async (name: string, engine: DockerodeEngine): Promise<ImageSource> => {
+    const pullRetries = { attempts: 2, firstDelayMs: 1, maxDelayMs: 1, randomization: 0 };
+    const settings = { registries: {}, defaultRegistry: 'docker.io' };
+    const images = new RegistryImages({ engine, pullRetries, settings, log: new MemoryLogger() });
+    const credentials = new CredentialHolder({ clientId: 'task', accessToken: 'x' });
+    const image = { type: 'docker-image' as const, name: `${registry.host}/${name}` };
+    return await images.resolve({ image, scopes: [], credentials, progress: new MemoryOutput() });
+  };
+
+  it('gives up a pull that stands still in the middle of a layer', async () => {
+    registry.interfere = (request, response) => {
+      if (!request.url?.includes('/blobs/')) return false;
+      response.writeHead(200, { 'content-length': 10_000_000, 'content-type': 'application/octet-stream' });
+      response.write(Buffer.alloc(1000));
+      return true;
+    };
+    const engine = new DockerodeEngine(ADDRESS, PULL_INACTIVITY_MS);
+    const bench = await ImageBench.open(engine);
+    try {
+      const acquiring = bench.cache.acquire(await sourceOf('us/app:v1', engine), new MemoryOutput(), signal);
+      await assert.rejects(acquiring, (error) => {
+        assert.ok(error instanceof TaskError);
+        assert.deepEqual(error.resolution, { kind: 'exception', reason: 'internal-error' });
+        assert.match(error.message, /nothing was heard for 0\.5 s \(.*2 attempts\)\. .*not a mistake of the task/);
+        return true;
+      });
+    } finally {
+      registry.interfere = () => false;
+      await bench.close();
+    }
+  });
+
+  it(`fails none of ${TASKS} tasks while everything unused is removed all the time`, async () => {
+    const engine = new DockerodeEngine(ADDRESS);
+    const bench = await ImageBench.open(engine, { expirationMs: 0 });
+    const sources = await Promise.all(
+      // The first two are one image by two names, of which the engine drops both with the first.
+      ['us/app:v1', `us/app@${digest}`, 'us/other:v1'].map((name) => sourceOf(name, engine)),
+    );
+    let begun = 0;
+    const tasks = async (): Promise<void> => {
+      while (begun < TASKS) {
+        const source = sources[Math.floor(Math.random() * sources.length)] ?? assert.fail();
+        begun += 1;
+        const lease = await bench.cache.acquire(source, new MemoryOutput(), signal);
+        const { id } = await engine.createContainer(specOf(lease.image.id));
+        await engine.removeContainer(id);
+        lease.dispose();
+      }
+    };
+    const state = { isOver: false };
+    const collect = async (): Promise<void> => {
+      while (!state.isOver) {
+        await bench.collect();
+        await setImmediate();
+      }
+    };
+    const collecting = collect();
+    try {
+      await Promise.all(Array.from({ length: AT_ONCE }, tasks));
+    } finally {
+      state.isOver = true;
+      await collecting;
+    }
+    await bench.collect();
+    const removals = bench.log.of('image removed').length;
+    assert.ok(removals > sources.length, `only ${removals} images were removed`);
+    for (const { localName } of sources) assert.equal(await engine.inspectImage(localName, signal), undefined);
+    assert.deepEqual(bench.log.of('image not removed'), []);
+    await bench.close();
+  });
+});
+
+/** A container that is never started. */
+function specOf(image: string): ContainerSpec {
+  return {
+    image,
+    command: ['true'],
+    entrypoint: undefined,
+    env: {},
+    labels: { 'taskcluster.test': `image-cache-${process.pid}` },
+    binds: [],
+    devices: [],
+    capAdd: [],
+    securityOpt: [],
+    extraHosts: [],
+    network: undefined,
+    cpuset: undefined,
+    privileged: false,
+    shmSizeBytes: 1_800_000_000,
+    logDriver: { type: 'none', options: {} },
+    limits: {},
+  };
+}
