@@ -94,12 +94,13 @@ export class Leftovers implements GarbageSource {
   async #removeUnclaimed(signal: AbortSignal): Promise<void> {
     const { engine, labels } = this.#deps;
     const containers = await engine.findContainers(labels, signal);
-    await this.#containers.removeEach(this.#abandoned(containers), (id) => this.#deps.stale.remove(id, signal));
+    const removeContainer = (id: string): Promise<void> => this.#deps.stale.remove(id, signal);
+    await this.#containers.removeEach(this.#abandoned(containers), removeContainer, signal);
     // A network or volume goes after the containers that use it.
     const networks = await engine.findNetworks(labels, signal);
-    await this.#networks.removeEach(this.#abandoned(networks), (id) => engine.removeNetwork(id));
+    await this.#networks.removeEach(this.#abandoned(networks), (id) => engine.removeNetwork(id), signal);
     const volumes = await engine.findVolumes(labels, signal);
-    await this.#volumes.removeEach(this.#abandoned(volumes), (id) => engine.removeVolume(id));
+    await this.#volumes.removeEach(this.#abandoned(volumes), (id) => engine.removeVolume(id), signal);
   }
 
   #abandoned(found: readonly Labelled[]): readonly Removable[] {

@@ -1,5 +1,6 @@
 import type { DockerEngine, Labels } from '../docker/engine.js';
 import type { Logger } from '../log/logger.js';
+import { errorMessage } from '../util/error-message.js';
 import type { GarbageSource } from './garbage.js';
 import { Removals } from './removals.js';
 
@@ -36,25 +37,38 @@ export class StaleContainers implements GarbageSource {
     const others = all.filter(({ labels }) => Object.entries(own).some(([key, value]) => labels[key] !== value));
     const stale = [];
     for (const other of others) {
-      if (await this.#staleSince(other.id, signal)) stale.push({ ...other, facts: { reason: 'it ended long ago' } });
+      if (await this.#staleSinceIfKnown(other.id, signal))
+        stale.push({ ...other, facts: { reason: 'it ended long ago' } });
     }
-    await this.#removals.removeEach(stale, async (id) => {
+    const remove = async (id: string): Promise<void> => {
       // Removing kills, so this is looked at right before it.
       const since = await this.#staleSince(id, signal);
       if (!since) throw new Error('it was started again');
       await this.#remove(id, since);
-    });
+    };
+    await this.#removals.removeEach(stale, remove, signal);
   }
 
   /** Removes a container whatever its state, and alerts when it is stale. */
   async remove(id: string, signal: AbortSignal): Promise<void> {
-    await this.#remove(id, await this.#staleSince(id, signal));
+    await this.#remove(id, await this.#staleSinceIfKnown(id, signal));
   }
 
   async #remove(id: string, staleSince: Date | undefined): Promise<void> {
     await this.#deps.engine.removeContainer(id);
     if (staleSince) {
       this.#deps.log.alert('stale container', { containerId: id, endedAt: staleSince.toISOString() });
+    }
+  }
+
+  /** Undefined too when the engine fails to tell: one strange container must not keep the others. */
+  async #staleSinceIfKnown(id: string, signal: AbortSignal): Promise<Date | undefined> {
+    try {
+      return await this.#staleSince(id, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#deps.log.warn('container not looked at', { containerId: id, error: errorMessage(error) });
+      return undefined;
     }
   }
 

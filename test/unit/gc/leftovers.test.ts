@@ -3,6 +3,7 @@ import { DockerError, LABEL } from '../../../src/lib/docker/engine.js';
 import type { ContainerSpec, Labels } from '../../../src/lib/docker/engine.js';
 import { Leftovers } from '../../../src/lib/gc/leftovers.js';
 import { StaleContainers } from '../../../src/lib/gc/stale-containers.js';
+import { settle } from '../../fakes/fake-clock.js';
 import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 import { IMAGE } from '../task/task-fixture.js';
@@ -117,6 +118,30 @@ describe('what runs that are over left in the engine', () => {
     assert.equal(log.of('container cannot be removed')[0]?.level, 'alert');
     assert.equal(engine.containers.size, 1);
     assert.deepEqual([engine.networks.size, engine.volumes.size], [0, 0]);
+  });
+
+  it('is removed though the engine fails to tell when it ended', async () => {
+    await add(run('dead'));
+    engine.endOfContainer = () => Promise.reject(new DockerError('unknown state', 500));
+    await collect();
+    assert.equal(engine.containers.size, 0);
+  });
+
+  it('is removed a few at a time, as the engine has tasks to run', async () => {
+    for (let number = 0; number < 20; number++) await add(run(`dead ${number}`));
+    let underWay = 0;
+    let most = 0;
+    const remove = engine.removeContainer.bind(engine);
+    engine.removeContainer = async (id) => {
+      underWay += 1;
+      most = Math.max(most, underWay);
+      await settle();
+      await remove(id);
+      underWay -= 1;
+    };
+    await collect();
+    assert.equal(engine.containers.size, 0);
+    assert.equal(most, 4);
   });
 
   it('is alerted when it ended long ago', async () => {

@@ -96,6 +96,45 @@ describe('containers that ended long ago', () => {
     assert.deepEqual(log.of('stale container'), []);
   });
 
+  it('are removed though the engine fails to tell of one of them', async () => {
+    const strange = await add({}, 'ends');
+    const ended = await add({}, 'ends');
+    await clock.advance(EXPIRATION_MS, EXPIRATION_MS);
+    const endOf = engine.endOfContainer.bind(engine);
+    engine.endOfContainer = (id, signal) =>
+      id === strange ? Promise.reject(new DockerError('unknown state', 500)) : endOf(id, signal);
+    await collect(collector(true));
+    assert.ok(!left().includes(ended));
+    assert.equal(log.of('container not looked at')[0]?.fields['containerId'], strange);
+  });
+
+  it('are no longer looked at when the worker ends', async () => {
+    await add({}, 'ends');
+    const reason = new Error('the worker has ended');
+    const stop = new AbortController();
+    engine.endOfContainer = () => {
+      stop.abort(reason);
+      return Promise.reject(reason);
+    };
+    const collecting = collector(true).collect(() => Promise.resolve(false), stop.signal);
+    await assert.rejects(collecting, (error) => error === reason);
+    assert.deepEqual(log.records, []);
+  });
+
+  it('are no longer removed when the worker ends', async () => {
+    for (let number = 0; number < 9; number++) await add({}, 'ends');
+    await clock.advance(EXPIRATION_MS, EXPIRATION_MS);
+    const reason = new Error('the worker has ended');
+    const stop = new AbortController();
+    engine.removeContainer = () => {
+      stop.abort(reason);
+      return Promise.reject(new DockerError('the connection was cut', undefined));
+    };
+    const collecting = collector(true).collect(() => Promise.resolve(false), stop.signal);
+    await assert.rejects(collecting, (error) => error === reason);
+    assert.deepEqual(log.records, []);
+  });
+
   it('are tried five times', async () => {
     const stale = collector(true);
     await add({}, 'ends');
