@@ -59,10 +59,14 @@ describe('a disk that becomes short', function () {
   });
 
   it('that nothing can be done about keeps tasks waiting, with an alert, until there is room', async () => {
+    // While it runs the worker claims nothing, so that the next claim is made of what the disk is then.
+    const running = await harness.create(shell('echo running; sleep 600'));
+    await harness.sees(running, 'running');
     const foreign = join(disk.directory, 'not-of-the-worker');
     const file = await open(foreign, 'w');
     await file.writeFile(Buffer.alloc(60 * MB));
     await file.close();
+    await harness.queue.cancelTask(running);
     const alert = await harness.log.next('diskspace threshold reached');
     assert.equal(alert.level, 'alert');
     assert.equal(alert.fields['thresholdBytes'], 60 * MB);
