@@ -124,6 +124,8 @@ async function configure({ rootUrl, credentials, settings, env }: LocalWorkerOpt
         workerId: `run-task-${newSlugid()}`,
         dockerVolume: directory,
         stateDir: join(directory, 'state'),
+        // A task that somebody wants to see run is not kept waiting until their disk is less full.
+        capacityManagement: { diskspaceThreshold: 0 },
       },
     },
     flags: settings ?? {},

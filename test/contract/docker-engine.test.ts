@@ -68,13 +68,19 @@ function fakeEngine(): EngineUnderTest {
     engine.networks.set('network', labels);
     return Promise.resolve('network');
   };
-  return { engine, addNetwork };
+  const addVolume = (labels: Labels): Promise<string> => {
+    engine.volumes.set('volume', labels);
+    return Promise.resolve('volume');
+  };
+  return { engine, addNetwork, addVolume };
 }
 
 interface EngineUnderTest {
   readonly engine: DockerEngine;
   /** Makes a network, which the port does not; returns its id. */
   readonly addNetwork: (labels: Labels) => Promise<string>;
+  /** The same for a volume. */
+  readonly addVolume: (labels: Labels) => Promise<string>;
 }
 
 function realEngine(): EngineUnderTest {
@@ -84,7 +90,12 @@ function realEngine(): EngineUnderTest {
     const { id } = await new Docker({ socketPath }).createNetwork({ Name, Labels: { ...labels } });
     return id;
   };
-  return { engine: new DockerodeEngine({ socketPath }), addNetwork };
+  const addVolume = async (labels: Labels): Promise<string> => {
+    const Name = `docker-worker-contract-${process.pid}`;
+    await new Docker({ socketPath }).createVolume({ Name, Labels: { ...labels } });
+    return Name;
+  };
+  return { engine: new DockerodeEngine({ socketPath }), addNetwork, addVolume };
 }
 
 const ENGINES: Readonly<Record<string, () => EngineUnderTest>> = {
@@ -96,11 +107,12 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
   describe(`a Docker engine: ${name}`, () => {
     let engine: DockerEngine;
     let addNetwork: EngineUnderTest['addNetwork'];
+    let addVolume: EngineUnderTest['addVolume'];
     let imageId: string;
     const { signal } = new AbortController();
 
     before(async () => {
-      ({ engine, addNetwork } = makeEngine());
+      ({ engine, addNetwork, addVolume } = makeEngine());
       imageId = (await engine.inspectImage(IMAGE, signal))?.id ?? assert.fail(`${IMAGE} is missing: run ./build.sh`);
     });
 
@@ -259,6 +271,28 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await engine.removeNetwork(id);
       await engine.removeNetwork(id);
       assert.deepEqual(await engine.findNetworks(LABELS, signal), []);
+    });
+
+    it('finds volumes by their labels, and does not mind removing one twice', async () => {
+      assert.deepEqual(await engine.findVolumes(LABELS, signal), []);
+      const id = await addVolume(LABELS);
+      assert.deepEqual(await engine.findVolumes(LABELS, signal), [{ id, labels: LABELS }]);
+      await engine.removeVolume(id);
+      await engine.removeVolume(id);
+      assert.deepEqual(await engine.findVolumes(LABELS, signal), []);
+    });
+
+    it('tells when a container ended, and of one that has not that it has not', async () => {
+      const ended = async (id: string): Promise<Date | undefined> => await engine.endOfContainer(id, signal);
+      const created = await create('forEver');
+      assert.equal(await ended(created.id), undefined);
+      await created.start();
+      assert.equal(await ended(created.id), undefined);
+      const { stopped } = await run('print');
+      const ageMs = Date.now() - ((await ended(stopped.id)) ?? assert.fail('it has ended')).getTime();
+      assert.ok(Math.abs(ageMs) < 60_000, `${ageMs}`);
+      await engine.removeContainer(stopped.id);
+      assert.equal(await ended(stopped.id), undefined);
     });
 
     it('finds containers by all of their labels, whether they run or not', async () => {

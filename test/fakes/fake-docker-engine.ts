@@ -57,6 +57,7 @@ type EngineCall =
   | 'kill'
   | 'remove'
   | 'removeNetwork'
+  | 'removeVolume'
   | 'archive';
 
 /**
@@ -72,6 +73,8 @@ export class FakeDockerEngine implements DockerEngine {
   readonly containers = new Map<string, FakeContainer>();
   /** The labels of each network. */
   readonly networks = new Map<string, Labels>();
+  /** The labels of each volume. */
+  readonly volumes = new Map<string, Labels>();
   /** Every spec a container was made of. */
   readonly specs: ContainerSpec[] = [];
   readonly trace: Trace;
@@ -206,6 +209,29 @@ export class FakeDockerEngine implements DockerEngine {
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async findVolumes(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
+    signal.throwIfAborted();
+    this.#lost.signal.throwIfAborted();
+    return labelled(
+      [...this.volumes].map(([id, labels]) => ({ id, labels })),
+      labels,
+    );
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async removeVolume(id: string): Promise<void> {
+    this.called('removeVolume');
+    this.volumes.delete(id);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async endOfContainer(id: string, signal: AbortSignal): Promise<Date | undefined> {
+    signal.throwIfAborted();
+    this.#lost.signal.throwIfAborted();
+    return this.containers.get(id)?.endedAt;
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
   async removeContainer(id: string): Promise<void> {
     this.called('remove');
     this.containers.get(id)?.endNow();
@@ -235,6 +261,7 @@ class FakeContainer implements CreatedContainer, RunningContainer {
   #output: Writable | undefined;
   #markDrained: () => void = () => undefined;
   #ended: Promise<number> | undefined;
+  endedAt: Date | undefined;
 
   constructor(engine: FakeDockerEngine, id: string, spec: ContainerSpec, image: ImageInfo) {
     this.#engine = engine;
@@ -316,6 +343,7 @@ class FakeContainer implements CreatedContainer, RunningContainer {
         for (const onUsage of this.#watchers) onUsage(usage);
       },
     });
+    this.endedAt = new Date();
     this.#engine.trace.add('container.ended');
     this.#markDrained();
     return this.#kill.signal.aborted ? 137 : exitCode;

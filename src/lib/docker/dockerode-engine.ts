@@ -33,6 +33,13 @@ const CALL_TIMEOUT_MS = 60_000;
 const SLOW_CALL_TIMEOUT_MS = 300_000;
 const PULL_INACTIVITY_MS = 60_000;
 
+// A dead one is what a removal left that failed half-way.
+const ENDED = new Set(['exited', 'dead']);
+
+interface VolumeList {
+  readonly Volumes: readonly { readonly Name: string; readonly Labels?: Labels | null }[] | null;
+}
+
 interface PullLine {
   readonly id?: string;
   readonly status?: string;
@@ -139,6 +146,33 @@ export class DockerodeEngine implements DockerEngine {
       await call(`removing network ${id}`, CALL_TIMEOUT_MS, remove);
     } catch (error) {
       if (!hasStatus(error, 404)) throw error;
+    }
+  }
+
+  async findVolumes(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
+    const list = (abortSignal: AbortSignal) => this.#docker.listVolumes({ filters: labelFilter(labels), abortSignal });
+    // The engine leaves the list out when it is empty.
+    const { Volumes } = (await call('listing volumes', CALL_TIMEOUT_MS, list, signal)) as Partial<VolumeList>;
+    return (Volumes ?? []).map(({ Name, Labels }) => ({ id: Name, labels: Labels ?? {} }));
+  }
+
+  async removeVolume(id: string): Promise<void> {
+    const remove = (abortSignal: AbortSignal): Promise<unknown> => this.#docker.getVolume(id).remove({ abortSignal });
+    try {
+      await call(`removing volume ${id}`, SLOW_CALL_TIMEOUT_MS, remove);
+    } catch (error) {
+      if (!hasStatus(error, 404)) throw error;
+    }
+  }
+
+  async endOfContainer(id: string, signal: AbortSignal): Promise<Date | undefined> {
+    const inspect = (abortSignal: AbortSignal) => this.#docker.getContainer(id).inspect({ abortSignal });
+    try {
+      const { State } = await call(`inspecting container ${id}`, CALL_TIMEOUT_MS, inspect, signal);
+      return ENDED.has(State.Status) ? new Date(State.FinishedAt) : undefined;
+    } catch (error) {
+      if (hasStatus(error, 404)) return undefined;
+      throw error;
     }
   }
 

@@ -134,14 +134,20 @@ export interface DockerEngine {
   removeImage(name: string): Promise<void>;
   /** Not abortable: half a creation would leave a container that nobody knows. */
   createContainer(spec: ContainerSpec): Promise<CreatedContainer>;
-  /** All containers, running or not, that carry these labels. */
+  /** All containers, running or not, that carry these labels; all there are when none is given. */
   findContainers(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]>;
+  /** When a container ended; undefined: it has not, was never started, or is gone. */
+  endOfContainer(id: string, signal: AbortSignal): Promise<Date | undefined>;
   /** Kills and removes a container with its anonymous volumes; harmless when it is gone. */
   removeContainer(id: string): Promise<void>;
   /** All networks that carry these labels. */
   findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]>;
   /** Removes a network that no container is attached to; harmless when it is gone. */
   removeNetwork(id: string): Promise<void>;
+  /** All volumes that carry these labels; their ids are their names. */
+  findVolumes(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]>;
+  /** Removes a volume that no container uses; harmless when it is gone. */
+  removeVolume(id: string): Promise<void>;
 }
 
 /** A container that exists and does not run. */

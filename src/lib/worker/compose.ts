@@ -22,10 +22,10 @@ import { payloadValidator } from '../task/validate-payload.js';
 import { errorMessage } from '../util/error-message.js';
 import { withTimeout } from '../util/abortable.js';
 import { composeCaches } from './compose-caches.js';
+import { composeGarbageCollection } from './compose-gc.js';
 import { composeImages } from './compose-images.js';
 import { composeWatch } from './compose-watch.js';
 import type { WorkerWatch } from './compose-watch.js';
-import { Leftovers } from './leftovers.js';
 import { mustHoldFiles } from './must-hold-files.js';
 import { Recovery } from './recovery.js';
 import { StateLock } from './state-lock.js';
@@ -72,16 +72,17 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
   const facts = workerFacts(config, version);
-  const leftovers = new Leftovers({ engine, journal, log, labels: workerLabels(facts) });
+  const capacity = liveLog.isUsable ? config.capacity : 0;
+  const runs = { journal, directory: runsDirectory, isRecovering: (name: string) => recovery.isUnderWay(name) };
+  // Images before caches: what is fetched again costs the next task less than what is built again.
+  const sources = [imaging.garbage, caching.caches];
+  const labels = workerLabels(facts);
+  const gc = composeGarbageCollection(config, { engine, log, labels, capacity, runs, sources });
   const deps: RunClaimDeps = {
     queue,
     engine,
     images: imaging.images,
-    admission: {
-      validatePayload: payloadValidator(config.maxTaskRunTime),
-      features: createFeatures(config, { ...caching, engine }),
-      isEnabled: (feature) => config.features[feature]?.enabled ?? false,
-    },
+    admission: admission(config, { ...caching, engine }),
     containerDefaults: containerDefaults(config),
     journal,
     publisher: new LiveLogPublisher(liveLog.server),
@@ -92,30 +93,35 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
     worker: facts,
     now: () => new Date(),
     onLeftover: () => {
-      leftovers.suspect();
+      gc.leftovers.suspect();
     },
     settings: { runsDirectory, ...runSettings(config) },
   };
   const recovery = await Recovery.find(deps);
   const worker = new Worker({
     queue,
-    checkReady: (signal) => leftovers.checkReady(signal),
+    checkReady: (signal) => gc.leftovers.checkReady(signal),
+    roomFor: (tasks, signal) => gc.room.roomFor(tasks, signal),
     recover: async (signal) => {
       // What containers of dead runs had mounted goes after them.
-      const removed = leftovers.remove(signal).then(() => caching.begin());
-      await Promise.all([recovery.run(signal), removed]);
+      const tidied = gc.leftovers.remove(signal).then(() => caching.begin());
+      const collecting = tidied.then(() => {
+        gc.janitor.start();
+      });
+      await Promise.all([recovery.run(signal), collecting]);
     },
     run: (claim, stop) => {
       caching.noteClockSkew(claim.clockSkewMs);
-      return runClaim(deps, claim, stop);
+      return gc.room.track(runClaim(deps, claim, stop));
     },
-    capacity: liveLog.isUsable ? config.capacity : 0,
+    capacity,
     pollIntervalMs: config.taskQueue.pollInterval,
     log,
     host,
     metrics,
     meters,
     close: async () => {
+      await gc.janitor.stop();
       await liveLog.server?.close(READERS_GRACE_MS);
       putter.close();
       await caching.close();
@@ -209,6 +215,14 @@ async function startLiveLog(
     log.alert('live logs cannot be served', { error, certificate: config.ssl.certificate, key: config.ssl.key, port });
     return { server: undefined, isUsable: !secureLiveLogging };
   }
+}
+
+function admission(config: Config, services: Parameters<typeof createFeatures>[1]): RunClaimDeps['admission'] {
+  return {
+    validatePayload: payloadValidator(config.maxTaskRunTime),
+    features: createFeatures(config, services),
+    isEnabled: (feature) => config.features[feature]?.enabled ?? false,
+  };
 }
 
 function shutdownSettings({ shutdown }: Config): WorkerOptions['shutdown'] {

@@ -40,24 +40,25 @@ export class Recovery {
   readonly #deps: RecoveryDeps;
   readonly #entries: readonly RunEntry[];
   readonly #orphans: readonly string[];
+  /** Of the runs that are not done with; names in `runsDirectory`. */
+  readonly #directories: Set<string>;
 
-  private constructor(deps: RecoveryDeps, entries: readonly RunEntry[], orphans: readonly string[]) {
+  private constructor(deps: RecoveryDeps, entries: readonly RunEntry[], names: readonly string[]) {
     this.#deps = deps;
     this.#entries = entries;
-    this.#orphans = orphans;
+    this.#directories = new Set(entries.flatMap(({ record }) => directoryOf(record) ?? []));
+    this.#orphans = names.filter((name) => !this.#directories.has(name));
   }
 
   /** Looks for what is there. Has to be over before anything is claimed: all that is found is taken for abandoned. */
   static async find(deps: RecoveryDeps): Promise<Recovery> {
-    const { journal, log, settings } = deps;
-    const entries = await journal.abandoned(log);
-    const known = new Set(entries.map(({ record }) => basename(record.directory ?? '')));
-    const names = await readdir(settings.runsDirectory);
-    return new Recovery(
-      deps,
-      entries,
-      names.filter((name) => !known.has(name)),
-    );
+    const entries = await deps.journal.abandoned(deps.log);
+    return new Recovery(deps, entries, await readdir(deps.settings.runsDirectory));
+  }
+
+  /** True for a directory of a run that is not done with: it must stay. */
+  isUnderWay(name: string): boolean {
+    return this.#directories.has(name);
   }
 
   /**
@@ -73,14 +74,16 @@ export class Recovery {
 
   async #recover(entry: RunEntry, signal: AbortSignal): Promise<void> {
     const { record } = entry;
-    const { taskId, runId, phase, containerId, credentials, directory } = record;
+    const { taskId, runId, phase, containerId, credentials } = record;
+    const directory = directoryOf(record);
     const log = this.#deps.log.with({ taskId, runId });
     log.warn('found run of a worker that died', { phase, containerId });
     try {
       if (credentials) await this.#resolve(entry, credentials, log, signal);
       if (signal.aborted) return;
-      if (directory !== undefined) await this.#removeDirectory(basename(directory));
+      if (directory !== undefined) await this.#removeDirectory(directory);
       await entry.remove();
+      if (directory !== undefined) this.#directories.delete(directory);
     } catch (error) {
       log.error('run of a worker that died could not be tidied up', { error });
     }
@@ -141,4 +144,9 @@ export class Recovery {
       this.#deps.log.error('could not release', { what: 'directory of a run', path, error });
     }
   }
+}
+
+/** Its name; a record's path is not believed further than that. */
+function directoryOf({ directory }: RunRecord): string | undefined {
+  return directory === undefined ? undefined : basename(directory);
 }

@@ -11,6 +11,8 @@ export interface TaskListenerOptions {
   readonly queue: Pick<QueueClient, 'claimWork'>;
   /** Fails when the machine can't run anything now (the engine does not answer): nothing is claimed then. */
   readonly checkReady: (signal: AbortSignal) => Promise<void>;
+  /** How many of so many tasks the machine has room for now; 0: ask again later. */
+  readonly roomFor: (tasks: number, signal: AbortSignal) => Promise<number>;
   /** Hands a claim to whoever runs it. */
   readonly run: (claim: Claim) => RunHandle;
   /** Runs at once; 0 claims nothing. */
@@ -78,8 +80,8 @@ export class TaskListener {
     await this.#slotFreed.wait(signal, waitMs);
   }
 
-  async #claim(tasks: number, signal: AbortSignal): Promise<readonly Claim[]> {
-    const { queue, log, checkReady } = this.#options;
+  async #claim(free: number, signal: AbortSignal): Promise<readonly Claim[]> {
+    const { queue, log, checkReady, roomFor } = this.#options;
     try {
       await checkReady(signal);
     } catch (error) {
@@ -88,6 +90,8 @@ export class TaskListener {
       log.error('error reaching docker', this.#failure(error));
       return [];
     }
+    const tasks = await roomFor(free, signal);
+    if (tasks === 0) return [];
     try {
       log.debug('next claim', { tasks });
       this.activity.claimBegan();

@@ -1,37 +1,23 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { skipBecause } from '../../support/skip-because.js';
+import { SmallDisk } from '../../support/small-disk.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
-const run = promisify(execFile);
-
 describe('a disk that is full', () => {
-  let directory: string;
-  let harness: WorkerHarness | undefined;
+  let disk: SmallDisk;
+  let harness: WorkerHarness;
 
   before(async function () {
-    directory = await mkdtemp(join(tmpdir(), 'full-disk-'));
-    try {
-      await run('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', directory]);
-    } catch (error) {
-      skipBecause(this, `this machine lets nobody mount a small file system: ${String(error)}`);
-    }
-    harness = await WorkerHarness.start({ settings: { dockerVolume: directory } });
+    disk = await SmallDisk.mount(this, 2);
+    harness = await WorkerHarness.start({ settings: { dockerVolume: disk.directory } });
   });
   after(async () => {
-    if (harness) {
-      await harness.close();
-      await run('umount', [directory]);
-    }
-    await rm(directory, { recursive: true });
+    await harness.close();
+    await disk.unmount();
   });
 
   it('ends a task whose log does not fit as internal-error at once; the next one runs', async () => {
-    assert.ok(harness);
     const { run: full, log } = await harness.run({
       command: ['/bin/sh', '-c', 'seq 1 1000000; sleep 600'],
       maxRunTime: 600,

@@ -113,6 +113,15 @@ describe('a worker that starts after one that died', () => {
     assert.deepEqual(await records(), []);
   });
 
+  it('says which directories must stay until their runs are done with', async () => {
+    await leave('one');
+    const recovery = await find();
+    assert.equal(recovery.isUnderWay('one-dir'), true);
+    assert.equal(recovery.isUnderWay('another'), false);
+    await recovery.run(abort.signal);
+    assert.equal(recovery.isUnderWay('one-dir'), false);
+  });
+
   it('removes directories of runs that nobody knows of, and records that make no sense', async () => {
     await mkdir(join(runsDirectory(), 'orphan'));
     await leave('good');

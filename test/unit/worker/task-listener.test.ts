@@ -16,6 +16,7 @@ describe('the task listener', () => {
   let busy: boolean[];
   let stop: AbortController;
   let isReady: boolean;
+  let room: number;
   let listening: Promise<void>;
   let listener: TaskListener;
 
@@ -23,6 +24,7 @@ describe('the task listener', () => {
     listener = new TaskListener({
       queue,
       checkReady: () => (isReady ? Promise.resolve() : Promise.reject(new Error('no engine'))),
+      roomFor: (tasks) => Promise.resolve(Math.min(tasks, room)),
       run: (claim) => {
         const run = fakeRun(claim);
         runs.push(run);
@@ -50,6 +52,7 @@ describe('the task listener', () => {
     runs = [];
     busy = [];
     isReady = true;
+    room = Infinity;
     stop = new AbortController();
   });
 
@@ -156,6 +159,30 @@ describe('the task listener', () => {
     assert.deepEqual(meters.counted, ['claim work 2', 'claim nothing 0', 'claim error 0']);
     assert.equal(listener.activity.failures, 1);
     assert.equal(listener.activity.running, 2);
+  });
+
+  it('claims no more than there is room for, and nothing without room, until there is some', async () => {
+    room = 2;
+    await listen(3);
+    assert.deepEqual(asked(), [2]);
+    await answer(1);
+    room = 0;
+    await answer(0);
+    await clock.advance(5000);
+    assert.deepEqual(asked(), [2, 2]);
+    room = 1;
+    await clock.advance(5000);
+    assert.deepEqual(asked(), [2, 2, 1]);
+  });
+
+  it('looks for room at once when a run ends', async () => {
+    await listen(1);
+    room = 0;
+    await answer(1);
+    room = 1;
+    runs[0]?.resolve();
+    await settle();
+    assert.deepEqual(asked(), [1, 1]);
   });
 
   it('ends a call under way when it is stopped', async () => {

@@ -39,6 +39,7 @@ describe('the worker', () => {
     worker = new Worker({
       queue,
       checkReady: () => Promise.resolve(),
+      roomFor: (tasks) => Promise.resolve(tasks),
       recover: () => Promise.resolve(),
       run: (claim, stop) => {
         const run = fakeRun(claim, stop);

@@ -1,0 +1,128 @@
+import type { Logger } from '../log/logger.js';
+import { delay, untilAborted } from '../util/abortable.js';
+import { errorMessage } from '../util/error-message.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+import type { GarbageSource } from './garbage.js';
+
+export interface JanitorOptions {
+  /** Collected from in this order: what holds others (containers) comes before what is held (images, caches). */
+  readonly sources: readonly GarbageSource[];
+  readonly isDiskShort: () => Promise<boolean>;
+  /** For log lines; undefined: it can't be told. */
+  readonly freeBytes: () => Promise<number | undefined>;
+  /** From the end of a collection to the next. */
+  readonly intervalMs: number;
+  readonly log: Logger;
+}
+
+/** A source that needs longer goes on the next time; the others must get their turn. */
+const SOURCE_TIMEOUT_MS = 600_000;
+
+/**
+ * Collects garbage again and again, one collection at a time. What goes wrong in one source is logged and keeps no other
+ * from its turn.
+ */
+export class Janitor {
+  readonly #options: JanitorOptions;
+  readonly #stopped = new LinkedAbort();
+  /** Sources that have not ended, be it that they were given up on. */
+  readonly #busy = new Set<GarbageSource>();
+  #current: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #rounds: Promise<void> | undefined;
+
+  constructor(options: JanitorOptions) {
+    this.#options = options;
+  }
+
+  /** Collects from now on at each interval, for the first time within one, until `stop`. */
+  start(): void {
+    this.#rounds ??= this.#goRound();
+  }
+
+  /**
+   * A collection that begins after this call; never fails. All who ask while one is under way share the one after it:
+   * the one under way may have passed by what can go only now.
+   */
+  collect(): Promise<void> {
+    if (!this.#current) return this.#begin();
+    this.#next ??= this.#current.then(() => {
+      this.#next = undefined;
+      return this.#begin();
+    });
+    return this.#next;
+  }
+
+  /** Ends the collection under way; resolves when it has. */
+  async stop(): Promise<void> {
+    this.#stopped.abort(new Error('the worker has ended'));
+    await this.#rounds;
+    await (this.#next ?? this.#current);
+  }
+
+  async #goRound(): Promise<void> {
+    const { intervalMs, log } = this.#options;
+    const { signal } = this.#stopped;
+    try {
+      // Workers that were started together don't all do it at once.
+      await delay(Math.random() * intervalMs, signal);
+      for (;;) {
+        await (this.#current ?? this.#begin());
+        await delay(intervalMs, signal);
+      }
+    } catch (error) {
+      if (!signal.aborted) log.error('garbage is not collected any more', { error });
+    }
+  }
+
+  #begin(): Promise<void> {
+    if (this.#stopped.signal.aborted) return Promise.resolve();
+    this.#current = this.#collectAll().finally(() => {
+      this.#current = undefined;
+    });
+    return this.#current;
+  }
+
+  async #collectAll(): Promise<void> {
+    const { sources, isDiskShort, freeBytes, log } = this.#options;
+    const { signal } = this.#stopped;
+    const startedAt = performance.now();
+    const before = await freeBytes();
+    log.info('garbage collection started', { freeBytes: before, isDiskShort: await isDiskShort() });
+    const failed: string[] = [];
+    for (const source of sources) {
+      if (signal.aborted) break;
+      if (!(await this.#collectFrom(source))) failed.push(source.name);
+    }
+    log.info('garbage collection finished', {
+      ms: Math.round(performance.now() - startedAt),
+      freeBytes: await freeBytes(),
+      ...(failed.length > 0 && { failed }),
+    });
+  }
+
+  /** True when it came to its end. */
+  async #collectFrom(source: GarbageSource): Promise<boolean> {
+    const { isDiskShort, log } = this.#options;
+    const facts = { source: source.name };
+    if (this.#busy.has(source)) {
+      log.warn('garbage source is still busy', facts);
+      return false;
+    }
+    const limit = new LinkedAbort(this.#stopped.signal);
+    limit.abortAfter(SOURCE_TIMEOUT_MS, () => new Error(`it took longer than ${SOURCE_TIMEOUT_MS / 1000} s`));
+    try {
+      const collecting = source.collect(isDiskShort, limit.signal).finally(() => this.#busy.delete(source));
+      this.#busy.add(source);
+      await untilAborted(collecting, limit.signal);
+      return true;
+    } catch (error) {
+      if (!this.#stopped.signal.aborted) {
+        log.error('garbage could not be collected', { ...facts, error: errorMessage(error) });
+      }
+      return false;
+    } finally {
+      limit.dispose();
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import type { DockerEngine, Labelled, Labels } from '../docker/engine.js';
+import type { Logger } from '../log/logger.js';
+import { untilAborted } from '../util/abortable.js';
+import { errorMessage } from '../util/error-message.js';
+import type { GarbageSource } from './garbage.js';
+import { runOf } from './open-runs.js';
+import type { OpenRuns } from './open-runs.js';
+import { Removals } from './removals.js';
+import type { Removable } from './removals.js';
+import type { StaleContainers } from './stale-containers.js';
+
+export interface LeftoversDeps {
+  readonly engine: Pick<
+    DockerEngine,
+    'ping' | 'findContainers' | 'findNetworks' | 'removeNetwork' | 'findVolumes' | 'removeVolume'
+  >;
+  readonly stale: Pick<StaleContainers, 'remove'>;
+  readonly journal: OpenRuns;
+  readonly log: Logger;
+  /** What everything carries that this worker makes in the engine. */
+  readonly labels: Labels;
+}
+
+/**
+ * Containers, networks and volumes that carry this worker's labels and belong to none of its runs: a worker before this
+ * one left them when it died, or they could not be removed when their run was over. They are looked for before the first
+ * claim, before others when there is reason to, and by each collection.
+ */
+export class Leftovers implements GarbageSource {
+  readonly name = 'leftovers';
+  readonly #deps: LeftoversDeps;
+  readonly #containers: Removals;
+  readonly #networks: Removals;
+  readonly #volumes: Removals;
+  /** How often there was reason to look, and how many of those times a look has begun and ended since. */
+  #suspicions = 1;
+  #answered = 0;
+  #removal: Promise<void> | undefined;
+
+  constructor(deps: LeftoversDeps) {
+    this.#deps = deps;
+    this.#containers = new Removals('container', deps.log);
+    this.#networks = new Removals('network', deps.log);
+    this.#volumes = new Removals('volume', deps.log);
+  }
+
+  /** Something could not be removed: it is looked for again before the next claim. */
+  suspect(): void {
+    this.#suspicions += 1;
+  }
+
+  /** Removes what there is now; trouble is left to the next look. */
+  async remove(signal: AbortSignal): Promise<void> {
+    try {
+      await this.checkReady(signal);
+    } catch (error) {
+      this.#deps.log.warn('leftovers not removed', { error: errorMessage(error) });
+    }
+  }
+
+  /** Whether the engine can run a task now: it answers, and nothing of runs that are over takes its room. */
+  async checkReady(signal: AbortSignal): Promise<void> {
+    const { engine } = this.#deps;
+    try {
+      await engine.ping(signal);
+    } catch (error) {
+      this.suspect();
+      throw error;
+    }
+    // A look without a reason, as each collection has one, is nothing that a claim waits for.
+    while (this.#answered < this.#suspicions) await untilAborted(this.#look(), signal);
+  }
+
+  async collect(_isDiskShort: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+    await untilAborted(this.#look(), signal);
+  }
+
+  /** Whoever waits for it may go; it goes on to its end. Each of its calls has a time limit. */
+  #look(): Promise<void> {
+    this.#removal ??= this.#removeAll();
+    return this.#removal;
+  }
+
+  async #removeAll(): Promise<void> {
+    const suspicions = this.#suspicions;
+    try {
+      await this.#removeUnclaimed(new AbortController().signal);
+      this.#answered = suspicions;
+    } finally {
+      this.#removal = undefined;
+    }
+  }
+
+  async #removeUnclaimed(signal: AbortSignal): Promise<void> {
+    const { engine, labels } = this.#deps;
+    const containers = await engine.findContainers(labels, signal);
+    const removeContainer = (id: string): Promise<void> => this.#deps.stale.remove(id, signal);
+    await this.#containers.removeEach(this.#abandoned(containers), removeContainer, signal);
+    // A network or volume goes after the containers that use it.
+    const networks = await engine.findNetworks(labels, signal);
+    await this.#networks.removeEach(this.#abandoned(networks), (id) => engine.removeNetwork(id), signal);
+    const volumes = await engine.findVolumes(labels, signal);
+    await this.#volumes.removeEach(this.#abandoned(volumes), (id) => engine.removeVolume(id), signal);
+  }
+
+  #abandoned(found: readonly Labelled[]): readonly Removable[] {
+    return found
+      .filter(({ labels }) => !this.#deps.journal.isOpen(runOf(labels)))
+      .map((each) => ({ ...each, facts: { ...runOf(each.labels), reason: 'left by a run that is over' } }));
+  }
+}

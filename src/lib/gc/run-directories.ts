@@ -1,0 +1,57 @@
+import { lstat, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../log/logger.js';
+import { removeTree } from '../util/remove-tree.js';
+import type { GarbageSource } from './garbage.js';
+import type { OpenRuns } from './open-runs.js';
+
+export interface RunDirectoriesOptions {
+  /** This worker's alone; the directories in it are named `<taskId>-<runId>-<random>`. */
+  readonly directory: string;
+  readonly journal: OpenRuns;
+  /** True for a directory of a run that is being resolved for a worker that died. */
+  readonly isRecovering: (name: string) => boolean;
+  readonly log: Logger;
+  readonly now: () => Date;
+}
+
+/** Nothing but a run's cleanup that failed leaves one; by then nobody has written into it for this long. */
+const LEAST_AGE_MS = 3_600_000;
+const NAME = /^(?<taskId>.+)-(?<runId>\d+)-[^-]+$/;
+
+/** Temporary files of runs that are over, which could not be deleted with them. */
+export class RunDirectories implements GarbageSource {
+  readonly name = 'temporary files';
+  readonly #options: RunDirectoriesOptions;
+
+  constructor(options: RunDirectoriesOptions) {
+    this.#options = options;
+  }
+
+  async collect(_isDiskShort: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+    const { directory } = this.#options;
+    for (const name of await readdir(directory)) {
+      signal.throwIfAborted();
+      if (!this.#isInUse(name)) await this.#removeIfOld(join(directory, name), signal);
+    }
+  }
+
+  #isInUse(name: string): boolean {
+    const { journal, isRecovering } = this.#options;
+    const { taskId = '', runId = '' } = NAME.exec(name)?.groups ?? {};
+    return isRecovering(name) || journal.isOpen({ taskId, runId: Number(runId) });
+  }
+
+  async #removeIfOld(path: string, signal: AbortSignal): Promise<void> {
+    const { log, now } = this.#options;
+    try {
+      const { mtimeMs } = await lstat(path);
+      if (now().getTime() - mtimeMs < LEAST_AGE_MS) return;
+      await removeTree(path, { isUrgent: false, signal });
+      log.warn('temporary files removed', { path, reason: 'left by a run that is over' });
+    } catch (error) {
+      if (signal.aborted || (error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      log.error('could not release', { what: 'directory of a run', path, error });
+    }
+  }
+}

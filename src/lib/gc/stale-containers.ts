@@ -1,0 +1,80 @@
+import type { DockerEngine, Labels } from '../docker/engine.js';
+import type { Logger } from '../log/logger.js';
+import { errorMessage } from '../util/error-message.js';
+import type { GarbageSource } from './garbage.js';
+import { Removals } from './removals.js';
+
+export interface StaleContainersDeps {
+  readonly engine: Pick<DockerEngine, 'findContainers' | 'endOfContainer' | 'removeContainer'>;
+  readonly log: Logger;
+  readonly now: () => Date;
+  /** What this worker's own containers carry: those are looked after as leftovers. */
+  readonly labels: Labels;
+  /** One that ended at least this long ago is stale. */
+  readonly expirationMs: number;
+  /** Also the containers of others are collected. */
+  readonly wholeMachine: boolean;
+}
+
+/**
+ * Containers that ended long ago and are still there, which nobody should have let happen. Those of others are looked
+ * for only on machines that do nothing but this worker's tasks, and never touched while they run.
+ */
+export class StaleContainers implements GarbageSource {
+  readonly name = 'stale containers';
+  readonly #deps: StaleContainersDeps;
+  readonly #removals: Removals;
+
+  constructor(deps: StaleContainersDeps) {
+    this.#deps = deps;
+    this.#removals = new Removals('container', deps.log);
+  }
+
+  async collect(_isDiskShort: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+    const { engine, labels: own, wholeMachine } = this.#deps;
+    if (!wholeMachine) return;
+    const all = await engine.findContainers({}, signal);
+    const others = all.filter(({ labels }) => Object.entries(own).some(([key, value]) => labels[key] !== value));
+    const stale = [];
+    for (const other of others) {
+      if (await this.#staleSinceIfKnown(other.id, signal))
+        stale.push({ ...other, facts: { reason: 'it ended long ago' } });
+    }
+    const remove = async (id: string): Promise<void> => {
+      // Removing kills, so this is looked at right before it.
+      const since = await this.#staleSince(id, signal);
+      if (!since) throw new Error('it was started again');
+      await this.#remove(id, since);
+    };
+    await this.#removals.removeEach(stale, remove, signal);
+  }
+
+  /** Removes a container whatever its state, and alerts when it is stale. */
+  async remove(id: string, signal: AbortSignal): Promise<void> {
+    await this.#remove(id, await this.#staleSinceIfKnown(id, signal));
+  }
+
+  async #remove(id: string, staleSince: Date | undefined): Promise<void> {
+    await this.#deps.engine.removeContainer(id);
+    if (staleSince) {
+      this.#deps.log.alert('stale container', { containerId: id, endedAt: staleSince.toISOString() });
+    }
+  }
+
+  /** Undefined too when the engine fails to tell: one strange container must not keep the others. */
+  async #staleSinceIfKnown(id: string, signal: AbortSignal): Promise<Date | undefined> {
+    try {
+      return await this.#staleSince(id, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#deps.log.warn('container not looked at', { containerId: id, error: errorMessage(error) });
+      return undefined;
+    }
+  }
+
+  async #staleSince(id: string, signal: AbortSignal): Promise<Date | undefined> {
+    const { engine, now, expirationMs } = this.#deps;
+    const endedAt = await engine.endOfContainer(id, signal);
+    return endedAt && now().getTime() - endedAt.getTime() >= expirationMs ? endedAt : undefined;
+  }
+}

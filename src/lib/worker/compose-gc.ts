@@ -1,0 +1,61 @@
+import type { Config } from '../config/config.js';
+import type { DockerEngine, Labels } from '../docker/engine.js';
+import { DiskSpace } from '../gc/disk-space.js';
+import type { GarbageSource } from '../gc/garbage.js';
+import { Janitor } from '../gc/janitor.js';
+import { Leftovers } from '../gc/leftovers.js';
+import type { OpenRuns } from '../gc/open-runs.js';
+import { RunDirectories } from '../gc/run-directories.js';
+import { StaleContainers } from '../gc/stale-containers.js';
+import type { Logger } from '../log/logger.js';
+import { ClaimRoom } from './claim-room.js';
+
+interface GarbageCollectionDeps {
+  readonly engine: DockerEngine;
+  readonly log: Logger;
+  /** What everything carries that this worker makes in the engine. */
+  readonly labels: Labels;
+  readonly capacity: number;
+  readonly runs: {
+    readonly journal: OpenRuns;
+    readonly directory: string;
+    /** True for a directory of a run that a worker before this one left and that is not done with. */
+    readonly isRecovering: (name: string) => boolean;
+  };
+  /** Images, caches: collected from in this order, after the containers that use them. */
+  readonly sources: readonly GarbageSource[];
+}
+
+export interface GarbageCollection {
+  readonly leftovers: Leftovers;
+  readonly janitor: Janitor;
+  readonly room: ClaimRoom;
+}
+
+/** What keeps the machine's disk and engine free of what nobody uses any more, and claims within what is free. */
+export function composeGarbageCollection(config: Config, deps: GarbageCollectionDeps): GarbageCollection {
+  const { engine, log, labels, capacity, runs, sources } = deps;
+  const { containerExpiration, interval, wholeMachine } = config.garbageCollection;
+  const now = (): Date => new Date();
+  const stale = new StaleContainers({ engine, log, now, labels, expirationMs: containerExpiration, wholeMachine });
+  const leftovers = new Leftovers({ engine, journal: runs.journal, log, labels, stale });
+  const runDirectories = new RunDirectories({ ...runs, log, now });
+  const disk = new DiskSpace({ path: config.dockerVolume, log });
+  const room: ClaimRoom = new ClaimRoom({
+    disk,
+    thresholdBytes: config.capacityManagement.diskspaceThreshold,
+    capacity,
+    collect: () => janitor.collect(),
+    retryMs: interval,
+    log,
+    now,
+  });
+  const janitor: Janitor = new Janitor({
+    sources: [leftovers, stale, runDirectories, ...sources],
+    isDiskShort: () => room.isDiskShort(),
+    freeBytes: () => disk.freeBytes(),
+    intervalMs: interval,
+    log,
+  });
+  return { leftovers, janitor, room };
+}

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import Docker from 'dockerode';
+import { nice as newSlugid } from 'slugid';
+import { LABEL } from '../../../src/lib/docker/engine.js';
+import type { Labels } from '../../../src/lib/docker/engine.js';
+import { IsolatedDaemon } from '../../support/docker-daemon.js';
+import { skipBecause } from '../../support/skip-because.js';
+import { shell, TEST_IMAGE } from '../../support/test-task.js';
+import { WorkerHarness } from '../../support/worker-harness.js';
+
+describe('garbage in the engine of a machine that is the worker’s', function () {
+  this.timeout(120_000);
+  let daemon: IsolatedDaemon;
+  let docker: Docker;
+  let harness: WorkerHarness;
+
+  before(async function () {
+    if (process.getuid?.() !== 0) skipBecause(this, 'a second Docker daemon needs root');
+    daemon = await IsolatedDaemon.start();
+    docker = new Docker({ socketPath: daemon.socketPath });
+    harness = await WorkerHarness.start({
+      settings: {
+        docker: { socketPath: daemon.socketPath },
+        // So that a call that hangs is soon made again.
+        taskQueue: { pollInterval: 50, callTimeout: 3000 },
+        garbageCollection: { interval: 50, containerExpiration: 1000, imageExpiration: 1000, wholeMachine: true },
+      },
+    });
+  });
+  after(async () => {
+    await harness.close();
+    await daemon.stop();
+  });
+
+  /** Another name of the test image, which may go. */
+  const named = async (repo: string): Promise<string> => {
+    await docker.getImage(TEST_IMAGE).tag({ repo, tag: 'latest' });
+    return `${repo}:latest`;
+  };
+  const containers = async (): Promise<readonly string[]> =>
+    (await docker.listContainers({ all: true })).map(({ Id }) => Id);
+  const add = async (command: readonly string[], labels: Labels = {}): Promise<Docker.Container> => {
+    const container = await docker.createContainer({
+      Image: TEST_IMAGE,
+      Cmd: [...command],
+      Labels: labels,
+      StopSignal: 'SIGKILL',
+    });
+    await container.start();
+    return container;
+  };
+  const collections = async (count: number): Promise<void> => {
+    const wanted = harness.log.of('garbage collection finished').length + count;
+    while (harness.log.of('garbage collection finished').length < wanted) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+
+  it('that ended long ago is removed, with an alert; what runs stays', async () => {
+    const running = await add(['sleep', '600']);
+    const ended = await add(['true']);
+    await ended.wait();
+    await harness.log.next('stale container');
+    assert.deepEqual(
+      harness.log.of('stale container').map(({ level, fields }) => [level, fields['containerId']]),
+      [['alert', ended.id]],
+    );
+    assert.deepEqual(await containers(), [running.id]);
+    await running.remove({ force: true });
+  });
+
+  it('of a run that is over is removed at once; of a run under way nothing is, however long its command is over', async () => {
+    const image = await named('docker-worker/in-use');
+    const taskId = newSlugid();
+    const where = { taskId, name: 'public/made' };
+    const created = harness.taskcluster.faults.add({ call: 'queue.createArtifact', where, fault: { kind: 'hang' } });
+    const isCreated = created.hit();
+    const artifacts = { 'public/made': { type: 'file', path: '/made' } };
+    await harness.create({ image, ...shell('echo made >/made'), artifacts }, {}, taskId);
+    await isCreated;
+    const [own, ...others] = await docker.listContainers({ all: true });
+    assert.ok(own && others.length === 0);
+    assert.equal(own.State, 'exited');
+    // Of the same worker, as one of before has left it.
+    const labels = { ...own.Labels, [LABEL.taskId]: newSlugid() };
+    const left = await add(['sleep', '600'], labels);
+    const network = await docker.createNetwork({ Name: 'left', Labels: labels });
+    const foreign = await docker.createNetwork({ Name: 'foreign' });
+    await docker.createVolume({ Name: 'left', Labels: labels });
+    const isGone = async (thing: { inspect(): Promise<unknown> }): Promise<boolean> =>
+      await thing.inspect().then(
+        () => false,
+        () => true,
+      );
+    for (const thing of [left, network, docker.getVolume('left')]) while (!(await isGone(thing)));
+    // Until it would be stale.
+    const end = new Date((await docker.getContainer(own.Id).inspect()).State.FinishedAt).getTime();
+    while (Date.now() < end + 1500) await collections(1);
+    assert.deepEqual(await containers(), [own.Id]);
+    assert.equal(await isGone(docker.getImage(image)), false);
+    created.remove();
+    const { run } = await harness.finish(taskId);
+    assert.equal(run.state, 'completed');
+    assert.equal(await harness.artifactText(taskId, 'public/made'), 'made\n');
+    await foreign.remove();
+  });
+
+  it('that is an image goes some time after its last use', async () => {
+    const image = await named('docker-worker/used-once');
+    const { run } = await harness.run({ image });
+    assert.equal(run.state, 'completed');
+    while (!harness.log.of('image removed').some(({ fields }) => fields['image'] === image)) await collections(1);
+    await assert.rejects(docker.getImage(image).inspect(), { statusCode: 404 });
+    await docker.getImage(TEST_IMAGE).inspect();
+  });
+});

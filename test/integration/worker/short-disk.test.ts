@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DockerRegistry } from '../../support/docker-registry.js';
+import { SmallDisk } from '../../support/small-disk.js';
+import { shell } from '../../support/test-task.js';
+import { WorkerHarness } from '../../support/worker-harness.js';
+
+const MB = 1024 * 1024;
+
+describe('a disk that becomes short', function () {
+  this.timeout(120_000);
+  let disk: SmallDisk;
+  let registry: DockerRegistry;
+  let harness: WorkerHarness;
+  let image: string;
+
+  before(async function () {
+    disk = await SmallDisk.mount(this, 100);
+    registry = await DockerRegistry.start({ isPrivate: false });
+    harness = await WorkerHarness.start({
+      settings: {
+        capacity: 1,
+        dockerVolume: disk.directory,
+        capacityManagement: { diskspaceThreshold: 60 * MB },
+        // Nothing goes but for want of room.
+        garbageCollection: { interval: 200, imageExpiration: 3600_000 },
+      },
+    });
+    await registry.publish(harness.docker, 'us/app', 'v1');
+    image = `${registry.host}/us/app:v1`;
+  });
+  after(async () => {
+    await harness.close();
+    await registry.close();
+    await disk.unmount();
+  });
+
+  const use = (cache: string, megabytes: number, payload: object = {}): Promise<string> =>
+    harness.create(
+      { ...shell(`dd if=/dev/zero of=/cache/file bs=1M count=${megabytes}`), cache: { [cache]: '/cache' }, ...payload },
+      { scopes: ['docker-worker:cache:*'] },
+    );
+  const stateOf = async (taskId: string): Promise<string> => (await harness.finish(taskId)).run.state;
+  const removed = (event: string): readonly unknown[] =>
+    harness.log.of(event).map(({ fields }) => fields['name'] ?? fields['image']);
+
+  it('makes images and caches go that nobody uses, before the next task is claimed', async () => {
+    assert.equal(await stateOf(await use('old', 20, { image })), 'completed');
+    assert.equal(await stateOf(await use('new', 10)), 'completed');
+    assert.deepEqual([removed('cache volume removed'), removed('image removed')], [[], []]);
+    assert.equal(await stateOf(await use('big', 50)), 'completed');
+    assert.equal(await stateOf(await use('new', 10)), 'completed');
+    // The images, of which there is no more room here; then the caches used least recently, until there is room.
+    assert.deepEqual(removed('image removed'), [image]);
+    assert.ok(harness.log.events.indexOf('image removed') < harness.log.events.indexOf('cache volume removed'));
+    assert.deepEqual(removed('cache volume removed').slice(0, 2), ['old', 'new']);
+    assert.deepEqual(harness.log.of('diskspace threshold reached'), []);
+  });
+
+  it('that nothing can be done about keeps tasks waiting, with an alert, until there is room', async () => {
+    // While it runs the worker claims nothing, so that the next claim is made of what the disk is then.
+    const running = await harness.create(shell('echo running; sleep 600'));
+    await harness.sees(running, 'running');
+    const foreign = join(disk.directory, 'not-of-the-worker');
+    const file = await open(foreign, 'w');
+    await file.writeFile(Buffer.alloc(60 * MB));
+    await file.close();
+    await harness.queue.cancelTask(running);
+    const alert = await harness.log.next('diskspace threshold reached');
+    assert.equal(alert.level, 'alert');
+    assert.equal(alert.fields['thresholdBytes'], 60 * MB);
+    const taskId = await use('another', 1);
+    const collections = harness.log.of('garbage collection finished').length;
+    while (harness.log.of('garbage collection finished').length < collections + 3) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal((await harness.queue.status(taskId)).status.state, 'pending');
+    assert.equal(harness.log.of('diskspace threshold reached').length, 1);
+    await rm(foreign);
+    assert.equal(await stateOf(taskId), 'completed');
+    const { events } = harness.log;
+    assert.ok(events.lastIndexOf('claimed task') > events.indexOf('diskspace available again'));
+  });
+});
