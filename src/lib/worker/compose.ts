@@ -22,12 +22,14 @@ import { payloadValidator } from '../task/validate-payload.js';
 import { errorMessage } from '../util/error-message.js';
 import { withTimeout } from '../util/abortable.js';
 import { composeCaches } from './compose-caches.js';
+import { composeDevices } from './compose-devices.js';
 import { composeImages } from './compose-images.js';
 import { Leftovers } from './leftovers.js';
 import { mustHoldFiles } from './must-hold-files.js';
 import { Recovery } from './recovery.js';
 import { StateLock } from './state-lock.js';
 import { Worker } from './worker.js';
+import type { WorkerOptions } from './worker.js';
 
 export interface ComposeOptions {
   readonly config: Config;
@@ -55,6 +57,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
   await mustHoldFiles('stateDir', config.stateDir);
   const lock = await StateLock.acquire(config.stateDir);
   const caching = await composeCaches(config, log);
+  const devices = await composeDevices(config, log);
   const imaging = await composeImages(config, { engine, log });
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
@@ -66,7 +69,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     images: imaging.images,
     admission: {
       validatePayload: payloadValidator(config.maxTaskRunTime),
-      features: createFeatures(config, { ...caching, engine }),
+      features: createFeatures(config, { ...caching, engine, devices: devices.manager }),
       isEnabled: (feature) => config.features[feature]?.enabled ?? false,
     },
     containerDefaults: containerDefaults(config),
@@ -83,10 +86,12 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     settings: { runsDirectory, ...runSettings(config) },
   };
   const recovery = await Recovery.find(deps);
-  const { enabled, afterIdleSeconds, gracePeriodSeconds, nodeTerminationPoll } = config.shutdown;
   return new Worker({
     queue,
     checkReady: (signal) => leftovers.checkReady(signal),
+    roomFor: (tasks) => devices.manager.roomFor(tasks),
+    roomFreed: devices.freed,
+    rediscover: () => devices.rediscover(),
     recover: async (signal) => {
       // What containers of dead runs had mounted goes after them.
       const removed = leftovers.remove(signal).then(() => caching.begin());
@@ -94,7 +99,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     },
     run: (claim, stop) => {
       caching.noteClockSkew(claim.clockSkewMs);
-      return runClaim(deps, claim, stop);
+      return devices.track(claim, runClaim(deps, claim, stop));
     },
     capacity: liveLog.isUsable ? config.capacity : 0,
     pollIntervalMs: config.taskQueue.pollInterval,
@@ -109,11 +114,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
       await removeIfEmpty(runsDirectory);
       await lock.release();
     },
-    shutdown: {
-      afterIdleMs: enabled ? afterIdleSeconds * 1000 : undefined,
-      gracePeriodMs: gracePeriodSeconds === undefined ? undefined : gracePeriodSeconds * 1000,
-      terminationPollMs: nodeTerminationPoll,
-    },
+    shutdown: shutdownSettings(config),
   });
 }
 
@@ -188,6 +189,15 @@ async function startLiveLog(
     log.alert('live logs cannot be served', { error, certificate: config.ssl.certificate, key: config.ssl.key, port });
     return { server: undefined, isUsable: !secureLiveLogging };
   }
+}
+
+function shutdownSettings({ shutdown }: Config): WorkerOptions['shutdown'] {
+  const { enabled, afterIdleSeconds, gracePeriodSeconds, nodeTerminationPoll } = shutdown;
+  return {
+    afterIdleMs: enabled ? afterIdleSeconds * 1000 : undefined,
+    gracePeriodMs: gracePeriodSeconds === undefined ? undefined : gracePeriodSeconds * 1000,
+    terminationPollMs: nodeTerminationPoll,
+  };
 }
 
 function runSettings({ artifacts, task }: Config): Omit<RunClaimDeps['settings'], 'runsDirectory'> {

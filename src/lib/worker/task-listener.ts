@@ -3,12 +3,16 @@ import type { Claim, QueueClient } from '../queue/queue-client.js';
 import type { RunHandle } from '../task/run-claim.js';
 import { errorMessage } from '../util/error-message.js';
 import { retryDelayMs } from '../util/retry.js';
-import { Wakeup } from '../util/wakeup.js';
+import type { Wakeup } from '../util/wakeup.js';
 
 export interface TaskListenerOptions {
   readonly queue: Pick<QueueClient, 'claimWork'>;
   /** Fails when the machine can't run anything now (the engine does not answer): nothing is claimed then. */
   readonly checkReady: (signal: AbortSignal) => Promise<void>;
+  /** How many of so many tasks the machine has room for now; 0: ask again later. */
+  readonly roomFor: (tasks: number, signal: AbortSignal) => Promise<number>;
+  /** To be called when `roomFor` may have more to give than before: there is no waiting for the next poll then. */
+  readonly roomFreed: Wakeup;
   /** Hands a claim to whoever runs it. */
   readonly run: (claim: Claim) => RunHandle;
   /** Runs at once; 0 claims nothing. */
@@ -27,7 +31,6 @@ const CLAIM_RETRIES = { attempts: Infinity, firstDelayMs: 1000, maxDelayMs: 60_0
 /** Keeps the worker's slots filled: one claimWork at a time, at once when a slot frees. */
 export class TaskListener {
   readonly #options: TaskListenerOptions;
-  readonly #slotFreed = new Wakeup();
   readonly #unfinished = new Set<Promise<void>>();
   #running = 0;
   #failures = 0;
@@ -61,7 +64,7 @@ export class TaskListener {
   async #poll(signal: AbortSignal): Promise<void> {
     const free = this.#options.capacity - this.#running;
     if (free <= 0) {
-      await this.#slotFreed.wait(signal);
+      await this.#options.roomFreed.wait(signal);
       return;
     }
     const claims = await this.#claim(Math.min(free, MAX_CLAIMS), signal);
@@ -70,17 +73,19 @@ export class TaskListener {
     if (claims.length > 0) return;
     const { pollIntervalMs } = this.#options;
     const waitMs = this.#failures === 0 ? pollIntervalMs : retryDelayMs(CLAIM_RETRIES, this.#failures);
-    await this.#slotFreed.wait(signal, waitMs);
+    await this.#options.roomFreed.wait(signal, waitMs);
   }
 
-  async #claim(tasks: number, signal: AbortSignal): Promise<readonly Claim[]> {
-    const { queue, log, checkReady } = this.#options;
+  async #claim(free: number, signal: AbortSignal): Promise<readonly Claim[]> {
+    const { queue, log, checkReady, roomFor } = this.#options;
     try {
       await checkReady(signal);
     } catch (error) {
       this.#failed('error reaching docker', error, signal);
       return [];
     }
+    const tasks = await roomFor(free, signal);
+    if (tasks === 0) return [];
     try {
       log.debug('next claim', { tasks });
       const claims = await queue.claimWork(tasks, signal);
@@ -100,7 +105,7 @@ export class TaskListener {
   }
 
   #start(claim: Claim): void {
-    const { run, onBusy } = this.#options;
+    const { run, onBusy, roomFreed } = this.#options;
     this.#running += 1;
     if (this.#running === 1) onBusy?.(true);
     const { resolved, finished } = run(claim);
@@ -109,7 +114,7 @@ export class TaskListener {
     void resolved.then(() => {
       this.#running -= 1;
       if (this.#running === 0) onBusy?.(false);
-      this.#slotFreed.call();
+      roomFreed.call();
     });
   }
 }
