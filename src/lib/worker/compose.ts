@@ -55,9 +55,9 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
   const runsDirectory = join(config.dockerVolume, 'tmp', 'docker-worker-runs', config.workerId);
   await mustHoldFiles('dockerVolume', runsDirectory);
   await mustHoldFiles('stateDir', config.stateDir);
+  const devices = await composeDevices(config, log);
   const lock = await StateLock.acquire(config.stateDir);
   const caching = await composeCaches(config, log);
-  const devices = await composeDevices(config, log);
   const imaging = await composeImages(config, { engine, log });
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
