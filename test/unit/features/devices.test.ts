@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { DeviceManager } from '../../../src/lib/devices/device-manager.js';
 import { devicesFeature } from '../../../src/lib/features/devices.js';
 import { privilegeFeatures } from '../../../src/lib/features/privileged.js';
+import { TaskError } from '../../../src/lib/task/errors.js';
 import { runsForEver } from '../../fakes/fake-docker-engine.js';
 import { FakeDevices } from '../../fakes/fake-devices.js';
 import { fakeFeature } from '../../fakes/fake-feature.js';
@@ -59,7 +60,7 @@ describe('the devices of a task', () => {
   });
 
   for (const reason of ['canceled', 'worker-shutdown'] as const) {
-    for (const event of ['other.prepare', 'container.created', 'container.started']) {
+    for (const event of ['other.prepare', 'engine.create', 'container.started']) {
       it(`are given back when it is stopped (${reason}) at ${event}`, async () => {
         await start();
         run.stopAt(event, reason);
@@ -70,8 +71,9 @@ describe('the devices of a task', () => {
 
   it('are given back when its image can’t be had', async () => {
     await start();
-    await ended({ ...asking('loopbackVideo'), image: 'no-such-image' });
-    assert.notDeepEqual(run.queue.resolutions, ['reportCompleted']);
+    run.images.beforeAcquire = () => Promise.reject(TaskError.failed('no such image'));
+    await ended(asking('loopbackVideo'));
+    assert.deepEqual(run.queue.resolutions, ['reportFailed']);
   });
 
   it('end it as resource-unavailable when there are none', async () => {
