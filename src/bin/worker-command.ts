@@ -36,7 +36,7 @@ Examples:
 
 Environment: TASKCLUSTER_ROOT_URL, TASKCLUSTER_CLIENT_ID, TASKCLUSTER_ACCESS_TOKEN, TASKCLUSTER_CERTIFICATE (temporary
 credentials only), DOCKER_HOST, and what your configuration names by !env tags.
-Signals: SIGTERM or SIGINT finishes running tasks and exits; a second one aborts them.
+Signals: SIGTERM or SIGINT finishes running tasks and exits; a second one aborts them. SIGHUP looks for new devices.
 Exit codes: 0 done, 1 crashed or a check failed, 2 bad usage or configuration (standard error says what).`;
 
 /** Parses the command line. Help, version and wrong usage are written by commander and thrown as CommanderError. */

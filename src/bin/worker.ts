@@ -91,7 +91,10 @@ async function run(config: Config, host: Host, log: Logger, version: string): Pr
     signals += 1;
     worker.stop(signals === 1 ? 'graceful' : 'immediate');
   };
-  process.on('SIGTERM', stop).on('SIGINT', stop);
+  const rediscover = (): void => {
+    void worker.rediscover();
+  };
+  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', rediscover);
   try {
     await worker.run();
     return OK;
@@ -99,7 +102,7 @@ async function run(config: Config, host: Host, log: Logger, version: string): Pr
     log.error('exit', { error });
     return CRASHED;
   } finally {
-    process.off('SIGTERM', stop).off('SIGINT', stop);
+    process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', rediscover);
   }
 }
 

@@ -2,7 +2,7 @@ import type { CacheLease } from '../caches/volume-cache.js';
 import { LABEL } from '../docker/engine.js';
 import type { DockerEngine, StoppedContainer } from '../docker/engine.js';
 import type { Logger } from '../log/logger.js';
-import type { ScopeExpression } from '../queue/scopes.js';
+import { orForPool } from '../queue/scopes.js';
 import { mountPath } from '../task/mount-path.js';
 import type { Payload } from '../task/payload.js';
 import type { TaskContext } from '../task/task-context.js';
@@ -22,15 +22,12 @@ export function cachesFeature(options: CachesOptions): Feature {
     name: 'caches',
     enabledByDefault: true,
     isUsedBy: (payload) => Object.keys(payload.cache ?? {}).length > 0,
-    requiredScopes: (task) => ({ AllOf: Object.keys(task.payload.cache ?? {}).map((name) => scopeOf(name, task)) }),
+    requiredScopes: ({ payload, worker }) => ({
+      AllOf: Object.keys(payload.cache ?? {}).map((name) => orForPool(`docker-worker:cache:${name}`, worker)),
+    }),
     reservedArtifacts: () => [],
     attach: (task) => new TaskCaches(task, options),
   };
-}
-
-function scopeOf(name: string, { worker }: TaskContext): ScopeExpression {
-  const scope = `docker-worker:cache:${name}`;
-  return { AnyOf: [scope, `${scope}:${worker.provisionerId}/${worker.workerType}`] };
 }
 
 /** The caches of one task. They are purged unless its container is known to have ended by itself. */

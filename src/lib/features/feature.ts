@@ -33,6 +33,10 @@ export interface Feature {
   readonly enabledByDefault: boolean;
   /** For what tasks ask for elsewhere in the payload than in payload.features, and no configuration switches off. */
   isUsedBy?(payload: Payload): boolean;
+  /** What such tasks ask for and this worker's configuration does not allow, in words: their payload is malformed. */
+  refusals?(payload: Payload): readonly string[];
+  /** What the author reads first when the scopes are missing, where it isn't just the feature's name. */
+  readonly insufficientScopes?: string;
   /** The scopes this task needs for it; undefined: none. Checked before anything has an effect. */
   requiredScopes(task: TaskContext): ScopeExpression | undefined;
   /** Artifact names the payload must not use because the feature publishes them itself. */

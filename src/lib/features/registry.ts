@@ -3,11 +3,25 @@ import { artifactsFeature } from './artifacts/artifacts.js';
 import { bulkLog } from './bulk-log.js';
 import { cachesFeature } from './caches.js';
 import type { CachesOptions } from './caches.js';
+import { devicesFeature } from './devices.js';
 import type { Feature } from './feature.js';
 import { localLiveLog } from './live-log/local-live-log.js';
+import { privilegeFeatures } from './privileged.js';
+
+/** What features share with other parts of the worker. */
+export interface FeatureServices extends CachesOptions {
+  readonly devices: Parameters<typeof devicesFeature>[0];
+}
 
 /** The one list of features. They collect and finish in this order. */
-export function createFeatures(config: Config, services: CachesOptions): readonly Feature[] {
-  // Caches before what takes long: whether they are fit for another task is known once the container has ended.
-  return [localLiveLog, cachesFeature(services), artifactsFeature(config.artifacts), bulkLog];
+export function createFeatures(config: Config, services: FeatureServices): readonly Feature[] {
+  return [
+    localLiveLog,
+    // Caches before what takes long: whether they are fit for another task is known once the container has ended.
+    cachesFeature(services),
+    devicesFeature(services.devices),
+    ...privilegeFeatures(config.dockerConfig),
+    artifactsFeature(config.artifacts),
+    bulkLog,
+  ];
 }

@@ -2,6 +2,14 @@
 export type ScopeExpression =
   string | { readonly AllOf: readonly ScopeExpression[] } | { readonly AnyOf: readonly ScopeExpression[] };
 
+/** A scope for every worker, or the same for the workers of this one's pool alone. */
+export function orForPool(
+  scope: string,
+  { provisionerId, workerType }: { readonly provisionerId: string; readonly workerType: string },
+): ScopeExpression {
+  return { AnyOf: [scope, `${scope}:${provisionerId}/${workerType}`] };
+}
+
 /** True when the scopes a task has (a trailing `*` stands for anything) are enough. */
 export function satisfies(scopes: readonly string[], needed: ScopeExpression): boolean {
   if (typeof needed === 'string') return scopes.some((scope) => grants(scope, needed));

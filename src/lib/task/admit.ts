@@ -52,25 +52,18 @@ function validPayload(run: RunContext, { validatePayload }: Admission): Payload 
 
 /** What the schema allows and this version can't do is refused in words, never ignored. */
 function refuseUnsupported(payload: Payload): void {
-  const { capabilities = {}, encryptedEnv = [] } = payload;
-  const devices = Object.entries(capabilities.devices ?? {}).filter(([, isAsked]) => isAsked);
-  const asked = [
-    ...(capabilities.privileged ? ['payload.capabilities.privileged'] : []),
-    ...(capabilities.disableSeccomp ? ['payload.capabilities.disableSeccomp'] : []),
-    ...devices.map(([name]) => `payload.capabilities.devices.${name}`),
-    ...(encryptedEnv.length > 0 ? ['payload.encryptedEnv'] : []),
-  ];
-  if (asked.length === 0) return;
-  throw TaskError.malformed(`This version of the worker does not support ${asked.join(', ')}.`);
+  if ((payload.encryptedEnv ?? []).length === 0) return;
+  throw TaskError.malformed('This version of the worker does not support payload.encryptedEnv.');
 }
 
 function usedFeatures(payload: Payload, { features, isEnabled }: Admission): readonly Feature[] {
   const known = new Set(features.map(({ name }) => name));
   const asked = Object.entries(payload.features ?? {}).flatMap(([name, isAsked]) => (isAsked ? [name] : []));
-  const problems = asked.flatMap((name) => {
+  const unavailable = asked.flatMap((name) => {
     if (!known.has(name)) return [`${name} is not part of valid features`];
     return isEnabled(name) ? [] : [`${name} is not enabled on this worker`];
   });
+  const problems = [...unavailable, ...features.flatMap((feature) => feature.refusals?.(payload) ?? [])];
   if (problems.length > 0) throw TaskError.malformed(problems.join('\n'));
   return features.filter((feature) => {
     if (feature.isUsedBy) return feature.isUsedBy(payload);
@@ -82,12 +75,12 @@ function checkScopes(task: TaskContext, features: readonly Feature[]): void {
   const { scopes } = task.definition;
   const needed = features.flatMap((feature) => {
     const expression = feature.requiredScopes(task);
-    return expression === undefined || satisfies(scopes, expression) ? [] : [{ name: feature.name, expression }];
+    return expression === undefined || satisfies(scopes, expression) ? [] : [{ feature, expression }];
   });
   if (needed.length === 0) return;
-  const lines = needed.map(({ name, expression }) => {
+  const lines = needed.map(({ feature: { name, insufficientScopes = `${name}:` }, expression }) => {
     const missing = missingScopes(scopes, expression).join(', ');
-    return `${name}: missing ${missing}; the task needs the scopes ${JSON.stringify(expression)}`;
+    return `${insufficientScopes} missing ${missing}; the task needs the scopes ${JSON.stringify(expression)}`;
   });
   throw TaskError.failed(
     `The task has not the scopes for what it asks for. Add them to task.scopes.\n${lines.join('\n')}`,

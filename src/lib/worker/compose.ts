@@ -23,6 +23,7 @@ import { errorMessage } from '../util/error-message.js';
 import { withTimeout } from '../util/abortable.js';
 import { composeCaches } from './compose-caches.js';
 import { composeGarbageCollection } from './compose-gc.js';
+import { composeDevices } from './compose-devices.js';
 import { composeImages } from './compose-images.js';
 import { composeWatch } from './compose-watch.js';
 import type { WorkerWatch } from './compose-watch.js';
@@ -66,6 +67,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const liveLog = await startLiveLog(config, log);
   const metrics = composeMetrics(config, metricsOutput);
   const runsDirectory = await takeDirectories(config);
+  const devices = await composeDevices(config, log);
   const lock = await StateLock.acquire(config.stateDir);
   const caching = await composeCaches(config, { log, meters });
   const imaging = await composeImages(config, { engine, log, meters });
@@ -82,7 +84,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
     queue,
     engine,
     images: imaging.images,
-    admission: admission(config, { ...caching, engine }),
+    admission: admission(config, { ...caching, engine, devices: devices.manager }),
     containerDefaults: containerDefaults(config),
     journal,
     publisher: new LiveLogPublisher(liveLog.server),
@@ -101,7 +103,12 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const worker = new Worker({
     queue,
     checkReady: (signal) => gc.leftovers.checkReady(signal),
-    roomFor: (tasks, signal) => gc.room.roomFor(tasks, signal),
+    roomFor: async (tasks, signal) => {
+      const byDevices = await devices.manager.roomFor(tasks);
+      return byDevices === 0 ? 0 : await gc.room.roomFor(byDevices, signal);
+    },
+    roomFreed: devices.freed,
+    rediscover: () => devices.rediscover(),
     recover: async (signal) => {
       // What containers of dead runs had mounted goes after them.
       const tidied = gc.leftovers.remove(signal).then(() => caching.begin());
@@ -112,7 +119,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
     },
     run: (claim, stop) => {
       caching.noteClockSkew(claim.clockSkewMs);
-      return gc.room.track(runClaim(deps, claim, stop));
+      return gc.room.track(devices.track(claim, runClaim(deps, claim, stop)));
     },
     capacity,
     pollIntervalMs: config.taskQueue.pollInterval,

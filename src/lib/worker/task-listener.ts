@@ -4,7 +4,7 @@ import type { Claim, QueueClient } from '../queue/queue-client.js';
 import type { RunHandle } from '../task/run-claim.js';
 import { errorMessage } from '../util/error-message.js';
 import { retryDelayMs } from '../util/retry.js';
-import { Wakeup } from '../util/wakeup.js';
+import type { Wakeup } from '../util/wakeup.js';
 import { Activity } from './activity.js';
 
 export interface TaskListenerOptions {
@@ -13,6 +13,8 @@ export interface TaskListenerOptions {
   readonly checkReady: (signal: AbortSignal) => Promise<void>;
   /** How many of so many tasks the machine has room for now; 0: ask again later. */
   readonly roomFor: (tasks: number, signal: AbortSignal) => Promise<number>;
+  /** To be called when `roomFor` may have more to give than before: there is no waiting for the next poll then. */
+  readonly roomFreed: Wakeup;
   /** Hands a claim to whoever runs it. */
   readonly run: (claim: Claim) => RunHandle;
   /** Runs at once; 0 claims nothing. */
@@ -32,7 +34,6 @@ const CLAIM_RETRIES = { attempts: Infinity, firstDelayMs: 1000, maxDelayMs: 60_0
 /** Keeps the worker's slots filled: one claimWork at a time, at once when a slot frees. */
 export class TaskListener {
   readonly #options: TaskListenerOptions;
-  readonly #slotFreed = new Wakeup();
   readonly #unfinished = new Set<Promise<void>>();
   /** For whoever watches the worker. */
   readonly activity: Activity;
@@ -67,7 +68,7 @@ export class TaskListener {
   async #poll(signal: AbortSignal): Promise<void> {
     const free = this.#options.capacity - this.running;
     if (free <= 0) {
-      await this.#slotFreed.wait(signal);
+      await this.#options.roomFreed.wait(signal);
       return;
     }
     const claims = await this.#claim(Math.min(free, MAX_CLAIMS), signal);
@@ -77,7 +78,7 @@ export class TaskListener {
     const { pollIntervalMs } = this.#options;
     const { failures } = this.activity;
     const waitMs = failures === 0 ? pollIntervalMs : retryDelayMs(CLAIM_RETRIES, failures);
-    await this.#slotFreed.wait(signal, waitMs);
+    await this.#options.roomFreed.wait(signal, waitMs);
   }
 
   async #claim(free: number, signal: AbortSignal): Promise<readonly Claim[]> {
@@ -112,7 +113,7 @@ export class TaskListener {
   }
 
   #start(claim: Claim): void {
-    const { run, onBusy } = this.#options;
+    const { run, onBusy, roomFreed } = this.#options;
     this.activity.runBegan();
     if (this.running === 1) onBusy?.(true);
     const { resolved, finished } = run(claim);
@@ -121,7 +122,7 @@ export class TaskListener {
     void resolved.then(() => {
       this.activity.runResolved();
       if (this.running === 0) onBusy?.(false);
-      this.#slotFreed.call();
+      roomFreed.call();
     });
   }
 }

@@ -18,6 +18,8 @@ export interface WorkerOptions extends Omit<TaskListenerOptions, 'run' | 'onBusy
   readonly metrics: WorkerMetrics;
   /** Resolves what a worker before this one left; ends early once the signal aborts. Never fails. */
   readonly recover: (signal: AbortSignal) => Promise<void>;
+  /** Looks for the devices that the machine has by now, and claims what they are enough for. Never fails. */
+  readonly rediscover: () => Promise<void>;
   /** Gives back what the worker holds: servers, connections. */
   readonly close: () => Promise<void>;
   readonly shutdown: {
@@ -96,6 +98,11 @@ export class Worker {
     metrics.instanceShutdown();
     log.info('exit', { code: 0 });
     if (this.#givesMachineBack) await host.shutdown();
+  }
+
+  /** To be called when the machine has changed; never fails. */
+  async rediscover(): Promise<void> {
+    await this.#options.rediscover();
   }
 
   /** Calling again may only make it quicker. */

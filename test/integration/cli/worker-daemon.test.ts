@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir, uptime } from 'node:os';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -155,6 +155,22 @@ describe('the worker as a daemon', () => {
     daemon.kill('SIGINT');
     assert.deepEqual(await daemon.ended, { code: 0, signal: null });
     assert.equal((await watch(taskId).resolved()).reasonResolved, 'worker-shutdown');
+  });
+
+  it('looks for new devices at SIGHUP', async () => {
+    const base = join(directory, 'dev');
+    await mkdir(base);
+    const more = { deviceManagement: { baseDirectory: base }, taskQueue: { pollInterval: 3_600_000 } };
+    const settings: unknown = JSON.parse(await readFile(join(directory, 'worker.yml'), 'utf8'));
+    await writeFile(join(directory, 'worker.yml'), JSON.stringify({ ...(settings as object), ...more }));
+    const daemon = worker();
+    await daemon.prints('"type":"start"');
+    assert.match(daemon.stdout, /"kinds":\["loopbackAudio","loopbackVideo","hostSharedMemory","kvm"\]/);
+    await symlink('/dev/null', join(base, 'video3'));
+    daemon.kill('SIGHUP');
+    await daemon.prints('"devices":["/dev/video3"]');
+    daemon.kill('SIGTERM');
+    assert.equal((await daemon.ended).code, 0);
   });
 
   it('leaves the state directory to the worker that uses it already', async () => {

@@ -26,7 +26,7 @@ describe('a disk that is full', () => {
     assert.match(log, /\n1\r\n2\r\n3\r\n/);
     assert.match(String(harness.log.of('task log could not be written')[0]?.fields['error']), /ENOSPC/);
     // The slot is free before the disk is.
-    const runs = join(directory, 'tmp', 'docker-worker-runs', harness.workerId);
+    const runs = join(disk.directory, 'tmp', 'docker-worker-runs', harness.workerId);
     while ((await readdir(runs)).length > 0);
     const next = await harness.run({ command: ['echo', 'room again'] });
     assert.equal(next.run.state, 'completed');

@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { TaskListener } from '../../../src/lib/worker/task-listener.js';
+import { Wakeup } from '../../../src/lib/util/wakeup.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
 import { FakeQueue, outage } from '../../fakes/fake-queue.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
@@ -17,6 +18,7 @@ describe('the task listener', () => {
   let stop: AbortController;
   let isReady: boolean;
   let room: number;
+  let roomFreed: Wakeup;
   let listening: Promise<void>;
   let listener: TaskListener;
 
@@ -25,6 +27,7 @@ describe('the task listener', () => {
       queue,
       checkReady: () => (isReady ? Promise.resolve() : Promise.reject(new Error('no engine'))),
       roomFor: (tasks) => Promise.resolve(Math.min(tasks, room)),
+      roomFreed,
       run: (claim) => {
         const run = fakeRun(claim);
         runs.push(run);
@@ -53,6 +56,7 @@ describe('the task listener', () => {
     busy = [];
     isReady = true;
     room = Infinity;
+    roomFreed = new Wakeup();
     stop = new AbortController();
   });
 
@@ -183,6 +187,23 @@ describe('the task listener', () => {
     runs[0]?.resolve();
     await settle();
     assert.deepEqual(asked(), [1, 1]);
+  });
+
+  it('asks for no more than there is room for, and at once when there may be more', async () => {
+    room = 0;
+    await listen(3);
+    await clock.advance(60_000);
+    assert.deepEqual(asked(), []);
+    room = 1;
+    roomFreed.call();
+    await settle();
+    assert.deepEqual(asked(), [1]);
+    room = 0;
+    await answer(1);
+    assert.deepEqual(asked(), [1]);
+    room = 5;
+    await clock.advance(5000);
+    assert.deepEqual(asked(), [1, 2]);
   });
 
   it('ends a call under way when it is stopped', async () => {

@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream';
 import type { Host, TerminationNotice } from '../../../src/lib/host/host.js';
 import { WorkerMetrics } from '../../../src/lib/log/worker-metrics.js';
 import { untilAborted } from '../../../src/lib/util/abortable.js';
+import { Wakeup } from '../../../src/lib/util/wakeup.js';
 import { Worker } from '../../../src/lib/worker/worker.js';
 import type { WorkerOptions } from '../../../src/lib/worker/worker.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
@@ -40,6 +41,8 @@ describe('the worker', () => {
       queue,
       checkReady: () => Promise.resolve(),
       roomFor: (tasks) => Promise.resolve(tasks),
+      roomFreed: new Wakeup(),
+      rediscover: () => Promise.resolve(),
       recover: () => Promise.resolve(),
       run: (claim, stop) => {
         const run = fakeRun(claim, stop);

@@ -1,0 +1,44 @@
+import type { Config } from '../config/config.js';
+import { orForPool } from '../queue/scopes.js';
+import type { Contribution, Feature } from './feature.js';
+
+interface Privilege {
+  readonly name: 'privileged' | 'disableSeccomp';
+  readonly setting: 'allowPrivileged' | 'allowDisableSeccomp';
+  readonly insufficientScopes: string;
+  readonly contribution: Contribution;
+}
+
+const PRIVILEGES: readonly Privilege[] = [
+  {
+    name: 'privileged',
+    setting: 'allowPrivileged',
+    insufficientScopes: 'Insufficient scopes to run task in privileged mode.',
+    contribution: { privileged: true },
+  },
+  {
+    name: 'disableSeccomp',
+    setting: 'allowDisableSeccomp',
+    insufficientScopes: 'Insufficient scopes to run task without seccomp.',
+    contribution: { securityOpt: ['seccomp=unconfined'] },
+  },
+];
+
+/** payload.capabilities.privileged and .disableSeccomp: each needs the worker's consent and a scope. */
+export function privilegeFeatures(
+  dockerConfig: Pick<Config['dockerConfig'], Privilege['setting']>,
+): readonly Feature[] {
+  return PRIVILEGES.map(({ name, setting, insufficientScopes, contribution }) => ({
+    name,
+    enabledByDefault: true,
+    insufficientScopes,
+    isUsedBy: ({ capabilities }) => capabilities?.[name] === true,
+    refusals: ({ capabilities }) =>
+      capabilities?.[name] === true && !dockerConfig[setting]
+        ? [`capabilities.${name} is not enabled on this worker (dockerConfig.${setting})`]
+        : [],
+    requiredScopes: ({ worker }) => orForPool(`docker-worker:capability:${name}`, worker),
+    reservedArtifacts: () => [],
+    attach: () => ({ prepare: () => Promise.resolve(contribution) }),
+  }));
+}

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { DeviceManager, askedDevices } from '../../../src/lib/devices/device-manager.js';
+import type { Acquired, TaskDevices } from '../../../src/lib/devices/device-manager.js';
+import { FakeDevices } from '../../fakes/fake-devices.js';
+import { MemoryLogger } from '../../fakes/memory-logger.js';
+
+const payloadFor = (...kinds: readonly string[]) => ({
+  capabilities: { devices: Object.fromEntries(kinds.map((kind) => [kind, true])) },
+});
+
+describe('the device manager', () => {
+  let video: FakeDevices;
+  let audio: FakeDevices;
+  let kvm: FakeDevices;
+  let log: MemoryLogger;
+  let freed: number;
+  let runs: number;
+  beforeEach(() => {
+    video = new FakeDevices('video', ['v0', 'v1']);
+    audio = new FakeDevices('audio', ['a0', 'a1', 'a2']);
+    kvm = new FakeDevices('kvm', ['k'], false);
+    log = new MemoryLogger();
+    freed = 0;
+    runs = 0;
+  });
+
+  const start = (forEveryTask: readonly string[] = []): Promise<DeviceManager> =>
+    DeviceManager.start({
+      kinds: [video, audio, kvm],
+      forEveryTask,
+      onFreed: () => {
+        freed += 1;
+      },
+      log,
+    });
+  const newRun = () => ({ taskId: 'task', runId: runs++ });
+  const given = (acquired: Acquired): TaskDevices =>
+    'devices' in acquired ? acquired.devices : assert.fail(acquired.problems.join('\n'));
+  const take = async (manager: DeviceManager, ...kinds: readonly string[]): Promise<TaskDevices> =>
+    given(await manager.acquire(newRun(), payloadFor(...kinds), log));
+  const problems = async (manager: DeviceManager, ...kinds: readonly string[]): Promise<readonly string[]> => {
+    const acquired = await manager.acquire(newRun(), payloadFor(...kinds), log);
+    return 'problems' in acquired ? acquired.problems : assert.fail('it got its devices');
+  };
+
+  it('gives each exclusive device to one task at a time, and what is shared to any number', async () => {
+    const manager = await start();
+    const first = await take(manager, 'video', 'kvm');
+    const second = await take(manager, 'video', 'kvm');
+    assert.deepEqual(first.access.env, { video: 'v0', kvm: 'k' });
+    assert.deepEqual(second.access.env, { video: 'v1', kvm: 'k' });
+    assert.deepEqual(await problems(manager, 'video'), ['All video devices of this worker are in use.']);
+    first.dispose();
+    const third = await take(manager, 'video');
+    // Twice is once: the device is another task's by now.
+    first.dispose();
+    assert.equal(third.access.env?.['video'], 'v0');
+    assert.deepEqual(await problems(manager, 'video', 'kvm'), ['All video devices of this worker are in use.']);
+  });
+
+  it('gives a task all that it needs or nothing', async () => {
+    video.present = ['v0'];
+    const manager = await start();
+    const held = await take(manager, 'video');
+    assert.equal((await problems(manager, 'audio', 'video')).length, 1);
+    assert.equal((await take(manager, 'audio')).access.env?.['audio'], 'a0');
+    held.dispose();
+    assert.deepEqual((await take(manager, 'audio', 'video')).access.env, { audio: 'a1', video: 'v0' });
+  });
+
+  it('names each kind that a task can’t have, and why', async () => {
+    audio.present = [];
+    const manager = await start();
+    assert.deepEqual(await problems(manager, 'audio', 'video', 'cpu'), [
+      'This worker has no audio device.',
+      'cpu devices are not enabled on this worker (deviceManagement.cpu.enabled).',
+    ]);
+  });
+
+  it('warns once of the kinds that are missing, and tells of changes alone', async () => {
+    audio.present = [];
+    const manager = await start();
+    await manager.refresh();
+    assert.deepEqual(
+      log.of('devices missing').map(({ fields }) => fields['kinds']),
+      [['audio']],
+    );
+    audio.present = ['a0'];
+    await manager.refresh();
+    await manager.refresh();
+    const found = log.of('devices found').map(({ fields }) => [fields['kind'], fields['devices']]);
+    assert.deepEqual(found, [
+      ['video', ['v0', 'v1']],
+      ['kvm', ['k']],
+      ['audio', ['a0']],
+    ]);
+  });
+
+  it('has none of a kind that can’t be looked for, and says so once', async () => {
+    const manager = await start();
+    video.trouble = new Error('EACCES');
+    assert.deepEqual(await problems(manager, 'video'), ['This worker has no video device.']);
+    await manager.refresh();
+    assert.deepEqual(
+      log.of('devices cannot be looked for').map(({ fields }) => fields['error']),
+      ['EACCES'],
+    );
+    video.trouble = undefined;
+    assert.equal((await take(manager, 'video')).access.env?.['video'], 'v0');
+  });
+
+  describe('has room for', () => {
+    it('as many tasks as there are free devices of the exclusive kind with the fewest', async () => {
+      const manager = await start();
+      assert.equal(await manager.roomFor(9), 2);
+      assert.equal(await manager.roomFor(1), 1);
+      const held = await take(manager, 'video');
+      await take(manager, 'audio');
+      await take(manager, 'audio');
+      assert.equal(await manager.roomFor(9), 1);
+      await take(manager, 'audio');
+      assert.equal(await manager.roomFor(9), 0);
+      held.dispose();
+      assert.equal(await manager.roomFor(9), 0);
+    });
+
+    it('any number of tasks when the machine has no exclusive device', async () => {
+      video.present = audio.present = [];
+      assert.equal(await (await start()).roomFor(32), 32);
+    });
+
+    it('no task that would take what one that was claimed before is about to', async () => {
+      const manager = await start();
+      const run = newRun();
+      const forget = manager.expect(run, payloadFor('video'));
+      assert.equal(await manager.roomFor(9), 1);
+      const devices = given(await manager.acquire(run, payloadFor('video'), log));
+      assert.equal(await manager.roomFor(9), 1);
+      forget();
+      assert.equal(freed, 0);
+      devices.dispose();
+      devices.dispose();
+      assert.equal(freed, 1);
+      assert.equal(await manager.roomFor(9), 2);
+    });
+
+    it('others again when a run ended without its devices, or could not have them', async () => {
+      const manager = await start();
+      const forget = manager.expect(newRun(), payloadFor('video'));
+      forget();
+      forget();
+      assert.deepEqual([freed, await manager.roomFor(9)], [1, 2]);
+      const run = newRun();
+      const forgetOther = manager.expect(run, payloadFor('video', 'cpu'));
+      assert.ok('problems' in (await manager.acquire(run, payloadFor('video', 'cpu'), log)));
+      assert.deepEqual([freed, await manager.roomFor(9)], [2, 2]);
+      forgetOther();
+      assert.equal(freed, 2);
+    });
+
+    it('one task for each device of a kind that every task gets, and those of runs that asked for nothing count', async () => {
+      const manager = await start(['video']);
+      manager.expect(newRun(), {});
+      assert.equal(await manager.roomFor(9), 1);
+      assert.deepEqual((await take(manager, 'video')).access.env, { video: 'v0' });
+      assert.deepEqual(manager.neededBy(payloadFor('audio', 'video')), ['audio', 'video']);
+    });
+
+    it('what is there by now', async () => {
+      const manager = await start();
+      video.present = ['v0', 'v1', 'v2'];
+      assert.equal(await manager.roomFor(9), 3);
+      const held = await take(manager, 'video');
+      video.present = ['v1'];
+      assert.equal(await manager.roomFor(9), 1);
+      // The one that is held comes back, and is still held.
+      video.present = ['v0', 'v1'];
+      assert.equal(await manager.roomFor(9), 1);
+      held.dispose();
+      assert.equal(await manager.roomFor(9), 2);
+    });
+  });
+
+  it('takes from a payload that nobody has checked only what makes sense', () => {
+    for (const payload of [
+      undefined,
+      null,
+      'text',
+      7,
+      [],
+      {},
+      { capabilities: 'x' },
+      { capabilities: { devices: 1 } },
+    ]) {
+      assert.deepEqual(askedDevices(payload), []);
+    }
+    const devices = { video: true, audio: false, kvm: 'yes' };
+    assert.deepEqual(askedDevices({ capabilities: { devices } }), ['video']);
+  });
+});
