@@ -4,7 +4,7 @@ import { OWN_DIRECTORY, VolumeCaches } from '../caches/volume-cache.js';
 import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/config.js';
 import type { Logger } from '../log/logger.js';
-import { CredentialHolder } from '../queue/credential-holder.js';
+import type { CredentialSource } from '../queue/queue-client.js';
 import { TaskclusterPurgeCache } from '../queue/taskcluster-purge-cache.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { mustHoldFiles } from './must-hold-files.js';
@@ -26,7 +26,7 @@ const KEY = 'cache.volumeCachePath';
 const DELETION_GRACE_MS = 10_000;
 
 /** Takes the caches' directory and what the one before left there. Fails with a ConfigError when it can't be used. */
-export async function composeCaches(config: Config, log: Logger): Promise<WorkerCaches> {
+export async function composeCaches(config: Config, credentials: CredentialSource, log: Logger): Promise<WorkerCaches> {
   const { stateDir } = config;
   const directory = config.cache.volumeCachePath;
   if (directory.includes(':')) {
@@ -38,7 +38,7 @@ export async function composeCaches(config: Config, log: Logger): Promise<Worker
   let clockSkewMs = 0;
   const now = (): Date => new Date();
   const caches = await VolumeCaches.open({ directory, stateDir, log, now });
-  const client = purgeCacheClient(config, () => clockSkewMs);
+  const client = purgeCacheClient(config, credentials, () => clockSkewMs);
   const purgeRequests = new PurgeRequests({ client, caches, log, now });
   const closing = new LinkedAbort();
   let following: Promise<void> | undefined;
@@ -61,11 +61,15 @@ export async function composeCaches(config: Config, log: Logger): Promise<Worker
   };
 }
 
-function purgeCacheClient(config: Config, clockSkewMs: () => number): TaskclusterPurgeCache {
-  const { rootUrl, taskcluster, provisionerId, workerType, taskQueue } = config;
+function purgeCacheClient(
+  config: Config,
+  credentials: CredentialSource,
+  clockSkewMs: () => number,
+): TaskclusterPurgeCache {
+  const { rootUrl, provisionerId, workerType, taskQueue } = config;
   return new TaskclusterPurgeCache({
     rootUrl,
-    credentials: new CredentialHolder(taskcluster),
+    credentials,
     workerPoolId: `${provisionerId}/${workerType}`,
     clockSkewMs,
     callTimeoutMs: taskQueue.callTimeout,

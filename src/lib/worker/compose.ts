@@ -11,6 +11,7 @@ import type { Host } from '../host/host.js';
 import type { Logger } from '../log/logger.js';
 import { WorkerMetrics } from '../log/worker-metrics.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
+import type { CredentialSource } from '../queue/queue-client.js';
 import { TaskclusterQueue } from '../queue/taskcluster-queue.js';
 import { workerLabels } from '../task/container-spec.js';
 import type { ContainerDefaults } from '../task/container-spec.js';
@@ -28,6 +29,7 @@ import { mustHoldFiles } from './must-hold-files.js';
 import { Recovery } from './recovery.js';
 import { StateLock } from './state-lock.js';
 import { Worker } from './worker.js';
+import type { WorkerOptions } from './worker.js';
 
 export interface ComposeOptions {
   readonly config: Config;
@@ -46,7 +48,8 @@ const LOG_DRIVER_OPTIONS = { none: {}, local: { 'max-size': '20m', 'max-file': '
 
 /** Makes the worker and all it consists of; nothing is claimed before it runs. */
 export async function composeWorker({ config, host, log, version, metricsOutput }: ComposeOptions): Promise<Worker> {
-  const queue = composeQueue(config, log);
+  const credentials = new CredentialHolder(config.taskcluster);
+  const queue = composeQueue(config, credentials, log);
   const engine = new DockerodeEngine(config.docker);
   const liveLog = await startLiveLog(config, log);
   const metrics = composeMetrics(config, metricsOutput);
@@ -54,7 +57,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
   await mustHoldFiles('dockerVolume', runsDirectory);
   await mustHoldFiles('stateDir', config.stateDir);
   const lock = await StateLock.acquire(config.stateDir);
-  const caching = await composeCaches(config, log);
+  const caching = await composeCaches(config, credentials, log);
   const imaging = await composeImages(config, { engine, log });
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
@@ -83,7 +86,6 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     settings: { runsDirectory, ...runSettings(config) },
   };
   const recovery = await Recovery.find(deps);
-  const { enabled, afterIdleSeconds, gracePeriodSeconds, nodeTerminationPoll } = config.shutdown;
   return new Worker({
     queue,
     checkReady: (signal) => leftovers.checkReady(signal),
@@ -100,6 +102,7 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
     pollIntervalMs: config.taskQueue.pollInterval,
     log,
     host,
+    credentials,
     metrics,
     close: async () => {
       await liveLog.server?.close(READERS_GRACE_MS);
@@ -109,18 +112,14 @@ export async function composeWorker({ config, host, log, version, metricsOutput 
       await removeIfEmpty(runsDirectory);
       await lock.release();
     },
-    shutdown: {
-      afterIdleMs: enabled ? afterIdleSeconds * 1000 : undefined,
-      gracePeriodMs: gracePeriodSeconds === undefined ? undefined : gracePeriodSeconds * 1000,
-      terminationPollMs: nodeTerminationPoll,
-    },
+    shutdown: shutdownSettings(config),
   });
 }
 
 /** Everything that would keep the worker from working now, in words; empty when docker and the queue answer. */
 export async function checkServices(config: Config, log: Logger): Promise<readonly string[]> {
   const engine = new DockerodeEngine(config.docker);
-  const queue = composeQueue(config, log);
+  const queue = composeQueue(config, new CredentialHolder(config.taskcluster), log);
   const reachDocker = async (): Promise<readonly string[]> => {
     await withTimeout('docker ping', CHECK_TIMEOUT_MS, (signal) => engine.ping(signal));
     return [];
@@ -150,11 +149,11 @@ async function removeIfEmpty(directory: string): Promise<void> {
   }
 }
 
-function composeQueue(config: Config, log: Logger): TaskclusterQueue {
-  const { rootUrl, taskcluster, provisionerId, workerType, workerGroup, workerId, taskQueue } = config;
+function composeQueue(config: Config, credentials: CredentialSource, log: Logger): TaskclusterQueue {
+  const { rootUrl, provisionerId, workerType, workerGroup, workerId, taskQueue } = config;
   return new TaskclusterQueue({
     rootUrl,
-    credentials: new CredentialHolder(taskcluster),
+    credentials,
     provisionerId,
     workerType,
     workerGroup,
@@ -188,6 +187,15 @@ async function startLiveLog(
     log.alert('live logs cannot be served', { error, certificate: config.ssl.certificate, key: config.ssl.key, port });
     return { server: undefined, isUsable: !secureLiveLogging };
   }
+}
+
+function shutdownSettings({ shutdown }: Config): WorkerOptions['shutdown'] {
+  const { enabled, afterIdleSeconds, gracePeriodSeconds, nodeTerminationPoll } = shutdown;
+  return {
+    afterIdleMs: enabled ? afterIdleSeconds * 1000 : undefined,
+    gracePeriodMs: gracePeriodSeconds === undefined ? undefined : gracePeriodSeconds * 1000,
+    terminationPollMs: nodeTerminationPoll,
+  };
 }
 
 function runSettings({ artifacts, task }: Config): Omit<RunClaimDeps['settings'], 'runsDirectory'> {
