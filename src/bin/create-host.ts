@@ -1,7 +1,10 @@
 import { Writable } from 'node:stream';
 import { ConfigError } from '../lib/config/config-error.js';
+import { AwsHost } from '../lib/host/aws.js';
 import type { Host } from '../lib/host/host.js';
 import { LineOutput } from '../lib/host/line-output.js';
+import { PacketHost } from '../lib/host/packet.js';
+import { POWER_OFF_COMMAND, powerOff } from '../lib/host/power-off.js';
 import { StandaloneHost } from '../lib/host/standalone.js';
 import { TestHost } from '../lib/host/test-host.js';
 import { RunnerProtocol } from '../lib/host/worker-runner-protocol.js';
@@ -23,9 +26,10 @@ export interface HostConnection {
 }
 
 const STDOUT = 1;
+const CALL_TIMEOUT_MS = 30_000;
 
 /** Makes the host that the command line asks for. Fails with a ConfigError. */
-export function createHost(args: Pick<WorkerArguments, 'host' | 'runnerConfigPath'>): HostConnection {
+export async function createHost(args: Pick<WorkerArguments, 'host' | 'runnerConfigPath'>): Promise<HostConnection> {
   const own = { metricsOutput: process.stdout, isUnattended: false };
   switch (args.host) {
     case 'standalone':
@@ -38,9 +42,46 @@ export function createHost(args: Pick<WorkerArguments, 'host' | 'runnerConfigPat
     case 'worker-runner':
       return workerRunner(args.runnerConfigPath ?? process.env['DOCKER_WORKER_CONFIG']);
     case 'aws':
+      return { host: await aws(), ...own, isUnattended: true };
     case 'packet':
-      throw new ConfigError([`--host ${args.host}: not available in this version, use --host standalone`]);
+      return { host: packet(), ...own, isUnattended: true };
   }
+}
+
+/** An empty variable counts as one that is not set. */
+function overrides<K extends string>(variables: Readonly<Record<K, string>>): Partial<Record<K, string>> {
+  const entries = Object.entries<string>(variables).map(([key, name]) => [key, process.env[name]] as const);
+  return Object.fromEntries(entries.filter(([, value]) => value)) as Partial<Record<K, string>>;
+}
+
+function powerOffMachine(): Promise<void> {
+  const command = process.env['DOCKER_WORKER_SHUTDOWN_COMMAND']?.split(/\s+/).filter(Boolean) ?? [];
+  return powerOff(command.length > 0 ? command : POWER_OFF_COMMAND);
+}
+
+function warn(problem: string): void {
+  process.stderr.write(`docker-worker: warning: ${problem}\n`);
+}
+
+async function aws(): Promise<Host> {
+  // Its client library is not loaded for those who only ask for help.
+  const { TaskclusterWorkerManager } = await import('../lib/queue/taskcluster-worker-manager.js');
+  return new AwsHost({
+    workerManager: new TaskclusterWorkerManager(CALL_TIMEOUT_MS),
+    powerOff: powerOffMachine,
+    onProblem: warn,
+    ...overrides({
+      metadataUrl: 'DOCKER_WORKER_METADATA_URL',
+      registrationFile: 'DOCKER_WORKER_REGISTRATION',
+    }),
+  });
+}
+
+function packet(): Host {
+  return new PacketHost({
+    powerOff: powerOffMachine,
+    ...overrides({ metadataUrl: 'DOCKER_WORKER_METADATA_URL', userDataFile: 'DOCKER_WORKER_USER_DATA' }),
+  });
 }
 
 function workerRunner(configPath: string | undefined): HostConnection {
@@ -55,9 +96,7 @@ function workerRunner(configPath: string | undefined): HostConnection {
     configPath,
     protocol: new RunnerProtocol({ input: process.stdin, write }),
     write,
-    onProblem: (problem) => {
-      process.stderr.write(`docker-worker: warning: ${problem}\n`);
-    },
+    onProblem: warn,
   });
   return {
     host,

@@ -36,7 +36,7 @@ process.exit(await main().catch(report));
 async function main(): Promise<number> {
   const version = packageVersion();
   const args = parseWorkerArguments(process.argv.slice(2), version);
-  const connection = createHost(args);
+  const connection = await createHost(args);
   if (args.action !== 'run') return await look(args, connection.host);
   const { host, logDestination: destination } = connection;
   const reports = new ErrorReports(host, (error) => {

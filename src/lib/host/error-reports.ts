@@ -6,6 +6,9 @@ import type { Host } from './host.js';
 // What goes on being wrong is said again and again in the log.
 const REPEAT_MS = 60 * 60_000;
 const SETTLE_MS = 5000;
+// What worker-manager takes.
+const LONGEST_TITLE = 128;
+const LONGEST_DESCRIPTION = 10_240;
 
 /** Passes the worker's alerts on to whoever its host can tell, each kind at most once an hour. Never fails. */
 export class ErrorReports {
@@ -32,7 +35,8 @@ export class ErrorReports {
     if (now - (this.#lastSent.get(event) ?? -Infinity) < REPEAT_MS) return;
     this.#lastSent.set(event, now);
     const { error, ...extra } = fields;
-    const report = { kind: 'docker-worker-alert', title: event, description: descriptionOf(event, error), extra };
+    const description = descriptionOf(event, error).slice(0, LONGEST_DESCRIPTION);
+    const report = { kind: 'docker-worker-alert', title: event.slice(0, LONGEST_TITLE), description, extra };
     const sent = this.#host
       .reportError(report)
       .catch(this.#onFailure)
