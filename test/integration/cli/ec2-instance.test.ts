@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { clients } from 'taskcluster-client';
+import { FakeInstanceMetadata, INSTANCE_ID } from '../../fakes/fake-instance-metadata.js';
+import { FleetMachine } from '../../support/fleet-machine.js';
+import type { Program } from '../../support/program.js';
+
+const POOL = 'local/docker-worker';
+
+describe('an EC2 instance', function () {
+  this.timeout(300_000);
+  let machine: FleetMachine;
+  let metadata: FakeInstanceMetadata;
+
+  beforeEach(async () => {
+    machine = await FleetMachine.start();
+    metadata = await FakeInstanceMetadata.start();
+  });
+  afterEach(async () => {
+    await machine.close();
+    await metadata.close();
+  });
+
+  const boot = (): Program =>
+    machine.worker(['--host', 'aws', 'production'], {
+      DOCKER_WORKER_METADATA_URL: metadata.url,
+      DOCKER_WORKER_REGISTRATION: join(machine.directory, 'registration.json'),
+      DOCKER_WORKER_SHUTDOWN_COMMAND: `touch ${join(machine.directory, 'switched-off')}`,
+    });
+  const manager = (): InstanceType<typeof clients.WorkerManager> => {
+    const { rootUrl, credentials } = machine.taskcluster;
+    return new clients.WorkerManager({ rootUrl, credentials });
+  };
+
+  it('registers, works, and at a spot notice reports its four tasks at once and uploads their logs', async () => {
+    const workerConfig = { dockerWorker: { config: { ...machine.settings, capacity: 4 } } };
+    await manager().createWorkerPool(POOL, {
+      providerId: 'aws',
+      description: 'a pool',
+      owner: 'me@example.com',
+      emailOnError: false,
+      config: { workerConfig },
+    });
+    const { rootUrl } = machine.taskcluster;
+    const userData = { rootUrl, workerPoolId: POOL, providerId: 'aws', workerGroup: 'us-west-2', workerConfig: {} };
+    metadata.answers.set('/user-data', JSON.stringify(userData));
+
+    const worker = boot();
+    const taskIds = await Promise.all([1, 2, 3, 4].map(() => machine.createTask('echo running; sleep 600')));
+    for (const taskId of taskIds) await worker.prints(`"taskId":"${taskId}","runId":0,"containerId":`);
+    metadata.announceTermination();
+    const noticedAt = Date.now();
+    const runs = await Promise.all(taskIds.map((taskId) => machine.resolved(taskId)));
+    assert.deepEqual(
+      runs.map(({ reasonResolved }) => reasonResolved),
+      taskIds.map(() => 'worker-shutdown'),
+    );
+    assert.deepEqual(await worker.ended, { code: 0, signal: null });
+
+    const reportedMs = Math.max(...runs.map(({ resolved }) => new Date(resolved ?? '').getTime())) - noticedAt;
+    console.log(`      four runs reported worker-shutdown ${reportedMs} ms after the notice (polled every 500 ms)`);
+    assert.ok(reportedMs < 30_000, `${reportedMs} ms`);
+    for (const taskId of taskIds) {
+      assert.match(await machine.logOf(taskId), /\nrunning\r\n[^]*Reason: worker-shutdown\n/);
+    }
+    assert.ok((await readdir(machine.directory)).includes('switched-off'));
+    assert.equal((await manager().worker(POOL, 'us-west-2', INSTANCE_ID)).state, 'stopped');
+    assert.equal(worker.stderr, '');
+    assert.doesNotMatch(worker.stdout, /"accessToken"|"certificate"/);
+  });
+
+  it('with neither user data nor files that say for which deployment it works is switched off', async () => {
+    const worker = boot();
+    assert.deepEqual(await worker.ended, { code: 2, signal: null });
+    assert.match(worker.stdout, /"type":"\[alert-operator\] the worker cannot start"/);
+    assert.match(worker.stderr, /docker-worker: rootUrl: /);
+    assert.ok((await readdir(machine.directory)).includes('switched-off'));
+  });
+
+  it('that worker-manager does not want is switched off', async () => {
+    const { rootUrl } = machine.taskcluster;
+    const userData = { rootUrl, workerPoolId: POOL, providerId: 'aws', workerGroup: 'us-west-2' };
+    metadata.answers.set('/user-data', JSON.stringify(userData));
+    const worker = boot();
+    assert.equal((await worker.ended).code, 1);
+    assert.match(worker.stdout, /There is no worker pool.*"\[alert-operator\] the worker cannot start"/);
+    assert.ok((await readdir(machine.directory)).includes('switched-off'));
+  });
+});
