@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { clients } from 'taskcluster-client';
 import type { RunStatus } from 'taskcluster-client';
+import type { ConfigTree } from '../../../src/lib/config/layers.js';
 import { FakeInstanceMetadata, INSTANCE_ID } from '../../fakes/fake-instance-metadata.js';
 import { FleetMachine } from '../../support/fleet-machine.js';
 import type { Program } from '../../support/program.js';
@@ -34,8 +35,9 @@ describe('an EC2 instance', function () {
     return new clients.WorkerManager({ rootUrl, credentials });
   };
 
-  it('registers, works, and at a spot notice reports its four tasks at once and uploads their logs', async () => {
-    const workerConfig = { dockerWorker: { config: { ...machine.settings, capacity: 4 } } };
+  /** What worker-manager does to have an instance with these settings. */
+  const launch = async (settings: ConfigTree): Promise<void> => {
+    const workerConfig = { dockerWorker: { config: { ...machine.settings, ...settings } } };
     await manager().createWorkerPool(POOL, {
       providerId: 'aws',
       description: 'a pool',
@@ -46,7 +48,10 @@ describe('an EC2 instance', function () {
     const { rootUrl } = machine.taskcluster;
     const userData = { rootUrl, workerPoolId: POOL, providerId: 'aws', workerGroup: 'us-west-2', workerConfig: {} };
     metadata.answers.set('/user-data', JSON.stringify(userData));
+  };
 
+  it('registers, works, and at a spot notice reports its four tasks at once and uploads their logs', async () => {
+    await launch({ capacity: 4 });
     const worker = boot();
     const taskIds = await Promise.all([1, 2, 3, 4].map(() => machine.createTask('echo running; sleep 600')));
     for (const taskId of taskIds) await worker.prints(`"taskId":"${taskId}","runId":0,"containerId":`);
@@ -62,7 +67,7 @@ describe('an EC2 instance', function () {
     assert.deepEqual(await worker.ended, { code: 0, signal: null });
 
     const reportedMs = Math.max(...runs.map(({ resolved }) => new Date(resolved ?? '').getTime())) - noticedAt;
-    console.log(`      four runs reported worker-shutdown ${reportedMs} ms after the notice (polled every 500 ms)`);
+    process.stdout.write(`      four runs reported ${reportedMs} ms after the notice, which is looked for every 500 ms\n`);
     assert.ok(reportedMs < 30_000, `${reportedMs} ms`);
     for (const taskId of taskIds) {
       assert.match(await machine.logOf(taskId), /\nrunning\r\n[^]*Reason: worker-shutdown\n/);
@@ -71,6 +76,16 @@ describe('an EC2 instance', function () {
     assert.equal((await manager().worker(POOL, 'us-west-2', INSTANCE_ID)).state, 'stopped');
     assert.equal(worker.stderr, '');
     assert.doesNotMatch(worker.stdout, /"accessToken"|"certificate"/);
+  });
+
+  it('that has nothing to do is given back, after the tasks it had', async () => {
+    await launch({ shutdown: { afterIdleSeconds: 1 } });
+    const taskId = await machine.createTask('sleep 2');
+    const worker = boot();
+    assert.deepEqual(await worker.ended, { code: 0, signal: null });
+    assert.equal((await machine.resolved(taskId)).state, 'completed');
+    assert.ok((await readdir(machine.directory)).includes('switched-off'));
+    assert.equal((await manager().worker(POOL, 'us-west-2', INSTANCE_ID)).state, 'stopped');
   });
 
   it('with neither user data nor files that say for which deployment it works is switched off', async () => {
