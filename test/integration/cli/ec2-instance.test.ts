@@ -67,7 +67,9 @@ describe('an EC2 instance', function () {
     assert.deepEqual(await worker.ended, { code: 0, signal: null });
 
     const reportedMs = Math.max(...runs.map(({ resolved }) => new Date(resolved ?? '').getTime())) - noticedAt;
-    process.stdout.write(`      four runs reported ${reportedMs} ms after the notice, which is looked for every 500 ms\n`);
+    process.stdout.write(
+      `      four runs reported ${reportedMs} ms after the notice, which is looked for every 500 ms\n`,
+    );
     assert.ok(reportedMs < 30_000, `${reportedMs} ms`);
     for (const taskId of taskIds) {
       assert.match(await machine.logOf(taskId), /\nrunning\r\n[^]*Reason: worker-shutdown\n/);
