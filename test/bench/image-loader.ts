@@ -35,7 +35,7 @@ async function main([url = '', socketPath = '']: readonly string[]): Promise<Loa
   }, SAMPLE_MS);
   await mark();
   const startedAt = performance.now();
-  await source.fetch(progress, signal);
+  await source.fetch(progress, (attempt) => attempt(), signal);
   const ms = performance.now() - startedAt;
   await mark();
   clearInterval(sampler);

@@ -18,6 +18,8 @@ export const EXPIRES = '2026-12-24T00:00:00.000Z';
 export interface ArtifactBenchOptions {
   readonly concurrency: number;
   readonly storageType?: 's3' | 'object';
+  /** How long an upload may stand still: short for tests that wait for its end. */
+  readonly inactivityMs?: number;
 }
 
 /** One run's artifact store with everything around it, on a real disk and real HTTP. */
@@ -25,14 +27,15 @@ export class ArtifactBench {
   readonly queue: FakeRunQueue;
   readonly log = new MemoryLogger();
   readonly output = new MemoryOutput();
-  readonly putter = new ContentPutter({ inactivityMs: 200 });
+  readonly putter: ContentPutter;
   readonly store: ArtifactStore;
 
   private constructor(
     readonly objects: FakeObjectStore,
     readonly tempDir: string,
-    { concurrency, storageType }: ArtifactBenchOptions,
+    { concurrency, storageType, inactivityMs = 5000 }: ArtifactBenchOptions,
   ) {
+    this.putter = new ContentPutter({ inactivityMs });
     this.queue = new FakeRunQueue(objects);
     const retry = { attempts: 10, firstDelayMs: 0, maxDelayMs: 0, randomization: 0 };
     const { queue, log, output, putter } = this;

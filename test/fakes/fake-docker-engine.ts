@@ -171,7 +171,7 @@ export class FakeDockerEngine implements DockerEngine {
   async createContainer(spec: ContainerSpec): Promise<CreatedContainer> {
     this.called('create');
     const image = this.#image(spec.image);
-    if (!image) throw new DockerError(`No such image: ${spec.image}`, 404);
+    if (!image) throw new DockerError(`No such image: ${spec.image}`, undefined);
     this.#created += 1;
     this.specs.push(spec);
     const container = new FakeContainer(this, String(this.#created).padStart(64, '0'), spec, image);

@@ -1,5 +1,5 @@
 import type { ImageInfo } from '../../src/lib/docker/engine.js';
-import type { FetchedImage, ImageProgress, ImageSource } from '../../src/lib/images/image-provider.js';
+import type { FetchedImage, ImageProgress, ImageSource, InTurn } from '../../src/lib/images/image-provider.js';
 import { untilAborted } from '../../src/lib/util/abortable.js';
 import type { FakeDockerEngine } from './fake-docker-engine.js';
 
@@ -26,7 +26,11 @@ export class TestSource implements ImageSource {
     });
   }
 
-  async fetch(progress: ImageProgress, signal: AbortSignal): Promise<FetchedImage> {
+  async fetch(progress: ImageProgress, inTurn: InTurn, signal: AbortSignal): Promise<FetchedImage> {
+    return await inTurn(() => this.#fetchNow(progress, signal));
+  }
+
+  async #fetchNow(progress: ImageProgress, signal: AbortSignal): Promise<FetchedImage> {
     this.fetches += 1;
     this.progress = progress;
     this.signal = signal;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { DockerError } from '../../src/lib/docker/engine.js';
 
-/** For assert.rejects: an engine's answer with this status, in such words. */
-export function isRefusal(statusCode: number, words: RegExp): (error: unknown) => boolean {
+/** For assert.rejects: an engine's error with this status, in such words. */
+export function isRefusal(statusCode: number | undefined, words: RegExp): (error: unknown) => boolean {
   return (error) => {
     assert.ok(error instanceof DockerError);
     assert.equal(error.statusCode, statusCode);

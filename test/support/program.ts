@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 
 const TSX = import.meta.resolve('tsx');
 
@@ -70,6 +71,15 @@ export class Program {
     await Promise.race([printed, missed]);
   }
 
+  get pid(): number {
+    return this.#process.pid ?? assert.fail('the program could not be started');
+  }
+
+  /** Calls back with each line of the standard output. */
+  onLine(callback: (line: string) => void): void {
+    createInterface({ input: this.#process.stdout ?? assert.fail() }).on('line', callback);
+  }
+
   /** Reads no more of the standard output, as `| head` does when it has had enough. */
   hangUp(): void {
     this.#process.stdout?.destroy();
@@ -87,7 +97,7 @@ export class Program {
 
   /** The most memory it has had in RAM so far, in MiB. */
   async peakMemoryMiB(): Promise<number> {
-    const status = await readFile(`/proc/${this.#process.pid ?? 0}/status`, 'utf8');
+    const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
     const [, kiB] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? [];
     assert.ok(kiB, status);
     return Math.round(Number(kiB) / 1024);

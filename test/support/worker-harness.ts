@@ -125,6 +125,12 @@ export class WorkerHarness {
     return (await this.docker.listContainers({ all: true, filters })).map(({ Id }) => Id);
   }
 
+  /** Removes an image that tasks had: their containers go some time after they are resolved. */
+  async removeImage(name: string): Promise<void> {
+    while ((await this.containers()).length > 0);
+    await this.docker.getImage(name).remove();
+  }
+
   async stopWorker(mode: 'graceful' | 'immediate'): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;

@@ -41,9 +41,9 @@ async function* below(
 ): AsyncGenerator<DiskEntry, void, undefined> {
   try {
     const place = `/proc/self/fd/${directory.fd}`;
-    for await (const entry of await opendir(place)) {
-      const name = `${prefix}${entry.name}`;
-      const inPlace = `${place}/${entry.name}`;
+    for await (const entry of await entriesOf(place)) {
+      const name = `${prefix}${entry.name.toString()}`;
+      const inPlace = Buffer.concat([Buffer.from(`${place}/`), entry.name]);
       if (!entry.isDirectory()) {
         yield leaf(entry, name, inPlace);
       } else if (depth >= MAX_DEPTH) {
@@ -58,12 +58,18 @@ async function* below(
   }
 }
 
-function leaf(entry: Dirent, name: string, inPlace: string): DiskEntry {
+/** With names as they are on the disk: not all bytes are text, and what was made text of would not be found again. */
+async function entriesOf(directory: string): Promise<AsyncIterable<Dirent<Buffer>>> {
+  const options = { encoding: 'buffer' as BufferEncoding };
+  return (await opendir(directory, options)) as unknown as AsyncIterable<Dirent<Buffer>>;
+}
+
+function leaf(entry: Dirent<Buffer>, name: string, inPlace: Buffer): DiskEntry {
   if (entry.isFile()) return { kind: 'file', name, open: () => openRegular(inPlace) };
   return { kind: entry.isSymbolicLink() ? 'symlink' : 'device or socket', name };
 }
 
-async function openRegular(inPlace: string): Promise<OpenFile | undefined> {
+async function openRegular(inPlace: Buffer): Promise<OpenFile | undefined> {
   const handle = await open(inPlace, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
     const stat = await handle.stat();

@@ -42,9 +42,23 @@ export function pullError(image: string, error: unknown): DockerError {
   return new DockerError(message, final?.[1] ?? statusCode, { cause: error });
 }
 
+// What keeps a process in a container from starting is in the payload, unless the machine is short of something.
+const RUNTIME = /OCI runtime|runc|shim/i;
+
+/**
+ * The error of creating or starting a container; what the engine will say again of the same payload carries a 4xx
+ * status, trouble of the machine's own does not.
+ */
+export function startError(what: string, error: unknown): DockerError {
+  const { message, statusCode } = dockerErrorOf(what, error);
+  const isTrouble = ENGINE_TROUBLE.test(message) || statusCode === 409 || /no such (?:image|container)/i.test(message);
+  if (isTrouble) return new DockerError(message, undefined, { cause: error });
+  return new DockerError(message, RUNTIME.test(message) ? 400 : statusCode, { cause: error });
+}
+
 // Whatever else keeps an archive from being loaded is in the archive.
 const ENGINE_TROUBLE =
-  /no space left|quota exceeded|input\/output error|read-only file system|too many open files|cannot allocate memory|cannot reach|timed? ?out|nothing was heard|EPIPE|ECONN|socket hang up|aborted|context canceled/i;
+  /no space left|resource temporarily unavailable|quota exceeded|input\/output error|read-only file system|too many open files|cannot allocate memory|cannot reach|timed? ?out|nothing was heard|EPIPE|ECONN|socket hang up|aborted|context canceled/i;
 
 /** The error of a load; what the engine will say again of the same archive carries a status of 400. */
 export function loadError(error: unknown): DockerError {

@@ -5,16 +5,18 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import type { Container } from 'dockerode';
 import { untilAborted } from '../util/abortable.js';
+import { retry } from '../util/retry.js';
 import { call } from './call.js';
 import { usageOf } from './container-usage.js';
 import type { EngineStats } from './container-usage.js';
-import { dockerErrorOf, hasStatus } from './docker-error.js';
+import { dockerErrorOf, hasStatus, startError } from './docker-error.js';
 import { DockerError } from './engine.js';
 import type { ContainerUsage, CreatedContainer, RunningContainer, StoppedContainer } from './engine.js';
 import { linesOf } from './lines-of.js';
 
 const CALL_TIMEOUT_MS = 60_000;
 const START_TIMEOUT_MS = 300_000;
+const KILL_RETRIES = { attempts: 4, firstDelayMs: 250, maxDelayMs: 2000, randomization: 0 };
 // Reading an archive may rest while what was read is uploaded, through all of an upload's retries.
 const ARCHIVE_INACTIVITY_MS = 900_000;
 
@@ -61,7 +63,12 @@ export class DockerodeCreatedContainer implements CreatedContainer {
   }
 
   async start(): Promise<RunningContainer> {
-    await call('starting the container', START_TIMEOUT_MS, (abortSignal) => this.#container.start({ abortSignal }));
+    const what = 'starting the container';
+    try {
+      await call(what, START_TIMEOUT_MS, (abortSignal) => this.#container.start({ abortSignal }));
+    } catch (error) {
+      throw startError(what, error);
+    }
     return new DockerodeRunningContainer(this.#container, this.#facts);
   }
 }
@@ -106,20 +113,29 @@ class DockerodeRunningContainer implements RunningContainer {
   }
 
   async kill(): Promise<void> {
-    try {
-      await call('killing the container', CALL_TIMEOUT_MS, (abortSignal) => this.#container.kill({ abortSignal }));
-    } catch (error) {
-      // 404: gone; 409: not running any more.
-      if (!hasStatus(error, 404, 409)) throw error;
-    }
+    const kill = async (): Promise<void> => {
+      try {
+        await call('killing the container', CALL_TIMEOUT_MS, (abortSignal) => this.#container.kill({ abortSignal }));
+      } catch (error) {
+        // 404: gone; 409: not running any more.
+        if (!hasStatus(error, 404, 409)) throw error;
+      }
+    };
+    const isTransient = (error: unknown): boolean => error instanceof DockerError && error.isTransient;
+    await retry(KILL_RETRIES, { isTransient }, kill, new AbortController().signal);
   }
 
-  async #oomKilled(exitCode: number): Promise<boolean> {
+  async #oomKilled(exitCode: number): Promise<boolean | undefined> {
     // A success needs no explanation, unless one of its processes may be missing: that saves a call for most tasks.
     if (exitCode === 0 && !this.#facts.isMemoryLimited) return false;
     const inspect = (abortSignal: AbortSignal) => this.#container.inspect({ abortSignal });
-    const { State } = await call('inspecting the container', CALL_TIMEOUT_MS, inspect);
-    return State.OOMKilled;
+    try {
+      const { State } = await call('inspecting the container', CALL_TIMEOUT_MS, inspect);
+      return State.OOMKilled;
+    } catch {
+      // It only explains how the task ended, which is known: not worth losing that and the artifacts.
+      return undefined;
+    }
   }
 }
 
@@ -141,9 +157,9 @@ async function exitOf(container: Container, abortSignal: AbortSignal): Promise<n
 class DockerodeStoppedContainer implements StoppedContainer {
   readonly #container: Container;
   readonly exitCode: number;
-  readonly oomKilled: boolean;
+  readonly oomKilled: boolean | undefined;
 
-  constructor(container: Container, exitCode: number, oomKilled: boolean) {
+  constructor(container: Container, exitCode: number, oomKilled: boolean | undefined) {
     this.#container = container;
     this.exitCode = exitCode;
     this.oomKilled = oomKilled;

@@ -4,7 +4,7 @@ import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { call } from './call.js';
 import { createOptions } from './create-options.js';
-import { hasStatus, pullError } from './docker-error.js';
+import { hasStatus, pullError, startError } from './docker-error.js';
 import { DockerodeCreatedContainer } from './dockerode-container.js';
 import { DockerError } from './engine.js';
 import type {
@@ -112,7 +112,10 @@ export class DockerodeEngine implements DockerEngine {
 
   async createContainer(spec: ContainerSpec): Promise<CreatedContainer> {
     const create = (abortSignal: AbortSignal) => this.#docker.createContainer({ ...createOptions(spec), abortSignal });
-    const container = await call('creating a container', SLOW_CALL_TIMEOUT_MS, create);
+    const what = 'creating a container';
+    const container = await call(what, SLOW_CALL_TIMEOUT_MS, create).catch((error: unknown) => {
+      throw startError(what, error);
+    });
     return new DockerodeCreatedContainer(container, { isMemoryLimited: spec.limits.memoryBytes !== undefined });
   }
 

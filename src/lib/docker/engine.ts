@@ -186,8 +186,11 @@ export interface RunningContainer {
 export interface StoppedContainer {
   readonly id: string;
   readonly exitCode: number;
-  /** The kernel killed one of its processes for using more memory than the container may, whatever the exit code. */
-  readonly oomKilled: boolean;
+  /**
+   * The kernel killed one of its processes for using more memory than the container may, whatever the exit code;
+   * undefined: the engine would not tell.
+   */
+  readonly oomKilled: boolean | undefined;
   /** A tar of `path`; undefined: there is no such path in the container. Destroy it when not read to its end. */
   getArchive(path: string, signal: AbortSignal): Promise<Readable | undefined>;
   /**

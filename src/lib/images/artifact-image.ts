@@ -18,7 +18,14 @@ import { DownloadError } from './download/download-error.js';
 import { startDownload } from './download/resumable-download.js';
 import { imageError, imageFailure, isTransient } from './image-error.js';
 import type { ImageAdvice } from './image-error.js';
-import type { FetchedImage, ImageProgress, ImageRequest, ImageResolver, ImageSource } from './image-provider.js';
+import type {
+  FetchedImage,
+  ImageProgress,
+  ImageRequest,
+  ImageResolver,
+  ImageSource,
+  InTurn,
+} from './image-provider.js';
 
 export interface ArtifactImagesDeps {
   readonly engine: DockerEngine;
@@ -115,13 +122,17 @@ class ArtifactImage implements ImageSource {
       .digest('hex')}:latest`;
   }
 
-  async fetch(progress: ImageProgress, signal: AbortSignal): Promise<FetchedImage> {
+  async fetch(progress: ImageProgress, inTurn: InTurn, signal: AbortSignal): Promise<FetchedImage> {
     const { retries } = this.#deps;
     const attempts = new Attempts(retries, progress);
     const startedAt = performance.now();
     progress.line(`Loading the image: ${this.label}.`);
     try {
-      const artifactHash = await this.#load(attempts, progress, signal);
+      const artifactHash = await this.#load(
+        attempts,
+        () => inTurn(() => this.#loadOnce(attempts, progress, signal)),
+        signal,
+      );
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
       progress.line(`Loaded the image in ${seconds} s (artifact sha256 ${artifactHash.slice('sha256:'.length)}).`);
       return { artifactHash };
@@ -131,10 +142,10 @@ class ArtifactImage implements ImageSource {
   }
 
   /** From the beginning, until it succeeds or there are no attempts left; returns the artifact's hash. */
-  async #load(attempts: Attempts, progress: ImageProgress, signal: AbortSignal): Promise<string> {
+  async #load(attempts: Attempts, loadOnce: () => Promise<string>, signal: AbortSignal): Promise<string> {
     for (;;) {
       try {
-        return await this.#loadOnce(attempts, progress, signal);
+        return await loadOnce();
       } catch (error) {
         if (signal.aborted || !isTransient(error)) throw error;
         await attempts.another(error as Error, 'Starting again', signal);

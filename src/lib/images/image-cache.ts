@@ -95,24 +95,29 @@ export class ImageCache {
   }
 
   async #fetch(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<ImageInfo> {
-    const { uses, parallelFetches } = this.#deps;
-    if (this.#slots.isFull) {
-      progress.line(`Waiting: this worker gets ${parallelFetches} other images just now.`);
-    }
+    const { uses } = this.#deps;
     // A use of its own: it goes on for a while after the last task has left.
     const use = uses.begin(source.localName);
     try {
-      return await this.#slots.run(() => this.#fetchNow(source, progress, signal), signal);
+      return await this.#fetchNow(source, progress, signal);
     } finally {
       uses.end(use);
     }
+  }
+
+  async #inTurn<T>(attempt: () => Promise<T>, progress: ImageProgress, signal: AbortSignal): Promise<T> {
+    const { parallelFetches } = this.#deps;
+    if (this.#slots.isFull) {
+      progress.line(`Waiting: this worker gets ${parallelFetches} other images just now.`);
+    }
+    return await this.#slots.run(attempt, signal);
   }
 
   async #fetchNow(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<ImageInfo> {
     // A fetch that ended since it was looked for may have brought it.
     const present = await this.#find(source, signal);
     if (present) return present;
-    const fetched = await source.fetch(progress, signal);
+    const fetched = await source.fetch(progress, (attempt) => this.#inTurn(attempt, progress, signal), signal);
     const image = await this.#inspect(source, signal);
     if (!image) {
       throw imageError(source.label, 1, new DockerError('the image is gone right after it came', undefined), ADVICE);

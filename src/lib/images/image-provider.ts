@@ -41,6 +41,9 @@ export interface FetchedImage {
   readonly artifactHash?: string;
 }
 
+/** Runs an attempt once fewer images than the worker may get at a time are being got; others have the time between two. */
+export type InTurn = <T>(attempt: () => Promise<T>) => Promise<T>;
+
 /** One image that a task may use, and how to get it when it is not on the machine. */
 export interface ImageSource {
   /** Under this name the engine has it, before or after the fetch. Two sources of one name are one image. */
@@ -52,8 +55,11 @@ export interface ImageSource {
    * it; else it is fetched again.
    */
   readonly needsArtifactHash: boolean;
-  /** Gets it into the engine. Retries what may pass; throws TaskErrors that say what was asked and what to do. */
-  fetch(progress: ImageProgress, signal: AbortSignal): Promise<FetchedImage>;
+  /**
+   * Gets it into the engine, each attempt of its own in turn. Retries what may pass; throws TaskErrors that say what was
+   * asked and what to do.
+   */
+  fetch(progress: ImageProgress, inTurn: InTurn, signal: AbortSignal): Promise<FetchedImage>;
 }
 
 /** Knows one kind of reference. */

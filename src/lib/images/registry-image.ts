@@ -7,7 +7,14 @@ import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
 import { imageError, imageFailure, isTransient } from './image-error.js';
 import type { ImageAdvice } from './image-error.js';
-import type { FetchedImage, ImageProgress, ImageRequest, ImageResolver, ImageSource } from './image-provider.js';
+import type {
+  FetchedImage,
+  ImageProgress,
+  ImageRequest,
+  ImageResolver,
+  ImageSource,
+  InTurn,
+} from './image-provider.js';
 import { megabytes } from './download/download-progress.js';
 import { fullImageName, isImageName, parseImage } from './parse-image.js';
 import type { ImageName } from './parse-image.js';
@@ -63,7 +70,7 @@ class RegistryImage implements ImageSource {
     this.label = `image "${fullImageName(name)}"`;
   }
 
-  async fetch(progress: ImageProgress, signal: AbortSignal): Promise<FetchedImage> {
+  async fetch(progress: ImageProgress, inTurn: InTurn, signal: AbortSignal): Promise<FetchedImage> {
     const { engine, pullRetries } = this.#deps;
     progress.line(`Pulling ${this.label}.`);
     const startedAt = performance.now();
@@ -81,7 +88,7 @@ class RegistryImage implements ImageSource {
     };
     let bytes: number;
     try {
-      bytes = await retry(pullRetries, { isTransient, onRetry }, pullOnce, signal);
+      bytes = await retry(pullRetries, { isTransient, onRetry }, (attempt) => inTurn(() => pullOnce(attempt)), signal);
     } catch (error) {
       throw signal.aborted ? error : imageError(this.label, attempts, error, this.#advice(error));
     }

@@ -63,7 +63,8 @@ export class QueueError extends Error {
   get isTransient(): boolean {
     // A success that could not be understood is somebody between us and the queue.
     if (this.statusCode === undefined || this.statusCode < 400 || this.statusCode >= 500) return true;
-    return [408, 425, 429].includes(this.statusCode);
+    // 401 says nothing of scopes: clocks differ, or credentials have just run out that are about to be renewed.
+    return [401, 408, 425, 429].includes(this.statusCode);
   }
 }
 

@@ -140,9 +140,9 @@ async function startContainer(created: CreatedContainer): Promise<RunningContain
   }
 }
 
-/** What the engine refuses is the payload's mistake; an engine that does not answer is the worker's. */
+/** What the engine refuses is the payload's mistake; an engine in trouble, or one that does not answer, is the worker's. */
 function cannotStart(error: unknown): unknown {
-  if (!(error instanceof DockerError) || error.statusCode === undefined) return error;
+  if (!(error instanceof DockerError) || error.isTransient) return error;
   const advice = 'Check payload.command, and the entrypoint and command of payload.image.';
   return TaskError.failed(`Failure to properly start execution environment.\n${error.message}\n${advice}`, error);
 }

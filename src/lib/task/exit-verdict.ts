@@ -8,7 +8,7 @@ export interface Ending {
   /** maxRunTime was over and the worker killed it. */
   readonly timedOut: boolean;
   /** A process of the container, not necessarily the first one, was killed for memory. */
-  readonly oomKilled: boolean;
+  readonly oomKilled: boolean | undefined;
   /** undefined: as much as the machine has. */
   readonly memoryLimitBytes: number | undefined;
   /** The log grew beyond what the worker allows. */

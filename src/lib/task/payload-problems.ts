@@ -4,6 +4,12 @@ import { isLogName } from './log-text.js';
 import { MOUNT_PATH_RULE, isMountPath, mountPath } from './mount-path.js';
 import type { Payload, PayloadArtifact } from './payload.js';
 
+// Linux's PATH_MAX, with its terminating NUL.
+const LONGEST_PATH = 4095;
+const BROKEN = 'should be well-formed Unicode';
+// An empty one is as good as none.
+const HEADER_VALUE = /^[\x20-\x7e]*$/;
+
 /** What is wrong with a payload that its schema can't say, in the schema's manner of naming places. */
 export function payloadProblems(
   payload: Payload,
@@ -11,12 +17,24 @@ export function payloadProblems(
   maxTaskRunTimeSeconds: number | undefined,
 ): readonly string[] {
   return [
+    ...brokenText(payload, 'data'),
     ...logName(payload),
     ...Object.entries(payload.artifacts ?? {}).flatMap(([name, artifact]) => artifactProblems(name, artifact, task)),
     ...cacheProblems(payload),
     ...sharedMountPaths(payload),
     ...tooLong(payload, maxTaskRunTimeSeconds),
   ];
+}
+
+/** Half of a surrogate pair can't be written in UTF-8, so neither the engine nor the queue could be told of it. */
+function brokenText(value: unknown, at: string): readonly string[] {
+  if (typeof value === 'string') return value.isWellFormed() ? [] : [`${at} ${BROKEN}: ${JSON.stringify(value)}`];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, each]) =>
+    key.isWellFormed()
+      ? brokenText(each, `${at}/${pointer(key)}`)
+      : [`${at} should have keys that are well-formed Unicode: ${JSON.stringify(key)}`],
+  );
 }
 
 function logName({ log }: Payload): readonly string[] {
@@ -28,12 +46,20 @@ function logName({ log }: Payload): readonly string[] {
 
 function artifactProblems(name: string, artifact: PayloadArtifact, task: TaskDefinition): readonly string[] {
   const problem = (key: string, text: string): string => `data/artifacts/${pointer(name)}/${key} ${text}`;
-  const { expires, path: place, type } = artifact;
+  const { expires, path: place, type, contentType } = artifact;
   const problems: string[] = [];
-  if (expires !== undefined && new Date(expires) > new Date(task.expires)) {
+  if (contentType !== undefined && !HEADER_VALUE.test(contentType)) {
+    problems.push(problem('contentType', `should be printable ASCII, as HTTP demands: ${JSON.stringify(contentType)}`));
+  }
+  if (expires !== undefined && Number.isNaN(Date.parse(expires))) {
+    problems.push(problem('expires', `should be a date such as 2030-01-31T12:00:00.000Z: ${JSON.stringify(expires)}`));
+  } else if (expires !== undefined && new Date(expires) > new Date(task.expires)) {
     problems.push(
       problem('expires', `should not be after the task's own expiration (${expires} is later than ${task.expires})`),
     );
+  }
+  if (Buffer.byteLength(place) > LONGEST_PATH) {
+    problems.push(problem('path', `should be no longer than ${LONGEST_PATH} bytes, as no file has such a path`));
   }
   if (place === '') problems.push(problem('path', 'should not be empty'));
   if (place.includes('\0'))

@@ -50,6 +50,7 @@ export interface TaskRun {
 // A machine that is taken away leaves about two minutes.
 const SHUTDOWN_UPLOAD_MS = 110_000;
 const FINISH_TIMEOUT_MS = 900_000;
+const SHUTDOWN_FINISH_MS = 10_000;
 
 /** What the first five phases come to. */
 interface Outcome {
@@ -231,8 +232,12 @@ async function finish(run: TaskRun, { soFar, features }: Outcome): Promise<Resol
   const limitTo = (limitMs: number): void => {
     deadline.abortAfter(limitMs, () => new Error(`finishing took longer than ${limitMs / 1000} s`));
   };
+  let hurried: NodeJS.Timeout | undefined;
   const hurry = (): void => {
     limitTo(SHUTDOWN_UPLOAD_MS);
+    if (stopOf(signal)?.reason !== 'worker-shutdown') return;
+    // What the task came to is worth a moment; after that another worker had better run it again.
+    hurried = setTimeout(() => void run.report(exception('worker-shutdown')), SHUTDOWN_FINISH_MS);
   };
   limitTo(FINISH_TIMEOUT_MS);
   signal.addEventListener('abort', hurry, { once: true });
@@ -248,9 +253,12 @@ async function finish(run: TaskRun, { soFar, features }: Outcome): Promise<Resol
   };
   await attempt('log', () => published.finish(deadline.signal));
   if (soFar.kind !== DROPPED.kind) {
-    for (const { name, hooks } of features) await attempt(name, () => hooks.finish?.(soFar, deadline.signal));
+    for (const { name, hooks } of features) {
+      if (hooks.finish) await attempt(name, () => hooks.finish?.(soFar, deadline.signal));
+    }
   }
   signal.removeEventListener('abort', hurry);
+  clearTimeout(hurried);
   deadline.dispose();
   return stopOf(signal)?.reason === 'canceled' ? DROPPED : resolution;
 }

@@ -1,4 +1,5 @@
 import { LinkedAbort } from './linked-abort.js';
+import { timerMs } from './timer.js';
 
 /** An operation that did not end in the time it was given. */
 export class TimeoutError extends Error {
@@ -50,7 +51,7 @@ export async function withTimeout<T>(
 export async function delay(delayMs: number, signal: AbortSignal): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const elapsed = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, delayMs);
+    timer = setTimeout(resolve, timerMs(delayMs));
   });
   try {
     await untilAborted(elapsed, signal);

@@ -1,7 +1,5 @@
 import { setMaxListeners } from 'node:events';
-
-// setTimeout fires at once for anything longer (about 25 days).
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+import { timerMs } from './timer.js';
 
 /**
  * An AbortSignal that follows a parent and can be aborted on its own; the first reason stays. Unlike AbortSignal.any it
@@ -37,12 +35,9 @@ export class LinkedAbort {
   abortAfter(timeoutMs: number, reason: () => unknown): void {
     clearTimeout(this.#timer);
     if (this.#isDisposed) return;
-    this.#timer = setTimeout(
-      () => {
-        this.abort(reason());
-      },
-      Math.min(timeoutMs, LONGEST_TIMER_MS),
-    );
+    this.#timer = setTimeout(() => {
+      this.abort(reason());
+    }, timerMs(timeoutMs));
   }
 
   /** Lets go of the parent and the timer, and starts no other; the signal stays as it is. */

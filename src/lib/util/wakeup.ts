@@ -1,4 +1,5 @@
 import { untilAborted } from './abortable.js';
+import { timerMs } from './timer.js';
 
 /** Lets one loop sleep until there is something to do. A call before the sleep is not lost. */
 export class Wakeup {
@@ -16,7 +17,7 @@ export class Wakeup {
     const woken = new Promise<void>((resolve) => {
       this.#wake = resolve;
       if (this.#isDue) resolve();
-      else if (atMostMs !== undefined) timer = setTimeout(resolve, atMostMs);
+      else if (atMostMs !== undefined) timer = setTimeout(resolve, timerMs(atMostMs));
     });
     try {
       await untilAborted(woken, signal);

@@ -5,6 +5,7 @@ import type { Claim } from '../queue/queue-client.js';
 import { TaskStopped } from '../task/errors.js';
 import type { RunHandle } from '../task/run-claim.js';
 import { LinkedAbort } from '../util/linked-abort.js';
+import { timerMs } from '../util/timer.js';
 import { HostWatch } from './host-watch.js';
 import { TaskListener } from './task-listener.js';
 import type { TaskListenerOptions } from './task-listener.js';
@@ -100,7 +101,7 @@ export class Worker {
     else if (shutdown.gracePeriodMs !== undefined && this.#graceTimer === undefined) {
       this.#graceTimer = setTimeout(() => {
         this.stop('immediate');
-      }, shutdown.gracePeriodMs);
+      }, timerMs(shutdown.gracePeriodMs));
     }
   }
 
@@ -119,6 +120,6 @@ export class Worker {
     this.#idleTimer = setTimeout(() => {
       this.#givesMachineBack = true;
       this.stop('graceful');
-    }, shutdown.afterIdleMs);
+    }, timerMs(shutdown.afterIdleMs));
   }
 }

@@ -40,7 +40,7 @@ describe('the image that a task made', function () {
     saved = await buffer(await harness.docker.getImage(TEST_IMAGE).get());
   });
   afterEach(async () => {
-    for (const name of loaded) await harness.docker.getImage(name).remove();
+    for (const name of loaded) await harness.removeImage(name);
     loaded.clear();
   });
   after(() => harness.close());

@@ -73,7 +73,7 @@ describe('a fault in a single call', function () {
 
   before(async () => {
     process.on('unhandledRejection', onUnhandled);
-    harness = await start({ capacity: 8 });
+    harness = await start({ capacity: 8, claimTimeoutMs: 20_000 });
   });
   after(async () => {
     await harness.close();
@@ -96,7 +96,7 @@ describe('a fault in a single call', function () {
 
   for (const [fault, kind] of Object.entries(FAULTS)) {
     it(`queue.claimWork × ${fault}: the task is run, if need be when the lost claim is over`, async () => {
-      const one = await start({ capacity: 1 });
+      const one = await start({ capacity: 1, claimTimeoutMs: 10_000 });
       try {
         // The worker's only slot is taken while the task comes, so that the next claim is the one that gets it.
         const first = await one.create({ ...shell('sleep 2') });
@@ -115,14 +115,21 @@ describe('a fault in a single call', function () {
   }
 });
 
-async function start(settings: { readonly capacity: number }): Promise<WorkerHarness> {
+interface Limits {
+  readonly capacity: number;
+  readonly claimTimeoutMs: number;
+}
+
+async function start({ capacity, claimTimeoutMs }: Limits): Promise<WorkerHarness> {
   return await WorkerHarness.start({
     settings: {
-      ...settings,
+      capacity,
+      // Renewed early: what is left must do for the retries of a machine that is busy.
+      task: { reclaimDivisor: 4, cancelPollInterval: 100 },
       taskQueue: { pollInterval: 50, callTimeout: 2000, claimTimeout: 4000 },
       artifacts: { inactivityTimeout: 2000 },
     },
-    taskcluster: { longPollMs: 1000, claimTimeoutMs: 10_000 },
+    taskcluster: { longPollMs: 1000, claimTimeoutMs },
   });
 }
 

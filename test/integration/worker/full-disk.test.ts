@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -39,6 +39,9 @@ describe('a disk that is full', () => {
     assert.deepEqual([full.state, full.reasonResolved], ['exception', 'internal-error']);
     assert.match(log, /\n1\r\n2\r\n3\r\n/);
     assert.match(String(harness.log.of('task log could not be written')[0]?.fields['error']), /ENOSPC/);
+    // The slot is free before the disk is.
+    const runs = join(directory, 'tmp', 'docker-worker-runs', harness.workerId);
+    while ((await readdir(runs)).length > 0);
     const next = await harness.run({ command: ['echo', 'room again'] });
     assert.equal(next.run.state, 'completed');
     assert.match(next.log, /\nroom again\r\n/);

@@ -111,7 +111,7 @@ describe('a hostile image archive', function () {
     assert.match(log, /Loaded the image in/);
     const { RepoTags, Id } = await harness.docker.getImage(mine.id).inspect();
     assert.deepEqual([RepoTags, Id], [[`${localName(taskId)}:latest`], mine.id]);
-    await harness.docker.getImage(localName(taskId)).remove();
+    await harness.removeImage(localName(taskId));
     await checkUntouched(taskId);
   });
 

@@ -29,19 +29,17 @@ describe('images of a real registry', function () {
       await registry.close();
     });
 
-    const remove = (image: string): Promise<unknown> => harness.docker.getImage(image).remove();
-
     it('are pulled by tag, with a report of what came, and by digest', async () => {
       const byTag = await harness.run({ image: `${name}:v1`, ...shell('echo in the image') });
       assert.equal(byTag.run.state, 'completed', byTag.log);
       assert.match(byTag.log, /Pulled image ".*:v1" in [\d.]+ s \([\d.]+ MB downloaded\)\./);
       assert.match(byTag.log, /: Pull complete/);
-      await remove(`${name}:v1`);
+      await harness.removeImage(`${name}:v1`);
       for (const image of [`${name}@${digest}`, `${name}:v1@${digest}`]) {
         const { run, log } = await harness.run({ image, ...shell('echo in the image') });
         assert.equal(run.state, 'completed', log);
       }
-      await remove(`${name}@${digest}`);
+      await harness.removeImage(`${name}@${digest}`);
       const blobs = registry.asked(/^GET .*blobs/);
       // The layer and the configuration, once by tag and once by digest.
       assert.equal(blobs.length, 4, blobs.join('\n'));
@@ -71,7 +69,7 @@ describe('images of a real registry', function () {
       }
       const blobs = registry.asked(/^GET .*blobs/);
       assert.equal(blobs.length, 2, blobs.join('\n'));
-      await remove(`${name}:v1`);
+      await harness.removeImage(`${name}:v1`);
     });
 
     it('that have no such tag are asked for once', async () => {
@@ -148,7 +146,7 @@ describe('images of a real registry', function () {
           const { run } = await harness.run({ image: name });
           assert.equal(run.state, 'failed', name);
         }
-        await harness.docker.getImage(image).remove();
+        await harness.removeImage(image);
       });
     });
 

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { dockerErrorOf, hasStatus, pullError } from '../../../src/lib/docker/docker-error.js';
+import { dockerErrorOf, hasStatus, pullError, startError } from '../../../src/lib/docker/docker-error.js';
 import { DockerError } from '../../../src/lib/docker/engine.js';
 
 const answer = (statusCode: number, message: string): Error =>
@@ -53,6 +53,25 @@ describe('the error of a pull', () => {
   for (const message of ['net/http: TLS handshake timeout', 'received unexpected HTTP status: 503', 'EOF']) {
     it(`may be gone the next time for "${message}"`, () => {
       assert.equal(pullError('x', answer(500, message)).isTransient, true);
+    });
+  }
+});
+
+describe('an error of creating or starting a container', () => {
+  const cases: readonly (readonly [string, number, boolean])[] = [
+    ['No command specified', 400, false],
+    ['failed to create task for container: OCI runtime create failed: exec: "x": not found', 500, false],
+    ['failed to create shim task: OCI runtime create failed: fork: resource temporarily unavailable', 500, true],
+    ['mkdir /var/lib/docker/overlay2/x: no space left on device', 500, true],
+    ['failed to set up container networking: all predefined address pools have been fully subnetted', 500, true],
+    ['No such image: sha256:0', 404, true],
+    ['Conflict. The container name is in use', 409, true],
+  ];
+  for (const [message, statusCode, isTransient] of cases) {
+    it(`is ${isTransient ? 'the machine’s' : 'the payload’s'} for "${message}"`, () => {
+      const error = startError('creating', answer(statusCode, message));
+      assert.equal(error.isTransient, isTransient);
+      assert.equal(error.message, message);
     });
   }
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { ArtifactImages } from '../../../src/lib/images/artifact-image.js';
-import type { ImageReference, ImageRequest } from '../../../src/lib/images/image-provider.js';
+import type { ImageReference, ImageRequest, InTurn } from '../../../src/lib/images/image-provider.js';
 import { DockerError } from '../../../src/lib/docker/engine.js';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import { QueueError } from '../../../src/lib/queue/queue-client.js';
@@ -45,11 +45,13 @@ describe('images of artifacts', () => {
     return { image, scopes, credentials, progress: output };
   };
 
+  const atOnce: InTurn = (attempt) => attempt();
+
   const fetch = async (answer: Answer, until = signal) => {
     server = await FlakyServer.start(answer);
     const { url } = server;
     queue.latestArtifactUrl = () => url;
-    return await (await images().resolve(request(IMAGE), until)).fetch(output, until);
+    return await (await images().resolve(request(IMAGE), until)).fetch(output, atOnce, until);
   };
 
   const refusal = async (promise: Promise<unknown>): Promise<TaskError> => {

@@ -111,6 +111,24 @@ describe('the cache of images', () => {
     await second;
   });
 
+  it('lets others have their turn while one waits for its next attempt', async () => {
+    const stubborn = sourceOf('stubborn:latest');
+    stubborn.fetch = async (_progress, inTurn) => {
+      await inTurn(() => Promise.reject(new Error('not now'))).catch(() => undefined);
+      await otherIsThere;
+      return await inTurn(() => {
+        engine.images.set('stubborn:latest', IMAGE);
+        return Promise.resolve({});
+      });
+    };
+    const other = sourceOf('other:latest');
+    const first = cache.acquire(stubborn, output(), signal);
+    const otherIsThere = cache.acquire(other, output(), signal);
+    await other.begun;
+    other.succeed({});
+    assert.equal((await first).image, IMAGE);
+  });
+
   it('forgets the hash of an artifact when the name has another image by now', async () => {
     const lease = cache.acquire(source, output(), signal);
     await source.begun;

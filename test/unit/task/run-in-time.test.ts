@@ -52,6 +52,16 @@ describe('a run, as time passes,', () => {
     ]);
   });
 
+  it('that a shutdown finds with its result not yet uploaded, is given up for another worker after a moment', async () => {
+    const uploads = (signal: AbortSignal): Promise<void> => untilAborted(new Promise<never>(() => undefined), signal);
+    await begin([{ name: 'one', finish: (_soFar, signal) => uploads(signal) }]);
+    run.trace.at('one.finish', () => {
+      run.stop('worker-shutdown');
+    });
+    await finish(PAYLOAD, 120_000);
+    assert.deepEqual(run.queue.resolutions, ['reportException worker-shutdown']);
+  });
+
   it('has all of maxRunTime for its container alone', async () => {
     const slow = (signal: AbortSignal): Promise<void> => delay(100_000, signal);
     await begin([
@@ -189,7 +199,7 @@ describe('a run, as time passes,', () => {
     assert.equal(run.text.match(/aborted prematurely/g)?.length, 1);
   });
 
-  it('that is shut down while its log is uploaded has two minutes at most for that', async () => {
+  it('that is shut down while its log is uploaded is given up after a moment, and has two minutes at most for that', async () => {
     await begin();
     run.publisher.beforeFinish = (signal) => {
       run.stop('worker-shutdown');
@@ -197,7 +207,7 @@ describe('a run, as time passes,', () => {
     };
     const { finished } = await run.start(PAYLOAD);
     await clock.advanceUntil(finished, 120_000);
-    assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+    assert.deepEqual(run.queue.resolutions, ['reportException worker-shutdown']);
     await run.assertNothingLeft();
   });
 

@@ -82,6 +82,30 @@ describe('the payload validator', () => {
         'data/artifacts/b/path should not be empty',
       ],
     ],
+    [
+      'a media type that no header can hold',
+      { artifacts: { a: { type: 'file', path: '/a', contentType: 'text/plain\nX-Evil: 1' } } },
+      ['data/artifacts/a/contentType should be printable ASCII, as HTTP demands: "text/plain\\nX-Evil: 1"'],
+    ],
+    [
+      'dates that there are only by their pattern',
+      { artifacts: { a: { type: 'file', path: '/a', expires: '2026-11-25T23:59:60Z' } } },
+      ['data/artifacts/a/expires should be a date such as 2030-01-31T12:00:00.000Z: "2026-11-25T23:59:60Z"'],
+    ],
+    [
+      'a path that is too long for any file',
+      { artifacts: { a: { type: 'directory', path: '/'.repeat(4096) } } },
+      ['data/artifacts/a/path should be no longer than 4095 bytes, as no file has such a path'],
+    ],
+    [
+      'halves of surrogate pairs',
+      { env: { A: 'x\ud800' }, command: ['\udc00'], cache: { '\ud800': '/c' } },
+      [
+        'data/command/0 should be well-formed Unicode: "\\udc00"',
+        'data/env/A should be well-formed Unicode: "x\\ud800"',
+        'data/cache should have keys that are well-formed Unicode: "\\ud800"',
+      ],
+    ],
     ...['relative', '/', '//', '/a/../b', '/a:b', './a'].map(
       (path) =>
         [

@@ -16,6 +16,7 @@ import { failureLine, inQuotes } from './directory-report.js';
 import { DirectoryUpload } from './directory-upload.js';
 import { NameClaims } from './name-claims.js';
 import type { Volumes } from './volumes.js';
+import { trimEnd } from '../../util/trim-end.js';
 
 export interface CollectSettings {
   readonly skipCompressionExtensions: ReadonlySet<string>;
@@ -93,7 +94,7 @@ export class ArtifactCollector {
 
   async #collectDirectory(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
     const upload = this.#directoryUpload(name, artifact);
-    const plainPath = artifact.path.replace(/(?<=.)\/+$/, '');
+    const plainPath = trimEnd(artifact.path, '/') || '/';
     const read = async (entries: AsyncGenerator<TarEntry, void>): Promise<TarEntry['kind'] | 'empty'> => {
       const first = await entries.next();
       if (first.done) return 'empty';
@@ -148,7 +149,7 @@ export class ArtifactCollector {
     const isCompressed = this.#settings.skipCompressionExtensions.has(extension);
     return {
       name,
-      contentType: artifact.contentType ?? contentTypeOf(name),
+      contentType: artifact.contentType?.trim() || contentTypeOf(name),
       contentEncoding: artifact.contentEncoding ?? (isCompressed ? 'identity' : 'auto'),
       expires: this.#expires(artifact),
     };

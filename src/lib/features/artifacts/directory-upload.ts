@@ -12,6 +12,7 @@ import type { TaskContext } from '../../task/task-context.js';
 import { DirectoryReport } from './directory-report.js';
 import { HardLinks } from './hard-links.js';
 import type { NameClaims } from './name-claims.js';
+import { trimEnd } from '../../util/trim-end.js';
 
 export interface DirectoryUploadOptions {
   /** The key in payload.artifacts; slashes at its end change nothing. */
@@ -42,7 +43,7 @@ export class DirectoryUpload {
 
   constructor(options: DirectoryUploadOptions) {
     this.#options = options;
-    this.#name = options.key.replace(/\/+$/, '');
+    this.#name = trimEnd(options.key, '/');
     this.report = new DirectoryReport(this.#name, options.task.output);
   }
 

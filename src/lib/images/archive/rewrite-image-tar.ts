@@ -6,6 +6,7 @@ import type { MetadataName } from './entry-name.js';
 import { BLOCK, fileHeader, paddingOf } from './tar-header.js';
 import { MAX_METADATA_BYTES, MetadataBudget, TarReader } from './tar-reader.js';
 import type { TarEntry } from './tar-reader.js';
+import { trimEnd } from '../../util/trim-end.js';
 
 const MAX_BLOB_BYTES = 512 * 1024;
 const OPENING_BRACE = 0x7b;
@@ -52,7 +53,7 @@ class ArchiveCopy {
   async *run(): AsyncGenerator<Buffer, void, undefined> {
     for (let entry = await this.#tar.next(); entry !== undefined; entry = await this.#tar.next()) {
       const { kind, linkname } = entry;
-      const name = kind === 'directory' ? entry.name.replace(/\/+$/, '') : entry.name;
+      const name = kind === 'directory' ? trimEnd(entry.name, '/') : entry.name;
       // A directory packed as such begins with itself.
       if (kind === 'directory' && (name === '.' || name === '')) continue;
       checkName(name);

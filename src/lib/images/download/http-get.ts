@@ -46,7 +46,7 @@ export async function httpGet(
   try {
     const [response] = (await once(stream, 'response')) as [Response];
     const body = bodyOf(stream, { host, inactivityMs, abort, parent });
-    if (response.statusCode >= 300) throw await refusal(response, host, body);
+    if (response.statusCode >= 300) throw await refusal(response, host, host === new URL(url).host ? body : undefined);
     return { statusCode: response.statusCode, headers: response.headers, host, body };
   } catch (error) {
     stream.destroy();
@@ -84,10 +84,17 @@ async function* bodyOf(stream: Request, { host, inactivityMs, abort, parent }: R
   }
 }
 
-/** What a service says of a refusal: Taskcluster's are JSON with a message, whose first part is meant for people. */
-async function refusal(response: Response, host: string, body: AsyncIterable<Buffer>): Promise<DownloadError> {
+/**
+ * What a service says of a refusal: Taskcluster's are JSON with a message, whose first part is meant for people. There is
+ * no `body` where a redirect has led elsewhere: whoever made it could have the worker read what only it can reach.
+ */
+async function refusal(
+  response: Response,
+  host: string,
+  body: AsyncIterable<Buffer> | undefined,
+): Promise<DownloadError> {
   const { statusCode, statusMessage = '' } = response;
-  const message = isJson(response) ? await messageIn(body) : '';
+  const message = body && isJson(response) ? await messageIn(body) : '';
   const words = [`${host} answered ${statusCode}`, statusMessage].join(' ').trim();
   return new DownloadError(message === '' ? words : `${words}: ${message}`, statusCode);
 }

@@ -27,8 +27,15 @@ export interface Download {
 export async function startDownload(options: DownloadOptions, signal: AbortSignal): Promise<Download> {
   const { address, inactivityMs } = options;
   const answer = await httpGet(address(), { 'accept-encoding': 'gzip, identity' }, inactivityMs, signal);
+  mustBeContent(answer);
   const version = versionOf(answer);
   return { contentEncoding: version.contentEncoding, body: resumingBody(answer, version, options, signal) };
+}
+
+/** Whoever stands in the way of a download answers with a page; no archive is one. */
+function mustBeContent({ headers, host }: HttpAnswer): void {
+  if (!/^text\/html\b/.test(headers['content-type'] ?? '')) return;
+  throw new DownloadError(`${host} sent a web page in place of the artifact`, undefined);
 }
 
 /** What must not change between the parts of one download. */

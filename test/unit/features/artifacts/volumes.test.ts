@@ -54,6 +54,19 @@ describe('artifacts of type volume', () => {
     assert.deepEqual(bench.output.lines, ['Uploaded artifact "public/v" from "/v/": 3 files, 2.0 MB']);
   });
 
+  it('are published but for what has a name that is no text, which is said', async () => {
+    await collect(async (directory) => {
+      const latin1 = (name: string): Buffer =>
+        Buffer.concat([Buffer.from(`${directory}/`), Buffer.from(name, 'latin1')]);
+      await mkdir(latin1('café'));
+      await writeFile(Buffer.concat([latin1('café'), Buffer.from('/inside')]), 'inside');
+      await writeFile(latin1('thé'), 'tea');
+      await writeFile(`${directory}/plain`, 'plain');
+    });
+    assert.deepEqual(stored(bench), ['public/v/plain']);
+    assert.match(bench.output.errors.join(), /not uploaded because of their names: ("th\ufffd"|"caf\ufffd\/inside"), /);
+  });
+
   it('are kept apart, and those that stay empty are said to be', async () => {
     await collectArtifacts(
       bench,

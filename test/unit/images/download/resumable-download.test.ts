@@ -214,6 +214,26 @@ describe('a download', () => {
     });
   }
 
+  it('says nothing of what a server answers that a redirect has led to', async () => {
+    const error = await refusal((request, response) => {
+      if (request.url === '/inside') {
+        response.writeHead(404, { 'content-type': 'application/json' }).end('{"message": "a secret"}');
+        return;
+      }
+      const { localPort } = request.socket;
+      response.writeHead(303, { location: `http://localhost:${localPort ?? 0}/inside` }).end();
+    });
+    assert.match(error.message, /^localhost:\d+ answered 404 Not Found$/);
+  });
+
+  it('that is a web page may succeed later', async () => {
+    const error = await refusal((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<html></html>');
+    });
+    assert.match(error.message, /sent a web page in place of the artifact/);
+    assert.equal(error.isTransient, true);
+  });
+
   it('does not read long answers of a service that refuses', async () => {
     const error = await refusal((_request, response) => {
       response.writeHead(500, { 'content-type': 'application/json' });

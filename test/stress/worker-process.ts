@@ -1,0 +1,116 @@
+import { readFile, readdir, readlink } from 'node:fs/promises';
+import { Program } from '../support/program.js';
+
+/** A line of the worker's log. */
+export interface WorkerEvent {
+  readonly type: string;
+  readonly taskId?: string;
+  /** ISO 8601. */
+  readonly time: string;
+  readonly [field: string]: unknown;
+}
+
+/** What a process holds. */
+export interface Held {
+  readonly rssMiB: number;
+  /** What its descriptors lead to, without sockets; how often each. */
+  readonly files: Readonly<Record<string, number>>;
+  readonly sockets: number;
+}
+
+/** The worker as it was built, in a process of its own, and what its log says. */
+export class WorkerProcess {
+  readonly events: WorkerEvent[] = [];
+  readonly #program: Program;
+  readonly #onEvent: (event: WorkerEvent) => void;
+  readonly #looks = new Set<() => void>();
+
+  constructor(configFile: string, env: Readonly<Record<string, string>>, onEvent: (event: WorkerEvent) => void) {
+    this.#onEvent = onEvent;
+    this.#program = new Program('dist/bin/worker.js', [configFile], env);
+    this.#program.onLine((line) => {
+      this.#read(line);
+    });
+  }
+
+  /** Resolves once `isTrue`, which is asked with each line of the log; fails when the worker ends before. */
+  async until(isTrue: () => boolean): Promise<void> {
+    let look = (): void => undefined;
+    const happened = new Promise<void>((resolve) => {
+      look = () => {
+        if (isTrue()) resolve();
+      };
+    });
+    this.#looks.add(look);
+    look();
+    try {
+      await this.whileItRuns(happened);
+    } finally {
+      this.#looks.delete(look);
+    }
+  }
+
+  /** What `work` comes to; fails when the worker ends before. */
+  async whileItRuns<T>(work: Promise<T>): Promise<T> {
+    const ended = this.#program.ended.then(({ code, signal }) => {
+      throw new Error(`the worker ended (${String(code ?? signal)}):\n${this.complaints}\n${this.#lastWords()}`);
+    });
+    return await Promise.race([work, ended]);
+  }
+
+  async held(): Promise<Held> {
+    const directory = `/proc/${this.#program.pid}`;
+    const [, kiB = ''] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`${directory}/status`, 'utf8')) ?? [];
+    const targets = await Promise.all(
+      (await readdir(`${directory}/fd`)).map((fd) => targetOf(`${directory}/fd/${fd}`)),
+    );
+    const files: Record<string, number> = {};
+    for (const target of targets.sort()) if (target !== 'socket') files[target] = (files[target] ?? 0) + 1;
+    return {
+      rssMiB: Math.round(Number(kiB) / 1024),
+      files,
+      sockets: targets.filter((target) => target === 'socket').length,
+    };
+  }
+
+  /** Asks it to end and returns its exit code. */
+  async stop(): Promise<number | null> {
+    this.#program.kill('SIGTERM');
+    return (await this.#program.ended).code;
+  }
+
+  async kill(): Promise<void> {
+    this.#program.kill('SIGKILL');
+    await this.#program.ended;
+  }
+
+  /** What it wrote to the standard error: nothing, when all is well. */
+  get complaints(): string {
+    return this.#program.stderr;
+  }
+
+  #read(line: string): void {
+    // Lines for other readers, such as WORKER_METRICS, are no JSON.
+    if (!line.startsWith('{')) return;
+    const event = JSON.parse(line) as WorkerEvent;
+    this.events.push(event);
+    this.#onEvent(event);
+    for (const look of this.#looks) look();
+  }
+
+  #lastWords(): string {
+    return this.events
+      .slice(-20)
+      .map((event) => JSON.stringify(event))
+      .join('\n');
+  }
+}
+
+async function targetOf(link: string): Promise<string> {
+  try {
+    // Pipes and sockets differ by a number alone.
+    return (await readlink(link)).replace(/:\[\d+\]$/, '');
+  } catch {
+    return 'closed'; // Since the directory was read.
+  }
+}
