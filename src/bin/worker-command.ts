@@ -11,6 +11,8 @@ export interface WorkerArguments {
   /** Undefined: the packaged file with `profile`. */
   readonly configPath: string | undefined;
   readonly profile: string | undefined;
+  /** The file that worker-runner wrote, when it named it on the command line. */
+  readonly runnerConfigPath?: string;
   /** Settings by configuration key. */
   readonly flags: Readonly<Record<string, string | number>>;
 }
@@ -33,14 +35,44 @@ Examples:
   node dist/bin/worker.js my-worker.yml --print-config  what comes out of all files, flags and the host
   node dist/bin/worker.js -c 4 --worker-id box-1 my-worker.yml
   node dist/bin/worker.js production                    the packaged settings for fleets
+  node dist/bin/worker.js --host aws production         on an EC2 instance: the rest comes from its user data
+  node dist/bin/worker.js --host worker-runner production
+  node dist/bin/worker.js run --config <file> --with-worker-runner
+                                                        as the older and the newer worker-runner start a worker
 
 Environment: TASKCLUSTER_ROOT_URL, TASKCLUSTER_CLIENT_ID, TASKCLUSTER_ACCESS_TOKEN, TASKCLUSTER_CERTIFICATE (temporary
-credentials only), DOCKER_HOST, and what your configuration names by !env tags.
+credentials only), DOCKER_HOST, and what your configuration names by !env tags. For hosts: DOCKER_WORKER_CONFIG (the
+file that worker-runner wrote), DOCKER_WORKER_METADATA_URL, DOCKER_WORKER_USER_DATA, DOCKER_WORKER_REGISTRATION and
+DOCKER_WORKER_SHUTDOWN_COMMAND; see docs/hosts.md.
 Signals: SIGTERM or SIGINT finishes running tasks and exits; a second one aborts them. SIGHUP looks for new devices.
 Exit codes: 0 done, 1 crashed or a check failed, 2 bad usage or configuration (standard error says what).`;
 
 /** Parses the command line. Help, version and wrong usage are written by commander and thrown as CommanderError. */
 export function parseWorkerArguments(argv: readonly string[], version: string): WorkerArguments {
+  return isRunnerCommand(argv) ? parseRunnerCommand(argv) : parseWorkerCommand(argv, version);
+}
+
+/** `run` alone may be the name of a file. */
+function isRunnerCommand([command, ...options]: readonly string[]): boolean {
+  return command === 'run' && options.some((option) => /^--(config|with-worker-runner|help)\b/.test(option));
+}
+
+/** The command line with which newer versions of worker-runner start a generic-worker. */
+function parseRunnerCommand([, ...argv]: readonly string[]): WorkerArguments {
+  const command = new Command('docker-worker run')
+    .description('Runs the worker as generic-worker is run by worker-runner.')
+    .requiredOption('--config <file>', 'JSON file that worker-runner wrote')
+    .requiredOption('--with-worker-runner', 'talk to worker-runner on standard input and output')
+    .option('--profile <name>', 'section of the configuration files to lay over their defaults', 'production')
+    .showHelpAfterError('(--help shows all options)')
+    .exitOverride();
+  command.parse(argv, { from: 'user' });
+  const { config, profile } = command.opts<{ readonly config: string; readonly profile: string }>();
+  const source = { configPath: undefined, profile, runnerConfigPath: config };
+  return { action: 'run', host: 'worker-runner', ...source, flags: {} };
+}
+
+function parseWorkerCommand(argv: readonly string[], version: string): WorkerArguments {
   const command = new Command('docker-worker')
     .description('Claims tasks from a Taskcluster queue and runs each in a Docker container.')
     .argument('<config>', 'YAML or JSON file, or production or test for the packaged settings')

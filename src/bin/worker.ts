@@ -10,17 +10,22 @@ import { loadConfig } from '../lib/config/load-config.js';
 import type { LoadedConfig } from '../lib/config/load-config.js';
 import { printConfig } from '../lib/config/print-config.js';
 import type { Host } from '../lib/host/host.js';
-import { StandaloneHost } from '../lib/host/standalone.js';
-import { TestHost } from '../lib/host/test-host.js';
+import { ErrorReports } from '../lib/host/error-reports.js';
+import { HostError } from '../lib/host/host.js';
 import { createLogger } from '../lib/log/logger.js';
-import type { Logger } from '../lib/log/logger.js';
+import type { Logger, LoggerOptions } from '../lib/log/logger.js';
 import { errorMessage } from '../lib/util/error-message.js';
+import { createHost } from './create-host.js';
+import type { HostConnection } from './create-host.js';
 import { parseWorkerArguments, usageExitCode } from './worker-command.js';
 import type { WorkerArguments } from './worker-command.js';
 
 const OK = 0;
 const CRASHED = 1;
 const BAD_USAGE = 2;
+
+/** For what has to be said before there is a configuration. */
+const BARE_LOG = { baseFields: { source: 'docker-worker' }, level: 'info' } as const;
 
 /** The same depth from src/bin and from dist/bin. */
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -31,20 +36,46 @@ process.exit(await main().catch(report));
 async function main(): Promise<number> {
   const version = packageVersion();
   const args = parseWorkerArguments(process.argv.slice(2), version);
-  const host = createHost(args.host);
+  const connection = await createHost(args);
+  if (args.action !== 'run') return await look(args, connection.host);
+  const { host, logDestination: destination } = connection;
+  const reports = new ErrorReports(host, (error) => {
+    process.stderr.write(`docker-worker: warning: an error could not be reported: ${errorMessage(error)}\n`);
+  });
+  const output: Partial<LoggerOptions> = {
+    ...(destination && { destination }),
+    onAlert: (event, fields) => {
+      reports.alert(event, fields);
+    },
+  };
+  connection.connect?.();
+  try {
+    const { config, secrets } = await load(args, host);
+    const log = createLogger({ baseFields: baseFields(config), level: config.logging.level, secrets, ...output });
+    exitOnCrash(log, reports);
+    return await run(config, connection, log, version);
+  } catch (error) {
+    if (connection.isUnattended) await giveUp(error, host, createLogger({ ...BARE_LOG, ...output }));
+    throw error;
+  } finally {
+    await reports.settle();
+    connection.disconnect?.();
+  }
+}
+
+/** Says what there is, without becoming a worker. */
+async function look(args: WorkerArguments, host: Host): Promise<number> {
   const loaded = await load(args, host);
-  for (const warning of loaded.warnings) process.stderr.write(`docker-worker: warning: ${warning}\n`);
   if (args.action === 'print-config') {
     process.stdout.write(printConfig(loaded));
     return OK;
   }
-  const { config } = loaded;
-  const log = createLogger({ baseFields: baseFields(config), level: config.logging.level, secrets: loaded.secrets });
-  return args.action === 'check' ? await check(config, log) : await run(config, host, log, version);
+  const { config, secrets } = loaded;
+  return await check(config, createLogger({ baseFields: baseFields(config), level: config.logging.level, secrets }));
 }
 
 async function load(args: WorkerArguments, host: Host): Promise<LoadedConfig> {
-  return await loadConfig({
+  const loaded = await loadConfig({
     packagedConfigPath: path.join(ROOT, 'config.yml'),
     configPath: args.configPath,
     profile: args.profile,
@@ -54,22 +85,17 @@ async function load(args: WorkerArguments, host: Host): Promise<LoadedConfig> {
     env: process.env,
     machine: { hostname: os.hostname(), cores: os.availableParallelism() },
   });
+  for (const warning of loaded.warnings) process.stderr.write(`docker-worker: warning: ${warning}\n`);
+  return loaded;
 }
 
-function createHost(name: WorkerArguments['host']): Host {
-  switch (name) {
-    case 'standalone':
-      return new StandaloneHost();
-    case 'test': {
-      const settingsDir = process.env['DOCKER_WORKER_TEST_SETTINGS'];
-      if (settingsDir) return new TestHost(settingsDir);
-      throw new ConfigError(['--host test: set DOCKER_WORKER_TEST_SETTINGS to the folder with its settings']);
-    }
-    case 'aws':
-    case 'packet':
-    case 'worker-runner':
-      throw new ConfigError([`--host ${name}: not available in this version, use --host standalone`]);
-  }
+/** A machine of a fleet that can't start its worker: somebody has to know, and it must not cost money for nothing. */
+async function giveUp(error: unknown, host: Host, log: Logger): Promise<void> {
+  const isHopeless =
+    error instanceof HostError ||
+    (error instanceof ConfigError && error.keys.some((key) => /^(rootUrl|taskcluster(\..*)?)$/.test(key)));
+  log.alert('the worker cannot start', { error, shutsDown: isHopeless });
+  if (isHopeless) await host.shutdown();
 }
 
 /** Composing the worker loads all of it, so only what needs it imports it. */
@@ -82,10 +108,14 @@ async function check(config: Config, log: Logger): Promise<number> {
   return OK;
 }
 
-async function run(config: Config, host: Host, log: Logger, version: string): Promise<number> {
-  exitOnCrash(log);
+async function run(
+  config: Config,
+  { host, metricsOutput }: HostConnection,
+  log: Logger,
+  version: string,
+): Promise<number> {
   const { composeWorker } = await import('../lib/worker/compose.js');
-  const worker = await composeWorker({ config, host, log, version, metricsOutput: process.stdout });
+  const worker = await composeWorker({ config, host, log, version, metricsOutput });
   let signals = 0;
   const stop = (): void => {
     signals += 1;
@@ -99,6 +129,7 @@ async function run(config: Config, host: Host, log: Logger, version: string): Pr
     await worker.run();
     return OK;
   } catch (error) {
+    log.alert('the worker crashed', { error });
     log.error('exit', { error });
     return CRASHED;
   } finally {
@@ -107,10 +138,11 @@ async function run(config: Config, host: Host, log: Logger, version: string): Pr
 }
 
 /** After an error that nobody handled nothing is certain any more; what was running is found again at the next start. */
-function exitOnCrash(log: Logger): void {
+function exitOnCrash(log: Logger, reports: ErrorReports): void {
   const crash = (error: unknown): void => {
+    log.alert('the worker crashed', { error });
     log.error('exit', { error });
-    process.exit(CRASHED);
+    void reports.settle().finally(() => process.exit(CRASHED));
   };
   process.on('uncaughtException', crash).on('unhandledRejection', crash);
 }

@@ -24,10 +24,15 @@ export class Program {
   readonly #process: ChildProcess;
   readonly #listeners = new Set<() => void>();
 
-  constructor(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  constructor(
+    name: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    input: 'ignore' | 'pipe' = 'ignore',
+  ) {
     const given = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env };
     const program = name.endsWith('.js') ? [resolve(name)] : ['--import', TSX, resolve(`src/bin/${name}.ts`)];
-    this.#process = spawn(process.execPath, [...program, ...args], { env: given, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#process = spawn(process.execPath, [...program, ...args], { env: given, stdio: [input, 'pipe', 'pipe'] });
     this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
       for (const listener of this.#listeners) listener();
@@ -78,6 +83,16 @@ export class Program {
   /** Reads no more of the standard output, as `| head` does when it has had enough. */
   hangUp(): void {
     this.#process.stdout?.destroy();
+  }
+
+  /** Writes to the standard input, of a program that was given one. */
+  write(text: string): void {
+    this.#process.stdin?.write(text);
+  }
+
+  /** Closes the standard input. */
+  endInput(): void {
+    this.#process.stdin?.end();
   }
 
   /** The most memory it has had in RAM so far, in MiB. */

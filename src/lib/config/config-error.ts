@@ -2,9 +2,12 @@
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly string[];
+  /** The configuration keys they are about, as far as they are about keys. */
+  readonly keys: readonly string[];
 
-  constructor(problems: readonly string[], options?: ErrorOptions) {
+  constructor(problems: readonly string[], options?: ErrorOptions & { readonly keys?: readonly string[] }) {
     super(problems.join('\n'), options);
     this.problems = problems;
+    this.keys = options?.keys ?? [];
   }
 }

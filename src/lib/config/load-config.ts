@@ -48,8 +48,9 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   for (const layer of layers) merged.apply(layer);
 
   const isSecret = (path: ConfigPath): boolean => isSecretKey(path) || merged.isSecret(path);
-  const problems = [...allProblems(merged, isSecret), ...dockerHostProblems(merged.values(), sources.env)];
-  if (problems.length > 0) throw new ConfigError(problems);
+  const found = allProblems(merged, isSecret);
+  const problems = [...found.map(({ text }) => text), ...dockerHostProblems(merged.values(), sources.env)];
+  if (problems.length > 0) throw new ConfigError(problems, { keys: found.map(({ key }) => key) });
 
   const config = completeConfig(merged.values(), sources.env, sources.machine.cores);
   return {
@@ -120,7 +121,10 @@ function withoutRetiredKeys(written: readonly Layer[]): { layers: Layer[]; warni
   return { layers, warnings: [...warnings.values()] };
 }
 
-function allProblems(merged: LayeredConfig, isSecret: (path: ConfigPath) => boolean): string[] {
+function allProblems(
+  merged: LayeredConfig,
+  isSecret: (path: ConfigPath) => boolean,
+): readonly { readonly key: string; readonly text: string }[] {
   const unresolved = merged.problems();
   // A variable that is not set is the problem; that the key is missing for it would only repeat it.
   const known = new Set(unresolved.map(({ path }) => path.join('\0')));
@@ -128,7 +132,8 @@ function allProblems(merged: LayeredConfig, isSecret: (path: ConfigPath) => bool
   const all: readonly ConfigProblem[] = [...unresolved, ...invalid];
   return all.map(({ path, message, cause = path }) => {
     const origin = merged.originOf(cause);
-    return `${path.join('.')}: ${message}${origin === undefined ? '' : ` (from ${origin})`}`;
+    const key = path.join('.');
+    return { key, text: `${key}: ${message}${origin === undefined ? '' : ` (from ${origin})`}` };
   });
 }
 

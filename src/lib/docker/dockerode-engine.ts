@@ -1,4 +1,3 @@
-import { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { untilAborted } from '../util/abortable.js';
@@ -19,6 +18,7 @@ import type {
   PullProgress,
   RegistryAuth,
 } from './engine.js';
+import { EngineAgent } from './engine-agent.js';
 import { linesOf } from './lines-of.js';
 import { loadImage } from './load-image.js';
 
@@ -55,8 +55,7 @@ export class DockerodeEngine implements DockerEngine {
   /** `pullInactivityMs`: a pull that says nothing for so long has failed. */
   constructor(address: EngineAddress, pullInactivityMs = PULL_INACTIVITY_MS) {
     this.#pullInactivityMs = pullInactivityMs;
-    // Keep-alive saves a connection a call; attach and wait keep theirs for as long as a task runs, so no limit.
-    const options = { ...address, agent: new Agent({ keepAlive: true }) };
+    const options = { ...address, agent: new EngineAgent() };
     this.#docker = new Docker(options);
   }
 

@@ -29,7 +29,11 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
   /** Values that never appear in the log. */
   readonly secrets?: readonly string[];
+  /** Told of each alert, with its secrets left out. */
+  readonly onAlert?: AlertListener;
 }
+
+export type AlertListener = (event: string, fields: LogFields) => void;
 
 const STDOUT = 1;
 // pino writes these itself; a field of the same name would be a second one in the line.
@@ -49,17 +53,22 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     destination,
   );
-  return new PinoLogger(output, redactor, options.baseFields);
+  return new PinoLogger({ output, redactor, onAlert: options.onAlert }, options.baseFields);
+}
+
+/** Where all logs made from one another write to. */
+interface Sink {
+  readonly output: pino.Logger;
+  readonly redactor: Redactor;
+  readonly onAlert: AlertListener | undefined;
 }
 
 class PinoLogger implements Logger {
-  readonly #output: pino.Logger;
-  readonly #redactor: Redactor;
+  readonly #sink: Sink;
   readonly #bound: LogFields;
 
-  constructor(output: pino.Logger, redactor: Redactor, bound: LogFields) {
-    this.#output = output;
-    this.#redactor = redactor;
+  constructor(sink: Sink, bound: LogFields) {
+    this.#sink = sink;
     this.#bound = bound;
   }
 
@@ -81,20 +90,23 @@ class PinoLogger implements Logger {
 
   alert(event: string, fields?: LogFields): void {
     this.#write('error', `[alert-operator] ${event}`, fields);
+    const { redactor, onAlert } = this.#sink;
+    onAlert?.(redactor.cleanText(event), redactor.clean({ ...this.#bound, ...fields }) as LogFields);
   }
 
   with(fields: LogFields): Logger {
-    return new PinoLogger(this.#output, this.#redactor, { ...this.#bound, ...fields });
+    return new PinoLogger(this.#sink, { ...this.#bound, ...fields });
   }
 
   addSecret(value: string): () => void {
-    return this.#redactor.add(value);
+    return this.#sink.redactor.add(value);
   }
 
   #write(level: 'debug' | 'info' | 'warn' | 'error', event: string, fields: LogFields = {}): void {
-    if (!this.#output.isLevelEnabled(level)) return;
+    const { output, redactor } = this.#sink;
+    if (!output.isLevelEnabled(level)) return;
     const merged = { ...this.#bound, ...fields };
     const named = Object.entries(merged).map(([key, value]) => [RESERVED.has(key) ? `${key}_` : key, value] as const);
-    this.#output[level](this.#redactor.clean(Object.fromEntries(named)), this.#redactor.cleanText(event));
+    output[level](redactor.clean(Object.fromEntries(named)), redactor.cleanText(event));
   }
 }

@@ -5,7 +5,7 @@ import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/config.js';
 import type { Logger } from '../log/logger.js';
 import type { Meters } from '../log/meters.js';
-import { CredentialHolder } from '../queue/credential-holder.js';
+import type { CredentialSource } from '../queue/queue-client.js';
 import { TaskclusterPurgeCache } from '../queue/taskcluster-purge-cache.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { mustHoldFiles } from './must-hold-files.js';
@@ -14,6 +14,8 @@ import { StateLock } from './state-lock.js';
 interface Parts {
   readonly log: Logger;
   readonly meters: Meters;
+  /** The worker's own. */
+  readonly credentials: CredentialSource;
 }
 
 export interface WorkerCaches {
@@ -32,7 +34,7 @@ const KEY = 'cache.volumeCachePath';
 const DELETION_GRACE_MS = 10_000;
 
 /** Takes the caches' directory and what the one before left there. Fails with a ConfigError when it can't be used. */
-export async function composeCaches(config: Config, { log, meters }: Parts): Promise<WorkerCaches> {
+export async function composeCaches(config: Config, { credentials, log, meters }: Parts): Promise<WorkerCaches> {
   const { stateDir } = config;
   const directory = config.cache.volumeCachePath;
   if (directory.includes(':')) {
@@ -44,7 +46,7 @@ export async function composeCaches(config: Config, { log, meters }: Parts): Pro
   let clockSkewMs = 0;
   const now = (): Date => new Date();
   const caches = await VolumeCaches.open({ directory, stateDir, log, meters, now });
-  const client = purgeCacheClient(config, () => clockSkewMs);
+  const client = purgeCacheClient(config, credentials, () => clockSkewMs);
   const purgeRequests = new PurgeRequests({ client, caches, log, now });
   const closing = new LinkedAbort();
   let following: Promise<void> | undefined;
@@ -67,11 +69,15 @@ export async function composeCaches(config: Config, { log, meters }: Parts): Pro
   };
 }
 
-function purgeCacheClient(config: Config, clockSkewMs: () => number): TaskclusterPurgeCache {
-  const { rootUrl, taskcluster, provisionerId, workerType, taskQueue } = config;
+function purgeCacheClient(
+  config: Config,
+  credentials: CredentialSource,
+  clockSkewMs: () => number,
+): TaskclusterPurgeCache {
+  const { rootUrl, provisionerId, workerType, taskQueue } = config;
   return new TaskclusterPurgeCache({
     rootUrl,
-    credentials: new CredentialHolder(taskcluster),
+    credentials,
     workerPoolId: `${provisionerId}/${workerType}`,
     clockSkewMs,
     callTimeoutMs: taskQueue.callTimeout,

@@ -11,6 +11,7 @@ import type { Host } from '../host/host.js';
 import type { Logger } from '../log/logger.js';
 import { WorkerMetrics } from '../log/worker-metrics.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
+import type { CredentialSource } from '../queue/queue-client.js';
 import { TaskclusterQueue } from '../queue/taskcluster-queue.js';
 import { workerLabels } from '../task/container-spec.js';
 import type { ContainerDefaults } from '../task/container-spec.js';
@@ -22,8 +23,11 @@ import { payloadValidator } from '../task/validate-payload.js';
 import { errorMessage } from '../util/error-message.js';
 import { withTimeout } from '../util/abortable.js';
 import { composeCaches } from './compose-caches.js';
+import type { WorkerCaches } from './compose-caches.js';
 import { composeGarbageCollection } from './compose-gc.js';
+import type { GarbageCollection } from './compose-gc.js';
 import { composeDevices } from './compose-devices.js';
+import type { WorkerDevices } from './compose-devices.js';
 import { composeImages } from './compose-images.js';
 import { composeWatch } from './compose-watch.js';
 import type { WorkerWatch } from './compose-watch.js';
@@ -63,13 +67,14 @@ export async function composeWorker(options: ComposeOptions): Promise<Worker> {
 async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, watch: WorkerWatch): Promise<Worker> {
   const { config, host, log, version, metricsOutput } = options;
   const { meters } = watch;
-  const queue = composeQueue(config, log);
+  const credentials = new CredentialHolder(config.taskcluster);
+  const queue = composeQueue(config, credentials, log);
   const liveLog = await startLiveLog(config, log);
   const metrics = composeMetrics(config, metricsOutput);
   const runsDirectory = await takeDirectories(config);
   const devices = await composeDevices(config, log);
   const lock = await StateLock.acquire(config.stateDir);
-  const caching = await composeCaches(config, { log, meters });
+  const caching = await composeCaches(config, { credentials, log, meters });
   const imaging = await composeImages(config, { engine, log, meters });
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
@@ -102,6 +107,47 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const recovery = await Recovery.find(deps);
   const worker = new Worker({
     queue,
+    ...claiming({ gc, devices, caching, recovery, deps }),
+    capacity,
+    pollIntervalMs: config.taskQueue.pollInterval,
+    log,
+    host,
+    credentials,
+    metrics,
+    meters,
+    close: async () => {
+      await gc.janitor.stop();
+      await liveLog.server?.close(READERS_GRACE_MS);
+      putter.close();
+      await caching.close();
+      await imaging.close();
+      await removeIfEmpty(runsDirectory);
+      await lock.release();
+      await watch.close();
+    },
+    shutdown: shutdownSettings(config),
+  });
+  watch.follow(worker, liveLog.isUsable ? undefined : 'live logs cannot be served, so nothing is claimed');
+  return worker;
+}
+
+interface Claiming {
+  readonly gc: GarbageCollection;
+  readonly devices: WorkerDevices;
+  readonly caching: WorkerCaches;
+  readonly recovery: Recovery;
+  readonly deps: RunClaimDeps;
+}
+
+/** What is looked at before a claim, and what happens to it. */
+function claiming({
+  gc,
+  devices,
+  caching,
+  recovery,
+  deps,
+}: Claiming): Pick<WorkerOptions, 'checkReady' | 'roomFor' | 'roomFreed' | 'rediscover' | 'recover' | 'run'> {
+  return {
     checkReady: (signal) => gc.leftovers.checkReady(signal),
     roomFor: async (tasks, signal) => {
       const byDevices = await devices.manager.roomFor(tasks);
@@ -121,32 +167,13 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
       caching.noteClockSkew(claim.clockSkewMs);
       return gc.room.track(devices.track(claim, runClaim(deps, claim, stop)));
     },
-    capacity,
-    pollIntervalMs: config.taskQueue.pollInterval,
-    log,
-    host,
-    metrics,
-    meters,
-    close: async () => {
-      await gc.janitor.stop();
-      await liveLog.server?.close(READERS_GRACE_MS);
-      putter.close();
-      await caching.close();
-      await imaging.close();
-      await removeIfEmpty(runsDirectory);
-      await lock.release();
-      await watch.close();
-    },
-    shutdown: shutdownSettings(config),
-  });
-  watch.follow(worker, liveLog.isUsable ? undefined : 'live logs cannot be served, so nothing is claimed');
-  return worker;
+  };
 }
 
 /** Everything that would keep the worker from working now, in words; empty when docker and the queue answer. */
 export async function checkServices(config: Config, log: Logger): Promise<readonly string[]> {
   const engine = new DockerodeEngine(config.docker);
-  const queue = composeQueue(config, log);
+  const queue = composeQueue(config, new CredentialHolder(config.taskcluster), log);
   const reachDocker = async (): Promise<readonly string[]> => {
     await withTimeout('docker ping', CHECK_TIMEOUT_MS, (signal) => engine.ping(signal));
     return [];
@@ -184,11 +211,11 @@ async function removeIfEmpty(directory: string): Promise<void> {
   }
 }
 
-function composeQueue(config: Config, log: Logger): TaskclusterQueue {
-  const { rootUrl, taskcluster, provisionerId, workerType, workerGroup, workerId, taskQueue } = config;
+function composeQueue(config: Config, credentials: CredentialSource, log: Logger): TaskclusterQueue {
+  const { rootUrl, provisionerId, workerType, workerGroup, workerId, taskQueue } = config;
   return new TaskclusterQueue({
     rootUrl,
-    credentials: new CredentialHolder(taskcluster),
+    credentials,
     provisionerId,
     workerType,
     workerGroup,

@@ -1,11 +1,13 @@
 import type { Host, TerminationNotice } from '../host/host.js';
 import type { WorkerMetrics } from '../log/worker-metrics.js';
+import type { CredentialHolder } from '../queue/credential-holder.js';
 import type { Claim } from '../queue/queue-client.js';
 import { TaskStopped } from '../task/errors.js';
 import type { RunHandle } from '../task/run-claim.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { timerMs } from '../util/timer.js';
 import type { Activity } from './activity.js';
+import { HostWatch } from './host-watch.js';
 import { TaskListener } from './task-listener.js';
 import type { TaskListenerOptions } from './task-listener.js';
 
@@ -15,6 +17,8 @@ export type StopMode = 'graceful' | 'immediate';
 export interface WorkerOptions extends Omit<TaskListenerOptions, 'run' | 'onBusy'> {
   readonly run: (claim: Claim, stop: AbortSignal) => RunHandle;
   readonly host: Host;
+  /** The worker's own, which its host may renew. */
+  readonly credentials: Pick<CredentialHolder, 'renew'>;
   readonly metrics: WorkerMetrics;
   /** Resolves what a worker before this one left; ends early once the signal aborts. Never fails. */
   readonly recover: (signal: AbortSignal) => Promise<void>;
@@ -78,14 +82,14 @@ export class Worker {
     metrics.instanceBoot(await host.uptimeSeconds());
     metrics.workerReady();
     this.#watchIdleness(false);
-    const onNotice = (notice: TerminationNotice): void => {
-      log.warn('termination notice', { ...notice });
-      this.#givesMachineBack = true;
-      this.stop(notice.finishTasks ? 'graceful' : 'immediate');
-    };
-    const notices = host.terminationNotices(onNotice, shutdown.terminationPollMs, this.#claiming.signal);
-    notices.catch((error: unknown) => {
-      if (!this.#claiming.signal.aborted) log.error('termination notices are not watched any more', { error });
+    const hostWatch = new HostWatch({
+      host,
+      credentials: this.#options.credentials,
+      pollIntervalMs: shutdown.terminationPollMs,
+      log,
+      onNotice: (notice) => {
+        this.#giveBack(notice);
+      },
     });
     await this.#listener.listen(this.#claiming.signal);
     await this.#listener.finished();
@@ -94,6 +98,7 @@ export class Worker {
     recovering.abortAfter(RECOVERY_GRACE_MS, () => new Error('the worker has ended'));
     await recovered;
     recovering.dispose();
+    hostWatch.close();
     await close();
     metrics.instanceShutdown();
     log.info('exit', { code: 0 });
@@ -116,6 +121,12 @@ export class Worker {
         this.stop('immediate');
       }, timerMs(shutdown.gracePeriodMs));
     }
+  }
+
+  #giveBack(notice: TerminationNotice): void {
+    this.#options.log.warn('termination notice', { ...notice });
+    this.#givesMachineBack = true;
+    this.stop(notice.finishTasks ? 'graceful' : 'immediate');
   }
 
   #watchIdleness(isBusy: boolean): void {

@@ -52,7 +52,12 @@ describe('the worker on the command line', () => {
       args: ['--host', 'moon', 'production'],
       says: /argument 'moon' is invalid.*aws, packet, worker-runner, standalone, test/,
     },
-    { args: ['--host', 'aws', 'production'], says: /^docker-worker: --host aws: not available in this version, .*\n$/ },
+    {
+      args: ['--host', 'worker-runner', 'production'],
+      says: /^docker-worker: --host worker-runner: set DOCKER_WORKER_CONFIG .*\n$/,
+    },
+    { args: ['run', '--config', 'x.json'], says: /required option '--with-worker-runner' not specified/ },
+    { args: ['run', '--with-worker-runner'], says: /required option '--config <file>' not specified/ },
     { args: ['--host', 'test', 'test'], says: /^docker-worker: --host test: set DOCKER_WORKER_TEST_SETTINGS .*\n$/ },
     { args: ['missing.yml'], says: /^docker-worker: missing\.yml: there is no such file, .*\n$/ },
     {

@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import { PassThrough } from 'node:stream';
 import type { Host, TerminationNotice } from '../../../src/lib/host/host.js';
 import { WorkerMetrics } from '../../../src/lib/log/worker-metrics.js';
+import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import { untilAborted } from '../../../src/lib/util/abortable.js';
 import { Wakeup } from '../../../src/lib/util/wakeup.js';
 import { Worker } from '../../../src/lib/worker/worker.js';
@@ -56,6 +57,7 @@ describe('the worker', () => {
       pollIntervalMs: 5000,
       log: new MemoryLogger(),
       host: host(),
+      credentials: new CredentialHolder({ clientId: 'worker', accessToken: 'the-first-token' }),
       metrics: new WorkerMetrics(new PassThrough().resume(), identity),
       close: () => {
         endings.push('close');
@@ -194,6 +196,18 @@ describe('the worker', () => {
   it('heeds a notice that does not', async () => {
     await start();
     await claim(1);
+    notify({ reason: 'spot', finishTasks: false });
+    await life;
+    assert.deepEqual(stopReasons(), ['worker-shutdown']);
+    assert.deepEqual(endings, ['close', 'shutdown', 'end']);
+  });
+
+  it('heeds a notice that comes while it lets its runs end', async () => {
+    await start();
+    await claim(1);
+    worker.stop('graceful');
+    await settle();
+    assert.equal(runs[0]?.stop?.aborted, false);
     notify({ reason: 'spot', finishTasks: false });
     await life;
     assert.deepEqual(stopReasons(), ['worker-shutdown']);

@@ -1,0 +1,122 @@
+import { Writable } from 'node:stream';
+import { ConfigError } from '../lib/config/config-error.js';
+import { AwsHost } from '../lib/host/aws.js';
+import type { Host } from '../lib/host/host.js';
+import { LineOutput } from '../lib/host/line-output.js';
+import { PacketHost } from '../lib/host/packet.js';
+import { POWER_OFF_COMMAND, powerOff } from '../lib/host/power-off.js';
+import { StandaloneHost } from '../lib/host/standalone.js';
+import { TestHost } from '../lib/host/test-host.js';
+import { RunnerProtocol } from '../lib/host/worker-runner-protocol.js';
+import { WorkerRunnerHost } from '../lib/host/worker-runner.js';
+import type { WorkerArguments } from './worker-command.js';
+
+/** A host, and what of this process it has to do with. */
+export interface HostConnection {
+  readonly host: Host;
+  /** Nobody sits in front of it: what goes wrong at the start has to be told to somebody. */
+  readonly isUnattended: boolean;
+  /** Takes the worker's log, a line at a time; undefined: standard output. */
+  readonly logDestination?: { write(line: string): void };
+  /** Takes the WORKER_METRICS lines. */
+  readonly metricsOutput: NodeJS.WritableStream;
+  /** To be called before the worker runs, and when it has ended. */
+  readonly connect?: () => void;
+  readonly disconnect?: () => void;
+}
+
+const STDOUT = 1;
+const CALL_TIMEOUT_MS = 30_000;
+
+/** Makes the host that the command line asks for. Fails with a ConfigError. */
+export async function createHost(args: Pick<WorkerArguments, 'host' | 'runnerConfigPath'>): Promise<HostConnection> {
+  const own = { metricsOutput: process.stdout, isUnattended: false };
+  switch (args.host) {
+    case 'standalone':
+      return { host: new StandaloneHost(), ...own };
+    case 'test': {
+      const settingsDir = process.env['DOCKER_WORKER_TEST_SETTINGS'];
+      if (settingsDir) return { host: new TestHost(settingsDir), ...own };
+      throw new ConfigError(['--host test: set DOCKER_WORKER_TEST_SETTINGS to the folder with its settings']);
+    }
+    case 'worker-runner':
+      return workerRunner(args.runnerConfigPath ?? process.env['DOCKER_WORKER_CONFIG']);
+    case 'aws':
+      return { host: await aws(), ...own, isUnattended: true };
+    case 'packet':
+      return { host: packet(), ...own, isUnattended: true };
+  }
+}
+
+/** An empty variable counts as one that is not set. */
+function overrides<K extends string>(variables: Readonly<Record<K, string>>): Partial<Record<K, string>> {
+  const entries = Object.entries<string>(variables).map(([key, name]) => [key, process.env[name]] as const);
+  return Object.fromEntries(entries.filter(([, value]) => value)) as Partial<Record<K, string>>;
+}
+
+function powerOffMachine(): Promise<void> {
+  const command = process.env['DOCKER_WORKER_SHUTDOWN_COMMAND']?.split(/\s+/).filter(Boolean) ?? [];
+  return powerOff(command.length > 0 ? command : POWER_OFF_COMMAND);
+}
+
+function warn(problem: string): void {
+  process.stderr.write(`docker-worker: warning: ${problem}\n`);
+}
+
+async function aws(): Promise<Host> {
+  // Its client library is not loaded for those who only ask for help.
+  const { TaskclusterWorkerManager } = await import('../lib/queue/taskcluster-worker-manager.js');
+  return new AwsHost({
+    workerManager: new TaskclusterWorkerManager(CALL_TIMEOUT_MS),
+    powerOff: powerOffMachine,
+    onProblem: warn,
+    ...overrides({
+      metadataUrl: 'DOCKER_WORKER_METADATA_URL',
+      registrationFile: 'DOCKER_WORKER_REGISTRATION',
+    }),
+  });
+}
+
+function packet(): Host {
+  return new PacketHost({
+    powerOff: powerOffMachine,
+    ...overrides({ metadataUrl: 'DOCKER_WORKER_METADATA_URL', userDataFile: 'DOCKER_WORKER_USER_DATA' }),
+  });
+}
+
+function workerRunner(configPath: string | undefined): HostConnection {
+  if (!configPath) {
+    throw new ConfigError(['--host worker-runner: set DOCKER_WORKER_CONFIG to the file that worker-runner wrote']);
+  }
+  const output = new LineOutput(STDOUT);
+  const write = (line: string): void => {
+    output.write(line);
+  };
+  const host = new WorkerRunnerHost({
+    configPath,
+    protocol: new RunnerProtocol({ input: process.stdin, write }),
+    write,
+    onProblem: warn,
+  });
+  return {
+    host,
+    isUnattended: true,
+    logDestination: {
+      write: (line) => {
+        host.writeLog(line);
+      },
+    },
+    metricsOutput: new Writable({
+      write: (text, _encoding, done) => {
+        write(String(text));
+        done();
+      },
+    }),
+    connect: () => {
+      host.connect();
+    },
+    disconnect: () => {
+      host.disconnect();
+    },
+  };
+}

@@ -1,0 +1,223 @@
+import os from 'node:os';
+import { ConfigError } from '../config/config-error.js';
+import type { ConfigTree } from '../config/layers.js';
+import type { Credentials } from '../queue/queue-client.js';
+import { QueueError } from '../queue/queue-client.js';
+import { delay } from '../util/abortable.js';
+import { errorMessage } from '../util/error-message.js';
+import { retry } from '../util/retry.js';
+import type { RetryPolicy } from '../util/retry.js';
+import type { ErrorReport, Host, TerminationNotice } from './host.js';
+import { HostError } from './host.js';
+import { InstanceMetadata } from './instance-metadata.js';
+import { accessIn, mergeConfig, parseUserData, settingsWithin } from './user-data.js';
+import type { UserData } from './user-data.js';
+import type { WorkerManager } from './worker-manager.js';
+import { WorkerRegistration } from './worker-registration.js';
+
+export interface AwsHostOptions {
+  readonly workerManager: WorkerManager;
+  /** Switches the machine off. */
+  readonly powerOff: () => Promise<void>;
+  /** Told of what somebody may want to know but nothing ends by. */
+  readonly onProblem: (problem: string) => void;
+  /** Where the metadata service is, without a path. */
+  readonly metadataUrl?: string;
+  /** Where the registration is kept over restarts. */
+  readonly registrationFile?: string;
+  readonly retries?: RetryPolicy;
+  readonly machineUptimeSeconds?: () => number;
+}
+
+const METADATA_URL = 'http://169.254.169.254';
+const REGISTRATION_FILE = '/var/lib/docker-worker/registration.json';
+// Four minutes in all: an instance that boots faster than its network, or during an outage of the deployment.
+const RETRIES: RetryPolicy = { attempts: 10, firstDelayMs: 1000, maxDelayMs: 60_000, randomization: 0.25 };
+const IDLE_SECONDS = 15 * 60;
+const NEVER = new AbortController().signal;
+
+/** An EC2 instance: configured by its metadata, its user data and secrets, given back when it is idle or taken away. */
+export class AwsHost implements Host {
+  readonly name = 'aws';
+  readonly #options: AwsHostOptions;
+  readonly #metadata: InstanceMetadata;
+  readonly #retries: RetryPolicy;
+  #registration: WorkerRegistration | undefined;
+  #hasLostCredentials = false;
+
+  constructor(options: AwsHostOptions) {
+    this.#options = options;
+    this.#metadata = new InstanceMetadata(options.metadataUrl ?? METADATA_URL);
+    this.#retries = options.retries ?? RETRIES;
+  }
+
+  async configure(): Promise<ConfigTree> {
+    const [facts, userData] = await Promise.all([this.#facts(), this.#userData()]);
+    const defaults = { shutdown: { enabled: true, afterIdleSeconds: IDLE_SECONDS } };
+    const told =
+      userData.kind === 'static' ? userData.config : await this.#register(userData, String(facts['workerId']));
+    const config = mergeConfig(defaults, facts, told);
+    return mergeConfig(config, ...(await this.#secrets(config)));
+  }
+
+  async terminationNotices(
+    onNotice: (notice: TerminationNotice) => void,
+    pollIntervalMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let isReachable = true;
+    for (;;) {
+      if (this.#hasLostCredentials) onNotice({ reason: 'the credentials cannot be renewed', finishTasks: true });
+      try {
+        const reason = await this.#spotNotice(signal);
+        if (reason !== undefined) {
+          onNotice({ reason, finishTasks: false });
+          return;
+        }
+        isReachable = true;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (isReachable) this.#options.onProblem(`no termination notices: ${errorMessage(error)}`);
+        isReachable = false;
+      }
+      await delay(pollIntervalMs, signal);
+    }
+  }
+
+  async credentialRenewals(onRenewed: (credentials: Credentials) => void, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#registration?.renew(onRenewed, signal);
+    } catch (error) {
+      // Without credentials it can claim nothing more: what runs has credentials of its own.
+      if (!signal.aborted) this.#hasLostCredentials = true;
+      throw error;
+    }
+  }
+
+  async reportError(report: ErrorReport): Promise<void> {
+    await this.#registration?.report(report);
+  }
+
+  uptimeSeconds(): Promise<number> {
+    return Promise.resolve((this.#options.machineUptimeSeconds ?? os.uptime)());
+  }
+
+  async shutdown(): Promise<void> {
+    try {
+      await this.#registration?.end();
+    } catch (error) {
+      // worker-manager finds out by itself that the instance is gone.
+      this.#options.onProblem(errorMessage(error));
+    }
+    await this.#options.powerOff();
+  }
+
+  async #facts(): Promise<ConfigTree> {
+    const [hostname, publicIp, privateIp, instanceId, zone, instanceType] = await Promise.all(
+      [
+        'public-hostname',
+        'public-ipv4',
+        'local-ipv4',
+        'instance-id',
+        'placement/availability-zone',
+        'instance-type',
+      ].map((name) => this.#read(`/meta-data/${name}`)),
+    );
+    if (!instanceId || !zone || !instanceType) {
+      throw new ConfigError([
+        `host aws: the instance metadata service has no instance-id, availability-zone or instance-type`,
+      ]);
+    }
+    const region = zone.replace(/[a-z]$/, '');
+    // Instances in private networks have no public address, and a name only where DNS is on.
+    const address = publicIp || privateIp;
+    const host = hostname || address;
+    return {
+      ...(host && { host }),
+      ...(address && { publicIp: address }),
+      ...(privateIp && { privateIp }),
+      workerId: instanceId,
+      instanceId,
+      workerGroup: region,
+      region,
+      workerNodeType: instanceType,
+      instanceType,
+      workerLocation: JSON.stringify({ cloud: 'aws', region, availabilityZone: zone }),
+    };
+  }
+
+  async #userData(): Promise<UserData> {
+    return parseUserData((await this.#read('/user-data')) ?? '');
+  }
+
+  async #register(
+    { rootUrl, workerPoolId, providerId, workerGroup, workerConfig }: UserData & { readonly kind: 'worker-manager' },
+    workerId: string,
+  ): Promise<ConfigTree> {
+    const { workerManager, onProblem, registrationFile: file = REGISTRATION_FILE } = this.#options;
+    const worker = { rootUrl, workerPoolId, providerId, workerGroup, workerId };
+    const options = { workerManager, onProblem, file, retries: this.#retries };
+    const registration = await WorkerRegistration.begin(options, worker, () => this.#identityProof());
+    this.#registration = registration;
+    const [provisionerId, workerType] = workerPoolId.split('/');
+    const given = Object.keys(registration.workerConfig).length > 0 ? registration.workerConfig : workerConfig;
+    const identity = { rootUrl, provisionerId, workerType, workerGroup };
+    return mergeConfig(settingsWithin(given), identity, { taskcluster: { ...registration.access.credentials } });
+  }
+
+  async #identityProof(): Promise<{ readonly document: string; readonly signature: string }> {
+    const [document, signature] = await Promise.all(
+      ['document', 'signature'].map((name) => this.#read(`/dynamic/instance-identity/${name}`)),
+    );
+    if (document && signature) return { document, signature };
+    throw new HostError('the instance metadata service has no identity document to register with');
+  }
+
+  /** What is laid on top of the configuration. */
+  async #secrets(config: ConfigTree): Promise<readonly ConfigTree[]> {
+    const { rootUrl, workerPoolId, credentials } = accessIn(config);
+    if (rootUrl === undefined || workerPoolId === undefined || credentials === undefined) return [];
+    const access = { rootUrl, credentials };
+    const secrets = await Promise.all(
+      [`worker-type:${workerPoolId}`, `worker-pool:${workerPoolId}`].map((name) => this.#secret(access, name)),
+    );
+    return secrets.filter((secret) => secret !== undefined).map(settingsWithin);
+  }
+
+  async #secret(access: { rootUrl: string; credentials: Credentials }, name: string): Promise<ConfigTree | undefined> {
+    const { workerManager, onProblem } = this.#options;
+    const isTransient = (error: unknown): boolean => error instanceof QueueError && error.isTransient;
+    try {
+      const read = (): Promise<ConfigTree | undefined> => workerManager.secret(access, name, NEVER);
+      const secret = await retry(this.#retries, { isTransient }, read, NEVER);
+      if (secret?.['files'] !== undefined) onProblem(`secret ${name}: its files are not written by this worker`);
+      return secret;
+    } catch (error) {
+      if (isTransient(error)) throw new HostError(`the secret ${name} could not be read`, { cause: error });
+      // Most often a missing scope: whoever uses no secrets gives none.
+      onProblem(`goes on without the secret ${name}: ${errorMessage(error)}`);
+      return undefined;
+    }
+  }
+
+  /** A machine where nothing answers is no EC2 instance, and not to be shut down for it. */
+  async #read(path: string): Promise<string | undefined> {
+    try {
+      return await retry(this.#retries, { isTransient: () => true }, () => this.#metadata.get(path, NEVER), NEVER);
+    } catch (error) {
+      const why = errorMessage(error);
+      throw new ConfigError([`host aws: the instance metadata service does not answer ${path}: ${why}`], {
+        cause: error,
+      });
+    }
+  }
+
+  /** In words; undefined: the instance stays. */
+  async #spotNotice(signal: AbortSignal): Promise<string | undefined> {
+    const [action, time] = await Promise.all(
+      ['instance-action', 'termination-time'].map((name) => this.#metadata.get(`/meta-data/spot/${name}`, signal)),
+    );
+    if (action === undefined && time === undefined) return undefined;
+    return `spot: ${action ?? `terminate at ${time ?? ''}`}`;
+  }
+}

@@ -1,0 +1,103 @@
+import { ConfigError } from '../config/config-error.js';
+import { LayeredConfig, isTree } from '../config/layers.js';
+import type { ConfigTree } from '../config/layers.js';
+import type { Credentials } from '../queue/queue-client.js';
+
+/** What whoever started an instance told it. */
+export type UserData =
+  | {
+      /** By worker-manager: the instance registers there to get the rest. */
+      readonly kind: 'worker-manager';
+      readonly rootUrl: string;
+      readonly workerPoolId: string;
+      readonly providerId: string;
+      readonly workerGroup: string;
+      /** Superseded by what registering answers. */
+      readonly workerConfig: ConfigTree;
+    }
+  /** By hand: all of it is here. */
+  | { readonly kind: 'static'; readonly config: ConfigTree };
+
+/** Reads an instance's user data. Fails with a ConfigError that doesn't quote it: it may hold credentials. */
+export function parseUserData(text: string): UserData {
+  if (text.trim() === '') return { kind: 'static', config: {} };
+  const values = parseJson(text);
+  const { rootUrl, workerPoolId, providerId, workerGroup, workerConfig } = values;
+  if (workerPoolId === undefined) return { kind: 'static', config: staticConfig(values) };
+  const problems = Object.entries({ rootUrl, workerPoolId, providerId, workerGroup })
+    .filter(([, value]) => typeof value !== 'string' || value === '')
+    .map(([key]) => `user data: ${key}: expected a text, as worker-manager writes it`);
+  if (problems.length > 0) throw new ConfigError(problems);
+  if (!/^[^/]+\/[^/]+$/.test(workerPoolId as string)) {
+    throw new ConfigError(['user data: workerPoolId: expected <provisionerId>/<workerType>']);
+  }
+  return {
+    kind: 'worker-manager',
+    rootUrl: rootUrl as string,
+    workerPoolId: workerPoolId as string,
+    providerId: providerId as string,
+    workerGroup: workerGroup as string,
+    workerConfig: isTree(workerConfig) ? workerConfig : {},
+  };
+}
+
+/**
+ * The worker's settings within what a pool or a secret says: in `dockerWorker.config` or `config` where their owners
+ * wrote them for worker-runner, or else all of it.
+ */
+export function settingsWithin(written: ConfigTree): ConfigTree {
+  const inner = isTree(written['dockerWorker']) ? written['dockerWorker'] : written;
+  const { config } = inner;
+  if (isTree(config)) return config;
+  return inner === written ? written : {};
+}
+
+/** Lays configuration over configuration, later ones winning, as files are laid over one another. */
+export function mergeConfig(...layers: readonly ConfigTree[]): ConfigTree {
+  const merged = new LayeredConfig({});
+  for (const values of layers) merged.apply({ name: 'host', values });
+  return merged.values();
+}
+
+/** The pool and the credentials with which its secrets can be asked for, as far as a configuration has them. */
+export function accessIn(config: ConfigTree): {
+  readonly rootUrl: string | undefined;
+  readonly workerPoolId: string | undefined;
+  readonly credentials: Credentials | undefined;
+} {
+  const { rootUrl, provisionerId, workerType, taskcluster } = config;
+  const { clientId, accessToken, certificate } = isTree(taskcluster) ? taskcluster : {};
+  const hasPool = typeof provisionerId === 'string' && typeof workerType === 'string';
+  const hasCredentials = typeof clientId === 'string' && typeof accessToken === 'string';
+  const temporary = typeof certificate === 'string' && certificate !== '' ? { certificate } : {};
+  return {
+    rootUrl: typeof rootUrl === 'string' ? rootUrl : undefined,
+    workerPoolId: hasPool ? `${provisionerId}/${workerType}` : undefined,
+    credentials: hasCredentials ? { clientId, accessToken, ...temporary } : undefined,
+  };
+}
+
+function staticConfig(values: ConfigTree): ConfigTree {
+  const { credentials, taskclusterRootUrl, rootUrl, provisionerId, workerType, capacity, data } = values;
+  const written = {
+    taskcluster: credentials,
+    rootUrl: taskclusterRootUrl ?? rootUrl,
+    provisionerId,
+    workerType,
+    capacity,
+  };
+  const given = Object.entries(written).filter(([, value]) => value !== undefined);
+  return mergeConfig(Object.fromEntries(given), isTree(data) ? data : {});
+}
+
+function parseJson(text: string): ConfigTree {
+  let values: unknown;
+  try {
+    values = JSON.parse(text);
+  } catch {
+    // The parser's message quotes the text.
+    throw new ConfigError(['user data: not valid JSON']);
+  }
+  if (isTree(values)) return values;
+  throw new ConfigError(['user data: expected a map of settings']);
+}

@@ -1,0 +1,168 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { isTree } from '../config/layers.js';
+import type { ConfigTree } from '../config/layers.js';
+import type { Credentials } from '../queue/queue-client.js';
+import { QueueError } from '../queue/queue-client.js';
+import { delay, withTimeout } from '../util/abortable.js';
+import { retry } from '../util/retry.js';
+import type { RetryPolicy } from '../util/retry.js';
+import { readStateFile, replaceStateFile } from '../util/state-file.js';
+import type { ErrorReport } from './host.js';
+import { HostError } from './host.js';
+import type { DeploymentAccess, Registration, RegistrationRequest, WorkerManager } from './worker-manager.js';
+
+export interface WorkerRegistrationOptions {
+  readonly workerManager: WorkerManager;
+  /** Keeps the registration over restarts: a worker-manager lets an instance register only once. */
+  readonly file: string;
+  readonly retries: RetryPolicy;
+  /** Told of what went wrong and is tried again. */
+  readonly onProblem: (problem: string) => void;
+  readonly now?: () => Date;
+}
+
+type Worker = Omit<RegistrationRequest, 'workerIdentityProof'> & { readonly rootUrl: string };
+type Registered = Registration & { readonly workerConfig: ConfigTree };
+
+/** As worker-runner has it: half an hour before they end. */
+const RENEWAL_MARGIN_MS = 30 * 60_000;
+const LONGEST_DELAY_MS = 24 * 60 * 60_000;
+const FAREWELL_MS = 10_000;
+const NEVER = new AbortController().signal;
+
+/** A worker's registration with worker-manager: made once, renewed while it works, given up at its end. */
+export class WorkerRegistration {
+  readonly #options: WorkerRegistrationOptions;
+  readonly #worker: Worker;
+  #registered: Registered;
+
+  private constructor(options: WorkerRegistrationOptions, worker: Worker, registered: Registered) {
+    this.#options = options;
+    this.#worker = worker;
+    this.#registered = registered;
+  }
+
+  /**
+   * Goes on with what an earlier start of this worker was given, or registers, proving who it is by `proof`. Fails with a
+   * HostError when worker-manager doesn't want this machine, or can't be reached for minutes.
+   */
+  static async begin(
+    options: WorkerRegistrationOptions,
+    worker: Worker,
+    proof: () => Promise<RegistrationRequest['workerIdentityProof']>,
+  ): Promise<WorkerRegistration> {
+    const now = (options.now ?? (() => new Date()))();
+    const kept = parseKept(await readStateFile(options.file), worker);
+    if (kept && kept.expires > now) return new WorkerRegistration(options, worker, kept);
+    const { rootUrl, ...identity } = worker;
+    const request = { ...identity, workerIdentityProof: await proof() };
+    const registered = await persistently(options, options.retries, NEVER, () =>
+      options.workerManager.register(rootUrl, request, NEVER),
+    ).catch((error: unknown) => {
+      throw new HostError('this machine could not be registered as a worker', { cause: error });
+    });
+    const registration = new WorkerRegistration(options, worker, registered);
+    await registration.#keep();
+    return registration;
+  }
+
+  get access(): DeploymentAccess {
+    return { rootUrl: this.#worker.rootUrl, credentials: this.#registered.credentials };
+  }
+
+  get workerConfig(): ConfigTree {
+    return this.#registered.workerConfig;
+  }
+
+  /** Renews the credentials before they end, for as long as that is possible; rejects once it isn't. */
+  async renew(onRenewed: (credentials: Credentials) => void, signal: AbortSignal): Promise<never> {
+    for (;;) {
+      await this.#untilDue(signal);
+      const { workerManager, retries } = this.#options;
+      const { secret, expires, workerConfig } = this.#registered;
+      const limitMs = Math.max(0, expires.getTime() - this.#now());
+      const renewed = await withTimeout(
+        'renewing the credentials before they expired',
+        limitMs,
+        (limit) =>
+          persistently(this.#options, { ...retries, attempts: Infinity }, limit, () =>
+            workerManager.reregister(this.access, this.#worker, secret, limit),
+          ),
+        signal,
+      );
+      this.#registered = { ...renewed, workerConfig };
+      // In use at once: what can't be kept now is missed only after a restart.
+      onRenewed(renewed.credentials);
+      await this.#keep();
+    }
+  }
+
+  async report(report: ErrorReport): Promise<void> {
+    await withTimeout('workerManager.reportWorkerError', FAREWELL_MS, (signal) =>
+      this.#options.workerManager.reportError(this.access, this.#worker, report, signal),
+    );
+  }
+
+  /** Tells worker-manager that it is over. */
+  async end(): Promise<void> {
+    await withTimeout('workerManager.removeWorker', FAREWELL_MS, (signal) =>
+      this.#options.workerManager.removeWorker(this.access, this.#worker, signal),
+    );
+    await rm(this.#options.file, { force: true });
+  }
+
+  async #untilDue(signal: AbortSignal): Promise<void> {
+    const lifetimeMs = this.#registered.expires.getTime() - this.#now();
+    const dueAt = this.#now() + lifetimeMs - Math.min(RENEWAL_MARGIN_MS, lifetimeMs / 2);
+    // In days at most: timers have a limit, and a clock may be set.
+    while (this.#now() < dueAt) await delay(Math.min(dueAt - this.#now(), LONGEST_DELAY_MS), signal);
+  }
+
+  async #keep(): Promise<void> {
+    const { file, onProblem } = this.#options;
+    try {
+      await mkdir(dirname(file), { recursive: true });
+      await replaceStateFile(file, JSON.stringify({ worker: this.#worker, registered: this.#registered }));
+    } catch (error) {
+      const why = (error as Error).message;
+      onProblem(`the registration could not be kept (${why}): after a restart this machine can't register again`);
+    }
+  }
+
+  #now(): number {
+    return (this.#options.now ?? (() => new Date()))().getTime();
+  }
+}
+
+async function persistently<T>(
+  { onProblem }: WorkerRegistrationOptions,
+  policy: RetryPolicy,
+  signal: AbortSignal,
+  call: () => Promise<T>,
+): Promise<T> {
+  const hooks = {
+    isTransient: (error: unknown) => error instanceof QueueError && error.isTransient,
+    onRetry: (error: unknown) => {
+      onProblem((error as Error).message);
+    },
+  };
+  return await retry(policy, hooks, call, signal);
+}
+
+/** Of the same worker only; undefined for everything else. */
+function parseKept(text: string | undefined, worker: Worker): Registered | undefined {
+  let kept: unknown;
+  try {
+    kept = JSON.parse(text ?? 'null');
+  } catch {
+    return undefined;
+  }
+  if (!isTree(kept) || !isTree(kept['worker']) || !isTree(kept['registered'])) return undefined;
+  const { worker: keptWorker, registered } = kept;
+  if (Object.entries(worker).some(([key, value]) => keptWorker[key] !== value)) return undefined;
+  const { credentials, secret, expires, workerConfig } = registered;
+  const isWhole = isTree(credentials) && typeof secret === 'string' && isTree(workerConfig);
+  if (!isWhole || typeof expires !== 'string') return undefined;
+  return { credentials: credentials as unknown as Credentials, secret, expires: new Date(expires), workerConfig };
+}

@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises';
+import { ConfigError } from '../config/config-error.js';
+import { isTree } from '../config/layers.js';
+import type { ConfigTree } from '../config/layers.js';
+import { errorMessage } from '../util/error-message.js';
+
+/** Where worker-runner writes for generic-worker what is called otherwise here. */
+const SPELLINGS: Readonly<Record<string, string>> = {
+  rootURL: 'rootUrl',
+  publicIP: 'publicIp',
+  privateIP: 'privateIp',
+  instanceID: 'instanceId',
+};
+const CREDENTIALS = ['clientId', 'accessToken', 'certificate'];
+/** What it writes for generic-worker without a use here: workerLocation has the first one too. */
+const UNUSED = ['availabilityZone', 'workerTypeMetadata'];
+
+/** Reads the configuration that worker-runner wrote, in its spelling for either worker. Fails with a ConfigError. */
+export async function readRunnerConfig(file: string): Promise<ConfigTree> {
+  let values: unknown;
+  try {
+    values = JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    // A parser's message would quote from the file, which has credentials in it.
+    const why = error instanceof SyntaxError ? 'not valid JSON' : `can't be read: ${errorMessage(error)}`;
+    throw new ConfigError([`${file} (written by worker-runner): ${why}`], { cause: error });
+  }
+  if (isTree(values)) return inOurSpelling(values);
+  throw new ConfigError([`${file} (written by worker-runner): expected a map of settings`]);
+}
+
+function inOurSpelling(written: ConfigTree): ConfigTree {
+  const values: Record<string, unknown> = {};
+  const credentials: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(written)) {
+    if (CREDENTIALS.includes(key)) credentials[key] = value;
+    else if (!UNUSED.includes(key)) values[SPELLINGS[key] ?? key] = value;
+  }
+  const { instanceType, workerNodeType, taskcluster, workerLocation } = values;
+  if (workerNodeType === undefined && instanceType !== undefined) values['workerNodeType'] = instanceType;
+  // It is JSON text as a rule; a pool's configuration may spell it out.
+  if (isTree(workerLocation)) values['workerLocation'] = JSON.stringify(workerLocation);
+  if (Object.keys(credentials).length > 0) {
+    values['taskcluster'] = { ...(isTree(taskcluster) && taskcluster), ...credentials };
+  }
+  return values;
+}

@@ -1,0 +1,116 @@
+import { StringDecoder } from 'node:string_decoder';
+import type { Readable } from 'node:stream';
+import { isTree } from '../config/layers.js';
+import type { ConfigTree } from '../config/layers.js';
+
+/** What worker-runner and a worker can agree on. */
+export const CAPABILITIES = ['graceful-termination', 'shutdown', 'new-credentials', 'log', 'error-report'] as const;
+export type Capability = (typeof CAPABILITIES)[number];
+
+export type RunnerMessage = ConfigTree & { readonly type: string };
+
+export interface RunnerProtocolOptions {
+  /** What worker-runner writes. */
+  readonly input: Readable;
+  /** Writes a whole line, without anything else getting in between. */
+  readonly write: (line: string) => void;
+}
+
+// The largest messages are credentials, some thousand characters; this is a pipe that holds something else.
+const LONGEST_LINE = 1024 * 1024;
+
+/** The message in a line of the pipe; undefined for everything else that is written there. */
+export function parseMessage(line: string): RunnerMessage | undefined {
+  const text = line.trim();
+  if (!text.startsWith('~{') || !text.endsWith('}')) return undefined;
+  try {
+    const message: unknown = JSON.parse(text.slice(1));
+    return isTree(message) && typeof message['type'] === 'string' ? (message as RunnerMessage) : undefined;
+  } catch {
+    // Whoever writes lines that only look like messages writes a log.
+    return undefined;
+  }
+}
+
+/**
+ * The worker's end of the worker-runner protocol: messages `~{json}`, one a line, among other lines. worker-runner
+ * begins with `welcome`, the worker answers `hello`, and from then on both use what both can do.
+ */
+export class RunnerProtocol {
+  /** Settles once both know what the other can do. */
+  readonly negotiated: Promise<void>;
+  readonly #options: RunnerProtocolOptions;
+  #common: ReadonlySet<string> = new Set();
+  #isNegotiated = false;
+  #markNegotiated = (): void => undefined;
+
+  constructor(options: RunnerProtocolOptions) {
+    this.#options = options;
+    this.negotiated = new Promise((resolve) => {
+      this.#markNegotiated = resolve;
+    });
+  }
+
+  /**
+   * Reads messages until the input ends or is stopped; `onMessage` gets those of capabilities that both have, `onEnd`
+   * is called when worker-runner has closed the pipe.
+   */
+  start(onMessage: (message: RunnerMessage) => void, onEnd: () => void): void {
+    const { input } = this.#options;
+    const decoder = new StringDecoder('utf8');
+    let rest = '';
+    input.on('data', (chunk: Buffer) => {
+      const lines = (rest + decoder.write(chunk)).split('\n');
+      rest = lines.pop() ?? '';
+      if (rest.length > LONGEST_LINE) rest = '';
+      for (const line of lines) this.#receive(line, onMessage);
+    });
+    let hasEnded = false;
+    const end = (): void => {
+      if (!hasEnded) onEnd();
+      hasEnded = true;
+    };
+    input.on('end', end).on('error', end);
+  }
+
+  /** Reads no more, so that nothing of it keeps the process alive. */
+  stop(): void {
+    this.#options.input.removeAllListeners('data').removeAllListeners('end').destroy();
+  }
+
+  get isNegotiated(): boolean {
+    return this.#isNegotiated;
+  }
+
+  has(capability: Capability): boolean {
+    return this.#common.has(capability);
+  }
+
+  /** Sends a message of a capability; false, and nothing is sent, when worker-runner doesn't have it. */
+  send(type: Capability, properties: ConfigTree = {}): boolean {
+    if (!this.has(type)) return false;
+    this.#write({ ...properties, type });
+    return true;
+  }
+
+  #receive(line: string, onMessage: (message: RunnerMessage) => void): void {
+    const message = parseMessage(line);
+    if (!message) return;
+    if (message.type === 'welcome') this.#negotiate(message['capabilities']);
+    else if (this.#common.has(message.type)) onMessage(message);
+  }
+
+  #negotiate(offered: unknown): void {
+    // A second welcome changes nothing: the worker counts on what was agreed upon.
+    if (this.#isNegotiated) return;
+    const theirs: readonly unknown[] = Array.isArray(offered) ? offered : [];
+    this.#common = new Set(CAPABILITIES.filter((capability) => theirs.includes(capability)));
+    this.#isNegotiated = true;
+    this.#write({ type: 'hello', capabilities: CAPABILITIES });
+    this.#markNegotiated();
+  }
+
+  #write(message: RunnerMessage): void {
+    this.#options.write(`~${JSON.stringify(message)}\n`);
+  }
+}

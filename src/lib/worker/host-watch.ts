@@ -1,0 +1,68 @@
+import type { Host, TerminationNotice } from '../host/host.js';
+import type { Logger } from '../log/logger.js';
+import type { CredentialHolder } from '../queue/credential-holder.js';
+import type { Credentials } from '../queue/queue-client.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+
+export interface HostWatchOptions {
+  readonly host: Host;
+  readonly credentials: Pick<CredentialHolder, 'renew'>;
+  readonly pollIntervalMs: number;
+  readonly log: Logger;
+  /** Called for each notice that is more urgent than those before. */
+  readonly onNotice: (notice: TerminationNotice) => void;
+}
+
+/**
+ * Follows what the host says for as long as anything runs: a worker that already ends gracefully still has to learn that
+ * its machine goes away in two minutes, and needs credentials that are good.
+ */
+export class HostWatch {
+  readonly #options: HostWatchOptions;
+  readonly #ended = new LinkedAbort();
+  #mayFinishTasks: boolean | undefined;
+
+  constructor(options: HostWatchOptions) {
+    this.#options = options;
+    const { host, pollIntervalMs } = options;
+    const { signal } = this.#ended;
+    const notices = host.terminationNotices(
+      (notice) => {
+        this.#hear(notice);
+      },
+      pollIntervalMs,
+      signal,
+    );
+    this.#report('termination notices are not watched any more', notices);
+    const renewals = host.credentialRenewals?.((credentials) => {
+      this.#renew(credentials);
+    }, signal);
+    if (renewals) this.#report('credentials are not renewed any more', renewals);
+  }
+
+  close(): void {
+    this.#ended.abort(new Error('the worker has ended'));
+  }
+
+  /** Hosts repeat a notice for as long as it stands. */
+  #hear(notice: TerminationNotice): void {
+    if (this.#mayFinishTasks === false || this.#mayFinishTasks === notice.finishTasks) return;
+    this.#mayFinishTasks = notice.finishTasks;
+    this.#options.onNotice(notice);
+  }
+
+  #renew(renewed: Credentials): void {
+    const { log, credentials } = this.#options;
+    // Those before stay hidden too: they are good for a while longer.
+    log.addSecret(renewed.accessToken);
+    if (renewed.certificate !== undefined) log.addSecret(renewed.certificate);
+    credentials.renew(renewed);
+    log.info('Credentials updated', { clientId: renewed.clientId });
+  }
+
+  #report(event: string, watching: Promise<void>): void {
+    watching.catch((error: unknown) => {
+      if (!this.#ended.signal.aborted) this.#options.log.alert(event, { error });
+    });
+  }
+}

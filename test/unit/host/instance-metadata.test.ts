@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { InstanceMetadata } from '../../../src/lib/host/instance-metadata.js';
+import { FakeInstanceMetadata, INSTANCE_ID } from '../../fakes/fake-instance-metadata.js';
+
+const NEVER = new AbortController().signal;
+const ID = '/meta-data/instance-id';
+
+describe('InstanceMetadata', () => {
+  let service: FakeInstanceMetadata;
+  let metadata: InstanceMetadata;
+  beforeEach(async () => {
+    service = await FakeInstanceMetadata.start();
+    metadata = new InstanceMetadata(service.url);
+  });
+  afterEach(() => service.close());
+
+  it('asks with a token, one for all requests', async () => {
+    assert.equal(await metadata.get(ID, NEVER), INSTANCE_ID);
+    assert.equal(await metadata.get('/meta-data/spot/termination-time', NEVER), undefined);
+    assert.deepEqual(service.asked, [
+      'PUT /latest/api/token',
+      `GET /latest${ID}`,
+      'GET /latest/meta-data/spot/termination-time',
+    ]);
+  });
+
+  it('gets another token when the one it has is refused', async () => {
+    await metadata.get(ID, NEVER);
+    service.expireTokens();
+    assert.equal(await metadata.get(ID, NEVER), INSTANCE_ID);
+  });
+
+  it('gets another token before the one it has ends', async () => {
+    let now = new Date();
+    const patient = new InstanceMetadata(service.url, () => now);
+    await patient.get(ID, NEVER);
+    now = new Date(now.getTime() + 6 * 3600_000);
+    await patient.get(ID, NEVER);
+    assert.equal(service.asked.filter((asked) => asked.startsWith('PUT')).length, 2);
+  });
+
+  for (const mode of ['unknown', 'silent'] as const) {
+    it(`does without tokens where they are ${mode}`, async () => {
+      service.tokenMode = mode;
+      assert.equal(await metadata.get(ID, NEVER), INSTANCE_ID);
+      assert.equal(await metadata.get(ID, NEVER), INSTANCE_ID);
+      assert.equal(service.asked.filter((asked) => asked.startsWith('PUT')).length, 1);
+    });
+  }
+
+  it('fails when the service does, and when nobody is there', async () => {
+    service.failures = 2;
+    await assert.rejects(metadata.get(ID, NEVER), /503/);
+    await service.close();
+    await assert.rejects(metadata.get(ID, NEVER), /ECONNREFUSED|socket hang up/);
+  });
+});

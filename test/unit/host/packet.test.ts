@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { PacketHost, parsePacketUserData } from '../../../src/lib/host/packet.js';
+import { FlakyServer } from '../../support/flaky-server.js';
+import { ConfigFolder, load } from '../config/fixture.js';
+
+const METADATA = readFileSync(new URL('../../fixtures/packet/metadata.json', import.meta.url), 'utf8');
+const USER_DATA = fileURLToPath(new URL('../../fixtures/packet/user-data.txt', import.meta.url));
+const RETRIES = { attempts: 3, firstDelayMs: 1, maxDelayMs: 1, randomization: 0 };
+
+describe('PacketHost', () => {
+  const folder = new ConfigFolder();
+  let server: FlakyServer | undefined;
+  let endings: string[];
+  beforeEach(async () => {
+    endings = [];
+    await folder.create();
+  });
+  afterEach(async () => {
+    await server?.close();
+    await folder.remove();
+  });
+
+  const host = async (
+    answers: readonly { status: number; body: string }[],
+    userDataFile = USER_DATA,
+  ): Promise<PacketHost> => {
+    server = await FlakyServer.start((_, response, n) => {
+      const { status = 500, body = '' } = answers[Math.min(n, answers.length) - 1] ?? {};
+      response.writeHead(status, { 'content-type': 'application/json' }).end(body);
+    });
+    return new PacketHost({
+      powerOff: () => {
+        endings.push('power off');
+        return Promise.resolve();
+      },
+      metadataUrl: server.url,
+      userDataFile,
+      retries: RETRIES,
+      machineUptimeSeconds: () => 9,
+    });
+  };
+
+  it('is configured by metadata and user data', async () => {
+    const values = await (
+      await host([
+        { status: 503, body: '' },
+        { status: 200, body: METADATA },
+      ])
+    ).configure();
+    const { config } = await load({ host: { name: 'host packet', values }, env: {} });
+    assert.deepEqual(config.taskcluster, { clientId: 'project/releng/packet', accessToken: 'the=token=with=signs' });
+    assert.equal(config.rootUrl, 'https://tc.example.com');
+    assert.deepEqual([config.provisionerId, config.workerType], ['terraform-packet', 'gecko-t-linux']);
+    const id = 'e1b9d4cd-6a9a-4d0c-9a50-8a2f6b8b1a3e';
+    assert.deepEqual([config.workerId, config.instanceId, config.workerGroup, config.region], [id, id, 'sjc1', 'sjc1']);
+    assert.deepEqual(
+      [config.host, config.publicIp, config.privateIp],
+      ['docker-worker-0', '198.51.100.35', '10.88.174.133'],
+    );
+    assert.deepEqual([config.workerNodeType, config.instanceType], ['packet.net', 'c1.small.x86']);
+    assert.deepEqual([config.capacity, config.dockerConfig.allowPrivileged], [4, true]);
+    assert.deepEqual([config.shutdown.enabled, config.shutdown.afterIdleSeconds], [true, 3600]);
+  });
+
+  it('does without user data', async () => {
+    const values = await (await host([{ status: 200, body: METADATA }], folder.path('none'))).configure();
+    assert.equal(values['taskcluster'], undefined);
+    assert.equal(values['region'], 'sjc1');
+  });
+
+  it('never gives notice, and is switched off at the end', async () => {
+    const packet = await host([]);
+    await packet.terminationNotices();
+    assert.equal(await packet.uptimeSeconds(), 9);
+    await packet.shutdown();
+    assert.deepEqual(endings, ['power off']);
+  });
+
+  for (const [what, answer] of [
+    ['missing', { status: 404, body: '' }],
+    ['down', { status: 500, body: '' }],
+    ['no JSON', { status: 200, body: '{' }],
+    ['no map', { status: 200, body: '[]' }],
+  ] as const) {
+    it(`says so when the metadata are ${what}`, async () => {
+      await assert.rejects(
+        (await host([answer])).configure(),
+        /host packet: the metadata at http:.* (cannot be read|is not a map)/,
+      );
+    });
+  }
+
+  it('leaves what makes no sense to the check of the configuration', () => {
+    assert.deepEqual(parsePacketUserData('#capacity=many\n# allowPrivileged=perhaps\n#other=1\ncapacity=3'), {
+      capacity: 'many',
+      dockerConfig: { allowPrivileged: 'perhaps' },
+    });
+  });
+});

@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import fc from 'fast-check';
+import { ConfigError } from '../../../src/lib/config/config-error.js';
+import type { ConfigTree } from '../../../src/lib/config/layers.js';
+import type { TerminationNotice } from '../../../src/lib/host/host.js';
+import { CAPABILITIES, RunnerProtocol, parseMessage } from '../../../src/lib/host/worker-runner-protocol.js';
+import { WorkerRunnerHost } from '../../../src/lib/host/worker-runner.js';
+import type { Credentials } from '../../../src/lib/queue/queue-client.js';
+import { settle } from '../../fakes/fake-clock.js';
+import { ConfigFolder, load } from '../config/fixture.js';
+
+const folder = new ConfigFolder();
+beforeEach(() => folder.create());
+afterEach(() => folder.remove());
+
+describe('a line of the worker-runner protocol', () => {
+  it('is a message when it says so, is JSON, and has a type', () => {
+    assert.deepEqual(parseMessage('~{"type":"welcome","capabilities":[]}'), { type: 'welcome', capabilities: [] });
+    assert.deepEqual(parseMessage('  ~{"type":"shutdown"}\r\n'), { type: 'shutdown' });
+  });
+
+  const others = [
+    '',
+    '~',
+    '{"type":"a"}',
+    '~{"type":"a"} more',
+    '~{"type":1}',
+    '~{}',
+    '~["type"]',
+    '~{type}',
+    ' ~ {"type":"a"}',
+  ];
+  for (const line of others) {
+    it(`is something else otherwise: ${JSON.stringify(line)}`, () => {
+      assert.equal(parseMessage(line), undefined);
+    });
+  }
+
+  it('never breaks the reader', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json().map((json) => `~${json}`),
+        ),
+        (line) => {
+          const message = parseMessage(line);
+          assert.ok(message === undefined || typeof message.type === 'string');
+        },
+      ),
+    );
+  });
+});
+
+/** What worker-runner has at its end of the pipes. */
+class Runner {
+  readonly input = new PassThrough();
+  readonly lines: string[] = [];
+  readonly problems: string[] = [];
+  readonly host: WorkerRunnerHost;
+
+  constructor(configPath = '/nowhere') {
+    const write = (line: string): void => {
+      this.lines.push(line);
+    };
+    const protocol = new RunnerProtocol({ input: this.input, write });
+    this.host = new WorkerRunnerHost({
+      configPath,
+      protocol,
+      write,
+      onProblem: (problem) => this.problems.push(problem),
+      machineUptimeSeconds: () => 7,
+    });
+    this.host.connect();
+  }
+
+  async send(...messages: readonly ConfigTree[]): Promise<void> {
+    this.input.write(messages.map((message) => `~${JSON.stringify(message)}\n`).join(''));
+    await settle();
+  }
+
+  get messages(): readonly unknown[] {
+    return this.lines.map((line) => parseMessage(line)).filter((message) => message !== undefined);
+  }
+}
+
+const WELCOME = { type: 'welcome', capabilities: CAPABILITIES };
+const NEVER = new AbortController().signal;
+
+describe('WorkerRunnerHost', () => {
+  it('answers the welcome with all that it can do, once', async () => {
+    const runner = new Runner();
+    await runner.send(WELCOME, WELCOME);
+    assert.deepEqual(runner.messages, [{ type: 'hello', capabilities: [...CAPABILITIES] }]);
+  });
+
+  it('reads messages that come in pieces, among other lines', async () => {
+    const runner = new Runner();
+    const text = Buffer.from(`some log\n~{"type":"welcome","capabilities":["ü","shutdown"]}\n`);
+    for (const byte of text) runner.input.write(Buffer.from([byte]));
+    await settle();
+    await runner.host.shutdown();
+    assert.deepEqual(runner.messages.at(-1), { type: 'shutdown' });
+  });
+
+  it('uses only what both can do', async () => {
+    const runner = new Runner();
+    await runner.host.shutdown();
+    await runner.send({ type: 'graceful-termination', 'finish-tasks': false });
+    await runner.send({ type: 'welcome', capabilities: ['new-credentials', 'teleport'] });
+    await runner.host.shutdown();
+    await runner.host.reportError({ kind: 'k', title: 't', description: 'd', extra: {} });
+    await runner.send({ type: 'graceful-termination', 'finish-tasks': false });
+    const notices: TerminationNotice[] = [];
+    void runner.host.terminationNotices((notice) => notices.push(notice), 1, NEVER);
+    assert.deepEqual(notices, []);
+    assert.deepEqual(runner.messages, [{ type: 'hello', capabilities: [...CAPABILITIES] }]);
+  });
+
+  it('passes on notices and credentials, also those that came before anybody listened', async () => {
+    const runner = new Runner();
+    const first = { type: 'new-credentials', 'client-id': 'c1', 'access-token': 't1', certificate: '' };
+    await runner.send(WELCOME, first, { type: 'graceful-termination', 'finish-tasks': true });
+    const notices: TerminationNotice[] = [];
+    const renewals: Credentials[] = [];
+    const stop = new AbortController();
+    const watching = [
+      runner.host.terminationNotices((notice) => notices.push(notice), 1, stop.signal),
+      runner.host.credentialRenewals((credentials) => renewals.push(credentials), stop.signal),
+    ];
+    await runner.send({ ...first, 'client-id': 'c2', certificate: '{}' }, { type: 'graceful-termination' });
+    assert.deepEqual(notices, [
+      { reason: 'worker-runner', finishTasks: true },
+      { reason: 'worker-runner', finishTasks: false },
+    ]);
+    assert.deepEqual(renewals, [
+      { clientId: 'c1', accessToken: 't1' },
+      { clientId: 'c2', accessToken: 't1', certificate: '{}' },
+    ]);
+    stop.abort(new Error('enough'));
+    await Promise.all(watching.map((each) => assert.rejects(each, /enough/)));
+  });
+
+  it('says so when credentials make no sense, without quoting them', async () => {
+    const runner = new Runner();
+    await runner.send(WELCOME, { type: 'new-credentials', 'client-id': 1, 'access-token': 'the-token' });
+    assert.equal(runner.problems.length, 1);
+    assert.doesNotMatch(runner.problems.join(), /the-token/);
+  });
+
+  it('writes the log as it is until worker-runner wants it as messages', async () => {
+    const runner = new Runner();
+    const line = '{"level":"info","type":"start","capacity":1}\n';
+    runner.host.writeLog(line);
+    await runner.send({ type: 'welcome', capabilities: ['log'] });
+    runner.host.writeLog(line);
+    assert.equal(runner.lines[0], line);
+    assert.deepEqual(parseMessage(runner.lines[2] ?? ''), {
+      type: 'log',
+      body: { level: 'info', type: 'start', capacity: 1, textPayload: 'start' },
+    });
+  });
+
+  it('reports errors with all that worker-runner asks for, as soon as it can be told', async () => {
+    const runner = new Runner();
+    const report = { kind: 'k', title: 't', description: 'd', extra: { a: 1 } };
+    const reported = runner.host.reportError(report);
+    await runner.send(WELCOME);
+    await reported;
+    assert.deepEqual(runner.messages.at(-1), { ...report, type: 'error-report' });
+  });
+
+  it('lets the tasks end when worker-runner is gone, and does nothing when there never was one', async () => {
+    const notices: TerminationNotice[] = [];
+    const runner = new Runner();
+    void runner.host.terminationNotices((notice) => notices.push(notice), 1, NEVER);
+    await runner.send(WELCOME);
+    runner.input.end();
+    await settle();
+    assert.deepEqual(notices, [{ reason: 'worker-runner is gone', finishTasks: true }]);
+    const nobody = new Runner();
+    void nobody.host.terminationNotices((notice) => notices.push(notice), 1, NEVER);
+    nobody.input.end();
+    await settle();
+    assert.equal(notices.length, 1);
+    assert.match(nobody.problems.join(), /goes on without it/);
+  });
+});
+
+describe('the configuration that worker-runner writes', () => {
+  const read = async (values: unknown): Promise<ConfigTree> => {
+    const file = await folder.write('config.json', typeof values === 'string' ? values : JSON.stringify(values));
+    return await new Runner(file).host.configure();
+  };
+
+  it('for docker-worker is taken as it is', async () => {
+    const values = {
+      host: 'box.example.com',
+      publicIp: '1.2.3.4',
+      instanceType: 'm5.large',
+      workerNodeType: 'something',
+      workerLocation: '{"cloud":"aws"}',
+      rootUrl: 'https://tc.example.com',
+      taskcluster: { clientId: 'c', accessToken: 't' },
+      capacity: 3,
+    };
+    assert.deepEqual(await read(values), values);
+  });
+
+  it('for generic-worker is understood', async () => {
+    const values = await read({
+      rootURL: 'https://tc.example.com',
+      clientId: 'worker/x',
+      accessToken: 'the-token',
+      certificate: '{}',
+      provisionerId: 'proj',
+      workerType: 'ci',
+      workerGroup: 'us-west-2',
+      workerId: 'i-1',
+      publicIP: '1.2.3.4',
+      privateIP: '10.0.0.4',
+      instanceType: 'm5.large',
+      instanceID: 'i-1',
+      region: 'us-west-2',
+      availabilityZone: 'us-west-2a',
+      workerLocation: '{"cloud":"aws"}',
+      workerTypeMetadata: { image: 'ami-1' },
+      capacity: 2,
+    });
+    const { config } = await load({ host: { name: 'host worker-runner', values }, env: {} });
+    const { taskcluster, rootUrl, publicIp, privateIp, instanceId, workerNodeType, workerLocation, capacity } = config;
+    assert.deepEqual(taskcluster, { clientId: 'worker/x', accessToken: 'the-token', certificate: '{}' });
+    assert.equal(rootUrl, 'https://tc.example.com');
+    assert.deepEqual([publicIp, privateIp, instanceId], ['1.2.3.4', '10.0.0.4', 'i-1']);
+    assert.deepEqual([workerNodeType, workerLocation, capacity], ['m5.large', '{"cloud":"aws"}', 2]);
+  });
+
+  it('that can not be used is named, and never quoted', async () => {
+    for (const text of ['{"accessToken": "the-token"', '["the-token"]']) {
+      await assert.rejects(read(text), (error) => {
+        assert.ok(error instanceof ConfigError);
+        assert.match(error.message, /config\.json \(written by worker-runner\): /);
+        assert.doesNotMatch(error.message, /the-token/);
+        return true;
+      });
+    }
+    await assert.rejects(new Runner('/nowhere/config.json').host.configure(), /can't be read: ENOENT/);
+  });
+});
