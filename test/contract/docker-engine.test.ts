@@ -1,9 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { setImmediate } from 'node:timers/promises';
-import Docker from 'dockerode';
-import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
 import { DockerError } from '../../src/lib/docker/engine.js';
 import type {
   ContainerSpec,
@@ -15,93 +12,10 @@ import type {
 } from '../../src/lib/docker/engine.js';
 import { isRefusal } from '../support/is-refusal.js';
 import { entriesOf } from '../support/tar-entries.js';
-import { FakeDockerEngine, runsForEver } from '../fakes/fake-docker-engine.js';
+import { COMMANDS, ENGINES, IMAGE } from './engines-under-test.js';
+import type { EngineUnderTest } from './engines-under-test.js';
 
-const IMAGE = 'docker-worker/test:latest';
 const LABELS = { 'taskcluster.test': `engine-contract-${process.pid}` };
-const COMMANDS = {
-  print: ['echo', 'hello'],
-  fail: ['sh', '-c', 'exit 3'],
-  env: ['sh', '-c', 'echo $NAME'],
-  files: ['sh', '-c', 'mkdir -p /out/sub; printf one > /out/one; printf two > /out/sub/two'],
-  links: ['sh', '-c', 'printf x > /x; ln -s /x /link; ln -s /link /again; ln -s /nowhere /dangling'],
-  forEver: ['sleep', '1000'],
-  busy: ['sh', '-c', 'while true; do head -c 10000000 /dev/zero >/dev/null; sleep 0.1; done'],
-  many: ['sh', '-c', 'seq 1 20000'],
-  missing: ['/no/such/program'],
-} as const;
-
-function fakeEngine(): EngineUnderTest {
-  const engine = new FakeDockerEngine();
-  engine.images.set(IMAGE, { id: `sha256:${'b'.repeat(64)}`, entrypoint: [], command: ['/bin/sh'] });
-  const program = (name: keyof typeof COMMANDS, run: Parameters<typeof engine.programs.set>[1]): void => {
-    engine.programs.set(COMMANDS[name].join(' '), run);
-  };
-  program('print', ({ print }) => print('hello\n').then(() => 0));
-  program('fail', () => 3);
-  program('env', ({ print, env }) => print(`${env['NAME'] ?? ''}\n`).then(() => 0));
-  program('files', ({ writeFile }) => {
-    writeFile('/out/one', 'one');
-    writeFile('/out/sub/two', 'two');
-    return 0;
-  });
-  program('links', ({ writeFile, link }) => {
-    writeFile('/x', 'x');
-    link('/link', '/x');
-    link('/again', '/link');
-    link('/dangling', '/nowhere');
-    return 0;
-  });
-  program('forEver', runsForEver);
-  program('busy', async ({ use, killed }) => {
-    while (!killed.aborted) {
-      use({ memoryPeakBytes: 4_000_000, cpuSeconds: 0.5 });
-      await setImmediate();
-    }
-    return 137;
-  });
-  program('many', async ({ print }) => {
-    for (let number = 1; number <= 20000; number++) await print(`${number}\n`);
-    return 0;
-  });
-  const addNetwork = (labels: Labels): Promise<string> => {
-    engine.networks.set('network', labels);
-    return Promise.resolve('network');
-  };
-  const addVolume = (labels: Labels): Promise<string> => {
-    engine.volumes.set('volume', labels);
-    return Promise.resolve('volume');
-  };
-  return { engine, addNetwork, addVolume };
-}
-
-interface EngineUnderTest {
-  readonly engine: DockerEngine;
-  /** Makes a network, which the port does not; returns its id. */
-  readonly addNetwork: (labels: Labels) => Promise<string>;
-  /** The same for a volume. */
-  readonly addVolume: (labels: Labels) => Promise<string>;
-}
-
-function realEngine(): EngineUnderTest {
-  const socketPath = '/var/run/docker.sock';
-  const addNetwork = async (labels: Labels): Promise<string> => {
-    const Name = `docker-worker-contract-${process.pid}`;
-    const { id } = await new Docker({ socketPath }).createNetwork({ Name, Labels: { ...labels } });
-    return id;
-  };
-  const addVolume = async (labels: Labels): Promise<string> => {
-    const Name = `docker-worker-contract-${process.pid}`;
-    await new Docker({ socketPath }).createVolume({ Name, Labels: { ...labels } });
-    return Name;
-  };
-  return { engine: new DockerodeEngine({ socketPath }), addNetwork, addVolume };
-}
-
-const ENGINES: Readonly<Record<string, () => EngineUnderTest>> = {
-  'the fake': fakeEngine,
-  'the real one': realEngine,
-};
 
 for (const [name, makeEngine] of Object.entries(ENGINES)) {
   describe(`a Docker engine: ${name}`, () => {

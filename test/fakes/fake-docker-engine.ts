@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import { pack } from 'tar-stream';
 import { DockerError } from '../../src/lib/docker/engine.js';
@@ -18,7 +17,8 @@ import type {
 } from '../../src/lib/docker/engine.js';
 import { untilAborted } from '../../src/lib/util/abortable.js';
 import { entriesOf } from '../support/tar-entries.js';
-import { labelled } from './labelled.js';
+import { labelled, labelledIn } from './labelled.js';
+import { loadFakeImages } from './load-fake-images.js';
 import { Trace } from './trace.js';
 
 /** What a program of a fake container can do. */
@@ -144,21 +144,7 @@ export class FakeDockerEngine implements DockerEngine {
     signal.throwIfAborted();
     this.called('loadImage');
     const files = await untilAborted(untilAborted(entriesOf(archive), signal), this.#lost.signal);
-    if (files['manifest.json'] === undefined) throw new DockerError('invalid archive: there is no image in it', 400);
-    const loaded = { names: [] as string[], ids: [] as string[] };
-    for (const { Config, RepoTags } of JSON.parse(files['manifest.json']) as readonly FakeManifest[]) {
-      const json = files[Config];
-      if (json === undefined) throw new DockerError(`open ${Config}: no such file or directory`, 400);
-      const id = `sha256:${createHash('sha256').update(json).digest('hex')}`;
-      const { config } = JSON.parse(json) as { readonly config: { readonly Cmd?: string[] } };
-      for (const name of RepoTags ?? []) this.images.set(name, { id, entrypoint: [], command: config.Cmd ?? [] });
-      if (RepoTags?.length) loaded.names.push(...RepoTags);
-      else {
-        this.images.set(id, { id, entrypoint: [], command: config.Cmd ?? [] });
-        loaded.ids.push(id);
-      }
-    }
-    return loaded;
+    return loadFakeImages(files, this.images);
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
@@ -196,10 +182,7 @@ export class FakeDockerEngine implements DockerEngine {
   async findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
     signal.throwIfAborted();
     this.#lost.signal.throwIfAborted();
-    return labelled(
-      [...this.networks].map(([id, labels]) => ({ id, labels })),
-      labels,
-    );
+    return labelledIn(this.networks, labels);
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
@@ -212,10 +195,7 @@ export class FakeDockerEngine implements DockerEngine {
   async findVolumes(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
     signal.throwIfAborted();
     this.#lost.signal.throwIfAborted();
-    return labelled(
-      [...this.volumes].map(([id, labels]) => ({ id, labels })),
-      labels,
-    );
+    return labelledIn(this.volumes, labels);
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
@@ -241,11 +221,6 @@ export class FakeDockerEngine implements DockerEngine {
   #image(name: string): ImageInfo | undefined {
     return this.images.get(name) ?? [...this.images.values()].find(({ id }) => id === name);
   }
-}
-
-interface FakeManifest {
-  readonly Config: string;
-  readonly RepoTags: readonly string[] | null;
 }
 
 /** All stages of a container in one: each method fails as the engine does in a stage where it is not valid. */

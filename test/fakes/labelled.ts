@@ -4,3 +4,11 @@ import type { Labelled, Labels } from '../../src/lib/docker/engine.js';
 export function labelled(all: readonly Labelled[], wanted: Labels): readonly Labelled[] {
   return all.filter(({ labels }) => Object.entries(wanted).every(([key, value]) => labels[key] === value));
 }
+
+/** Of what has its labels in a map, by id. */
+export function labelledIn(things: ReadonlyMap<string, Labels>, labels: Labels): readonly Labelled[] {
+  return labelled(
+    [...things].map(([id, own]) => ({ id, labels: own })),
+    labels,
+  );
+}

@@ -28,6 +28,14 @@ export class SmallDisk {
     return new SmallDisk(directory);
   }
 
+  async makeReadOnly(): Promise<void> {
+    await run('mount', ['-o', 'remount,ro', this.directory]);
+  }
+
+  async makeWritable(): Promise<void> {
+    await run('mount', ['-o', 'remount,rw', this.directory]);
+  }
+
   async unmount(): Promise<void> {
     await run('umount', [this.directory]);
     await rm(this.directory, { recursive: true });

@@ -1,4 +1,5 @@
 import type { Logger } from '../log/logger.js';
+import type { Meters } from '../log/meters.js';
 import { delay, untilAborted } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
@@ -13,6 +14,7 @@ export interface JanitorOptions {
   /** From the end of a collection to the next. */
   readonly intervalMs: number;
   readonly log: Logger;
+  readonly meters: Pick<Meters, 'garbageCollected'>;
 }
 
 /** A source that needs longer goes on the next time; the others must get their turn. */
@@ -84,7 +86,7 @@ export class Janitor {
   }
 
   async #collectAll(): Promise<void> {
-    const { sources, isDiskShort, freeBytes, log } = this.#options;
+    const { sources, isDiskShort, freeBytes, log, meters } = this.#options;
     const { signal } = this.#stopped;
     const startedAt = performance.now();
     const before = await freeBytes();
@@ -94,8 +96,10 @@ export class Janitor {
       if (signal.aborted) break;
       if (!(await this.#collectFrom(source))) failed.push(source.name);
     }
+    const ms = Math.round(performance.now() - startedAt);
+    meters.garbageCollected(ms / 1000, failed.length === 0);
     log.info('garbage collection finished', {
-      ms: Math.round(performance.now() - startedAt),
+      ms,
       freeBytes: await freeBytes(),
       ...(failed.length > 0 && { failed }),
     });

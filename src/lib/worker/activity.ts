@@ -23,6 +23,7 @@ export class Activity {
   #failures = 0;
   #lastFailure: string | undefined;
   #silentSince: number | undefined;
+  #hasRoom = true;
 
   constructor({ capacity, meters, nowMs = () => performance.now() }: ActivityOptions) {
     this.capacity = capacity;
@@ -69,7 +70,13 @@ export class Activity {
     return this.#silentSince === undefined ? 0 : this.#nowMs() - this.#silentSince;
   }
 
+  /** False: the last time that the worker could have claimed there was no room for a task. */
+  get hasRoom(): boolean {
+    return this.#hasRoom;
+  }
+
   claimBegan(): void {
+    this.#hasRoom = true;
     this.#claimBeganAt = this.#nowMs();
     this.#lastClaimWork = new Date();
   }
@@ -90,6 +97,12 @@ export class Activity {
   notReady(error: unknown): void {
     this.#claimBeganAt = this.#nowMs();
     this.#failed('not-ready', error);
+    this.#heardOf();
+  }
+
+  /** Nothing was claimed, as no task would have room: devices are in use, or the disk is short. */
+  noRoom(): void {
+    this.#hasRoom = false;
     this.#heardOf();
   }
 

@@ -8,11 +8,13 @@ import type { OpenRuns } from '../gc/open-runs.js';
 import { RunDirectories } from '../gc/run-directories.js';
 import { StaleContainers } from '../gc/stale-containers.js';
 import type { Logger } from '../log/logger.js';
+import type { Meters } from '../log/meters.js';
 import { ClaimRoom } from './claim-room.js';
 
 interface GarbageCollectionDeps {
   readonly engine: DockerEngine;
   readonly log: Logger;
+  readonly meters: Meters;
   /** What everything carries that this worker makes in the engine. */
   readonly labels: Labels;
   readonly capacity: number;
@@ -34,7 +36,7 @@ export interface GarbageCollection {
 
 /** What keeps the machine's disk and engine free of what nobody uses any more, and claims within what is free. */
 export function composeGarbageCollection(config: Config, deps: GarbageCollectionDeps): GarbageCollection {
-  const { engine, log, labels, capacity, runs, sources } = deps;
+  const { engine, log, meters, labels, capacity, runs, sources } = deps;
   const { containerExpiration, interval, wholeMachine } = config.garbageCollection;
   const now = (): Date => new Date();
   const stale = new StaleContainers({ engine, log, now, labels, expirationMs: containerExpiration, wholeMachine });
@@ -56,6 +58,7 @@ export function composeGarbageCollection(config: Config, deps: GarbageCollection
     freeBytes: () => disk.freeBytes(),
     intervalMs: interval,
     log,
+    meters,
   });
   return { leftovers, janitor, room };
 }

@@ -1,5 +1,5 @@
 import { readFile, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ContentPutter } from '../artifacts/put-content.js';
 import type { Config } from '../config/config.js';
 import { DockerodeEngine } from '../docker/dockerode-engine.js';
@@ -35,6 +35,7 @@ import { mustHoldFiles } from './must-hold-files.js';
 import { Recovery } from './recovery.js';
 import { StateLock } from './state-lock.js';
 import { Worker } from './worker.js';
+import { WriteProbe } from './write-probe.js';
 import type { WorkerOptions } from './worker.js';
 
 export interface ComposeOptions {
@@ -74,6 +75,8 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const runsDirectory = await takeDirectories(config);
   const devices = await composeDevices(config, log);
   const lock = await StateLock.acquire(config.stateDir);
+  // Beside that lock: two workers of different ones would take each other's runs for those of a dead worker.
+  const runsLock = await StateLock.acquireName(dirname(runsDirectory), config.workerId);
   const caching = await composeCaches(config, { credentials, log, meters });
   const imaging = await composeImages(config, { engine, log, meters });
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
@@ -84,7 +87,8 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   // Images before caches: what is fetched again costs the next task less than what is built again.
   const sources = [imaging.garbage, caching.caches];
   const labels = workerLabels(facts);
-  const gc = composeGarbageCollection(config, { engine, log, labels, capacity, runs, sources });
+  const probe = new WriteProbe([runsDirectory, config.stateDir], log);
+  const gc = composeGarbageCollection(config, { engine, log, meters, labels, capacity, runs, sources });
   const deps: RunClaimDeps = {
     queue,
     engine,
@@ -107,7 +111,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const recovery = await Recovery.find(deps);
   const worker = new Worker({
     queue,
-    ...claiming({ gc, devices, caching, recovery, deps }),
+    ...claiming({ probe, gc, devices, caching, recovery, deps }),
     capacity,
     pollIntervalMs: config.taskQueue.pollInterval,
     log,
@@ -122,6 +126,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
       await caching.close();
       await imaging.close();
       await removeIfEmpty(runsDirectory);
+      await runsLock.release();
       await lock.release();
       await watch.close();
     },
@@ -132,6 +137,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
 }
 
 interface Claiming {
+  readonly probe: WriteProbe;
   readonly gc: GarbageCollection;
   readonly devices: WorkerDevices;
   readonly caching: WorkerCaches;
@@ -141,6 +147,7 @@ interface Claiming {
 
 /** What is looked at before a claim, and what happens to it. */
 function claiming({
+  probe,
   gc,
   devices,
   caching,
@@ -150,6 +157,7 @@ function claiming({
   return {
     checkReady: (signal) => gc.leftovers.checkReady(signal),
     roomFor: async (tasks, signal) => {
+      if (!(await probe.canWrite())) return 0;
       const byDevices = await devices.manager.roomFor(tasks);
       return byDevices === 0 ? 0 : await gc.room.roomFor(byDevices, signal);
     },

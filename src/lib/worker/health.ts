@@ -82,8 +82,10 @@ export class Health {
   }
 
   #warnings(): readonly string[] {
-    const { failures, lastFailure } = this.#options.activity;
-    if (lastFailure === undefined) return [];
-    return [`the last ${failures} attempts to claim work failed: ${lastFailure}`];
+    const { failures, lastFailure, hasRoom } = this.#options.activity;
+    return [
+      ...(hasRoom ? [] : ['nothing is claimed: the disk has no room for a task, or all devices of a kind are in use']),
+      ...(lastFailure === undefined ? [] : [`the last ${failures} attempts to claim work failed: ${lastFailure}`]),
+    ];
   }
 }

@@ -24,7 +24,7 @@ export class HostWatch {
 
   constructor(options: HostWatchOptions) {
     this.#options = options;
-    const { host, pollIntervalMs } = options;
+    const { host, pollIntervalMs, log } = options;
     const { signal } = this.#ended;
     const notices = host.terminationNotices(
       (notice) => {
@@ -33,11 +33,16 @@ export class HostWatch {
       pollIntervalMs,
       signal,
     );
-    this.#report('termination notices are not watched any more', notices);
+    this.#onFailure(notices, (error) => {
+      log.alert('termination notices are not watched any more', { error });
+    });
     const renewals = host.credentialRenewals?.((credentials) => {
       this.#renew(credentials);
     }, signal);
-    if (renewals) this.#report('credentials are not renewed any more', renewals);
+    if (renewals)
+      this.#onFailure(renewals, (error) => {
+        log.alert('credentials are not renewed any more', { error });
+      });
   }
 
   close(): void {
@@ -60,9 +65,9 @@ export class HostWatch {
     log.info('Credentials updated', { clientId: renewed.clientId });
   }
 
-  #report(event: string, watching: Promise<void>): void {
+  #onFailure(watching: Promise<void>, tell: (error: unknown) => void): void {
     watching.catch((error: unknown) => {
-      if (!this.#ended.signal.aborted) this.#options.log.alert(event, { error });
+      if (!this.#ended.signal.aborted) tell(error);
     });
   }
 }

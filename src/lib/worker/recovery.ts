@@ -148,5 +148,6 @@ export class Recovery {
 
 /** Its name; a record's path is not believed further than that. */
 function directoryOf({ directory }: RunRecord): string | undefined {
-  return directory === undefined ? undefined : basename(directory);
+  const name = basename(directory ?? '');
+  return ['', '.', '..'].includes(name) ? undefined : name;
 }

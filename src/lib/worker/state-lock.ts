@@ -26,15 +26,23 @@ export class StateLock {
   /** Fails with a ConfigError that names the setting when another worker, or this process itself, holds it. */
   static async acquire(directory: string, setting = 'stateDir'): Promise<StateLock> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const path = join(directory, FILE);
+    const advice = `uses ${directory}; stop it, or give each worker a directory of its own`;
+    return await StateLock.#acquire(join(directory, FILE), setting, advice);
+  }
+
+  /** The same for what is named after the worker in a directory that workers share. */
+  static async acquireName(directory: string, workerId: string): Promise<StateLock> {
+    const advice = `has this name and uses ${directory} too; stop it, or give each worker a workerId of its own`;
+    return await StateLock.#acquire(join(directory, `${workerId}.pid`), 'workerId', advice);
+  }
+
+  static async #acquire(path: string, setting: string, advice: string): Promise<StateLock> {
     const text = JSON.stringify(await holderOf('self'));
     for (;;) {
       if (await createFile(path, text)) return new StateLock(path);
       const holder = await readHolder(path);
       if (holder && (await isAlive(holder))) {
-        throw new ConfigError([
-          `${setting}: another worker (process ${holder.pid}) uses ${directory}; stop it, or give each worker a directory of its own`,
-        ]);
+        throw new ConfigError([`${setting}: another worker (process ${holder.pid}) ${advice}`]);
       }
       await rm(path, { force: true });
     }

@@ -92,7 +92,10 @@ export class TaskListener {
       return [];
     }
     const tasks = await roomFor(free, signal);
-    if (tasks === 0) return [];
+    if (tasks === 0) {
+      this.activity.noRoom();
+      return [];
+    }
     try {
       log.debug('next claim', { tasks });
       this.activity.claimBegan();

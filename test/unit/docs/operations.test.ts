@@ -46,8 +46,11 @@ function documented(page: string, heading: string): readonly string[] {
   return [...cells].flatMap(([, cell = '']) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name));
 }
 
-const matches = (name: string, pattern: string): boolean =>
-  name === pattern || (pattern.startsWith('*') && name.endsWith(pattern.slice(1)));
+/** Whether `pattern`, with stars for any text, is what the page calls `name`. */
+function matches(name: string, pattern: string): boolean {
+  const literal = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${literal.join('.+')}$`).test(name);
+}
 
 describe('docs/operations.md', () => {
   let page: string;

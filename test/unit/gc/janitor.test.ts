@@ -4,6 +4,7 @@ import { Janitor } from '../../../src/lib/gc/janitor.js';
 import { untilAborted } from '../../../src/lib/util/abortable.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { MemoryMeters } from '../../fakes/memory-meters.js';
 
 const INTERVAL_MS = 60_000;
 
@@ -41,6 +42,7 @@ class HeldSource implements GarbageSource {
 describe('the janitor', () => {
   let clock: FakeClock;
   let log: MemoryLogger;
+  let meters: MemoryMeters;
   let janitor: Janitor;
   let freeBytes: number;
   let collected: string[];
@@ -48,6 +50,7 @@ describe('the janitor', () => {
   beforeEach(() => {
     clock = FakeClock.start();
     log = new MemoryLogger();
+    meters = new MemoryMeters();
     freeBytes = 100;
     collected = [];
   });
@@ -63,6 +66,7 @@ describe('the janitor', () => {
       freeBytes: () => Promise.resolve(freeBytes),
       intervalMs: INTERVAL_MS,
       log,
+      meters,
     });
   };
   const source = (name: string, collect: GarbageSource['collect'] = () => Promise.resolve()): GarbageSource => ({
@@ -129,6 +133,7 @@ describe('the janitor', () => {
       ],
     );
     assert.deepEqual(finished()[0]?.fields['failed'], ['first', 'second']);
+    assert.deepEqual(meters.counted, ['garbage false']);
     await janitor.collect();
     assert.equal(collected.length, 6);
   });

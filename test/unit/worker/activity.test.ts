@@ -63,6 +63,15 @@ describe('the activity of a worker', () => {
     assert.equal(activity.lastClaimWork, undefined, 'the queue was not asked');
   });
 
+  it('is not silent while there is no room for a task', () => {
+    const activity = make(1);
+    nowMs += 2000;
+    activity.noRoom();
+    assert.deepEqual([activity.silentMs, activity.hasRoom, activity.failures], [0, false, 0]);
+    activity.claimBegan();
+    assert.equal(activity.hasRoom, true);
+  });
+
   it('is not silent while all slots are taken, or when there are none', () => {
     const activity = make(1);
     activity.runBegan();

@@ -42,6 +42,14 @@ describe('the health of a worker', () => {
     });
   });
 
+  it('is good while there is no room for a task, which is said', async () => {
+    nowMs = 100_000;
+    activity.noRoom();
+    const { status, warnings } = await healthOf().report();
+    assert.equal(status, 'ok');
+    assert.match(warnings.join(), /the disk has no room for a task, or all devices of a kind are in use/);
+  });
+
   it('is bad when docker does not answer, for any reason and in time', async () => {
     const refused = await healthOf({ engine: { ping: () => Promise.reject(new Error('ECONNREFUSED')) } }).report();
     assert.deepEqual([refused.status, refused.problems], ['unhealthy', ['docker does not answer: ECONNREFUSED']]);

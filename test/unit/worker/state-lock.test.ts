@@ -28,6 +28,14 @@ describe('the lock of a state directory', () => {
     await (await acquire()).release();
   });
 
+  it('of a name is held by one worker at a time in a directory that others share', async () => {
+    const lock = await StateLock.acquireName(root, 'one');
+    const other = await StateLock.acquireName(root, 'other');
+    await assert.rejects(StateLock.acquireName(root, 'one'), /workerId: another worker .* has this name/);
+    await Promise.all([lock.release(), other.release()]);
+    await (await StateLock.acquireName(root, 'one')).release();
+  });
+
   it('of a process that is gone counts for nothing', async () => {
     const child = spawn('sleep', ['60']);
     await once(child, 'spawn');

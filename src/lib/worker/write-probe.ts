@@ -1,0 +1,48 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../log/logger.js';
+import { errorMessage } from '../util/error-message.js';
+
+/** A block of a file system: on a full one even that does not fit. */
+const CONTENT = Buffer.alloc(4096, '.');
+const PREFIX = '.can-be-written-';
+
+/**
+ * Whether there can be files in the directories that every run needs. Without them a task would be claimed only to be
+ * resolved internal-error, without a log, and the next one after it.
+ */
+export class WriteProbe {
+  readonly #directories: readonly string[];
+  readonly #log: Logger;
+  #isInTrouble = false;
+
+  constructor(directories: readonly string[], log: Logger) {
+    this.#directories = directories;
+    this.#log = log;
+  }
+
+  /** Writes a file to each and deletes it. The operator hears of it once when that fails, and when it works again. */
+  async canWrite(): Promise<boolean> {
+    for (const path of this.#directories) {
+      try {
+        await probe(path);
+      } catch (error) {
+        if (!this.#isInTrouble) this.#log.alert('files cannot be written', { path, error: errorMessage(error) });
+        this.#isInTrouble = true;
+        return false;
+      }
+    }
+    if (this.#isInTrouble) this.#log.info('files can be written again');
+    this.#isInTrouble = false;
+    return true;
+  }
+}
+
+async function probe(parent: string): Promise<void> {
+  const directory = await mkdtemp(join(parent, PREFIX));
+  try {
+    await writeFile(join(directory, 'file'), CONTENT);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,34 @@
+import { strict as assert } from 'node:assert';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { WriteProbe } from '../../../src/lib/worker/write-probe.js';
+import { MemoryLogger } from '../../fakes/memory-logger.js';
+
+describe('the probe of directories', () => {
+  let directory: string;
+  let log: MemoryLogger;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'write-probe-'));
+    log = new MemoryLogger();
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  it('says yes where files can be written, and leaves none', async () => {
+    assert.equal(await new WriteProbe([directory], log).canWrite(), true);
+    assert.deepEqual(await readdir(directory), []);
+    assert.deepEqual(log.events, []);
+  });
+
+  it('says no where one of them takes none, and tells the operator once', async () => {
+    const missing = join(directory, 'missing');
+    const directories = [directory, missing];
+    const probe = new WriteProbe(directories, log);
+    assert.deepEqual([await probe.canWrite(), await probe.canWrite()], [false, false]);
+    assert.deepEqual(log.events, ['files cannot be written']);
+    assert.equal(log.records[0]?.fields['path'], missing);
+    directories.pop();
+    assert.equal(await probe.canWrite(), true);
+    assert.deepEqual(log.events, ['files cannot be written', 'files can be written again']);
+  });
+});
