@@ -1,11 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../log/logger.js';
 import { errorMessage } from '../util/error-message.js';
 
 /** A block of a file system: on a full one even that does not fit. */
 const CONTENT = Buffer.alloc(4096, '.');
-const PREFIX = '.can-be-written-';
+const FILE = '.can-be-written';
 
 /**
  * Whether there can be files in the directories that every run needs. Without them a task would be claimed only to be
@@ -38,11 +38,12 @@ export class WriteProbe {
   }
 }
 
-async function probe(parent: string): Promise<void> {
-  const directory = await mkdtemp(join(parent, PREFIX));
+/** Always the same file: what a worker leaves that dies just then, the next one deletes. */
+async function probe(directory: string): Promise<void> {
+  const path = join(directory, FILE);
   try {
-    await writeFile(join(directory, 'file'), CONTENT);
+    await writeFile(path, CONTENT, { mode: 0o600 });
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await rm(path, { force: true });
   }
 }
