@@ -32,6 +32,15 @@ export class MemoryLogger implements Logger {
       record.event === event && (taskId === undefined || record.fields['taskId'] === taskId);
     const before = this.records.find(isIt);
     if (before) return before;
+    return await this.#upcoming(isIt);
+  }
+
+  /** Resolves with the next record of this event, which is still to come. */
+  async upcoming(event: string): Promise<LogRecord> {
+    return await this.#upcoming((record) => record.event === event);
+  }
+
+  async #upcoming(isIt: (record: LogRecord) => boolean): Promise<LogRecord> {
     return await new Promise((resolve) => {
       const listener = (record: LogRecord): void => {
         if (!isIt(record)) return;

@@ -40,9 +40,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
   canceledEarly: { payload: shell('sleep 600'), ends: ['canceled'], log: /^$/, cancel: 'pending' },
 };
 
-const TASKS = 200;
+const TASKS = 60;
 
-describe('two hundred tasks that end in every way, four at a time', () => {
+describe('sixty tasks that end in every way, four at a time', () => {
   it('all end as they should, and leave nothing', async () => {
     const settings = { capacity: 4, dockerConfig: { maxAttempts: 2, delayFactor: 10 } };
     const harness = await WorkerHarness.start({ settings });
