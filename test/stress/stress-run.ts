@@ -37,6 +37,8 @@ export interface StressOutcome {
   /** From the first claim to the last resolution. */
   readonly seconds: number;
   readonly faultsInjected: number;
+  /** Of the worker, after each tenth of the tasks. */
+  readonly rssMiB: readonly number[];
   /** Of the worker: idle before the first task, after a hundred of them, and idle after the last. */
   readonly held: { readonly before: Held; readonly early: Held; readonly after: Held };
 }
@@ -44,6 +46,7 @@ export interface StressOutcome {
 /** RSS and sockets are looked at once this many tasks have ended, or half of them when there are fewer. */
 const EARLY = 100;
 const POLL_MS = 500;
+const RSS_SAMPLES = 10;
 const SETTLE_TRIES = 40;
 const CHECKS_AT_ONCE = 8;
 /** What images tasks used is remembered on purpose. */
@@ -75,6 +78,8 @@ class StressRun {
   readonly #tasks: readonly PlannedTask[];
   readonly #byId: ReadonlyMap<string, PlannedTask>;
   readonly #ended = new Set<string>();
+  #worker: WorkerProcess | undefined;
+  readonly #rssMiB: Promise<number>[] = [];
   readonly #cancels: Promise<string | undefined>[] = [];
 
   constructor(options: StressOptions, directory: string, daemon: IsolatedDaemon, taskcluster: LocalTaskcluster) {
@@ -104,6 +109,7 @@ class StressRun {
 
   async #workOff(worker: WorkerProcess): Promise<StressOutcome> {
     const { tasks, faults } = this.#options;
+    this.#worker = worker;
     const before = await worker.held();
     const rules = faults ? addFaults(this.#taskcluster.faults) : [];
     const early = Math.min(EARLY, Math.floor(tasks / 2));
@@ -120,7 +126,16 @@ class StressRun {
     const { held: after, problems: leaks } = await settled(worker, before, heldEarly);
     const problems = [...uncanceled, ...(await this.#check(statuses)), ...leaks, ...complaintsOf(worker)];
     const held = { before, early: heldEarly, after };
-    return { tasks: this.#tasks, problems, events: worker.events, seconds: secondsOf(worker), faultsInjected, held };
+    const rssMiB = await Promise.all(this.#rssMiB);
+    return {
+      rssMiB,
+      tasks: this.#tasks,
+      problems,
+      events: worker.events,
+      seconds: secondsOf(worker),
+      faultsInjected,
+      held,
+    };
   }
 
   async #startWorker(): Promise<WorkerProcess> {
@@ -171,6 +186,9 @@ class StressRun {
     if (type !== 'task resolved' || this.#ended.has(taskId)) return;
     this.#ended.add(taskId);
     this.#options.progress(this.#ended.size);
+    if (this.#worker && this.#ended.size % Math.ceil(this.#options.tasks / RSS_SAMPLES) === 0) {
+      this.#rssMiB.push(this.#worker.held().then(({ rssMiB }) => rssMiB));
+    }
   }
 
   /** The status of each task, once all are over. */

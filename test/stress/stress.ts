@@ -75,7 +75,7 @@ function progressOf(tasks: number): { readonly ended: (count: number) => void; r
 }
 
 function report(outcome: StressOutcome): string {
-  const { tasks, problems, seconds, faultsInjected, held } = outcome;
+  const { tasks, problems, seconds, faultsInjected, held, rssMiB } = outcome;
   const [first] = problems;
   const lines = [
     `${tasks.length} tasks in ${seconds.toFixed(1)} s: ${(tasks.length / seconds).toFixed(2)} a second`,
@@ -89,6 +89,7 @@ function report(outcome: StressOutcome): string {
     '',
     'the worker     idle before    early on    idle after',
     `RSS, MiB     ${[held.before, held.early, held.after].map(({ rssMiB }) => String(rssMiB).padStart(11)).join(' ')}`,
+    `RSS, MiB, after each tenth of the tasks: ${rssMiB.join(' ')}`,
     `sockets      ${[held.before, held.early, held.after].map(({ sockets }) => String(sockets).padStart(11)).join(' ')}`,
     '',
     first === undefined ? 'All ended as they should, and nothing is left.' : `${problems.length} problems:`,
