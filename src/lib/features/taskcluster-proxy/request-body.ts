@@ -25,6 +25,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
     if (next.done) return { kind: 'held', content: Buffer.concat(begun) };
     begun.push(next.value);
     size += next.value.length;
+    if (size > maxBytes) throw tooLarge(maxBytes);
   }
   return { kind: 'passing', length, content: passOn(begun, source, maxBytes) };
 }
