@@ -14,10 +14,12 @@ import type { Upstream } from './upstream.js';
 export interface TaskclusterProxyOptions {
   readonly networks: Pick<TaskNetworks, 'create'>;
   readonly upstream: Pick<Upstream, 'send'>;
+  /** Default: 80, the only one that tasks' URLs fit. */
+  readonly port?: number;
 }
 
 const ALIAS = 'taskcluster';
-const PORT = 80;
+const DEFAULT_PORT = 80;
 
 /** What keeps a proxy from listening until an operator has done something. */
 const NEEDS_AN_OPERATOR: Readonly<Record<string, string>> = {
@@ -39,15 +41,15 @@ export function taskclusterProxy(options: TaskclusterProxyOptions): Feature {
 
 async function prepare(
   task: TaskContext,
-  { networks, upstream }: TaskclusterProxyOptions,
+  options: TaskclusterProxyOptions,
   resources: ResourceStack,
   signal: AbortSignal,
 ): Promise<Contribution> {
   const { taskId, runId, worker, log } = task;
   const labels = { [LABEL.taskId]: taskId, [LABEL.runId]: String(runId), [LABEL.role]: 'task' };
-  const made = await networks.create({ ...workerLabels(worker), ...labels }, signal);
+  const made = await options.networks.create({ ...workerLabels(worker), ...labels }, signal);
   const network = resources.use('network', made);
-  resources.use('taskcluster proxy', await listen(task, network, upstream));
+  resources.use('taskcluster proxy', await listen(task, network, options));
   const { gateway: address } = network.subnet;
   log.info('taskcluster proxy started', { address, networkId: network.id });
   return {
@@ -60,7 +62,7 @@ async function prepare(
 async function listen(
   task: TaskContext,
   { subnet }: TaskNetwork,
-  upstream: TaskclusterProxyOptions['upstream'],
+  { upstream, port = DEFAULT_PORT }: TaskclusterProxyOptions,
 ): Promise<ProxyServer> {
   const { taskId, runId, worker, definition, credentials, log } = task;
   const scopes = [...definition.scopes, `queue:create-artifact:${taskId}/${runId}`];
@@ -71,7 +73,7 @@ async function listen(
   try {
     return await ProxyServer.start({
       address,
-      port: PORT,
+      port,
       isTask: (source) => subnet.hasContainer(source),
       requests,
       log,
@@ -79,7 +81,7 @@ async function listen(
   } catch (error) {
     const advice = NEEDS_AN_OPERATOR[(error as NodeJS.ErrnoException).code ?? ''];
     if (advice === undefined) throw error;
-    log.error('taskcluster proxy cannot listen', { address, port: PORT, error });
+    log.error('taskcluster proxy cannot listen', { address, port, error });
     throw TaskError.exception(
       'internal-error',
       `the proxy cannot listen: ${errorMessage(error)}. ${advice}. Ask the operator of the worker.`,
