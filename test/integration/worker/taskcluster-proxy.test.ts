@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { load } from 'js-yaml';
 import { clients } from 'taskcluster-client';
 import { WorkerHarness } from '../../support/worker-harness.js';
 import type { FinishedTask, HarnessOptions } from '../../support/worker-harness.js';
@@ -65,6 +67,15 @@ describe('a task with taskclusterProxy', () => {
     const names = await harness.artifactNames(taskId);
     const made = names.filter((name) => /first|second|third/.test(name));
     assert.deepEqual(made, ['public/first', 'public/second'], log);
+  });
+
+  it('is what the example shows', async () => {
+    await start();
+    const example = load(await readFile('examples/taskcluster-proxy.yml', 'utf8')) as object;
+    const { taskId, run: ended, log } = await harness.run(example);
+    assert.equal(ended.state, 'completed', log);
+    assert.match(log, /"state":\s*"running"/);
+    assert.ok((await harness.artifactNames(taskId)).includes('public/this-task'));
   });
 
   it('gets redirects to follow by itself, signed addresses, and answers of any length', async () => {

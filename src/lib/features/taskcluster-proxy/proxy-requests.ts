@@ -106,9 +106,9 @@ export class ProxyRequests {
     };
   }
 
-  #refuse({ method }: IncomingMessage, response: ServerResponse, error: unknown): void {
-    // An answer that has begun can only be broken off, so that nobody takes it for whole.
-    if (response.headersSent || response.destroyed) response.destroy();
+  #refuse({ method, socket }: IncomingMessage, response: ServerResponse, error: unknown): void {
+    // An answer that has begun can only be broken off, so that nobody takes it for whole. Tasks may go as they like.
+    if (response.headersSent || socket.destroyed) response.destroy();
     else if (error instanceof BodyTooLarge) answer(response, 413, error.message);
     else {
       this.#options.log.info('taskcluster proxy request failed', { method, error });
