@@ -11,7 +11,8 @@ import { taskclusterProxy } from './taskcluster-proxy/taskcluster-proxy.js';
 import type { TaskclusterProxyOptions } from './taskcluster-proxy/taskcluster-proxy.js';
 
 /** What features share with other parts of the worker. */
-export interface FeatureServices extends CachesOptions, TaskclusterProxyOptions {
+export interface FeatureServices extends CachesOptions {
+  readonly proxy: TaskclusterProxyOptions;
   readonly devices: Parameters<typeof devicesFeature>[0];
 }
 
@@ -23,7 +24,7 @@ export function createFeatures(config: Config, services: FeatureServices): reado
     cachesFeature(services),
     devicesFeature(services.devices),
     ...privilegeFeatures(config.dockerConfig),
-    taskclusterProxy(services),
+    taskclusterProxy(services.proxy),
     artifactsFeature(config.artifacts),
     bulkLog,
   ];

@@ -80,7 +80,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const runsLock = await StateLock.acquireName(dirname(runsDirectory), config.workerId);
   const caching = await composeCaches(config, { credentials, log, meters });
   const imaging = await composeImages(config, { engine, log, meters });
-  const proxying = composeTaskclusterProxy(config, engine);
+  const proxy = composeTaskclusterProxy(config, engine);
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
   const facts = workerFacts(config, version);
@@ -95,7 +95,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
     queue,
     engine,
     images: imaging.images,
-    admission: admission(config, { ...caching, ...proxying, engine, devices: devices.manager }),
+    admission: admission(config, { ...caching, proxy, engine, devices: devices.manager }),
     containerDefaults: containerDefaults(config),
     journal,
     publisher: new LiveLogPublisher(liveLog.server),
@@ -125,7 +125,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
       await gc.janitor.stop();
       await liveLog.server?.close(READERS_GRACE_MS);
       putter.close();
-      proxying.upstream.close();
+      proxy.upstream.close();
       await caching.close();
       await imaging.close();
       await removeIfEmpty(runsDirectory);

@@ -97,7 +97,7 @@ describe('a task with taskclusterProxy', () => {
     assert.match(log, /\n50000\d\r/);
     const [, bewit = assert.fail(log)] = /location: (\S+bewit=\S+)/i.exec(log.slice(log.indexOf('bewit=') - 400)) ?? [];
     const signed = await fetch(bewit);
-    assert.match(await signed.text(), /\n1999999\n2000000\n$/);
+    assert.ok((await signed.text()).endsWith('\n199999\n200000\n'));
   });
 
   it('reaches nothing but the deployment by it, and no credentials', async () => {

@@ -17,10 +17,9 @@ export interface ProxyRequestsOptions {
   readonly upstream: Pick<Upstream, 'send'>;
   readonly version: string;
   readonly log: Logger;
-  readonly maxBodyBytes?: number;
+  readonly maxBodyBytes: number;
 }
 
-const MAX_BODY_BYTES = 100 * 1024 * 1024;
 const MAX_URL_BYTES = 16 * 1024;
 const BEWIT_SECONDS = 3600;
 // Many clients take no more than 8 or 16 KiB of headers in all.
@@ -29,11 +28,9 @@ const MAX_SCOPES_LENGTH = 4096;
 /** Answers one task's requests: signed and passed on to the deployment's services, and refused otherwise. */
 export class ProxyRequests {
   readonly #options: ProxyRequestsOptions;
-  readonly #maxBodyBytes: number;
 
   constructor(options: ProxyRequestsOptions) {
     this.#options = options;
-    this.#maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES;
   }
 
   /** Never fails. */
@@ -83,9 +80,9 @@ export class ProxyRequests {
   }
 
   async #passOn(request: IncomingMessage, response: ServerResponse, url: string, signal: AbortSignal): Promise<void> {
-    const { signer, upstream, log } = this.#options;
+    const { signer, upstream, log, maxBodyBytes } = this.#options;
     const { method = 'GET' } = request;
-    const body = await readBody(request, this.#maxBodyBytes);
+    const body = await readBody(request, maxBodyBytes);
     const hasBody = body.kind === 'passing' || body.content.length > 0;
     const headers = requestHeaders(request, hasBody);
     const authorize = (): string => signer.authorization(method, url);
@@ -99,10 +96,11 @@ export class ProxyRequests {
   #ownHeaders(url: string): Readonly<Record<string, string>> {
     const { version, scopes } = this.#options;
     const scopesJson = JSON.stringify(scopes);
+    const canBeSaid = scopesJson.length <= MAX_SCOPES_LENGTH && /^[\x20-\x7e]*$/.test(scopesJson);
     return {
       'X-Taskcluster-Endpoint': url,
       'X-Taskcluster-Proxy-Version': version,
-      ...(scopesJson.length <= MAX_SCOPES_LENGTH && { 'X-Taskcluster-Authorized-Scopes': scopesJson }),
+      ...(canBeSaid && { 'X-Taskcluster-Authorized-Scopes': scopesJson }),
     };
   }
 

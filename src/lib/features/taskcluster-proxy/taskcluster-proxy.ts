@@ -14,6 +14,8 @@ import type { Upstream } from './upstream.js';
 export interface TaskclusterProxyOptions {
   readonly networks: Pick<TaskNetworks, 'create'>;
   readonly upstream: Pick<Upstream, 'send'>;
+  /** Of a request's body. */
+  readonly maxBodyBytes: number;
   /** Default: 80, the only one that tasks' URLs fit. */
   readonly port?: number;
 }
@@ -62,13 +64,13 @@ async function prepare(
 async function listen(
   task: TaskContext,
   { subnet }: TaskNetwork,
-  { upstream, port = DEFAULT_PORT }: TaskclusterProxyOptions,
+  { upstream, maxBodyBytes, port = DEFAULT_PORT }: TaskclusterProxyOptions,
 ): Promise<ProxyServer> {
   const { taskId, runId, worker, definition, credentials, log } = task;
   const scopes = [...definition.scopes, `queue:create-artifact:${taskId}/${runId}`];
   const signer = new RequestSigner({ credentials, scopes });
   const { rootUrl, version } = worker;
-  const requests = new ProxyRequests({ rootUrl, signer, scopes, upstream, version, log });
+  const requests = new ProxyRequests({ rootUrl, signer, scopes, upstream, version, log, maxBodyBytes });
   const address = subnet.gateway;
   try {
     return await ProxyServer.start({

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import { signableUrl, targetOf } from '../../../../src/lib/features/taskcluster-proxy/target.js';
 
 const ROOT = 'https://tc.example.com';
@@ -40,6 +41,38 @@ describe('where a request through the proxy goes', () => {
       assert.equal(targetOf(path, ROOT), expected === undefined ? undefined : ROOT + expected);
     });
   }
+
+  it('is the deployment or nowhere, whatever the path', () => {
+    const piece = fc.constantFrom(
+      '/',
+      'api',
+      '.',
+      '..',
+      '%2e',
+      '@',
+      ':',
+      '//',
+      '\\',
+      '?',
+      '#',
+      'tc.example.com',
+      'v1',
+      'evil.org',
+    );
+    const byte = fc.integer({ min: 0x21, max: 0xff }).map((code) => String.fromCharCode(code));
+    const path = fc.array(fc.oneof(piece, byte), { maxLength: 12 }).map((parts) => `/${parts.join('')}`);
+    fc.assert(
+      fc.property(path, (asked) => {
+        const target = targetOf(asked, ROOT);
+        if (target === undefined) return;
+        const { origin, href } = new URL(target);
+        assert.equal(origin, ROOT);
+        // What is sent and what is signed are one and the same, however it is read.
+        assert.equal(href, target);
+      }),
+      { numRuns: 5000 },
+    );
+  });
 
   it('may name the host by its port, too', () => {
     const root = 'http://127.0.0.1:8080';

@@ -24,7 +24,12 @@ describe('the feature taskclusterProxy', () => {
     port = await freePort();
     run = await RunFixture.create({
       features: () => [
-        taskclusterProxy({ networks: { create: (...args) => networks.create(...args) }, upstream, port }),
+        taskclusterProxy({
+          networks: { create: (...args) => networks.create(...args) },
+          upstream,
+          port,
+          maxBodyBytes: 1000,
+        }),
       ],
     });
     networks = new TaskNetworks(run.engine, new SubnetPool(pool), 'the pool');
