@@ -29,7 +29,7 @@ const RETRY_POLICY: RetryPolicy = { attempts: 5, firstDelayMs: 500, maxDelayMs: 
 const INACTIVITY_MS = 120_000;
 
 /** The service said nothing for so long that trying again would keep the task waiting for nothing. */
-export class UpstreamSilent extends Error {
+class UpstreamSilent extends Error {
   override readonly name = 'UpstreamSilent';
 }
 
