@@ -187,6 +187,22 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.deepEqual(await engine.findNetworks(LABELS, signal), []);
     });
 
+    it('makes a network with a subnet of its own, and none with one that is taken', async () => {
+      // Nobody else who runs this on the machine should have the same.
+      const network = `172.30.${process.pid % 256}`;
+      const subnet = { subnet: `${network}.240/28`, gateway: `${network}.241`, labels: LABELS };
+      const id = (await engine.createNetwork({ name: `contract-${process.pid}-a`, ...subnet })) ?? assert.fail('taken');
+      try {
+        assert.deepEqual(await engine.findNetworks(LABELS, signal), [{ id, labels: LABELS }]);
+        assert.equal(await engine.createNetwork({ name: `contract-${process.pid}-b`, ...subnet }), undefined);
+      } finally {
+        await engine.removeNetwork(id);
+      }
+      const again = await engine.createNetwork({ name: `contract-${process.pid}-c`, ...subnet });
+      await engine.removeNetwork(again ?? assert.fail('still taken'));
+      assert.deepEqual(await engine.findNetworks(LABELS, signal), []);
+    });
+
     it('finds volumes by their labels, and does not mind removing one twice', async () => {
       assert.deepEqual(await engine.findVolumes(LABELS, signal), []);
       const id = await addVolume(LABELS);

@@ -1,5 +1,4 @@
 import type { Readable, Writable } from 'node:stream';
-import { pack } from 'tar-stream';
 import { DockerError } from '../../src/lib/docker/engine.js';
 import type {
   ContainerSpec,
@@ -10,6 +9,7 @@ import type {
   Labelled,
   Labels,
   LoadedImages,
+  NetworkSpec,
   PullProgress,
   RegistryAuth,
   RunningContainer,
@@ -17,6 +17,7 @@ import type {
 } from '../../src/lib/docker/engine.js';
 import { untilAborted } from '../../src/lib/util/abortable.js';
 import { entriesOf } from '../support/tar-entries.js';
+import { archiveOf } from './archive-of.js';
 import { labelled, labelledIn } from './labelled.js';
 import { loadFakeImages } from './load-fake-images.js';
 import { Trace } from './trace.js';
@@ -56,6 +57,7 @@ type EngineCall =
   | 'stats'
   | 'kill'
   | 'remove'
+  | 'createNetwork'
   | 'removeNetwork'
   | 'removeVolume'
   | 'archive';
@@ -73,6 +75,8 @@ export class FakeDockerEngine implements DockerEngine {
   readonly containers = new Map<string, FakeContainer>();
   /** The labels of each network. */
   readonly networks = new Map<string, Labels>();
+  /** Those that the port made, by their ids, until they are removed. */
+  readonly networkSpecs = new Map<string, NetworkSpec>();
   /** The labels of each volume. */
   readonly volumes = new Map<string, Labels>();
   /** Every spec a container was made of. */
@@ -178,6 +182,18 @@ export class FakeDockerEngine implements DockerEngine {
     );
   }
 
+  /** Two subnets overlap when they are the same: the fake has them of one size only. */
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async createNetwork(spec: NetworkSpec): Promise<string | undefined> {
+    this.called('createNetwork');
+    if ([...this.networkSpecs.values()].some(({ subnet }) => subnet === spec.subnet)) return undefined;
+    this.#created += 1;
+    const id = `network-${this.#created}`;
+    this.networks.set(id, spec.labels);
+    this.networkSpecs.set(id, spec);
+    return id;
+  }
+
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
   async findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
     signal.throwIfAborted();
@@ -189,6 +205,7 @@ export class FakeDockerEngine implements DockerEngine {
   async removeNetwork(id: string): Promise<void> {
     this.called('removeNetwork');
     this.networks.delete(id);
+    this.networkSpecs.delete(id);
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
@@ -339,21 +356,7 @@ class FakeContainer implements CreatedContainer, RunningContainer {
     signal.throwIfAborted();
     this.#engine.called('archive');
     if (!this.#engine.containers.has(this.id)) return undefined;
-    const parent = path.slice(0, path.lastIndexOf('/') + 1);
-    const linkname = this.#links.get(path);
-    if (linkname !== undefined) {
-      const tar = pack();
-      tar.entry({ name: path.slice(parent.length), type: 'symlink', linkname });
-      tar.finalize();
-      return tar as unknown as Readable;
-    }
-    const found = [...this.#files].filter(([name]) => name === path || name.startsWith(`${path}/`));
-    if (found.length === 0) return undefined;
-    const tar = pack();
-    if (!this.#files.has(path)) tar.entry({ name: `${path.slice(parent.length)}/`, type: 'directory' });
-    for (const [name, content] of found) tar.entry({ name: name.slice(parent.length) }, content);
-    tar.finalize();
-    return tar as unknown as Readable;
+    return archiveOf(path, this.#files, this.#links);
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection

@@ -154,6 +154,8 @@ export interface Config {
     readonly concurrency: number;
     readonly inactivityTimeout: number;
   };
+  /** Bytes. */
+  readonly taskclusterProxy: { readonly maxBodySize: number };
   readonly dockerSave: { readonly expiration: number };
   readonly dockerWorkerPrivateKey: string;
   readonly ed25519SigningKeyLocation: string;

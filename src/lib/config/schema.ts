@@ -131,6 +131,7 @@ const features = {
     concurrency: wholeNumber(1, 'a whole number, at least 1'),
     inactivityTimeout: interval,
   }),
+  taskclusterProxy: section({ maxBodySize: bytes }),
   dockerSave: section({
     expiration: {
       type: ['integer', 'string'],

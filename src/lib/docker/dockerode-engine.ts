@@ -15,6 +15,7 @@ import type {
   Labelled,
   Labels,
   LoadedImages,
+  NetworkSpec,
   PullProgress,
   RegistryAuth,
 } from './engine.js';
@@ -131,6 +132,23 @@ export class DockerodeEngine implements DockerEngine {
       this.#docker.listContainers({ all: true, filters: labelFilter(labels), abortSignal });
     const found = await call('listing containers', CALL_TIMEOUT_MS, list, signal);
     return found.map(({ Id, Labels }) => ({ id: Id, labels: Labels }));
+  }
+
+  async createNetwork({ name, subnet, gateway, labels }: NetworkSpec): Promise<string | undefined> {
+    const create = (abortSignal: AbortSignal) =>
+      this.#docker.createNetwork({
+        Name: name,
+        Driver: 'bridge',
+        IPAM: { Driver: 'default', Config: [{ Subnet: subnet, Gateway: gateway }] },
+        Labels: { ...labels },
+        abortSignal,
+      });
+    try {
+      return (await call(`creating a network with the subnet ${subnet}`, CALL_TIMEOUT_MS, create)).id;
+    } catch (error) {
+      if (hasStatus(error, 403) && /overlap/i.test((error as DockerError).message)) return undefined;
+      throw error;
+    }
   }
 
   async findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {

@@ -57,6 +57,17 @@ export interface ContainerSpec {
   readonly limits: ContainerLimits;
 }
 
+/** A bridge network for containers of this machine. */
+export interface NetworkSpec {
+  /** The engine takes a name twice: it has to be one that nobody else would choose. */
+  readonly name: string;
+  /** IPv4, in CIDR notation. */
+  readonly subnet: string;
+  /** The machine's own address in it. */
+  readonly gateway: string;
+  readonly labels: Labels;
+}
+
 export interface ImageInfo {
   /** `sha256:…` */
   readonly id: string;
@@ -140,6 +151,8 @@ export interface DockerEngine {
   endOfContainer(id: string, signal: AbortSignal): Promise<Date | undefined>;
   /** Kills and removes a container with its anonymous volumes; harmless when it is gone. */
   removeContainer(id: string): Promise<void>;
+  /** Returns the network's id; undefined: its subnet overlaps that of another. Not abortable, as createContainer. */
+  createNetwork(spec: NetworkSpec): Promise<string | undefined>;
   /** All networks that carry these labels. */
   findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]>;
   /** Removes a network that no container is attached to; harmless when it is gone. */

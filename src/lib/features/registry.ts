@@ -7,9 +7,12 @@ import { devicesFeature } from './devices.js';
 import type { Feature } from './feature.js';
 import { localLiveLog } from './live-log/local-live-log.js';
 import { privilegeFeatures } from './privileged.js';
+import { taskclusterProxy } from './taskcluster-proxy/taskcluster-proxy.js';
+import type { TaskclusterProxyOptions } from './taskcluster-proxy/taskcluster-proxy.js';
 
 /** What features share with other parts of the worker. */
 export interface FeatureServices extends CachesOptions {
+  readonly proxy: TaskclusterProxyOptions;
   readonly devices: Parameters<typeof devicesFeature>[0];
 }
 
@@ -21,6 +24,7 @@ export function createFeatures(config: Config, services: FeatureServices): reado
     cachesFeature(services),
     devicesFeature(services.devices),
     ...privilegeFeatures(config.dockerConfig),
+    taskclusterProxy(services.proxy),
     artifactsFeature(config.artifacts),
     bulkLog,
   ];

@@ -19,13 +19,14 @@ const PREPARE_RETRIES = { attempts: 4, firstDelayMs: 2000, maxDelayMs: 30_000, r
 
 /**
  * Gets the image and prepares all features at once. What they acquire is in `resources`, whatever happens: on the first
- * error the others are stopped and waited for before it is thrown.
+ * error the others are stopped and waited for before it is thrown. `onLeftover`: something could not be released.
  */
 export async function prepare(
   { task, features }: AdmittedTask,
   images: ImageProvider,
   resources: ResourceStack,
   signal: AbortSignal,
+  onLeftover: () => void,
 ): Promise<PreparedTask> {
   const together = new LinkedAbort(signal);
   const settling: Promise<unknown>[] = [];
@@ -39,7 +40,7 @@ export async function prepare(
   };
   const image = jointly(takeImage(task, images, resources, together.signal));
   const contributions = features.map((feature) =>
-    jointly(prepareFeature(feature, task.log, resources, together.signal)),
+    jointly(prepareFeature(feature, task.log, resources, together.signal, onLeftover)),
   );
   await Promise.allSettled(settling);
   together.dispose();
@@ -71,6 +72,7 @@ async function prepareFeature(
   log: Logger,
   resources: ResourceStack,
   signal: AbortSignal,
+  onLeftover: () => void,
 ): Promise<Contribution> {
   if (!hooks.prepare) return {};
   const isTransient = (error: unknown): boolean => !(error instanceof TaskError);
@@ -80,6 +82,7 @@ async function prepareFeature(
   const attempt = async (): Promise<Contribution> => {
     const own = new ResourceStack((what, error) => {
       log.error('could not release', { feature: name, what, error });
+      onLeftover();
     });
     try {
       const contribution = await hooks.prepare?.(own, signal);

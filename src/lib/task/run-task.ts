@@ -131,7 +131,8 @@ async function launch(
 ): Promise<Executed> {
   const { signal, context } = run;
   await run.enter('prepare');
-  const { contributions, image } = await prepare(admitted, services.images, resources, signal);
+  const { images, onLeftover } = services;
+  const { contributions, image } = await prepare(admitted, images, resources, signal, onLeftover);
   await run.enter('compile');
   const spec = containerSpec(admitted.task, contributions, image.image, services.containerDefaults);
   await run.enter('execute');

@@ -28,6 +28,7 @@ import { composeGarbageCollection } from './compose-gc.js';
 import type { GarbageCollection } from './compose-gc.js';
 import { composeDevices } from './compose-devices.js';
 import type { WorkerDevices } from './compose-devices.js';
+import { composeTaskclusterProxy } from './compose-taskcluster-proxy.js';
 import { composeImages } from './compose-images.js';
 import { composeWatch } from './compose-watch.js';
 import type { WorkerWatch } from './compose-watch.js';
@@ -79,6 +80,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const runsLock = await StateLock.acquireName(dirname(runsDirectory), config.workerId);
   const caching = await composeCaches(config, { credentials, log, meters });
   const imaging = await composeImages(config, { engine, log, meters });
+  const proxy = composeTaskclusterProxy(config, engine);
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
   const facts = workerFacts(config, version);
@@ -93,7 +95,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
     queue,
     engine,
     images: imaging.images,
-    admission: admission(config, { ...caching, engine, devices: devices.manager }),
+    admission: admission(config, { ...caching, proxy, engine, devices: devices.manager }),
     containerDefaults: containerDefaults(config),
     journal,
     publisher: new LiveLogPublisher(liveLog.server),
@@ -123,6 +125,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
       await gc.janitor.stop();
       await liveLog.server?.close(READERS_GRACE_MS);
       putter.close();
+      proxy.upstream.close();
       await caching.close();
       await imaging.close();
       await removeIfEmpty(runsDirectory);

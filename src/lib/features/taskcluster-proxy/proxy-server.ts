@@ -1,0 +1,75 @@
+import { once } from 'node:events';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from '../../log/logger.js';
+
+export interface ProxyServerOptions {
+  readonly address: string;
+  readonly port: number;
+  /** Whether a connection from this address is the task's. */
+  readonly isTask: (address: string) => boolean;
+  readonly requests: {
+    handle(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void>;
+  };
+  readonly log: Logger;
+}
+
+const MAX_CONNECTIONS = 64;
+
+const HTTP_OPTIONS = {
+  maxHeaderSize: 32 * 1024,
+  headersTimeout: 30_000,
+  // For the whole body.
+  requestTimeout: 10 * 60_000,
+  keepAliveTimeout: 60_000,
+  connectionsCheckingInterval: 10_000,
+} as const;
+
+/** One task's proxy as it listens: whoever else connects is cut off before a byte of theirs is read. */
+export class ProxyServer {
+  readonly #server: Server;
+  readonly #end = new AbortController();
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  /** Fails as the system does when it can't listen. */
+  static async start({ address, port, isTask, requests, log }: ProxyServerOptions): Promise<ProxyServer> {
+    const server = createServer(HTTP_OPTIONS);
+    const proxy = new ProxyServer(server);
+    server.maxConnections = MAX_CONNECTIONS;
+    let isReported = false;
+    // The network's address can be reached from other containers of the machine and from the machine itself.
+    server.on('connection', (socket) => {
+      const { remoteAddress = '' } = socket;
+      if (isTask(remoteAddress)) return;
+      socket.destroy();
+      if (!isReported) log.warn('taskcluster proxy refused a stranger', { address: remoteAddress });
+      isReported = true;
+    });
+    server.on('request', (request, response) => {
+      void requests.handle(request, response, proxy.#end.signal);
+    });
+    server.listen(port, address);
+    await once(server, 'listening');
+    server.on('error', (error) => {
+      log.error('taskcluster proxy failed', { error });
+    });
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Ends it with all that is under way. */
+  async dispose(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#end.abort(new Error('the task has ended'));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}

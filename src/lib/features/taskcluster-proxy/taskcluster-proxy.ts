@@ -1,0 +1,93 @@
+import { LABEL } from '../../docker/engine.js';
+import type { TaskNetwork, TaskNetworks } from '../../docker/task-networks.js';
+import { RequestSigner } from '../../queue/request-signer.js';
+import { workerLabels } from '../../task/container-spec.js';
+import { TaskError } from '../../task/errors.js';
+import type { TaskContext } from '../../task/task-context.js';
+import { errorMessage } from '../../util/error-message.js';
+import type { ResourceStack } from '../../util/resource-stack.js';
+import type { Contribution, Feature } from '../feature.js';
+import { ProxyRequests } from './proxy-requests.js';
+import { ProxyServer } from './proxy-server.js';
+import type { Upstream } from './upstream.js';
+
+export interface TaskclusterProxyOptions {
+  readonly networks: Pick<TaskNetworks, 'create'>;
+  readonly upstream: Pick<Upstream, 'send'>;
+  /** Of a request's body. */
+  readonly maxBodyBytes: number;
+  /** Default: 80, the only one that tasks' URLs fit. */
+  readonly port?: number;
+}
+
+const ALIAS = 'taskcluster';
+const DEFAULT_PORT = 80;
+
+/** What keeps a proxy from listening until an operator has done something. */
+const NEEDS_AN_OPERATOR: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'Another program of the worker’s machine listens on this port of all addresses',
+  EACCES: 'The worker may not listen on this port: it has to run as root, or with CAP_NET_BIND_SERVICE',
+  EADDRNOTAVAIL: 'The worker has to run on the machine of the Docker engine, in its network namespace',
+};
+
+/** Lets a task call Taskcluster with its own scopes and without credentials: the worker signs what it asks for. */
+export function taskclusterProxy(options: TaskclusterProxyOptions): Feature {
+  return {
+    name: 'taskclusterProxy',
+    enabledByDefault: false,
+    requiredScopes: () => undefined,
+    reservedArtifacts: () => [],
+    attach: (task) => ({ prepare: (resources, signal) => prepare(task, options, resources, signal) }),
+  };
+}
+
+async function prepare(
+  task: TaskContext,
+  options: TaskclusterProxyOptions,
+  resources: ResourceStack,
+  signal: AbortSignal,
+): Promise<Contribution> {
+  const { taskId, runId, worker, log } = task;
+  const labels = { [LABEL.taskId]: taskId, [LABEL.runId]: String(runId), [LABEL.role]: 'task' };
+  const made = await options.networks.create({ ...workerLabels(worker), ...labels }, signal);
+  const network = resources.use('network', made);
+  resources.use('taskcluster proxy', await listen(task, network, options));
+  const { gateway: address } = network.subnet;
+  log.info('taskcluster proxy started', { address, networkId: network.id });
+  return {
+    network: network.name,
+    extraHosts: [`${ALIAS}:${address}`],
+    env: { TASKCLUSTER_PROXY_URL: `http://${ALIAS}` },
+  };
+}
+
+async function listen(
+  task: TaskContext,
+  { subnet }: TaskNetwork,
+  { upstream, maxBodyBytes, port = DEFAULT_PORT }: TaskclusterProxyOptions,
+): Promise<ProxyServer> {
+  const { taskId, runId, worker, definition, credentials, log } = task;
+  const scopes = [...definition.scopes, `queue:create-artifact:${taskId}/${runId}`];
+  const signer = new RequestSigner({ credentials, scopes });
+  const { rootUrl, version } = worker;
+  const requests = new ProxyRequests({ rootUrl, signer, scopes, upstream, version, log, maxBodyBytes });
+  const address = subnet.gateway;
+  try {
+    return await ProxyServer.start({
+      address,
+      port,
+      isTask: (source) => subnet.hasContainer(source),
+      requests,
+      log,
+    });
+  } catch (error) {
+    const advice = NEEDS_AN_OPERATOR[(error as NodeJS.ErrnoException).code ?? ''];
+    if (advice === undefined) throw error;
+    log.error('taskcluster proxy cannot listen', { address, port, error });
+    throw TaskError.exception(
+      'internal-error',
+      `the proxy cannot listen: ${errorMessage(error)}. ${advice}. Ask the operator of the worker.`,
+      error,
+    );
+  }
+}

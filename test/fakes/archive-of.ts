@@ -1,0 +1,23 @@
+import type { Readable } from 'node:stream';
+import { pack } from 'tar-stream';
+
+/** What an engine gives for `path` of a container: a tar with names from its last part on; undefined: nothing there. */
+export function archiveOf(
+  path: string,
+  files: ReadonlyMap<string, string>,
+  links: ReadonlyMap<string, string>,
+): Readable | undefined {
+  const parent = path.slice(0, path.lastIndexOf('/') + 1);
+  const linkname = links.get(path);
+  const found = [...files].filter(([name]) => name === path || name.startsWith(`${path}/`));
+  if (linkname === undefined && found.length === 0) return undefined;
+  const tar = pack();
+  if (linkname !== undefined) {
+    tar.entry({ name: path.slice(parent.length), type: 'symlink', linkname });
+  } else {
+    if (!files.has(path)) tar.entry({ name: `${path.slice(parent.length)}/`, type: 'directory' });
+    for (const [name, content] of found) tar.entry({ name: name.slice(parent.length) }, content);
+  }
+  tar.finalize();
+  return tar as unknown as Readable;
+}

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { SubnetPool } from '../../../src/lib/docker/subnet-pool.js';
+
+describe('a pool of subnets', () => {
+  const take = (pool: SubnetPool) => pool.take() ?? assert.fail('all are taken');
+
+  it('cuts a network into /28s', () => {
+    const pool = new SubnetPool('172.29.0.0/16');
+    assert.equal(pool.count, 4096);
+    const { subnet } = take(pool);
+    assert.deepEqual([subnet.cidr, subnet.gateway], ['172.29.0.0/28', '172.29.0.1']);
+    assert.equal(take(pool).subnet.cidr, '172.29.0.16/28');
+  });
+
+  it('begins where it is told, and takes an address within a network for that network', () => {
+    assert.equal(take(new SubnetPool('172.29.7.9/16', 4096 + 17)).subnet.cidr, '172.29.1.16/28');
+    assert.equal(take(new SubnetPool('223.255.255.0/24', 15)).subnet.gateway, '223.255.255.241');
+  });
+
+  it('gives none twice, and those that were given back last of all', () => {
+    const pool = new SubnetPool('10.0.0.0/26');
+    const first = take(pool);
+    first.release();
+    const later = [take(pool), take(pool), take(pool), take(pool)].map(({ subnet }) => subnet.cidr);
+    assert.deepEqual(later, ['10.0.0.16/28', '10.0.0.32/28', '10.0.0.48/28', '10.0.0.0/28']);
+    assert.equal(pool.take(), undefined);
+  });
+
+  it('knows which addresses are containers', () => {
+    const { subnet } = take(new SubnetPool('172.29.0.0/28'));
+    const addresses = ['172.29.0.2', '172.29.0.14', '172.29.0.1', '172.29.0.16', '172.17.0.2', '127.0.0.1', '::1', ''];
+    assert.deepEqual(
+      addresses.filter((address) => subnet.hasContainer(address)),
+      ['172.29.0.2', '172.29.0.14'],
+    );
+  });
+
+  it('refuses what is no network', () => {
+    assert.throws(() => new SubnetPool('300.0.0.0/16'), /300\.0\.0\.0\/16 is not an IPv4 network/);
+  });
+});

@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { text } from 'node:stream/consumers';
+import type { Answer } from '../../../support/flaky-server.js';
+import { ProxyBench, SCOPES, signerOf } from './proxy-bench.js';
+
+const PING = '/api/queue/v1/ping';
+const KIB = 1024;
+
+describe('a taskcluster proxy', () => {
+  let bench: ProxyBench;
+  const start = async (answer: Answer, maxBodyBytes?: number): Promise<void> => {
+    bench = await ProxyBench.start(answer, maxBodyBytes);
+  };
+  afterEach(() => bench.close());
+
+  /** Answers with what came in. */
+  const echo: Answer = (request, response) => {
+    void text(request).then((body) => {
+      const { method, url, headers } = request;
+      response.end(JSON.stringify({ method, url, headers, length: body.length, body: body.slice(0, 100) }));
+    });
+  };
+  const echoed = async (...asked: Parameters<ProxyBench['ask']>) =>
+    JSON.parse((await bench.ask(...asked)).body) as Readonly<Record<'method' | 'url' | 'body', string>> & {
+      readonly headers: Readonly<Record<string, string>>;
+      readonly length: number;
+    };
+
+  it('signs with the credentials and the scopes of the run, whatever path it is', async () => {
+    await start(echo);
+    for (const path of [PING, `${PING}?a=%20&b`, '/queue/v1/a%2Fb/c', "/queue/v1/it's{}|", '/queue/v1/x?']) {
+      await bench.ask(path);
+      const request = bench.service.requests.at(-1) ?? assert.fail();
+      const expected = { id: 'task-client', ext: { certificate: { a: 1 }, authorizedScopes: SCOPES } };
+      assert.deepEqual(await signerOf(request), expected, path);
+    }
+  });
+
+  it('signs with renewed credentials from the next request on', async () => {
+    await start(echo);
+    await bench.ask(PING);
+    bench.credentials.renew({ clientId: 'renewed', accessToken: 'another' });
+    await bench.ask(PING);
+    const request = bench.service.requests[1] ?? assert.fail();
+    assert.deepEqual(await signerOf(request, 'another'), { id: 'renewed', ext: { authorizedScopes: SCOPES } });
+  });
+
+  it('passes method, query, body and headers on, but what is between two neighbours', async () => {
+    await start(echo);
+    const headers = {
+      Authorization: 'Basic abc',
+      Connection: 'close, X-Mine',
+      'X-Mine': '1',
+      'X-Kept': '2',
+      'Content-Type': 'text/x',
+    };
+    const got = await echoed('/queue/v1/x?y=z', 'PUT', [Buffer.from('hello')], headers);
+    assert.deepEqual([got.method, got.url, got.body], ['PUT', '/api/queue/v1/x?y=z', 'hello']);
+    assert.equal(got.headers['x-kept'], '2');
+    assert.equal(got.headers['x-mine'], undefined);
+    assert.equal(got.headers['content-type'], 'text/x');
+    assert.equal(got.headers['content-length'], '5');
+    assert.match(got.headers['authorization'] ?? '', /^Hawk /);
+    assert.equal(`http://${got.headers['host'] ?? ''}`, bench.service.url);
+  });
+
+  it('takes a body without a type for JSON', async () => {
+    await start(echo);
+    assert.equal((await echoed(PING, 'POST', [Buffer.from('{}')])).headers['content-type'], 'application/json');
+    assert.equal((await echoed(PING)).headers['content-type'], undefined);
+  });
+
+  it('gives the answer back as it is, a redirect too, with headers of its own', async () => {
+    await start((_request, response) => {
+      response.writeHead(303, {
+        Location: 'https://elsewhere.example.com/x',
+        'Set-Cookie': ['a=1', 'b=2'],
+        'X-Up': '1',
+      });
+      response.end('{"url":1}');
+    });
+    const { status, headers, body } = await bench.ask('/queue/v1/x?y');
+    assert.deepEqual([status, headers.location, body], [303, 'https://elsewhere.example.com/x', '{"url":1}']);
+    assert.deepEqual([headers['x-up'], headers['set-cookie']], ['1', ['a=1', 'b=2']]);
+    assert.equal(headers['x-taskcluster-endpoint'], `${bench.service.url}/api/queue/v1/x?y`);
+    assert.equal(headers['x-taskcluster-proxy-version'], '1.2.3');
+    assert.equal(headers['x-taskcluster-authorized-scopes'], JSON.stringify(SCOPES));
+    assert.equal(bench.service.requests.length, 1);
+  });
+
+  it('passes on a long body and gives back a long answer', async () => {
+    await start((request, response) => {
+      request.pipe(response);
+    });
+    const parts = Array.from({ length: 16 }, (_, n) => Buffer.alloc(100 * KIB, String.fromCharCode(97 + n)));
+    const { body } = await bench.ask(PING, 'POST', parts);
+    assert.equal(body, Buffer.concat(parts).toString());
+  });
+
+  for (const [kind, headers] of Object.entries({ said: { 'Content-Length': '3000' }, unsaid: {} })) {
+    it(`refuses a body that is too long, with its length ${kind}`, async () => {
+      await start(echo, 2000);
+      const { status } = await bench.ask(PING, 'POST', [Buffer.alloc(3000)], headers);
+      assert.equal(status, 413);
+      assert.equal(bench.service.requests.length, 0);
+    });
+  }
+
+  it('breaks off a body that turns out to be too long on its way', async () => {
+    await start(echo, 400 * KIB);
+    const { status } = await bench.ask(PING, 'POST', Array(8).fill(Buffer.alloc(100 * KIB)) as Buffer[]);
+    assert.equal(status, 413);
+  });
+
+  it('tries again when the service fails or breaks the connection', async () => {
+    await start((request, response, n) => {
+      if (n === 1) response.writeHead(502).end('no');
+      else if (n === 2) response.destroy();
+      else echo(request, response, n);
+    });
+    assert.equal((await echoed(PING, 'POST', [Buffer.from('again')])).body, 'again');
+    assert.equal(bench.service.requests.length, 3);
+  });
+
+  it('gives back the last failure, and says when there was no answer at all', async () => {
+    await start((request, response) => {
+      if (request.url?.endsWith('broken')) response.destroy();
+      else response.writeHead(503).end('come back later');
+    });
+    const { status, body } = await bench.ask(PING);
+    assert.deepEqual([status, body, bench.service.requests.length], [503, 'come back later', 3]);
+    const broken = await bench.ask('/queue/v1/broken');
+    assert.equal(broken.status, 500);
+    assert.match(broken.body, /^Failed during proxy request: /);
+  });
+
+  it('does not wait for a silent service for ever', async () => {
+    await start(() => undefined);
+    const { status, body } = await bench.ask(PING);
+    assert.equal(status, 500);
+    assert.match(body, /nothing was heard for 0\.3 s/);
+    assert.equal(bench.service.requests.length, 1);
+  });
+
+  it('signs a URL of the deployment for an hour, and no other', async () => {
+    await start(echo);
+    const url = `${bench.service.url}/api/queue/v1/task/x/artifacts/private%2Fa`;
+    const { status, headers, body } = await bench.ask('/bewit', 'POST', [Buffer.from(`${url}\n`)]);
+    assert.deepEqual([status, headers.location], [303, body]);
+    const [, bewit = ''] = body.split(`${url}?bewit=`);
+    const [id, exp, , ext = ''] = Buffer.from(bewit, 'base64url').toString().split('\\');
+    assert.equal(id, 'task-client');
+    assert.ok(Math.abs(Number(exp) - Date.now() / 1000 - 3600) < 60);
+    assert.deepEqual(JSON.parse(Buffer.from(ext, 'base64').toString()), {
+      certificate: { a: 1 },
+      authorizedScopes: SCOPES,
+    });
+    for (const other of ['https://evil.example.com/api/queue/v1/ping', 'nonsense', '']) {
+      const refused = await bench.ask('/bewit', 'POST', [Buffer.from(other)]);
+      assert.equal(refused.status, 400, other);
+      assert.doesNotMatch(refused.body, /bewit=/);
+    }
+    assert.equal((await bench.ask('/bewit')).status, 405);
+  });
+
+  it('answers 404 to whatever is no service', async () => {
+    await start(echo);
+    const credentials = [Buffer.from('{"clientId":"mine","accessToken":"mine"}')];
+    assert.equal((await bench.ask('/credentials')).status, 404);
+    assert.equal((await bench.ask('/credentials', 'PUT', credentials)).status, 404);
+    for (const path of [
+      '/',
+      '/127.0.0.1/x/y',
+      '/169.254.169.254/latest/x',
+      '/api/queue/v1/../../x',
+      'http://a/b/c/d',
+    ]) {
+      assert.equal((await bench.ask(path)).status, 404, path);
+    }
+    assert.equal(bench.service.requests.length, 0);
+    assert.equal(bench.credentials.current.clientId, 'task-client');
+  });
+
+  it('cuts off whoever is not the task, and says so once', async () => {
+    await start(echo);
+    bench.isTask = false;
+    for (let count = 0; count < 3; count++) await assert.rejects(bench.ask(PING), /ECONNRESET|socket hang up|EPIPE/);
+    assert.equal(bench.service.requests.length, 0);
+    assert.equal(bench.log.of('taskcluster proxy refused a stranger').length, 1);
+  });
+
+  it('ends with the task, whatever is under way', async () => {
+    let markAsked: () => void = () => undefined;
+    const asked = new Promise<void>((resolve) => (markAsked = resolve));
+    await start(() => {
+      markAsked();
+    });
+    const asking = assert.rejects(bench.ask(PING));
+    await asked;
+    await bench.endTask();
+    await asking;
+  });
+
+  it('writes no secret into the log', async () => {
+    await start((_request, response) => {
+      response.destroy();
+    });
+    await bench.ask(PING);
+    const url = `${bench.service.url}${PING}`;
+    const { body } = await bench.ask('/bewit', 'POST', [Buffer.from(url)]);
+    const [, bewit = assert.fail()] = body.split('bewit=');
+    const logged = JSON.stringify(bench.log.records.map(({ event, fields }) => [event, fields]));
+    for (const secret of ['a-token', bewit, 'Hawk id']) assert.ok(!logged.includes(secret), secret);
+  });
+});

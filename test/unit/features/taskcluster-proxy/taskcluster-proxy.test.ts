@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { SubnetPool } from '../../../../src/lib/docker/subnet-pool.js';
+import { TaskNetworks } from '../../../../src/lib/docker/task-networks.js';
+import { taskclusterProxy } from '../../../../src/lib/features/taskcluster-proxy/taskcluster-proxy.js';
+import { Upstream } from '../../../../src/lib/features/taskcluster-proxy/upstream.js';
+import { LABEL } from '../../../../src/lib/docker/engine.js';
+import { TaskError } from '../../../../src/lib/task/errors.js';
+import { freePort } from '../../../support/free-port.js';
+import { RunFixture } from '../../task/run-fixture.js';
+import { PAYLOAD, TASK_ID, WORKER } from '../../task/task-fixture.js';
+
+const ASKING = { ...PAYLOAD, features: { taskclusterProxy: true } };
+// Any address of it is one of this machine's.
+const LOOPBACK = '127.77.0.0/28';
+
+describe('the feature taskclusterProxy', () => {
+  const upstream = new Upstream();
+  let run: RunFixture;
+  let networks: TaskNetworks;
+  let port: number;
+  const start = async (pool = LOOPBACK): Promise<void> => {
+    port = await freePort();
+    run = await RunFixture.create({
+      features: () => [
+        taskclusterProxy({
+          networks: { create: (...args) => networks.create(...args) },
+          upstream,
+          port,
+          maxBodyBytes: 1000,
+        }),
+      ],
+    });
+    networks = new TaskNetworks(run.engine, new SubnetPool(pool), 'the pool');
+  };
+  afterEach(async () => {
+    assert.equal(run.engine.networks.size, 0, 'networks are left');
+    await run.remove();
+  });
+  after(() => {
+    upstream.close();
+  });
+
+  it('gives the container a network, a name and an address for the proxy', async () => {
+    await start();
+    let labels: object = {};
+    run.trace.at('container.started', () => {
+      const [[, spec] = assert.fail()] = run.engine.networkSpecs;
+      labels = spec.labels;
+      assert.equal(spec.name, run.engine.specs[0]?.network);
+    });
+    await run.run(ASKING);
+    assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
+    const { env, extraHosts } = run.engine.specs[0] ?? assert.fail();
+    assert.equal(env['TASKCLUSTER_PROXY_URL'], 'http://taskcluster');
+    assert.ok(extraHosts.includes('taskcluster:127.77.0.1'));
+    assert.deepEqual(labels, {
+      [LABEL.workerId]: WORKER.workerId,
+      [LABEL.workerGroup]: WORKER.workerGroup,
+      [LABEL.workerPool]: `${WORKER.provisionerId}/${WORKER.workerType}`,
+      [LABEL.taskId]: TASK_ID,
+      [LABEL.runId]: '0',
+      [LABEL.role]: 'task',
+    });
+  });
+
+  it('is not for tasks that do not ask for it', async () => {
+    await start();
+    await run.run(PAYLOAD);
+    assert.equal(run.trace.count('engine.createNetwork'), 0);
+    assert.equal(run.engine.specs[0]?.network, undefined);
+  });
+
+  it('takes the network away after the container', async () => {
+    await start();
+    await run.run(ASKING);
+    const order = run.trace.events.filter((event) => ['engine.remove', 'engine.removeNetwork'].includes(event));
+    assert.deepEqual(order, ['engine.remove', 'engine.removeNetwork']);
+  });
+
+  it('leaves nothing when the run is stopped or its image can’t be had', async () => {
+    for (const event of ['engine.createNetwork', 'engine.create', 'container.started']) {
+      await start();
+      run.stopAt(event, 'canceled');
+      await run.run(ASKING);
+      assert.equal(run.engine.networks.size, 0, event);
+      await run.remove();
+    }
+    await start();
+    run.images.beforeAcquire = () => Promise.reject(TaskError.failed('no such image'));
+    await run.run(ASKING);
+  });
+
+  it('says so, to the author and to the operator, when the port is taken', async () => {
+    await start();
+    const other = createServer().listen(port, '0.0.0.0');
+    await once(other, 'listening');
+    await run.run(ASKING);
+    other.close();
+    assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+    assert.match(
+      run.text,
+      /taskclusterProxy: the proxy cannot listen: .*EADDRINUSE.*\. Another program of the worker’s/,
+    );
+    assert.equal(run.log.of('taskcluster proxy cannot listen').length, 1);
+  });
+
+  it('says so when the engine’s networks are not on this machine', async () => {
+    await start('192.0.2.64/28');
+    await run.run(ASKING);
+    assert.match(run.text, /EADDRNOTAVAIL.*\. The worker has to run on the machine of the Docker engine/);
+  });
+
+  it('has a network that could not be removed looked for before the next claim', async () => {
+    await start();
+    run.engine.fail('removeNetwork', new Error('busy'));
+    await run.run(ASKING);
+    assert.equal(run.leftovers, 1);
+    assert.equal(run.log.of('could not release').length, 1);
+    run.engine.networks.clear();
+  });
+});
