@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.js';
+import { allowPtrace } from './allow-ptrace.js';
 import { artifactsFeature } from './artifacts/artifacts.js';
 import { bulkLog } from './bulk-log.js';
 import { cachesFeature } from './caches.js';
@@ -21,6 +22,7 @@ export function createFeatures(config: Config, services: FeatureServices): reado
     cachesFeature(services),
     devicesFeature(services.devices),
     ...privilegeFeatures(config.dockerConfig),
+    allowPtrace,
     artifactsFeature(config.artifacts),
     bulkLog,
   ];
