@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.js';
+import { allowPtrace } from './allow-ptrace.js';
 import { artifactsFeature } from './artifacts/artifacts.js';
 import { bulkLog } from './bulk-log.js';
 import { cachesFeature } from './caches.js';
@@ -25,6 +26,7 @@ export function createFeatures(config: Config, services: FeatureServices): reado
     devicesFeature(services.devices),
     ...privilegeFeatures(config.dockerConfig),
     taskclusterProxy(services.proxy),
+    allowPtrace,
     artifactsFeature(config.artifacts),
     bulkLog,
   ];
