@@ -28,8 +28,16 @@ export class SmallDisk {
     return new SmallDisk(directory);
   }
 
+  /** Waits for a moment in which nobody has a file open for writing: the system refuses it until then. */
   async makeReadOnly(): Promise<void> {
-    await run('mount', ['-o', 'remount,ro', this.directory]);
+    for (;;) {
+      try {
+        await run('mount', ['-o', 'remount,ro', this.directory]);
+        return;
+      } catch (error) {
+        if (!String(error).includes('busy')) throw error;
+      }
+    }
   }
 
   async makeWritable(): Promise<void> {
