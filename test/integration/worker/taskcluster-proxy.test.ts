@@ -75,7 +75,7 @@ describe('a task with taskclusterProxy', () => {
     const { taskId, run: ended, log } = await harness.run(example);
     assert.equal(ended.state, 'completed', log);
     assert.match(log, /"state":\s*"running"/);
-    assert.ok((await harness.artifactNames(taskId)).includes('public/this-task'));
+    assert.ok((await harness.artifactNames(taskId)).includes('public/another-name-of-the-log'));
   });
 
   it('gets redirects to follow by itself, signed addresses, and answers of any length', async () => {
