@@ -102,9 +102,9 @@ async function giveUp(error: unknown, host: Host, log: Logger): Promise<void> {
   if (isHopeless) await host.shutdown();
 }
 
-/** Composing the worker loads all of it, so only what needs it imports it. */
+/** Loads what talks to docker and the queue, so only what needs it imports it. */
 async function check(config: Config, log: Logger): Promise<number> {
-  const { checkServices } = await import('../lib/worker/compose.js');
+  const { checkServices } = await import('../lib/worker/compose-checks.js');
   const problems = await checkServices(config, log);
   for (const problem of problems) process.stderr.write(`docker-worker: ${problem}\n`);
   if (problems.length > 0) return CRASHED;

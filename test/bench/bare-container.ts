@@ -5,6 +5,7 @@ import type { DockerOptions } from 'dockerode';
 import { createOptions } from '../../src/lib/docker/create-options.js';
 import { LABEL } from '../../src/lib/docker/engine.js';
 import type { ContainerSpec } from '../../src/lib/docker/engine.js';
+import { minimalSpec } from '../support/minimal-spec.js';
 import { nowhere } from './nowhere.js';
 
 /** The least that can be done to run a command in a container and see all it prints: what the worker is compared with. */
@@ -43,10 +44,7 @@ export class BareDocker {
 
 /** The container the worker makes of a payload with `image` and `command`, and with its default configuration. */
 export function bareSpec(image: string, command: readonly string[]): ContainerSpec {
-  return {
-    image,
-    command,
-    entrypoint: undefined,
+  return minimalSpec(image, command, {
     env: {
       TASK_ID: 'VhLZ-GHlRGCNDjuPiEIOAQ',
       RUN_ID: '0',
@@ -59,16 +57,6 @@ export function bareSpec(image: string, command: readonly string[]): ContainerSp
       TASKCLUSTER_ROOT_URL: 'http://127.0.0.1:8080',
     },
     labels: { [LABEL.role]: 'bench' },
-    binds: [],
-    devices: [],
-    capAdd: [],
-    securityOpt: [],
     extraHosts: ['localhost.localdomain:127.0.0.1'],
-    network: undefined,
-    cpuset: undefined,
-    privileged: false,
-    shmSizeBytes: 1_800_000_000,
-    logDriver: { type: 'none', options: {} },
-    limits: {},
-  };
+  });
 }

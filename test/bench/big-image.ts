@@ -7,14 +7,14 @@ import { pack } from 'tar-stream';
 import type { Pack } from 'tar-stream';
 import { tarOf } from '../support/image-archive.js';
 
-const LAYERS = 4;
+const LAYERS = 7;
 const FILES = 60;
 const MIB = 1024 * 1024;
 const WORDS = 'the worker takes an image from an artifact and gives it to the engine as it comes'.split(' ');
 
 /**
- * Writes an image archive of about 500 MB, compressed with zstd: half of it cannot be compressed, half is text. The same
- * bytes each time. Only one of its layers is in memory.
+ * Writes an image archive that is a bit more than 500 MB once zstd has compressed it: half of it cannot be compressed, half
+ * is text. The same bytes each time. Only one of its layers is in memory.
  */
 export async function writeBigImage(file: string, name: string): Promise<void> {
   const zstd = spawn('zstd', ['-q', '-1'], { stdio: ['pipe', 'pipe', 'inherit'] });

@@ -11,6 +11,7 @@ import type {
   StoppedContainer,
 } from '../../src/lib/docker/engine.js';
 import { isRefusal } from '../support/is-refusal.js';
+import { minimalSpec } from '../support/minimal-spec.js';
 import { entriesOf } from '../support/tar-entries.js';
 import { COMMANDS, ENGINES, IMAGE } from './engines-under-test.js';
 import type { EngineUnderTest } from './engines-under-test.js';
@@ -38,25 +39,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       (await engine.findContainers(labels, signal)).map(({ id }) => id);
 
     const create = (command: keyof typeof COMMANDS, changes: Partial<ContainerSpec> = {}): Promise<CreatedContainer> =>
-      engine.createContainer({
-        image: imageId,
-        command: COMMANDS[command],
-        entrypoint: undefined,
-        env: {},
-        labels: LABELS,
-        binds: [],
-        devices: [],
-        capAdd: [],
-        securityOpt: [],
-        extraHosts: [],
-        network: undefined,
-        cpuset: undefined,
-        privileged: false,
-        shmSizeBytes: 1_800_000_000,
-        logDriver: { type: 'none', options: {} },
-        limits: {},
-        ...changes,
-      });
+      engine.createContainer(minimalSpec(imageId, COMMANDS[command], { labels: LABELS, ...changes }));
 
     /** Runs a container to its end. */
     const run = async (command: keyof typeof COMMANDS, changes?: Partial<ContainerSpec>) => {

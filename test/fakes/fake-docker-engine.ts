@@ -79,6 +79,8 @@ export class FakeDockerEngine implements DockerEngine {
   readonly networkSpecs = new Map<string, NetworkSpec>();
   /** The labels of each volume. */
   readonly volumes = new Map<string, Labels>();
+  /** False: how containers ended, besides their exit codes, can't be had. */
+  tellsEnds = true;
   /** Every spec a container was made of. */
   readonly specs: ContainerSpec[] = [];
   readonly trace: Trace;
@@ -294,7 +296,7 @@ class FakeContainer implements CreatedContainer, RunningContainer {
     return {
       id: this.id,
       exitCode,
-      oomKilled: exitCode === 137 && !this.#kill.signal.aborted,
+      oomKilled: this.#engine.tellsEnds ? exitCode === 137 && !this.#kill.signal.aborted : undefined,
       getArchive: (path, until) => this.#archive(path, until),
       linkTarget: (path, until) => this.#linkTarget(path, until),
     };

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
-import type { ContainerSpec } from '../../src/lib/docker/engine.js';
 import type { ImageSource } from '../../src/lib/images/image-provider.js';
 import { RegistryImages } from '../../src/lib/images/registry-image.js';
 import { CredentialHolder } from '../../src/lib/queue/credential-holder.js';
@@ -11,6 +10,9 @@ import { ImageBench } from '../fakes/image-bench.js';
 import { MemoryLogger } from '../fakes/memory-logger.js';
 import { MemoryOutput } from '../fakes/memory-output.js';
 import { DockerRegistry } from '../support/docker-registry.js';
+import { minimalSpec } from '../support/minimal-spec.js';
+
+const LABELS = { 'taskcluster.test': `image-cache-${process.pid}` };
 
 const ADDRESS = { socketPath: '/var/run/docker.sock' };
 const TASKS = 200;
@@ -76,7 +78,7 @@ describe('the cache of images, with a real engine and a real registry', function
         const source = sources[Math.floor(Math.random() * sources.length)] ?? assert.fail();
         begun += 1;
         const lease = await bench.cache.acquire(source, new MemoryOutput(), signal);
-        const { id } = await engine.createContainer(specOf(lease.image.id));
+        const { id } = await engine.createContainer(minimalSpec(lease.image.id, ['true'], { labels: LABELS }));
         await engine.removeContainer(id);
         lease.dispose();
       }
@@ -103,25 +105,3 @@ describe('the cache of images, with a real engine and a real registry', function
     await bench.close();
   });
 });
-
-/** A container that is never started. */
-function specOf(image: string): ContainerSpec {
-  return {
-    image,
-    command: ['true'],
-    entrypoint: undefined,
-    env: {},
-    labels: { 'taskcluster.test': `image-cache-${process.pid}` },
-    binds: [],
-    devices: [],
-    capAdd: [],
-    securityOpt: [],
-    extraHosts: [],
-    network: undefined,
-    cpuset: undefined,
-    privileged: false,
-    shmSizeBytes: 1_800_000_000,
-    logDriver: { type: 'none', options: {} },
-    limits: {},
-  };
-}

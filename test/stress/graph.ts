@@ -14,6 +14,8 @@ type Requires = 'all-completed' | 'all-resolved';
 
 // How far back in the graph a task's dependencies are: near enough that some are still to be run.
 const REACH = 25;
+// Has no divisor in common with a hundred, the sum of all shares: kinds are mixed, and each comes as often as it should.
+const STEP = 37;
 
 /**
  * A graph of `count` tasks in one group, in an order in which they can be created. Every third one waits for others: some
@@ -21,21 +23,14 @@ const REACH = 25;
  */
 export function planGraph(count: number): readonly PlannedTask[] {
   const names = Object.entries(KINDS).flatMap(([name, { share }]) => Array<string>(share).fill(name));
-  // A step that has no divisor in common with the number of names: kinds are mixed, and each comes as often as it should.
-  const STEP = 37;
   const tasks: PlannedTask[] = [];
   const taskGroupId = newSlugid();
   for (let number = 0; number < count; number += 1) {
-    const name = names[(number * STEP) % names.length] ?? '';
-    const kind = KINDS[name];
-    if (!kind) throw new Error(`there is no kind ${name}`);
     const before = tasks.slice(-REACH);
-    // One that has to wait for a failure before there was any is not there yet.
-    if (kind.isBlocked && !before.some(neverSucceeds)) {
-      tasks.push(planned('failure', taskGroupId, before, number));
-      continue;
-    }
-    tasks.push(planned(name, taskGroupId, before, number));
+    const name = names[(number * STEP) % names.length] ?? '';
+    // There has to be a failure that it can wait for.
+    const canBe = !KINDS[name]?.isBlocked || before.some(neverSucceeds);
+    tasks.push(planned(canBe ? name : 'failure', taskGroupId, before, number));
   }
   return tasks;
 }

@@ -58,7 +58,7 @@ export function startError(what: string, error: unknown): DockerError {
 
 // Whatever else keeps an archive from being loaded is in the archive.
 const ENGINE_TROUBLE =
-  /no space left|resource temporarily unavailable|quota exceeded|input\/output error|read-only file system|too many open files|cannot allocate memory|cannot reach|timed? ?out|nothing was heard|EPIPE|ECONN|socket hang up|aborted|context canceled/i;
+  /no space left|resource temporarily unavailable|connection refused|ttrpc|quota exceeded|input\/output error|read-only file system|too many open files|cannot allocate memory|cannot reach|timed? ?out|nothing was heard|EPIPE|ECONN|socket hang up|aborted|context canceled/i;
 
 /** The error of a load; what the engine will say again of the same archive carries a status of 400. */
 export function loadError(error: unknown): DockerError {

@@ -104,5 +104,6 @@ function spoiledBy(
 ): string | undefined {
   if (onExitStatus?.purgeCaches?.includes(exitCode)) return `exit code ${exitCode} is in onExitStatus.purgeCaches`;
   if (oomKilled) return 'a process of its container was killed for memory';
+  if (oomKilled === undefined) return 'docker did not tell how its container ended';
   return end === 'killed' ? 'its container did not end by itself' : undefined;
 }

@@ -71,6 +71,7 @@ export async function execute(spec: ContainerSpec, options: ExecuteOptions, sign
     const startedHooks = options.started(running, limit.signal);
     const executed = await untilEnd(running, ended, startedHooks, limit.signal, options);
     await drain(drained, options);
+    if (executed.container.oomKilled === undefined) log.warn('container not looked at', { containerId: created.id });
     output.line('=== Task Finished ===');
     return executed;
   } finally {

@@ -11,8 +11,6 @@ import type { Host } from '../host/host.js';
 import type { Logger } from '../log/logger.js';
 import { WorkerMetrics } from '../log/worker-metrics.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
-import type { CredentialSource } from '../queue/queue-client.js';
-import { TaskclusterQueue } from '../queue/taskcluster-queue.js';
 import { workerLabels } from '../task/container-spec.js';
 import type { ContainerDefaults } from '../task/container-spec.js';
 import { runClaim } from '../task/run-claim.js';
@@ -20,8 +18,6 @@ import type { RunClaimDeps } from '../task/run-claim.js';
 import { RunJournal } from '../task/run-journal.js';
 import type { WorkerFacts } from '../task/task-context.js';
 import { payloadValidator } from '../task/validate-payload.js';
-import { errorMessage } from '../util/error-message.js';
-import { withTimeout } from '../util/abortable.js';
 import { composeCaches } from './compose-caches.js';
 import type { WorkerCaches } from './compose-caches.js';
 import { composeGarbageCollection } from './compose-gc.js';
@@ -30,6 +26,7 @@ import { composeDevices } from './compose-devices.js';
 import type { WorkerDevices } from './compose-devices.js';
 import { composeTaskclusterProxy } from './compose-taskcluster-proxy.js';
 import { composeImages } from './compose-images.js';
+import { composeQueue } from './compose-queue.js';
 import { composeWatch } from './compose-watch.js';
 import type { WorkerWatch } from './compose-watch.js';
 import { mustHoldFiles } from './must-hold-files.js';
@@ -48,7 +45,6 @@ export interface ComposeOptions {
   readonly metricsOutput: NodeJS.WritableStream;
 }
 
-const CHECK_TIMEOUT_MS = 15_000;
 // What a worker that ends leaves to those who still read a log; all of it is an artifact by then.
 const READERS_GRACE_MS = 10_000;
 // Bounds what the engine keeps of a container's output when it keeps any.
@@ -181,31 +177,6 @@ function claiming({
   };
 }
 
-/** Everything that would keep the worker from working now, in words; empty when docker and the queue answer. */
-export async function checkServices(config: Config, log: Logger): Promise<readonly string[]> {
-  const engine = new DockerodeEngine(config.docker);
-  const queue = composeQueue(config, new CredentialHolder(config.taskcluster), log);
-  const reachDocker = async (): Promise<readonly string[]> => {
-    await withTimeout('docker ping', CHECK_TIMEOUT_MS, (signal) => engine.ping(signal));
-    return [];
-  };
-  const reachQueue = async (): Promise<readonly string[]> => {
-    const missing = await withTimeout('auth.currentScopes', CHECK_TIMEOUT_MS, (signal) => queue.missingScopes(signal));
-    return missing.map((scope) => `queue: the credentials lack the scope ${scope}`);
-  };
-  const results = await Promise.all(
-    Object.entries({ docker: reachDocker, queue: reachQueue }).map(async ([service, reach]) => {
-      try {
-        return await reach();
-      } catch (error) {
-        log.debug('check failed', { service, error });
-        return [`${service}: ${errorMessage(error)}`];
-      }
-    }),
-  );
-  return results.flat();
-}
-
 /** Fails with a ConfigError when there is no place for the worker's files; returns the one for its runs. */
 async function takeDirectories({ dockerVolume, stateDir, workerId }: Config): Promise<string> {
   const runsDirectory = join(dockerVolume, 'tmp', 'docker-worker-runs', workerId);
@@ -220,24 +191,6 @@ async function removeIfEmpty(directory: string): Promise<void> {
   } catch (error) {
     if (!['ENOENT', 'ENOTEMPTY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
-}
-
-function composeQueue(config: Config, credentials: CredentialSource, log: Logger): TaskclusterQueue {
-  const { rootUrl, provisionerId, workerType, workerGroup, workerId, taskQueue } = config;
-  return new TaskclusterQueue({
-    rootUrl,
-    credentials,
-    provisionerId,
-    workerType,
-    workerGroup,
-    workerId,
-    callTimeoutMs: taskQueue.callTimeout,
-    claimTimeoutMs: taskQueue.claimTimeout,
-    uploadInactivityMs: config.artifacts.inactivityTimeout,
-    onBadClaim: (error) => {
-      log.alert('claim cannot be understood', { error });
-    },
-  });
 }
 
 function composeMetrics(config: Config, output: NodeJS.WritableStream): WorkerMetrics {

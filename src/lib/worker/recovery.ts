@@ -109,10 +109,11 @@ export class Recovery {
 
   /** The queue takes artifacts of a run for a while after its exception; what the author can be shown of it is its log. */
   async #publishLog(record: RunRecord, queue: RunQueue, log: Logger, signal: AbortSignal): Promise<void> {
-    const { directory: recorded, log: artifact, expires } = record;
-    if (recorded === undefined || artifact === undefined) return;
+    const { log: artifact, expires } = record;
+    const name = directoryOf(record);
+    if (name === undefined || artifact === undefined) return;
     const { settings, now, putter, publisher } = this.#deps;
-    const directory = join(settings.runsDirectory, basename(recorded));
+    const directory = join(settings.runsDirectory, name);
     const limit = new LinkedAbort(signal);
     limit.abortAfter(LOG_UPLOAD_LIMIT_MS, () => new Error(`it took longer than ${LOG_UPLOAD_LIMIT_MS / 1000} s`));
     try {

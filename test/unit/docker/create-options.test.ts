@@ -1,25 +1,13 @@
 import { strict as assert } from 'node:assert';
 import { createOptions } from '../../../src/lib/docker/create-options.js';
-import type { ContainerSpec } from '../../../src/lib/docker/engine.js';
+import { minimalSpec } from '../../support/minimal-spec.js';
 
-const SPEC: ContainerSpec = {
-  image: 'sha256:1',
-  command: ['echo', 'a b'],
-  entrypoint: undefined,
+const SPEC = minimalSpec('sha256:1', ['echo', 'a b'], {
   env: { A: 'b=c', EMPTY: '' },
   labels: { 'taskcluster.role': 'task' },
   binds: ['cache:/cache'],
-  devices: [],
-  capAdd: [],
-  securityOpt: [],
   extraHosts: ['localhost.localdomain:127.0.0.1'],
-  network: undefined,
-  cpuset: undefined,
-  privileged: false,
-  shmSizeBytes: 1_800_000_000,
-  logDriver: { type: 'none', options: {} },
-  limits: {},
-};
+});
 
 describe('the engine’s options for a container', () => {
   it('are exactly those of every task', () => {

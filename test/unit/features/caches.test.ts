@@ -110,6 +110,15 @@ describe('the caches of a task', () => {
     assert.deepEqual(purged(), ['one', 'two']);
   });
 
+  it('are purged when nobody knows whether its memory sufficed', async () => {
+    await start();
+    run.engine.tellsEnds = false;
+    await ended({});
+    assert.deepEqual(purged(), ['one', 'two']);
+    assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
+    assert.equal(run.log.of('container not looked at').length, 1);
+  });
+
   it('are kept when it ended by itself and was canceled later, while another feature collects', async () => {
     await start({ features: (trace) => [fakeFeature({ name: 'other', trace })] });
     run.stopAt('other.collect', 'canceled');
