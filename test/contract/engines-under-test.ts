@@ -2,7 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
 import type { DockerEngine, Labels } from '../../src/lib/docker/engine.js';
-import { FakeDockerEngine, runsForEver } from '../fakes/fake-docker-engine.js';
+import { runsForEver } from '../fakes/fake-container.js';
+import { FakeDockerEngine } from '../fakes/fake-docker-engine.js';
 
 export const IMAGE = 'docker-worker/test:latest';
 export const COMMANDS = {

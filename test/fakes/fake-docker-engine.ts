@@ -1,8 +1,7 @@
-import type { Readable, Writable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { DockerError } from '../../src/lib/docker/engine.js';
 import type {
   ContainerSpec,
-  ContainerUsage,
   CreatedContainer,
   DockerEngine,
   ImageInfo,
@@ -12,38 +11,15 @@ import type {
   NetworkSpec,
   PullProgress,
   RegistryAuth,
-  RunningContainer,
-  StoppedContainer,
 } from '../../src/lib/docker/engine.js';
 import { untilAborted } from '../../src/lib/util/abortable.js';
+import { tarOf } from '../support/image-archive.js';
 import { entriesOf } from '../support/tar-entries.js';
-import { archiveOf } from './archive-of.js';
+import { FakeContainer } from './fake-container.js';
+import type { FakeProgram } from './fake-container.js';
 import { labelled, labelledIn } from './labelled.js';
 import { loadFakeImages } from './load-fake-images.js';
 import { Trace } from './trace.js';
-
-/** What a program of a fake container can do. */
-export interface FakeProcess {
-  readonly env: Readonly<Record<string, string>>;
-  readonly killed: AbortSignal;
-  readonly print: (text: string) => Promise<void>;
-  readonly writeFile: (path: string, content: string) => void;
-  /** Makes a link to an absolute path. */
-  readonly link: (path: string, target: string) => void;
-  /** Tells whoever watches the usage. */
-  readonly use: (usage: ContainerUsage) => void;
-}
-
-/** Returns the exit code; a killed one ends with 137, whatever it returns. */
-export type FakeProgram = (process: FakeProcess) => Promise<number> | number;
-
-/** Runs until it is killed. */
-export const runsForEver: FakeProgram = ({ killed }) =>
-  new Promise((resolve) => {
-    killed.addEventListener('abort', () => {
-      resolve(137);
-    });
-  });
 
 type EngineCall =
   | 'ping'
@@ -51,6 +27,8 @@ type EngineCall =
   | 'pullImage'
   | 'removeImage'
   | 'loadImage'
+  | 'commit'
+  | 'save'
   | 'create'
   | 'attach'
   | 'start'
@@ -154,6 +132,20 @@ export class FakeDockerEngine implements DockerEngine {
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async commitContainer(id: string, name: string): Promise<void> {
+    this.called('commit');
+    if (!this.containers.has(id)) throw new DockerError(`No such container: ${id}`, 404);
+    this.images.set(`${name}:latest`, { id: `sha256:${name}`, entrypoint: [], command: [] });
+  }
+
+  async saveImage(name: string, signal: AbortSignal): Promise<Readable> {
+    signal.throwIfAborted();
+    this.called('save');
+    if (!this.#image(name)) throw new DockerError(`reference does not exist: ${name}`, 404);
+    return Readable.from([await tarOf([{ name: 'manifest.json', content: JSON.stringify([{ RepoTags: [name] }]) }])]);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
   async removeImage(name: string): Promise<void> {
     this.called('removeImage');
     const id = this.images.get(name)?.id;
@@ -239,134 +231,5 @@ export class FakeDockerEngine implements DockerEngine {
 
   #image(name: string): ImageInfo | undefined {
     return this.images.get(name) ?? [...this.images.values()].find(({ id }) => id === name);
-  }
-}
-
-/** All stages of a container in one: each method fails as the engine does in a stage where it is not valid. */
-class FakeContainer implements CreatedContainer, RunningContainer {
-  readonly #engine: FakeDockerEngine;
-  readonly id: string;
-  readonly spec: ContainerSpec;
-  readonly #command: string;
-  readonly #kill = new AbortController();
-  readonly #files = new Map<string, string>();
-  readonly #links = new Map<string, string>();
-  readonly #watchers = new Set<(usage: ContainerUsage) => void>();
-  #output: Writable | undefined;
-  #markDrained: () => void = () => undefined;
-  #ended: Promise<number> | undefined;
-  endedAt: Date | undefined;
-
-  constructor(engine: FakeDockerEngine, id: string, spec: ContainerSpec, image: ImageInfo) {
-    this.#engine = engine;
-    this.id = id;
-    this.spec = spec;
-    const entrypoint = spec.entrypoint ?? image.entrypoint;
-    const command = spec.command ?? (spec.entrypoint ? [] : image.command);
-    this.#command = [...entrypoint, ...command].join(' ');
-  }
-
-  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
-  async attach(output: Writable, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }> {
-    signal.throwIfAborted();
-    this.#engine.called('attach');
-    this.#output = output;
-    const written = new Promise<void>((resolve) => {
-      this.#markDrained = resolve;
-    });
-    const drained = untilAborted(untilAborted(written, signal), this.#engine.lost);
-    drained.catch(() => undefined);
-    return { drained };
-  }
-
-  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
-  async start(): Promise<RunningContainer> {
-    this.#engine.called('start');
-    const program = this.#engine.programs.get(this.#command);
-    if (!program) throw new DockerError(`exec: "${this.#command}": executable file not found in $PATH: unknown`, 400);
-    this.#ended = this.#run(program);
-    this.#engine.trace.add('container.started');
-    return this;
-  }
-
-  async wait(signal: AbortSignal): Promise<StoppedContainer> {
-    this.#engine.lost.throwIfAborted();
-    if (!this.#ended) throw new Error('a container that was not started can not be waited for');
-    const exitCode = await untilAborted(untilAborted(this.#ended, signal), this.#engine.lost);
-    return {
-      id: this.id,
-      exitCode,
-      oomKilled: this.#engine.tellsEnds ? exitCode === 137 && !this.#kill.signal.aborted : undefined,
-      getArchive: (path, until) => this.#archive(path, until),
-      linkTarget: (path, until) => this.#linkTarget(path, until),
-    };
-  }
-
-  async watchUsage(onUsage: (usage: ContainerUsage) => void, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    this.#engine.called('stats');
-    this.#engine.trace.add('stats.opened');
-    this.#watchers.add(onUsage);
-    try {
-      await untilAborted(untilAborted(new Promise<never>(() => undefined), signal), this.#engine.lost);
-    } finally {
-      this.#watchers.delete(onUsage);
-      this.#engine.trace.add('stats.closed');
-    }
-  }
-
-  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
-  async kill(): Promise<void> {
-    this.#engine.called('kill');
-    this.endNow();
-  }
-
-  endNow(): void {
-    this.#kill.abort();
-    if (!this.#ended) this.#markDrained();
-  }
-
-  async #run(program: FakeProgram): Promise<number> {
-    const exitCode = await program({
-      env: this.spec.env,
-      killed: this.#kill.signal,
-      print: (text) => this.#print(text),
-      writeFile: (path, content) => this.#files.set(path, content),
-      link: (path, target) => this.#links.set(path, target),
-      use: (usage) => {
-        for (const onUsage of this.#watchers) onUsage(usage);
-      },
-    });
-    this.endedAt = new Date();
-    this.#engine.trace.add('container.ended');
-    this.#markDrained();
-    return this.#kill.signal.aborted ? 137 : exitCode;
-  }
-
-  async #print(text: string): Promise<void> {
-    await new Promise<void>((resolve) => {
-      if (this.#output)
-        this.#output.write(text.replaceAll('\n', '\r\n'), () => {
-          resolve();
-        });
-      else resolve();
-    });
-  }
-
-  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
-  async #archive(path: string, signal: AbortSignal): Promise<Readable | undefined> {
-    signal.throwIfAborted();
-    this.#engine.called('archive');
-    if (!this.#engine.containers.has(this.id)) return undefined;
-    return archiveOf(path, this.#files, this.#links);
-  }
-
-  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
-  async #linkTarget(path: string, signal: AbortSignal): Promise<string | undefined> {
-    signal.throwIfAborted();
-    this.#engine.called('archive');
-    let target = this.#links.get(path);
-    for (let next = target; next !== undefined; next = this.#links.get(next)) target = next;
-    return target;
   }
 }

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import type { Container } from 'dockerode';
 import { untilAborted } from '../util/abortable.js';
 import { retry } from '../util/retry.js';
+import { archiveStream } from './archive-stream.js';
 import { call } from './call.js';
 import { usageOf } from './container-usage.js';
 import type { EngineStats } from './container-usage.js';
@@ -17,8 +18,6 @@ import { linesOf } from './lines-of.js';
 const CALL_TIMEOUT_MS = 60_000;
 const START_TIMEOUT_MS = 300_000;
 const KILL_RETRIES = { attempts: 4, firstDelayMs: 250, maxDelayMs: 2000, randomization: 0 };
-// Reading an archive may rest while what was read is uploaded, through all of an upload's retries.
-const ARCHIVE_INACTIVITY_MS = 900_000;
 
 interface ContainerFacts {
   /** The kernel may kill its processes for memory though the machine has enough. */
@@ -173,13 +172,7 @@ class DockerodeStoppedContainer implements StoppedContainer {
     const what = `reading ${path} from the container`;
     const get = () => this.#container.getArchive({ path, abortSignal: signal });
     try {
-      const stream = (await call(what, START_TIMEOUT_MS, get, signal)) as unknown as IncomingMessage;
-      stream.setTimeout(ARCHIVE_INACTIVITY_MS, () => {
-        // Silence that our own reader makes, by not reading, is no failure.
-        if (stream.readableLength > 0) return;
-        stream.destroy(new DockerError(`${what}: no data for ${ARCHIVE_INACTIVITY_MS / 1000} s`, undefined));
-      });
-      return stream;
+      return archiveStream(what, (await call(what, START_TIMEOUT_MS, get, signal)) as unknown as IncomingMessage);
     } catch (error) {
       throwUnlessMissing(error);
       return undefined;

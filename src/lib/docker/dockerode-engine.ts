@@ -1,7 +1,9 @@
+import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
+import { archiveStream } from './archive-stream.js';
 import { call } from './call.js';
 import { createOptions } from './create-options.js';
 import { hasStatus, pullError, startError } from './docker-error.js';
@@ -32,6 +34,8 @@ export interface EngineAddress {
 const CALL_TIMEOUT_MS = 60_000;
 // Creating can wait for a busy graph driver; removing for a big container file system.
 const SLOW_CALL_TIMEOUT_MS = 300_000;
+// A layer of many gigabytes has to be written, or read, before the engine answers.
+const COMMIT_TIMEOUT_MS = 900_000;
 const PULL_INACTIVITY_MS = 60_000;
 
 // A dead one is what a removal left that failed half-way.
@@ -107,6 +111,30 @@ export class DockerodeEngine implements DockerEngine {
 
   async loadImage(archive: Readable, signal: AbortSignal): Promise<LoadedImages> {
     return await loadImage(this.#docker, archive, signal);
+  }
+
+  async commitContainer(id: string, name: string): Promise<void> {
+    const commit = (abortSignal: AbortSignal): Promise<unknown> =>
+      this.#docker.getContainer(id).commit({ repo: name, tag: 'latest', abortSignal });
+    await call(`making an image of container ${id}`, COMMIT_TIMEOUT_MS, commit);
+  }
+
+  async saveImage(name: string, signal: AbortSignal): Promise<Readable> {
+    const what = `saving image ${name}`;
+    const answering = this.#docker.getImage(name).get();
+    try {
+      return archiveStream(
+        what,
+        (await call(what, COMMIT_TIMEOUT_MS, () => answering, signal)) as unknown as IncomingMessage,
+      );
+    } catch (error) {
+      // dockerode can't be told to stop asking.
+      answering.then(
+        (late) => (late as unknown as IncomingMessage).destroy(),
+        () => undefined,
+      );
+      throw error;
+    }
   }
 
   async removeImage(name: string): Promise<void> {

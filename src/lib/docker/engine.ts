@@ -137,6 +137,10 @@ export interface DockerEngine {
    * not taken any of it, or said anything after its end, for ten minutes. The archive is destroyed in any case.
    */
   loadImage(archive: Readable, signal: AbortSignal): Promise<LoadedImages>;
+  /** Makes an image of what a container has come to, named `<name>:latest`. Not abortable, as removeImage. */
+  commitContainer(id: string, name: string): Promise<void>;
+  /** The archive of an image as `docker save` writes it. Destroy it when not read to its end. */
+  saveImage(name: string, signal: AbortSignal): Promise<Readable>;
   /**
    * Takes this name from an image, and the image away with its last name; harmless when there is none. The last
    * name stays, with a 409, while there is a container, running or not, that was made from it. Not abortable: whoever

@@ -5,6 +5,8 @@ import { bulkLog } from './bulk-log.js';
 import { cachesFeature } from './caches.js';
 import type { CachesOptions } from './caches.js';
 import { devicesFeature } from './devices.js';
+import { dockerSave } from './docker-save.js';
+import type { DockerSaveOptions } from './docker-save.js';
 import type { Feature } from './feature.js';
 import { localLiveLog } from './live-log/local-live-log.js';
 import { privilegeFeatures } from './privileged.js';
@@ -14,6 +16,7 @@ import type { TaskclusterProxyOptions } from './taskcluster-proxy/taskcluster-pr
 /** What features share with other parts of the worker. */
 export interface FeatureServices extends CachesOptions {
   readonly proxy: TaskclusterProxyOptions;
+  readonly saving: Pick<DockerSaveOptions, 'engine' | 'now'>;
   readonly devices: Parameters<typeof devicesFeature>[0];
 }
 
@@ -28,6 +31,7 @@ export function createFeatures(config: Config, services: FeatureServices): reado
     taskclusterProxy(services.proxy),
     allowPtrace,
     artifactsFeature(config.artifacts),
+    dockerSave({ ...services.saving, expirationMs: config.dockerSave.expiration }),
     bulkLog,
   ];
 }

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.js';
-import type { DockerEngine, Labels } from '../docker/engine.js';
+import type { DockerEngine } from '../docker/engine.js';
 import { DiskSpace } from '../gc/disk-space.js';
 import type { GarbageSource } from '../gc/garbage.js';
 import { Janitor } from '../gc/janitor.js';
@@ -9,14 +9,15 @@ import { RunDirectories } from '../gc/run-directories.js';
 import { StaleContainers } from '../gc/stale-containers.js';
 import type { Logger } from '../log/logger.js';
 import type { Meters } from '../log/meters.js';
+import { workerLabels } from '../task/container-spec.js';
+import type { WorkerFacts } from '../task/task-context.js';
 import { ClaimRoom } from './claim-room.js';
 
 interface GarbageCollectionDeps {
   readonly engine: DockerEngine;
   readonly log: Logger;
   readonly meters: Meters;
-  /** What everything carries that this worker makes in the engine. */
-  readonly labels: Labels;
+  readonly facts: WorkerFacts;
   readonly capacity: number;
   readonly runs: {
     readonly journal: OpenRuns;
@@ -36,9 +37,10 @@ export interface GarbageCollection {
 
 /** What keeps the machine's disk and engine free of what nobody uses any more, and claims within what is free. */
 export function composeGarbageCollection(config: Config, deps: GarbageCollectionDeps): GarbageCollection {
-  const { engine, log, meters, labels, capacity, runs, sources } = deps;
+  const { engine, log, meters, facts, capacity, runs, sources } = deps;
   const { containerExpiration, interval, wholeMachine } = config.garbageCollection;
   const now = (): Date => new Date();
+  const labels = workerLabels(facts);
   const stale = new StaleContainers({ engine, log, now, labels, expirationMs: containerExpiration, wholeMachine });
   const leftovers = new Leftovers({ engine, journal: runs.journal, log, labels, stale });
   const runDirectories = new RunDirectories({ ...runs, log, now });

@@ -11,7 +11,6 @@ import type { Host } from '../host/host.js';
 import type { Logger } from '../log/logger.js';
 import { WorkerMetrics } from '../log/worker-metrics.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
-import { workerLabels } from '../task/container-spec.js';
 import type { ContainerDefaults } from '../task/container-spec.js';
 import { runClaim } from '../task/run-claim.js';
 import type { RunClaimDeps } from '../task/run-claim.js';
@@ -66,6 +65,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const { config, host, log, version, metricsOutput } = options;
   const { meters } = watch;
   const credentials = new CredentialHolder(config.taskcluster);
+  const now = (): Date => new Date();
   const queue = composeQueue(config, credentials, log);
   const liveLog = await startLiveLog(config, log);
   const metrics = composeMetrics(config, metricsOutput);
@@ -84,14 +84,13 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const runs = { journal, directory: runsDirectory, isRecovering: (name: string) => recovery.isUnderWay(name) };
   // Images before caches: what is fetched again costs the next task less than what is built again.
   const sources = [imaging.garbage, caching.caches];
-  const labels = workerLabels(facts);
   const probe = new WriteProbe([runsDirectory, config.stateDir], log);
-  const gc = composeGarbageCollection(config, { engine, log, meters, labels, capacity, runs, sources });
+  const gc = composeGarbageCollection(config, { engine, log, meters, facts, capacity, runs, sources });
   const deps: RunClaimDeps = {
     queue,
     engine,
     images: imaging.images,
-    admission: admission(config, { ...caching, proxy, engine, devices: devices.manager }),
+    admission: admission(config, { ...caching, proxy, engine, saving: { engine, now }, devices: devices.manager }),
     containerDefaults: containerDefaults(config),
     journal,
     publisher: new LiveLogPublisher(liveLog.server),
@@ -100,7 +99,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
     meters,
     log,
     worker: facts,
-    now: () => new Date(),
+    now,
     onLeftover: () => {
       gc.leftovers.suspect();
     },

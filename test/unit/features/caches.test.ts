@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import type { VolumeCaches } from '../../../src/lib/caches/volume-cache.js';
 import { DockerError } from '../../../src/lib/docker/engine.js';
 import { cachesFeature } from '../../../src/lib/features/caches.js';
-import { runsForEver } from '../../fakes/fake-docker-engine.js';
+import { runsForEver } from '../../fakes/fake-container.js';
 import { fakeFeature } from '../../fakes/fake-feature.js';
 import { CacheFixture } from '../caches/cache-fixture.js';
 import { RunFixture } from '../task/run-fixture.js';

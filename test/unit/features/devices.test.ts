@@ -3,7 +3,7 @@ import { DeviceManager } from '../../../src/lib/devices/device-manager.js';
 import { devicesFeature } from '../../../src/lib/features/devices.js';
 import { privilegeFeatures } from '../../../src/lib/features/privileged.js';
 import { TaskError } from '../../../src/lib/task/errors.js';
-import { runsForEver } from '../../fakes/fake-docker-engine.js';
+import { runsForEver } from '../../fakes/fake-container.js';
 import { FakeDevices } from '../../fakes/fake-devices.js';
 import { fakeFeature } from '../../fakes/fake-feature.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';

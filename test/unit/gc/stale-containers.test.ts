@@ -3,7 +3,8 @@ import { DockerError, LABEL } from '../../../src/lib/docker/engine.js';
 import type { ContainerSpec, Labels } from '../../../src/lib/docker/engine.js';
 import { StaleContainers } from '../../../src/lib/gc/stale-containers.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
-import { FakeDockerEngine, runsForEver } from '../../fakes/fake-docker-engine.js';
+import { runsForEver } from '../../fakes/fake-container.js';
+import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 import { IMAGE } from '../task/task-fixture.js';
 

@@ -3,7 +3,7 @@ import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fakeFeature } from '../../fakes/fake-feature.js';
 import type { FakeFeatureOptions } from '../../fakes/fake-feature.js';
-import { runsForEver } from '../../fakes/fake-docker-engine.js';
+import { runsForEver } from '../../fakes/fake-container.js';
 import { conflict } from '../../fakes/fake-queue.js';
 import { RunFixture } from './run-fixture.js';
 import type { RunOptions } from './run-fixture.js';

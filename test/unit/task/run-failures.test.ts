@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { DockerError } from '../../../src/lib/docker/engine.js';
 import { TaskError } from '../../../src/lib/task/errors.js';
-import { runsForEver } from '../../fakes/fake-docker-engine.js';
+import { runsForEver } from '../../fakes/fake-container.js';
 import { fakeFeature } from '../../fakes/fake-feature.js';
 import type { FakeFeatureOptions } from '../../fakes/fake-feature.js';
 import { RunFixture } from './run-fixture.js';

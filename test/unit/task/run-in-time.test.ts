@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import { TaskError } from '../../../src/lib/task/errors.js';
 import { delay, untilAborted } from '../../../src/lib/util/abortable.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
-import { runsForEver } from '../../fakes/fake-docker-engine.js';
+import { runsForEver } from '../../fakes/fake-container.js';
 import { fakeFeature } from '../../fakes/fake-feature.js';
 import type { FakeFeatureOptions } from '../../fakes/fake-feature.js';
 import { conflict, outage } from '../../fakes/fake-queue.js';

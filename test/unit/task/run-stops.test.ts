@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { untilAborted } from '../../../src/lib/util/abortable.js';
-import { runsForEver } from '../../fakes/fake-docker-engine.js';
+import { runsForEver } from '../../fakes/fake-container.js';
 import { fakeFeature } from '../../fakes/fake-feature.js';
 import type { FakeFeatureOptions } from '../../fakes/fake-feature.js';
 import { RunFixture } from './run-fixture.js';

@@ -2,8 +2,8 @@ import { strict as assert } from 'node:assert';
 import { DockerError } from '../../../src/lib/docker/engine.js';
 import { delay } from '../../../src/lib/util/abortable.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
-import { runsForEver } from '../../fakes/fake-docker-engine.js';
-import type { FakeProgram } from '../../fakes/fake-docker-engine.js';
+import { runsForEver } from '../../fakes/fake-container.js';
+import type { FakeProgram } from '../../fakes/fake-container.js';
 import { RunFixture } from './run-fixture.js';
 import { PAYLOAD } from './task-fixture.js';
 

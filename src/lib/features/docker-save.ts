@@ -1,0 +1,79 @@
+import type { Readable } from 'node:stream';
+import type { DockerEngine, StoppedContainer } from '../docker/engine.js';
+import { mountPath } from '../task/mount-path.js';
+import type { Payload } from '../task/payload.js';
+import type { TaskContext } from '../task/task-context.js';
+import type { Feature } from './feature.js';
+
+export interface DockerSaveOptions {
+  readonly engine: Pick<DockerEngine, 'commitContainer' | 'saveImage' | 'removeImage'>;
+  readonly now: () => Date;
+  /** How long the artifacts are kept at most. */
+  readonly expirationMs: number;
+}
+
+const IMAGE = 'public/dockerImage.tar';
+
+/** Publishes what the task's container has come to as an image, and its caches, for people who want to look into them. */
+export function dockerSave(options: DockerSaveOptions): Feature {
+  return {
+    name: 'dockerSave',
+    enabledByDefault: false,
+    requiredScopes: () => undefined,
+    reservedArtifacts: ({ payload }) => [IMAGE, ...cachesOf(payload).map(({ artifact }) => artifact)],
+    attach: (task) => ({ collect: (container, signal) => save(task, container, options, signal) }),
+  };
+}
+
+async function save(
+  task: TaskContext,
+  container: StoppedContainer,
+  { engine, now, expirationMs }: DockerSaveOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { artifacts, definition, output, payload } = task;
+  const latest = Math.min(now().getTime() + expirationMs, Date.parse(definition.expires));
+  const content = {
+    contentType: 'application/x-tar',
+    contentEncoding: 'gzip',
+    expires: new Date(latest).toISOString(),
+  } as const;
+  const publish = async (artifact: string, archive: Readable): Promise<void> => {
+    try {
+      await artifacts.upload({ name: artifact, ...content }, archive, signal);
+    } finally {
+      // It may not even have had its turn.
+      archive.destroy();
+    }
+  };
+  const name = imageName(task);
+  try {
+    await engine.commitContainer(container.id, name);
+    await publish(IMAGE, await engine.saveImage(name, signal));
+  } finally {
+    await engine.removeImage(`${name}:latest`);
+  }
+  output.line(`Saved the container as the image "${IMAGE}".`);
+  for (const { cache, artifact, path } of cachesOf(payload)) {
+    // By the engine, which follows no link out of the container and archives links as what they are.
+    const archive = await container.getArchive(`${path}/.`, signal);
+    if (!archive) throw new Error(`there is nothing at ${path}, where the cache "${cache}" is mounted`);
+    await publish(artifact, archive);
+    output.line(`Saved the cache "${cache}" as "${artifact}".`);
+  }
+}
+
+/** As it always was called: people find it under this name once they have loaded it. */
+function imageName({ taskId, runId }: Pick<TaskContext, 'taskId' | 'runId'>): string {
+  return `${taskId.toLowerCase().replace(/[_-]/g, '0')}-${runId}`;
+}
+
+function cachesOf({
+  cache = {},
+}: Payload): readonly { readonly cache: string; readonly artifact: string; readonly path: string }[] {
+  return Object.entries(cache).map(([name, place]) => ({
+    cache: name,
+    artifact: `public/cache/${name}.tar`,
+    path: mountPath(place),
+  }));
+}
