@@ -17,6 +17,13 @@ export const COMMANDS = {
   many: ['sh', '-c', 'seq 1 20000'],
   missing: ['/no/such/program'],
 } as const;
+/** For processes that are started in a container that runs. */
+export const EXECS = {
+  cat: ['cat'],
+  both: ['sh', '-c', 'echo out; sleep 0.1; echo err >&2; exit 3'],
+  whoami: ['sh', '-c', 'echo $(id -u) $NAME $FROM_SPEC'],
+  size: ['sh', '-c', 'while test "$(stty size 2>/dev/null)" != "45 123"; do sleep 0.05; done; echo it is 45 by 123'],
+} as const;
 
 function fakeEngine(): EngineUnderTest {
   const engine = new FakeDockerEngine();
@@ -49,6 +56,27 @@ function fakeEngine(): EngineUnderTest {
   });
   program('many', async ({ print }) => {
     for (let number = 1; number <= 20000; number++) await print(`${number}\n`);
+    return 0;
+  });
+  const exec = (name: keyof typeof EXECS, run: Parameters<typeof engine.execPrograms.set>[1]): void => {
+    engine.execPrograms.set(EXECS[name].join(' '), run);
+  };
+  exec('cat', async ({ stdin, print }) => {
+    for await (const data of stdin as AsyncIterable<Buffer>) await print(data);
+    return 0;
+  });
+  exec('both', async ({ print }) => {
+    await print('out\n');
+    await print('err\n', 'stderr');
+    return 3;
+  });
+  exec('whoami', async ({ spec: { user, env }, print }) => {
+    await print(`${user ?? '0'} a value ${env?.['FROM_SPEC'] ?? ''}\n`);
+    return 0;
+  });
+  exec('size', async ({ size, resized, print }) => {
+    await resized;
+    await print(`it is ${size().join(' by ')}\n`);
     return 0;
   });
   const addNetwork = (labels: Labels): Promise<string> => {

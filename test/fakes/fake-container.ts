@@ -4,6 +4,8 @@ import type {
   ContainerSpec,
   ContainerUsage,
   CreatedContainer,
+  ExecSession,
+  ExecSpec,
   ImageInfo,
   RunningContainer,
   StoppedContainer,
@@ -11,6 +13,8 @@ import type {
 import { untilAborted } from '../../src/lib/util/abortable.js';
 import { archiveOf } from './archive-of.js';
 import type { FakeDockerEngine } from './fake-docker-engine.js';
+import { FakeExec } from './fake-exec.js';
+import type { FakeExecProgram } from './fake-exec.js';
 
 /** What a program of a fake container can do. */
 export interface FakeProcess {
@@ -93,6 +97,22 @@ export class FakeContainer implements CreatedContainer, RunningContainer {
       getArchive: (path, until) => this.#archive(path, until),
       linkTarget: (path, until) => this.#linkTarget(path, until),
     };
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async exec(spec: ExecSpec, signal: AbortSignal): Promise<ExecSession> {
+    signal.throwIfAborted();
+    this.#engine.called('exec');
+    if (!this.#ended || this.endedAt) throw new DockerError(`Container ${this.id} is not running`, 409);
+    const command = spec.command.join(' ');
+    const program = this.#engine.execPrograms.get(command) ?? this.#engine.execPrograms.get('');
+    const missing: FakeExecProgram = async ({ print }) => {
+      await print(`exec: "${command}": executable file not found in $PATH: unknown\r\n`);
+      return 126;
+    };
+    const exec = new FakeExec(spec, program ?? missing, this.#kill.signal);
+    this.#engine.execs.push(exec);
+    return exec;
   }
 
   async watchUsage(onUsage: (usage: ContainerUsage) => void, signal: AbortSignal): Promise<void> {

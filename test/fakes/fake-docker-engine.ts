@@ -17,6 +17,7 @@ import { tarOf } from '../support/image-archive.js';
 import { entriesOf } from '../support/tar-entries.js';
 import { FakeContainer } from './fake-container.js';
 import type { FakeProgram } from './fake-container.js';
+import type { FakeExec, FakeExecProgram } from './fake-exec.js';
 import { labelled, labelledIn } from './labelled.js';
 import { loadFakeImages } from './load-fake-images.js';
 import { Trace } from './trace.js';
@@ -33,6 +34,7 @@ type EngineCall =
   | 'attach'
   | 'start'
   | 'stats'
+  | 'exec'
   | 'kill'
   | 'remove'
   | 'createNetwork'
@@ -51,6 +53,10 @@ export class FakeDockerEngine implements DockerEngine {
   readonly pulls: { readonly name: string; readonly auth: RegistryAuth | undefined }[] = [];
   readonly programs = new Map<string, FakeProgram>();
   readonly containers = new Map<string, FakeContainer>();
+  /** The same for processes started beside it; '' stands for any other command. */
+  readonly execPrograms = new Map<string, FakeExecProgram>();
+  /** Every process that was started so. */
+  readonly execs: FakeExec[] = [];
   /** The labels of each network. */
   readonly networks = new Map<string, Labels>();
   /** Those that the port made, by their ids, until they are removed. */

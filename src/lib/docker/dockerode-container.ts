@@ -11,8 +11,16 @@ import { call } from './call.js';
 import { usageOf } from './container-usage.js';
 import type { EngineStats } from './container-usage.js';
 import { dockerErrorOf, hasStatus, startError } from './docker-error.js';
+import { startExec } from './dockerode-exec.js';
 import { DockerError } from './engine.js';
-import type { ContainerUsage, CreatedContainer, RunningContainer, StoppedContainer } from './engine.js';
+import type {
+  ContainerUsage,
+  CreatedContainer,
+  ExecSession,
+  ExecSpec,
+  RunningContainer,
+  StoppedContainer,
+} from './engine.js';
 import { linesOf } from './lines-of.js';
 
 const CALL_TIMEOUT_MS = 60_000;
@@ -93,6 +101,10 @@ class DockerodeRunningContainer implements RunningContainer {
       if (signal.aborted) throw signal.reason;
       throw dockerErrorOf('waiting for the end of the container', error);
     }
+  }
+
+  async exec(spec: ExecSpec, signal: AbortSignal): Promise<ExecSession> {
+    return await startExec(this.#container, spec, signal);
   }
 
   async watchUsage(onUsage: (usage: ContainerUsage) => void, signal: AbortSignal): Promise<void> {

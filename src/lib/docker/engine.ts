@@ -192,8 +192,44 @@ export interface ContainerUsage {
   readonly sentBytes?: number;
 }
 
+/** One more process in a running container, beside its own command. */
+export interface ExecSpec {
+  readonly command: readonly string[];
+  /** A terminal: one stream for all output, and the keyboard's control characters work. */
+  readonly tty: boolean;
+  /** On top of what the container's command has. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Name or number; default: the container's own user. */
+  readonly user?: string;
+}
+
+export interface ExecOutput {
+  /** With a terminal it is always stdout. */
+  readonly from: 'stdout' | 'stderr';
+  readonly data: Buffer;
+}
+
+/**
+ * A process that was started in a container. A lost connection looks like the end of its output, and makes `exitCode`
+ * fail or wait until its process has ended.
+ */
+export interface ExecSession {
+  /** What the process reads; ending it ends that, except on a terminal. It never fails: what nobody reads is lost. */
+  readonly stdin: Writable;
+  /** All that it prints, in order, up to its end. As much is read as is taken. May be iterated once. */
+  readonly output: AsyncIterable<ExecOutput>;
+  /** Of its terminal; harmless when it has ended. */
+  resize(rows: number, columns: number): Promise<void>;
+  /** To be called after the end of the output. */
+  exitCode(signal: AbortSignal): Promise<number>;
+  /** Lets go of its streams. The process is not killed: the engine has no means for that. */
+  close(): void;
+}
+
 export interface RunningContainer {
   readonly id: string;
+  /** Starts a process. A container that has ended refuses with a 409. */
+  exec(spec: ExecSpec, signal: AbortSignal): Promise<ExecSession>;
   /** Waits for the end, however long it takes; only a lost engine makes it fail. */
   wait(signal: AbortSignal): Promise<StoppedContainer>;
   /**
