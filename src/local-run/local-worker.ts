@@ -126,6 +126,8 @@ async function configure({ rootUrl, credentials, settings, env }: LocalWorkerOpt
         stateDir: join(directory, 'state'),
         // A task that somebody wants to see run is not kept waiting until their disk is less full.
         capacityManagement: { diskspaceThreshold: 0 },
+        // Nobody but this machine gets there, and it has no certificate.
+        interactive: { ssl: false },
       },
     },
     flags: settings ?? {},

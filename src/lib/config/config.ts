@@ -143,6 +143,8 @@ export interface Config {
   /** minTime and expirationAfterSession are seconds. */
   readonly interactive: {
     readonly ssl: boolean;
+    /** 0: any free one. */
+    readonly port: number;
     readonly minTime: number;
     readonly expirationAfterSession: number;
     readonly artifactName: string;

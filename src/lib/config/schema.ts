@@ -120,6 +120,7 @@ const service = {
 const features = {
   interactive: section({
     ssl: flag,
+    port: portOrAny,
     minTime: seconds,
     expirationAfterSession: seconds,
     artifactName: matching('^[\\x20-\\x7e]+/$', 'the beginning of an artifact name, up to and with a /'),

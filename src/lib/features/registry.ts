@@ -8,6 +8,8 @@ import { devicesFeature } from './devices.js';
 import { dockerSave } from './docker-save.js';
 import type { DockerSaveOptions } from './docker-save.js';
 import type { Feature } from './feature.js';
+import { interactive } from './interactive/interactive.js';
+import type { InteractiveOptions } from './interactive/interactive.js';
 import { localLiveLog } from './live-log/local-live-log.js';
 import { privilegeFeatures } from './privileged.js';
 import { taskclusterProxy } from './taskcluster-proxy/taskcluster-proxy.js';
@@ -16,6 +18,7 @@ import type { TaskclusterProxyOptions } from './taskcluster-proxy/taskcluster-pr
 /** What features share with other parts of the worker. */
 export interface FeatureServices extends CachesOptions {
   readonly proxy: TaskclusterProxyOptions;
+  readonly interactive: InteractiveOptions;
   readonly saving: Pick<DockerSaveOptions, 'engine' | 'now'>;
   readonly devices: Parameters<typeof devicesFeature>[0];
 }
@@ -29,6 +32,7 @@ export function createFeatures(config: Config, services: FeatureServices): reado
     devicesFeature(services.devices),
     ...privilegeFeatures(config.dockerConfig),
     taskclusterProxy(services.proxy),
+    interactive(services.interactive),
     allowPtrace,
     artifactsFeature(config.artifacts),
     dockerSave({ ...services.saving, expirationMs: config.dockerSave.expiration }),

@@ -23,7 +23,7 @@ import { composeGarbageCollection } from './compose-gc.js';
 import type { GarbageCollection } from './compose-gc.js';
 import { composeDevices } from './compose-devices.js';
 import type { WorkerDevices } from './compose-devices.js';
-import { composeTaskclusterProxy } from './compose-taskcluster-proxy.js';
+import { composeFeatures } from './compose-features.js';
 import { composeImages } from './compose-images.js';
 import { composeQueue } from './compose-queue.js';
 import { composeWatch } from './compose-watch.js';
@@ -76,7 +76,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const runsLock = await StateLock.acquireName(dirname(runsDirectory), config.workerId);
   const caching = await composeCaches(config, { credentials, log, meters });
   const imaging = await composeImages(config, { engine, log, meters });
-  const proxy = composeTaskclusterProxy(config, engine);
+  const features = await composeFeatures(config, { engine, log, publicHost: () => config.host });
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
   const facts = workerFacts(config, version);
@@ -90,7 +90,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
     queue,
     engine,
     images: imaging.images,
-    admission: admission(config, { ...caching, proxy, engine, saving: { engine, now }, devices: devices.manager }),
+    admission: admission(config, { ...caching, ...features.services, engine, devices: devices.manager }),
     containerDefaults: containerDefaults(config),
     journal,
     publisher: new LiveLogPublisher(liveLog.server),
@@ -120,7 +120,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
       await gc.janitor.stop();
       await liveLog.server?.close(READERS_GRACE_MS);
       putter.close();
-      proxy.upstream.close();
+      await features.close();
       await caching.close();
       await imaging.close();
       await removeIfEmpty(runsDirectory);

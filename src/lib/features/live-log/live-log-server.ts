@@ -1,25 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { createServer as createHttpServer } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { isIPv6 } from 'node:net';
 import type { Logger } from '../../log/logger.js';
 import type { TaskLog } from '../../task/task-log.js';
 import { errorMessage } from '../../util/error-message.js';
+import { portOf, startPublicServer, urlHost } from '../public-server.js';
+import type { PublicServerOptions } from '../public-server.js';
 import type { EndpointLimits } from './live-log-endpoint.js';
 import { LiveLogEndpoint, answer } from './live-log-endpoint.js';
 
-export interface LiveLogServerOptions {
-  /** 0: any free port. */
-  readonly port: number;
-  /** The address to listen on; default: all. */
-  readonly host?: string | undefined;
+export interface LiveLogServerOptions extends Omit<PublicServerOptions, 'connections'> {
   /** The name or address in the URLs handed out. */
   readonly publicHost: string;
-  /** PEM; undefined: plain HTTP. */
-  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined;
   readonly log: Logger;
   readonly limits?: Partial<LiveLogLimits>;
 }
@@ -41,17 +33,6 @@ const IDLE_CHECK_MS = 50;
 /** Ended logs whose token is still known, so that their readers get 404 and not 401. */
 const REMEMBERED_LOGS = 2000;
 
-const HTTP_OPTIONS = {
-  maxHeaderSize: 8 * 1024,
-  headersTimeout: 10_000,
-  requestTimeout: 10_000,
-  keepAliveTimeout: 5_000,
-  connectionsCheckingInterval: 5_000,
-  // Readers of a quiet log that vanished without a word are found by the kernel.
-  keepAlive: true,
-  keepAliveInitialDelay: 60_000,
-} as const;
-
 /** Serves the logs of all running tasks over one port, each at an address that only its readers know. One per worker. */
 export class LiveLogServer {
   readonly #server: Server;
@@ -65,9 +46,7 @@ export class LiveLogServer {
     this.#server = server;
     this.#log = options.log;
     this.#limits = { ...LIMITS, ...options.limits };
-    const host = isIPv6(options.publicHost) ? `[${options.publicHost}]` : options.publicHost;
-    this.#baseUrl = `${options.tls ? 'https' : 'http'}://${host}:${this.port}/log/`;
-    server.maxConnections = this.#limits.connections;
+    this.#baseUrl = `${options.tls ? 'https' : 'http'}://${urlHost(options.publicHost)}:${this.port}/log/`;
     server.on('request', (request, response) => {
       void this.#handle(request, response);
     });
@@ -78,17 +57,14 @@ export class LiveLogServer {
 
   /** Listens; fails as the system or the certificate does. */
   static async start(options: LiveLogServerOptions): Promise<LiveLogServer> {
-    const server = options.tls
-      ? createHttpsServer({ ...HTTP_OPTIONS, ...options.tls })
-      : createHttpServer(HTTP_OPTIONS);
-    server.listen(options.port, options.host);
-    await once(server, 'listening');
+    const { connections } = { ...LIMITS, ...options.limits };
+    const server = await startPublicServer({ ...options, connections });
     return new LiveLogServer(server, options);
   }
 
   /** The port it listens on. */
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return portOf(this.#server);
   }
 
   /** Offers `log` to readers until the endpoint is told that the run has ended. */

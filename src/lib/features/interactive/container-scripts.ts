@@ -1,0 +1,91 @@
+/** Where containers of interactive tasks have the worker's busybox, whatever their image has. */
+export const BUSYBOX = '/.taskclusterutils/busybox';
+/** Where they have the fifos of `CommandHold`. */
+export const HOLD_DIRECTORY = '/.taskclusterinteractive';
+/** The fifo that tells the worker how the command ended, and the one by which the worker lets go. */
+export const FIFO = { ended: 'ended', release: 'release' } as const;
+/** The variable by which KILL_SESSION is told whom to kill. */
+export const SESSION_VARIABLE = 'INTERACTIVE_SESSION';
+
+/** Each is one line: KILL_SESSION reads no more of a command line than that. */
+function oneLine(script: string): string {
+  return script
+    .trim()
+    .split('\n')
+    .map((line) => line.trim())
+    .join(' ');
+}
+
+/**
+ * `run` becomes the program it is given, as the engine would start it. Shells of busybox have commands of their own and
+ * may prefer busybox's applets to what the image has, unless a program is named by its path: so it is looked up here.
+ */
+const RUN = `
+  find() {
+    case $1 in */*) _tcp=$1; return 0;; esac;
+    _tcr=$PATH:;
+    while [ -n "$_tcr" ]; do
+      _tcp=\${_tcr%%:*}; _tcp=\${_tcp:-.}/$1; _tcr=\${_tcr#*:};
+      [ -f "$_tcp" ] && [ -x "$_tcp" ] && return 0;
+    done;
+    return 1;
+  };
+  run() {
+    find "$1" || { echo "$1: not found" >&2; exit 127; };
+    shift; unset SHLVL OLDPWD; exec "$_tcp" "$@";
+  };`;
+
+/**
+ * The container's first process: runs its arguments, says how they ended, waits until the worker lets go and ends with
+ * their exit code. It keeps no descriptor open that they could inherit.
+ */
+const HOLD_COMMAND = oneLine(`${RUN}
+  [ $# -gt 0 ] || { echo "There is no command: set payload.command" >&2; exit 127; };
+  (run "$@");
+  _tcc=$?;
+  echo "$_tcc" >${HOLD_DIRECTORY}/${FIFO.ended};
+  read -r _tcr <${HOLD_DIRECTORY}/${FIFO.release};
+  exit "$_tcc"`);
+
+/** The first process of a session, by whose command line KILL_SESSION finds it: runs its arguments, or the best shell. */
+const RUN_SESSION = oneLine(`${RUN}
+  [ $# -gt 0 ] || { find bash && set -- "$_tcp"; } || { find sh && set -- "$_tcp"; } || set -- ${BUSYBOX} sh;
+  (run "$@");
+  exit $?`);
+
+/**
+ * Kills a session: its first process, all that are of its terminal session, and their children. What has made itself
+ * independent of those, as daemons do, lives on. They are stopped first, so that none can start another meanwhile.
+ */
+const KILL_SESSION = oneLine(`
+  _leader=;
+  for _d in /proc/[0-9]*; do
+    { _line=; read -r _line <"$_d/cmdline"; } 2>/dev/null;
+    case $_line in *"$${SESSION_VARIABLE}"*) _leader=\${_d#/proc/}; break;; esac;
+  done;
+  [ -n "$_leader" ] || exit 0;
+  kill -STOP "$_leader"; _all=" $_leader "; _grown=1;
+  while [ -n "$_grown" ]; do
+    _grown=;
+    for _d in /proc/[0-9]*; do
+      _pid=\${_d#/proc/};
+      case $_all in *" $_pid "*) continue;; esac;
+      { _line=; read -r _line <"$_d/stat"; } 2>/dev/null;
+      set -- \${_line##*) };
+      [ $# -gt 4 ] || continue;
+      case $_all in *" $2 "*) ;; *) [ "$4" = "$_leader" ] || continue;; esac;
+      kill -STOP "$_pid"; _all="$_all$_pid "; _grown=1;
+    done;
+  done;
+  kill -KILL $_all`);
+
+/** What comes before the entrypoint of the task's container. */
+export const ENTRYPOINT_PREFIX: readonly string[] = [BUSYBOX, 'sh', '-c', HOLD_COMMAND, 'task'];
+
+/** What to run for a session; an empty `command`: a shell. `mark` must be unlike anything else. */
+export function sessionCommand(mark: string, command: readonly string[]): readonly string[] {
+  return [BUSYBOX, 'sh', '-c', RUN_SESSION, mark, ...command];
+}
+
+/** What to run, as root and with SESSION_VARIABLE set to its mark, to kill a session. */
+export const KILL_COMMAND: readonly string[] = [BUSYBOX, 'sh', '-c', KILL_SESSION, 'end-session'];

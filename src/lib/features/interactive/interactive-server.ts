@@ -1,0 +1,154 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { v4 as newToken } from 'slugid';
+import { WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
+import type { Logger } from '../../log/logger.js';
+import { errorMessage } from '../../util/error-message.js';
+import { portOf, startPublicServer, urlHost } from '../public-server.js';
+import type { PublicServerOptions } from '../public-server.js';
+import { Keepalive } from './keepalive.js';
+
+export interface InteractiveServerOptions extends Omit<PublicServerOptions, 'connections'> {
+  /** The name or address in the URLs handed out; asked for each of them. */
+  readonly publicHost: () => string;
+  readonly log: Logger;
+  readonly limits?: Partial<InteractiveLimits>;
+}
+
+export interface InteractiveLimits {
+  readonly connections: number;
+  /** Bytes of a message; one that is longer ends its connection. */
+  readonly messageBytes: number;
+  /** How often it is asked whether the other side is still there. */
+  readonly pingMs: number;
+  /** What a client gets to say farewell. */
+  readonly closeMs: number;
+}
+
+/** Somebody who named the right address. */
+export interface Connection {
+  readonly socket: WebSocket;
+  readonly query: URLSearchParams;
+  readonly remoteAddress: string;
+}
+
+/** The address of one run's shell. */
+export interface ShellEndpoint {
+  /** It holds the secret: whoever has it has the container. */
+  readonly url: string;
+  readonly token: string;
+  /** Nobody can connect any more. */
+  close(): void;
+}
+
+const LIMITS: InteractiveLimits = {
+  connections: 1000,
+  // A client of version 1 sends what it is given at once as one message.
+  messageBytes: 32 * 1024 * 1024,
+  pingMs: 30_000,
+  closeMs: 5000,
+};
+
+const SHELL_PATH = /^\/(?<token>[^/?]+)\/shell\.sock(?:\?(?<query>.*))?$/;
+
+/** Where the shells of all interactive tasks are reached, over one port. One per worker. */
+export class InteractiveServer {
+  readonly #server: Server;
+  readonly #options: InteractiveServerOptions;
+  readonly #sockets: WebSocketServer;
+  readonly #keepalive: Keepalive;
+  /** By the SHA-256 of the token: how long a look-up takes says nothing about the tokens there are. */
+  readonly #endpoints = new Map<string, (connection: Connection) => void>();
+
+  private constructor(server: Server, options: InteractiveServerOptions, limits: InteractiveLimits) {
+    this.#server = server;
+    this.#options = options;
+    const { messageBytes: maxPayload, closeMs: closeTimeout } = limits;
+    // Typed for a version without closeTimeout.
+    const socketOptions = { noServer: true, perMessageDeflate: false, maxPayload, closeTimeout } as const;
+    this.#sockets = new WebSocketServer(socketOptions);
+    this.#keepalive = new Keepalive(limits.pingMs);
+    server.on('request', (request, response) => {
+      this.#answer(request, response);
+    });
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      this.#upgrade(request, socket, head);
+    });
+    server.on('error', (error) => {
+      options.log.error('interactive server failed', { error: errorMessage(error) });
+    });
+  }
+
+  /** Listens; fails as the system or the certificate does. */
+  static async start(options: InteractiveServerOptions): Promise<InteractiveServer> {
+    const limits = { ...LIMITS, ...options.limits };
+    return new InteractiveServer(await startPublicServer({ ...options, ...limits }), options, limits);
+  }
+
+  get port(): number {
+    return portOf(this.#server);
+  }
+
+  /** An address that only those know whom it is told. `onConnection` gets whoever connects to it. */
+  open(onConnection: (connection: Connection) => void): ShellEndpoint {
+    const token = newToken();
+    const { tls, publicHost } = this.#options;
+    const url = `${tls ? 'wss' : 'ws'}://${urlHost(publicHost())}:${this.port}/${token}/shell.sock`;
+    this.#endpoints.set(digest(token), onConnection);
+    return { url, token, close: () => void this.#endpoints.delete(digest(token)) };
+  }
+
+  /** Cuts everybody off. Harmless twice. */
+  async close(): Promise<void> {
+    this.#keepalive.stop();
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const socket of this.#sockets.clients) socket.terminate();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  #find(url = ''): { readonly query: string; readonly onConnection: (connection: Connection) => void } | undefined {
+    const { token, query = '' } = SHELL_PATH.exec(url)?.groups ?? {};
+    const onConnection = token === undefined ? undefined : this.#endpoints.get(digest(token));
+    return onConnection && { query, onConnection };
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const isKnown = this.#find(request.url) !== undefined;
+    const text = isKnown ? 'This is the address of a WebSocket.\n' : 'There is no such shell, or its task has ended.\n';
+    response.writeHead(isKnown ? 426 : 404, {
+      'Content-Type': 'text/plain; charset=utf-8',
+      'X-Content-Type-Options': 'nosniff',
+      'Cache-Control': 'no-store',
+      Connection: 'close',
+      ...(isKnown && { Upgrade: 'websocket' }),
+    });
+    response.end(text);
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // Before it is a WebSocket nobody else hears of its errors.
+    const ignore = (): void => undefined;
+    socket.on('error', ignore);
+    const found = this.#find(request.url);
+    if (!found) {
+      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () => socket.destroy());
+      return;
+    }
+    this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      socket.off('error', ignore);
+      this.#keepalive.watch(webSocket, request.socket);
+      const remoteAddress = request.socket.remoteAddress ?? '';
+      found.onConnection({ socket: webSocket, query: new URLSearchParams(found.query), remoteAddress });
+    });
+  }
+}
+
+function digest(token: string): string {
+  return createHash('sha256').update(token).digest('base64');
+}

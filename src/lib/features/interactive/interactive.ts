@@ -1,0 +1,169 @@
+import { realpath } from 'node:fs/promises';
+import type { RunningContainer } from '../../docker/engine.js';
+import { TaskError } from '../../task/errors.js';
+import type { TaskContext } from '../../task/task-context.js';
+import { errorMessage } from '../../util/error-message.js';
+import { isStaticProgram } from '../../util/is-static-program.js';
+import type { ResourceStack } from '../../util/resource-stack.js';
+import type { Contribution, Feature, TaskFeature } from '../feature.js';
+import { CommandHold } from './command-hold.js';
+import { BUSYBOX, ENTRYPOINT_PREFIX, HOLD_DIRECTORY } from './container-scripts.js';
+import type { InteractiveServer } from './interactive-server.js';
+import { Lifetime } from './lifetime.js';
+import { TaskShells } from './task-shells.js';
+
+export interface InteractiveOptions {
+  /** undefined: it could not be started, of which the operator knows. */
+  readonly server: Pick<InteractiveServer, 'open'> | undefined;
+  /** How the names of its artifacts begin, with a slash at the end. */
+  readonly artifactName: string;
+  /** A static busybox. */
+  readonly busyboxPath: string;
+  readonly minTimeSeconds: number;
+  readonly expirationAfterSessionSeconds: number;
+  readonly now: () => Date;
+}
+
+const CONTENT_TYPE = 'text/html';
+/** What the clocks of the worker and of the queue may differ. */
+const CLOCK_SKEW_MS = 15 * 60_000;
+const ASK = 'Ask the operator of the worker.';
+
+/** Lets people open shells in a task's container while it runs, and for some time after its command has ended. */
+export function interactive(options: InteractiveOptions): Feature {
+  return {
+    name: 'interactive',
+    enabledByDefault: false,
+    requiredScopes: () => undefined,
+    reservedArtifacts: () => [shellArtifact(options)],
+    attach: (task) => new TaskInteractive(options, task),
+  };
+}
+
+/** Fails, in words, when there is no busybox that runs in any container. Returns where it is, through all links. */
+export async function checkBusybox(path: string): Promise<string> {
+  const fault = `interactive.busyboxPath: ${path}`;
+  try {
+    const real = await realpath(path);
+    if (real.includes(':')) throw new Error('its path has a colon in it, so that docker cannot mount it');
+    if (!(await isStaticProgram(real))) throw new Error('it is not a static program');
+    return real;
+  } catch (error) {
+    throw new Error(`${fault}: ${errorMessage(error)}. Install a static busybox (Debian: busybox-static).`, {
+      cause: error,
+    });
+  }
+}
+
+class TaskInteractive implements TaskFeature {
+  readonly #options: InteractiveOptions;
+  readonly #task: TaskContext;
+  #hold: CommandHold | undefined;
+
+  constructor(options: InteractiveOptions, task: TaskContext) {
+    this.#options = options;
+    this.#task = task;
+  }
+
+  async prepare(resources: ResourceStack): Promise<Contribution> {
+    const { server, busyboxPath } = this.#options;
+    if (!server) {
+      const reason = 'this worker cannot serve interactive sessions: its certificate or its port is not usable';
+      throw TaskError.exception('internal-error', `${reason}. ${ASK}`);
+    }
+    const busybox = await this.#busybox(busyboxPath);
+    const hold = await CommandHold.create(this.#task.directory);
+    this.#hold = resources.use('hold on the command', hold);
+    return {
+      binds: [`${busybox}:${BUSYBOX}:ro`, `${hold.directory}:${HOLD_DIRECTORY}:ro`],
+      entrypointPrefix: ENTRYPOINT_PREFIX,
+    };
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- it starts what goes on while the task runs
+  async started(container: RunningContainer, resources: ResourceStack, signal: AbortSignal): Promise<void> {
+    const { server, minTimeSeconds, expirationAfterSessionSeconds } = this.#options;
+    const hold = this.#hold;
+    if (!server || !hold) throw new Error('a container was started that was not prepared');
+    const lifetime = new Lifetime({
+      minTimeMs: minTimeSeconds * 1000,
+      afterSessionMs: expirationAfterSessionSeconds * 1000,
+    });
+    const shells = new TaskShells({ container, task: this.#task, lifetime, signal });
+    const endpoint = server.open((connection) => {
+      shells.connect(connection);
+    });
+    resources.defer('hidden token', this.#task.log.addSecret(endpoint.token));
+    resources.defer('interactive endpoint', () => {
+      endpoint.close();
+    });
+    signal.addEventListener(
+      'abort',
+      () => {
+        endpoint.close();
+      },
+      { once: true },
+    );
+    void this.#announce(endpoint.url, signal);
+    void this.#letGo(hold, lifetime, signal);
+  }
+
+  async #busybox(path: string): Promise<string> {
+    try {
+      return await checkBusybox(path);
+    } catch (error) {
+      this.#task.log.error('interactive tasks need a static busybox', { busyboxPath: path, error });
+      const reason = 'this worker lacks the static busybox that interactive sessions need';
+      throw TaskError.exception('internal-error', `${reason}. ${ASK}`, error);
+    }
+  }
+
+  /** In the background: a slow queue must not hold up the task. */
+  async #announce(socketUrl: string, signal: AbortSignal): Promise<void> {
+    const { taskId, runId, worker, artifacts, log, output, definition, payload } = this.#task;
+    const query = new URLSearchParams({ v: '2', socketUrl, taskId, runId: String(runId) });
+    const name = shellArtifact(this.#options);
+    const endMs = this.#options.now().getTime() + payload.maxRunTime * 1000 + CLOCK_SKEW_MS;
+    const expires = new Date(Math.min(endMs, Date.parse(definition.expires))).toISOString();
+    const url = `${worker.rootUrl}/shell/?${query.toString()}`;
+    try {
+      await artifacts.reference({ name, url, contentType: CONTENT_TYPE, expires }, signal);
+      log.info('interactive shell published', { name });
+      output.line(`Interactive shell: open the artifact ${name} in a browser`);
+    } catch (error) {
+      if (signal.aborted) return;
+      log.error('interactive shell not published', { name, error });
+      output.error(`The artifact ${name} could not be made, so nobody can open a shell: ${errorMessage(error)}`);
+    }
+  }
+
+  /** Waits for the end of the command, and then for that of the last session. */
+  async #letGo(hold: CommandHold, lifetime: Lifetime, signal: AbortSignal): Promise<void> {
+    const { log, output } = this.#task;
+    const exitCode = await hold.ended;
+    const isOver = (): boolean => signal.aborted;
+    if (isOver()) return;
+    const { remainingMs } = lifetime;
+    log.info('interactive command ended', { exitCode, remainingMs });
+    if (remainingMs !== 0) {
+      const until = remainingMs === undefined ? 'they are over' : this.#time(remainingMs);
+      output.line(
+        `The command has ended with exit code ${exitCode}. The task lives on for interactive sessions until ${until}`,
+      );
+    }
+    try {
+      await lifetime.over(signal);
+      await hold.release();
+    } catch (error) {
+      if (!isOver()) log.error('interactive task could not be ended', { error });
+    }
+  }
+
+  #time(inMs: number): string {
+    return new Date(this.#options.now().getTime() + inMs).toISOString();
+  }
+}
+
+function shellArtifact({ artifactName }: InteractiveOptions): string {
+  return `${artifactName}shell.html`;
+}

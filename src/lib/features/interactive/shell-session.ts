@@ -1,0 +1,213 @@
+import type { WebSocket } from 'ws';
+import type { ExecOutput, ExecSession } from '../../docker/engine.js';
+import { Wakeup } from '../../util/wakeup.js';
+import type { ServerMessage, ShellProtocol } from './shell-protocol.js';
+
+/** How far stdin may be behind before the client is asked to wait, and before nothing more is read from it. */
+const PAUSE_BYTES = 1024 * 1024;
+const STOP_READING_BYTES = 8 * 1024 * 1024;
+// Clients of version 1 that have 8 MiB on their way stop by themselves, and go on only when they are told to.
+const RESUME_EVERY_BYTES = 1024 * 1024;
+/** What a terminal's keyboard sends for the end of the input (^D). */
+const END_OF_INPUT = '\x04';
+/** Of WebSockets (RFC 6455). */
+const CLOSE = { normal: 1000, goingAway: 1001, internalError: 1011, tryLater: 1013 } as const;
+/** A close frame holds no more. */
+const MAX_REASON_BYTES = 120;
+
+/** `exitCode` is undefined when the client or the container went first. */
+export interface SessionEnd {
+  readonly exitCode: number | undefined;
+  /** The client left while the process still ran. */
+  readonly isAbandoned: boolean;
+}
+
+/** Tells a client why it can't have a session. */
+export function refuse(socket: WebSocket, protocol: ShellProtocol, text: string): void {
+  // Whatever it still sends is nobody's business.
+  socket.on('error', () => undefined);
+  farewell(socket, protocol, { kind: 'error', text }, CLOSE.tryLater);
+}
+
+/**
+ * A client at the one end, a process at the other. In memory there is no more than what is being passed on: output is
+ * read only as fast as the client takes it, and a client that sends more than the process reads has to wait.
+ */
+export class ShellSession {
+  readonly #socket: WebSocket;
+  readonly #protocol: ShellProtocol;
+  readonly #tty: boolean;
+  readonly #changed = new Wakeup();
+  #exec: ExecSession | undefined;
+  #isClientPaused = false;
+  /** The process reads too slowly. */
+  #isInputBlocked = false;
+  #receivedSinceResume = 0;
+  #isGone = false;
+  #isShutDown = false;
+
+  /** The client is not listened to before `run`. */
+  constructor(socket: WebSocket, protocol: ShellProtocol, tty: boolean) {
+    this.#socket = socket;
+    this.#protocol = protocol;
+    this.#tty = tty;
+    socket.pause();
+    socket.on('message', (data: Buffer) => {
+      this.#receive(data);
+    });
+    // `close` follows.
+    socket.on('error', () => undefined);
+  }
+
+  /**
+   * Passes on what there is until the process has ended or the client is gone. Then `onAbandoned` has to see to it that
+   * the process ends too; its output is read until then.
+   */
+  async run(exec: ExecSession, onAbandoned: () => void, signal: AbortSignal): Promise<SessionEnd> {
+    this.#exec = exec;
+    exec.stdin.on('drain', () => {
+      this.#inputTaken();
+    });
+    const leave = (): void => {
+      this.#isGone = true;
+      this.#changed.call();
+      if (!this.#isShutDown) onAbandoned();
+    };
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.once('close', leave);
+    else leave();
+    this.#socket.resume();
+    await this.#send({ kind: 'resume' });
+    const exitCode = await this.#exitCode(exec, signal);
+    this.#socket.off('close', leave);
+    const isAbandoned = this.#isGone && !this.#isShutDown;
+    if (exitCode !== undefined && !this.#isShutDown) {
+      this.#leaveWith({ kind: 'stopped', exitCode }, CLOSE.normal, `exit code ${exitCode}`);
+    }
+    exec.close();
+    return { exitCode: isAbandoned ? undefined : exitCode, isAbandoned };
+  }
+
+  /** The process could not be started, or got lost. */
+  fail(text: string): void {
+    this.#leaveWith({ kind: 'error', text }, CLOSE.internalError, text);
+    this.#exec?.close();
+  }
+
+  /** The run is over. */
+  shutDown(): void {
+    this.#isShutDown = true;
+    this.#leaveWith({ kind: 'shutdown' }, CLOSE.goingAway, 'the task has ended');
+    this.#exec?.close();
+    this.#changed.call();
+  }
+
+  /** undefined: the container went away under it. */
+  async #exitCode(exec: ExecSession, signal: AbortSignal): Promise<number | undefined> {
+    try {
+      for await (const output of exec.output) await this.#pass(output);
+      return await exec.exitCode(signal);
+    } catch (error) {
+      if (this.#isShutDown || signal.aborted) return undefined;
+      throw error;
+    }
+  }
+
+  async #pass(output: ExecOutput): Promise<void> {
+    // A client that is behind with both has its word to go on among what it can't get rid of: it must have the output.
+    while (this.#isClientPaused && !this.#isInputBlocked && !this.#isGone && !this.#isShutDown) {
+      await this.#changed.wait(NEVER);
+    }
+    if (!this.#isGone) await this.#send({ kind: 'output', ...output });
+  }
+
+  #receive(data: Buffer): void {
+    const exec = this.#exec;
+    if (!exec || this.#isShutDown) return;
+    const message = this.#protocol.decode(data);
+    switch (message.kind) {
+      case 'stdin':
+        this.#take(exec, message.data);
+        return;
+      case 'end':
+        if (this.#tty) this.#take(exec, Buffer.from(END_OF_INPUT));
+        else exec.stdin.end();
+        return;
+      case 'resize':
+        this.#resize(exec, message.rows, message.columns);
+        return;
+      case 'pause':
+      case 'resume':
+        this.#isClientPaused = message.kind === 'pause';
+        this.#changed.call();
+        return;
+      case 'unknown':
+    }
+  }
+
+  #take(exec: ExecSession, data: Buffer): void {
+    const { stdin } = exec;
+    if (stdin.writableEnded || stdin.destroyed) return;
+    this.#receivedSinceResume += data.length;
+    stdin.write(data);
+    const behindBytes = stdin.writableLength;
+    if (behindBytes >= STOP_READING_BYTES) this.#socket.pause();
+    if (behindBytes >= PAUSE_BYTES && !this.#isInputBlocked) {
+      this.#isInputBlocked = true;
+      this.#changed.call();
+      void this.#send({ kind: 'pause' });
+    }
+    if (!this.#isInputBlocked && this.#receivedSinceResume >= RESUME_EVERY_BYTES) this.#sayGoOn();
+  }
+
+  #inputTaken(): void {
+    if (!this.#isInputBlocked) return;
+    this.#isInputBlocked = false;
+    this.#socket.resume();
+    this.#sayGoOn();
+  }
+
+  #sayGoOn(): void {
+    this.#receivedSinceResume = 0;
+    void this.#send({ kind: 'resume' });
+  }
+
+  #resize(exec: ExecSession, rows: number, columns: number): void {
+    if (!this.#tty) {
+      void this.#send({ kind: 'error', text: 'There is no terminal to resize.' });
+      return;
+    }
+    // The session goes on in a terminal of the wrong size.
+    exec.resize(rows, columns).catch(() => undefined);
+  }
+
+  /** Resolves when the message is on its way, or the client is gone. */
+  #send(message: ServerMessage): Promise<void> {
+    const bytes = this.#protocol.encode(message);
+    if (!bytes || this.#socket.readyState !== this.#socket.OPEN) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#socket.send(bytes, () => {
+        resolve();
+      });
+    });
+  }
+
+  #leaveWith(message: ServerMessage, code: number, reason: string): void {
+    farewell(this.#socket, this.#protocol, message, code, reason);
+  }
+}
+
+const NEVER = new AbortController().signal;
+
+function farewell(
+  socket: WebSocket,
+  protocol: ShellProtocol,
+  message: ServerMessage,
+  code: number,
+  reason = message.kind === 'error' ? message.text : '',
+): void {
+  const bytes = protocol.encode(message);
+  if (bytes && socket.readyState === socket.OPEN) socket.send(bytes, () => undefined);
+  // Its own farewell is read, but nothing before that.
+  socket.resume();
+  socket.close(code, Buffer.from(reason).subarray(0, MAX_REASON_BYTES));
+}
