@@ -16,7 +16,6 @@ export interface FramedClient {
   on(event: 'exit', listener: (code: number) => void): this;
   on(event: 'error', listener: (error: unknown) => void): this;
   on(event: 'shutdown' | 'paused' | 'resumed', listener: () => void): this;
-  once(event: 'exit' | 'error' | 'shutdown' | 'paused' | 'resumed', listener: (value: unknown) => void): this;
 }
 
 interface FramedClientOptions {
@@ -35,6 +34,8 @@ export interface Framed {
   /** What has come so far. */
   readonly printed: { stdout: string; stderr: string };
   readonly exitCode: Promise<number>;
+  /** What the server calls an error, once it does. */
+  readonly error: Promise<string>;
   /** Resolves when stdout holds `text`. */
   sees(text: string): Promise<void>;
 }
@@ -50,6 +51,11 @@ export async function framed(
   const looks = new Set<() => void>();
   const exitCode = new Promise<number>((resolve) => {
     client.on('exit', resolve);
+  });
+  const error = new Promise<string>((resolve) => {
+    client.on('error', (text) => {
+      resolve(String(text));
+    });
   });
   await client.execute();
   if (reads) {
@@ -72,7 +78,7 @@ export async function framed(
       });
       look();
     });
-  return { client, printed, exitCode, sees };
+  return { client, printed, exitCode, error, sees };
 }
 
 /** A client of version 2: raw output, one byte before what it sends. */

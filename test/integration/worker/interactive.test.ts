@@ -1,55 +1,31 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import type { ConfigTree } from '../../../src/lib/config/layers.js';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { load } from 'js-yaml';
+import { InteractiveTasks } from '../../support/interactive-tasks.js';
 import { RawClient, framed } from '../../support/shell-client.js';
-import { shell } from '../../support/test-task.js';
-import { WorkerHarness } from '../../support/worker-harness.js';
 
-const ARTIFACT = 'private/docker-worker/shell.html';
-const FEATURES = { features: { interactive: true } };
-/** Of a task that has to be waited for no longer than its command. */
-const SHORT = { minTime: 0, expirationAfterSession: 0 };
+const SEE_SIZE = 'until test "$(stty size)" = "45 123"; do :; done; echo "size" is $(stty size)\n';
 
-describe('an interactive task', () => {
-  let harness: WorkerHarness;
-  const start = async (interactive: ConfigTree = SHORT, more: ConfigTree = {}): Promise<void> => {
-    harness = await WorkerHarness.start({ settings: { interactive: { ssl: false, ...interactive }, ...more } });
-  };
-  afterEach(async () => {
-    await harness.stopWorker('immediate');
-    await harness.close();
+describe('a shell of an interactive task', () => {
+  let tasks: InteractiveTasks;
+  before(async () => {
+    tasks = await InteractiveTasks.start({}, { capacity: 20 });
   });
-
-  const create = (script: string, payload: object = {}): Promise<string> =>
-    harness.create({ ...FEATURES, ...shell(script), ...payload });
-
-  /** Where the task's shell is, once it is said. */
-  const shellOf = async (taskId: string): Promise<string> => {
-    await harness.log.next('interactive shell published', taskId);
-    const url = harness.queue.buildSignedUrl(harness.queue.getArtifact, taskId, 0, ARTIFACT);
-    const { status, headers } = await fetch(url, { redirect: 'manual' });
-    assert.equal(status, 303);
-    const page = new URL(headers.get('location') ?? '');
-    assert.equal(`${page.origin}${page.pathname}`, `${harness.taskcluster.rootUrl}/shell/`);
-    const { socketUrl = assert.fail(), ...query } = Object.fromEntries(page.searchParams);
-    assert.deepEqual(query, { v: '2', taskId, runId: '0' });
-    return socketUrl;
-  };
-  /** A task that runs until it is let go, and where its shell is. */
-  const open = async (): Promise<{ taskId: string; url: string }> => {
-    const taskId = await create('while ! test -e /over; do sleep 0.1; done; exit $(cat /over)');
-    return { taskId, url: await shellOf(taskId) };
-  };
-  const letGo = async (url: string, code = 0): Promise<void> => {
-    await (
-      await framed(url, ['sh', '-c', `echo ${code} > /next; mv /next /over`])
-    ).exitCode;
-  };
+  afterEach(async () => {
+    const { harness } = tasks;
+    for (const { fields } of harness.log.of('interactive shell published')) {
+      await harness.queue.cancelTask(String(fields['taskId']));
+    }
+    harness.log.records.length = 0;
+    while ((await harness.containers()).length > 0);
+  });
+  after(() => tasks.close());
 
   describe('by version 1 of the protocol', () => {
     it('runs commands, with their input, output and exit codes', async () => {
-      await start();
-      const { taskId, url } = await open();
+      const { taskId, url } = await tasks.open();
       const cat = await framed(url, 'cat');
       cat.client.stdin.write('through and ');
       cat.client.stdin.end('through');
@@ -61,29 +37,38 @@ describe('an interactive task', () => {
       const missing = await framed(url, ['no-such-program']);
       assert.equal(await missing.exitCode, 127);
       assert.equal(missing.printed.stderr, 'no-such-program: not found\n');
-      await letGo(url, 3);
-      const { run, log } = await harness.finish(taskId);
+      await tasks.letGo(url, 3);
+      const { run, log } = await tasks.harness.finish(taskId);
       assert.equal(run.state, 'failed', log);
       assert.match(log, /exit code: 3 /);
+      assert.match(log, /Interactive session 1 opened: \["cat"\]\n/);
+      assert.match(log, /Interactive session 2 closed with exit code 7 after \d+ seconds\n/);
     });
 
     it('has a terminal that can be resized and typed into', async () => {
-      await start();
-      const { url } = await open();
+      const { url } = await tasks.open();
       const { client, sees, exitCode } = await framed(url, 'sh', { tty: true });
       client.resize(45, 123);
-      client.stdin.write('until test "$(stty size)" = "45 123"; do :; done; echo "size" is $(stty size)\n');
+      client.stdin.write(SEE_SIZE);
       await sees('size is 45 123');
       client.stdin.write('echo "go"ing; sleep 100\n');
       await sees('going');
       client.stdin.write('\x03');
       client.stdin.write('exit 5\n');
       assert.equal(await exitCode, 5);
+      const cat = await framed(url, 'cat', { tty: true });
+      cat.client.stdin.write('ty"ped\n');
+      await cat.sees('ty"ped\r\nty"ped\r\n');
+      cat.client.stdin.end();
+      assert.equal(await cat.exitCode, 0);
+      const none = await framed(url, 'cat');
+      none.client.stdin.write('x');
+      none.client.socket.send(Buffer.of(50, 1, 0, 1, 0));
+      assert.equal(await none.error, 'There is no terminal to resize.');
     });
 
-    it('loses no byte of 20 MB each way, read slowly or not', async () => {
-      await start();
-      const { url } = await open();
+    it('loses no byte of 20 MB each way, read slowly', async () => {
+      const { url } = await tasks.open();
       const { client, exitCode } = await framed(url, 'cat', { reads: false });
       const sent = randomBytes(20_000_000);
       for (let from = 0; from < sent.length; from += 100_000) client.stdin.write(sent.subarray(from, from + 100_000));
@@ -99,16 +84,119 @@ describe('an interactive task', () => {
       assert.equal(hash.digest('hex'), createHash('sha256').update(sent).digest('hex'));
       assert.equal(await exitCode, 0);
     });
+
+    it('takes as much at once as it is given', async () => {
+      const { url } = await tasks.open();
+      const { client, exitCode, printed } = await framed(url, [
+        'sh',
+        '-c',
+        'wc -c; sha256sum < /dev/null | cut -c 1-4',
+      ]);
+      client.stdin.end(Buffer.alloc(20_000_000));
+      assert.equal(await exitCode, 0);
+      assert.equal(printed.stdout, '20000000\ne3b0\n');
+    });
+
+    it('refuses an eleventh session, and says so, until one of the ten is over', async () => {
+      const { url } = await tasks.open();
+      const ten = await Promise.all(Array.from({ length: 10 }, () => framed(url, ['sh', '-c', 'echo in; cat'])));
+      await Promise.all(ten.map(({ sees }) => sees('in')));
+      const eleventh = await framed(url, 'cat');
+      assert.match(await eleventh.error, /There are 10 sessions already/);
+      const raw = await new RawClient(url).closed;
+      assert.equal(raw.code, 1013);
+      assert.match(raw.reason, /There are 10 sessions already/);
+      const closed = tasks.harness.log.upcoming('interactive session closed');
+      ten[0]?.client.stdin.end();
+      assert.equal(await ten[0]?.exitCode, 0);
+      await closed;
+      assert.equal(await (await framed(url, 'true')).exitCode, 0);
+    });
   });
 
-  it('gives a shell by version 2', async () => {
-    await start();
-    const { url } = await open();
+  it('can be had by version 2', async () => {
+    const { url } = await tasks.open();
     const client = await new RawClient(url).opened();
     client.resize(123, 45);
-    client.type('until test "$(stty size)" = "45 123"; do :; done; echo "size" is $(stty size)\n');
+    client.type(SEE_SIZE);
     await client.sees('size is 45 123');
     client.type('exit 4\n');
     assert.deepEqual(await client.closed, { code: 1000, reason: 'exit code 4' });
+  });
+
+  it('is had as the user and with the variables of the image, whatever its entrypoint', async () => {
+    const { url, taskId } = await tasks.open({ image: 'docker-worker/test-entrypoint:latest', env: { MINE: 'm' } });
+    const { printed, exitCode } = await framed(url, ['sh', '-c', 'echo $(id -u) $(pwd) $FROM_IMAGE $MINE $TASK_ID']);
+    assert.equal(await exitCode, 0);
+    assert.equal(printed.stdout, `1000 /home/worker set-by-image m ${taskId}\n`);
+    await tasks.letGo(url, 9);
+    const { log } = await tasks.harness.finish(taskId);
+    assert.match(log, /entrypoint: \/bin\/sh -c while/);
+    assert.match(log, /exit code: 9 /);
+  });
+
+  it('leaves nothing behind when its client vanishes, with a terminal or without', async () => {
+    const { url } = await tasks.open();
+    const sleeps = ['sh', '-c', 'sleep 4711 & (sleep 4711; true) & echo in; sleep 4711; true'];
+    const sessions = [await framed(url, sleeps), await framed(url, sleeps, { tty: true })];
+    await Promise.all(sessions.map(({ sees }) => sees('in')));
+    const raw = await new RawClient(url).opened();
+    raw.type('sleep 4711\n');
+    await raw.sees('sleep 4711');
+    // The shell may yet have to start it.
+    const sleeping = async (): Promise<number> => {
+      const processes = await tasks.processes();
+      return processes.filter((command) => command === 'sleep 4711').length;
+    };
+    while ((await sleeping()) < 7);
+    for (const { client } of sessions) client.socket.terminate();
+    raw.socket.terminate();
+    while ((await sleeping()) > 0);
+    while (tasks.harness.log.of('interactive session closed').length < 3) {
+      await tasks.harness.log.upcoming('interactive session closed');
+    }
+    const ends = tasks.harness.log.of('interactive session closed').map(({ fields }) => fields['isAbandoned']);
+    assert.deepEqual(ends, [true, true, true]);
+    const left = (await tasks.processes()).filter((command) => command.includes('interactive-session'));
+    assert.deepEqual(left, []);
+  });
+
+  it('is nobody’s who has not the address', async () => {
+    const { url, taskId } = await tasks.open();
+    const [, base = assert.fail(url), token = assert.fail(url)] = /^(ws:.*)\/([\w-]{22})\/shell\.sock$/.exec(url) ?? [];
+    const paths = [
+      `${'A'.repeat(22)}/shell.sock`,
+      `${token}/display.sock`,
+      token,
+      '',
+      `${token}/../shell.sock`,
+      `%00/shell.sock`,
+    ];
+    for (const path of paths) {
+      const client = new RawClient(`${base}/${path}`);
+      const [, response] = (await once(client.socket, 'unexpected-response')) as [unknown, { statusCode: number }];
+      assert.equal(response.statusCode, 404, path);
+    }
+    const http = url.replace(/^ws/, 'http');
+    assert.equal((await fetch(http)).status, 426);
+    assert.equal((await fetch(http.replace(token, 'x'))).status, 404);
+    assert.deepEqual(tasks.harness.log.of('interactive session opened'), []);
+    await (
+      await framed(url, ['sh', '-c', 'ps -o args > /dev/null; env'])
+    ).exitCode;
+    await tasks.letGo(url);
+    const { log } = await tasks.harness.finish(taskId);
+    for (const text of [log, JSON.stringify(tasks.harness.log.records)]) assert.ok(!text.includes(token));
+  });
+
+  it('is what the example shows', async () => {
+    const example = load(await readFile('examples/interactive.yml', 'utf8')) as object;
+    const taskId = await tasks.harness.create(example);
+    const client = await new RawClient(await tasks.shellOf(taskId)).opened();
+    client.type('touch /tmp/continue; echo "do"ne\n');
+    await client.sees('done');
+    client.type('exit\n');
+    const { run, log } = await tasks.harness.finish(taskId);
+    assert.equal(run.state, 'completed', log);
   });
 });
