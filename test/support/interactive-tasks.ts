@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ConfigTree } from '../../src/lib/config/layers.js';
+import type { LocalTaskclusterOptions } from '../../src/local-taskcluster/server.js';
 import { framed } from './shell-client.js';
 import { shell } from './test-task.js';
 import { WorkerHarness } from './worker-harness.js';
@@ -14,9 +15,15 @@ export class InteractiveTasks {
     this.harness = harness;
   }
 
-  static async start(interactive: ConfigTree = {}, more: ConfigTree = {}): Promise<InteractiveTasks> {
+  static async start(
+    interactive: ConfigTree = {},
+    more: ConfigTree = {},
+    taskcluster: LocalTaskclusterOptions = {},
+  ): Promise<InteractiveTasks> {
     const settings = { ssl: false, minTime: 0, expirationAfterSession: 0, ...interactive };
-    return new InteractiveTasks(await WorkerHarness.start({ settings: { interactive: settings, ...more } }));
+    return new InteractiveTasks(
+      await WorkerHarness.start({ settings: { interactive: settings, ...more }, taskcluster }),
+    );
   }
 
   create(script: string, payload: object = {}): Promise<string> {
