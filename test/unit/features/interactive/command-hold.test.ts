@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { CommandHold } from '../../../../src/lib/features/interactive/command-hold.js';
+
+describe('the hold on a command', () => {
+  let parent: string;
+  let hold: CommandHold;
+  beforeEach(async () => {
+    parent = await mkdtemp(join(tmpdir(), 'hold-'));
+    hold = await CommandHold.create(parent);
+  });
+  afterEach(async () => {
+    await hold.dispose();
+    await hold.dispose();
+    await rm(parent, { recursive: true });
+  });
+
+  const shell = (script: string) => promisify(execFile)('sh', ['-c', script], { cwd: hold.directory });
+
+  it('can be got at by every user, and is nothing but two fifos', async () => {
+    assert.equal((await stat(hold.directory)).mode & 0o777, 0o755);
+    assert.deepEqual((await readdir(hold.directory)).sort(), ['ended', 'release']);
+    for (const name of ['ended', 'release']) {
+      const status = await stat(join(hold.directory, name));
+      assert.ok(status.isFIFO());
+      assert.equal(status.mode & 0o777, 0o666);
+    }
+  });
+
+  it('hears how the command ended, and lets go of it', async () => {
+    const waiting = spawn('sh', ['-c', 'echo 42 > ended; read -r line < release'], { cwd: hold.directory });
+    const exit = once(waiting, 'exit');
+    assert.equal(await hold.ended, 42);
+    assert.equal(waiting.exitCode, null);
+    await hold.release();
+    assert.deepEqual(await exit, [0, null]);
+  });
+
+  it('lets go also of what does not wait yet', async () => {
+    await hold.release();
+    await shell('read -r line < release');
+  });
+
+  it('does not mind what else is written there, however much', async () => {
+    await shell(
+      'echo nonsense > ended; echo 999 > ended; echo -1 > ended; head -c 1000000 /dev/zero > ended; echo > ended',
+    );
+    await shell('echo 7 > ended');
+    assert.equal(await hold.ended, 7);
+  });
+
+  it('can be made again for the next attempt', async () => {
+    const other = await CommandHold.create(parent);
+    assert.notEqual(other.directory, hold.directory);
+    await other.dispose();
+    await other.release();
+  });
+});

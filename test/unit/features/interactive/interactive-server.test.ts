@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { connect as connectTo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { WebSocket } from 'ws';
+import { InteractiveServer } from '../../../../src/lib/features/interactive/interactive-server.js';
+import type {
+  Connection,
+  InteractiveLimits,
+  ShellEndpoint,
+} from '../../../../src/lib/features/interactive/interactive-server.js';
+import { MemoryLogger } from '../../../fakes/memory-logger.js';
+
+describe('the server of interactive tasks', () => {
+  let server: InteractiveServer;
+  let endpoint: ShellEndpoint;
+  const connections: Connection[] = [];
+  const start = async (limits: Partial<InteractiveLimits> = {}, publicHost = '127.0.0.1'): Promise<void> => {
+    const log = new MemoryLogger();
+    server = await InteractiveServer.start({ port: 0, publicHost: () => publicHost, log, limits });
+    endpoint = server.open((connection) => connections.push(connection));
+  };
+  afterEach(async () => {
+    connections.length = 0;
+    await server.close();
+    await server.close();
+  });
+
+  const status = async (url: string, options = {}): Promise<number | undefined> => {
+    const socket = new WebSocket(url, options);
+    const opened = once(socket, 'open').then(() => 101);
+    const refused = once(socket, 'unexpected-response').then((args) => (args[1] as IncomingMessage).statusCode);
+    opened.catch(() => undefined);
+    refused.catch(() => undefined);
+    const result = await Promise.race([opened, refused]);
+    socket.on('error', () => undefined).terminate();
+    return result;
+  };
+
+  it('hands out addresses that nobody can guess, each for one task', async () => {
+    await start();
+    assert.match(endpoint.url, /^ws:\/\/127\.0\.0\.1:\d+\/[\w-]{22}\/shell\.sock$/);
+    const others: Connection[] = [];
+    const other = server.open((connection) => others.push(connection));
+    assert.notEqual(other.url, endpoint.url);
+    assert.equal(await status(`${other.url}?tty=true&command=a&command=b`), 101);
+    assert.deepEqual([connections.length, others.length], [0, 1]);
+    const [{ query, remoteAddress } = assert.fail()] = others;
+    assert.deepEqual([query.getAll('command'), query.get('tty')], [['a', 'b'], 'true']);
+    assert.match(remoteAddress, /127\.0\.0\.1/);
+  });
+
+  it('asks for the machine’s name each time, and writes an IPv6 address as URLs have it', async () => {
+    await start({}, '2001:db8::1');
+    assert.match(endpoint.url, /^ws:\/\/\[2001:db8::1\]:\d+\//);
+  });
+
+  it('does not know addresses that are wrong, nor those of tasks that have ended', async () => {
+    await start();
+    const { origin } = new URL(endpoint.url);
+    const paths = [
+      '/',
+      '/x/shell.sock',
+      `/${endpoint.token}`,
+      `/${endpoint.token}/shell`,
+      `/${endpoint.token}//shell.sock`,
+    ];
+    for (const path of paths) assert.equal(await status(origin + path), 404, path);
+    assert.equal(await status(endpoint.url), 101);
+    endpoint.close();
+    assert.equal(await status(endpoint.url), 404);
+    assert.equal(connections.length, 1);
+  });
+
+  it('tells a browser that there is no page', async () => {
+    await start();
+    const http = endpoint.url.replace(/^ws/, 'http');
+    const { status: known, headers } = await fetch(http);
+    assert.deepEqual([known, headers.get('upgrade')], [426, 'websocket']);
+    assert.equal((await fetch(`${http}/x`, { method: 'POST', body: 'x' })).status, 404);
+  });
+
+  it('hangs up on requests that are none, or too long', async () => {
+    await start();
+    const requests = [
+      'nonsense\r\n\r\n',
+      `GET /${'x'.repeat(20_000)} HTTP/1.1\r\n\r\n`,
+      `GET /x/shell.sock HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+      `GET ${new URL(endpoint.url).pathname} HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n`,
+      `GET ${new URL(endpoint.url).pathname} HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n`,
+    ];
+    for (const request of requests) {
+      const socket = connectTo(server.port, '127.0.0.1');
+      socket.write(request);
+      assert.match(await text(socket), /^HTTP\/1\.1 4\d\d /, request.slice(0, 60));
+    }
+    assert.equal(connections.length, 0);
+  });
+
+  it('ends a connection that sends too long a message', async () => {
+    await start({ messageBytes: 1000 });
+    const socket = new WebSocket(endpoint.url);
+    await once(socket, 'open');
+    connections[0]?.socket.on('error', () => undefined);
+    socket.send(Buffer.alloc(1001));
+    const [code] = (await once(socket, 'close')) as [number];
+    assert.equal(code, 1009);
+  });
+
+  it('limits the connections of all', async () => {
+    await start({ connections: 1 });
+    const socket = connectTo(server.port, '127.0.0.1');
+    await once(socket, 'connect');
+    await assert.rejects(fetch(endpoint.url.replace(/^ws/, 'http')));
+    socket.destroy();
+  });
+
+  it('finds out that a client is not there any more, and that one is', async () => {
+    await start({ pingMs: 10 });
+    const dead = new WebSocket(endpoint.url, { autoPong: false });
+    const alive = new WebSocket(endpoint.url);
+    await Promise.all([once(dead, 'open'), once(alive, 'open')]);
+    await once(dead, 'close');
+    for (let pings = 0; pings < 20; pings++) await once(alive, 'ping');
+    assert.equal(alive.readyState, WebSocket.OPEN);
+    alive.terminate();
+  });
+
+  it('cuts everybody off when it closes', async () => {
+    await start();
+    const socket = new WebSocket(endpoint.url);
+    await once(socket, 'open');
+    const closed = once(socket, 'close');
+    await server.close();
+    await closed;
+  });
+});

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
+import { Lifetime } from '../../../../src/lib/features/interactive/lifetime.js';
+
+const { signal } = new AbortController();
+
+/** Whether it is over already, after whatever is due now has happened. */
+async function isOver(over: Promise<void>): Promise<boolean> {
+  let result = false;
+  void over.then(() => {
+    result = true;
+  });
+  for (let turn = 0; turn < 10; turn++) await setImmediate();
+  return result;
+}
+
+describe('the life of an interactive task', () => {
+  it('is over at once when nobody may still come', async () => {
+    const lifetime = new Lifetime({ minTimeMs: 0, afterSessionMs: 3600_000 });
+    assert.equal(lifetime.remainingMs, 0);
+    await lifetime.over(signal);
+    assert.equal(lifetime.beginSession(), false);
+  });
+
+  it('lasts for the least time', async () => {
+    const long = new Lifetime({ minTimeMs: 3600_000, afterSessionMs: 0 });
+    const remainingMs = long.remainingMs ?? assert.fail();
+    assert.ok(remainingMs > 3590_000 && remainingMs <= 3600_000, `${remainingMs}`);
+    await new Lifetime({ minTimeMs: 1, afterSessionMs: 0 }).over(signal);
+  });
+
+  it('lasts as long as anybody is in it, and for some time after the last one', async () => {
+    const lifetime = new Lifetime({ minTimeMs: 0, afterSessionMs: 20 });
+    assert.equal(lifetime.beginSession(), true);
+    assert.equal(lifetime.beginSession(), true);
+    assert.equal(lifetime.remainingMs, undefined);
+    const over = lifetime.over(signal);
+    lifetime.endSession();
+    assert.equal(await isOver(over), false);
+    const endedAt = performance.now();
+    lifetime.endSession();
+    assert.ok((lifetime.remainingMs ?? 0) > 0);
+    await over;
+    assert.ok(performance.now() - endedAt >= 19);
+  });
+
+  it('is not cut short by a session', () => {
+    const lifetime = new Lifetime({ minTimeMs: 3600_000, afterSessionMs: 0 });
+    lifetime.beginSession();
+    lifetime.endSession();
+    assert.ok((lifetime.remainingMs ?? 0) > 3590_000);
+  });
+
+  it('is not waited for when the run is over', async () => {
+    const controller = new AbortController();
+    const lifetime = new Lifetime({ minTimeMs: 3600_000, afterSessionMs: 0 });
+    const over = lifetime.over(controller.signal);
+    const reason = new Error('canceled');
+    controller.abort(reason);
+    await assert.rejects(over, (error) => error === reason);
+  });
+});

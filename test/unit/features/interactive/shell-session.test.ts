@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
+import { WebSocket } from 'ws';
+import { DockerError } from '../../../../src/lib/docker/engine.js';
+import type { FakeExecProgram } from '../../../fakes/fake-exec.js';
+import { ShellBench, message } from './shell-bench.js';
+
+const STDIN = 0;
+const STDOUT = 1;
+const [RESUME, PAUSE, END, STOPPED, SHUTDOWN, ERROR] = [100, 101, 102, 200, 201, 202] as const;
+const MIB = 1024 * 1024;
+
+const echo: FakeExecProgram = async ({ stdin, print }) => {
+  for await (const data of stdin as AsyncIterable<Buffer>) await print(data);
+  return 0;
+};
+const never: FakeExecProgram = () => new Promise(() => undefined);
+
+describe('a session', () => {
+  let bench: ShellBench;
+  const sockets: WebSocket[] = [];
+  afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.terminate();
+    await bench.close();
+  });
+
+  /** Connects by version 1, and waits until the server is ready unless told not to. */
+  const connect = async (query = 'command=x', awaited: number | undefined = RESUME): Promise<WebSocket> => {
+    const socket = new WebSocket(`${bench.url}?${query}`);
+    sockets.push(socket);
+    const ready = awaited === undefined ? Promise.resolve() : message(socket, awaited);
+    await once(socket, 'open');
+    await ready;
+    return socket;
+  };
+  const send = (socket: WebSocket, kind: number, data: Buffer | string = ''): void => {
+    socket.send(Buffer.concat([Buffer.of(kind), Buffer.from(data)]));
+  };
+
+  it('tells what it is asked to run, and with which protocol', async () => {
+    bench = await ShellBench.start(() => 3);
+    const socket = await connect('command=one&command=two+words&tty=TRUE', STOPPED);
+    await once(socket, 'close');
+    await bench.log.next('interactive session closed');
+    const [exec] = bench.engine.execs;
+    assert.deepEqual(exec?.spec.command.slice(-2), ['one', 'two words']);
+    assert.equal(exec.spec.tty, true);
+    const [opened, closed] = ['opened', 'closed'].map((what) => bench.log.of(`interactive session ${what}`)[0]?.fields);
+    const { remoteAddress, ...facts } = opened ?? assert.fail();
+    assert.match(String(remoteAddress), /127\.0\.0\.1/);
+    assert.deepEqual(facts, { session: 1, protocol: 'v1', command: '["one","two words"]', tty: true });
+    assert.equal(closed?.['exitCode'], 3);
+    assert.equal(exec.isClosed, true);
+  });
+
+  it('has its client wait with what the process does not read, and go on after that', async () => {
+    let read = (): void => undefined;
+    const mayRead = new Promise<void>((resolve) => {
+      read = resolve;
+    });
+    bench = await ShellBench.start(async ({ stdin }) => {
+      await mayRead;
+      let bytes = 0;
+      for await (const data of stdin as AsyncIterable<Buffer>) bytes += data.length;
+      return bytes / MIB;
+    });
+    const socket = await connect();
+    const paused = message(socket, PAUSE);
+    for (let each = 0; each < 40; each++) send(socket, STDIN, Buffer.alloc(MIB));
+    send(socket, END);
+    await paused;
+    // What is on its way in the system's own buffers comes first.
+    for (let before = -1; before !== socket.bufferedAmount;) {
+      before = socket.bufferedAmount;
+      for (let turn = 0; turn < 50; turn++) await setImmediate();
+    }
+    const [exec = assert.fail()] = bench.engine.execs;
+    assert.ok(exec.stdin.writableLength < 10 * MIB, `${exec.stdin.writableLength} bytes in memory`);
+    assert.ok(socket.bufferedAmount > 10 * MIB, `only ${socket.bufferedAmount} bytes are kept from coming`);
+    const [resumed, stopped] = [message(socket, RESUME), message(socket, STOPPED)];
+    read();
+    await resumed;
+    assert.deepEqual(await stopped, Buffer.of(40));
+  });
+
+  it('tells its client to go on from time to time, whether it asked that to wait or not', async () => {
+    bench = await ShellBench.start(async ({ stdin }) => {
+      for await (const data of stdin) void data;
+      return 0;
+    });
+    const socket = await connect();
+    for (let each = 0; each < 3; each++) {
+      const resumed = message(socket, RESUME);
+      for (let part = 0; part < 64; part++) send(socket, STDIN, Buffer.alloc(MIB / 64));
+      await resumed;
+    }
+  });
+
+  it('takes no more from the process than a client reads that is slow', async () => {
+    let printed = 0;
+    bench = await ShellBench.start(async ({ print }) => {
+      for (; printed < 100; printed++) await print(Buffer.alloc(MIB));
+      return 0;
+    });
+    const socket = await connect();
+    socket.pause();
+    for (let before = -1; before !== printed;) {
+      before = printed;
+      for (let turn = 0; turn < 200; turn++) await setImmediate();
+    }
+    assert.ok(printed < 30, `${printed} MiB are on their way`);
+    let received = 0;
+    socket.on('message', (data: Buffer) => {
+      if (data[0] === STDOUT) received += data.length - 1;
+    });
+    const stopped = message(socket, STOPPED);
+    socket.resume();
+    await stopped;
+    assert.equal(received, 100 * MIB);
+  });
+
+  it('sends nothing while its client asks it to wait', async () => {
+    bench = await ShellBench.start(echo);
+    const socket = await connect();
+    send(socket, PAUSE);
+    send(socket, STDIN, 'later');
+    let isResumed = false;
+    const output = message(socket, STDOUT).then((data) => {
+      assert.ok(isResumed);
+      return data.toString();
+    });
+    // An answer comes in order: the output would have come before it.
+    const error = message(socket, ERROR);
+    send(socket, 50, Buffer.alloc(4));
+    await error;
+    isResumed = true;
+    send(socket, RESUME);
+    assert.equal(await output, 'later');
+  });
+
+  it('goes on with a client whose word to go on is stuck behind its own input', async () => {
+    bench = await ShellBench.start(echo);
+    const socket = await connect();
+    let received = 0;
+    const all = new Promise<void>((resolve) => {
+      socket.on('message', (data: Buffer) => {
+        if (data[0] === STDOUT) received += data.length - 1;
+        if (received === 20 * MIB) resolve();
+      });
+    });
+    send(socket, PAUSE);
+    for (let each = 0; each < 20; each++) send(socket, STDIN, Buffer.alloc(MIB));
+    send(socket, RESUME);
+    await all;
+  });
+
+  it('is killed when its client leaves, and the engine is asked again when it does not do it', async () => {
+    bench = await ShellBench.start(never);
+    const socket = await connect();
+    const failed = new DockerError('not now', undefined);
+    bench.engine.fail('exec', failed, failed);
+    socket.terminate();
+    const { fields } = await bench.log.next('interactive session closed');
+    assert.deepEqual([fields['isAbandoned'], fields['exitCode'], bench.kills], [true, undefined, 1]);
+  });
+
+  it('that can not be killed is told of', async () => {
+    bench = await ShellBench.start(never);
+    const socket = await connect();
+    const failed = new DockerError('not now', undefined);
+    bench.engine.fail('exec', failed, failed, failed);
+    socket.terminate();
+    await bench.log.next('interactive session could not be ended');
+    await bench.log.next('interactive session closed');
+  });
+
+  it('is told of the end of the run', async () => {
+    bench = await ShellBench.start(never);
+    const socket = await connect();
+    const told = message(socket, SHUTDOWN);
+    const closed = once(socket, 'close');
+    bench.end.abort(new Error('canceled'));
+    await told;
+    await closed;
+    await bench.log.next('interactive session closed');
+    assert.equal(bench.kills, 0);
+    const late = await connect('command=x', ERROR);
+    await once(late, 'close');
+  });
+
+  it('is told when the engine does not start it, and the task is none the worse for it', async () => {
+    bench = await ShellBench.start(echo);
+    bench.engine.fail('exec', new DockerError('out of order', undefined));
+    const socket = new WebSocket(`${bench.url}?command=x`);
+    const error = await message(socket, ERROR);
+    assert.equal(error.toString(), 'The session failed: out of order');
+    await once(socket, 'close');
+    await connect();
+  });
+
+  it('is refused when there is an empty word in its command', async () => {
+    bench = await ShellBench.start(echo);
+    const socket = new WebSocket(`${bench.url}?command=`);
+    assert.match((await message(socket, ERROR)).toString(), /empty/);
+    await once(socket, 'close');
+    assert.deepEqual(bench.engine.execs, []);
+  });
+
+  it('is refused once the task ends', async () => {
+    bench = await ShellBench.start(echo);
+    await bench.lifetime.over(new AbortController().signal);
+    const socket = new WebSocket(`${bench.url}?command=x`);
+    assert.match((await message(socket, ERROR)).toString(), /has ended/);
+    await once(socket, 'close');
+  });
+
+  it('takes no harm from messages that are none', async () => {
+    bench = await ShellBench.start(echo);
+    const socket = await connect();
+    for (const bytes of [[], [50], [50, 1], [7], [255, 0], [102, 1, 2], [0]]) socket.send(Buffer.from(bytes));
+    socket.send('text');
+    send(socket, STDIN, 'after the end of stdin');
+    assert.deepEqual(await message(socket, STOPPED), Buffer.of(0));
+  });
+});
