@@ -104,7 +104,7 @@ describe('a task with dockerSave', () => {
     assert.match(log, /Saved the container as the image "public\/dockerImage\.tar"\./);
     assert.match(log, /Saved the cache "one" as "public\/cache\/one\.tar"\./);
     const found = (await headersOf(taskId, 'public/cache/one.tar')).map(({ name, type, linkname }) =>
-      `${name} ${type ?? ''} ${linkname ?? ''}`.trim(),
+      [name, type, linkname].filter(Boolean).join(' '),
     );
     assert.deepEqual(found.sort(), [
       './ directory',
