@@ -30,18 +30,19 @@ describe('the life of an interactive task', () => {
   });
 
   it('lasts as long as anybody is in it, and for some time after the last one', async () => {
-    const lifetime = new Lifetime({ minTimeMs: 0, afterSessionMs: 20 });
+    const lifetime = new Lifetime({ minTimeMs: 0, afterSessionMs: 1 });
     assert.equal(lifetime.beginSession(), true);
     assert.equal(lifetime.beginSession(), true);
     assert.equal(lifetime.remainingMs, undefined);
     const over = lifetime.over(signal);
     lifetime.endSession();
     assert.equal(await isOver(over), false);
-    const endedAt = performance.now();
     lifetime.endSession();
-    assert.ok((lifetime.remainingMs ?? 0) > 0);
     await over;
-    assert.ok(performance.now() - endedAt >= 19);
+    const longer = new Lifetime({ minTimeMs: 0, afterSessionMs: 3600_000 });
+    longer.beginSession();
+    longer.endSession();
+    assert.ok((longer.remainingMs ?? 0) > 3590_000);
   });
 
   it('is not cut short by a session', () => {
