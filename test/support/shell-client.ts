@@ -1,49 +1,24 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import type { Readable, Writable } from 'node:stream';
+import { DockerExecClient } from 'docker-exec-websocket-client';
 import { WebSocket } from 'ws';
 import type { ClientOptions } from 'ws';
 
-/** What the tests use of the client of version 1, which has no types of its own. */
-export interface FramedClient {
-  readonly stdin: Writable;
-  readonly stdout: Readable;
-  readonly stderr: Readable;
-  readonly socket: WebSocket;
-  execute(): Promise<void>;
-  resize(rows: number, columns: number): void;
-  on(event: 'exit', listener: (code: number) => void): this;
-  on(event: 'error', listener: (error: unknown) => void): this;
-  on(event: 'shutdown' | 'paused' | 'resumed', listener: () => void): this;
-}
-
-interface FramedClientOptions {
-  readonly url: string;
-  readonly tty: boolean;
-  readonly command: readonly string[] | string;
-  readonly wsopts?: ClientOptions;
-}
-
-const { DockerExecClient } = createRequire(import.meta.url)('docker-exec-websocket-client') as {
-  readonly DockerExecClient: new (options: FramedClientOptions) => FramedClient;
-};
-
 export interface Framed {
-  readonly client: FramedClient;
+  readonly client: DockerExecClient;
   /** What has come so far. */
   readonly printed: { stdout: string; stderr: string };
   readonly exitCode: Promise<number>;
   /** What the server calls an error, once it does. */
   readonly error: Promise<string>;
   /** Resolves when stdout holds `text`. */
-  sees(text: string): Promise<void>;
+  readonly sees: (text: string) => Promise<void>;
 }
 
 /** Connects by version 1 of the protocol, and reads all output unless told not to. */
 export async function framed(
   url: string,
-  command: FramedClientOptions['command'],
+  command: readonly string[] | string,
   { tty = false, reads = true, wsopts = {} }: { tty?: boolean; reads?: boolean; wsopts?: ClientOptions } = {},
 ): Promise<Framed> {
   const client = new DockerExecClient({ url, tty, command, wsopts });

@@ -12,6 +12,7 @@ const CALL_TIMEOUT_MS = 60_000;
 // The engine answers before the process is there, and cuts the stream before it knows the exit code.
 const POLL_MS = 50;
 const POLLS = 100;
+const START_POLLS = 1200;
 
 /** Starts a process in a running container; fails with a DockerError, or with the signal's reason. */
 export async function startExec(container: Container, spec: ExecSpec, signal: AbortSignal): Promise<ExecSession> {
@@ -41,6 +42,7 @@ class DockerodeExec implements ExecSession {
   readonly #exec: Exec;
   readonly #connection: Duplex;
   #isOver = false;
+  #running: Promise<void> | undefined;
 
   constructor(exec: Exec, connection: Duplex, tty: boolean) {
     this.#exec = exec;
@@ -52,21 +54,17 @@ class DockerodeExec implements ExecSession {
   }
 
   async resize(rows: number, columns: number): Promise<void> {
-    const what = 'resizing the terminal';
+    const { signal } = new AbortController();
+    this.#running ??= this.#untilRunning(signal);
+    await this.#running;
+    if (this.#isOver) return;
     const resize = (abortSignal: AbortSignal): Promise<unknown> =>
       this.#exec.resize({ h: rows, w: columns, abortSignal });
-    const { signal } = new AbortController();
-    const isOver = (): boolean => this.#isOver;
-    for (let poll = 1; !isOver(); poll++) {
-      try {
-        await call(what, CALL_TIMEOUT_MS, resize);
-        return;
-      } catch (error) {
-        // 404 and 500 are also what it answers when the process is not there yet, or not any more.
-        if (isOver()) return;
-        if (!hasStatus(error, 404, 409, 500) || poll === POLLS) throw error;
-      }
-      await delay(POLL_MS, signal);
+    try {
+      await call('resizing the terminal', CALL_TIMEOUT_MS, resize);
+    } catch (error) {
+      // It may have ended meanwhile, and the engine be the first to know.
+      if (!hasStatus(error, 404, 409, 500)) throw error;
     }
   }
 
@@ -79,6 +77,16 @@ class DockerodeExec implements ExecSession {
       await delay(POLL_MS, signal);
     }
     throw new DockerError(`${what}: it has not ended, but its output has`, undefined);
+  }
+
+  /** A terminal is resized in vain, and without a word, when its process is not there yet. */
+  async #untilRunning(signal: AbortSignal): Promise<void> {
+    for (let poll = 0; poll < START_POLLS && !this.#isOver; poll++) {
+      const inspect = (abortSignal: AbortSignal) => this.#exec.inspect({ abortSignal });
+      const { Pid } = await call('looking at a process in the container', CALL_TIMEOUT_MS, inspect, signal);
+      if (Pid > 0) return;
+      await delay(POLL_MS, signal);
+    }
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { load } from 'js-yaml';
+import { bareImage } from '../../support/bare-image.js';
 import { InteractiveTasks } from '../../support/interactive-tasks.js';
 import { RawClient, framed } from '../../support/shell-client.js';
 
@@ -51,7 +52,8 @@ describe('a shell of an interactive task', () => {
       client.resize(45, 123);
       client.stdin.write(SEE_SIZE);
       await sees('size is 45 123');
-      client.stdin.write('echo "go"ing; sleep 100\n');
+      // Of its own process, which has the terminal by then.
+      client.stdin.write(`sh -c 'echo "go"ing; exec sleep 100'\n`);
       await sees('going');
       client.stdin.write('\x03');
       client.stdin.write('exit 5\n');
@@ -133,6 +135,25 @@ describe('a shell of an interactive task', () => {
     const { log } = await tasks.harness.finish(taskId);
     assert.match(log, /entrypoint: \/bin\/sh -c while/);
     assert.match(log, /exit code: 9 /);
+  });
+
+  it('can be had in an image without any program', async () => {
+    const image = await bareImage(tasks.harness.docker);
+    try {
+      const taskId = await tasks.harness.create({
+        features: { interactive: true },
+        image,
+        command: ['/.taskclusterutils/busybox', 'sleep', '60'],
+      });
+      const client = await new RawClient(await tasks.shellOf(taskId)).opened();
+      client.type('echo "al"ive\n');
+      await client.sees('alive');
+      client.type('exit\n');
+      await client.closed;
+      await tasks.harness.queue.cancelTask(taskId);
+    } finally {
+      await tasks.harness.removeImage(image);
+    }
   });
 
   it('leaves nothing behind when its client vanishes, with a terminal or without', async () => {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -12,13 +11,13 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { promisify } from 'node:util';
 import type { LiveLogEndpoint } from '../../../../src/lib/features/live-log/live-log-endpoint.js';
 import type { LiveLogLimits } from '../../../../src/lib/features/live-log/live-log-server.js';
 import { LiveLogServer } from '../../../../src/lib/features/live-log/live-log-server.js';
 import { TaskLog } from '../../../../src/lib/task/task-log.js';
 import { FakeClock } from '../../../fakes/fake-clock.js';
 import { MemoryLogger } from '../../../fakes/memory-logger.js';
+import { selfSigned } from '../../../support/self-signed.js';
 
 describe('LiveLogServer', () => {
   let dir: string;
@@ -248,11 +247,8 @@ describe('LiveLogServer', () => {
   });
 
   it('speaks TLS when it is given a certificate', async () => {
-    const [key, cert] = [path.join(dir, 'key.pem'), path.join(dir, 'cert.pem')];
-    const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'];
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
-    await promisify(execFile)('openssl', [...args, ...subject, '-keyout', key, '-out', cert]);
-    const tls = { key: await readFile(key), cert: await readFile(cert) };
+    const { certificate, key } = await selfSigned(dir);
+    const tls = { key: await readFile(key), cert: await readFile(certificate) };
     const secure = await LiveLogServer.start({ port: 0, publicHost: 'localhost', tls, log: operatorLog });
     const { url } = secure.open(log);
     assert.match(url, /^https:\/\/localhost:\d+\/log\/[\w-]{43}$/);
