@@ -26,6 +26,11 @@ const FEATURES = [
   'encryptedEnv',
 ];
 
+/** What tasks ask for elsewhere than in payload.features. */
+const UNSWITCHED = ['caches', 'devices', 'privileged', 'disableSeccomp'];
+/** Host names that every task has, or that taskclusterProxy gives it. */
+const TAKEN_HOSTS = ['localhost', 'localhost.localdomain', 'taskcluster'];
+
 /** More keys than these are not listed in a message: nobody reads them there. */
 const KEYS_WORTH_LISTING = 12;
 
@@ -84,8 +89,32 @@ function relationProblems(values: ConfigTree): ConfigProblem[] {
     const message = 'missing, expected a text because statelessHostname.enabled is true';
     problems.push({ path: ['statelessHostname', 'secret'], message, cause: ['statelessHostname', 'enabled'] });
   }
+  if (isTree(sidecars)) problems.push(...sidecarProblems(sidecars, isTree(features) ? features : {}));
   if (isTree(docker)) problems.push(...dockerProblems(docker));
   return problems;
+}
+
+function sidecarProblems(sidecars: ConfigTree, features: ConfigTree): ConfigProblem[] {
+  return Object.entries(sidecars).flatMap(([name, sidecar]) => {
+    const problems: ConfigProblem[] = [];
+    if ([...FEATURES, ...UNSWITCHED].includes(name)) {
+      problems.push({ path: ['sidecars', name], message: 'this is the name of another feature, choose another one' });
+    }
+    if (!isTree(sidecar)) return problems;
+    const { alias, cmd, env, token } = sidecar;
+    if (typeof alias === 'string' && TAKEN_HOSTS.includes(alias.toLowerCase())) {
+      const message = `expected a host name that means nothing else in a task, found ${brief(alias)}`;
+      problems.push({ path: ['sidecars', name, 'alias'], message });
+    }
+    const feature = features[name];
+    const isEnabled = isTree(feature) && feature['enabled'] === true;
+    if (isEnabled && token === undefined && JSON.stringify([cmd, env]).includes('{{token}}')) {
+      const path = ['sidecars', name, 'token'];
+      const message = `missing, expected a text because features.${name}.enabled is true and {{token}} is to be filled in`;
+      problems.push({ path, message, cause: ['features', name, 'enabled'] });
+    }
+    return problems;
+  });
 }
 
 function dockerProblems(docker: ConfigTree): ConfigProblem[] {

@@ -1,4 +1,4 @@
-import type { DeviceMapping, RunningContainer, StoppedContainer } from '../docker/engine.js';
+import type { ContainerNetwork, DeviceMapping, RunningContainer, StoppedContainer } from '../docker/engine.js';
 import type { ScopeExpression } from '../queue/scopes.js';
 import type { Payload } from '../task/payload.js';
 import type { Resolution } from '../task/resolution.js';
@@ -18,7 +18,7 @@ export interface Contribution {
   readonly securityOpt?: readonly string[];
   readonly extraHosts?: readonly string[];
   readonly entrypointPrefix?: readonly string[];
-  readonly network?: string;
+  readonly network?: ContainerNetwork;
   readonly cpuset?: string;
   readonly privileged?: boolean;
 }

@@ -23,7 +23,7 @@ import { composeGarbageCollection } from './compose-gc.js';
 import type { GarbageCollection } from './compose-gc.js';
 import { composeDevices } from './compose-devices.js';
 import type { WorkerDevices } from './compose-devices.js';
-import { composeTaskclusterProxy } from './compose-taskcluster-proxy.js';
+import { composeNetworking } from './compose-networking.js';
 import { composeImages } from './compose-images.js';
 import { composeQueue } from './compose-queue.js';
 import { composeWatch } from './compose-watch.js';
@@ -76,7 +76,8 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const runsLock = await StateLock.acquireName(dirname(runsDirectory), config.workerId);
   const caching = await composeCaches(config, { credentials, log, meters });
   const imaging = await composeImages(config, { engine, log, meters });
-  const proxy = composeTaskclusterProxy(config, engine);
+  const { proxy, networks } = composeNetworking(config, engine);
+  const sidecars = { engine, images: imaging.images, networks };
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
   const facts = workerFacts(config, version);
@@ -90,7 +91,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
     queue,
     engine,
     images: imaging.images,
-    admission: admission(config, { ...caching, proxy, engine, saving: { engine, now }, devices: devices.manager }),
+    admission: admission(config, { ...caching, proxy, sidecars, engine, saving: { engine, now }, devices: devices.manager }),
     containerDefaults: containerDefaults(config),
     journal,
     publisher: new LiveLogPublisher(liveLog.server),
@@ -216,7 +217,7 @@ async function startLiveLog(
 
 function admission(config: Config, services: Parameters<typeof createFeatures>[1]): RunClaimDeps['admission'] {
   return {
-    validatePayload: payloadValidator(config.maxTaskRunTime),
+    validatePayload: payloadValidator(config.maxTaskRunTime, Object.keys(config.sidecars)),
     features: createFeatures(config, services),
     isEnabled: (feature) => config.features[feature]?.enabled ?? false,
   };
