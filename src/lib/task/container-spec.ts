@@ -70,7 +70,9 @@ function single<K extends 'entrypointPrefix' | 'network' | 'cpuset'>(
   contributions: readonly Contribution[],
   key: K,
 ): Contribution[K] | undefined {
-  const [first, ...others] = contributions.map((contribution) => contribution[key]).filter((value) => value !== undefined);
+  const [first, ...others] = contributions
+    .map((contribution) => contribution[key])
+    .filter((value) => value !== undefined);
   if (others.some((other) => !isDeepStrictEqual(other, first))) {
     throw new Error(`two features want to set ${key} of the task's container`);
   }

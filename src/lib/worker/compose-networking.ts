@@ -21,6 +21,8 @@ export function composeNetworking(config: Config, engine: DockerEngine): Network
     throw new ConfigError([`dockerVolume: ${dockerVolume} has a colon in it, so that dind can't mount what is there`]);
   }
   const pool = new SubnetPool(task.networkSubnetPool, randomInt(2 ** 20));
-  const networks = new RunNetworks(new TaskNetworks(engine, pool, `task.networkSubnetPool (${task.networkSubnetPool})`));
+  const networks = new RunNetworks(
+    new TaskNetworks(engine, pool, `task.networkSubnetPool (${task.networkSubnetPool})`),
+  );
   return { networks, proxy: { networks, upstream: new Upstream(), maxBodyBytes: taskclusterProxy.maxBodySize } };
 }

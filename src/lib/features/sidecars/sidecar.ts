@@ -70,7 +70,9 @@ class TaskSidecar implements TaskFeature {
     const container = await startSideContainer(side, settings, signal);
     const { address } = place;
     const probe =
-      readyStatus === undefined ? portProbe(address, port) : statusProbe({ host: address, port, path: '/' }, readyStatus);
+      readyStatus === undefined
+        ? portProbe(address, port)
+        : statusProbe({ host: address, port, path: '/' }, readyStatus);
     await container.untilReady(probe, this.#patience, signal);
     return { network: network.task, extraHosts: [`${alias}:${address}`] };
   }
