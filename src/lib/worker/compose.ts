@@ -17,13 +17,13 @@ import type { RunClaimDeps } from '../task/run-claim.js';
 import { RunJournal } from '../task/run-journal.js';
 import type { WorkerFacts } from '../task/task-context.js';
 import { payloadValidator } from '../task/validate-payload.js';
+import { composeBeside } from './compose-beside.js';
 import { composeCaches } from './compose-caches.js';
 import type { WorkerCaches } from './compose-caches.js';
 import { composeGarbageCollection } from './compose-gc.js';
 import type { GarbageCollection } from './compose-gc.js';
 import { composeDevices } from './compose-devices.js';
 import type { WorkerDevices } from './compose-devices.js';
-import { composeNetworking } from './compose-networking.js';
 import { composeImages } from './compose-images.js';
 import { composeQueue } from './compose-queue.js';
 import { composeWatch } from './compose-watch.js';
@@ -76,8 +76,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const runsLock = await StateLock.acquireName(dirname(runsDirectory), config.workerId);
   const caching = await composeCaches(config, { credentials, log, meters });
   const imaging = await composeImages(config, { engine, log, meters });
-  const { proxy, networks } = composeNetworking(config, engine);
-  const sidecars = { engine, images: imaging.images, networks };
+  const beside = composeBeside(config, { engine, images: imaging.images });
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
   const facts = workerFacts(config, version);
@@ -91,14 +90,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
     queue,
     engine,
     images: imaging.images,
-    admission: admission(config, {
-      ...caching,
-      proxy,
-      sidecars,
-      engine,
-      saving: { engine, now },
-      devices: devices.manager,
-    }),
+    admission: admission(config, { ...caching, ...beside, engine, saving: { engine, now }, devices: devices.manager }),
     containerDefaults: containerDefaults(config),
     journal,
     publisher: new LiveLogPublisher(liveLog.server),
@@ -128,7 +120,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
       await gc.janitor.stop();
       await liveLog.server?.close(READERS_GRACE_MS);
       putter.close();
-      proxy.upstream.close();
+      beside.proxy.upstream.close();
       await caching.close();
       await imaging.close();
       await removeIfEmpty(runsDirectory);

@@ -45,8 +45,8 @@ describe('the feature dind', () => {
     engine.programs.set('/bin/sh', program);
     const definition = taskOf(PAYLOAD);
     const task = { ...runContext(definition), directory, log, payload: PAYLOAD, reservedArtifacts: new Map() };
-    const { prepare: hook } = dind('dind:latest', { engine, images }).attach(task);
-    return (await hook?.(resources, signal)) ?? assert.fail();
+    const attached = dind('dind:latest', { engine, images }).attach(task);
+    return (await attached.prepare?.(resources, signal)) ?? assert.fail();
   };
 
   /** Makes its socket where the engine would, and answers there. */

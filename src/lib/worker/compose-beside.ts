@@ -5,17 +5,25 @@ import type { DockerEngine } from '../docker/engine.js';
 import { RunNetworks } from '../docker/run-networks.js';
 import { SubnetPool } from '../docker/subnet-pool.js';
 import { TaskNetworks } from '../docker/task-networks.js';
+import type { SidecarServices } from '../features/sidecars/sidecar.js';
 import type { TaskclusterProxyOptions } from '../features/taskcluster-proxy/taskcluster-proxy.js';
 import { Upstream } from '../features/taskcluster-proxy/upstream.js';
+import type { ImageProvider } from '../images/image-provider.js';
 
-export interface Networking {
-  readonly networks: RunNetworks;
+/** What features have beside the containers of tasks: proxies and other containers, and the networks for them. */
+export interface Beside {
   /** What all taskcluster proxies of the worker share. */
   readonly proxy: TaskclusterProxyOptions & { readonly upstream: Upstream };
+  readonly sidecars: SidecarServices;
 }
 
-/** What tasks have networks of their own by, and what is in them beside the task. */
-export function composeNetworking(config: Config, engine: DockerEngine): Networking {
+interface Parts {
+  readonly engine: DockerEngine;
+  readonly images: ImageProvider;
+}
+
+/** Fails with a ConfigError when tasks could not be given what the configuration promises. */
+export function composeBeside(config: Config, { engine, images }: Parts): Beside {
   const { task, taskclusterProxy, features, dockerVolume } = config;
   if (features['dind']?.enabled === true && dockerVolume.includes(':')) {
     throw new ConfigError([`dockerVolume: ${dockerVolume} has a colon in it, so that dind can't mount what is there`]);
@@ -24,5 +32,8 @@ export function composeNetworking(config: Config, engine: DockerEngine): Network
   const networks = new RunNetworks(
     new TaskNetworks(engine, pool, `task.networkSubnetPool (${task.networkSubnetPool})`),
   );
-  return { networks, proxy: { networks, upstream: new Upstream(), maxBodyBytes: taskclusterProxy.maxBodySize } };
+  return {
+    proxy: { networks, upstream: new Upstream(), maxBodyBytes: taskclusterProxy.maxBodySize },
+    sidecars: { engine, images, networks },
+  };
 }
