@@ -6,8 +6,8 @@ import type { RunContext, TaskContext } from '../task/task-context.js';
 import type { ResourceStack } from '../util/resource-stack.js';
 
 /**
- * What a feature adds to the task's container. Lists add up; a single value may come from one feature only, two
- * different ones are refused.
+ * What a feature adds to the task's container. Lists add up; a single value may come from several features when they
+ * agree on it, two different ones are refused.
  */
 export interface Contribution {
   /** May not repeat a name that another feature sets; payload.env lies over it. */
