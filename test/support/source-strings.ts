@@ -10,13 +10,16 @@ export interface SourceString {
 
 /** All texts in the TypeScript files of a directory and those below it. */
 export async function sourceStrings(directory: string): Promise<readonly SourceString[]> {
+  return (await sourceFiles(directory)).flatMap(stringsIn);
+}
+
+async function sourceFiles(directory: string): Promise<readonly ts.SourceFile[]> {
   const names = (await readdir(directory, { recursive: true })).filter((name) => name.endsWith('.ts'));
-  const files = await Promise.all(
+  return await Promise.all(
     names.map(async (name) =>
       ts.createSourceFile(name, await readFile(join(directory, name), 'utf8'), ts.ScriptTarget.Latest, true),
     ),
   );
-  return files.flatMap(stringsIn);
 }
 
 function stringsIn(file: ts.SourceFile): readonly SourceString[] {
@@ -37,4 +40,22 @@ function textOf(node: ts.Node): string | undefined {
   if (ts.isStringLiteralLike(node)) return node.text;
   if (!ts.isTemplateExpression(node)) return undefined;
   return node.head.text + node.templateSpans.map(({ literal }) => `<>${literal.text}`).join('');
+}
+
+/** The names of variables in each `env: { NAME: … }`, or `const env = { NAME: … }`, of a directory and those below it. */
+export async function contributedVariables(directory: string): Promise<readonly string[]> {
+  const files = await sourceFiles(directory);
+  return files.flatMap((file) => {
+    const names: string[] = [];
+    const visit = (node: ts.Node): void => {
+      const holdsEnv =
+        (ts.isPropertyAssignment(node) || ts.isVariableDeclaration(node)) && node.name.getText(file) === 'env';
+      if (holdsEnv && node.initializer && ts.isObjectLiteralExpression(node.initializer)) {
+        names.push(...node.initializer.properties.flatMap(({ name }) => (name ? [name.getText(file)] : [])));
+      }
+      ts.forEachChild(node, visit);
+    };
+    visit(file);
+    return names;
+  });
 }
