@@ -2,7 +2,7 @@ import type { DeviceMapping, RunningContainer, StoppedContainer } from '../docke
 import type { ScopeExpression } from '../queue/scopes.js';
 import type { Payload } from '../task/payload.js';
 import type { Resolution } from '../task/resolution.js';
-import type { TaskContext } from '../task/task-context.js';
+import type { RunContext, TaskContext } from '../task/task-context.js';
 import type { ResourceStack } from '../util/resource-stack.js';
 
 /**
@@ -41,6 +41,11 @@ export interface Feature {
   requiredScopes(task: TaskContext): ScopeExpression | undefined;
   /** Artifact names the payload must not use because the feature publishes them itself. */
   reservedArtifacts(task: TaskContext): readonly string[];
+  /**
+   * Removes what it may have left outside of the run's directory, its container's mounts and what carries the run's
+   * labels, when a worker died in the middle of a run. The container of that run may still be there.
+   */
+  recover?(run: Pick<RunContext, 'taskId' | 'runId'>): Promise<void>;
   /** Synchronous and without effects. */
   attach(task: TaskContext): TaskFeature;
 }
