@@ -19,6 +19,8 @@ import type { FakeExecProgram } from './fake-exec.js';
 /** What a program of a fake container can do. */
 export interface FakeProcess {
   readonly env: Readonly<Record<string, string>>;
+  /** In the network that the container was given; undefined: it is not known. */
+  readonly address: string | undefined;
   readonly killed: AbortSignal;
   readonly print: (text: string) => Promise<void>;
   readonly writeFile: (path: string, content: string) => void;
@@ -142,6 +144,7 @@ export class FakeContainer implements CreatedContainer, RunningContainer {
   async #run(program: FakeProgram): Promise<number> {
     const exitCode = await program({
       env: this.spec.env,
+      address: this.spec.network?.address,
       killed: this.#kill.signal,
       print: (text) => this.#print(text),
       writeFile: (path, content) => this.#files.set(path, content),

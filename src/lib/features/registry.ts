@@ -7,11 +7,14 @@ import type { CachesOptions } from './caches.js';
 import { devicesFeature } from './devices.js';
 import { dockerSave } from './docker-save.js';
 import type { DockerSaveOptions } from './docker-save.js';
+import { dind } from './dind.js';
 import type { Feature } from './feature.js';
 import { interactive } from './interactive/interactive.js';
 import type { InteractiveOptions } from './interactive/interactive.js';
 import { localLiveLog } from './live-log/local-live-log.js';
 import { privilegeFeatures } from './privileged.js';
+import { sidecarFeatures } from './sidecars/sidecar.js';
+import type { SidecarServices } from './sidecars/sidecar.js';
 import { taskclusterProxy } from './taskcluster-proxy/taskcluster-proxy.js';
 import type { TaskclusterProxyOptions } from './taskcluster-proxy/taskcluster-proxy.js';
 
@@ -20,6 +23,7 @@ export interface FeatureServices extends CachesOptions {
   readonly proxy: TaskclusterProxyOptions;
   readonly interactive: InteractiveOptions;
   readonly saving: Pick<DockerSaveOptions, 'engine' | 'now'>;
+  readonly sidecars: SidecarServices;
   readonly devices: Parameters<typeof devicesFeature>[0];
 }
 
@@ -33,6 +37,8 @@ export function createFeatures(config: Config, services: FeatureServices): reado
     ...privilegeFeatures(config.dockerConfig),
     taskclusterProxy(services.proxy),
     interactive(services.interactive),
+    ...sidecarFeatures(config.sidecars, services.sidecars),
+    dind(config.dindImage, services.sidecars),
     allowPtrace,
     artifactsFeature(config.artifacts),
     dockerSave({ ...services.saving, expirationMs: config.dockerSave.expiration }),

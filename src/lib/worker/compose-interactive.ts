@@ -1,23 +1,20 @@
-import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/config.js';
 import { InteractiveServer } from '../features/interactive/interactive-server.js';
 import { checkBusybox } from '../features/interactive/interactive.js';
 import type { InteractiveOptions } from '../features/interactive/interactive.js';
 import type { Logger } from '../log/logger.js';
+import { TlsFiles } from '../util/tls-files.js';
+import { composePublicHost } from './compose-public-host.js';
 
 export interface WorkerInteractive extends InteractiveOptions {
   /** Cuts all sessions off. */
   close(): Promise<void>;
 }
 
-/** What all interactive tasks of the worker share. `publicHost` is the name by which people reach this machine. */
-export async function composeInteractive(
-  config: Config,
-  publicHost: () => string,
-  log: Logger,
-): Promise<WorkerInteractive> {
+/** What all interactive tasks of the worker share. */
+export async function composeInteractive(config: Config, log: Logger): Promise<WorkerInteractive> {
   const { artifactName, busyboxPath, minTime, expirationAfterSession } = config.interactive;
-  const server = (config.features['interactive']?.enabled ?? false) ? await start(config, publicHost, log) : undefined;
+  const server = (config.features['interactive']?.enabled ?? false) ? await start(config, log) : undefined;
   return {
     server,
     artifactName,
@@ -30,21 +27,18 @@ export async function composeInteractive(
 }
 
 /** Without a server, or a busybox, such tasks fail; all others are none the worse for it. */
-async function start(
-  { interactive: { ssl, port, busyboxPath }, ssl: { certificate, key } }: Config,
-  publicHost: () => string,
-  log: Logger,
-): Promise<InteractiveServer | undefined> {
+async function start(config: Config, log: Logger): Promise<InteractiveServer | undefined> {
+  const { ssl, port, busyboxPath } = config.interactive;
   try {
     await checkBusybox(busyboxPath);
   } catch (error) {
     log.alert('interactive tasks cannot be run', { error });
   }
   try {
-    const tls = ssl ? { cert: await readFile(certificate), key: await readFile(key) } : undefined;
-    return await InteractiveServer.start({ port, publicHost, tls, log });
+    const tls = ssl ? await TlsFiles.read(config.ssl) : undefined;
+    return await InteractiveServer.start({ port, publicHost: composePublicHost(config), tls, log });
   } catch (error) {
-    log.alert('interactive sessions cannot be served', { error, ...(ssl && { certificate, key }), port });
+    log.alert('interactive sessions cannot be served', { error, ...(ssl && config.ssl), port });
     return undefined;
   }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConfigTree } from '../../../src/lib/config/layers.js';
 import { InteractiveTasks } from '../../support/interactive-tasks.js';
-import { selfSigned } from '../../support/self-signed.js';
+import { makeCertificate } from '../../support/certificate.js';
 import { RawClient, framed } from '../../support/shell-client.js';
 
 const LIVES_ON = /\nThe command has ended with exit code 6\. The task lives on for interactive sessions until /;
@@ -120,7 +120,7 @@ describe('an interactive task', () => {
   it('can be entered by TLS', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'interactive-tls-'));
     try {
-      const ssl = await selfSigned(directory);
+      const ssl = await makeCertificate(directory, 'localhost');
       await start({ ssl: true }, { ssl: { ...ssl }, host: 'localhost' });
       const ca = await readFile(ssl.certificate);
       const { url } = await tasks.open();

@@ -5,21 +5,20 @@ import type { Duplex } from 'node:stream';
 import { v4 as newToken } from 'slugid';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
-import type { Logger } from '../../log/logger.js';
+import type { PublicHost } from '../../host/public-host.js';
 import { errorMessage } from '../../util/error-message.js';
-import { portOf, startPublicServer, urlHost } from '../public-server.js';
-import type { PublicServerOptions } from '../public-server.js';
+import type { CertificateRenewal } from '../certificate-renewal.js';
+import { portOf, startPublicServer } from '../public-server.js';
+import type { PublicServerLimits, PublicServerOptions } from '../public-server.js';
 import { Keepalive } from './keepalive.js';
 
-export interface InteractiveServerOptions extends Omit<PublicServerOptions, 'connections'> {
-  /** The name or address in the URLs handed out; asked for each of them. */
-  readonly publicHost: () => string;
-  readonly log: Logger;
+export interface InteractiveServerOptions extends PublicServerOptions {
+  /** Where the URLs that are handed out lead. */
+  readonly publicHost: PublicHost;
   readonly limits?: Partial<InteractiveLimits>;
 }
 
-export interface InteractiveLimits {
-  readonly connections: number;
+export interface InteractiveLimits extends PublicServerLimits {
   /** Bytes of a message; one that is longer ends its connection. */
   readonly messageBytes: number;
   /** How often it is asked whether the other side is still there. */
@@ -46,6 +45,7 @@ export interface ShellEndpoint {
 
 const LIMITS: InteractiveLimits = {
   connections: 1000,
+  requestMs: 10_000,
   // A client of version 1 sends what it is given at once as one message.
   messageBytes: 32 * 1024 * 1024,
   pingMs: 30_000,
@@ -54,18 +54,25 @@ const LIMITS: InteractiveLimits = {
 
 const SHELL_PATH = /^\/(?<token>[^/?]+)\/shell\.sock(?:\?(?<query>.*))?$/;
 
+interface ServerParts {
+  readonly limits: InteractiveLimits;
+  readonly renewal: CertificateRenewal | undefined;
+}
+
 /** Where the shells of all interactive tasks are reached, over one port. One per worker. */
 export class InteractiveServer {
   readonly #server: Server;
-  readonly #options: InteractiveServerOptions;
+  readonly #publicHost: PublicHost;
+  readonly #renewal: CertificateRenewal | undefined;
   readonly #sockets: WebSocketServer;
   readonly #keepalive: Keepalive;
   /** By the SHA-256 of the token: how long a look-up takes says nothing about the tokens there are. */
   readonly #endpoints = new Map<string, (connection: Connection) => void>();
 
-  private constructor(server: Server, options: InteractiveServerOptions, limits: InteractiveLimits) {
+  private constructor(server: Server, { publicHost, log }: InteractiveServerOptions, { limits, renewal }: ServerParts) {
     this.#server = server;
-    this.#options = options;
+    this.#publicHost = publicHost;
+    this.#renewal = renewal;
     const { messageBytes: maxPayload, closeMs: closeTimeout } = limits;
     // Typed for a version without closeTimeout.
     const socketOptions = { noServer: true, perMessageDeflate: false, maxPayload, closeTimeout } as const;
@@ -78,25 +85,30 @@ export class InteractiveServer {
       this.#upgrade(request, socket, head);
     });
     server.on('error', (error) => {
-      options.log.error('interactive server failed', { error: errorMessage(error) });
+      log.error('interactive server failed', { error: errorMessage(error) });
     });
   }
 
   /** Listens; fails as the system or the certificate does. */
   static async start(options: InteractiveServerOptions): Promise<InteractiveServer> {
     const limits = { ...LIMITS, ...options.limits };
-    return new InteractiveServer(await startPublicServer({ ...options, ...limits }), options, limits);
+    const { server, renewal } = await startPublicServer(options, limits);
+    return new InteractiveServer(server, options, { limits, renewal });
   }
 
   get port(): number {
     return portOf(this.#server);
   }
 
-  /** An address that only those know whom it is told. `onConnection` gets whoever connects to it. */
-  open(onConnection: (connection: Connection) => void): ShellEndpoint {
+  /**
+   * An address that only those know whom it is told, with a host name that is good until `expires`. `onConnection` gets
+   * whoever connects to it.
+   */
+  open(onConnection: (connection: Connection) => void, expires: Date): ShellEndpoint {
+    void this.#renewal?.check();
     const token = newToken();
-    const { tls, publicHost } = this.#options;
-    const url = `${tls ? 'wss' : 'ws'}://${urlHost(publicHost())}:${this.port}/${token}/shell.sock`;
+    const origin = `${this.#renewal ? 'wss' : 'ws'}://${this.#publicHost.hostFor(expires)}:${this.port}`;
+    const url = `${origin}/${token}/shell.sock`;
     this.#endpoints.set(digest(token), onConnection);
     return { url, token, close: () => void this.#endpoints.delete(digest(token)) };
   }

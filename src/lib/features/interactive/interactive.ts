@@ -90,9 +90,10 @@ class TaskInteractive implements TaskFeature {
       afterSessionMs: expirationAfterSessionSeconds * 1000,
     });
     const shells = new TaskShells({ container, task: this.#task, lifetime, signal });
+    const expires = this.#expires();
     const endpoint = server.open((connection) => {
       shells.connect(connection);
-    });
+    }, expires);
     resources.defer('hidden token', this.#task.log.addSecret(endpoint.token));
     resources.defer('interactive endpoint', () => {
       endpoint.close();
@@ -104,7 +105,7 @@ class TaskInteractive implements TaskFeature {
       },
       { once: true },
     );
-    void this.#announce(endpoint.url, signal);
+    void this.#announce(endpoint.url, expires, signal);
     void this.#letGo(hold, lifetime, signal);
   }
 
@@ -118,16 +119,21 @@ class TaskInteractive implements TaskFeature {
     }
   }
 
+  /** The address is good no longer than this. */
+  #expires(): Date {
+    const { definition, payload } = this.#task;
+    const endMs = this.#options.now().getTime() + payload.maxRunTime * 1000 + CLOCK_SKEW_MS;
+    return new Date(Math.min(endMs, Date.parse(definition.expires)));
+  }
+
   /** In the background: a slow queue must not hold up the task. */
-  async #announce(socketUrl: string, signal: AbortSignal): Promise<void> {
-    const { taskId, runId, worker, artifacts, log, output, definition, payload } = this.#task;
+  async #announce(socketUrl: string, expires: Date, signal: AbortSignal): Promise<void> {
+    const { taskId, runId, worker, artifacts, log, output } = this.#task;
     const query = new URLSearchParams({ v: '2', socketUrl, taskId, runId: String(runId) });
     const name = shellArtifact(this.#options);
-    const endMs = this.#options.now().getTime() + payload.maxRunTime * 1000 + CLOCK_SKEW_MS;
-    const expires = new Date(Math.min(endMs, Date.parse(definition.expires))).toISOString();
     const url = `${worker.rootUrl}/shell/?${query.toString()}`;
     try {
-      await artifacts.reference({ name, url, contentType: CONTENT_TYPE, expires }, signal);
+      await artifacts.reference({ name, url, contentType: CONTENT_TYPE, expires: expires.toISOString() }, signal);
       log.info('interactive shell published', { name });
       output.line(`Interactive shell: open the artifact ${name} in a browser`);
     } catch (error) {

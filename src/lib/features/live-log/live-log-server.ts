@@ -1,24 +1,23 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { PublicHost } from '../../host/public-host.js';
 import type { Logger } from '../../log/logger.js';
 import type { TaskLog } from '../../task/task-log.js';
 import { errorMessage } from '../../util/error-message.js';
-import { portOf, startPublicServer, urlHost } from '../public-server.js';
-import type { PublicServerOptions } from '../public-server.js';
+import type { CertificateRenewal } from '../certificate-renewal.js';
+import { portOf, startPublicServer } from '../public-server.js';
+import type { PublicServerLimits, PublicServerOptions } from '../public-server.js';
 import type { EndpointLimits } from './live-log-endpoint.js';
 import { LiveLogEndpoint, answer } from './live-log-endpoint.js';
 
-export interface LiveLogServerOptions extends Omit<PublicServerOptions, 'connections'> {
-  /** The name or address in the URLs handed out. */
-  readonly publicHost: string;
-  readonly log: Logger;
+export interface LiveLogServerOptions extends PublicServerOptions {
+  /** Where the URLs that are handed out lead. */
+  readonly publicHost: PublicHost;
   readonly limits?: Partial<LiveLogLimits>;
 }
 
-export interface LiveLogLimits extends EndpointLimits {
-  readonly connections: number;
-}
+export interface LiveLogLimits extends EndpointLimits, PublicServerLimits {}
 
 const LIMITS: LiveLogLimits = {
   drainMs: 10 * 60_000,
@@ -26,6 +25,7 @@ const LIMITS: LiveLogLimits = {
   stallMs: 10 * 60_000,
   readersPerLog: 200,
   connections: 2000,
+  requestMs: 10_000,
 };
 
 const IDLE_CHECK_MS = 50;
@@ -33,20 +33,27 @@ const IDLE_CHECK_MS = 50;
 /** Ended logs whose token is still known, so that their readers get 404 and not 401. */
 const REMEMBERED_LOGS = 2000;
 
+interface ServerParts {
+  readonly limits: LiveLogLimits;
+  readonly renewal: CertificateRenewal | undefined;
+}
+
 /** Serves the logs of all running tasks over one port, each at an address that only its readers know. One per worker. */
 export class LiveLogServer {
   readonly #server: Server;
-  readonly #baseUrl: string;
+  readonly #renewal: CertificateRenewal | undefined;
+  readonly #publicHost: PublicHost;
   readonly #log: Logger;
   readonly #limits: LiveLogLimits;
   /** By the SHA-256 of the token: how long a look-up takes says nothing about the tokens there are. Oldest first. */
   readonly #endpoints = new Map<string, LiveLogEndpoint>();
 
-  private constructor(server: Server, options: LiveLogServerOptions) {
+  private constructor(server: Server, { log, publicHost }: LiveLogServerOptions, parts: ServerParts) {
     this.#server = server;
-    this.#log = options.log;
-    this.#limits = { ...LIMITS, ...options.limits };
-    this.#baseUrl = `${options.tls ? 'https' : 'http'}://${urlHost(options.publicHost)}:${this.port}/log/`;
+    this.#log = log;
+    this.#limits = parts.limits;
+    this.#publicHost = publicHost;
+    this.#renewal = parts.renewal;
     server.on('request', (request, response) => {
       void this.#handle(request, response);
     });
@@ -57,9 +64,9 @@ export class LiveLogServer {
 
   /** Listens; fails as the system or the certificate does. */
   static async start(options: LiveLogServerOptions): Promise<LiveLogServer> {
-    const { connections } = { ...LIMITS, ...options.limits };
-    const server = await startPublicServer({ ...options, connections });
-    return new LiveLogServer(server, options);
+    const limits = { ...LIMITS, ...options.limits };
+    const { server, renewal } = await startPublicServer(options, limits);
+    return new LiveLogServer(server, options, { limits, renewal });
   }
 
   /** The port it listens on. */
@@ -67,10 +74,15 @@ export class LiveLogServer {
     return portOf(this.#server);
   }
 
-  /** Offers `log` to readers until the endpoint is told that the run has ended. */
-  open(log: TaskLog): LiveLogEndpoint {
+  /**
+   * Offers `log` to readers until the endpoint is told that the run has ended. Its address has a host name that is good
+   * until `expires`.
+   */
+  open(log: TaskLog, expires: Date): LiveLogEndpoint {
+    void this.#renewal?.check();
     const token = randomBytes(32).toString('base64url');
-    const endpoint = new LiveLogEndpoint(this.#baseUrl + token, log, this.#log, this.#limits);
+    const origin = `${this.#renewal ? 'https' : 'http'}://${this.#publicHost.hostFor(expires)}:${this.port}`;
+    const endpoint = new LiveLogEndpoint(`${origin}/log/${token}`, log, this.#log, this.#limits);
     this.#endpoints.set(digest(token), endpoint);
     this.#forgetOldest();
     return endpoint;

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { connect as connectTo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { WebSocket } from 'ws';
+import { FixedHost } from '../../../../src/lib/host/public-host.js';
 import { InteractiveServer } from '../../../../src/lib/features/interactive/interactive-server.js';
 import type {
   Connection,
@@ -16,10 +17,10 @@ describe('the server of interactive tasks', () => {
   let server: InteractiveServer;
   let endpoint: ShellEndpoint;
   const connections: Connection[] = [];
-  const start = async (limits: Partial<InteractiveLimits> = {}, publicHost = '127.0.0.1'): Promise<void> => {
+  const start = async (limits: Partial<InteractiveLimits> = {}): Promise<void> => {
     const log = new MemoryLogger();
-    server = await InteractiveServer.start({ port: 0, publicHost: () => publicHost, log, limits });
-    endpoint = server.open((connection) => connections.push(connection));
+    server = await InteractiveServer.start({ port: 0, publicHost: new FixedHost('127.0.0.1'), log, limits });
+    endpoint = server.open((connection) => connections.push(connection), new Date());
   };
   afterEach(async () => {
     connections.length = 0;
@@ -42,7 +43,7 @@ describe('the server of interactive tasks', () => {
     await start();
     assert.match(endpoint.url, /^ws:\/\/127\.0\.0\.1:\d+\/[\w-]{22}\/shell\.sock$/);
     const others: Connection[] = [];
-    const other = server.open((connection) => others.push(connection));
+    const other = server.open((connection) => others.push(connection), new Date());
     assert.notEqual(other.url, endpoint.url);
     assert.equal(await status(`${other.url}?tty=true&command=a&command=b`), 101);
     assert.deepEqual([connections.length, others.length], [0, 1]);
@@ -51,9 +52,14 @@ describe('the server of interactive tasks', () => {
     assert.match(remoteAddress, /127\.0\.0\.1/);
   });
 
-  it('asks for the machine’s name each time, and writes an IPv6 address as URLs have it', async () => {
-    await start({}, '2001:db8::1');
-    assert.match(endpoint.url, /^ws:\/\/\[2001:db8::1\]:\d+\//);
+  it('asks each time for a name of the machine that is good for long enough', async () => {
+    const log = new MemoryLogger();
+    const publicHost = { hostFor: (expires: Date) => `until-${expires.getTime()}` };
+    server = await InteractiveServer.start({ port: 0, publicHost, log });
+    for (const time of [1, 2]) {
+      const { url } = server.open(() => undefined, new Date(time));
+      assert.equal(new URL(url).hostname, `until-${time}`);
+    }
   });
 
   it('does not know addresses that are wrong, nor those of tasks that have ended', async () => {

@@ -4,6 +4,7 @@ import type { RunningContainer } from '../../../../src/lib/docker/engine.js';
 import { KILL_COMMAND } from '../../../../src/lib/features/interactive/container-scripts.js';
 import { InteractiveServer } from '../../../../src/lib/features/interactive/interactive-server.js';
 import type { InteractiveLimits, ShellEndpoint } from '../../../../src/lib/features/interactive/interactive-server.js';
+import { FixedHost } from '../../../../src/lib/host/public-host.js';
 import { Lifetime } from '../../../../src/lib/features/interactive/lifetime.js';
 import { TaskShells } from '../../../../src/lib/features/interactive/task-shells.js';
 import { runsForEver } from '../../../fakes/fake-container.js';
@@ -38,7 +39,7 @@ export class ShellBench {
   /** `program` is what each session runs, until its end or until the session is killed. */
   static async start(program: FakeExecProgram, limits: Partial<InteractiveLimits> = {}): Promise<ShellBench> {
     const log = new MemoryLogger();
-    const publicHost = (): string => '127.0.0.1';
+    const publicHost = new FixedHost('127.0.0.1');
     const bench = new ShellBench(await InteractiveServer.start({ port: 0, publicHost, log, limits }), program);
     await bench.#open();
     return bench;
@@ -81,7 +82,7 @@ export class ShellBench {
     const shells = new TaskShells({ container, task: { log, output }, lifetime, signal: this.end.signal });
     this.#endpoint = this.#server.open((connection) => {
       shells.connect(connection);
-    });
+    }, new Date());
   }
 }
 
