@@ -29,6 +29,9 @@ interface Refusal {
 const NAME = 'encryptedEnv';
 /** Each takes some hundredths of a second of the whole worker's time. */
 const MAX_MESSAGES = 100;
+/** What Linux takes: name, equals sign, value and a zero byte. */
+const MAX_VARIABLE_BYTES = 128 * 1024;
+const TOO_LONG = 'it is too long for a variable (128 KiB with its name)';
 const SECRECY = 'it cannot be decrypted, or is no message for this task';
 /** Features set these when a task asks for them: which they are must not depend on that. */
 const SET_BY_FEATURES = new Set(['TASKCLUSTER_PROXY_URL', 'TASKCLUSTER_VIDEO_DEVICE', 'TASKCLUSTER_AUDIO_DEVICE']);
@@ -127,6 +130,7 @@ function problemOf(
   if (now > endTime) return 'its endTime is over';
   if (name === '' || /[=\0]/.test(name)) return 'its name is no name of a variable';
   if (value.includes('\0')) return 'its value has a zero byte in it';
+  if (Buffer.byteLength(`${name}=${value}\0`) > MAX_VARIABLE_BYTES) return TOO_LONG;
   if (Object.hasOwn(workersEnv(task), name) || SET_BY_FEATURES.has(name)) return 'its name is one that the worker sets';
   if (Object.hasOwn(task.payload.env ?? {}, name)) return 'its name is in payload.env too';
   if (taken.has(name)) return 'a message before it has the same name';
