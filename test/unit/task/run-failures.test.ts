@@ -75,6 +75,25 @@ describe('a run in trouble', () => {
       await run.run(PAYLOAD);
       assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
     });
+
+    it('shows features no image at the end, other than runs whose container has run', async () => {
+      const seen: unknown[] = [];
+      for (const command of ['succeed', 'fail', 'no-such-program']) {
+        await withFeature({
+          finish: ({ kind }, _signal, image) => {
+            seen.push([command, kind, image?.image.id]);
+            return Promise.resolve();
+          },
+        });
+        await run.run({ ...PAYLOAD, command: [command] });
+        if (command !== 'no-such-program') await run.remove();
+      }
+      assert.deepEqual(seen, [
+        ['succeed', 'completed', IMAGE.id],
+        ['fail', 'failed', IMAGE.id],
+        ['no-such-program', 'failed', undefined],
+      ]);
+    });
   });
 
   describe('whose feature fails', () => {
@@ -123,25 +142,6 @@ describe('a run in trouble', () => {
       await run.run(PAYLOAD);
       assert.deepEqual(run.queue.resolutions, ['reportFailed']);
       assert.equal(run.log.of('feature failed to finish')[0]?.fields['feature'], 'signer');
-    });
-
-    it('leaves no image to speak of at the end, unless the container has run', async () => {
-      const seen: unknown[] = [];
-      for (const command of ['succeed', 'fail', 'no-such-program']) {
-        await withFeature({
-          finish: ({ kind }, _signal, image) => {
-            seen.push([command, kind, image?.image.id]);
-            return Promise.resolve();
-          },
-        });
-        await run.run({ ...PAYLOAD, command: [command] });
-        if (command !== 'no-such-program') await run.remove();
-      }
-      assert.deepEqual(seen, [
-        ['succeed', 'completed', IMAGE.id],
-        ['fail', 'failed', IMAGE.id],
-        ['no-such-program', 'failed', undefined],
-      ]);
     });
 
     it('to upload the log, is no success, and features still finish', async () => {

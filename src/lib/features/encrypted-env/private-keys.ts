@@ -24,10 +24,19 @@ export async function readDecryptionKeys(path: string): Promise<readonly Private
 }
 
 async function readAll(path: string): Promise<readonly PrivateKey[]> {
+  const blocks = (await readText(path)).match(ARMORED) ?? [];
   try {
-    const blocks = (await readFile(path, 'latin1')).match(ARMORED) ?? [];
     const keys = await Promise.all(blocks.map((armoredKeys) => readPrivateKeys({ armoredKeys })));
     return keys.flat();
+  } catch {
+    // The parser's words may quote the key.
+    throw new PrivateKeyError(`${path} holds an armored OpenPGP private key that is damaged`);
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'latin1');
   } catch (error) {
     throw new PrivateKeyError(`${path} cannot be read: ${errorMessage(error)}`, { cause: error });
   }
