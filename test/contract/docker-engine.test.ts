@@ -243,6 +243,11 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
         assert.deepEqual([one, two], ['one', 'two']);
       });
 
+      it('gives what is in a directory without its name', async () => {
+        const { stopped } = await run('files');
+        assert.deepEqual(await files(stopped, '/out/.'), { './one': 'one', './sub/two': 'two' });
+      });
+
       it('has nothing for a path that is not there', async () => {
         const { stopped } = await run('files');
         assert.equal(await stopped.getArchive('/nowhere', signal), undefined);

@@ -51,6 +51,8 @@ export class FakeDockerEngine implements DockerEngine {
   readonly pulls: { readonly name: string; readonly auth: RegistryAuth | undefined }[] = [];
   readonly programs = new Map<string, FakeProgram>();
   readonly containers = new Map<string, FakeContainer>();
+  /** The labels of each image that was made of a container, by its name; stays when the image goes. */
+  readonly committed = new Map<string, Labels>();
   /** The labels of each network. */
   readonly networks = new Map<string, Labels>();
   /** Those that the port made, by their ids, until they are removed. */
@@ -132,10 +134,12 @@ export class FakeDockerEngine implements DockerEngine {
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
-  async commitContainer(id: string, name: string): Promise<void> {
+  async commitContainer(id: string, name: string, labels: Labels): Promise<void> {
     this.called('commit');
-    if (!this.containers.has(id)) throw new DockerError(`No such container: ${id}`, 404);
-    this.images.set(`${name}:latest`, { id: `sha256:${name}`, entrypoint: [], command: [] });
+    const container = this.containers.get(id);
+    if (!container) throw new DockerError(`No such container: ${id}`, 404);
+    this.committed.set(name, { ...container.spec.labels, ...labels });
+    this.images.set(name, { id: `sha256:${name}`, entrypoint: [], command: [] });
   }
 
   async saveImage(name: string, signal: AbortSignal): Promise<Readable> {

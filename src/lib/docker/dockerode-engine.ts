@@ -113,9 +113,11 @@ export class DockerodeEngine implements DockerEngine {
     return await loadImage(this.#docker, archive, signal);
   }
 
-  async commitContainer(id: string, name: string): Promise<void> {
+  async commitContainer(id: string, name: string, labels: Labels): Promise<void> {
+    // Told so apart, because dockerode's own options all become part of the query.
+    const told = { _query: { container: id, repo: name }, _body: { Labels: labels } };
     const commit = (abortSignal: AbortSignal): Promise<unknown> =>
-      this.#docker.getContainer(id).commit({ repo: name, tag: 'latest', abortSignal });
+      this.#docker.getContainer(id).commit({ ...told, abortSignal });
     await call(`making an image of container ${id}`, COMMIT_TIMEOUT_MS, commit);
   }
 

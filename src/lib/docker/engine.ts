@@ -137,8 +137,11 @@ export interface DockerEngine {
    * not taken any of it, or said anything after its end, for ten minutes. The archive is destroyed in any case.
    */
   loadImage(archive: Readable, signal: AbortSignal): Promise<LoadedImages>;
-  /** Makes an image of what a container has come to, named `<name>:latest`. Not abortable, as removeImage. */
-  commitContainer(id: string, name: string): Promise<void>;
+  /**
+   * Makes an image of what a container has come to, with a name and its tag; `labels` lie over the container's own. Not
+   * abortable, as removeImage.
+   */
+  commitContainer(id: string, name: string, labels: Labels): Promise<void>;
   /** The archive of an image as `docker save` writes it. Destroy it when not read to its end. */
   saveImage(name: string, signal: AbortSignal): Promise<Readable>;
   /**

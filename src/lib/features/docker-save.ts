@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream';
+import { LABEL } from '../docker/engine.js';
 import type { DockerEngine, StoppedContainer } from '../docker/engine.js';
 import { mountPath } from '../task/mount-path.js';
 import type { Payload } from '../task/payload.js';
-import type { TaskContext } from '../task/task-context.js';
+import type { RunContext, TaskContext } from '../task/task-context.js';
 import type { Feature } from './feature.js';
 
 export interface DockerSaveOptions {
@@ -14,7 +15,15 @@ export interface DockerSaveOptions {
 
 const IMAGE = 'public/dockerImage.tar';
 
-/** Publishes what the task's container has come to as an image, and its caches, for people who want to look into them. */
+/** A container that somebody makes of the image must not pass for one of this worker's. */
+const NOBODYS = {
+  [LABEL.workerId]: '',
+  [LABEL.workerGroup]: '',
+  [LABEL.workerPool]: '',
+  [LABEL.role]: 'saved',
+};
+
+/** Publishes what the task's container has come to as an image, and its caches, for people who look into them. */
 export function dockerSave(options: DockerSaveOptions): Feature {
   return {
     name: 'dockerSave',
@@ -22,17 +31,18 @@ export function dockerSave(options: DockerSaveOptions): Feature {
     requiredScopes: () => undefined,
     reservedArtifacts: ({ payload }) => [IMAGE, ...cachesOf(payload).map(({ artifact }) => artifact)],
     attach: (task) => ({ collect: (container, signal) => save(task, container, options, signal) }),
+    recover: (run) => options.engine.removeImage(imageName(run)),
   };
 }
 
 async function save(
   task: TaskContext,
   container: StoppedContainer,
-  { engine, now, expirationMs }: DockerSaveOptions,
+  options: DockerSaveOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const { artifacts, definition, output, payload } = task;
-  const latest = Math.min(now().getTime() + expirationMs, Date.parse(definition.expires));
+  const latest = Math.min(options.now().getTime() + options.expirationMs, Date.parse(definition.expires));
   const content = {
     contentType: 'application/x-tar',
     contentEncoding: 'gzip',
@@ -46,26 +56,38 @@ async function save(
       archive.destroy();
     }
   };
-  const name = imageName(task);
-  try {
-    await engine.commitContainer(container.id, name);
-    await publish(IMAGE, await engine.saveImage(name, signal));
-  } finally {
-    await engine.removeImage(`${name}:latest`);
-  }
+  await saveImage(task, container, options, (archive) => publish(IMAGE, archive), signal);
   output.line(`Saved the container as the image "${IMAGE}".`);
   for (const { cache, artifact, path } of cachesOf(payload)) {
     // By the engine, which follows no link out of the container and archives links as what they are.
     const archive = await container.getArchive(`${path}/.`, signal);
     if (!archive) throw new Error(`there is nothing at ${path}, where the cache "${cache}" is mounted`);
     await publish(artifact, archive);
-    output.line(`Saved the cache "${cache}" as "${artifact}".`);
+    // A name that the queue does not take was told of instead.
+    if (artifacts.manifest.has(artifact)) output.line(`Saved the cache "${cache}" as "${artifact}".`);
+  }
+}
+
+/** The image is there only for as long as it takes to read it. */
+async function saveImage(
+  task: TaskContext,
+  container: StoppedContainer,
+  { engine }: DockerSaveOptions,
+  publish: (archive: Readable) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = imageName(task);
+  try {
+    await engine.commitContainer(container.id, name, NOBODYS);
+    await publish(await engine.saveImage(name, signal));
+  } finally {
+    await engine.removeImage(name);
   }
 }
 
 /** As it always was called: people find it under this name once they have loaded it. */
-function imageName({ taskId, runId }: Pick<TaskContext, 'taskId' | 'runId'>): string {
-  return `${taskId.toLowerCase().replace(/[_-]/g, '0')}-${runId}`;
+function imageName({ taskId, runId }: Pick<RunContext, 'taskId' | 'runId'>): string {
+  return `${taskId.toLowerCase().replace(/[_-]/g, '0')}-${runId}:latest`;
 }
 
 function cachesOf({

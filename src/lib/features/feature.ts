@@ -3,7 +3,7 @@ import type { ImageIdentity } from '../images/image-provider.js';
 import type { ScopeExpression } from '../queue/scopes.js';
 import type { Payload } from '../task/payload.js';
 import type { Resolution } from '../task/resolution.js';
-import type { TaskContext } from '../task/task-context.js';
+import type { RunContext, TaskContext } from '../task/task-context.js';
 import type { ResourceStack } from '../util/resource-stack.js';
 
 /**
@@ -42,18 +42,24 @@ export interface Feature {
   requiredScopes(task: TaskContext): ScopeExpression | undefined;
   /** Artifact names the payload must not use because the feature publishes them itself. */
   reservedArtifacts(task: TaskContext): readonly string[];
+  /**
+   * Removes what it may have left outside of the run's directory, its container's mounts and what carries the run's
+   * labels, when a worker died in the middle of a run. The container of that run may still be there.
+   */
+  recover?(run: Pick<RunContext, 'taskId' | 'runId'>): Promise<void>;
   /** Synchronous and without effects. */
   attach(task: TaskContext): TaskFeature;
 }
 
 /**
- * A feature at work for one task. All hooks are optional; each is called at most once, in this order. An error from any
- * of them ends the run as `resolutionOf` says.
+ * A feature at work for one task. All hooks are optional; each is called at most once, in this order, except that
+ * `prepare` may be tried again. An error from any of them ends the run as `resolutionOf` says.
  */
 export interface TaskFeature {
   /**
    * Before the container exists, all features at once. What it acquires it registers in `resources`, which is released
-   * once the container is gone, on every path. Its effect on the container is what it returns.
+   * once the container is gone, on every path. Its effect on the container is what it returns. An error that is no
+   * TaskError is tried again some seconds later, after what this attempt registered was released.
    */
   prepare?(resources: ResourceStack, signal: AbortSignal): Promise<Contribution>;
   /** Just after the container's start, while it runs. */

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ArtifactStore } from '../artifacts/artifact-store.js';
 import type { ArtifactStoreDeps } from '../artifacts/artifact-store.js';
+import type { Feature } from '../features/feature.js';
 import type { Logger } from '../log/logger.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
 import type { Credentials, QueueClient, RunQueue } from '../queue/queue-client.js';
@@ -24,6 +25,7 @@ export interface RecoveryDeps {
   readonly putter: ArtifactStoreDeps['putter'];
   readonly log: Logger;
   readonly now: () => Date;
+  readonly admission: { readonly features: readonly Pick<Feature, 'name' | 'recover'>[] };
   readonly settings: Pick<RunClaimDeps['settings'], 'runsDirectory' | 'artifactConcurrency' | 'artifactStorage'>;
 }
 
@@ -81,6 +83,7 @@ export class Recovery {
     try {
       if (credentials) await this.#resolve(entry, credentials, log, signal);
       if (signal.aborted) return;
+      await this.#recoverFeatures(record, log);
       if (directory !== undefined) await this.#removeDirectory(directory);
       await entry.remove();
       if (directory !== undefined) this.#directories.delete(directory);
@@ -133,6 +136,16 @@ export class Recovery {
       log.warn('log of a run could not be uploaded', { error: errorMessage(error) });
     } finally {
       limit.dispose();
+    }
+  }
+
+  async #recoverFeatures(record: RunRecord, log: Logger): Promise<void> {
+    for (const feature of this.#deps.admission.features) {
+      try {
+        await feature.recover?.(record);
+      } catch (error) {
+        log.error('could not release', { what: feature.name, error });
+      }
     }
   }
 

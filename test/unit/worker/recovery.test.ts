@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { RunJournal } from '../../../src/lib/task/run-journal.js';
 import type { RunRecord } from '../../../src/lib/task/run-record.js';
 import { Recovery } from '../../../src/lib/worker/recovery.js';
+import type { RecoveryDeps } from '../../../src/lib/worker/recovery.js';
 import { FakeLogPublisher } from '../../fakes/fake-log-publisher.js';
 import { FakeQueue, conflict, outage } from '../../fakes/fake-queue.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
@@ -18,6 +19,7 @@ describe('a worker that starts after one that died', () => {
   let publisher: FakeLogPublisher;
   let log: MemoryLogger;
   let abort: AbortController;
+  let features: RecoveryDeps['admission']['features'];
   const runsDirectory = (): string => join(root, 'runs');
   const stateDir = (): string => join(root, 'state');
   const records = (): Promise<readonly string[]> => readdir(join(stateDir(), 'runs'));
@@ -29,6 +31,7 @@ describe('a worker that starts after one that died', () => {
     publisher = new FakeLogPublisher();
     log = new MemoryLogger();
     abort = new AbortController();
+    features = [];
   });
   afterEach(() => rm(root, { recursive: true, force: true }));
 
@@ -48,6 +51,7 @@ describe('a worker that starts after one that died', () => {
       putter: { put: () => Promise.resolve() },
       log,
       now: () => new Date(),
+      admission: { features },
       settings: { runsDirectory: runsDirectory(), artifactConcurrency: 1, artifactStorage: undefined },
     });
   const recover = async (): Promise<void> => {
@@ -70,6 +74,23 @@ describe('a worker that starts after one that died', () => {
     assert.deepEqual(await records(), []);
     assert.deepEqual(await readdir(runsDirectory()), []);
     assert.deepEqual([...log.secrets], []);
+  });
+
+  it('has features remove what they may have left, one whatever becomes of another', async () => {
+    const recovered: string[] = [];
+    const recover = async ({ taskId, runId }: { taskId: string; runId: number }): Promise<void> => {
+      recovered.push(`${taskId}/${runId}`);
+      await Promise.reject(new Error('the engine is away'));
+    };
+    features = [{ name: 'first', recover }, { name: 'second' }, { name: 'third', recover }];
+    await leave('one', { phase: 'cleanup', credentials: undefined });
+    await find().then((recovery) => recovery.run(abort.signal));
+    assert.deepEqual(recovered, ['one/0', 'one/0']);
+    assert.deepEqual(
+      log.of('could not release').map(({ fields }) => fields['what']),
+      ['first', 'third'],
+    );
+    assert.deepEqual(await records(), []);
   });
 
   it('reports nothing of a run that was resolved, and has no credentials for it', async () => {

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import Docker from 'dockerode';
+import type { Labels } from '../../src/lib/docker/engine.js';
+import { isRefusal } from '../support/is-refusal.js';
+import { minimalSpec } from '../support/minimal-spec.js';
+import { entriesOf } from '../support/tar-entries.js';
+import { COMMANDS, ENGINES, IMAGE } from './engines-under-test.js';
+
+const LABELS = { 'taskcluster.test': `image-saving-${process.pid}` };
+const NAME = `docker-worker/saved-${process.pid}:latest`;
+
+for (const [name, makeEngine] of Object.entries(ENGINES)) {
+  describe(`a Docker engine that saves images: ${name}`, () => {
+    const { engine } = makeEngine();
+    const { signal } = new AbortController();
+
+    afterEach(async () => {
+      for (const { id } of await engine.findContainers(LABELS, signal)) await engine.removeContainer(id);
+      await engine.removeImage(NAME);
+    });
+
+    const commit = async (labels: Labels = {}): Promise<string> => {
+      const image = (await engine.inspectImage(IMAGE, signal))?.id ?? assert.fail(`${IMAGE} is missing`);
+      const created = await engine.createContainer(minimalSpec(image, COMMANDS.files, { labels: LABELS }));
+      await created.attach(new PassThrough().resume(), signal);
+      const { id } = await (await created.start()).wait(signal);
+      await engine.commitContainer(id, NAME, labels);
+      return id;
+    };
+
+    it('makes an image of a stopped container, and gives its archive', async () => {
+      await commit();
+      const image = await engine.inspectImage(NAME, signal);
+      assert.match(image?.id ?? '', /^sha256:/);
+      const files = await entriesOf(await engine.saveImage(NAME, signal));
+      const manifest = JSON.parse(files['manifest.json'] ?? '') as readonly { readonly RepoTags: readonly string[] }[];
+      assert.deepEqual(
+        manifest.map(({ RepoTags }) => RepoTags),
+        [[NAME]],
+      );
+    });
+
+    it('refuses what is not there', async () => {
+      await assert.rejects(engine.commitContainer('f'.repeat(64), NAME, {}), isRefusal(404, /No such container/));
+      await assert.rejects(engine.saveImage(NAME, signal), isRefusal(404, /reference does not exist/));
+    });
+
+    it('stops when it is told to', async () => {
+      await commit();
+      const reason = new Error('enough');
+      const abort = new AbortController();
+      abort.abort(reason);
+      await assert.rejects(engine.saveImage(NAME, abort.signal), (error) => error === reason);
+    });
+  });
+}
+
+describe('an image made of a container', () => {
+  const engine = (ENGINES['the real one'] ?? assert.fail())().engine;
+  const { signal } = new AbortController();
+
+  it('has the labels that were given laid over those of the container, and all else from it', async () => {
+    const image = (await engine.inspectImage(IMAGE, signal))?.id ?? assert.fail(`${IMAGE} is missing`);
+    const labels = { ...LABELS, one: '1', two: '2' };
+    const spec = minimalSpec(image, COMMANDS.print, { labels, env: { NAME: 'value' } });
+    const { id } = await engine.createContainer(spec);
+    try {
+      await engine.commitContainer(id, NAME, { two: '', three: '3' });
+      const { Config } = await new Docker().getImage(NAME).inspect();
+      const { Config: original } = await new Docker().getImage(IMAGE).inspect();
+      assert.deepEqual(Config.Labels, { ...original.Labels, ...labels, two: '', three: '3' });
+      assert.deepEqual(Config.Cmd, COMMANDS.print);
+      assert.ok(Config.Env.includes('NAME=value'));
+    } finally {
+      await engine.removeContainer(id);
+      await engine.removeImage(NAME);
+    }
+  });
+});
