@@ -27,6 +27,11 @@ const FEATURES = [
   'encryptedEnv',
 ];
 
+/** What tasks ask for elsewhere than in payload.features. */
+const UNSWITCHED = ['caches', 'devices', 'privileged', 'disableSeccomp'];
+/** Host names that every task has, or that taskclusterProxy gives it. */
+const TAKEN_HOSTS = ['localhost', 'localhost.localdomain', 'taskcluster'];
+
 /** Labels of letters, digits and hyphens, with dots between them: what follows the signed label of a host name. */
 const DOMAIN = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/i;
 
@@ -87,8 +92,32 @@ function relationProblems(values: ConfigTree): ConfigProblem[] {
   if (isTree(statelessHostname) && statelessHostname['enabled'] === true) {
     problems.push(...signedNameProblems(statelessHostname, values['publicIp']));
   }
+  if (isTree(sidecars)) problems.push(...sidecarProblems(sidecars, isTree(features) ? features : {}));
   if (isTree(docker)) problems.push(...dockerProblems(docker));
   return problems;
+}
+
+function sidecarProblems(sidecars: ConfigTree, features: ConfigTree): ConfigProblem[] {
+  return Object.entries(sidecars).flatMap(([name, sidecar]) => {
+    const problems: ConfigProblem[] = [];
+    if ([...FEATURES, ...UNSWITCHED].includes(name)) {
+      problems.push({ path: ['sidecars', name], message: 'this is the name of another feature, choose another one' });
+    }
+    if (!isTree(sidecar)) return problems;
+    const { alias, cmd, env, token } = sidecar;
+    if (typeof alias === 'string' && TAKEN_HOSTS.includes(alias.toLowerCase())) {
+      const message = `expected a host name that means nothing else in a task, found ${brief(alias)}`;
+      problems.push({ path: ['sidecars', name, 'alias'], message });
+    }
+    const feature = features[name];
+    const isEnabled = isTree(feature) && feature['enabled'] === true;
+    if (isEnabled && token === undefined && JSON.stringify([cmd, env]).includes('{{token}}')) {
+      const path = ['sidecars', name, 'token'];
+      const message = `missing, expected a text because features.${name}.enabled is true and {{token}} is to be filled in`;
+      problems.push({ path, message, cause: ['features', name, 'enabled'] });
+    }
+    return problems;
+  });
 }
 
 /** What a signed host name is made of. */

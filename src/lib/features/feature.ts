@@ -1,4 +1,4 @@
-import type { DeviceMapping, RunningContainer, StoppedContainer } from '../docker/engine.js';
+import type { ContainerNetwork, DeviceMapping, RunningContainer, StoppedContainer } from '../docker/engine.js';
 import type { ImageIdentity } from '../images/image-provider.js';
 import type { ScopeExpression } from '../queue/scopes.js';
 import type { Payload } from '../task/payload.js';
@@ -7,8 +7,8 @@ import type { RunContext, TaskContext } from '../task/task-context.js';
 import type { ResourceStack } from '../util/resource-stack.js';
 
 /**
- * What a feature adds to the task's container. Lists add up; a single value may come from one feature only, two
- * different ones are refused.
+ * What a feature adds to the task's container. Lists add up; a single value may come from several features when they
+ * agree on it, two different ones are refused.
  */
 export interface Contribution {
   /** May not repeat a name that another feature sets; payload.env lies over it. */
@@ -19,7 +19,7 @@ export interface Contribution {
   readonly securityOpt?: readonly string[];
   readonly extraHosts?: readonly string[];
   readonly entrypointPrefix?: readonly string[];
-  readonly network?: string;
+  readonly network?: ContainerNetwork;
   readonly cpuset?: string;
   readonly privileged?: boolean;
 }

@@ -16,13 +16,13 @@ import type { RunClaimDeps } from '../task/run-claim.js';
 import { RunJournal } from '../task/run-journal.js';
 import type { WorkerFacts } from '../task/task-context.js';
 import { payloadValidator } from '../task/validate-payload.js';
+import { composeBeside } from './compose-beside.js';
 import { composeCaches } from './compose-caches.js';
 import type { WorkerCaches } from './compose-caches.js';
 import { composeGarbageCollection } from './compose-gc.js';
 import type { GarbageCollection } from './compose-gc.js';
 import { composeDevices } from './compose-devices.js';
 import type { WorkerDevices } from './compose-devices.js';
-import { composeTaskclusterProxy } from './compose-taskcluster-proxy.js';
 import { composeImages } from './compose-images.js';
 import { reportUnusableKeys } from './compose-keys.js';
 import { composeLiveLog } from './compose-live-log.js';
@@ -78,7 +78,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const runsLock = await StateLock.acquireName(dirname(runsDirectory), config.workerId);
   const caching = await composeCaches(config, { credentials, log, meters });
   const imaging = await composeImages(config, { engine, log, meters });
-  const proxy = composeTaskclusterProxy(config, engine);
+  const beside = composeBeside(config, { engine, images: imaging.images });
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
   const facts = workerFacts(config, version);
@@ -92,7 +92,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
     queue,
     engine,
     images: imaging.images,
-    admission: admission(config, { ...caching, proxy, engine, saving: { engine, now }, devices: devices.manager }),
+    admission: admission(config, { ...caching, ...beside, engine, saving: { engine, now }, devices: devices.manager }),
     containerDefaults: containerDefaults(config),
     journal,
     publisher: new LiveLogPublisher(liveLog.server, now),
@@ -122,7 +122,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
       await gc.janitor.stop();
       await liveLog.server?.close(READERS_GRACE_MS);
       putter.close();
-      proxy.upstream.close();
+      beside.proxy.upstream.close();
       await caching.close();
       await imaging.close();
       await removeIfEmpty(runsDirectory);
@@ -201,7 +201,7 @@ function composeMetrics(config: Config, output: NodeJS.WritableStream): WorkerMe
 
 function admission(config: Config, services: Parameters<typeof createFeatures>[1]): RunClaimDeps['admission'] {
   return {
-    validatePayload: payloadValidator(config.maxTaskRunTime),
+    validatePayload: payloadValidator(config.maxTaskRunTime, Object.keys(config.sidecars)),
     features: createFeatures(config, services),
     isEnabled: (feature) => config.features[feature]?.enabled ?? false,
   };
