@@ -1,4 +1,4 @@
-import { Argument, Command } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { TARGETS } from '../lib/build-plan.js';
 import type { Target } from '../lib/build-plan.js';
 import { deploy } from '../lib/deploy.js';
@@ -33,7 +33,7 @@ const command = new Command('deploy.sh')
   .option('--terminate', 'also remove the running workers of the updated pools: their tasks are run again elsewhere')
   .option('--yes', 'update the worker pools without asking')
   .option('--deployments <file>', 'table of deployments', DEPLOYMENTS_FILE)
-  .option('--deploy-folder <directory>', 'where templates are and what is made is put', DEPLOY_FOLDER)
+  .addOption(new Option('--deploy-folder <directory>', 'in place of deploy/, for tests').default(DEPLOY_FOLDER).hideHelp())
   .action(async (target: Target, flags: Flags) => {
     const { deployments, deployFolder, sourceAmi } = flags;
     const options = {

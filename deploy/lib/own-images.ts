@@ -36,8 +36,7 @@ export async function ownImagesIn(region: string, target: string, tools: Tools):
   }));
 }
 
-/** The call that lists them. */
-export function describeCall(region: string, target: string): Call {
+function describeCall(region: string, target: string): Call {
   const args = ['ec2', 'describe-images', '--region', region, '--owners', 'self', '--output', 'json'];
   return { command: 'aws', args: [...args, '--filters', `Name=name,Values=docker-worker-${target}-*`] };
 }

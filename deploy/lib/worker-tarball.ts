@@ -1,11 +1,12 @@
-import { access } from 'node:fs/promises';
+import { access, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeployError } from './deploy-error.js';
 import { packTree } from './pack-tree.js';
 import type { Tools } from './tools.js';
 
-/** What a machine needs of this checkout; it runs `npm ci --omit=dev` by itself. */
-const CONTENT = ['package.json', 'package-lock.json', 'dist', 'config.yml', 'schemas'];
+/** What a machine needs of a checkout, besides what is compiled; it runs `npm ci --omit=dev` by itself. */
+const CONTENT = ['package.json', 'package-lock.json', 'config.yml', 'schemas'];
 
 /** Where the tarball with the worker is. */
 export function workerTarballIn(folder: string): string {
@@ -14,18 +15,28 @@ export function workerTarballIn(folder: string): string {
 
 /** Compiles the worker of a checkout and packs what a machine needs of it. Throws DeployError. */
 export async function buildWorkerTarball(checkout: string, tarball: string, tools: Tools): Promise<void> {
-  const code = await tools.run({ command: 'npm', args: ['run', '--silent', 'build'], cwd: checkout });
-  if (code !== 0) throw new DeployError('npm run build failed; its output says why. (Was npm ci run?)');
-  await packWorker(checkout, tarball);
+  // Not into the checkout's dist/, which may hold what sources that are gone were compiled to.
+  const dist = await mkdtemp(join(tmpdir(), 'docker-worker-dist-'));
+  try {
+    const args = ['run', '--silent', 'build', '--', '--outDir', dist];
+    const code = await tools.run({ command: 'npm', args, cwd: checkout });
+    if (code !== 0) throw new DeployError('npm run build failed; its output says why. (Was npm ci run?)');
+    await packWorker({ checkout, dist }, tarball);
+  } finally {
+    await rm(dist, { recursive: true, force: true });
+  }
 }
 
-/** Packs the worker of a checkout as it was compiled. */
-export async function packWorker(checkout: string, tarball: string): Promise<void> {
-  await access(join(checkout, 'dist/bin/worker.js')).catch((error: unknown) => {
-    throw new DeployError('There is no dist/bin/worker.js: run npm run build.', { cause: error });
+/** Packs the worker of a checkout that was compiled into `dist`. */
+export async function packWorker(
+  { checkout, dist }: { readonly checkout: string; readonly dist: string },
+  tarball: string,
+): Promise<void> {
+  await access(join(dist, 'bin/worker.js')).catch((error: unknown) => {
+    throw new DeployError(`There is no bin/worker.js in ${dist}: compile the worker (npm run build).`, {
+      cause: error,
+    });
   });
-  await packTree(
-    tarball,
-    CONTENT.map((name) => ({ from: join(checkout, name), name })),
-  );
+  const rest = CONTENT.map((name) => ({ from: join(checkout, name), name }));
+  await packTree(tarball, [{ from: dist, name: 'dist' }, ...rest]);
 }

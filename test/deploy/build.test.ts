@@ -43,7 +43,7 @@ describe('a build of AMIs', () => {
     bin = await FakeBin.create();
     await bin.add('git', 'case $1 in rev-parse) echo 1a2b3c4d ;; esac');
     await bin.add('make', '');
-    await bin.add('npm', '');
+    await bin.add('npm', 'for a in "$@"; do out=$a; done; mkdir -p "$out/bin" && echo 1 >"$out/bin/worker.js"');
     await bin.add('aws', 'echo ami-0bb');
     const variables = { sourceAmi: '', amiName: '', region: 'x', amiRegions: '', sslKey: null };
     await folder.write('packer/base.json', JSON.stringify({ variables }));
@@ -113,7 +113,7 @@ describe('a build of AMIs', () => {
       calls.map((call) => call.replaceAll(/\/\S+/g, '…')),
       [
         'git rev-parse --short=8 HEAD',
-        'npm run --silent build',
+        'npm run --silent build -- --outDir …',
         'make --no-print-directory -C …',
         'packer build -machine-readable -only=hvm-builder,hvm-builder-trusted -var-file=… …',
       ],
@@ -205,8 +205,9 @@ describe('a build of AMIs', () => {
 
   it('packs of the worker what a machine needs, the same bytes each time', async () => {
     const tarball = folder.at('worker.tar.gz');
+    const checkout = folder.at('checkout');
     await folder.write('checkout/src/not-this.ts', 'x');
-    await packWorker(folder.at('checkout'), tarball);
+    await packWorker({ checkout, dist: folder.at('checkout/dist') }, tarball);
     const first = await readFile(tarball);
     const names = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trimEnd().split('\n');
     assert.deepEqual(names, [
@@ -220,8 +221,8 @@ describe('a build of AMIs', () => {
       'schemas/v1',
       'schemas/v1/payload.json',
     ]);
-    await packWorker(folder.at('checkout'), tarball);
+    await packWorker({ checkout, dist: folder.at('checkout/dist') }, tarball);
     assert.deepEqual(await readFile(tarball), first);
-    await assert.rejects(packWorker(folder.path, tarball), /no dist\/bin\/worker\.js: run npm run build/);
+    await assert.rejects(packWorker({ checkout, dist: folder.path }, tarball), /no bin\/worker\.js in .*npm run build/);
   });
 });

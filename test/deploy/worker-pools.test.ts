@@ -152,7 +152,7 @@ describe('worker pools and new AMIs', function () {
     assert.equal(code, 0);
     assert.deepEqual(await images('proj/elsewhere'), ['ami-b1', 'ami-b3']);
     assert.deepEqual(await images('proj/windows'), ['ami-b3']);
-    assert.deepEqual((await bin.calls()).sort(), [
+    assert.deepEqual((await bin.calls()).toSorted(), [
       'aws ec2 describe-images --region us-east-1 --owners self --output json --filters Name=name,Values=docker-worker-app-*',
       'aws ec2 describe-images --region us-west-2 --owners self --output json --filters Name=name,Values=docker-worker-app-*',
     ]);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** What the scripts themselves need besides the tools that they ask for. */
-const BASICS = ['bash', 'cat', 'dirname', 'env', 'grep', 'node', 'readlink', 'rm', 'sed', 'sh', 'stat', 'tr'];
+const BASICS = ['bash', 'cat', 'dirname', 'env', 'grep', 'mkdir', 'node', 'readlink', 'rm', 'sed', 'sh', 'stat', 'tr'];
 
 /** A directory that is the whole PATH of a program under test: real basics, and programs that are made up. */
 export class FakeBin {

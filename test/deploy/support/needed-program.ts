@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
 import type { Context } from 'mocha';
 import { skipBecause } from '../../support/skip-because.js';
 
@@ -6,7 +7,7 @@ import { skipBecause } from '../../support/skip-because.js';
 export function need(context: Context, program: string, debianPackage = program): void {
   if (isThere(program)) return;
   context.timeout(300_000);
-  if (process.getuid?.() === 0) spawnSync('scripts/apt-install.sh', [debianPackage]);
+  if (process.getuid?.() === 0) spawnSync(resolve('scripts/apt-install.sh'), [debianPackage]);
   if (!isThere(program)) skipBecause(context, `there is no ${program} (apt-get install ${debianPackage})`);
 }
 
