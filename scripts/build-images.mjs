@@ -4,15 +4,17 @@
 // usage: node scripts/build-images.mjs PATH_OF_A_STATIC_BUSYBOX
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import Docker from 'dockerode';
 import tar from 'tar-stream';
 
 /** In build order: the later ones are made from the first. */
-const IMAGES = ['test', 'test-entrypoint', 'demo'];
+const IMAGES = ['test', 'test-entrypoint', 'demo', 'test-dind'];
 const CONTENT_LABEL = 'docker-worker.content-sha256';
 const FOLDERS = { root: 0o700, tmp: 0o1777, 'var/tmp': 0o1777, proc: 0o555, sys: 0o555, dev: 0o755, run: 0o755 };
+/** What a docker daemon, a container of its and its client consist of. */
+const DOCKER = ['dockerd', 'containerd', 'containerd-shim-runc-v2', 'runc', 'docker'];
 const PASSWD = 'root:x:0:0:root:/root:/bin/sh\nworker:x:1000:1000:worker:/home/worker:/bin/sh\n';
 const GROUP = 'root:x:0:\nworker:x:1000:\n';
 
@@ -39,18 +41,47 @@ function rootFileSystem(busybox) {
   return collect(pack);
 }
 
-/** The files an image is built from, in a fixed order. */
+function findProgram(name) {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/bin'];
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
+/** The libraries that a program is linked with; none when it is static. */
+function librariesOf(program) {
+  try {
+    const linked = execFileSync('ldd', [program], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    return [...linked.matchAll(/(?:^\s*|=> )(\/\S+) \(/gm)].map(([, path]) => path);
+  } catch {
+    return [];
+  }
+}
+
+/** This machine's docker, all below `root`; undefined when it has not all of it. */
+function dockerOfMachine() {
+  const programs = DOCKER.map(findProgram);
+  if (programs.includes(undefined)) return undefined;
+  const files = programs.map((path, index) => ({ name: `root/usr/bin/${DOCKER[index]}`, path }));
+  for (const path of new Set(programs.flatMap(librariesOf))) files.push({ name: `root${path}`, path });
+  return files;
+}
+
+/** The files an image is built from, in a fixed order; undefined when this machine has not got them. */
 async function contextOf(image, busybox) {
   const folder = join(import.meta.dirname, '../test/images', image);
   const files = readdirSync(folder).sort();
   const context = files.map((name) => ({ name, content: readFileSync(join(folder, name)) }));
   if (image === 'test') context.push({ name: 'rootfs.tar', content: await rootFileSystem(busybox) });
-  return context;
+  if (image !== 'test-dind') return context;
+  const docker = dockerOfMachine();
+  return docker && [...context, ...docker];
 }
 
 function fingerprint(context, base) {
   const hash = createHash('sha256').update(base);
-  for (const { name, content } of context) hash.update(`${name}\0${content.length}\0`).update(content);
+  for (const { name, content, path } of context) {
+    if (content) hash.update(`${name}\0${content.length}\0`).update(content);
+    else hash.update(`${name}\0${statSync(path).size}\0${statSync(path).mtimeMs}\0`);
+  }
   return hash.digest('hex');
 }
 
@@ -66,7 +97,10 @@ async function currentFingerprint(docker, name) {
 
 async function build(docker, name, context, content) {
   const pack = tar.pack();
-  for (const file of context) pack.entry({ name: file.name, mode: 0o644, mtime: new Date(0) }, file.content);
+  const mtime = new Date(0);
+  for (const { name, content, path } of context) {
+    pack.entry({ name, mode: content ? 0o644 : 0o755, mtime }, content ?? readFileSync(path));
+  }
   pack.finalize();
   // The older builder (version 1, the default of this endpoint) needs neither buildx nor a session.
   const options = { t: name, labels: JSON.stringify({ [CONTENT_LABEL]: content }), forcerm: true, networkmode: 'none' };
@@ -85,13 +119,19 @@ const [busybox] = process.argv.slice(2);
 if (busybox === undefined) throw new Error('usage: node scripts/build-images.mjs PATH_OF_A_STATIC_BUSYBOX');
 const docker = new Docker();
 let base = '';
+const upToDate = [];
 for (const image of IMAGES) {
   const name = `docker-worker/${image}:latest`;
   const context = await contextOf(image, busybox);
+  if (!context) {
+    process.stdout.write(`images: ${name} is not built, as this machine lacks one of ${DOCKER.join(', ')}\n`);
+    continue;
+  }
   const content = fingerprint(context, base);
   if (image === 'test') base = content;
+  upToDate.push(image);
   if ((await currentFingerprint(docker, name)) === content) continue;
   process.stdout.write(`images: building ${name}\n`);
   await build(docker, name, context, content);
 }
-process.stdout.write(`images: docker-worker/{${IMAGES.join(',')}}:latest are up to date\n`);
+process.stdout.write(`images: docker-worker/{${upToDate.join(',')}}:latest are up to date\n`);

@@ -186,6 +186,20 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.deepEqual(await engine.findNetworks(LABELS, signal), []);
     });
 
+    it('gives a container the place in a network that it is to have', async () => {
+      const network = `172.30.${process.pid % 256}`;
+      const name = `contract-${process.pid}-d`;
+      const subnet = { subnet: `${network}.224/28`, gateway: `${network}.225`, labels: LABELS };
+      const id = (await engine.createNetwork({ name, ...subnet })) ?? assert.fail('taken');
+      try {
+        const { output, stopped } = await run('address', { network: { name, address: `${network}.238` } });
+        assert.equal(output, `${network}.238\r\n`);
+        await engine.removeContainer(stopped.id);
+      } finally {
+        await engine.removeNetwork(id);
+      }
+    });
+
     it('finds volumes by their labels, and does not mind removing one twice', async () => {
       assert.deepEqual(await engine.findVolumes(LABELS, signal), []);
       const id = await addVolume(LABELS);

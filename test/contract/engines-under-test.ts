@@ -15,6 +15,7 @@ export const COMMANDS = {
   forEver: ['sleep', '1000'],
   busy: ['sh', '-c', 'while true; do head -c 10000000 /dev/zero >/dev/null; sleep 0.1; done'],
   many: ['sh', '-c', 'seq 1 20000'],
+  address: ['hostname', '-i'],
   missing: ['/no/such/program'],
 } as const;
 
@@ -47,6 +48,7 @@ function fakeEngine(): EngineUnderTest {
     }
     return 137;
   });
+  program('address', ({ print, address }) => print(`${address}\n`).then(() => 0));
   program('many', async ({ print }) => {
     for (let number = 1; number <= 20000; number++) await print(`${number}\n`);
     return 0;

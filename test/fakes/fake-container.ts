@@ -15,6 +15,8 @@ import type { FakeDockerEngine } from './fake-docker-engine.js';
 /** What a program of a fake container can do. */
 export interface FakeProcess {
   readonly env: Readonly<Record<string, string>>;
+  /** In the network that the container was given; undefined: it is not known. */
+  readonly address: string | undefined;
   readonly killed: AbortSignal;
   readonly print: (text: string) => Promise<void>;
   readonly writeFile: (path: string, content: string) => void;
@@ -122,6 +124,7 @@ export class FakeContainer implements CreatedContainer, RunningContainer {
   async #run(program: FakeProgram): Promise<number> {
     const exitCode = await program({
       env: this.spec.env,
+      address: this.spec.network?.address,
       killed: this.#kill.signal,
       print: (text) => this.#print(text),
       writeFile: (path, content) => this.#files.set(path, content),

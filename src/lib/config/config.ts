@@ -44,17 +44,18 @@ export interface SidecarConfig {
   /** The host name under which the task reaches it. */
   readonly alias: string;
   readonly port: number;
+  /** `{{taskId}}` and `{{token}}` are filled in, as in `cmd`. */
   readonly env: Readonly<Record<string, string>>;
-  /** `{{taskId}}` and `{{token}}` are filled in. */
+  /** Empty: the image's own. */
   readonly cmd: readonly string[];
   readonly capAdd: readonly string[];
   /** As in docker: `name:address`. */
   readonly extraHosts: readonly string[];
-  /** Scope a task needs to use it; absent: none. */
+  /** Scope a task needs to use it, or the same for the worker's pool alone; absent: none. */
   readonly scope?: string;
   /** The status GET / answers once it is ready; absent: an open port is enough. */
   readonly readyStatus?: number;
-  /** How long it may take to become ready, ms. */
+  /** How long it may take to become ready, ms, with all attempts. */
   readonly timeout: number;
   readonly token?: string;
 }

@@ -57,7 +57,11 @@ const container = section(
 );
 
 const sidecar = section(
-  { image: text, alias: text, port },
+  {
+    image: text,
+    alias: matching('^[a-zA-Z0-9]([-a-zA-Z0-9.]*[a-zA-Z0-9])?$', 'a host name'),
+    port,
+  },
   {
     env: mapOf(anyText),
     cmd: listOf(anyText, 'a list of texts'),

@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { Ajv } from 'ajv';
 import type { ErrorObject } from 'ajv';
 import { isTree } from './layers.js';
@@ -25,6 +26,14 @@ const FEATURES = [
   'allowPtrace',
   'encryptedEnv',
 ];
+
+/** What tasks ask for elsewhere than in payload.features. */
+const UNSWITCHED = ['caches', 'devices', 'privileged', 'disableSeccomp'];
+/** Host names that every task has, or that taskclusterProxy gives it. */
+const TAKEN_HOSTS = ['localhost', 'localhost.localdomain', 'taskcluster'];
+
+/** Labels of letters, digits and hyphens, with dots between them: what follows the signed label of a host name. */
+const DOMAIN = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/i;
 
 /** More keys than these are not listed in a message: nobody reads them there. */
 const KEYS_WORTH_LISTING = 12;
@@ -80,11 +89,52 @@ function relationProblems(values: ConfigTree): ConfigProblem[] {
       problems.push({ path: ['features', name], message: `unknown feature, expected one of ${known.join(', ')}` });
     }
   }
-  if (isTree(statelessHostname) && statelessHostname['enabled'] === true && statelessHostname['secret'] === undefined) {
-    const message = 'missing, expected a text because statelessHostname.enabled is true';
-    problems.push({ path: ['statelessHostname', 'secret'], message, cause: ['statelessHostname', 'enabled'] });
+  if (isTree(statelessHostname) && statelessHostname['enabled'] === true) {
+    problems.push(...signedNameProblems(statelessHostname, values['publicIp']));
   }
+  if (isTree(sidecars)) problems.push(...sidecarProblems(sidecars, isTree(features) ? features : {}));
   if (isTree(docker)) problems.push(...dockerProblems(docker));
+  return problems;
+}
+
+function sidecarProblems(sidecars: ConfigTree, features: ConfigTree): ConfigProblem[] {
+  return Object.entries(sidecars).flatMap(([name, sidecar]) => {
+    const problems: ConfigProblem[] = [];
+    if ([...FEATURES, ...UNSWITCHED].includes(name)) {
+      problems.push({ path: ['sidecars', name], message: 'this is the name of another feature, choose another one' });
+    }
+    if (!isTree(sidecar)) return problems;
+    const { alias, cmd, env, token } = sidecar;
+    if (typeof alias === 'string' && TAKEN_HOSTS.includes(alias.toLowerCase())) {
+      const message = `expected a host name that means nothing else in a task, found ${brief(alias)}`;
+      problems.push({ path: ['sidecars', name, 'alias'], message });
+    }
+    const feature = features[name];
+    const isEnabled = isTree(feature) && feature['enabled'] === true;
+    if (isEnabled && token === undefined && JSON.stringify([cmd, env]).includes('{{token}}')) {
+      const path = ['sidecars', name, 'token'];
+      const message = `missing, expected a text because features.${name}.enabled is true and {{token}} is to be filled in`;
+      problems.push({ path, message, cause: ['features', name, 'enabled'] });
+    }
+    return problems;
+  });
+}
+
+/** What a signed host name is made of. */
+function signedNameProblems({ secret, domain }: ConfigTree, publicIp: unknown): ConfigProblem[] {
+  const because = 'because statelessHostname.enabled is true';
+  const cause = ['statelessHostname', 'enabled'];
+  const problems: ConfigProblem[] = [];
+  if (secret === undefined) {
+    problems.push({ path: ['statelessHostname', 'secret'], message: `missing, expected a text ${because}`, cause });
+  }
+  if (typeof domain === 'string' && !DOMAIN.test(domain)) {
+    problems.push({ path: ['statelessHostname', 'domain'], message: `expected a domain name, found ${brief(domain)}` });
+  }
+  if (typeof publicIp === 'string' && !isIPv4(publicIp)) {
+    const message = `expected an IPv4 address ${because}, found ${brief(publicIp)}`;
+    problems.push({ path: ['publicIp'], message });
+  }
   return problems;
 }
 

@@ -30,10 +30,15 @@ export function createOptions(spec: ContainerSpec): ContainerCreateOptions {
       CapAdd: [...spec.capAdd],
       SecurityOpt: [...spec.securityOpt],
       LogConfig: { Type: spec.logDriver.type, Config: { ...spec.logDriver.options } },
-      ...(spec.network !== undefined && { NetworkMode: spec.network }),
+      ...(spec.network && { NetworkMode: spec.network.name }),
       ...(spec.cpuset !== undefined && { CpusetCpus: spec.cpuset }),
       ...limitOptions(spec.limits),
     },
+    ...(spec.network && {
+      NetworkingConfig: {
+        EndpointsConfig: { [spec.network.name]: { IPAMConfig: { IPv4Address: spec.network.address } } },
+      },
+    }),
   };
 }
 

@@ -24,6 +24,13 @@ export interface DeviceMapping {
   readonly permissions: string;
 }
 
+/** A network of this machine, and the container's own address in it. */
+export interface ContainerNetwork {
+  readonly name: string;
+  /** IPv4; it has to be free. */
+  readonly address: string;
+}
+
 /** Limits of a container; what is undefined is the engine's default. */
 export interface ContainerLimits {
   readonly memoryBytes?: number;
@@ -33,7 +40,7 @@ export interface ContainerLimits {
   readonly ulimits?: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
 }
 
-/** Everything that makes a task's container, decided before the engine is asked for anything. */
+/** Everything that makes a container, decided before the engine is asked for anything. */
 export interface ContainerSpec {
   /** Image id (`sha256:…`). */
   readonly image: string;
@@ -48,8 +55,8 @@ export interface ContainerSpec {
   readonly capAdd: readonly string[];
   readonly securityOpt: readonly string[];
   readonly extraHosts: readonly string[];
-  /** Network name; undefined: the engine's default bridge. */
-  readonly network: string | undefined;
+  /** undefined: the engine's default bridge, with an address of the engine's choice. */
+  readonly network: ContainerNetwork | undefined;
   readonly cpuset: string | undefined;
   readonly privileged: boolean;
   readonly shmSizeBytes: number;

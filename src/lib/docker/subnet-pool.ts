@@ -1,12 +1,14 @@
-import { BlockList, isIPv4 } from 'node:net';
+import { isIPv4 } from 'node:net';
 
-/** A small IPv4 network: the machine's address in it, and all others for containers. */
+/** A small IPv4 network: the machine's address in it, and the others. */
 export interface Subnet {
   /** In CIDR notation. */
   readonly cidr: string;
   readonly gateway: string;
-  /** Whether an address may be a container's: one of the network's, and not the machine's own. */
-  hasContainer(address: string): boolean;
+  /** For the task's container, so that it is known by it. */
+  readonly taskAddress: string;
+  /** For other containers. */
+  readonly otherAddresses: readonly string[];
 }
 
 const SUBNET_BITS = 28;
@@ -52,14 +54,12 @@ export class SubnetPool {
 }
 
 function subnetAt(first: number): Subnet {
-  const network = addressOf(first);
-  const gateway = addressOf(first + 1);
-  const addresses = new BlockList();
-  addresses.addSubnet(network, SUBNET_BITS, 'ipv4');
+  // The first address is the network's own, the last one is for broadcasts.
   return {
-    cidr: `${network}/${SUBNET_BITS}`,
-    gateway,
-    hasContainer: (address) => isIPv4(address) && address !== gateway && addresses.check(address, 'ipv4'),
+    cidr: `${addressOf(first)}/${SUBNET_BITS}`,
+    gateway: addressOf(first + 1),
+    taskAddress: addressOf(first + SUBNET_SIZE - 2),
+    otherAddresses: Array.from({ length: SUBNET_SIZE - 4 }, (_, index) => addressOf(first + 2 + index)),
   };
 }
 

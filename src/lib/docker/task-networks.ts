@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import type { DockerEngine, Labels } from './engine.js';
 import type { Subnet, SubnetPool } from './subnet-pool.js';
 
-/** A network for one run's container alone. */
+/** A network for the containers of one run alone. */
 export interface TaskNetwork {
   readonly id: string;
   /** By this a container joins it. */
   readonly name: string;
   readonly subnet: Subnet;
-  /** Removes it, once its container is gone. */
+  /** Removes it, once its containers are gone. */
   dispose(): Promise<void>;
 }
 

@@ -87,7 +87,8 @@ class TaskCaches implements TaskFeature {
   /** Whether something may still write into them: removing a container that the engine lost fails too. */
   async #isContainerLeft(): Promise<boolean> {
     const { taskId, runId, log } = this.#task;
-    const labels = { [LABEL.taskId]: taskId, [LABEL.runId]: String(runId) };
+    // Other containers of the run may still be there, and have nothing to do with its caches.
+    const labels = { [LABEL.taskId]: taskId, [LABEL.runId]: String(runId), [LABEL.role]: 'task' };
     try {
       return (await this.#options.engine.findContainers(labels, new AbortController().signal)).length > 0;
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { DeviceMapping, RunningContainer, StoppedContainer } from '../docker/engine.js';
+import type { ContainerNetwork, DeviceMapping, RunningContainer, StoppedContainer } from '../docker/engine.js';
 import type { ScopeExpression } from '../queue/scopes.js';
 import type { Payload } from '../task/payload.js';
 import type { Resolution } from '../task/resolution.js';
@@ -6,8 +6,8 @@ import type { RunContext, TaskContext } from '../task/task-context.js';
 import type { ResourceStack } from '../util/resource-stack.js';
 
 /**
- * What a feature adds to the task's container. Lists add up; a single value may come from one feature only, two
- * different ones are refused.
+ * What a feature adds to the task's container. Lists add up; a single value may come from several features when they
+ * agree on it, two different ones are refused.
  */
 export interface Contribution {
   /** May not repeat a name that another feature sets; payload.env lies over it. */
@@ -18,7 +18,7 @@ export interface Contribution {
   readonly securityOpt?: readonly string[];
   readonly extraHosts?: readonly string[];
   readonly entrypointPrefix?: readonly string[];
-  readonly network?: string;
+  readonly network?: ContainerNetwork;
   readonly cpuset?: string;
   readonly privileged?: boolean;
 }
@@ -51,13 +51,14 @@ export interface Feature {
 }
 
 /**
- * A feature at work for one task. All hooks are optional; each is called at most once, in this order. An error from any
- * of them ends the run as `resolutionOf` says.
+ * A feature at work for one task. All hooks are optional; each is called at most once, in this order, except that
+ * `prepare` may be tried again. An error from any of them ends the run as `resolutionOf` says.
  */
 export interface TaskFeature {
   /**
    * Before the container exists, all features at once. What it acquires it registers in `resources`, which is released
-   * once the container is gone, on every path. Its effect on the container is what it returns.
+   * once the container is gone, on every path. Its effect on the container is what it returns. An error that is no
+   * TaskError is tried again some seconds later, after what this attempt registered was released.
    */
   prepare?(resources: ResourceStack, signal: AbortSignal): Promise<Contribution>;
   /** Just after the container's start, while it runs. */

@@ -7,9 +7,12 @@ import type { CachesOptions } from './caches.js';
 import { devicesFeature } from './devices.js';
 import { dockerSave } from './docker-save.js';
 import type { DockerSaveOptions } from './docker-save.js';
+import { dind } from './dind.js';
 import type { Feature } from './feature.js';
 import { localLiveLog } from './live-log/local-live-log.js';
 import { privilegeFeatures } from './privileged.js';
+import { sidecarFeatures } from './sidecars/sidecar.js';
+import type { SidecarServices } from './sidecars/sidecar.js';
 import { taskclusterProxy } from './taskcluster-proxy/taskcluster-proxy.js';
 import type { TaskclusterProxyOptions } from './taskcluster-proxy/taskcluster-proxy.js';
 
@@ -17,6 +20,7 @@ import type { TaskclusterProxyOptions } from './taskcluster-proxy/taskcluster-pr
 export interface FeatureServices extends CachesOptions {
   readonly proxy: TaskclusterProxyOptions;
   readonly saving: Pick<DockerSaveOptions, 'engine' | 'now'>;
+  readonly sidecars: SidecarServices;
   readonly devices: Parameters<typeof devicesFeature>[0];
 }
 
@@ -29,6 +33,8 @@ export function createFeatures(config: Config, services: FeatureServices): reado
     devicesFeature(services.devices),
     ...privilegeFeatures(config.dockerConfig),
     taskclusterProxy(services.proxy),
+    ...sidecarFeatures(config.sidecars, services.sidecars),
+    dind(config.dindImage, services.sidecars),
     allowPtrace,
     artifactsFeature(config.artifacts),
     dockerSave({ ...services.saving, expirationMs: config.dockerSave.expiration }),

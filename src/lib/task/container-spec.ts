@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { LABEL } from '../docker/engine.js';
 import type { ContainerLimits, ContainerSpec, ImageInfo, Labels } from '../docker/engine.js';
 import type { Contribution } from '../features/feature.js';
@@ -31,12 +32,7 @@ export function containerSpec(
     command: payload.command ?? imageCommand,
     entrypoint: prefix.length > 0 ? [...prefix, ...image.entrypoint] : undefined,
     env: taskEnv(task, featureEnv(contributions), payload.env ?? {}),
-    labels: {
-      ...workerLabels(task.worker),
-      [LABEL.taskId]: task.taskId,
-      [LABEL.runId]: String(task.runId),
-      [LABEL.role]: 'task',
-    },
+    labels: runLabels(task, 'task'),
     binds: contributions.flatMap(({ binds = [] }) => binds),
     devices: contributions.flatMap(({ devices = [] }) => devices),
     capAdd: contributions.flatMap(({ capAdd = [] }) => capAdd),
@@ -60,15 +56,27 @@ export function workerLabels(worker: WorkerIdentity): Labels {
   };
 }
 
+/** What everything of the engine's carries that is made for a run; `role`: what it is for it. */
+export function runLabels(run: RunIdentity, role: 'task' | 'sidecar'): Labels {
+  const { taskId, runId, worker } = run;
+  return { ...workerLabels(worker), [LABEL.taskId]: taskId, [LABEL.runId]: String(runId), [LABEL.role]: role };
+}
+
+type RunIdentity = Pick<TaskContext, 'taskId' | 'runId' | 'worker'>;
+
 type WorkerIdentity = Pick<WorkerFacts, 'workerId' | 'workerGroup' | 'provisionerId' | 'workerType'>;
 
 function single<K extends 'entrypointPrefix' | 'network' | 'cpuset'>(
   contributions: readonly Contribution[],
   key: K,
 ): Contribution[K] | undefined {
-  const [first, ...others] = contributions.filter((contribution) => contribution[key] !== undefined);
-  if (others.length > 0) throw new Error(`two features want to set ${key} of the task's container`);
-  return first?.[key];
+  const [first, ...others] = contributions
+    .map((contribution) => contribution[key])
+    .filter((value) => value !== undefined);
+  if (others.some((other) => !isDeepStrictEqual(other, first))) {
+    throw new Error(`two features want to set ${key} of the task's container`);
+  }
+  return first;
 }
 
 function featureEnv(contributions: readonly Contribution[]): Readonly<Record<string, string>> {

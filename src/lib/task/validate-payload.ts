@@ -14,11 +14,24 @@ export type PayloadValidator = (task: TaskDefinition) => ValidatedPayload;
 
 const SCHEMA = new URL('../../../schemas/v1/payload.json', import.meta.url);
 
-/** A validator for schemas/v1/payload.json. `maxTaskRunTimeSeconds` is this worker's cap on maxRunTime, if it has one. */
-export function payloadValidator(maxTaskRunTimeSeconds: number | undefined): PayloadValidator {
+interface PayloadSchema {
+  readonly properties: { readonly features: { readonly properties: Record<string, object> } };
+}
+
+/**
+ * A validator for schemas/v1/payload.json. `maxTaskRunTimeSeconds` is this worker's cap on maxRunTime, if it has one;
+ * `moreFeatures` are known besides those that every worker knows.
+ */
+export function payloadValidator(
+  maxTaskRunTimeSeconds: number | undefined,
+  moreFeatures: readonly string[] = [],
+): PayloadValidator {
   const ajv = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true });
   ajvFormats.default(ajv, ['date-time']);
-  const validate = ajv.compile<Payload>(JSON.parse(readFileSync(SCHEMA, 'utf8')) as object);
+  const schema = JSON.parse(readFileSync(SCHEMA, 'utf8')) as PayloadSchema;
+  const { properties: features } = schema.properties.features;
+  for (const name of moreFeatures) features[name] ??= { type: 'boolean' };
+  const validate = ajv.compile<Payload>(schema);
   return (task) => {
     // A copy, so that nothing done to it can reach the definition that chain of trust signs.
     const payload: unknown = structuredClone(task.payload);

@@ -13,7 +13,7 @@ import { listMachine } from '../../support/machine-listing.js';
 import type { MachineListing } from '../../support/machine-listing.js';
 import { endedRun } from '../../support/ended-run.js';
 import { Program } from '../../support/program.js';
-import { shell, taskclusterEnv, testTask } from '../../support/test-task.js';
+import { TEST_IMAGE, shell, taskclusterEnv, testTask } from '../../support/test-task.js';
 
 const LOG = 'public/logs/live.log';
 // What images tasks used is remembered on purpose: it outlives tasks and workers.
@@ -53,6 +53,8 @@ describe('a worker killed with SIGKILL and started again', function () {
         capacity: 3,
         taskQueue: { pollInterval: 100 },
         task: { cancelPollInterval: 200 },
+        features: { beside: { enabled: true } },
+        sidecars: { beside: { image: TEST_IMAGE, alias: 'beside', port: 8080, cmd: ['sleep', '1000'] } },
       }),
     );
     // A worker that did nothing leaves the directories that any worker has.
@@ -167,6 +169,19 @@ describe('a worker killed with SIGKILL and started again', function () {
     assert.match(await textOf(taskId, 0, LOG), /\nrun 0\r\n\n\[taskcluster:error\] .* Reason: worker-shutdown/);
     assert.match(await textOf(taskId, 1, LOG), /\nrun 1\r\n/);
     assert.equal((await runs(taskId)).length, 2);
+    assert.deepEqual(await list(), before_);
+  });
+
+  it('while it waits for a sidecar, has removed that and its network', async () => {
+    const first = start();
+    const taskId = await createTask('true', { features: { beside: true } });
+    while ((await docker.listContainers()).length === 0);
+    await kill(first);
+    const left = await list();
+    assert.equal(left.networks.length, before_.networks.length + 1);
+    // So that the task is not run again.
+    await queue.cancelTask(taskId);
+    await stop(start());
     assert.deepEqual(await list(), before_);
   });
 

@@ -44,13 +44,13 @@ describe('the engine’s options for a container', () => {
   });
 
   it('have what features ask for', () => {
-    const { Entrypoint, HostConfig } = createOptions({
+    const { Entrypoint, HostConfig, NetworkingConfig } = createOptions({
       ...SPEC,
       entrypoint: ['/wrap', '/entry'],
       devices: [{ pathOnHost: '/dev/video1', pathInContainer: '/dev/video1', permissions: 'rwm' }],
       capAdd: ['SYS_PTRACE'],
       securityOpt: ['seccomp=unconfined'],
-      network: 'a-network',
+      network: { name: 'a-network', address: '172.29.0.14' },
       cpuset: '1',
       privileged: true,
     });
@@ -61,6 +61,9 @@ describe('the engine’s options for a container', () => {
     assert.deepEqual(HostConfig.CapAdd, ['SYS_PTRACE']);
     assert.deepEqual(HostConfig.SecurityOpt, ['seccomp=unconfined']);
     assert.equal(HostConfig.NetworkMode, 'a-network');
+    assert.deepEqual(NetworkingConfig, {
+      EndpointsConfig: { 'a-network': { IPAMConfig: { IPv4Address: '172.29.0.14' } } },
+    });
     assert.equal(HostConfig.CpusetCpus, '1');
     assert.equal(HostConfig.Privileged, true);
   });

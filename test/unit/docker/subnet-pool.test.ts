@@ -26,13 +26,11 @@ describe('a pool of subnets', () => {
     assert.equal(pool.take(), undefined);
   });
 
-  it('knows which addresses are containers', () => {
+  it('has one address for the task and twelve for others', () => {
     const { subnet } = take(new SubnetPool('172.29.0.0/28'));
-    const addresses = ['172.29.0.2', '172.29.0.14', '172.29.0.1', '172.29.0.16', '172.17.0.2', '127.0.0.1', '::1', ''];
-    assert.deepEqual(
-      addresses.filter((address) => subnet.hasContainer(address)),
-      ['172.29.0.2', '172.29.0.14'],
-    );
+    assert.equal(subnet.taskAddress, '172.29.0.14');
+    assert.equal(subnet.otherAddresses.length, 12);
+    assert.deepEqual([subnet.otherAddresses[0], subnet.otherAddresses.at(-1)], ['172.29.0.2', '172.29.0.13']);
   });
 
   it('refuses what is no network', () => {

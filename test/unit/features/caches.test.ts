@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import type { VolumeCaches } from '../../../src/lib/caches/volume-cache.js';
-import { DockerError } from '../../../src/lib/docker/engine.js';
+import { DockerError, LABEL } from '../../../src/lib/docker/engine.js';
 import { cachesFeature } from '../../../src/lib/features/caches.js';
 import { runsForEver } from '../../fakes/fake-container.js';
 import { fakeFeature } from '../../fakes/fake-feature.js';
+import { minimalSpec } from '../../support/minimal-spec.js';
 import { CacheFixture } from '../caches/cache-fixture.js';
 import { RunFixture } from '../task/run-fixture.js';
 import type { RunOptions } from '../task/run-fixture.js';
-import { PAYLOAD } from '../task/task-fixture.js';
+import { IMAGE, PAYLOAD, TASK_ID } from '../task/task-fixture.js';
 
 const CACHE = { cache: { one: '/one', two: '/builds//two/' } };
 
@@ -124,6 +125,16 @@ describe('the caches of a task', () => {
     run.stopAt('other.collect', 'canceled');
     await ended({});
     assert.deepEqual(purged(), []);
+  });
+
+  it('are kept while other containers of the run are still there', async () => {
+    await start();
+    const labels = { [LABEL.taskId]: TASK_ID, [LABEL.runId]: '0', [LABEL.role]: 'sidecar' };
+    const { id } = await run.engine.createContainer(minimalSpec(IMAGE.id, ['wait'], { labels }));
+    const { finished } = await run.start({ ...PAYLOAD, ...CACHE });
+    await finished;
+    assert.deepEqual(purged(), []);
+    await run.engine.removeContainer(id);
   });
 
   it('are kept when it never started', async () => {

@@ -79,10 +79,18 @@ describe('the spec of a task’s container', () => {
 
   for (const key of ['network', 'cpuset', 'entrypointPrefix'] as const) {
     it(`refuses two features that set ${key}`, () => {
-      const value = (text: string): Contribution => ({ [key]: key === 'entrypointPrefix' ? [text] : text });
+      const value = (text: string): Contribution => {
+        const all = { network: { name: text, address: '10.0.0.14' }, cpuset: text, entrypointPrefix: [text] };
+        return { [key]: all[key] };
+      };
       assert.throws(() => spec({}, [value('a'), value('b')]), new RegExp(key));
     });
   }
+
+  it('takes two features that are in one network for one place in it', () => {
+    const inNetwork = (): Contribution => ({ network: { name: 'a', address: '10.0.0.14' } });
+    assert.deepEqual(spec({}, [inNetwork(), {}, inNetwork()]).network, { name: 'a', address: '10.0.0.14' });
+  });
 
   it('refuses two features that set one variable, and takes one that looks like a built-in', () => {
     assert.throws(() => spec({}, [{ env: { A: '1' } }, { env: { A: '1' } }]), /environment variable A/);

@@ -70,7 +70,7 @@ describe('a run in trouble', () => {
     it('is an internal error when two features contradict each other', async () => {
       await begin({
         features: () =>
-          ['one', 'two'].map((name) => fakeFeature({ name, prepare: () => Promise.resolve({ network: name }) })),
+          ['one', 'two'].map((name) => fakeFeature({ name, prepare: () => Promise.resolve({ cpuset: name }) })),
       });
       await run.run(PAYLOAD);
       assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);

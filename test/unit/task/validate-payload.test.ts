@@ -178,6 +178,13 @@ describe('the payload validator', () => {
     assert.deepEqual('unknownFeatures' in result && result.unknownFeatures, ['timeTravel']);
   });
 
+  it('takes features that this worker has besides those that all have', () => {
+    const more = payloadValidator(undefined, ['ourProxy', 'dind']);
+    assert.ok('payload' in more(taskOf({ ...PAYLOAD, features: { ourProxy: true, dind: false } })));
+    assert.ok('problems' in more(taskOf({ ...PAYLOAD, features: { ourProxy: 'yes' } })));
+    assert.ok('problems' in validate(taskOf({ ...PAYLOAD, features: { ourProxy: true } })));
+  });
+
   for (const payload of [null, undefined, 'text', 7, []]) {
     it(`refuses a payload that is ${String(payload)}`, () => {
       assert.deepEqual(problems(payload), ['data should be object']);

@@ -1,7 +1,6 @@
-import { LABEL } from '../../docker/engine.js';
-import type { TaskNetwork, TaskNetworks } from '../../docker/task-networks.js';
+import type { NetworkShare, RunNetworks } from '../../docker/run-networks.js';
 import { RequestSigner } from '../../queue/request-signer.js';
-import { workerLabels } from '../../task/container-spec.js';
+import { runLabels } from '../../task/container-spec.js';
 import { TaskError } from '../../task/errors.js';
 import type { TaskContext } from '../../task/task-context.js';
 import { errorMessage } from '../../util/error-message.js';
@@ -12,7 +11,7 @@ import { ProxyServer } from './proxy-server.js';
 import type { Upstream } from './upstream.js';
 
 export interface TaskclusterProxyOptions {
-  readonly networks: Pick<TaskNetworks, 'create'>;
+  readonly networks: Pick<RunNetworks, 'join'>;
   readonly upstream: Pick<Upstream, 'send'>;
   /** Of a request's body. */
   readonly maxBodyBytes: number;
@@ -47,15 +46,13 @@ async function prepare(
   resources: ResourceStack,
   signal: AbortSignal,
 ): Promise<Contribution> {
-  const { taskId, runId, worker, log } = task;
-  const labels = { [LABEL.taskId]: taskId, [LABEL.runId]: String(runId), [LABEL.role]: 'task' };
-  const made = await options.networks.create({ ...workerLabels(worker), ...labels }, signal);
-  const network = resources.use('network', made);
+  const { log } = task;
+  const network = resources.use('network', await options.networks.join(runLabels(task, 'task'), signal));
   resources.use('taskcluster proxy', await listen(task, network, options));
-  const { gateway: address } = network.subnet;
+  const { gateway: address } = network;
   log.info('taskcluster proxy started', { address, networkId: network.id });
   return {
-    network: network.name,
+    network: network.task,
     extraHosts: [`${ALIAS}:${address}`],
     env: { TASKCLUSTER_PROXY_URL: `http://${ALIAS}` },
   };
@@ -63,7 +60,7 @@ async function prepare(
 
 async function listen(
   task: TaskContext,
-  { subnet }: TaskNetwork,
+  { gateway: address, task: { address: taskAddress } }: NetworkShare,
   { upstream, maxBodyBytes, port = DEFAULT_PORT }: TaskclusterProxyOptions,
 ): Promise<ProxyServer> {
   const { taskId, runId, worker, definition, credentials, log } = task;
@@ -71,12 +68,11 @@ async function listen(
   const signer = new RequestSigner({ credentials, scopes });
   const { rootUrl, version } = worker;
   const requests = new ProxyRequests({ rootUrl, signer, scopes, upstream, version, log, maxBodyBytes });
-  const address = subnet.gateway;
   try {
     return await ProxyServer.start({
       address,
       port,
-      isTask: (source) => subnet.hasContainer(source),
+      isTask: (source) => source === taskAddress,
       requests,
       log,
     });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { RunNetworks } from '../../../../src/lib/docker/run-networks.js';
 import { SubnetPool } from '../../../../src/lib/docker/subnet-pool.js';
 import { TaskNetworks } from '../../../../src/lib/docker/task-networks.js';
 import { taskclusterProxy } from '../../../../src/lib/features/taskcluster-proxy/taskcluster-proxy.js';
@@ -18,21 +19,21 @@ const LOOPBACK = '127.77.0.0/28';
 describe('the feature taskclusterProxy', () => {
   const upstream = new Upstream();
   let run: RunFixture;
-  let networks: TaskNetworks;
+  let networks: RunNetworks;
   let port: number;
   const start = async (pool = LOOPBACK): Promise<void> => {
     port = await freePort();
     run = await RunFixture.create({
       features: () => [
         taskclusterProxy({
-          networks: { create: (...args) => networks.create(...args) },
+          networks: { join: (...args) => networks.join(...args) },
           upstream,
           port,
           maxBodyBytes: 1000,
         }),
       ],
     });
-    networks = new TaskNetworks(run.engine, new SubnetPool(pool), 'the pool');
+    networks = new RunNetworks(new TaskNetworks(run.engine, new SubnetPool(pool), 'the pool'));
   };
   afterEach(async () => {
     assert.equal(run.engine.networks.size, 0, 'networks are left');
@@ -48,7 +49,7 @@ describe('the feature taskclusterProxy', () => {
     run.trace.at('container.started', () => {
       const [[, spec] = assert.fail()] = run.engine.networkSpecs;
       labels = spec.labels;
-      assert.equal(spec.name, run.engine.specs[0]?.network);
+      assert.deepEqual(run.engine.specs[0]?.network, { name: spec.name, address: '127.77.0.14' });
     });
     await run.run(ASKING);
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);

@@ -1,0 +1,67 @@
+import { mkdtemp, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TaskContext } from '../task/task-context.js';
+import { removeTree } from '../util/remove-tree.js';
+import type { ResourceStack } from '../util/resource-stack.js';
+import type { Contribution, Feature } from './feature.js';
+import { Patience } from './sidecars/patience.js';
+import { statusProbe } from './sidecars/probe.js';
+import { startSideContainer, takeSideImage } from './sidecars/side-container.js';
+import type { SideContainer, SideContainerServices } from './sidecars/side-container.js';
+
+const NAME = 'dind';
+/** Where the daemon of `dindImage` makes its socket. */
+const DIRECTORY_OF_DAEMON = '/opt/dind-service/run';
+const SOCKET = 'docker.sock';
+const START_TIMEOUT_MS = 60_000;
+
+/** A docker daemon for one task alone, in a privileged container beside the task's. */
+export function dind(image: string, services: SideContainerServices): Feature {
+  return {
+    name: NAME,
+    enabledByDefault: false,
+    requiredScopes: () => undefined,
+    reservedArtifacts: () => [],
+    attach: (task) => {
+      const patience = new Patience(START_TIMEOUT_MS);
+      return {
+        prepare: async (resources, signal) => {
+          const side = { task, feature: NAME, services, resources };
+          const id = await takeSideImage(side, image, signal);
+          const directory = await makeDirectory(task, resources);
+          const binds = [`${directory}:${DIRECTORY_OF_DAEMON}`];
+          const container = await startSideContainer(side, { image: id, binds, privileged: true }, signal);
+          await untilDaemonAnswers(container, directory, patience, signal);
+          return contribution(directory);
+        },
+      };
+    },
+  };
+}
+
+function contribution(directory: string): Contribution {
+  return { binds: [`${join(directory, SOCKET)}:/var/run/docker.sock:ro`] };
+}
+
+async function makeDirectory(task: TaskContext, resources: ResourceStack): Promise<string> {
+  const directory = await mkdtemp(join(task.directory, `${NAME}-`));
+  // Whatever the daemon made in it, and however much.
+  resources.defer(`directory of ${NAME}`, () => removeTree(directory));
+  return directory;
+}
+
+async function untilDaemonAnswers(
+  container: SideContainer,
+  directory: string,
+  patience: Patience,
+  signal: AbortSignal,
+): Promise<void> {
+  const handle = await open(directory);
+  try {
+    // A socket's path may have 107 bytes at most, which that of a run's directory can exceed.
+    const socketPath = `/proc/self/fd/${handle.fd}/${SOCKET}`;
+    await container.untilReady(statusProbe({ socketPath, path: '/_ping' }, 200), patience, signal);
+  } finally {
+    await handle.close();
+  }
+}

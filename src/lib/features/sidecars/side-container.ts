@@ -1,0 +1,193 @@
+import { DockerError } from '../../docker/engine.js';
+import type { ContainerSpec, DockerEngine, RunningContainer, StoppedContainer } from '../../docker/engine.js';
+import type { ImageProvider } from '../../images/image-provider.js';
+import type { Logger } from '../../log/logger.js';
+import { runLabels } from '../../task/container-spec.js';
+import { TaskError } from '../../task/errors.js';
+import type { TaskContext } from '../../task/task-context.js';
+import { delay } from '../../util/abortable.js';
+import { LinkedAbort } from '../../util/linked-abort.js';
+import type { ResourceStack } from '../../util/resource-stack.js';
+import { OutputTail } from './output-tail.js';
+import type { Patience } from './patience.js';
+import type { Probe } from './probe.js';
+
+export interface SideContainerServices {
+  readonly engine: Pick<DockerEngine, 'createContainer' | 'removeContainer'>;
+  readonly images: ImageProvider;
+}
+
+/** One attempt of a feature to have a container beside that of a task. */
+export interface Side {
+  readonly task: TaskContext;
+  /** The feature's name, which is in all that is said. */
+  readonly feature: string;
+  readonly services: SideContainerServices;
+  /** Releases all that is acquired. */
+  readonly resources: ResourceStack;
+}
+
+/** What such a container is made of. */
+export type SideContainerSettings = Pick<ContainerSpec, 'image'> &
+  Partial<Pick<ContainerSpec, 'command' | 'env' | 'binds' | 'capAdd' | 'extraHosts' | 'network' | 'privileged'>>;
+
+const SHM_SIZE_BYTES = 64 * 1024 * 1024;
+const POLL_MS = 100;
+// Docker's errors have the command in them, and that a token: only the operator may read them.
+const ASK = 'This is no mistake of the task: ask the operator of the worker, whose log says more.';
+
+class EndedEarly extends Error {}
+
+/** Gets an image that the operator chose, for which no task needs a scope, and returns its id. */
+export async function takeSideImage(
+  { task, feature, services, resources }: Side,
+  name: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const { output, credentials, log } = task;
+  const progress = {
+    line: (text: string): void => {
+      output.line(`${feature}: ${text}`);
+    },
+  };
+  const image = { type: 'docker-image', name } as const;
+  const request = { image, scopes: ['docker-worker:image:*'], credentials, progress };
+  try {
+    return resources.use(`image of ${feature}`, await services.images.acquire(request, signal)).image.id;
+  } catch (error) {
+    signal.throwIfAborted();
+    log.error('sidecar without image', { feature, image: name, error });
+    throw unavailable(`its image "${name}" can't be had`);
+  }
+}
+
+/**
+ * Starts it. Fails with a TaskError when Docker would refuse it the next time too. It is removed with its anonymous
+ * volumes by the resources of its side.
+ */
+export async function startSideContainer(
+  side: Side,
+  settings: SideContainerSettings,
+  signal: AbortSignal,
+): Promise<SideContainer> {
+  const { task, feature, services, resources } = side;
+  const { engine } = services;
+  const output = new OutputTail();
+  const requests = new LinkedAbort();
+  try {
+    const created = await engine.createContainer(sideSpec(task, settings));
+    resources.defer(`container of ${feature}`, () => engine.removeContainer(created.id));
+    // What still waits for it must not take its removal for its end.
+    resources.defer(`requests of ${feature}`, () => {
+      requests.abort(new Error('the container is not needed any more'));
+    });
+    signal.throwIfAborted();
+    await created.attach(output, requests.signal);
+    signal.throwIfAborted();
+    return new SideContainer(side, await created.start(), output, requests.signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    task.log.error('sidecar cannot start', { feature, error });
+    const text = 'Docker could not start its container';
+    throw error instanceof DockerError && !error.isTransient ? unavailable(text) : new Error(text);
+  }
+}
+
+/** A container of the operator's that runs beside that of a task. */
+export class SideContainer {
+  readonly #side: Side;
+  readonly #log: Logger;
+  readonly #output: OutputTail;
+  readonly #ended: Promise<StoppedContainer>;
+  /** Aborts when it is not needed any more. */
+  readonly #over: AbortSignal;
+
+  constructor(side: Side, container: RunningContainer, output: OutputTail, over: AbortSignal) {
+    const { task, feature } = side;
+    this.#side = side;
+    this.#log = task.log.with({ feature, containerId: container.id });
+    this.#output = output;
+    this.#over = over;
+    this.#ended = container.wait(over);
+    // Whoever waits for its end hears of a failure.
+    this.#ended.catch(() => undefined);
+  }
+
+  /**
+   * Waits until `probe` finds it ready; from then on its end is an error. Fails with a TaskError when `patience` is over.
+   * One that ended by itself may be tried again until then.
+   */
+  async untilReady(probe: Probe, patience: Patience, signal: AbortSignal): Promise<void> {
+    const startedAt = performance.now();
+    const limit = new LinkedAbort(signal);
+    limit.abortAfter(patience.leftMs(), () => new Error('it took too long'));
+    const endedEarly = this.#ended.then(({ exitCode }) => {
+      throw new EndedEarly(`it ended with the exit code ${exitCode} before it was ready`);
+    });
+    try {
+      await Promise.race([poll(probe, patience, limit.signal), endedEarly]);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw this.#notReady(error, patience, limit.signal.aborted);
+    } finally {
+      limit.abort(new Error('nobody waits any more'));
+    }
+    this.#log.info('sidecar started', { readyMs: Math.round(performance.now() - startedAt) });
+    void this.#watch();
+  }
+
+  #notReady(error: unknown, patience: Patience, isLate: boolean): unknown {
+    if (!isLate && !(error instanceof EndedEarly)) return error;
+    if (error instanceof EndedEarly) patience.lastSeen = error.message;
+    const reason = patience.lastSeen;
+    this.#log.error('sidecar not ready', { reason, output: this.#output.text });
+    if (isLate) return unavailable(`it was not ready within ${patience.totalMs / 1000} s: ${reason}`);
+    return patience.isWorthARetry() ? new Error(reason) : unavailable(reason);
+  }
+
+  async #watch(): Promise<void> {
+    const { task, feature } = this.#side;
+    try {
+      const { exitCode, oomKilled } = await this.#ended;
+      this.#log.error('sidecar ended', { exitCode, oomKilled, output: this.#output.text });
+      task.output.error(`${feature}: its container has ended (exit code ${exitCode}), so it does nothing any more.`);
+    } catch (error) {
+      if (!this.#over.aborted) this.#log.warn('sidecar not watched any more', { error });
+    }
+  }
+}
+
+async function poll(probe: Probe, patience: Patience, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const missing = await probe(signal);
+    if (missing === undefined) return;
+    patience.lastSeen = missing;
+    await delay(POLL_MS, signal);
+  }
+}
+
+function sideSpec(task: TaskContext, settings: SideContainerSettings): ContainerSpec {
+  return {
+    command: undefined,
+    entrypoint: undefined,
+    env: {},
+    binds: [],
+    devices: [],
+    capAdd: [],
+    securityOpt: [],
+    extraHosts: [],
+    network: undefined,
+    cpuset: undefined,
+    privileged: false,
+    shmSizeBytes: SHM_SIZE_BYTES,
+    // Its last lines are kept by the worker; nobody reads the rest.
+    logDriver: { type: 'none', options: {} },
+    limits: {},
+    ...settings,
+    labels: runLabels(task, 'sidecar'),
+  };
+}
+
+function unavailable(what: string): TaskError {
+  return TaskError.exception('internal-error', `${what}. ${ASK}`);
+}

@@ -1,0 +1,84 @@
+import type { SidecarConfig } from '../../config/config.js';
+import type { RunNetworks } from '../../docker/run-networks.js';
+import { orForPool } from '../../queue/scopes.js';
+import { runLabels } from '../../task/container-spec.js';
+import type { TaskContext } from '../../task/task-context.js';
+import type { ResourceStack } from '../../util/resource-stack.js';
+import type { Contribution, Feature, TaskFeature } from '../feature.js';
+import { Patience } from './patience.js';
+import { portProbe, statusProbe } from './probe.js';
+import { startSideContainer, takeSideImage } from './side-container.js';
+import type { SideContainerServices } from './side-container.js';
+
+export interface SidecarServices extends SideContainerServices {
+  readonly networks: Pick<RunNetworks, 'join'>;
+}
+
+/** A feature for each sidecar that the configuration has: a container beside the task's, which the task reaches by a name. */
+export function sidecarFeatures(
+  sidecars: Readonly<Record<string, SidecarConfig>>,
+  services: SidecarServices,
+): readonly Feature[] {
+  return Object.entries(sidecars).map(([name, config]) => {
+    const { alias, scope } = config;
+    const sameAlias = Object.keys(sidecars).filter((other) => other < name && sidecars[other]?.alias === alias);
+    return {
+      name,
+      enabledByDefault: false,
+      refusals: ({ features = {} }) =>
+        sameAlias
+          .filter((other) => features[name] === true && features[other] === true)
+          .map((other) => `${other} and ${name} can't be used together: both are called ${alias}`),
+      requiredScopes: ({ worker }) => (scope === undefined ? undefined : orForPool(scope, worker)),
+      reservedArtifacts: () => [],
+      attach: (task) => new TaskSidecar(task, name, config, services),
+    };
+  });
+}
+
+class TaskSidecar implements TaskFeature {
+  readonly #task: TaskContext;
+  readonly #name: string;
+  readonly #config: SidecarConfig;
+  readonly #services: SidecarServices;
+  readonly #patience: Patience;
+
+  constructor(task: TaskContext, name: string, config: SidecarConfig, services: SidecarServices) {
+    this.#task = task;
+    this.#name = name;
+    this.#config = config;
+    this.#services = services;
+    this.#patience = new Patience(config.timeout);
+  }
+
+  async prepare(resources: ResourceStack, signal: AbortSignal): Promise<Contribution> {
+    const { alias, port, cmd, env, capAdd, extraHosts, readyStatus } = this.#config;
+    const task = this.#task;
+    const side = { task, feature: this.#name, services: this.#services, resources };
+    const image = await takeSideImage(side, this.#config.image, signal);
+    const joining = this.#services.networks.join(runLabels(task, 'task'), signal);
+    const network = resources.use('network', await joining);
+    const place = network.ownPlace();
+    const settings = {
+      image,
+      command: cmd.length > 0 ? cmd.map((word) => this.#filledIn(word)) : undefined,
+      env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, this.#filledIn(value)])),
+      capAdd,
+      extraHosts,
+      network: place,
+    };
+    const container = await startSideContainer(side, settings, signal);
+    const { address } = place;
+    const probe =
+      readyStatus === undefined
+        ? portProbe(address, port)
+        : statusProbe({ host: address, port, path: '/' }, readyStatus);
+    await container.untilReady(probe, this.#patience, signal);
+    return { network: network.task, extraHosts: [`${alias}:${address}`] };
+  }
+
+  #filledIn(text: string): string {
+    const values: Readonly<Record<string, string>> = { taskId: this.#task.taskId, token: this.#config.token ?? '' };
+    return text.replace(/\{\{(taskId|token)\}\}/g, (_whole, name: string) => values[name] ?? '');
+  }
+}

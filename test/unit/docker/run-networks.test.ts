@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { DockerError, LABEL } from '../../../src/lib/docker/engine.js';
+import { RunNetworks } from '../../../src/lib/docker/run-networks.js';
+import type { NetworkShare } from '../../../src/lib/docker/run-networks.js';
+import { SubnetPool } from '../../../src/lib/docker/subnet-pool.js';
+import { TaskNetworks } from '../../../src/lib/docker/task-networks.js';
+import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
+
+const labels = (taskId: string) => ({ [LABEL.taskId]: taskId, [LABEL.runId]: '0' });
+
+describe('the networks of runs', () => {
+  const { signal } = new AbortController();
+  let engine: FakeDockerEngine;
+  let networks: RunNetworks;
+  beforeEach(() => {
+    engine = new FakeDockerEngine();
+    networks = new RunNetworks(new TaskNetworks(engine, new SubnetPool('10.0.0.0/26'), 'the pool'));
+  });
+  const join = (taskId = 'a'): Promise<NetworkShare> => networks.join(labels(taskId), signal);
+
+  it('are one for all that ask in one run, and others for other runs', async () => {
+    const [one, two, other] = await Promise.all([join(), join(), join('b')]);
+    assert.equal(engine.networks.size, 2);
+    assert.deepEqual(one.task, two.task);
+    assert.deepEqual([one.id, one.gateway], [two.id, '10.0.0.1']);
+    assert.notEqual(other.id, one.id);
+    assert.deepEqual(engine.networks.get(one.id), labels('a'));
+    assert.deepEqual(one.task.name, engine.networkSpecs.get(one.id)?.name);
+  });
+
+  it('go with the last that uses them, however often each gives up its share', async () => {
+    const [one, two] = await Promise.all([join(), join()]);
+    await one.dispose();
+    await one.dispose();
+    assert.equal(engine.networks.size, 1);
+    const three = await join();
+    assert.equal(three.id, two.id);
+    await two.dispose();
+    assert.equal(engine.networks.size, 1);
+    await three.dispose();
+    assert.equal(engine.networks.size, 0);
+  });
+
+  it('are made anew for whoever comes while the old one goes', async () => {
+    const one = await join();
+    const going = one.dispose();
+    const two = await join();
+    await going;
+    assert.notEqual(two.id, one.id);
+    assert.deepEqual([...engine.networks.keys()], [two.id]);
+  });
+
+  it('give the task an address of its own, and each container another one', async () => {
+    const shares = await Promise.all(Array.from({ length: 13 }, () => join()));
+    const [one = assert.fail(), ...rest] = shares;
+    assert.equal(one.task.address, '10.0.0.14');
+    assert.deepEqual(one.ownPlace(), { name: one.task.name, address: '10.0.0.2' });
+    assert.deepEqual(one.ownPlace(), one.ownPlace());
+    const last = rest.pop() ?? assert.fail();
+    const others = rest.map((share) => share.ownPlace().address);
+    assert.equal(new Set([...others, '10.0.0.2', one.task.address]).size, 13);
+    assert.throws(() => last.ownPlace(), /all 12 addresses of the run's network are in use/);
+    await one.dispose();
+    assert.equal(last.ownPlace().address, '10.0.0.2');
+  });
+
+  it('do not give at once what the engine may still hold', async () => {
+    const [one] = await Promise.all([join(), join()]);
+    one.ownPlace();
+    await one.dispose();
+    assert.equal((await join()).ownPlace().address, '10.0.0.3');
+  });
+
+  it('fail for all who wait for one that can not be made, and can be tried again', async () => {
+    engine.fail('createNetwork', new DockerError('no', 500));
+    const failed = await Promise.allSettled([join(), join()]);
+    assert.deepEqual(
+      failed.map(({ status }) => status),
+      ['rejected', 'rejected'],
+    );
+    const share = await join();
+    await share.dispose();
+    assert.equal(engine.networks.size, 0);
+  });
+});
