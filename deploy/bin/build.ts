@@ -18,7 +18,7 @@ interface Flags {
   readonly dryRun?: true;
 }
 
-const tools = new ProcessTools(process.env);
+const tools = new ProcessTools(process.env, process);
 const machine = {
   tools,
   terminal: new ProcessTerminal(process),

@@ -63,7 +63,7 @@ const command = new Command('cleanup-images')
       isDeleting: flags.delete ?? false,
       isAgreed: flags.yes ?? false,
     };
-    const [tools, terminal] = [new ProcessTools(process.env), new ProcessTerminal(process)];
+    const [tools, terminal] = [new ProcessTools(process.env, process), new ProcessTerminal(process)];
     await cleanUpImages(options, { manager: workerManagerOf(process.env), tools, terminal, now: new Date() });
   });
 

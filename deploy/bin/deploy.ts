@@ -33,7 +33,9 @@ const command = new Command('deploy.sh')
   .option('--terminate', 'also remove the running workers of the updated pools: their tasks are run again elsewhere')
   .option('--yes', 'update the worker pools without asking')
   .option('--deployments <file>', 'table of deployments', DEPLOYMENTS_FILE)
-  .addOption(new Option('--deploy-folder <directory>', 'in place of deploy/, for tests').default(DEPLOY_FOLDER).hideHelp())
+  .addOption(
+    new Option('--deploy-folder <directory>', 'in place of deploy/, for tests').default(DEPLOY_FOLDER).hideHelp(),
+  )
   .action(async (target: Target, flags: Flags) => {
     const { deployments, deployFolder, sourceAmi } = flags;
     const options = {
@@ -45,7 +47,7 @@ const command = new Command('deploy.sh')
       isTerminating: flags.terminate ?? false,
       ...(sourceAmi === undefined ? {} : { sourceAmi }),
     };
-    const [tools, terminal] = [new ProcessTools(process.env), new ProcessTerminal(process)];
+    const [tools, terminal] = [new ProcessTools(process.env, process), new ProcessTerminal(process)];
     await deploy(options, { tools, terminal, env: process.env, checkout: CHECKOUT, deployFolder });
   });
 

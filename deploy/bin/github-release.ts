@@ -57,7 +57,7 @@ const command = new Command('github-release')
       return;
     }
     const token = tokenOf(process.env);
-    if (asset === undefined) await buildWorkerTarball(CHECKOUT, tarball, new ProcessTools(process.env));
+    if (asset === undefined) await buildWorkerTarball(CHECKOUT, tarball, new ProcessTools(process.env, process));
     const release = { repository, tag: `v${version}`, commit, notes, asset: tarball };
     terminal.say(`Released: ${await createRelease(release, apiUrl, token)}`);
   });

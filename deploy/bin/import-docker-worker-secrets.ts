@@ -44,7 +44,7 @@ const command = new Command('import-docker-worker-secrets')
       terminal.say(`Would read the entry ${entry} of the password store and write ${flags.output}.`);
       return;
     }
-    const imported = await importSecrets(entry, new ProcessTools(process.env));
+    const imported = await importSecrets(entry, new ProcessTools(process.env, process));
     const values = { ...imported, ...(rootUrl === undefined ? {} : { rootUrl }) };
     await writeDeployJson(flags.output, values);
     terminal.say(`${flags.output} has ${Object.keys(values).length} variables of ${entry}.`);

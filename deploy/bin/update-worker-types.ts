@@ -24,7 +24,11 @@ const command = new Command('update-worker-types')
   .option('--yes', 'do it without asking')
   .option('--dry-run', 'show what would change, and change nothing')
   .action(async (flags: UpdateFlags) => {
-    const machine = { env: process.env, tools: new ProcessTools(process.env), terminal: new ProcessTerminal(process) };
+    const machine = {
+      env: process.env,
+      tools: new ProcessTools(process.env, process),
+      terminal: new ProcessTerminal(process),
+    };
     await updateWorkerTypes(flags, machine);
   });
 

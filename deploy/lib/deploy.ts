@@ -5,7 +5,6 @@ import { describeBuild } from './describe-build.js';
 import { writeDeployJson } from './deploy-json.js';
 import type { Deployment } from './deployments.js';
 import { entryOf, importSecrets } from './import-secrets.js';
-import { BACKUPS, RECORDS } from './paths.js';
 import {
   accountPrerequisite,
   awsCredentialsPrerequisite,
@@ -17,7 +16,7 @@ import {
   taskclusterPrerequisite,
 } from './prerequisites.js';
 import type { Prerequisite } from './prerequisites.js';
-import { runBuild } from './run-build.js';
+import { recordsIn, runBuild } from './run-build.js';
 import type { BuildMachine } from './run-build.js';
 import { typed } from './tools.js';
 import { updateWorkerTypes } from './update-worker-types.js';
@@ -110,8 +109,8 @@ async function update(record: string, options: DeployOptions, machine: BuildMach
     pool: [],
     replace: [],
     aws: true,
-    backups: BACKUPS,
-    records: RECORDS,
+    backups: join(machine.deployFolder, 'backups'),
+    records: recordsIn(machine.deployFolder),
     ...(options.isAgreed ? { yes: true as const } : {}),
     ...(options.isTerminating ? { terminate: true as const } : {}),
   };

@@ -1,16 +1,25 @@
 import { spawn } from 'node:child_process';
-import type { SpawnOptions } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
+import type { EventEmitter } from 'node:events';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import type { Call, Ended, Tools } from './tools.js';
 
-/** The programs on the PATH, as processes. */
+/** What tells of signals: `process`. */
+type Signals = Pick<EventEmitter, 'on' | 'off'>;
+
+/**
+ * The programs on the PATH, as processes. While one of them runs for long, signals don't end us: we have to clean up after
+ * it. Ctrl-C reaches it by the terminal, other signals are passed on.
+ */
 export class ProcessTools implements Tools {
   readonly #env: Readonly<Record<string, string | undefined>>;
+  readonly #signals: Signals;
 
-  constructor(env: Readonly<Record<string, string | undefined>>) {
+  constructor(env: Readonly<Record<string, string | undefined>>, signals: Signals) {
     this.#env = env;
+    this.#signals = signals;
   }
 
   async capture(call: Call): Promise<Ended | undefined> {
@@ -27,11 +36,24 @@ export class ProcessTools implements Tools {
   async follow(call: Call, onLine: (line: string) => void): Promise<number | undefined> {
     const child = spawn(call.command, call.args, { ...this.#options(call), stdio: ['inherit', 'pipe', 'inherit'] });
     createInterface({ input: child.stdout }).on('line', onLine);
-    return await codeOf(once(child, 'close'));
+    return await this.#outlived(child);
   }
 
   async run(call: Call): Promise<number | undefined> {
-    return await codeOf(once(spawn(call.command, call.args, { ...this.#options(call), stdio: 'inherit' }), 'close'));
+    return await this.#outlived(spawn(call.command, call.args, { ...this.#options(call), stdio: 'inherit' }));
+  }
+
+  async #outlived(child: ChildProcess): Promise<number | undefined> {
+    const stay = (): void => undefined;
+    const passOn = (signal: NodeJS.Signals): void => {
+      child.kill(signal);
+    };
+    this.#signals.on('SIGINT', stay).on('SIGTERM', passOn).on('SIGHUP', passOn);
+    try {
+      return await codeOf(once(child, 'close'));
+    } finally {
+      this.#signals.off('SIGINT', stay).off('SIGTERM', passOn).off('SIGHUP', passOn);
+    }
   }
 
   #options({ env, cwd }: Call): SpawnOptions {

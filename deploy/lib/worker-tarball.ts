@@ -1,5 +1,4 @@
 import { access, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeployError } from './deploy-error.js';
 import { packTree } from './pack-tree.js';
@@ -15,8 +14,8 @@ export function workerTarballIn(folder: string): string {
 
 /** Compiles the worker of a checkout and packs what a machine needs of it. Throws DeployError. */
 export async function buildWorkerTarball(checkout: string, tarball: string, tools: Tools): Promise<void> {
-  // Not into the checkout's dist/, which may hold what sources that are gone were compiled to.
-  const dist = await mkdtemp(join(tmpdir(), 'docker-worker-dist-'));
+  // Not into dist/, which may hold what sources that are gone were compiled to; but beside it, as source maps have paths.
+  const dist = await mkdtemp(join(checkout, 'dist.'));
   try {
     const args = ['run', '--silent', 'build', '--', '--outDir', dist];
     const code = await tools.run({ command: 'npm', args, cwd: checkout });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { EventEmitter } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { readRecords } from '../../deploy/lib/ami-record.js';
 import { PackerOutput } from '../../deploy/lib/packer-output.js';
@@ -23,6 +24,7 @@ describe('a build of AMIs', () => {
   const folder = new TempFolder();
   let bin: FakeBin;
   let terminal: FakeTerminal;
+  let signals: EventEmitter;
 
   /** A packer that notes what it sees of its variables, and prints `output`. */
   const packer = async (output: string, code = 0): Promise<void> => {
@@ -40,6 +42,7 @@ describe('a build of AMIs', () => {
 
   beforeEach(async () => {
     terminal = new FakeTerminal();
+    signals = new EventEmitter();
     bin = await FakeBin.create();
     await bin.add('git', 'case $1 in rev-parse) echo 1a2b3c4d ;; esac');
     await bin.add('make', '');
@@ -72,7 +75,7 @@ describe('a build of AMIs', () => {
     baseAmi: 'ami-0ba5e' as string | undefined,
   };
   const build = async (changes: Partial<Parameters<typeof runBuild>[0]> = {}): Promise<string> => {
-    const tools = new ProcessTools({ ...process.env, PATH: bin.path });
+    const tools = new ProcessTools({ ...process.env, PATH: bin.path }, signals);
     const machine = { tools, terminal, env: {}, checkout: folder.at('checkout'), deployFolder: folder.path };
     return await runBuild({ target: 'app', deployment, isTest: false, ...changes }, machine);
   };
@@ -181,6 +184,26 @@ describe('a build of AMIs', () => {
     assert.match(terminal.text, /no such VPC/);
     await assert.rejects(readdir(folder.at('amis')), /ENOENT/);
     await assert.rejects(readFile((await seen())['chainOfTrustKeyFile'] ?? ''), /ENOENT/);
+  });
+
+  it('leaves no secret behind when it is told to end, and lets packer end first', async () => {
+    await bin.link('sleep');
+    await packer('1,,ui,say,ready\n');
+    const script = await readFile(`${bin.path}/packer`, 'utf8');
+    await bin.add('packer', script.replace('exit 0', 'exec sleep 60'));
+    terminal = new (class extends FakeTerminal {
+      override say(line: string): void {
+        super.say(line);
+        // The first one comes to packer from the terminal, if to anybody.
+        if (line === 'ready') ['SIGINT', 'SIGTERM'].forEach((signal) => signals.emit(signal, signal));
+      }
+    })();
+    await assert.rejects(build(), /packer build .* failed \(exit code 128\)/);
+    await assert.rejects(readFile((await seen())['chainOfTrustKeyFile'] ?? ''), /ENOENT/);
+    assert.deepEqual(
+      ['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => signals.listenerCount(signal)),
+      [0, 0, 0],
+    );
   });
 
   it('does not take it for well when packer made less than it should', async () => {
