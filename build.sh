@@ -7,7 +7,7 @@
 #   2. a Docker engine: uses one that answers, else installs and starts one (Debian or Ubuntu, as root)
 #   3. npm ci
 #   4. installs zstd and lz4 where they are missing (Debian or Ubuntu, as root): the worker unpacks images with them
-#   5. installs docker-registry and htpasswd the same way: tests pull images from a registry of their own
+#   5. installs docker-registry, htpasswd and strace the same way, which tests use
 #   6. builds the images of the tests and the demo (docker-worker/test, docker-worker/demo, …), without any registry
 #   7. compiles src/ to dist/
 #
@@ -52,13 +52,14 @@ ensure_unpackers() {
 }
 
 # Only tests need them, so whoever can't install them can still build and run.
-ensure_test_registry() {
+ensure_test_programs() {
   local missing=()
   command -v docker-registry >/dev/null || missing+=(docker-registry)
   command -v htpasswd >/dev/null || missing+=(apache2-utils)
+  command -v strace >/dev/null || missing+=(strace)
   ((${#missing[@]} > 0)) || return 0
   if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
-    say "tests: those of registries will fail without ${missing[*]}." \
+    say "tests: some will fail without ${missing[*]}." \
       "Install them (on Debian and Ubuntu: sudo apt-get install ${missing[*]})."
     return 0
   fi
@@ -131,6 +132,6 @@ flock 8
 scripts/ensure-docker.sh "${docker_flags[@]}" 8>&-
 install_modules
 ensure_unpackers
-ensure_test_registry
+ensure_test_programs
 build_images
 compile

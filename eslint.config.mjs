@@ -8,6 +8,7 @@ const LIBRARIES = {
   'taskcluster-client': 'Only src/lib/queue/ talks to taskcluster-client; use the QueueClient port.',
   pino: 'Only src/lib/log/ knows pino; take a Logger.',
   'prom-client': 'Only src/lib/log/ knows prom-client; take Meters.',
+  openpgp: 'Only src/lib/features/encrypted-env/ knows openpgp.',
 };
 const PROCESS = 'Only src/bin/ touches the process; take what you need as a parameter.';
 
@@ -92,5 +93,6 @@ export default defineConfig(
   { files: ['src/lib/docker/**/*.ts'], rules: restrictLibraries('dockerode') },
   { files: ['src/lib/queue/**/*.ts'], rules: restrictLibraries('taskcluster-client') },
   { files: ['src/lib/log/**/*.ts'], rules: restrictLibraries('pino', 'prom-client') },
+  { files: ['src/lib/features/encrypted-env/*.ts'], rules: restrictLibraries('openpgp') },
   { files: ['test/**/*.ts'], rules: { 'max-lines-per-function': 'off' } },
 );

@@ -10,11 +10,14 @@ import Docker from 'dockerode';
 import tar from 'tar-stream';
 
 /** In build order: the later ones are made from the first. */
-const IMAGES = ['test', 'test-entrypoint', 'demo', 'test-dind'];
+const IMAGES = ['test', 'test-entrypoint', 'demo', 'test-strace', 'test-dind'];
 const CONTENT_LABEL = 'docker-worker.content-sha256';
 const FOLDERS = { root: 0o700, tmp: 0o1777, 'var/tmp': 0o1777, proc: 0o555, sys: 0o555, dev: 0o755, run: 0o755 };
-/** What a docker daemon, a container of its and its client consist of. */
-const DOCKER = ['dockerd', 'containerd', 'containerd-shim-runc-v2', 'runc', 'docker'];
+/** Programs of this machine that an image is made of, besides the files in its folder. */
+const PROGRAMS = {
+  'test-strace': ['strace'],
+  'test-dind': ['dockerd', 'containerd', 'containerd-shim-runc-v2', 'runc', 'docker'],
+};
 const PASSWD = 'root:x:0:0:root:/root:/bin/sh\nworker:x:1000:1000:worker:/home/worker:/bin/sh\n';
 const GROUP = 'root:x:0:\nworker:x:1000:\n';
 
@@ -56,11 +59,11 @@ function librariesOf(program) {
   }
 }
 
-/** This machine's docker, all below `root`; undefined when it has not all of it. */
-function dockerOfMachine() {
-  const programs = DOCKER.map(findProgram);
+/** Programs of this machine with their libraries, all below `root`; undefined when it has not all of them. */
+function programFiles(names) {
+  const programs = names.map(findProgram);
   if (programs.includes(undefined)) return undefined;
-  const files = programs.map((path, index) => ({ name: `root/usr/bin/${DOCKER[index]}`, path }));
+  const files = programs.map((path, index) => ({ name: `root/usr/bin/${names[index]}`, path }));
   for (const path of new Set(programs.flatMap(librariesOf))) files.push({ name: `root${path}`, path });
   return files;
 }
@@ -71,9 +74,8 @@ async function contextOf(image, busybox) {
   const files = readdirSync(folder).sort();
   const context = files.map((name) => ({ name, content: readFileSync(join(folder, name)) }));
   if (image === 'test') context.push({ name: 'rootfs.tar', content: await rootFileSystem(busybox) });
-  if (image !== 'test-dind') return context;
-  const docker = dockerOfMachine();
-  return docker && [...context, ...docker];
+  const programs = programFiles(PROGRAMS[image] ?? []);
+  return programs && [...context, ...programs];
 }
 
 function fingerprint(context, base) {
@@ -124,7 +126,7 @@ for (const image of IMAGES) {
   const name = `docker-worker/${image}:latest`;
   const context = await contextOf(image, busybox);
   if (!context) {
-    process.stdout.write(`images: ${name} is not built, as this machine lacks one of ${DOCKER.join(', ')}\n`);
+    process.stdout.write(`images: ${name} is not built, as this machine lacks one of ${PROGRAMS[image].join(', ')}\n`);
     continue;
   }
   const content = fingerprint(context, base);

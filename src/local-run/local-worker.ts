@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -111,6 +112,9 @@ export class LocalWorker {
 }
 
 async function configure({ rootUrl, credentials, settings, env }: LocalWorkerOptions, directory: string) {
+  // For this worker alone, so that tasks with chain of trust can be tried; nobody trusts it.
+  const ed25519SigningKeyLocation = join(directory, 'signing-key');
+  await writeFile(ed25519SigningKeyLocation, randomBytes(32).toString('base64'), { mode: 0o600 });
   const { config } = await loadConfig({
     packagedConfigPath: PACKAGED_CONFIG,
     searchDirs: [],
@@ -124,6 +128,7 @@ async function configure({ rootUrl, credentials, settings, env }: LocalWorkerOpt
         workerId: `run-task-${newSlugid()}`,
         dockerVolume: directory,
         stateDir: join(directory, 'state'),
+        ed25519SigningKeyLocation,
         // A task that somebody wants to see run is not kept waiting until their disk is less full.
         capacityManagement: { diskspaceThreshold: 0 },
       },

@@ -35,9 +35,9 @@ export function fakeFeature({ trace = new Trace(), onAttach, ...options }: FakeF
           trace.add(`${name}.collect`);
           await options.collect?.(container, signal, end);
         },
-        finish: async (soFar, signal) => {
+        finish: async (soFar, signal, image) => {
           trace.add(`${name}.finish`);
-          await options.finish?.(soFar, signal);
+          await options.finish?.(soFar, signal, image);
         },
       };
     },

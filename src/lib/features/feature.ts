@@ -1,4 +1,5 @@
 import type { ContainerNetwork, DeviceMapping, RunningContainer, StoppedContainer } from '../docker/engine.js';
+import type { ImageIdentity } from '../images/image-provider.js';
 import type { ScopeExpression } from '../queue/scopes.js';
 import type { Payload } from '../task/payload.js';
 import type { Resolution } from '../task/resolution.js';
@@ -67,7 +68,8 @@ export interface TaskFeature {
   collect?(container: StoppedContainer, signal: AbortSignal, end: ContainerEnd): Promise<void>;
   /**
    * Always runs once the feature was attached, except after a cancel. The task log is closed and uploaded. The signal is
-   * not the run's: it aborts only when finishing has taken too long.
+   * not the run's: it aborts only when finishing has taken too long. `image` is the one that the task ran in; undefined
+   * when it did not get to its end.
    */
-  finish?(soFar: Resolution, signal: AbortSignal): Promise<void>;
+  finish?(soFar: Resolution, signal: AbortSignal, image?: ImageIdentity): Promise<void>;
 }

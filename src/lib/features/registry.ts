@@ -4,10 +4,12 @@ import { artifactsFeature } from './artifacts/artifacts.js';
 import { bulkLog } from './bulk-log.js';
 import { cachesFeature } from './caches.js';
 import type { CachesOptions } from './caches.js';
+import { chainOfTrust } from './chain-of-trust/chain-of-trust.js';
 import { devicesFeature } from './devices.js';
 import { dockerSave } from './docker-save.js';
 import type { DockerSaveOptions } from './docker-save.js';
 import { dind } from './dind.js';
+import { encryptedEnv } from './encrypted-env/encrypted-env.js';
 import type { Feature } from './feature.js';
 import { localLiveLog } from './live-log/local-live-log.js';
 import { privilegeFeatures } from './privileged.js';
@@ -38,6 +40,13 @@ export function createFeatures(config: Config, services: FeatureServices): reado
     allowPtrace,
     artifactsFeature(config.artifacts),
     dockerSave({ ...services.saving, expirationMs: config.dockerSave.expiration }),
+    encryptedEnv({
+      keyPath: config.dockerWorkerPrivateKey,
+      isEnabled: config.features['encryptedEnv']?.enabled ?? false,
+      now: services.saving.now,
+    }),
     bulkLog,
+    // The last to finish: it certifies what the others have published.
+    chainOfTrust({ keyPath: config.ed25519SigningKeyLocation }),
   ];
 }

@@ -23,11 +23,15 @@ export interface ImageRequest {
   readonly progress: ImageProgress;
 }
 
-/** An image that is on this machine and stays there until the lease is disposed of. Disposing twice is harmless. */
-export interface ImageLease {
+/** Which image it is, and where it came from. */
+export interface ImageIdentity {
   readonly image: ImageInfo;
   /** `sha256:<hex>` of the artifact that the image was loaded from, for chain of trust; undefined for a registry's. */
   readonly artifactHash: string | undefined;
+}
+
+/** An image that is on this machine and stays there until the lease is disposed of. Disposing twice is harmless. */
+export interface ImageLease extends ImageIdentity {
   dispose(): void;
 }
 

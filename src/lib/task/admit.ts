@@ -41,19 +41,10 @@ export function admit(run: RunContext, admission: Admission): AdmittedTask {
 
 function validPayload(run: RunContext, { validatePayload }: Admission): Payload {
   const result = validatePayload(run.definition);
-  if ('payload' in result) {
-    refuseUnsupported(result.payload);
-    return result.payload;
-  }
+  if ('payload' in result) return result.payload;
   const list = JSON.stringify(result.problems, null, 2);
   const features = result.unknownFeatures.map((name) => `\n${name} is not part of valid features`);
   throw TaskError.malformed(`\`task.payload\` format is invalid json schema errors:\n${list}${features.join('')}`);
-}
-
-/** What the schema allows and this version can't do is refused in words, never ignored. */
-function refuseUnsupported(payload: Payload): void {
-  if ((payload.encryptedEnv ?? []).length === 0) return;
-  throw TaskError.malformed('This version of the worker does not support payload.encryptedEnv.');
 }
 
 function usedFeatures(payload: Payload, { features, isEnabled }: Admission): readonly Feature[] {

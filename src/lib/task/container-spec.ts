@@ -80,10 +80,11 @@ function single<K extends 'entrypointPrefix' | 'network' | 'cpuset'>(
 }
 
 function featureEnv(contributions: readonly Contribution[]): Readonly<Record<string, string>> {
-  const merged: Record<string, string> = {};
+  // A map, as __proto__ is a name like any other.
+  const merged = new Map<string, string>();
   for (const [name, value] of contributions.flatMap(({ env = {} }) => Object.entries(env))) {
-    if (Object.hasOwn(merged, name)) throw new Error(`two features want to set the environment variable ${name}`);
-    merged[name] = value;
+    if (merged.has(name)) throw new Error(`two features want to set the environment variable ${name}`);
+    merged.set(name, value);
   }
-  return merged;
+  return Object.fromEntries(merged);
 }

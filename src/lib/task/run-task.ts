@@ -1,5 +1,5 @@
 import type { DockerEngine, RunningContainer } from '../docker/engine.js';
-import type { ImageProvider } from '../images/image-provider.js';
+import type { ImageIdentity, ImageProvider } from '../images/image-provider.js';
 import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { ResourceStack } from '../util/resource-stack.js';
@@ -56,6 +56,8 @@ const SHUTDOWN_FINISH_MS = 10_000;
 interface Outcome {
   readonly soFar: Resolution;
   readonly features: readonly AttachedFeature[];
+  /** Of a container that has run and ended. */
+  readonly image?: ImageIdentity;
 }
 
 /**
@@ -100,7 +102,7 @@ async function work(run: TaskRun, services: TaskServices, resources: ResourceSta
     run.signal.throwIfAborted();
     const admitted = admit(run.context, services.admission);
     features = admitted.features;
-    const executed = await launch(run, services, admitted, resources);
+    const { executed, image } = await launch(run, services, admitted, resources);
     await run.enter('collect');
     const ending = endingOf(executed, services.containerDefaults.limits.memoryBytes);
     const verdict = exitVerdict(ending, admitted.task.payload);
@@ -109,7 +111,7 @@ async function work(run: TaskRun, services: TaskServices, resources: ResourceSta
     if (words !== undefined) output.error(words);
     measures.report(output, log);
     output.line(footer(soFar, isClean ? ending.exitCode : -1, seconds()));
-    return { soFar, features };
+    return { soFar, features, image };
   } catch (error) {
     // Once somebody stopped the run it ends as that says, whatever else broke because of it.
     const stop = stopOf(run.signal);
@@ -128,7 +130,7 @@ async function launch(
   services: TaskServices,
   admitted: AdmittedTask,
   resources: ResourceStack,
-): Promise<Executed> {
+): Promise<{ readonly executed: Executed; readonly image: ImageIdentity }> {
   const { signal, context } = run;
   await run.enter('prepare');
   const { images, onLeftover } = services;
@@ -160,7 +162,7 @@ async function launch(
   stopClock();
   // After a cancel nothing is collected. After a shutdown it is, in the time that is left.
   if (executed.cause instanceof TaskStopped && executed.cause.reason !== 'worker-shutdown') throw executed.cause;
-  return executed;
+  return { executed, image };
 }
 
 function endingOf({ container, cause }: Executed, memoryLimitBytes: number | undefined): Ending {
@@ -227,7 +229,7 @@ function despiteShutdown(signal: AbortSignal): LinkedAbort {
 }
 
 /** Phase 6. The log first: it is what people look at. After a cancel it is all there is. */
-async function finish(run: TaskRun, { soFar, features }: Outcome): Promise<Resolution> {
+async function finish(run: TaskRun, { soFar, features, image }: Outcome): Promise<Resolution> {
   const { context, published, signal } = run;
   const deadline = new LinkedAbort();
   const limitTo = (limitMs: number): void => {
@@ -255,7 +257,7 @@ async function finish(run: TaskRun, { soFar, features }: Outcome): Promise<Resol
   await attempt('log', () => published.finish(deadline.signal));
   if (soFar.kind !== DROPPED.kind) {
     for (const { name, hooks } of features) {
-      if (hooks.finish) await attempt(name, () => hooks.finish?.(soFar, deadline.signal));
+      if (hooks.finish) await attempt(name, () => hooks.finish?.(soFar, deadline.signal, image));
     }
   }
   signal.removeEventListener('abort', hurry);

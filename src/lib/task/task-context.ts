@@ -15,6 +15,9 @@ export interface WorkerFacts {
   readonly instanceType: string;
   readonly rootUrl: string;
   readonly publicIp: string;
+  readonly privateIp: string;
+  readonly instanceId: string;
+  readonly region: string;
   readonly hostname: string;
   /** JSON text. */
   readonly workerLocation: string;

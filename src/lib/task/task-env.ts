@@ -1,20 +1,28 @@
 import type { WorkerFacts } from './task-context.js';
 
+interface IdentifiedRun {
+  readonly taskId: string;
+  readonly runId: number;
+  readonly worker: WorkerFacts;
+}
+
 /**
  * The task's environment: payload.env over what features add, and over both what a task may rely on to be the worker's
  * word. A later layer replaces an earlier one's value.
  */
 export function taskEnv(
-  run: { readonly taskId: string; readonly runId: number; readonly worker: WorkerFacts },
+  run: IdentifiedRun,
   fromFeatures: Readonly<Record<string, string>>,
   fromPayload: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
-  const { worker } = run;
+  return { ...fromFeatures, ...fromPayload, ...workersEnv(run) };
+}
+
+/** What the worker itself tells every task. */
+export function workersEnv({ taskId, runId, worker }: IdentifiedRun): Readonly<Record<string, string>> {
   return {
-    ...fromFeatures,
-    ...fromPayload,
-    TASK_ID: run.taskId,
-    RUN_ID: String(run.runId),
+    TASK_ID: taskId,
+    RUN_ID: String(runId),
     TASKCLUSTER_WORKER_TYPE: worker.workerType,
     TASKCLUSTER_WORKER_POOL: `${worker.provisionerId}/${worker.workerType}`,
     TASKCLUSTER_INSTANCE_TYPE: worker.instanceType,

@@ -24,6 +24,7 @@ import type { GarbageCollection } from './compose-gc.js';
 import { composeDevices } from './compose-devices.js';
 import type { WorkerDevices } from './compose-devices.js';
 import { composeImages } from './compose-images.js';
+import { reportUnusableKeys } from './compose-keys.js';
 import { composeLiveLog } from './compose-live-log.js';
 import { composeQueue } from './compose-queue.js';
 import { composeWatch } from './compose-watch.js';
@@ -52,6 +53,7 @@ const LOG_DRIVER_OPTIONS = { none: {}, local: { 'max-size': '20m', 'max-file': '
 /** Makes the worker and all it consists of; nothing is claimed before it runs. */
 export async function composeWorker(options: ComposeOptions): Promise<Worker> {
   const engine = new DockerodeEngine(options.config.docker);
+  await reportUnusableKeys(options.config, options.log);
   const watch = await composeWatch({ ...options, engine });
   try {
     return await composeWatched(options, engine, watch);
@@ -239,7 +241,8 @@ function containerDefaults({ task }: Config): ContainerDefaults {
 
 function workerFacts(config: Config, version: string): WorkerFacts {
   const { provisionerId, workerType, workerGroup, workerId, workerNodeType } = config;
-  const { instanceType, rootUrl, publicIp, host, workerLocation } = config;
+  const { instanceId, instanceType, region, publicIp, privateIp, rootUrl, host, workerLocation } = config;
   const identity = { provisionerId, workerType, workerGroup, workerId, workerNodeType };
-  return { ...identity, instanceType, rootUrl, publicIp, hostname: host, workerLocation, version };
+  const machine = { instanceId, instanceType, region, publicIp, privateIp, hostname: host, workerLocation };
+  return { ...identity, ...machine, rootUrl, version };
 }

@@ -26,6 +26,21 @@ describe('allowPtrace', () => {
     assert.match(log, /missing docker-worker:feature:allowPtrace/);
   });
 
+  it('lets strace look into a process of another user, which it cannot without', async () => {
+    harness = await WorkerHarness.start();
+    // Its own children may be traced by anybody; root without the capability may not trace those of others.
+    const task = {
+      image: 'docker-worker/test-strace:latest',
+      ...shell(
+        'su worker -c "sleep 60" & until pid=$(pidof sleep); do :; done; timeout 2 strace -f -e trace=none -p $pid; echo status: $?',
+      ),
+    };
+    const traced = await harness.run({ ...task, features: { allowPtrace: true } }, ALLOWED);
+    assert.match(traced.log, /strace: Process \d+ attached/);
+    const refused = await harness.run(task);
+    assert.match(refused.log, /strace: attach: ptrace\(PTRACE_SEIZE, \d+\): Operation not permitted/);
+  });
+
   it('is refused where the worker has it switched off', async () => {
     harness = await WorkerHarness.start({ settings: { features: { allowPtrace: { enabled: false } } } });
     const { run, log } = await harness.run({ ...STATUS, features: { allowPtrace: true } }, ALLOWED);

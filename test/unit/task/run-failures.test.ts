@@ -6,7 +6,7 @@ import { fakeFeature } from '../../fakes/fake-feature.js';
 import type { FakeFeatureOptions } from '../../fakes/fake-feature.js';
 import { RunFixture } from './run-fixture.js';
 import type { RunOptions } from './run-fixture.js';
-import { PAYLOAD } from './task-fixture.js';
+import { IMAGE, PAYLOAD } from './task-fixture.js';
 
 describe('a run in trouble', () => {
   let run: RunFixture;
@@ -74,6 +74,25 @@ describe('a run in trouble', () => {
       });
       await run.run(PAYLOAD);
       assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+    });
+
+    it('shows features no image at the end, other than runs whose container has run', async () => {
+      const seen: unknown[] = [];
+      for (const command of ['succeed', 'fail', 'no-such-program']) {
+        await withFeature({
+          finish: ({ kind }, _signal, image) => {
+            seen.push([command, kind, image?.image.id]);
+            return Promise.resolve();
+          },
+        });
+        await run.run({ ...PAYLOAD, command: [command] });
+        if (command !== 'no-such-program') await run.remove();
+      }
+      assert.deepEqual(seen, [
+        ['succeed', 'completed', IMAGE.id],
+        ['fail', 'failed', IMAGE.id],
+        ['no-such-program', 'failed', undefined],
+      ]);
     });
   });
 

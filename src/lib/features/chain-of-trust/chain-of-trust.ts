@@ -1,0 +1,102 @@
+import { sign } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type { ImageIdentity } from '../../images/image-provider.js';
+import { TaskError } from '../../task/errors.js';
+import type { Resolution } from '../../task/resolution.js';
+import type { TaskContext } from '../../task/task-context.js';
+import type { Feature } from '../feature.js';
+import { SigningKeyError, readSigningKey } from './signing-key.js';
+
+export interface ChainOfTrustOptions {
+  /** Read for every task, so that another key needs no restart. */
+  readonly keyPath: string;
+}
+
+const VERSION = 1;
+const LOG = 'public/logs/certified.log';
+const STATEMENT = 'public/chain-of-trust.json';
+const SIGNATURE = 'public/chain-of-trust.json.sig';
+const NAME = 'chainOfTrust';
+
+/**
+ * Publishes a signed statement of what a task was, which image it ran in, on which machine, and what it has made. It has
+ * to be the last feature to finish: what is uploaded after it is not in the statement.
+ */
+export function chainOfTrust({ keyPath }: ChainOfTrustOptions): Feature {
+  return {
+    name: NAME,
+    enabledByDefault: false,
+    requiredScopes: () => undefined,
+    reservedArtifacts: () => [LOG, STATEMENT, SIGNATURE],
+    attach: (task) => {
+      // Kept until the end: a key that is replaced meanwhile must not make a task fail after all its work.
+      let key: KeyObject | undefined;
+      return {
+        prepare: async () => {
+          key = await signingKey(task, keyPath);
+          return {};
+        },
+        finish: async (soFar, signal, image) => {
+          if (key && image && isTheTasksOwn(soFar)) await certify(task, image, key, signal);
+        },
+      };
+    },
+  };
+}
+
+/** What the task itself came to; an exception is no statement about what it makes, and may be run again. */
+function isTheTasksOwn({ kind }: Resolution): boolean {
+  return kind === 'completed' || kind === 'failed';
+}
+
+async function signingKey({ log }: TaskContext, path: string): Promise<KeyObject> {
+  try {
+    return await readSigningKey(path);
+  } catch (error) {
+    if (!(error instanceof SigningKeyError)) throw error;
+    log.error('chain of trust key cannot be used', { error });
+    throw TaskError.exception(
+      'internal-error',
+      "the worker's signing key cannot be used. The operator of this worker has to mend that; it is not a mistake of the task.",
+    );
+  }
+}
+
+async function certify(task: TaskContext, image: ImageIdentity, key: KeyObject, signal: AbortSignal): Promise<void> {
+  const { artifacts, definition, logFile } = task;
+  const { expires } = definition;
+  await artifacts.upload({ name: LOG, contentType: 'text/plain', contentEncoding: 'gzip', expires }, logFile, signal);
+  const statement = Buffer.from(JSON.stringify(statementOf(task, image), null, 2));
+  const signature = sign(null, statement, key);
+  const upload = async (name: string, contentType: string, content: Buffer): Promise<void> => {
+    const source = Readable.from([content], { objectMode: false });
+    await artifacts.upload({ name, contentType, contentEncoding: 'identity', expires }, source, signal);
+  };
+  await upload(STATEMENT, 'text/plain', statement);
+  await upload(SIGNATURE, 'application/octet-stream', signature);
+}
+
+/** What verifiers read. The task is the queue's own words: nothing that a feature or a default made of it is in there. */
+function statementOf({ artifacts, definition, taskId, runId, worker }: TaskContext, image: ImageIdentity): object {
+  const { workerGroup, workerId, publicIp, privateIp, instanceId, instanceType, region } = worker;
+  const { artifactHash } = image;
+  return {
+    chainOfTrustVersion: VERSION,
+    artifacts: Object.fromEntries([...artifacts.manifest].map(([name, { sha256 }]) => [name, { sha256 }])),
+    task: definition,
+    taskId,
+    runId,
+    workerGroup,
+    workerId,
+    environment: {
+      publicIpAddress: publicIp,
+      privateIpAddress: privateIp,
+      imageHash: image.image.id,
+      ...(artifactHash !== undefined && { imageArtifactHash: artifactHash }),
+      instanceId,
+      instanceType,
+      region,
+    },
+  };
+}

@@ -1,0 +1,147 @@
+import { setImmediate } from 'node:timers/promises';
+import type { PrivateKey } from 'openpgp';
+import slugid from 'slugid';
+import { TaskError } from '../../task/errors.js';
+import type { Payload } from '../../task/payload.js';
+import type { TaskContext } from '../../task/task-context.js';
+import { workersEnv } from '../../task/task-env.js';
+import type { Feature } from '../feature.js';
+import { Undecipherable, decryptMessage } from './decrypt.js';
+import type { SecretMessage } from './decrypt.js';
+import { PrivateKeyError, readDecryptionKeys } from './private-keys.js';
+
+export interface EncryptedEnvOptions {
+  /** Read for every task, so that another key needs no restart. */
+  readonly keyPath: string;
+  readonly isEnabled: boolean;
+  readonly now: () => Date;
+}
+
+type Env = Readonly<Record<string, string>>;
+
+/** Why one message is refused: what the author may read in a public log, and what the operator may. */
+interface Refusal {
+  readonly index: number;
+  readonly forAuthor: string;
+  readonly reason: string;
+}
+
+const NAME = 'encryptedEnv';
+/** Each takes some hundredths of a second of the whole worker's time. */
+const MAX_MESSAGES = 100;
+/** What Linux takes: name, equals sign, value and a zero byte. */
+const MAX_VARIABLE_BYTES = 128 * 1024;
+const TOO_LONG = 'it is too long for a variable (128 KiB with its name)';
+const SECRECY = 'it cannot be decrypted, or is no message for this task';
+/** Features set these when a task asks for them: which they are must not depend on that. */
+const SET_BY_FEATURES = new Set(['TASKCLUSTER_PROXY_URL', 'TASKCLUSTER_VIDEO_DEVICE', 'TASKCLUSTER_AUDIO_DEVICE']);
+
+/**
+ * Environment variables that only the worker can read. They go into the container's environment and nowhere else: not
+ * into the definition, and into no log or error, not even a part or the name of one.
+ */
+export function encryptedEnv(options: EncryptedEnvOptions): Feature {
+  return {
+    name: NAME,
+    enabledByDefault: true,
+    isUsedBy: ({ encryptedEnv: messages = [] }) => messages.length > 0,
+    refusals: (payload) => refusals(payload, options.isEnabled),
+    requiredScopes: () => undefined,
+    reservedArtifacts: () => [],
+    attach: (task) => ({
+      prepare: async (_resources, signal) => ({ env: await decryptedEnv(task, options, signal) }),
+    }),
+  };
+}
+
+function refusals({ encryptedEnv: messages = [], features }: Payload, isEnabled: boolean): readonly string[] {
+  if (messages.length === 0) return [];
+  return [
+    ...(isEnabled ? [] : [`${NAME} is not enabled on this worker`]),
+    ...(messages.length > MAX_MESSAGES ? [`${NAME} has ${messages.length} messages; ${MAX_MESSAGES} are allowed`] : []),
+    // An image remembers the environment of the container that it was made of.
+    ...(features?.['dockerSave'] === true ? [`dockerSave would publish what ${NAME} holds; use one of them`] : []),
+  ];
+}
+
+async function decryptedEnv(
+  task: TaskContext,
+  { keyPath, now }: EncryptedEnvOptions,
+  signal: AbortSignal,
+): Promise<Env> {
+  const keys = await decryptionKeys(task, keyPath);
+  const env = new Map<string, string>();
+  const refused: Refusal[] = [];
+  for (const [index, base64] of (task.payload.encryptedEnv ?? []).entries()) {
+    // What the worker does besides must not wait for all of them.
+    await setImmediate();
+    signal.throwIfAborted();
+    const result = await read(base64, { task, keys, now: now().getTime(), taken: env });
+    if ('reason' in result) refused.push({ index, ...result });
+    else env.set(result.name, result.value);
+  }
+  if (refused.length > 0) throw rejection(task, refused);
+  return Object.fromEntries(env);
+}
+
+async function decryptionKeys({ log }: TaskContext, path: string): Promise<readonly PrivateKey[]> {
+  try {
+    return await readDecryptionKeys(path);
+  } catch (error) {
+    if (!(error instanceof PrivateKeyError)) throw error;
+    log.error('encrypted env key cannot be used', { error });
+    throw TaskError.exception(
+      'internal-error',
+      "the worker's private key cannot be used. The operator of this worker has to mend that; it is not a mistake of the task.",
+    );
+  }
+}
+
+interface Reading {
+  readonly task: TaskContext;
+  readonly keys: readonly PrivateKey[];
+  readonly now: number;
+  readonly taken: ReadonlyMap<string, string>;
+}
+
+/** The message, or why it is refused. */
+async function read(base64: string, reading: Reading): Promise<SecretMessage | Omit<Refusal, 'index'>> {
+  const { task, keys, now, taken } = reading;
+  try {
+    const message = await decryptMessage(base64, keys);
+    // First of all: only whoever made the message for this very task may learn more about it.
+    if (message.taskId !== task.taskId) return { forAuthor: SECRECY, reason: 'it is for another task' };
+    const reason = problemOf(message, task, now, taken);
+    return reason === undefined ? message : { forAuthor: reason, reason };
+  } catch (error) {
+    if (!(error instanceof Undecipherable)) throw error;
+    return { forAuthor: error.isPublic ? error.message : SECRECY, reason: error.message };
+  }
+}
+
+function problemOf(
+  { messageVersion, startTime, endTime, name, value }: SecretMessage,
+  task: TaskContext,
+  now: number,
+  taken: ReadonlyMap<string, string>,
+): string | undefined {
+  if (messageVersion !== 1 && messageVersion !== '1') return 'its messageVersion is not 1';
+  if (now < startTime) return 'its startTime is still to come';
+  if (now > endTime) return 'its endTime is over';
+  if (name === '' || /[=\0]/.test(name)) return 'its name is no name of a variable';
+  if (value.includes('\0')) return 'its value has a zero byte in it';
+  if (Buffer.byteLength(`${name}=${value}\0`) > MAX_VARIABLE_BYTES) return TOO_LONG;
+  if (Object.hasOwn(workersEnv(task), name) || SET_BY_FEATURES.has(name)) return 'its name is one that the worker sets';
+  if (Object.hasOwn(task.payload.env ?? {}, name)) return 'its name is in payload.env too';
+  if (taken.has(name)) return 'a message before it has the same name';
+  return undefined;
+}
+
+/** The incident leads from the author's log to the operator's. */
+function rejection({ log }: TaskContext, refused: readonly Refusal[]): TaskError {
+  const incident = slugid.nice();
+  log.warn('encrypted env refused', { incident, refused: refused.map(({ index, reason }) => ({ index, reason })) });
+  const lines = refused.map(({ index, forAuthor }) => `payload.${NAME}[${index}]: ${forAuthor}`);
+  const advice = 'Make these messages anew. The operator of the worker finds more by this id:';
+  return TaskError.malformed(`the variables cannot be used.\n${lines.join('\n')}\n${advice} incident ${incident}`);
+}

@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises';
+import { readPrivateKeys } from 'openpgp';
+import type { PrivateKey } from 'openpgp';
+import { errorMessage } from '../../util/error-message.js';
+
+/** The file can't be used to decrypt with. The message names it and says what to do, never what is in it. */
+export class PrivateKeyError extends Error {
+  override readonly name = 'PrivateKeyError';
+}
+
+const ARMORED = /-----BEGIN PGP PRIVATE KEY BLOCK-----[^]*?-----END PGP PRIVATE KEY BLOCK-----/g;
+
+/**
+ * The OpenPGP keys in a file with one armored block or several: an old and a new one, while clients still use both.
+ * Fails with a PrivateKeyError.
+ */
+export async function readDecryptionKeys(path: string): Promise<readonly PrivateKey[]> {
+  const keys = await readAll(path);
+  if (keys.length === 0) throw new PrivateKeyError(`${path} holds no armored OpenPGP private key`);
+  if (!keys.every((key) => key.isDecrypted())) {
+    throw new PrivateKeyError(`${path} holds a key with a passphrase; the worker needs one without`);
+  }
+  return keys;
+}
+
+async function readAll(path: string): Promise<readonly PrivateKey[]> {
+  const blocks = (await readText(path)).match(ARMORED) ?? [];
+  try {
+    const keys = await Promise.all(blocks.map((armoredKeys) => readPrivateKeys({ armoredKeys })));
+    return keys.flat();
+  } catch {
+    // The parser's words may quote the key.
+    throw new PrivateKeyError(`${path} holds an armored OpenPGP private key that is damaged`);
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'latin1');
+  } catch (error) {
+    throw new PrivateKeyError(`${path} cannot be read: ${errorMessage(error)}`, { cause: error });
+  }
+}

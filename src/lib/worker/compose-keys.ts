@@ -1,0 +1,22 @@
+import type { Config } from '../config/config.js';
+import { readSigningKey } from '../features/chain-of-trust/signing-key.js';
+import { readDecryptionKeys } from '../features/encrypted-env/private-keys.js';
+import type { Logger } from '../log/logger.js';
+
+/**
+ * Tells the operator at the start, and not only when a task needs one, which keys of enabled features can't be used.
+ * Nothing else comes of it: the features read their keys themselves, for each task, and other tasks need none.
+ */
+export async function reportUnusableKeys(config: Config, log: Logger): Promise<void> {
+  const { features, ed25519SigningKeyLocation, dockerWorkerPrivateKey } = config;
+  if (features['chainOfTrust']?.enabled === true) {
+    await readSigningKey(ed25519SigningKeyLocation).catch((error: unknown) => {
+      log.warn('chain of trust key cannot be used', { error });
+    });
+  }
+  if (features['encryptedEnv']?.enabled === true) {
+    await readDecryptionKeys(dockerWorkerPrivateKey).catch((error: unknown) => {
+      log.warn('encrypted env key cannot be used', { error });
+    });
+  }
+}
