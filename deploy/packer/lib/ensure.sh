@@ -3,7 +3,7 @@
 # already, so that every script can be run again. Source it after `set -euo pipefail`.
 #
 #   DRY_RUN=1          prints what would be changed ("would …") and changes nothing
-#   ROOT_DIR           directory that stands for the machine's /, for files alone; default: the machine's own
+#   ROOT_DIR           directory that stands for the machine's /, for files and units; default: the machine's own
 #   PACKAGE_SOURCE     upstream (default): Docker CE from Docker's repository, Node from nodejs.org;
 #                      distribution: docker.io of the distribution, and the Node that the machine has already. For
 #                      machines that reach neither
@@ -39,6 +39,7 @@ parse_arguments() {
       *) fail "unknown argument \"$argument\"; it takes --dry-run and --help." ;;
     esac
   done
+  [[ $DRY_RUN != 1 ]] || say 'dry run: nothing is changed'
 }
 
 is_dry_run() { [[ $DRY_RUN == 1 ]]; }
@@ -126,10 +127,15 @@ ensure_directory() {
     change "make the directory $1 (mode $2)" install -d -m "$2" "$path"
 }
 
+make_link() {
+  mkdir -p "$(dirname "$2")"
+  ln -sfn "$1" "$2"
+}
+
 # ensure_link TARGET PATH
 ensure_link() {
   local path=$ROOT_DIR$2
-  [[ -L $path && $(readlink "$path") == "$1" ]] || change "link $2 to $1" ln -sfn "$1" "$path"
+  [[ -L $path && $(readlink "$path") == "$1" ]] || change "link $2 to $1" make_link "$1" "$path"
 }
 
 # ensure_absent PATH...: files and whole directories.

@@ -13,6 +13,7 @@ UPLOADED=${CHAIN_OF_TRUST_KEY_FILE:-/tmp/docker-worker-upload/chain-of-trust.key
 
 # Any 32 bytes are a seed of an ed25519 key.
 make_key() {
+  mkdir -p "$ROOT_DIR/etc"
   (umask 077 && head -c 32 /dev/urandom | base64 -w 0 >"$ROOT_DIR$KEY.new" && printf '\n' >>"$ROOT_DIR$KEY.new")
   mv "$ROOT_DIR$KEY.new" "$ROOT_DIR$KEY"
 }
@@ -31,8 +32,7 @@ if [[ ${BUILDER:-} == hvm-builder-trusted ]]; then
   [[ -f $UPLOADED ]] || fail "$UPLOADED is missing." 'The trusted builder needs the key; deploy/bin/build passes it to packer.'
   check_key "$UPLOADED"
   ensure_copy "$UPLOADED" "$KEY" 600
-  ensure_absent "$UPLOADED"
+  change 'remove the uploaded key' rm -f "$UPLOADED"
 elif [[ ! -s $ROOT_DIR$KEY ]]; then
-  mkdir -p "$ROOT_DIR/etc"
   change "make a chain of trust key of this image's own" make_key
 fi

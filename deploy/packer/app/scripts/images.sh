@@ -8,11 +8,12 @@ set -euo pipefail
 # shellcheck source=../../lib/ensure.sh
 source "${PROVISION_DIR:-$(dirname "${BASH_SOURCE[0]}")/../..}/lib/ensure.sh"
 
-DIRECTORY=/var/lib/docker-worker/images
+HOME_DIR=${DOCKER_WORKER_HOME:-/opt/docker-worker}
+DIRECTORY=$ROOT_DIR/var/lib/docker-worker/images
 
 # The worker itself says what its configuration comes to. Credentials are not looked at.
 configured_images() {
-  (cd /opt/docker-worker && TASKCLUSTER_CLIENT_ID=none TASKCLUSTER_ACCESS_TOKEN=none DNS_SERVER_SECRET=none \
+  (cd "$HOME_DIR" && TASKCLUSTER_CLIENT_ID=none TASKCLUSTER_ACCESS_TOKEN=none DNS_SERVER_SECRET=none \
     bin/docker-worker production --print-config | node --input-type=module -e '
       import { readFileSync } from "node:fs";
       import yaml from "js-yaml";
@@ -39,7 +40,7 @@ keep_image() {
 
 parse_arguments "$@"
 require_root
-if is_dry_run && [[ ! -d /opt/docker-worker ]]; then
+if is_dry_run && [[ ! -d $HOME_DIR ]]; then
   say 'would ask the worker which sidecar images its configuration enables, and pull them'
   exit 0
 fi

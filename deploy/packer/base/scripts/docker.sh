@@ -29,14 +29,14 @@ fetch_repository_key() {
   # The first is the key itself, the others are keys below it.
   [[ $(fingerprints "$file" | head -n 1) == "$KEY_FINGERPRINT" ]] ||
     fail "$REPOSITORY/$1/gpg is not the key $KEY_FINGERPRINT any more." "Compare with Docker's documentation."
-  install -D -m 644 "$file" "$KEYRING"
+  install -D -m 644 "$file" "$ROOT_DIR$KEYRING"
   rm -f "$file"
 }
 
 ensure_repository() {
   local id codename
   read -r id codename < <(distribution)
-  [[ -f $KEYRING && $(fingerprints "$KEYRING" | head -n 1) == "$KEY_FINGERPRINT" ]] ||
+  [[ -f $ROOT_DIR$KEYRING && $(fingerprints "$ROOT_DIR$KEYRING" | head -n 1) == "$KEY_FINGERPRINT" ]] ||
     change "trust Docker's repository ($KEYRING)" fetch_repository_key "$id"
   ensure_content /etc/apt/sources.list.d/docker.list 644 <<CONTENT
 deb [arch=$(dpkg --print-architecture) signed-by=$KEYRING] $REPOSITORY/$id $codename stable

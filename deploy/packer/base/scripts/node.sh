@@ -30,8 +30,8 @@ install_node() {
   local name=$1 sha256=$2 file
   file=$(mktemp)
   download "https://nodejs.org/dist/v$NODE_VERSION/$name.tar.xz" "$file" "$sha256"
-  mkdir -p "$HOME_DIR"
-  tar -xJf "$file" --no-same-owner -C "$HOME_DIR"
+  mkdir -p "$ROOT_DIR$HOME_DIR"
+  tar -xJf "$file" --no-same-owner -C "$ROOT_DIR$HOME_DIR"
   rm -f "$file"
 }
 
@@ -43,7 +43,7 @@ ensure_node() {
   sha256=${NODE_SHA256:-${CHECKSUMS[$key]:-}}
   [[ -n $sha256 ]] || fail "the checksum of Node.js $key is not known." \
     "Take it from https://nodejs.org/dist/v$NODE_VERSION/SHASUMS256.txt and add it to CHECKSUMS in $0, or set NODE_SHA256."
-  [[ -x $HOME_DIR/$name/bin/node ]] || change "install Node.js $NODE_VERSION" install_node "$name" "$sha256"
+  [[ -x $ROOT_DIR$HOME_DIR/$name/bin/node ]] || change "install Node.js $NODE_VERSION" install_node "$name" "$sha256"
   for program in node npm npx; do ensure_link "$HOME_DIR/$name/bin/$program" "/usr/local/bin/$program"; done
 }
 
