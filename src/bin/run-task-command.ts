@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { ArtifactInfo } from 'taskcluster-client';
 import { ConfigError } from '../lib/config/config-error.js';
 import { createLogger } from '../lib/log/logger.js';
 import type { Logger } from '../lib/log/logger.js';
@@ -115,13 +116,24 @@ async function listArtifacts({ watcher }: LocalOutcome, output: Writable, direct
   output.write(
     directory === undefined ? '\nArtifacts (--artifacts saves them):\n' : `\nArtifacts, saved below ${directory}:\n`,
   );
-  for (const { name, storageType } of artifacts) {
-    if (storageType === 'error') {
-      output.write(`  ${name}  (missing: see the log)\n`);
-      continue;
-    }
-    const { bytes } = await watcher.download(name, directory);
-    output.write(`  ${name}  ${bytes} bytes\n`);
+  for (const artifact of artifacts) {
+    output.write(`  ${artifact.name}  ${await describeArtifact(watcher, artifact, directory)}\n`);
+  }
+}
+
+/** What one artifact is, or why it can't be had: that must not keep the others from being saved. */
+async function describeArtifact(
+  watcher: LocalOutcome['watcher'],
+  { name, storageType }: ArtifactInfo,
+  directory: string | undefined,
+): Promise<string> {
+  if (storageType === 'error') return '(missing: see the log)';
+  try {
+    // What it refers to is somewhere else, and may be a page for people.
+    if (storageType === 'reference') return `-> ${await watcher.address(name)}`;
+    return `${(await watcher.download(name, directory)).bytes} bytes`;
+  } catch (error) {
+    return `(not saved: ${errorMessage(error)})`;
   }
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { dirname, isAbsolute, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { Transform, Writable } from 'node:stream';
 import type { TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -64,8 +64,21 @@ export class TaskWatcher {
   }
 
   async artifacts(): Promise<readonly ArtifactInfo[]> {
-    const { artifacts } = await this.#queue.listArtifacts(this.#taskId, 0);
-    return artifacts;
+    const all: ArtifactInfo[] = [];
+    let paging: { readonly continuationToken?: string } | undefined = {};
+    while (paging) {
+      const { artifacts, continuationToken } = await this.#queue.listArtifacts(this.#taskId, 0, paging);
+      all.push(...artifacts);
+      paging = continuationToken === undefined ? undefined : { continuationToken };
+    }
+    return all;
+  }
+
+  /** Where an artifact's content is that the queue only refers to. */
+  async address(name: string): Promise<string> {
+    const signed = this.#queue.buildSignedUrl(this.#queue.getArtifact, this.#taskId, 0, name);
+    const { headers } = await got(signed, { followRedirect: false });
+    return headers.location ?? '';
   }
 
   /** Downloads an artifact, to a file below `directory` if that is given. */
@@ -121,7 +134,7 @@ async function target(name: string, directory: string | undefined): Promise<Writ
       },
     });
   }
-  const path = resolve(directory, name);
+  const path = join(resolve(directory), name);
   const inside = relative(directory, path);
   // The name is the task's: it must not lead out of the directory.
   if (inside.startsWith('..') || isAbsolute(inside)) throw new Error(`artifact "${name}" leads out of ${directory}`);

@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { Ajv } from 'ajv';
 import type { ErrorObject } from 'ajv';
 import { isTree } from './layers.js';
@@ -25,6 +26,9 @@ const FEATURES = [
   'allowPtrace',
   'encryptedEnv',
 ];
+
+/** Labels of letters, digits and hyphens, with dots between them: what follows the signed label of a host name. */
+const DOMAIN = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/i;
 
 /** More keys than these are not listed in a message: nobody reads them there. */
 const KEYS_WORTH_LISTING = 12;
@@ -80,11 +84,28 @@ function relationProblems(values: ConfigTree): ConfigProblem[] {
       problems.push({ path: ['features', name], message: `unknown feature, expected one of ${known.join(', ')}` });
     }
   }
-  if (isTree(statelessHostname) && statelessHostname['enabled'] === true && statelessHostname['secret'] === undefined) {
-    const message = 'missing, expected a text because statelessHostname.enabled is true';
-    problems.push({ path: ['statelessHostname', 'secret'], message, cause: ['statelessHostname', 'enabled'] });
+  if (isTree(statelessHostname) && statelessHostname['enabled'] === true) {
+    problems.push(...signedNameProblems(statelessHostname, values['publicIp']));
   }
   if (isTree(docker)) problems.push(...dockerProblems(docker));
+  return problems;
+}
+
+/** What a signed host name is made of. */
+function signedNameProblems({ secret, domain }: ConfigTree, publicIp: unknown): ConfigProblem[] {
+  const because = 'because statelessHostname.enabled is true';
+  const cause = ['statelessHostname', 'enabled'];
+  const problems: ConfigProblem[] = [];
+  if (secret === undefined) {
+    problems.push({ path: ['statelessHostname', 'secret'], message: `missing, expected a text ${because}`, cause });
+  }
+  if (typeof domain === 'string' && !DOMAIN.test(domain)) {
+    problems.push({ path: ['statelessHostname', 'domain'], message: `expected a domain name, found ${brief(domain)}` });
+  }
+  if (typeof publicIp === 'string' && !isIPv4(publicIp)) {
+    const message = `expected an IPv4 address ${because}, found ${brief(publicIp)}`;
+    problems.push({ path: ['publicIp'], message });
+  }
   return problems;
 }
 

@@ -51,13 +51,14 @@ export interface Feature {
 }
 
 /**
- * A feature at work for one task. All hooks are optional; each is called at most once, in this order. An error from any
- * of them ends the run as `resolutionOf` says.
+ * A feature at work for one task. All hooks are optional; each is called at most once, in this order, except that
+ * `prepare` may be tried again. An error from any of them ends the run as `resolutionOf` says.
  */
 export interface TaskFeature {
   /**
    * Before the container exists, all features at once. What it acquires it registers in `resources`, which is released
-   * once the container is gone, on every path. Its effect on the container is what it returns.
+   * once the container is gone, on every path. Its effect on the container is what it returns. An error that is no
+   * TaskError is tried again some seconds later, after what this attempt registered was released.
    */
   prepare?(resources: ResourceStack, signal: AbortSignal): Promise<Contribution>;
   /** Just after the container's start, while it runs. */

@@ -1,10 +1,9 @@
-import { readFile, rmdir } from 'node:fs/promises';
+import { rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ContentPutter } from '../artifacts/put-content.js';
 import type { Config } from '../config/config.js';
 import { DockerodeEngine } from '../docker/dockerode-engine.js';
 import type { ContainerLimits, ContainerSpec } from '../docker/engine.js';
-import { LiveLogServer } from '../features/live-log/live-log-server.js';
 import { LiveLogPublisher } from '../features/live-log/live-log.js';
 import { createFeatures } from '../features/registry.js';
 import type { Host } from '../host/host.js';
@@ -25,6 +24,7 @@ import { composeDevices } from './compose-devices.js';
 import type { WorkerDevices } from './compose-devices.js';
 import { composeTaskclusterProxy } from './compose-taskcluster-proxy.js';
 import { composeImages } from './compose-images.js';
+import { composeLiveLog } from './compose-live-log.js';
 import { composeQueue } from './compose-queue.js';
 import { composeWatch } from './compose-watch.js';
 import type { WorkerWatch } from './compose-watch.js';
@@ -67,7 +67,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const credentials = new CredentialHolder(config.taskcluster);
   const now = (): Date => new Date();
   const queue = composeQueue(config, credentials, log);
-  const liveLog = await startLiveLog(config, log);
+  const liveLog = await composeLiveLog(config, log);
   const metrics = composeMetrics(config, metricsOutput);
   const runsDirectory = await takeDirectories(config);
   const devices = await composeDevices(config, log);
@@ -93,7 +93,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
     admission: admission(config, { ...caching, proxy, engine, saving: { engine, now }, devices: devices.manager }),
     containerDefaults: containerDefaults(config),
     journal,
-    publisher: new LiveLogPublisher(liveLog.server),
+    publisher: new LiveLogPublisher(liveLog.server, now),
     putter,
     metrics,
     meters,
@@ -195,23 +195,6 @@ async function removeIfEmpty(directory: string): Promise<void> {
 function composeMetrics(config: Config, output: NodeJS.WritableStream): WorkerMetrics {
   const { provisionerId, workerType, workerId, region, instanceType } = config;
   return new WorkerMetrics(output, { workerPoolId: `${provisionerId}/${workerType}`, workerId, region, instanceType });
-}
-
-/** Without its certificate a worker that must serve logs by TLS can't work; it stays up to be looked at. */
-async function startLiveLog(
-  config: Config,
-  log: Logger,
-): Promise<{ readonly server: LiveLogServer | undefined; readonly isUsable: boolean }> {
-  const { secureLiveLogging, liveLogPort: port } = config.logging;
-  try {
-    const tls = secureLiveLogging
-      ? { cert: await readFile(config.ssl.certificate), key: await readFile(config.ssl.key) }
-      : undefined;
-    return { server: await LiveLogServer.start({ port, publicHost: config.host, tls, log }), isUsable: true };
-  } catch (error) {
-    log.alert('live logs cannot be served', { error, certificate: config.ssl.certificate, key: config.ssl.key, port });
-    return { server: undefined, isUsable: !secureLiveLogging };
-  }
 }
 
 function admission(config: Config, services: Parameters<typeof createFeatures>[1]): RunClaimDeps['admission'] {

@@ -36,6 +36,22 @@ describe('run-task', () => {
     assert.equal(program.stderr, '');
   });
 
+  it('saves an artifact below the directory whatever its name begins with, and tells where references lead', async () => {
+    const create = `wget -q -O - --header 'Content-Type: application/json' --post-data "{
+      \\"storageType\\":\\"reference\\",\\"url\\":\\"http://127.0.0.1:1/page\\",\\"contentType\\":\\"text/html\\",
+      \\"expires\\":\\"$(date -u -d @$(($(date +%s) + 600)) +%Y-%m-%dT%H:%M:%S.000Z)\\"}" \\
+      $TASKCLUSTER_PROXY_URL/api/queue/v1/task/$TASK_ID/runs/$RUN_ID/artifacts/private%2Fpage`;
+    const command = [...SHELL, `echo made >/made; ${create}`];
+    const made = { type: 'file', path: '/made' };
+    const artifacts = { '/slash': made, 'public/zuletzt': made };
+    const payload = { image, command, maxRunTime: 60, artifacts, features: { taskclusterProxy: true } };
+    const program = await run(payload, '--artifacts', join(directory, 'out'));
+    assert.equal((await program.ended).code, 0, program.stdout);
+    assert.match(program.stdout, /\n {2}private\/page {2}-> http:\/\/127\.0\.0\.1:1\/page\n/);
+    for (const name of ['slash', 'public/zuletzt'])
+      assert.equal(await readFile(join(directory, 'out', name), 'utf8'), 'made\n');
+  });
+
   it('runs a whole task, and ends with 1 when it has no exit code of its own', async () => {
     const program = await run({ metadata: { name: 'whole' }, payload: { image, bogus: true, maxRunTime: 60 } });
     assert.equal((await program.ended).code, 1);

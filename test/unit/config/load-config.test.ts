@@ -200,6 +200,19 @@ describe('loadConfig: problems', () => {
     assert.equal(config.statelessHostname.enabled, false);
   });
 
+  it('wants for stateless host names what they are made of', async () => {
+    const statelessHostname = { enabled: true, secret: 'hunter2', domain: 'two words.com' };
+    const found = (await problemsOf({ flags: { statelessHostname, publicIp: '2001:db8::1' } })).join('\n');
+    assert.match(
+      found,
+      /^publicIp: expected an IPv4 address because statelessHostname.enabled is true, found "2001:db8::1"/m,
+    );
+    assert.match(found, /^statelessHostname.domain: expected a domain name, found "two words.com"/m);
+    assert.doesNotMatch(found, /hunter2/);
+    const { config } = await load({ flags: { statelessHostname: { enabled: false }, publicIp: '2001:db8::1' } });
+    assert.equal(config.publicIp, '2001:db8::1');
+  });
+
   it('treats a key called __proto__ as an unknown key', async () => {
     const configPath = await folder.write('given.json', '{"__proto__": {"capacity": 7}}');
     assert.match((await problemsOf({ configPath })).join('\n'), /^__proto__(\.capacity)?: unknown key/);

@@ -4,6 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
+import type { DockerEngine, ImageInfo } from '../../../src/lib/docker/engine.js';
 import type { Feature } from '../../../src/lib/features/feature.js';
 import { WorkerMetrics } from '../../../src/lib/log/worker-metrics.js';
 import type { Claim } from '../../../src/lib/queue/queue-client.js';
@@ -13,6 +14,7 @@ import { runClaim } from '../../../src/lib/task/run-claim.js';
 import type { RunClaimDeps, RunHandle } from '../../../src/lib/task/run-claim.js';
 import { RunJournal } from '../../../src/lib/task/run-journal.js';
 import { payloadValidator } from '../../../src/lib/task/validate-payload.js';
+import type { PayloadValidator } from '../../../src/lib/task/validate-payload.js';
 import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
 import { FakeImages } from '../../fakes/fake-images.js';
 import { FakeLogPublisher } from '../../fakes/fake-log-publisher.js';
@@ -28,6 +30,10 @@ export interface RunOptions {
   readonly isEnabled?: (feature: string) => boolean;
   readonly maxLogBytes?: number;
   readonly scopes?: readonly string[];
+  /** Default: by the packaged schema. */
+  readonly validatePayload?: PayloadValidator;
+  /** A real engine, with an image that it has; default: the fake one. */
+  readonly real?: { readonly engine: DockerEngine; readonly image: ImageInfo };
   readonly claimedForMs?: number;
 }
 
@@ -36,7 +42,7 @@ export class RunFixture {
   readonly trace = new Trace();
   readonly engine = new FakeDockerEngine(this.trace);
   readonly queue = new FakeQueue(this.trace);
-  readonly images = new FakeImages(IMAGE, this.trace);
+  readonly images: FakeImages;
   readonly publisher = new FakeLogPublisher(this.trace);
   readonly log = new MemoryLogger();
   readonly meters = new MemoryMeters();
@@ -49,6 +55,7 @@ export class RunFixture {
   private constructor(root: string, options: RunOptions) {
     this.#root = root;
     this.#options = options;
+    this.images = new FakeImages(options.real?.image ?? IMAGE, this.trace);
     this.engine.images.set('test-image:latest', IMAGE);
     this.engine.programs.set('succeed', ({ print }) => print('hello\n').then(() => 0));
     this.engine.programs.set('fail', () => 1);
@@ -131,13 +138,14 @@ export class RunFixture {
   }
 
   async #deps(): Promise<RunClaimDeps> {
-    const { features = () => [], isEnabled = () => true, maxLogBytes } = this.#options;
+    const { features = () => [], isEnabled = () => true, maxLogBytes, real } = this.#options;
+    const { validatePayload = payloadValidator(undefined) } = this.#options;
     const identity = { workerPoolId: 'pool/type', workerId: WORKER.workerId, region: 'r', instanceType: 'i' };
     return {
       queue: this.queue,
-      engine: this.engine,
+      engine: real?.engine ?? this.engine,
       images: this.images,
-      admission: { validatePayload: payloadValidator(undefined), features: features(this.trace), isEnabled },
+      admission: { validatePayload, features: features(this.trace), isEnabled },
       containerDefaults: { logDriver: { type: 'none', options: {} }, limits: {} },
       journal: await RunJournal.open(join(this.#root, 'state')),
       publisher: this.publisher,

@@ -74,6 +74,11 @@ export class LiveLogEndpoint {
     this.#limitReaders();
   }
 
+  /** The part of the address that nobody can guess. */
+  get token(): string {
+    return this.url.slice(this.url.lastIndexOf('/') + 1);
+  }
+
   /** Cuts everybody off; for the end of the server. */
   destroy(): void {
     this.#state = { kind: 'gone' };

@@ -4,10 +4,12 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { isIPv6 } from 'node:net';
+import type { PublicHost } from '../../host/public-host.js';
 import type { Logger } from '../../log/logger.js';
 import type { TaskLog } from '../../task/task-log.js';
 import { errorMessage } from '../../util/error-message.js';
+import type { TlsFiles } from '../../util/tls-files.js';
+import { CertificateRenewal } from './certificate-renewal.js';
 import type { EndpointLimits } from './live-log-endpoint.js';
 import { LiveLogEndpoint, answer } from './live-log-endpoint.js';
 
@@ -16,16 +18,18 @@ export interface LiveLogServerOptions {
   readonly port: number;
   /** The address to listen on; default: all. */
   readonly host?: string | undefined;
-  /** The name or address in the URLs handed out. */
-  readonly publicHost: string;
-  /** PEM; undefined: plain HTTP. */
-  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined;
+  /** Where the URLs that are handed out lead. */
+  readonly publicHost: PublicHost;
+  /** Undefined: plain HTTP. */
+  readonly tls?: TlsFiles | undefined;
   readonly log: Logger;
   readonly limits?: Partial<LiveLogLimits>;
 }
 
 export interface LiveLogLimits extends EndpointLimits {
   readonly connections: number;
+  /** How long a connection may take to say what it wants, and to agree on TLS before that. */
+  readonly requestMs: number;
 }
 
 const LIMITS: LiveLogLimits = {
@@ -34,6 +38,7 @@ const LIMITS: LiveLogLimits = {
   stallMs: 10 * 60_000,
   readersPerLog: 200,
   connections: 2000,
+  requestMs: 10_000,
 };
 
 const IDLE_CHECK_MS = 50;
@@ -43,30 +48,33 @@ const REMEMBERED_LOGS = 2000;
 
 const HTTP_OPTIONS = {
   maxHeaderSize: 8 * 1024,
-  headersTimeout: 10_000,
-  requestTimeout: 10_000,
   keepAliveTimeout: 5_000,
-  connectionsCheckingInterval: 5_000,
   // Readers of a quiet log that vanished without a word are found by the kernel.
   keepAlive: true,
   keepAliveInitialDelay: 60_000,
 } as const;
 
+interface ServerParts {
+  readonly limits: LiveLogLimits;
+  readonly renewal: CertificateRenewal | undefined;
+}
+
 /** Serves the logs of all running tasks over one port, each at an address that only its readers know. One per worker. */
 export class LiveLogServer {
   readonly #server: Server;
-  readonly #baseUrl: string;
+  readonly #renewal: CertificateRenewal | undefined;
+  readonly #publicHost: PublicHost;
   readonly #log: Logger;
   readonly #limits: LiveLogLimits;
   /** By the SHA-256 of the token: how long a look-up takes says nothing about the tokens there are. Oldest first. */
   readonly #endpoints = new Map<string, LiveLogEndpoint>();
 
-  private constructor(server: Server, options: LiveLogServerOptions) {
+  private constructor(server: Server, { log, publicHost }: LiveLogServerOptions, parts: ServerParts) {
     this.#server = server;
-    this.#log = options.log;
-    this.#limits = { ...LIMITS, ...options.limits };
-    const host = isIPv6(options.publicHost) ? `[${options.publicHost}]` : options.publicHost;
-    this.#baseUrl = `${options.tls ? 'https' : 'http'}://${host}:${this.port}/log/`;
+    this.#log = log;
+    this.#limits = parts.limits;
+    this.#publicHost = publicHost;
+    this.#renewal = parts.renewal;
     server.maxConnections = this.#limits.connections;
     server.on('request', (request, response) => {
       void this.#handle(request, response);
@@ -78,12 +86,21 @@ export class LiveLogServer {
 
   /** Listens; fails as the system or the certificate does. */
   static async start(options: LiveLogServerOptions): Promise<LiveLogServer> {
-    const server = options.tls
-      ? createHttpsServer({ ...HTTP_OPTIONS, ...options.tls })
-      : createHttpServer(HTTP_OPTIONS);
+    const { tls, log } = options;
+    const limits = { ...LIMITS, ...options.limits };
+    const { requestMs } = limits;
+    const waiting = {
+      headersTimeout: requestMs,
+      requestTimeout: requestMs,
+      connectionsCheckingInterval: requestMs / 2,
+    };
+    const http = { ...HTTP_OPTIONS, ...waiting };
+    const secure = tls && createHttpsServer({ ...http, handshakeTimeout: requestMs, ...tls.current });
+    const server = secure ?? createHttpServer(http);
     server.listen(options.port, options.host);
     await once(server, 'listening');
-    return new LiveLogServer(server, options);
+    const renewal = secure && new CertificateRenewal(tls, secure, log);
+    return new LiveLogServer(server, options, { limits, renewal });
   }
 
   /** The port it listens on. */
@@ -91,10 +108,15 @@ export class LiveLogServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Offers `log` to readers until the endpoint is told that the run has ended. */
-  open(log: TaskLog): LiveLogEndpoint {
+  /**
+   * Offers `log` to readers until the endpoint is told that the run has ended. Its address has a host name that is good
+   * until `expires`.
+   */
+  open(log: TaskLog, expires: Date): LiveLogEndpoint {
+    void this.#renewal?.check();
     const token = randomBytes(32).toString('base64url');
-    const endpoint = new LiveLogEndpoint(this.#baseUrl + token, log, this.#log, this.#limits);
+    const origin = `${this.#renewal ? 'https' : 'http'}://${this.#publicHost.hostFor(expires)}:${this.port}`;
+    const endpoint = new LiveLogEndpoint(`${origin}/log/${token}`, log, this.#log, this.#limits);
     this.#endpoints.set(digest(token), endpoint);
     this.#forgetOldest();
     return endpoint;

@@ -1,5 +1,6 @@
 import { QueueError } from '../../queue/queue-client.js';
 import type { LogArtifact, LogPublisher, LoggedRun, PublishedLog } from '../../task/log-publisher.js';
+import { latestEnd } from '../../task/latest-end.js';
 import { backingName } from '../../task/log-text.js';
 import type { RunContext } from '../../task/task-context.js';
 import type { TaskLog } from '../../task/task-log.js';
@@ -12,14 +13,16 @@ import type { LiveLogServer } from './live-log-server.js';
 /** Makes each run's log readable: live while the run goes on, as an artifact afterwards. One per worker. */
 export class LiveLogPublisher implements LogPublisher {
   readonly #server: Pick<LiveLogServer, 'open'> | undefined;
+  readonly #now: () => Date;
 
   /** Without a server there are no live logs; the artifacts are the same. */
-  constructor(server: Pick<LiveLogServer, 'open'> | undefined) {
+  constructor(server: Pick<LiveLogServer, 'open'> | undefined, now: () => Date) {
     this.#server = server;
+    this.#now = now;
   }
 
   publish(run: RunContext, log: TaskLog, artifact: LogArtifact): PublishedLog {
-    const endpoint = artifact.isLive ? this.#server?.open(log) : undefined;
+    const endpoint = artifact.isLive ? this.#server?.open(log, latestEnd(run.definition, this.#now())) : undefined;
     return new RunLog(run, { ...artifact, endpoint });
   }
 
@@ -33,6 +36,7 @@ class RunLog implements PublishedLog {
   readonly #run: LoggedRun;
   readonly #artifact: LogArtifact;
   readonly #endpoint: LiveLogEndpoint | undefined;
+  readonly #unhideToken: () => void;
   readonly #announcing = new LinkedAbort();
   readonly #announced: Promise<void>;
 
@@ -40,6 +44,8 @@ class RunLog implements PublishedLog {
     this.#run = { ...run, expires: run.definition.expires };
     this.#artifact = artifact;
     this.#endpoint = artifact.endpoint;
+    // A queue that refuses the reference may quote it.
+    this.#unhideToken = artifact.endpoint ? run.log.addSecret(artifact.endpoint.token) : () => undefined;
     this.#announced = artifact.endpoint ? this.#announce(artifact.endpoint) : Promise.resolve();
   }
 
@@ -52,6 +58,7 @@ class RunLog implements PublishedLog {
     } finally {
       this.#announcing.abort(new Error('the run has ended'));
       this.#endpoint?.close();
+      void this.#announced.then(this.#unhideToken);
     }
   }
 

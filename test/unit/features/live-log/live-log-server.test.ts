@@ -1,24 +1,24 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { get, request } from 'node:http';
-import { get as getSecurely } from 'node:https';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { promisify } from 'node:util';
 import type { LiveLogEndpoint } from '../../../../src/lib/features/live-log/live-log-endpoint.js';
 import type { LiveLogLimits } from '../../../../src/lib/features/live-log/live-log-server.js';
 import { LiveLogServer } from '../../../../src/lib/features/live-log/live-log-server.js';
+import { FixedHost } from '../../../../src/lib/host/public-host.js';
 import { TaskLog } from '../../../../src/lib/task/task-log.js';
 import { FakeClock } from '../../../fakes/fake-clock.js';
 import { MemoryLogger } from '../../../fakes/memory-logger.js';
+
+const SOON = new Date('2030-01-01T00:00:00Z');
+const LATER = new Date('2030-01-02T00:00:00Z');
 
 describe('LiveLogServer', () => {
   let dir: string;
@@ -31,11 +31,11 @@ describe('LiveLogServer', () => {
     server = await LiveLogServer.start({
       port: 0,
       host: '127.0.0.1',
-      publicHost: '127.0.0.1',
+      publicHost: new FixedHost('127.0.0.1'),
       log: operatorLog,
       limits,
     });
-    endpoint = server.open(log);
+    endpoint = server.open(log, SOON);
   };
 
   beforeEach(async () => {
@@ -124,7 +124,7 @@ describe('LiveLogServer', () => {
 
   it('keeps the logs of two runs apart', async () => {
     const otherLog = await TaskLog.open({ path: path.join(dir, 'other'), now: () => new Date() });
-    const other = server.open(otherLog);
+    const other = server.open(otherLog, SOON);
     log.write('mine');
     otherLog.write('yours');
     await Promise.all([log.close(), otherLog.close()]);
@@ -247,39 +247,14 @@ describe('LiveLogServer', () => {
     dead.destroy();
   });
 
-  it('speaks TLS when it is given a certificate', async () => {
-    const [key, cert] = [path.join(dir, 'key.pem'), path.join(dir, 'cert.pem')];
-    const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'];
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
-    await promisify(execFile)('openssl', [...args, ...subject, '-keyout', key, '-out', cert]);
-    const tls = { key: await readFile(key), cert: await readFile(cert) };
-    const secure = await LiveLogServer.start({ port: 0, publicHost: 'localhost', tls, log: operatorLog });
-    const { url } = secure.open(log);
-    assert.match(url, /^https:\/\/localhost:\d+\/log\/[\w-]{43}$/);
-    log.write('safe');
-    await log.close();
-    const sent = getSecurely(url, { ca: tls.cert, agent: false });
-    const [response] = (await once(sent, 'response')) as [IncomingMessage];
-    assert.equal(await text(response), 'safe');
-    await secure.close(0);
-  });
-
-  it('limits the connections of all', async () => {
-    await server.close(0);
-    await start({ connections: 1 });
-    const reader = await open();
-    await assert.rejects(open(), { code: 'ECONNRESET' });
-    reader.destroy();
-  });
-
-  it('hangs up on requests that are none', async () => {
-    const socket = connect(server.port, '127.0.0.1');
-    socket.end(`GET /log/x HTTP/1.1\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`);
-    assert.match(await text(socket), /^HTTP\/1\.1 431 /);
-    const other = connect(server.port, '127.0.0.1');
-    other.end('\0\0\0\0\r\n\r\n');
-    assert.match(await text(other), /^HTTP\/1\.1 400 /);
-    assert.equal(await status(endpoint.url), 200);
+  it('asks for a host name that is good until the run is over, for each log its own', async () => {
+    const asked: Date[] = [];
+    const publicHost = { hostFor: (expires: Date): string => `name-${asked.push(expires)}.example.com` };
+    const named = await LiveLogServer.start({ port: 0, host: '127.0.0.1', publicHost, log: operatorLog });
+    const hosts = [SOON, LATER].map((expires) => new URL(named.open(log, expires).url).hostname);
+    assert.deepEqual(hosts, ['name-1.example.com', 'name-2.example.com']);
+    assert.deepEqual(asked, [SOON, LATER]);
+    await named.close(0);
   });
 
   it('cuts off everybody when it closes, as often as it is asked to', async () => {

@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { LiveLogPublisher } from '../../../../src/lib/features/live-log/live-log.js';
 import { localLiveLog } from '../../../../src/lib/features/live-log/local-live-log.js';
 import { QueueError } from '../../../../src/lib/queue/queue-client.js';
+import { latestEnd } from '../../../../src/lib/task/latest-end.js';
 import { backingName } from '../../../../src/lib/task/log-text.js';
 import { TaskLog } from '../../../../src/lib/task/task-log.js';
 import { ArtifactBench, EXPIRES } from '../../../fakes/artifact-bench.js';
@@ -17,15 +18,21 @@ import { outage } from '../../../fakes/fake-queue.js';
 const NAME = 'public/logs/live.log';
 const BACKING = 'public/logs/live_backing.log';
 const never = new AbortController().signal;
+const NOW = new Date('2026-11-23T15:04:05.678Z');
+const now = (): Date => NOW;
 
 /** Remembers what becomes of a log's address. */
 class FakeServer {
   readonly calls: string[] = [];
 
-  open(): never {
+  readonly expiries: Date[] = [];
+
+  open(_log: TaskLog, expires: Date): never {
     const { calls } = this;
+    this.expiries.push(expires);
     return {
       url: 'http://worker.invalid/log/token',
+      token: 'token',
       redirectTo: (url: string) => calls.push(`redirect to ${url}`),
       close: () => calls.push('close'),
     } as never;
@@ -48,7 +55,8 @@ describe('LiveLogPublisher', () => {
     await bench.stop();
   });
 
-  const publish = (isLive = true) => new LiveLogPublisher(server).publish(bench.task(), log, { name: NAME, isLive });
+  const publish = (isLive = true) =>
+    new LiveLogPublisher(server, now).publish(bench.task(), log, { name: NAME, isLive });
   const contentType = 'text/plain; charset=utf-8';
   const s3 = { storageType: 's3', contentType, expires: EXPIRES };
   const toWorker = { storageType: 'reference', url: 'http://worker.invalid/log/token', contentType, expires: EXPIRES };
@@ -72,6 +80,23 @@ describe('LiveLogPublisher', () => {
     assert.deepEqual(server.calls, [`redirect to ${artifactUrl}`, 'close']);
   });
 
+  it('has an address for as long as the run may take', async () => {
+    const published = publish();
+    const { definition } = bench.task();
+    assert.deepEqual(server.expiries, [latestEnd(definition, NOW)]);
+    await log.close();
+    await published.finish(never);
+  });
+
+  it('keeps its secret out of the log of the worker, whatever the queue says about it', async () => {
+    const published = publish();
+    assert.deepEqual([...bench.log.secrets], ['token']);
+    await log.close();
+    await published.finish(never);
+    await settle();
+    assert.deepEqual([...bench.log.secrets], []);
+  });
+
   it('publishes a reference where the queue takes no links', async () => {
     const published = publish();
     await settle();
@@ -90,7 +115,7 @@ describe('LiveLogPublisher', () => {
   });
 
   it('does without a server', async () => {
-    const published = new LiveLogPublisher(undefined).publish(bench.task(), log, { name: NAME, isLive: true });
+    const published = new LiveLogPublisher(undefined, now).publish(bench.task(), log, { name: NAME, isLive: true });
     log.write('all the same');
     await log.close();
     await published.finish(never);

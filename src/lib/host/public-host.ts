@@ -1,0 +1,35 @@
+import { isIPv6 } from 'node:net';
+import { signedHostname } from './signed-hostname.js';
+import type { SigningOptions } from './signed-hostname.js';
+
+/** How others reach what this machine serves. */
+export interface PublicHost {
+  /** A name or address, as it stands in a URL, that works at least until `expires`. */
+  hostFor(expires: Date): string;
+}
+
+/** The same name or address always. */
+export class FixedHost implements PublicHost {
+  readonly #host: string;
+
+  constructor(host: string) {
+    this.#host = isIPv6(host) ? `[${host}]` : host;
+  }
+
+  hostFor(): string {
+    return this.#host;
+  }
+}
+
+/** A new name each time, which a stateless DNS server resolves to this machine's address until it expires. */
+export class SignedHost implements PublicHost {
+  readonly #options: SigningOptions;
+
+  constructor(options: SigningOptions) {
+    this.#options = options;
+  }
+
+  hostFor(expires: Date): string {
+    return signedHostname(expires, this.#options);
+  }
+}
