@@ -9,7 +9,7 @@
 set -euo pipefail
 
 # The versions that the images of production have (deploy/variables.ts, deploy/packer/base.json).
-export NODE_VERSION=${NODE_VERSION:-24.11.1}
+export NODE_VERSION=${NODE_VERSION:-24.18.0}
 export DOCKER_VERSION=${DOCKER_VERSION:-28.5.2}
 export CONTAINERD_VERSION=${CONTAINERD_VERSION:-1.7.29}
 

@@ -18,7 +18,7 @@ interface Template {
 
 const AMI = { sourceAmi: 'ami-0123456789abcdef0', amiName: 'docker-worker-test', account: 'test', region: 'us-west-2' };
 const REGIONS = { amiRegions: 'us-west-2,eu-central-1' };
-const VERSIONS = { nodeVersion: '24.11.1', dockerVersion: '28.5.2' };
+const VERSIONS = { nodeVersion: '24.18.0', dockerVersion: '28.5.2' };
 
 describe('the packer templates', () => {
   before(async function () {

@@ -21,7 +21,7 @@ describe('the Vagrant machine', () => {
   });
 
   it('is set up by the scripts that make the images of production, and says beforehand what they will do', async () => {
-    const plan = await runOk(['./vagrant.sh', '--dry-run', '--user', 'root'], { NODE_VERSION: '24.11.1' });
+    const plan = await runOk(['./vagrant.sh', '--dry-run', '--user', 'root'], { NODE_VERSION: '24.18.0' });
     for (const script of ['packages.sh', 'kernel.sh', 'docker.sh', 'node.sh', 'system.sh', 'vagrant.sh']) {
       assert.match(plan, new RegExp(`^${script}: `, 'm'), plan);
     }
