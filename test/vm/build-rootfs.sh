@@ -1,6 +1,7 @@
 #!/bin/bash
-# Makes the root file system of the guest, a bare Debian with a kernel, a compiler, an SSH server and Node, and downloads,
-# without installing them, the packages that the provisioning scripts want: the guest has no network.
+# Makes the root file system of the guest: a bare Debian with a kernel, an SSH server, Node, and those of the packages that
+# the provisioning scripts want which an emulated machine would take long to install or compile. The others are only
+# downloaded, for the scripts to install: the guest has no network.
 #
 # usage: test/vm/build-rootfs.sh DIR      writes DIR/root, DIR/vmlinuz, DIR/initrd.img and the key pair DIR/ssh-key
 #   MIRROR   Debian mirror; default: this machine's own
@@ -12,6 +13,7 @@ if [[ $# != 1 || $1 == --help ]]; then
 fi
 directory=$(realpath -m "$1")
 root=$directory/root
+LARGE=(docker.io dkms v4l2loopback-dkms lvm2 gnupg curl apparmor)
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 mirror=${MIRROR:-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
   grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ')}
@@ -49,7 +51,7 @@ install_kernel() {
   install_inside initramfs-tools lz4
   sed -i 's/^MODULES=.*/MODULES=list/; s/^COMPRESS=.*/COMPRESS=lz4/' "$root/etc/initramfs-tools/initramfs.conf"
   printf '%s\n' virtio_pci virtio_blk ext4 virtio_net 9p 9pnet_virtio >>"$root/etc/initramfs-tools/modules"
-  install_inside linux-image-amd64 linux-headers-amd64 gcc make dkms
+  install_inside linux-image-amd64 linux-headers-amd64 gcc make
   cp "$root"/boot/vmlinuz-* "$directory/vmlinuz"
   cp "$root"/boot/initrd.img-* "$directory/initrd.img"
 }
@@ -64,8 +66,10 @@ install_node() {
 }
 
 # What the scripts say that they would install, and what the tests use. The lists stay: apt finds all in its cache.
-download_packages() {
-  local packages
+install_packages() {
+  local packages script
+  install -D -m 644 "$repository/deploy/template/etc/dkms/v4l2loopback.conf" "$root/etc/dkms/v4l2loopback.conf"
+  install_inside "${LARGE[@]}" alsa-utils v4l-utils git
   mkdir -p "$root/mnt/provision"
   cp -a "$repository/deploy/packer/." "$root/mnt/provision/"
   cp -a "$repository/deploy/template" "$root/mnt/provision/"
@@ -74,8 +78,7 @@ download_packages() {
   done | sed -n 's/^.*: would install //p')
   rm -rf "$root/mnt/provision"
   # shellcheck disable=SC2086
-  inside apt-get install -y -qq --no-install-recommends --download-only $packages alsa-utils v4l-utils >/dev/null
-  install_inside alsa-utils v4l-utils git
+  inside apt-get install -y -qq --no-install-recommends --download-only $packages >/dev/null
 }
 
 configure() {
@@ -97,7 +100,7 @@ configure() {
 make_system
 install_kernel
 install_node
-download_packages
+install_packages
 configure
 rm -f "$root/usr/sbin/policy-rc.d"
 umount "$root/dev" "$root/proc"

@@ -4,7 +4,7 @@
  *
  * usage: node --import tsx test/vm/pack-machine.ts DIR
  */
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VALUES, renderTemplates, runOk } from '../deploy/machine-support.js';
 
@@ -45,10 +45,28 @@ async function packWorker(tree: string, tarball: string): Promise<void> {
   for (const name of ['package.json', 'package-lock.json', 'dist', 'config.yml', 'schemas']) {
     await cp(name, join(tree, name), { recursive: true });
   }
-  await runOk(['npm', 'ci', '--prefix', tree, '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'], {
+  const modules = await installModules(`${tree}-modules`);
+  await cp(modules, join(tree, 'node_modules'), { recursive: true, verbatimSymlinks: true });
+  await pack(tree, tarball);
+}
+
+/** The packages that the worker needs to run, as a folder; asks the registry only when the lock file is another one. */
+async function installModules(folder: string): Promise<string> {
+  const modules = join(folder, 'node_modules');
+  const lock = await readFile('package-lock.json', 'utf8');
+  const installed = await readFile(join(folder, 'package-lock.json'), 'utf8').catch(() => '');
+  const isWhole = await readFile(join(modules, '.package-lock.json')).then(
+    () => true,
+    () => false,
+  );
+  if (isWhole && installed === lock) return modules;
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder);
+  for (const name of ['package.json', 'package-lock.json']) await cp(name, join(folder, name));
+  await runOk(['npm', 'ci', '--prefix', folder, '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'], {
     HOME: process.env['HOME'] ?? '/root',
   });
-  await pack(tree, tarball);
+  return modules;
 }
 
 /** The same tarball for the same files: whoever unpacks it sees by its checksum that there is nothing new. */
