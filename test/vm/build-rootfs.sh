@@ -67,9 +67,12 @@ install_node() {
 
 # What the scripts say that they would install, and what the tests use. The lists stay: apt finds all in its cache.
 install_packages() {
-  local packages script
+  local packages script kernel
   install -D -m 644 "$repository/deploy/template/etc/dkms/v4l2loopback.conf" "$root/etc/dkms/v4l2loopback.conf"
   install_inside "${LARGE[@]}" alsa-utils v4l-utils git
+  kernel=$(basename "$root"/lib/modules/*)
+  inside dkms autoinstall -k "$kernel" >/dev/null
+  inside modinfo -k "$kernel" v4l2loopback >/dev/null
   mkdir -p "$root/mnt/provision"
   cp -a "$repository/deploy/packer/." "$root/mnt/provision/"
   cp -a "$repository/deploy/template" "$root/mnt/provision/"

@@ -71,10 +71,10 @@ describe('a machine made by the provisioning scripts', () => {
     const volumes = await runOk(['pvs', '--noheadings', '-o', 'pv_name,vg_name']);
     assert.deepEqual(volumes.trim().split(/\s+/), ['/dev/vdb', 'docker-worker', '/dev/vdc', 'docker-worker']);
     assert.equal(await runOk(['docker', 'info', '--format', '{{.DockerRootDir}}']), '/mnt/docker\n');
-    assert.doesNotMatch(await runOk(['docker-worker-instance-storage']), /changed:/);
+    assert.doesNotMatch(await runOk(['/usr/local/sbin/docker-worker-instance-storage']), /changed:/);
     await runOk(['systemctl', 'stop', 'docker.socket', 'docker', 'containerd']);
     await runOk(['umount', '/mnt']);
-    const mountedAgain = await runOk(['docker-worker-instance-storage']);
+    const mountedAgain = await runOk(['/usr/local/sbin/docker-worker-instance-storage']);
     assert.deepEqual(
       [...mountedAgain.matchAll(/changed: (\w+)/g)].map(([, program]) => program),
       ['vgchange', 'mount'],
@@ -85,7 +85,7 @@ describe('a machine made by the provisioning scripts', () => {
   it('keeps containers from the metadata service', async () => {
     const rules = await runOk(['iptables', '-S', 'DOCKER-USER']);
     assert.match(rules, /^-N DOCKER-USER\n-A DOCKER-USER -d 169\.254\.169\.254\/32 -j REJECT/);
-    assert.equal(await runOk(['docker-worker-metadata-firewall']), '');
+    assert.equal(await runOk(['/usr/local/sbin/docker-worker-metadata-firewall']), '');
   });
 
   it('starts everything but what has nothing to do', async () => {
