@@ -29,14 +29,14 @@ export class ProcessTerminal implements Terminal {
         lines.close();
       });
     }
-    stdout.write(question);
-    // readline echoes what is typed to its output: to nowhere.
+    // readline echoes what is typed to its output: to nowhere. Once it is there, the terminal itself echoes nothing.
     const nowhere = new Writable({
       write: (_chunk, _encoding, done) => {
         done();
       },
     });
     const lines = createInterface({ input: stdin, output: nowhere, terminal: true });
+    stdout.write(question);
     return await lines.question('').finally(() => {
       lines.close();
       stdout.write('\n');

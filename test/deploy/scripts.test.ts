@@ -30,7 +30,11 @@ describe('the scripts', function () {
     need(this, 'shellcheck');
     const names = await scripts();
     assert.ok(names.includes('deploy.sh') && names.includes('deploy/bin/build') && names.includes('.ci/run'));
-    const { status, stdout, stderr } = spawnSync('shellcheck', ['--external-sources', ...names], { encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(
+      'shellcheck',
+      ['--external-sources', '--source-path=SCRIPTDIR', ...names],
+      { encoding: 'utf8' },
+    );
     assert.deepEqual([status, stdout, stderr], [0, '', '']);
   });
 

@@ -5,7 +5,7 @@ import type { Logger } from '../log/logger.js';
 
 /**
  * Tells the operator at the start, and not only when a task needs one, which keys of enabled features can't be used.
- * Nothing else comes of it: the features read their keys themselves, for each task, and other tasks need none.
+ * Never fails, and nothing waits for it: the features read their keys themselves, for each task, and other tasks need none.
  */
 export async function reportUnusableKeys(config: Config, log: Logger): Promise<void> {
   const { features, ed25519SigningKeyLocation, dockerWorkerPrivateKey } = config;

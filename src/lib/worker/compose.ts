@@ -53,7 +53,7 @@ const LOG_DRIVER_OPTIONS = { none: {}, local: { 'max-size': '20m', 'max-file': '
 /** Makes the worker and all it consists of; nothing is claimed before it runs. */
 export async function composeWorker(options: ComposeOptions): Promise<Worker> {
   const engine = new DockerodeEngine(options.config.docker);
-  await reportUnusableKeys(options.config, options.log);
+  void reportUnusableKeys(options.config, options.log);
   const watch = await composeWatch({ ...options, engine });
   try {
     return await composeWatched(options, engine, watch);

@@ -1,4 +1,3 @@
-import { decrypt, readMessage } from 'openpgp';
 import type { Message, PartialConfig, PrivateKey } from 'openpgp';
 
 /** One variable as its sender wrote it. Nothing of it has been checked but its form. */
@@ -52,6 +51,7 @@ export async function decryptMessage(base64: string, keys: readonly PrivateKey[]
 }
 
 async function plaintext(message: EncryptedMessage, keys: readonly PrivateKey[]): Promise<Uint8Array> {
+  const { decrypt } = await import('openpgp');
   try {
     const options = { message, decryptionKeys: [...keys], config: CONFIG };
     const result: { readonly data: unknown } = await decrypt({ ...options, format: 'binary' });
@@ -67,6 +67,7 @@ async function parseMessage(text: string): Promise<EncryptedMessage> {
   if (!BASE64.test(base64)) throw new Undecipherable('it is no base64', true);
   const bytes = Buffer.from(base64, 'base64');
   const armoredMessage = bytes.toString('latin1');
+  const { readMessage } = await import('openpgp');
   try {
     return armoredMessage.trimStart().startsWith(ARMOR)
       ? await readMessage({ armoredMessage, config: CONFIG })

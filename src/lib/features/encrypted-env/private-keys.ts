@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { readPrivateKeys } from 'openpgp';
 import type { PrivateKey } from 'openpgp';
 import { errorMessage } from '../../util/error-message.js';
 
@@ -25,6 +24,8 @@ export async function readDecryptionKeys(path: string): Promise<readonly Private
 
 async function readAll(path: string): Promise<readonly PrivateKey[]> {
   const blocks = (await readText(path)).match(ARMORED) ?? [];
+  // Loaded when there is something to read: it makes the worker's start longer and its memory larger.
+  const { readPrivateKeys } = await import('openpgp');
   try {
     const keys = await Promise.all(blocks.map((armoredKeys) => readPrivateKeys({ armoredKeys })));
     return keys.flat();
