@@ -55,11 +55,11 @@ describe('what is built here and what machines are made of', function () {
       const given = { ...Object.fromEntries(values), chainOfTrustKeyFile: folder.at('key') };
       const file = await folder.write('variables.json', JSON.stringify(given));
       const args = ['validate', `-only=${builders.join(',')}`, `-var-file=${file}`, template];
-      const output = execFileSync('packer', args, {
+      const { status, stdout } = spawnSync('packer', args, {
         encoding: 'utf8',
         env: { ...process.env, CHECKPOINT_DISABLE: '1' },
       });
-      assert.match(output, /validated successfully/);
+      assert.equal(status, 0, stdout);
     }
   });
 
