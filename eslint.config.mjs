@@ -51,10 +51,10 @@ const ADAPTERS = lib(
 const restrictPaths = (zones) => ({ 'import-x/no-restricted-paths': ['error', { zones }] });
 
 export default defineConfig(
-  { ignores: ['dist/', 'coverage/', 'node_modules/'] },
+  { ignores: ['dist/', 'coverage/', 'node_modules/', 'deploy/target/'] },
   { files: ['**/*.mjs'], extends: [tseslint.configs.recommended] },
   {
-    files: ['src/**/*.ts', 'test/**/*.ts'],
+    files: ['src/**/*.ts', 'test/**/*.ts', 'deploy/**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
     plugins: { 'import-x': importX },
     settings: {
@@ -81,6 +81,12 @@ export default defineConfig(
       'no-restricted-globals': ['error', { name: 'process', message: PROCESS }],
       ...restrictPaths([...LAYERS, ...ADAPTERS]),
       ...restrictLibraries(),
+    },
+  },
+  {
+    files: ['deploy/lib/**/*.ts', 'deploy/variables.ts'],
+    rules: {
+      'no-restricted-globals': ['error', { name: 'process', message: PROCESS.replace('src/bin/', 'deploy/bin/') }],
     },
   },
   { files: ['src/lib/worker/compose*.ts'], rules: restrictPaths(LAYERS) },

@@ -4,6 +4,8 @@ set -e
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
   mkdir /sys/fs/cgroup/daemon
   while read -r pid; do echo "$pid" >/sys/fs/cgroup/daemon/cgroup.procs; done </sys/fs/cgroup/cgroup.procs
+  # One line of words.
+  # shellcheck disable=SC2013
   for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
     echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control
   done

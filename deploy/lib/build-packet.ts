@@ -1,0 +1,26 @@
+import { join } from 'node:path';
+import { DeployError } from './deploy-error.js';
+import { describeTarballs } from './describe-build.js';
+import { buildTarballs } from './run-build.js';
+import type { BuildMachine } from './run-build.js';
+import { typed } from './tools.js';
+import type { Call } from './tools.js';
+
+/** Builds what a machine is made of, and of that the image for packet.net. Throws DeployError. */
+export async function buildPacket(machine: BuildMachine): Promise<void> {
+  await buildTarballs(machine);
+  const call = packetCall(machine);
+  const code = await machine.tools.run(call);
+  if (code !== 0) throw new DeployError(`${typed(call)} failed; its output says why.`);
+}
+
+/** Says what `buildPacket` would do. Throws DeployError for what is wrong already. */
+export async function describePacket(machine: BuildMachine): Promise<void> {
+  await describeTarballs(machine);
+  machine.terminal.say('Would run');
+  machine.terminal.say(`  ${typed(packetCall(machine))}`);
+}
+
+function packetCall({ deployFolder }: BuildMachine): Call {
+  return { command: join(deployFolder, 'bin/build-packet.sh'), args: [] };
+}

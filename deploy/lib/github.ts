@@ -1,0 +1,108 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import got, { HTTPError } from 'got';
+import type { Got } from 'got';
+import { errorMessage } from '../../src/lib/util/error-message.js';
+import { DeployError } from './deploy-error.js';
+
+export interface Release {
+  /** `owner/name`. */
+  readonly repository: string;
+  readonly tag: string;
+  /** The commit that the tag is put on. */
+  readonly commit: string;
+  /** Markdown. */
+  readonly notes: string;
+  /** The file that comes with it. */
+  readonly asset: string;
+}
+
+const TIMEOUT_MS = { request: 300_000 };
+
+/**
+ * Creates a release with its tag and its asset, and returns its address. It is a draft until the asset is there, so that
+ * nobody sees a part of it. Throws DeployError; a draft that could not be completed is removed again.
+ */
+export async function createRelease(release: Release, apiUrl: string, token: string): Promise<string> {
+  const github = got.extend({
+    prefixUrl: apiUrl,
+    headers: {
+      accept: 'application/vnd.github+json',
+      authorization: `Bearer ${token}`,
+      'x-github-api-version': '2022-11-28',
+    },
+    timeout: TIMEOUT_MS,
+    retry: { limit: 0 },
+  });
+  const { repository, tag, commit, notes } = release;
+  await mustBeNew(github, repository, tag);
+  const json = { tag_name: tag, target_commitish: commit, name: tag, body: notes, draft: true };
+  const draft = await call<Created>(
+    'creating the release',
+    github.post(`repos/${repository}/releases`, { json }).json(),
+  );
+  const path = `repos/${repository}/releases/${draft.id}`;
+  try {
+    await uploadAsset(github, draft, release.asset);
+    const published = github.patch(path, { json: { draft: false } }).json<Created>();
+    return (await call('publishing the release', published)).html_url;
+  } catch (error) {
+    await call('removing the draft', github.delete(path));
+    throw error;
+  }
+}
+
+interface Created {
+  readonly id: number;
+  readonly html_url: string;
+  /** Ends in a template of parameters: `{?name,label}`. */
+  readonly upload_url: string;
+}
+
+async function mustBeNew(github: Got, repository: string, tag: string): Promise<void> {
+  const path = `repos/${repository}/releases/tags/${encodeURIComponent(tag)}`;
+  const { statusCode, body } = await call('looking for the release', github.get(path, { throwHttpErrors: false }));
+  if (statusCode === 404) return;
+  if (statusCode === 200) throw new DeployError(`There is a release ${tag} of ${repository} already.`);
+  throw new DeployError(
+    `GitHub: looking for the release failed: ${statusCode} ${messageIn(body)}.${hintFor(statusCode)}`,
+  );
+}
+
+async function uploadAsset(github: Got, { upload_url: template }: Created, file: string): Promise<void> {
+  const url = new URL(template.replace(/\{.*$/, ''));
+  url.searchParams.set('name', basename(file));
+  const headers = { 'content-type': 'application/gzip' };
+  const body = await readFile(file);
+  await call('uploading the asset', github.post(url, { prefixUrl: '', headers, body }));
+}
+
+/** What the call resolves to. Throws a DeployError that says what GitHub answered. */
+async function call<T>(what: string, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw new DeployError(`GitHub: ${what} failed: ${reasonOf(error)}`);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof HTTPError)) return errorMessage(error);
+  const { statusCode, body } = (error as HTTPError<unknown>).response;
+  return `${statusCode} ${messageIn(body)}.${hintFor(statusCode)}`;
+}
+
+/** GitHub hides what somebody may not see: 404 may mean that too. */
+function hintFor(statusCode: number): string {
+  if (![401, 403, 404].includes(statusCode)) return '';
+  return ' Is GITHUB_TOKEN valid, and may it write the contents of the repository?';
+}
+
+function messageIn(body: unknown): string {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  try {
+    return (JSON.parse(text) as { readonly message?: string }).message ?? text;
+  } catch {
+    return text;
+  }
+}

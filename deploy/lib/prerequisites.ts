@@ -1,0 +1,172 @@
+import { DeployError } from './deploy-error.js';
+import type { Deployment } from './deployments.js';
+import { typed } from './tools.js';
+import type { Call, Ended, Tools } from './tools.js';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Something that has to be there before anything is done. Throws a DeployError that says how to get it. */
+export interface Prerequisite {
+  readonly name: string;
+  check(): Promise<void>;
+  /** A call to another machine: not made in a dry run. */
+  readonly remote?: Call;
+}
+
+/** GNU make: deploy/Makefile is run by it. */
+export function makePrerequisite(tools: Tools): Prerequisite {
+  return {
+    name: 'make',
+    check: async () => {
+      await mustRun(tools, { command: 'make', args: ['--version'] }, 'Install it (apt-get install make).');
+    },
+  };
+}
+
+/** HashiCorp's packer: the cracklib packages have a program of that name too. */
+export function packerPrerequisite(tools: Tools): Prerequisite {
+  const install =
+    'Install HashiCorp packer (https://developer.hashicorp.com/packer/install; apt-get install packer on Debian).';
+  return {
+    name: 'packer',
+    check: async () => {
+      const call = { command: 'packer', args: ['version'], env: { CHECKPOINT_DISABLE: '1' } };
+      const { stdout } = await mustRun(tools, call, install, 'any exit code');
+      if (!/^Packer v\d/m.test(stdout)) {
+        throw new DeployError(
+          `packer: the one on the PATH is not HashiCorp's, it is probably that of cracklib (\`packer version\` should ` +
+            `answer "Packer v…"). ${install} Put it before the other one on the PATH.`,
+        );
+      }
+    },
+  };
+}
+
+export function awsPrerequisite(tools: Tools): Prerequisite {
+  return {
+    name: 'aws',
+    check: async () => {
+      await mustRun(
+        tools,
+        { command: 'aws', args: ['--version'] },
+        'Install the AWS CLI (https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html; ' +
+          'apt-get install awscli on Debian).',
+      );
+    },
+  };
+}
+
+export function passPrerequisite(tools: Tools): Prerequisite {
+  return {
+    name: 'pass',
+    check: async () => {
+      await mustRun(
+        tools,
+        { command: 'pass', args: ['version'] },
+        'Install it (https://www.passwordstore.org; apt-get install pass) and clone the password store of the team.',
+      );
+    },
+  };
+}
+
+export function gitPrerequisite(tools: Tools, checkout: string): Prerequisite {
+  return {
+    name: 'a clean git tree',
+    check: async () => {
+      const call = { command: 'git', args: ['status', '--porcelain'], cwd: checkout };
+      const { stdout } = await mustRun(tools, call, 'Install git, and work in a clone of the repository.');
+      if (stdout.trim() === '') return;
+      throw new DeployError(
+        `git: the working tree has changes that are not committed, and nobody could tell later what was built:\n` +
+          `${stdout.trimEnd()}\nCommit or stash them, or build with --test.`,
+      );
+    },
+  };
+}
+
+export function taskclusterPrerequisite(env: Env): Prerequisite {
+  const signIn = 'Sign in: eval $(cat scopes.txt | xargs taskcluster signin)';
+  return {
+    name: 'Taskcluster credentials',
+    check: () => {
+      for (const name of ['TASKCLUSTER_CLIENT_ID', 'TASKCLUSTER_ACCESS_TOKEN']) {
+        if (!env[name])
+          throw new DeployError(`${name} is not set: the worker pools can't be changed without it. ${signIn}`);
+      }
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Credentials, without which the CLI would only fail later; profiles and instance roles are looked for by the CLI. */
+export function awsCredentialsPrerequisite(tools: Tools, env: Env): Prerequisite {
+  const call = { command: 'aws', args: ['sts', 'get-caller-identity', '--output', 'json'] };
+  return {
+    name: 'AWS credentials',
+    remote: call,
+    check: async () => {
+      if (env['AWS_ACCESS_KEY_ID'] && !env['AWS_SECRET_ACCESS_KEY']) {
+        throw new DeployError('AWS_SECRET_ACCESS_KEY is not set, but AWS_ACCESS_KEY_ID is. Set both, or AWS_PROFILE.');
+      }
+      await mustRun(
+        tools,
+        call,
+        'There are no valid AWS credentials. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (with ' +
+          'AWS_SESSION_TOKEN for temporary ones), or run aws configure.',
+      );
+    },
+  };
+}
+
+/** The right account: an AMI of another one would be of no use to the worker pools. */
+export function accountPrerequisite(tools: Tools, { account, rootUrl }: Deployment): Prerequisite {
+  const call = { command: 'aws', args: ['iam', 'list-account-aliases', '--output', 'json'] };
+  return {
+    name: `AWS account ${account}`,
+    remote: call,
+    check: async () => {
+      const { stdout } = await mustRun(
+        tools,
+        call,
+        'Your AWS user or role needs the permission iam:ListAccountAliases.',
+      );
+      const aliases = aliasesIn(stdout);
+      if (aliases.includes(account)) return;
+      throw new DeployError(
+        `The AWS credentials are for the account ${aliases.join(', ') || '(without an alias)'}, but ${rootUrl} has its ` +
+          `machines in ${account}. Use credentials of that account, or correct deploy/deployments.yml.`,
+      );
+    },
+  };
+}
+
+function aliasesIn(json: string): readonly string[] {
+  const { AccountAliases: aliases = [] } = JSON.parse(json) as { readonly AccountAliases?: readonly string[] };
+  return aliases;
+}
+
+/** Runs it. Throws a DeployError with what it said and `remedy` when it isn't there or fails. */
+async function mustRun(
+  tools: Tools,
+  call: Call,
+  remedy: string,
+  accepted: 'success' | 'any exit code' = 'success',
+): Promise<Ended> {
+  const ended = await tools.capture(call);
+  if (!ended) throw new DeployError(`${call.command}: not found. ${remedy}`);
+  if (accepted === 'success' && ended.code !== 0) {
+    const said = ended.stderr.trim() || ended.stdout.trim();
+    throw new DeployError(`${typed(call)} failed (exit code ${ended.code}): ${said}\n${remedy}`);
+  }
+  return ended;
+}
+
+/** TASKCLUSTER_ROOT_URL. Throws a DeployError when it isn't set. */
+export function rootUrlOf(env: Env): string {
+  const rootUrl = env['TASKCLUSTER_ROOT_URL'];
+  if (rootUrl) return rootUrl;
+  throw new DeployError(
+    'TASKCLUSTER_ROOT_URL is not set: which deployment of Taskcluster is this for? For example: export ' +
+      'TASKCLUSTER_ROOT_URL=https://tc.example.com (deploy/deployments.yml lists those that are known).',
+  );
+}

@@ -1,0 +1,105 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { WorkerManager } from 'taskcluster-client';
+import type { Amis } from './ami-record.js';
+import { DeployError } from './deploy-error.js';
+import { planPools } from './plan-pools.js';
+import type { Origins, PoolChange, PoolPlan } from './plan-pools.js';
+import { backupFileIn, writeBackup } from './pool-backup.js';
+import type { PoolBackup } from './pool-backup.js';
+import { allPages, asked, definitionOf } from './pool-definition.js';
+import type { PoolDefinition } from './pool-definition.js';
+import { confirm } from './terminal.js';
+import type { Terminal } from './terminal.js';
+import { terminateWorkers } from './terminate-workers.js';
+
+export interface UpdateOptions {
+  readonly rootUrl: string;
+  /** The new AMIs, by builder and region. */
+  readonly made: Readonly<Record<string, Amis>>;
+  /** Which AMIs are ours. */
+  readonly origins: Origins;
+  /** Names of pools, with * for any text; all of them when empty. */
+  readonly pools: readonly string[];
+  readonly backupDirectory: string;
+  readonly isDryRun: boolean;
+  /** Do it without asking. */
+  readonly isAgreed: boolean;
+  /** Also stop the workers that run on the old AMIs. */
+  readonly isTerminating: boolean;
+}
+
+/** Lets worker pools use new AMIs. Throws a DeployError when something was not done; what was, is in the backup. */
+export async function updatePools(options: UpdateOptions, manager: WorkerManager, terminal: Terminal): Promise<void> {
+  const plan = planPools(await poolsNamed(options.pools, manager), options.origins, options.made);
+  describe(plan, terminal);
+  if (plan.problems.length > 0) throw new DeployError(`Nothing was changed:\n${plan.problems.join('\n')}`);
+  if (plan.changes.length === 0) {
+    terminal.say('There is nothing to change.');
+    return;
+  }
+  if (options.isDryRun) return;
+  const question = `Change ${plan.changes.length} worker pools of ${options.rootUrl}?`;
+  if (!options.isAgreed && !(await confirm(terminal, question))) {
+    throw new DeployError('Nothing was changed: nobody agreed to it (--yes agrees without a question).');
+  }
+  await apply(plan.changes, options, { manager, terminal });
+}
+
+interface Means {
+  readonly manager: WorkerManager;
+  readonly terminal: Terminal;
+}
+
+async function apply(changes: readonly PoolChange[], options: UpdateOptions, means: Means): Promise<void> {
+  const { rootUrl, backupDirectory, isTerminating } = options;
+  const now = new Date();
+  const file = backupFileIn(backupDirectory, now);
+  const pools: { before: PoolDefinition; after?: PoolDefinition }[] = changes.map(({ before }) => ({ before }));
+  const backup: PoolBackup = { rootUrl, made: now.toISOString(), pools };
+  await writeBackup(backupDirectory, file, backup);
+  means.terminal.say(`What they are now is in ${file} (deploy/bin/rollback-worker-types ${file}).`);
+  for (const [index, change] of changes.entries()) {
+    const after = await updateOne(change, means);
+    pools[index] = { before: change.before, after };
+    await writeBackup(backupDirectory, file, backup);
+  }
+  if (isTerminating) for (const { before } of changes) await terminateWorkers(before.workerPoolId, means);
+}
+
+/** There is no call that changes a pool only if nobody else did: at least the time for that is kept short. */
+async function updateOne({ before, after }: PoolChange, { manager, terminal }: Means): Promise<PoolDefinition> {
+  const { workerPoolId } = before;
+  const now = definitionOf(await asked(`workerPool ${workerPoolId}`, manager.workerPool(workerPoolId)));
+  if (!isDeepStrictEqual(now, before)) {
+    throw new DeployError(`${workerPoolId} was changed by somebody else in the meantime. Run this again for the rest.`);
+  }
+  const updated = await asked(`updateWorkerPool ${workerPoolId}`, manager.updateWorkerPool(workerPoolId, after));
+  terminal.say(`${workerPoolId} is updated.`);
+  return definitionOf(updated);
+}
+
+async function poolsNamed(patterns: readonly string[], manager: WorkerManager): Promise<readonly PoolDefinition[]> {
+  const list = allPages((paging) => manager.listWorkerPools(paging));
+  const all = (await asked('listWorkerPools', list)).flatMap(({ workerPools }) => workerPools.map(definitionOf));
+  const unmatched = patterns.filter((pattern) => !all.some(({ workerPoolId }) => matches(workerPoolId, pattern)));
+  if (unmatched.length > 0) throw new DeployError(`There is no worker pool ${unmatched.join(', ')}.`);
+  if (patterns.length === 0) return all;
+  return all.filter(({ workerPoolId }) => patterns.some((pattern) => matches(workerPoolId, pattern)));
+}
+
+function matches(workerPoolId: string, pattern: string): boolean {
+  const literal = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${literal.join('.*')}$`).test(workerPoolId);
+}
+
+function describe({ changes, current, foreign }: PoolPlan, terminal: Terminal): void {
+  for (const { before, replacements } of changes) {
+    terminal.say(before.workerPoolId);
+    for (const { region, from, to } of replacements) {
+      terminal.say(`  ${region}: - ImageId ${from}`);
+      terminal.say(`  ${' '.repeat(region.length)}  + ImageId ${to}`);
+    }
+  }
+  if (current.length > 0) terminal.say(`Up to date: ${current.join(', ')}`);
+  if (foreign.length > 0) terminal.say(`Without an AMI of ours: ${foreign.join(', ')}`);
+}

@@ -1,0 +1,23 @@
+#!/bin/bash
+# What is different on a machine of packet.net: the kind of host, and its network, which does not come by DHCP.
+#
+# usage: packet.sh [--dry-run]
+set -euo pipefail
+# shellcheck source=../../lib/ensure.sh
+source "${PROVISION_DIR:-$(dirname "${BASH_SOURCE[0]}")/../..}/lib/ensure.sh"
+
+parse_arguments "$@"
+require_root
+ensure_content /etc/systemd/system/docker-worker.service.d/packet.conf 644 <<'CONTENT'
+[Service]
+ExecStart=
+ExecStart=/opt/docker-worker/bin/docker-worker --host packet production
+CONTENT
+# The provider's installer writes its addresses; until then every interface with a cable asks.
+ensure_content /etc/systemd/network/99-docker-worker.network 644 <<'CONTENT'
+[Match]
+Name=en* eth*
+
+[Network]
+DHCP=yes
+CONTENT

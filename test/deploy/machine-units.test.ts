@@ -1,0 +1,85 @@
+import { strict as assert } from 'node:assert';
+import { chmod, cp, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { needProgram, renderTemplates, run, runOk, temporaryDirectory } from './machine-support.js';
+
+const UNITS = 'deploy/template/etc/systemd/system';
+
+/** Programs of packages that a machine has, and that the machine of the test may lack. */
+const PROGRAMS = ['kill', 'dockerd', 'containerd'];
+const DOCKER_UNITS = ['docker.service', 'docker.socket', 'containerd.service'];
+
+describe('the units of machines', () => {
+  before(async function () {
+    await needProgram(this, 'systemd-analyze', 'systemd');
+  });
+
+  it('are right in the eyes of systemd, together with the files that they name', async () => {
+    await using directory = await temporaryDirectory();
+    const root = await machineRoot(directory.path);
+    const units = (await readdir(UNITS)).filter((name) => name.endsWith('.service'));
+    assert.ok(units.length >= 4, units.join(' '));
+    for (const unit of [...units, 'docker.service']) {
+      const { code, stdout, stderr } = await run(['systemd-analyze', 'verify', '--man=no', `--root=${root}`, unit]);
+      assert.equal(code, 0, `${unit}\n${stdout}\n${stderr}`);
+      // What systemd does not know, it only warns of.
+      assert.doesNotMatch(stderr, /Unknown (key|section|lvalue)|Failed to parse|ordering cycle/i, unit);
+    }
+  });
+
+  it('would not pass with a program that is not there', async () => {
+    await using directory = await temporaryDirectory();
+    const root = await machineRoot(directory.path);
+    const unit = join(root, 'etc/systemd/system/docker-worker.service');
+    await writeFile(unit, (await readFile(unit, 'utf8')).replace('/opt/docker-worker/bin/', '/opt/nowhere/'));
+    const { code } = await run(['systemd-analyze', 'verify', '--man=no', `--root=${root}`, 'docker-worker.service']);
+    assert.notEqual(code, 0);
+  });
+
+  it('start the worker after the firewall, never without it, and let its tasks end', async () => {
+    const unit = await readFile(join(UNITS, 'docker-worker.service'), 'utf8');
+    assert.match(unit, /^Requires=.*docker-worker-metadata-firewall\.service/m);
+    assert.match(unit, /^After=.*docker-worker-metadata-firewall\.service/m);
+    assert.match(unit, /^KillMode=mixed$/m);
+    assert.match(unit, /^TimeoutStopSec=24h$/m);
+    // Devices and files that containers get must be where docker sees them.
+    assert.doesNotMatch(unit, /^Private(Devices|Tmp)=/m);
+    assert.match(unit, /^CapabilityBoundingSet=.*CAP_NET_BIND_SERVICE/m);
+  });
+
+  it('leave the worker little more than it needs', async () => {
+    await using directory = await temporaryDirectory();
+    const root = await machineRoot(directory.path);
+    const report = await runOk([
+      'systemd-analyze',
+      'security',
+      '--offline=true',
+      `--root=${root}`,
+      'docker-worker.service',
+    ]);
+    const [, exposure] = /Overall exposure level for docker-worker\.service: ([\d.]+)/.exec(report) ?? [];
+    assert.ok(Number(exposure) < 6, report);
+  });
+});
+
+/** A file system with systemd's own units, docker's, and ours. */
+async function machineRoot(root: string): Promise<string> {
+  await mkdir(join(root, 'usr/bin'), { recursive: true });
+  await cp('/usr/lib/systemd/system', join(root, 'usr/lib/systemd/system'), {
+    recursive: true,
+    verbatimSymlinks: true,
+  });
+  for (const name of ['lib', 'bin']) await symlink(`usr/${name}`, join(root, name));
+  for (const program of PROGRAMS) {
+    await writeFile(join(root, 'usr/bin', program), '#!/bin/sh\n');
+    await chmod(join(root, 'usr/bin', program), 0o755);
+  }
+  for (const unit of DOCKER_UNITS) {
+    const text = unit.endsWith('.socket')
+      ? '[Socket]\nListenStream=/run/docker.sock\n'
+      : `[Unit]\nAfter=network-online.target\n[Service]\nExecStart=/usr/bin/${unit === 'docker.service' ? 'dockerd' : 'containerd'}\n`;
+    await writeFile(join(root, 'usr/lib/systemd/system', unit), text);
+  }
+  await renderTemplates(root);
+  return root;
+}

@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { notesOf } from '../../deploy/lib/changelog.js';
+import { createRelease } from '../../deploy/lib/github.js';
+import { FakeGithub } from './support/fake-github.js';
+import { runScript } from './support/run-script.js';
+import type { Outcome } from './support/run-script.js';
+import { TempFolder } from './support/temp-folder.js';
+
+describe('a release on GitHub', () => {
+  const folder = new TempFolder();
+  let github: FakeGithub;
+  beforeEach(async () => {
+    github = await FakeGithub.start();
+  });
+  afterEach(() => github.close());
+
+  const release = async (token = github.token): Promise<string> => {
+    const asset = await folder.write('docker-worker.tar.gz', 'the worker');
+    const rest = { repository: 'me/repo', tag: 'v1.2.3', commit: 'abc', notes: '- better' };
+    return await createRelease({ ...rest, asset }, github.url, token);
+  };
+
+  it('has a tag on the commit, the notes and the worker, and is public once all is there', async () => {
+    assert.equal(await release(), 'https://github.com/me/repo/releases/1');
+    const rest = { name: 'v1.2.3', body: '- better', draft: false };
+    assert.deepEqual([...github.releases.values()], [{ tag_name: 'v1.2.3', target_commitish: 'abc', ...rest }]);
+    assert.deepEqual(github.assets, [
+      { name: 'docker-worker.tar.gz', type: 'application/gzip', content: Buffer.from('the worker') },
+    ]);
+  });
+
+  it('is made once only', async () => {
+    await release();
+    await assert.rejects(release(), /^DeployError: There is a release v1\.2\.3 of me\/repo already\.$/);
+    assert.equal(github.releases.size, 1);
+  });
+
+  it('leaves no draft behind when the worker could not be uploaded', async () => {
+    github.refusesAssets = true;
+    await assert.rejects(release(), /^DeployError: GitHub: uploading the asset failed: 502 Server Error\.$/);
+    assert.equal(github.releases.size, 0);
+  });
+
+  it('says what a token must be able to do, and never shows it', async () => {
+    await assert.rejects(release('ghp_wrong'), ({ message }: Error) => {
+      assert.match(
+        message,
+        /401 Bad credentials\. Is GITHUB_TOKEN valid, and may it write the contents of the repository\?/,
+      );
+      return !message.includes('ghp_wrong');
+    });
+  });
+
+  it('has the notes of its version and of no other', () => {
+    const changelog =
+      '# C\n\n## [Unreleased]\n\n## [1.2.3] - 2026-01-01\n\n### Added\n\n- x\n\n## [1.2.30]\n\n- y\n\n## [1.0.0]\n';
+    assert.equal(notesOf(changelog, '1.2.3'), '### Added\n\n- x');
+    assert.equal(notesOf(changelog, '1.2.30'), '- y');
+    assert.equal(notesOf(changelog, '1.0.0'), undefined, 'an empty section says nothing');
+    assert.equal(notesOf(changelog, '9.9.9'), undefined);
+  });
+});
+
+describe('release.sh', function () {
+  this.timeout(120_000);
+  const folder = new TempFolder();
+  let github: FakeGithub;
+  const git = (...args: readonly string[]): string =>
+    execFileSync('git', ['-C', folder.at('clone'), ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const commit = (): void => {
+    git('add', '--all');
+    git('-c', 'user.name=n', '-c', 'user.email=e@example.com', 'commit', '--quiet', '--message', 'a change');
+  };
+
+  /** A clone with this checkout's scripts and a tiny worker, whose `npm run check` and `build` note that they ran. */
+  beforeEach(async () => {
+    github = await FakeGithub.start();
+    execFileSync('git', ['init', '--quiet', '--bare', '--initial-branch=main', folder.at('origin.git')]);
+    execFileSync('git', ['clone', '--quiet', folder.at('origin.git'), folder.at('clone')], { stdio: 'ignore' });
+    git('checkout', '--quiet', '-B', 'main');
+    for (const name of [
+      'release.sh',
+      'deploy/bin',
+      'deploy/lib',
+      'deploy/run-program.sh',
+      'deploy/variables.ts',
+      'src/lib',
+    ]) {
+      await cp(name, folder.at('clone', name), { recursive: true });
+    }
+    const scripts = { check: 'echo checked >>../ran', build: 'sh compile.sh' };
+    await writePackage('1.2.3', scripts);
+    await folder.write('clone/compile.sh', '[ "$1" = --outDir ] && mkdir -p "$2/bin" && echo 1 >"$2/bin/worker.js"\n');
+    await folder.write('clone/.gitignore', 'node_modules\ndist/\ndeploy/*.tar.gz\n');
+    await folder.write('clone/CHANGELOG.md', '# Changelog\n\n## [Unreleased]\n\n## [1.2.3] - 2026-01-01\n\n- better\n');
+    await folder.write('clone/config.yml', '{}');
+    await mkdir(folder.at('clone/schemas'));
+    await folder.write('clone/schemas/x.json', '{}');
+    await symlink(`${process.cwd()}/node_modules`, folder.at('clone/node_modules'));
+    commit();
+    git('push', '--quiet', 'origin', 'main');
+  });
+  afterEach(() => github.close());
+
+  const writePackage = async (version: string, scripts: object): Promise<void> => {
+    const text = JSON.stringify({ name: 'w', version, type: 'module', scripts });
+    await folder.write('clone/package.json', text);
+    await folder.write('clone/package-lock.json', JSON.stringify({ version }));
+  };
+  const run = (...args: readonly string[]): Promise<Outcome> =>
+    runScript(folder.at('clone/release.sh'), ['--repository', 'me/repo', '--api-url', github.url, ...args], {
+      env: { GITHUB_TOKEN: github.token, NPM_CONFIG_UPDATE_NOTIFIER: 'false' },
+    });
+  const refuses = async (message: RegExp, ...args: readonly string[]): Promise<void> => {
+    const { code, stderr } = await run(...args);
+    assert.match(stderr, message);
+    assert.notEqual(code, 0);
+    assert.equal(github.releases.size, 0);
+  };
+
+  it('checks, builds and releases', async () => {
+    const { code, stdout, stderr } = await run();
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /Released: https:\/\/github\.com\/me\/repo\/releases\/1\n$/);
+    const [made] = github.releases.values();
+    assert.deepEqual(
+      [made?.tag_name, made?.target_commitish, made?.body],
+      ['v1.2.3', git('rev-parse', 'HEAD').trim(), '- better'],
+    );
+    assert.equal(await readFile(folder.at('ran'), 'utf8'), 'checked\n');
+    const [{ content } = assert.fail()] = github.assets;
+    await writeFile(folder.at('asset.tar.gz'), content);
+    const names = execFileSync('tar', ['-tzf', folder.at('asset.tar.gz')], { encoding: 'utf8' });
+    assert.match(names, /^config\.yml\ndist\ndist\/bin\ndist\/bin\/worker\.js\npackage-lock\.json\n/);
+  });
+
+  it('only says what it would do in a dry run, without a token', async () => {
+    const { code, stdout } = await runScript(folder.at('clone/release.sh'), ['--dry-run', '--repository', 'me/repo']);
+    assert.equal(code, 0);
+    assert.match(
+      stdout,
+      /^Would run npm run check\.\nWould release v1\.2\.3 of me\/repo at [0-9a-f]{40} with docker-worker\.tar\.gz/,
+    );
+    await assert.rejects(readFile(folder.at('ran')), /ENOENT/);
+  });
+
+  it('refuses changes that are not committed', async () => {
+    await folder.write('clone/config.yml', 'changed');
+    await refuses(/the working tree has changes that are not committed:\n M config\.yml/);
+  });
+
+  it('refuses another branch, and a main that origin does not have', async () => {
+    git('checkout', '--quiet', '-b', 'side');
+    await refuses(/the branch side is checked out; releases are made from main\. Run: git switch main/);
+    git('checkout', '--quiet', 'main');
+    await folder.write('clone/config.yml', 'more');
+    commit();
+    await refuses(/main is not what origin has\. Run git pull, or push/);
+  });
+
+  it('refuses a version that was released, is none, or is not locked', async () => {
+    git('tag', 'v1.2.3');
+    await refuses(/the tag v1\.2\.3 exists already\. Raise the version: npm version/);
+    await writePackage('1.2.4-rc', {});
+    commit();
+    git('push', '--quiet', 'origin', 'main');
+    await refuses(/package\.json has the version 1\.2\.4-rc, which is none to release/);
+    await folder.write('clone/package.json', JSON.stringify({ version: '1.2.5' }));
+    commit();
+    git('push', '--quiet', 'origin', 'main');
+    await refuses(/package-lock\.json has the version 1\.2\.4-rc, package\.json 1\.2\.5\. Run: npm install/);
+  });
+
+  it('refuses a version that the changelog says nothing about', async () => {
+    await writePackage('2.0.0', {});
+    commit();
+    git('push', '--quiet', 'origin', 'main');
+    await refuses(/CHANGELOG\.md has no section "## \[2\.0\.0\]"/);
+  });
+
+  it('refuses to go on when the check fails', async () => {
+    await writePackage('1.2.3', { check: 'exit 7' });
+    commit();
+    git('push', '--quiet', 'origin', 'main');
+    const { code } = await run();
+    assert.notEqual(code, 0);
+    assert.equal(github.releases.size, 0);
+  });
+
+  it('asks for a token, and for arguments that it knows', async () => {
+    const { code, stderr } = await runScript(folder.at('clone/release.sh'), []);
+    assert.equal(code, 1);
+    assert.match(stderr, /GITHUB_TOKEN is not set\. Make a token/);
+    await refuses(/unknown argument "--bogus"\nReleases the version/, '--bogus');
+    await refuses(/--api-url: its value is missing/, '--api-url');
+  });
+});

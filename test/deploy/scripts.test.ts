@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFile, readdir, stat } from 'node:fs/promises';
+import { readDeployments } from '../../deploy/lib/deployments.js';
+import { need } from './support/needed-program.js';
+import { runScript } from './support/run-script.js';
+import { TempFolder } from './support/temp-folder.js';
+
+const tracked = (): readonly string[] =>
+  execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((name) => name !== '');
+
+/** All scripts of the checkout: by their first line, or their name. */
+async function scripts(): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const name of tracked()) {
+    const info = await stat(name).catch(() => undefined);
+    if (!info?.isFile()) continue;
+    const start = (await readFile(name)).subarray(0, 64).toString('latin1');
+    if (name.endsWith('.sh') || /^#!.*\b(ba)?sh\b/.test(start)) found.push(name);
+  }
+  return found;
+}
+
+describe('the scripts', function () {
+  this.timeout(300_000);
+
+  it('have nothing that shellcheck objects to', async function () {
+    need(this, 'shellcheck');
+    const names = await scripts();
+    assert.ok(names.includes('deploy.sh') && names.includes('deploy/bin/build') && names.includes('.ci/run'));
+    const { status, stdout, stderr } = spawnSync(
+      'shellcheck',
+      ['--external-sources', '--source-path=SCRIPTDIR', ...names],
+      { encoding: 'utf8' },
+    );
+    assert.deepEqual([status, stdout, stderr], [0, '', '']);
+  });
+
+  it('explain themselves, from any directory', async () => {
+    const names = (await readdir('deploy/bin'))
+      .filter((name) => !name.endsWith('.ts'))
+      .map((name) => `deploy/bin/${name}`);
+    assert.ok(names.length >= 9, names.join());
+    for (const name of ['deploy.sh', 'release.sh', 'deploy/run-program.sh', ...names]) {
+      const { code, stdout, stderr } = await runScript(name, ['--help'], { cwd: '/' });
+      assert.deepEqual([code, stderr], [0, ''], name);
+      assert.match(stdout, /usage/i, name);
+    }
+  });
+
+  it('that change something have a dry run', async () => {
+    for (const name of (await readdir('deploy/bin')).filter((each) => each.endsWith('.ts'))) {
+      assert.match(await readFile(`deploy/bin/${name}`, 'utf8'), /'--dry-run'/, name);
+    }
+  });
+
+  it('ask for the scopes of scopes.txt as taskcluster signin takes them', async () => {
+    const lines = (await readFile('scopes.txt', 'utf8')).trimEnd().split('\n');
+    for (const line of lines) assert.match(line, /^--scope=[a-z-]+:\S+$/);
+    assert.equal(new Set(lines).size, lines.length);
+  });
+});
+
+describe('the table of deployments', () => {
+  const folder = new TempFolder();
+
+  it('is as it should be', async () => {
+    const deployments = await readDeployments('deploy/deployments.yml');
+    assert.ok(deployments.length > 0);
+    const names = deployments.map(({ name }) => name);
+    assert.equal(new Set(names).size, names.length, 'two deployments would have the same secrets');
+    for (const { amiRegions, region, name } of deployments) assert.ok(amiRegions.includes(region), name);
+  });
+
+  it('is refused with all that is wrong in it', async () => {
+    const entry = { name: 'x', account: 'a', region: 'us-west-2', amiRegions: ['us-west-2'], updateWorkerPools: true };
+    const write = (table: object): Promise<string> => folder.write('d.yml', JSON.stringify(table));
+    const url = 'https://tc.example.com';
+    await assert.rejects(readDeployments(await write({ deployments: { [url]: entry }, accounts: {} })), {
+      message: `${folder.at('d.yml')}: ${url} has the account a, which is not below \`accounts\`.`,
+    });
+    const wrong = {
+      deployments: { [url]: { ...entry, region: 'here', regoin: 1 } },
+      accounts: { a: { baseAmi: 'x' } },
+    };
+    await assert.rejects(readDeployments(await write(wrong)), ({ message }: Error) => {
+      for (const part of [/regoin/, /region: must match pattern/, /\/accounts\/a\/baseAmi/])
+        assert.match(message, part);
+      return true;
+    });
+    await assert.rejects(readDeployments(folder.at('none.yml')), /table of deployments could not be read: ENOENT/);
+    await assert.rejects(
+      readDeployments(await folder.write('e.yml', 'a: [')),
+      /could not be read: .*e\.yml|unexpected end/,
+    );
+  });
+});
