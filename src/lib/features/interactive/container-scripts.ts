@@ -4,8 +4,22 @@ export const BUSYBOX = '/.taskclusterutils/busybox';
 export const HOLD_DIRECTORY = '/.taskclusterinteractive';
 /** The fifo that tells the worker how the command ended, and the one by which the worker lets go. */
 export const FIFO = { ended: 'ended', release: 'release' } as const;
+/** Where they have the operator's programs for displays, if there are any. */
+export const DISPLAY_DIRECTORY = '/.taskclusterdisplays';
+/** The programs that have to be there. */
+export const DISPLAY_TOOLS = { server: 'x11vnc', list: 'list-displays' } as const;
 /** The variable by which KILL_SESSION is told whom to kill. */
 export const SESSION_VARIABLE = 'INTERACTIVE_SESSION';
+
+/** A session at a display. */
+export interface ServedDisplay {
+  /** Of X, as in `:0`. */
+  readonly display: string;
+  /** What clients show as its title. */
+  readonly desktop: string;
+  /** A free one. */
+  readonly port: number;
+}
 
 /** Each is one line: KILL_SESSION reads no more of a command line than that. */
 function oneLine(script: string): string {
@@ -79,6 +93,23 @@ const KILL_SESSION = oneLine(`
   done;
   kill -KILL $_all`);
 
+/**
+ * Has stdin and stdout speak VNC. `x11vnc` speaks it over nothing but a socket (in inetd mode too), so it gets a port that
+ * only the container itself can reach, and ends with its first client. It says what goes wrong on stderr.
+ */
+const SERVE_DISPLAY = oneLine(`
+  ${DISPLAY_DIRECTORY}/${DISPLAY_TOOLS.server} -display "$1" -desktop "$2" -localhost -rfbport "$3"
+    -nopw -norc -q -timeout 60 </dev/null >&2 &
+  _server=$!;
+  while :; do
+    ${BUSYBOX} nc 127.0.0.1 "$3" 2>/dev/null && break;
+    [ $? = 127 ] && { echo "The busybox of the worker has no nc" >&2; kill "$_server"; exit 127; };
+    kill -0 "$_server" 2>/dev/null || { wait "$_server"; _code=$?; [ "$_code" != 0 ] || _code=1; exit "$_code"; };
+    ${BUSYBOX} sleep 0.1 2>/dev/null || ${BUSYBOX} sleep 1;
+  done;
+  kill "$_server" 2>/dev/null;
+  exit 0`);
+
 /** What comes before the entrypoint of the task's container. */
 export const ENTRYPOINT_PREFIX: readonly string[] = [BUSYBOX, 'sh', '-c', HOLD_COMMAND, 'task'];
 
@@ -86,6 +117,14 @@ export const ENTRYPOINT_PREFIX: readonly string[] = [BUSYBOX, 'sh', '-c', HOLD_C
 export function sessionCommand(mark: string, command: readonly string[]): readonly string[] {
   return [BUSYBOX, 'sh', '-c', RUN_SESSION, mark, ...command];
 }
+
+/** What to run for a session at a display. */
+export function displayCommand({ display, desktop, port }: ServedDisplay): readonly string[] {
+  return [BUSYBOX, 'sh', '-c', SERVE_DISPLAY, 'display', display, desktop, String(port)];
+}
+
+/** What to run to learn of the displays. */
+export const LIST_DISPLAYS: readonly string[] = [`${DISPLAY_DIRECTORY}/${DISPLAY_TOOLS.list}`];
 
 /** What to run, as root and with SESSION_VARIABLE set to its mark, to kill a session. */
 export const KILL_COMMAND: readonly string[] = [BUSYBOX, 'sh', '-c', KILL_SESSION, 'end-session'];

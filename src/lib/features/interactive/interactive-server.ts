@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { v4 as newToken } from 'slugid';
 import { WebSocketServer } from 'ws';
@@ -34,11 +34,16 @@ export interface Connection {
   readonly remoteAddress: string;
 }
 
-/** The address of one run's shell. */
-export interface ShellEndpoint {
-  /** It holds the secret: whoever has it has the container. */
-  readonly url: string;
+/** What there is at one address: a WebSocket, or something to be read as JSON (a failure is told in words). */
+export type Route =
+  | { readonly kind: 'socket'; readonly accept: (connection: Connection) => void }
+  | { readonly kind: 'json'; readonly read: () => Promise<unknown> };
+
+/** Addresses of one run that share a secret: whoever has it has what is there. */
+export interface Endpoint {
   readonly token: string;
+  /** Of one of its routes. */
+  urlOf(name: string): string;
   /** Nobody can connect any more. */
   close(): void;
 }
@@ -52,14 +57,23 @@ const LIMITS: InteractiveLimits = {
   closeMs: 5000,
 };
 
-const SHELL_PATH = /^\/(?<token>[^/?]+)\/shell\.sock(?:\?(?<query>.*))?$/;
+const PATH = /^\/(?<token>[^/?]+)\/(?<name>[^/?]+)(?:\?(?<query>.*))?$/;
+const READS = ['GET', 'HEAD'];
+
+/** By their names, the last part of a path. */
+type Routes = ReadonlyMap<string, Route>;
+
+interface Found {
+  readonly route: Route;
+  readonly query: string;
+}
 
 interface ServerParts {
   readonly limits: InteractiveLimits;
   readonly renewal: CertificateRenewal | undefined;
 }
 
-/** Where the shells of all interactive tasks are reached, over one port. One per worker. */
+/** Where the shells and displays of all interactive tasks are reached, over one port. One per worker. */
 export class InteractiveServer {
   readonly #server: Server;
   readonly #publicHost: PublicHost;
@@ -67,7 +81,7 @@ export class InteractiveServer {
   readonly #sockets: WebSocketServer;
   readonly #keepalive: Keepalive;
   /** By the SHA-256 of the token: how long a look-up takes says nothing about the tokens there are. */
-  readonly #endpoints = new Map<string, (connection: Connection) => void>();
+  readonly #endpoints = new Map<string, Routes>();
 
   private constructor(server: Server, { publicHost, log }: InteractiveServerOptions, { limits, renewal }: ServerParts) {
     this.#server = server;
@@ -100,17 +114,21 @@ export class InteractiveServer {
     return portOf(this.#server);
   }
 
-  /**
-   * An address that only those know whom it is told, with a host name that is good until `expires`. `onConnection` gets
-   * whoever connects to it.
-   */
-  open(onConnection: (connection: Connection) => void, expires: Date): ShellEndpoint {
+  /** Addresses that only those know whom they are told, with a host name that is good until `expires`. */
+  open(routes: Routes, expires: Date): Endpoint {
     void this.#renewal?.check();
     const token = newToken();
-    const origin = `${this.#renewal ? 'wss' : 'ws'}://${this.#publicHost.hostFor(expires)}:${this.port}`;
-    const url = `${origin}/${token}/shell.sock`;
-    this.#endpoints.set(digest(token), onConnection);
-    return { url, token, close: () => void this.#endpoints.delete(digest(token)) };
+    const secure = this.#renewal ? 's' : '';
+    const authority = `${this.#publicHost.hostFor(expires)}:${this.port}`;
+    this.#endpoints.set(digest(token), routes);
+    return {
+      token,
+      urlOf: (name) => {
+        const scheme = routes.get(name)?.kind === 'json' ? 'http' : 'ws';
+        return `${scheme}${secure}://${authority}/${token}/${name}`;
+      },
+      close: () => void this.#endpoints.delete(digest(token)),
+    };
   }
 
   /** Cuts everybody off. Harmless twice. */
@@ -124,31 +142,31 @@ export class InteractiveServer {
     await closed;
   }
 
-  #find(url = ''): { readonly query: string; readonly onConnection: (connection: Connection) => void } | undefined {
-    const { token, query = '' } = SHELL_PATH.exec(url)?.groups ?? {};
-    const onConnection = token === undefined ? undefined : this.#endpoints.get(digest(token));
-    return onConnection && { query, onConnection };
+  #find(url = ''): Found | undefined {
+    const { token, name = '', query = '' } = PATH.exec(url)?.groups ?? {};
+    const route = token === undefined ? undefined : this.#endpoints.get(digest(token))?.get(name);
+    return route && { route, query };
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const isKnown = this.#find(request.url) !== undefined;
-    const text = isKnown ? 'This is the address of a WebSocket.\n' : 'There is no such shell, or its task has ended.\n';
-    response.writeHead(isKnown ? 426 : 404, {
-      'Content-Type': 'text/plain; charset=utf-8',
-      'X-Content-Type-Options': 'nosniff',
-      'Cache-Control': 'no-store',
-      Connection: 'close',
-      ...(isKnown && { Upgrade: 'websocket' }),
-    });
-    response.end(text);
+    const route = this.#find(request.url)?.route;
+    if (!route) {
+      answerText(response, 404, 'There is no such address, or its task has ended.');
+    } else if (route.kind === 'socket') {
+      answerText(response, 426, 'This is the address of a WebSocket.', { Upgrade: 'websocket' });
+    } else if (READS.includes(request.method ?? '')) {
+      void answerJson(response, route.read);
+    } else {
+      answerText(response, 405, 'This can only be read.', { Allow: READS.join(', ') });
+    }
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // Before it is a WebSocket nobody else hears of its errors.
     const ignore = (): void => undefined;
     socket.on('error', ignore);
-    const found = this.#find(request.url);
-    if (!found) {
+    const { route, query } = this.#find(request.url) ?? {};
+    if (route?.kind !== 'socket') {
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () => socket.destroy());
       return;
     }
@@ -156,11 +174,42 @@ export class InteractiveServer {
       socket.off('error', ignore);
       this.#keepalive.watch(webSocket, request.socket);
       const remoteAddress = request.socket.remoteAddress ?? '';
-      found.onConnection({ socket: webSocket, query: new URLSearchParams(found.query), remoteAddress });
+      route.accept({ socket: webSocket, query: new URLSearchParams(query), remoteAddress });
     });
   }
 }
 
 function digest(token: string): string {
   return createHash('sha256').update(token).digest('base64');
+}
+
+async function answerJson(response: ServerResponse, read: () => Promise<unknown>): Promise<void> {
+  try {
+    answer(response, 200, 'application/json', JSON.stringify(await read()));
+  } catch (error) {
+    answerText(response, 500, errorMessage(error));
+  }
+}
+
+function answerText(response: ServerResponse, status: number, text: string, headers: OutgoingHttpHeaders = {}): void {
+  answer(response, status, 'text/plain', `${text}\n`, headers);
+}
+
+function answer(
+  response: ServerResponse,
+  status: number,
+  contentType: string,
+  body: string,
+  headers: OutgoingHttpHeaders = {},
+): void {
+  response.writeHead(status, {
+    'Content-Type': `${contentType}; charset=utf-8`,
+    'X-Content-Type-Options': 'nosniff',
+    'Cache-Control': 'no-store',
+    // Pages of Taskcluster read it from elsewhere; who may is said by the address.
+    'Access-Control-Allow-Origin': '*',
+    Connection: 'close',
+    ...headers,
+  });
+  response.end(body);
 }

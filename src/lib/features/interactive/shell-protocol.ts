@@ -1,34 +1,8 @@
-import type { ExecOutput } from '../../docker/engine.js';
-
-/** What a client says. */
-export type ClientMessage =
-  | { readonly kind: 'stdin'; readonly data: Buffer }
-  | { readonly kind: 'end' }
-  | { readonly kind: 'resize'; readonly rows: number; readonly columns: number }
-  | { readonly kind: 'pause' }
-  | { readonly kind: 'resume' }
-  | { readonly kind: 'unknown' };
-
-/** What a client is told. */
-export type ServerMessage =
-  | ({ readonly kind: 'output' } & ExecOutput)
-  | { readonly kind: 'pause' }
-  | { readonly kind: 'resume' }
-  | { readonly kind: 'stopped'; readonly exitCode: number }
-  | { readonly kind: 'shutdown' }
-  | { readonly kind: 'error'; readonly text: string };
-
-/** One way to put a shell into the messages of a WebSocket. */
-export interface ShellProtocol {
-  readonly version: 'v1' | 'v2';
-  decode(message: Buffer): ClientMessage;
-  /** undefined: there are no words for it. */
-  encode(message: ServerMessage): Buffer | undefined;
-}
+import type { ClientMessage, SessionProtocol } from './session-protocol.js';
 
 /** What a connection's address asks for. */
 export interface ShellRequest {
-  readonly protocol: ShellProtocol;
+  readonly protocol: SessionProtocol;
   readonly tty: boolean;
   /** Empty: a shell. */
   readonly command: readonly string[];
@@ -52,7 +26,7 @@ const UNKNOWN: ClientMessage = { kind: 'unknown' };
 const RESIZE_BYTES = 5;
 
 /** Framed in both directions. */
-export const VERSION_1: ShellProtocol = {
+export const VERSION_1: SessionProtocol = {
   version: 'v1',
   decode: (message) => {
     const [code = CODE.error] = message;
@@ -92,7 +66,7 @@ export const VERSION_1: ShellProtocol = {
 const RAW = { stdin: 1, resize: 2 } as const;
 
 /** Output as it is; only what the client sends has a first byte that says what it is. Always a terminal. */
-export const VERSION_2: ShellProtocol = {
+export const VERSION_2: SessionProtocol = {
   version: 'v2',
   decode: (message) => {
     if (message[0] === RAW.stdin) return { kind: 'stdin', data: message.subarray(1) };

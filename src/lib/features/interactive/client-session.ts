@@ -1,7 +1,7 @@
 import type { WebSocket } from 'ws';
 import type { ExecOutput, ExecSession } from '../../docker/engine.js';
 import { Wakeup } from '../../util/wakeup.js';
-import type { ServerMessage, ShellProtocol } from './shell-protocol.js';
+import type { ServerMessage, SessionProtocol } from './session-protocol.js';
 
 /** How far stdin may be behind before the client is asked to wait, and before nothing more is read from it. */
 const PAUSE_BYTES = 1024 * 1024;
@@ -23,7 +23,7 @@ export interface SessionEnd {
 }
 
 /** Tells a client why it can't have a session. */
-export function refuse(socket: WebSocket, protocol: ShellProtocol, text: string): void {
+export function refuse(socket: WebSocket, protocol: SessionProtocol, text: string): void {
   // Whatever it still sends is nobody's business.
   socket.on('error', () => undefined);
   farewell(socket, protocol, { kind: 'error', text }, CLOSE.tryLater);
@@ -33,9 +33,9 @@ export function refuse(socket: WebSocket, protocol: ShellProtocol, text: string)
  * A client at the one end, a process at the other. In memory there is no more than what is being passed on: output is
  * read only as fast as the client takes it, and a client that sends more than the process reads has to wait.
  */
-export class ShellSession {
+export class ClientSession {
   readonly #socket: WebSocket;
-  readonly #protocol: ShellProtocol;
+  readonly #protocol: SessionProtocol;
   readonly #tty: boolean;
   readonly #changed = new Wakeup();
   #exec: ExecSession | undefined;
@@ -47,7 +47,7 @@ export class ShellSession {
   #isShutDown = false;
 
   /** The client is not listened to before `run`. */
-  constructor(socket: WebSocket, protocol: ShellProtocol, tty: boolean) {
+  constructor(socket: WebSocket, protocol: SessionProtocol, tty: boolean) {
     this.#socket = socket;
     this.#protocol = protocol;
     this.#tty = tty;
@@ -200,7 +200,7 @@ const NEVER = new AbortController().signal;
 
 function farewell(
   socket: WebSocket,
-  protocol: ShellProtocol,
+  protocol: SessionProtocol,
   message: ServerMessage,
   code: number,
   reason = message.kind === 'error' ? message.text : '',
