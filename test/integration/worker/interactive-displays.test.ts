@@ -146,4 +146,27 @@ describe('the displays of an interactive task', () => {
     await tasks.letGo(url);
     await tasks.harness.finish(taskId);
   });
+
+  it('are nobody’s where the operator has but half of the programs, and the operator is told', async () => {
+    const half = await mkdtemp(join(tmpdir(), 'display-tools-'));
+    await writeFile(join(half, 'x11vnc'), X11VNC, { mode: 0o755 });
+    const others = await InteractiveTasks.start({ displayPath: half });
+    try {
+      const { fields } = others.harness.log.of('interactive tasks have no displays')[0] ?? assert.fail();
+      assert.match(String(fields['error']), /list-displays/);
+      const { taskId, url } = await others.open();
+      const { printed, exitCode } = await framed(url, ['ls', '-a', '/']);
+      assert.equal(await exitCode, 0);
+      assert.doesNotMatch(printed.stdout, /taskclusterdisplays/);
+      await others.letGo(url);
+      const { run, log } = await others.harness.finish(taskId);
+      assert.equal(run.state, 'completed', log);
+      const { artifacts } = await others.harness.queue.listLatestArtifacts(taskId);
+      assert.ok(artifacts.every(({ name }) => !name.endsWith('display.html')));
+      assert.ok(artifacts.some(({ name }) => name.endsWith('shell.html')));
+    } finally {
+      await others.close();
+      await rm(half, { recursive: true });
+    }
+  });
 });
