@@ -7,8 +7,12 @@ import { once } from 'node:events';
 
 /** Files of about the same time; what one lane prints is shown when the one before it has ended. */
 const LANES = [
-  ['test/integration/worker/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/unit/**/*.test.ts'],
-  ['test/integration/{cli,local-taskcluster}/**/*.test.ts', 'test/integration/*.test.ts'],
+  ['test/integration/worker/**/*.test.ts'],
+  [
+    'test/{unit,contract}/**/*.test.ts',
+    'test/integration/{cli,local-taskcluster}/**/*.test.ts',
+    'test/integration/*.test.ts',
+  ],
 ];
 
 const colors = process.stdout.isTTY ? ['--colors'] : [];
