@@ -15,8 +15,8 @@ directory=$(realpath -m "$1")
 root=$directory/root
 LARGE=(docker.io dkms v4l2loopback-dkms lvm2 gnupg curl apparmor)
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-mirror=${MIRROR:-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-  grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ')}
+mirror=${MIRROR:-$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true; } |
+  { grep -oE 'https?://[^ ]+/debian/?( |$)' || true; } | head -n 1 | tr -d ' ')}
 mirror=${mirror:-http://deb.debian.org/debian}
 
 # What is mounted here is seen here alone, and goes away with this process.
