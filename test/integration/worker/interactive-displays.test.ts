@@ -4,15 +4,19 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
+import { framed } from '../../support/shell-client.js';
 import { InteractiveTasks } from '../../support/interactive-tasks.js';
 
 const ARTIFACT = 'private/docker-worker/display.html';
 const SHELL = '#!/.taskclusterutils/busybox sh';
-/** As x11vnc with -inetd: it greets, and then whatever is sent comes back; its words to the operator go elsewhere. */
+/** As x11vnc: says where it listens once it does, greets, and then whatever is sent comes back. */
 const VNC = `${SHELL}
+busybox=/.taskclusterutils/busybox
 echo "$@" >/tmp/arguments; echo a warning >&2
-test "$3" = -norc || exit 1
-printf 'RFB 003.008\\n'; exec /.taskclusterutils/busybox cat`;
+$busybox nc -l -p 5917 -e $busybox sh -c "echo 'RFB 003.008'; exec $busybox cat" &
+until $busybox grep -q :171D /proc/net/tcp /proc/net/tcp6; do $busybox sleep 0.1; done
+echo PORT=5917
+wait`;
 
 describe('a display of an interactive task', () => {
   let tools: string;
@@ -73,13 +77,16 @@ describe('a display of an interactive task', () => {
       (await tasks.processes()).filter((line) => line.endsWith('busybox cat')),
       ['/.taskclusterutils/busybox cat'],
     );
+    const asked = await framed(url, ['cat', '/tmp/arguments']);
+    assert.equal(await asked.exitCode, 0);
+    assert.match(asked.printed.stdout, new RegExp(`-display :1 -desktop :1 of task ${taskId}, run 0 -viewonly\n$`));
     const closed = once(socket, 'close');
     socket.close();
     await closed;
     await tasks.letGo(url);
     const log = await tasks.harness.logOf(taskId);
     assert.match(log, /Interactive display: open the artifact private\/docker-worker\/display\.html in a browser/);
-    assert.match(log, /Interactive session \d+ opened: .*x11vnc.*-viewonly/);
+    assert.match(log, /Interactive session \d+ opened: display :1\n/);
   });
 
   it('that is not named is refused, and one that nobody can list is told of in words', async () => {

@@ -1,5 +1,5 @@
 import type { ExecOutput } from '../../docker/engine.js';
-import { DISPLAY_TOOLS } from './container-scripts.js';
+import { displayCommand } from './container-scripts.js';
 
 /** What a client says. */
 export type ClientMessage =
@@ -33,6 +33,8 @@ export interface ShellRequest {
   readonly tty: boolean;
   /** Empty: a shell. */
   readonly command: readonly string[];
+  /** What logs call it, if not by its command. */
+  readonly name?: string;
 }
 
 /** The first byte of a message of version 1: that of docker-exec-websocket-server. */
@@ -113,8 +115,8 @@ const VNC: ShellProtocol = {
 /** What a connection for a display asks for: which one, and with what more arguments for the VNC server. */
 export function displayRequest(query: URLSearchParams, title: string): ShellRequest {
   const display = query.get('display') ?? '';
-  const server = [DISPLAY_TOOLS.x11vnc, '-inetd', '-nopw', '-norc', '-q', '-display', display, '-desktop', title];
-  return { protocol: VNC, tty: false, command: display === '' ? [''] : [...server, ...query.getAll('arg')] };
+  const command = display === '' ? [''] : displayCommand(display, title, query.getAll('arg'));
+  return { protocol: VNC, tty: false, command, name: `display ${display}` };
 }
 
 /** Clients of version 1 always say `command` or `tty`, those of version 2 say nothing. */

@@ -75,7 +75,7 @@ export class TaskShells {
   async #serve(socket: WebSocket, request: ShellRequest, remoteAddress: string): Promise<void> {
     const { task, lifetime } = this.#options;
     const number = ++this.#opened;
-    const command = request.command.length > 0 ? brief(request.command) : 'a shell';
+    const command = brief(request);
     const facts = { session: number, remoteAddress, protocol: request.protocol.version };
     task.log.info('interactive session opened', { ...facts, command, tty: request.tty });
     task.output.line(`Interactive session ${number} opened: ${command}`);
@@ -142,7 +142,8 @@ async function endOf(exec: ExecSession, signal: AbortSignal): Promise<string> {
   return printed;
 }
 
-function brief(command: readonly string[]): string {
-  const text = JSON.stringify(command);
+function brief({ command, name }: ShellRequest): string {
+  if (command.length === 0) return 'a shell';
+  const text = name ?? JSON.stringify(command);
   return text.length > MAX_COMMAND_LENGTH ? `${text.slice(0, MAX_COMMAND_LENGTH)}…` : text;
 }
