@@ -13,12 +13,13 @@ export interface WorkerInteractive extends InteractiveOptions {
 
 /** What all interactive tasks of the worker share. */
 export async function composeInteractive(config: Config, log: Logger): Promise<WorkerInteractive> {
-  const { artifactName, busyboxPath, minTime, expirationAfterSession } = config.interactive;
+  const { artifactName, busyboxPath, displayToolsPath, minTime, expirationAfterSession } = config.interactive;
   const server = (config.features['interactive']?.enabled ?? false) ? await start(config, log) : undefined;
   return {
     server,
     artifactName,
     busyboxPath,
+    displayToolsPath,
     minTimeSeconds: minTime,
     expirationAfterSessionSeconds: expirationAfterSession,
     now: () => new Date(),

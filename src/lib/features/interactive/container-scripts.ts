@@ -1,5 +1,8 @@
-/** Where containers of interactive tasks have the worker's busybox, whatever their image has. */
-export const BUSYBOX = '/.taskclusterutils/busybox';
+/** Where containers of interactive tasks have programs of the worker's, whatever their image has. */
+const UTILS = '/.taskclusterutils';
+export const BUSYBOX = `${UTILS}/busybox`;
+/** By their names in the operator's directory: one lists the displays of a container, the other serves one by VNC. */
+export const DISPLAY_TOOLS = { 'list-displays': `${UTILS}/list-displays`, x11vnc: `${UTILS}/x11vnc` } as const;
 /** Where they have the fifos of `CommandHold`. */
 export const HOLD_DIRECTORY = '/.taskclusterinteractive';
 /** The fifo that tells the worker how the command ended, and the one by which the worker lets go. */
@@ -54,6 +57,19 @@ const RUN_SESSION = oneLine(`${RUN}
   exit $?`);
 
 /**
+ * Runs a VNC server that says its port ("PORT=5900"), and passes on what it and the other side of this process have to say:
+ * it can serve one connection, but no two pipes.
+ */
+const SHOW_DISPLAY = oneLine(`
+  exec 3<&0;
+  "$@" </dev/null | {
+    while read -r _line; do
+      case $_line in PORT=*) exec ${BUSYBOX} nc 127.0.0.1 "\${_line#PORT=}" 4<&0 <&3;; esac;
+    done;
+    exit 1;
+  }`);
+
+/**
  * Kills a session: its first process, all that are of its terminal session, and their children. What has made itself
  * independent of those, as daemons do, lives on. They are stopped first, so that none can start another meanwhile.
  */
@@ -85,6 +101,13 @@ export const ENTRYPOINT_PREFIX: readonly string[] = [BUSYBOX, 'sh', '-c', HOLD_C
 /** What to run for a session; an empty `command`: a shell. `mark` must be unlike anything else. */
 export function sessionCommand(mark: string, command: readonly string[]): readonly string[] {
   return [BUSYBOX, 'sh', '-c', RUN_SESSION, mark, ...command];
+}
+
+/** What to run for a session that shows an X display by VNC; `more` are arguments of x11vnc's. */
+export function displayCommand(display: string, title: string, more: readonly string[]): readonly string[] {
+  const once = ['-localhost', '-autoport', '5900', '-once', '-timeout', '60'];
+  const server = [DISPLAY_TOOLS.x11vnc, '-q', '-nopw', '-norc', ...once, '-display', display, '-desktop', title];
+  return [BUSYBOX, 'sh', '-c', SHOW_DISPLAY, 'show-display', ...server, ...more];
 }
 
 /** What to run, as root and with SESSION_VARIABLE set to its mark, to kill a session. */

@@ -34,10 +34,26 @@ export interface Connection {
   readonly remoteAddress: string;
 }
 
-/** The address of one run's shell. */
+/** What answers those who name the right address. */
+export interface TaskSide {
+  /** Somebody wants a shell. */
+  readonly shell: (connection: Connection) => void;
+  /** Absent: there are no displays. */
+  readonly displays?: {
+    /** Somebody wants to see one. */
+    readonly connect: (connection: Connection) => void;
+    /** Whatever is to be answered as JSON; fails, in words, when they can't be found out. */
+    readonly list: () => Promise<unknown>;
+  };
+}
+
+/** The addresses of one run. Each holds the secret: whoever has it has the container. */
 export interface ShellEndpoint {
-  /** It holds the secret: whoever has it has the container. */
   readonly url: string;
+  /** A WebSocket. */
+  readonly displayUrl: string;
+  /** By HTTP. */
+  readonly displaysUrl: string;
   readonly token: string;
   /** Nobody can connect any more. */
   close(): void;
@@ -52,7 +68,10 @@ const LIMITS: InteractiveLimits = {
   closeMs: 5000,
 };
 
-const SHELL_PATH = /^\/(?<token>[^/?]+)\/shell\.sock(?:\?(?<query>.*))?$/;
+const PATHS = { shell: 'shell.sock', display: 'display.sock', displays: 'displays' } as const;
+const ADDRESS = /^\/(?<token>[^/?]+)\/(?<path>shell\.sock|display\.sock|displays)(?:\?(?<query>.*))?$/;
+
+const HEADERS = { 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-store', Connection: 'close' } as const;
 
 interface ServerParts {
   readonly limits: InteractiveLimits;
@@ -67,7 +86,7 @@ export class InteractiveServer {
   readonly #sockets: WebSocketServer;
   readonly #keepalive: Keepalive;
   /** By the SHA-256 of the token: how long a look-up takes says nothing about the tokens there are. */
-  readonly #endpoints = new Map<string, (connection: Connection) => void>();
+  readonly #endpoints = new Map<string, TaskSide>();
 
   private constructor(server: Server, { publicHost, log }: InteractiveServerOptions, { limits, renewal }: ServerParts) {
     this.#server = server;
@@ -101,16 +120,22 @@ export class InteractiveServer {
   }
 
   /**
-   * An address that only those know whom it is told, with a host name that is good until `expires`. `onConnection` gets
-   * whoever connects to it.
+   * Addresses that only those know whom they are told, with a host name that is good until `expires`. `side` gets whoever
+   * comes to them.
    */
-  open(onConnection: (connection: Connection) => void, expires: Date): ShellEndpoint {
+  open(side: TaskSide, expires: Date): ShellEndpoint {
     void this.#renewal?.check();
     const token = newToken();
-    const origin = `${this.#renewal ? 'wss' : 'ws'}://${this.#publicHost.hostFor(expires)}:${this.port}`;
-    const url = `${origin}/${token}/shell.sock`;
-    this.#endpoints.set(digest(token), onConnection);
-    return { url, token, close: () => void this.#endpoints.delete(digest(token)) };
+    const s = this.#renewal ? 's' : '';
+    const rest = `${s}://${this.#publicHost.hostFor(expires)}:${this.port}/${token}`;
+    this.#endpoints.set(digest(token), side);
+    return {
+      url: `ws${rest}/${PATHS.shell}`,
+      displayUrl: `ws${rest}/${PATHS.display}`,
+      displaysUrl: `http${rest}/${PATHS.displays}`,
+      token,
+      close: () => void this.#endpoints.delete(digest(token)),
+    };
   }
 
   /** Cuts everybody off. Harmless twice. */
@@ -124,20 +149,23 @@ export class InteractiveServer {
     await closed;
   }
 
-  #find(url = ''): { readonly query: string; readonly onConnection: (connection: Connection) => void } | undefined {
-    const { token, query = '' } = SHELL_PATH.exec(url)?.groups ?? {};
-    const onConnection = token === undefined ? undefined : this.#endpoints.get(digest(token));
-    return onConnection && { query, onConnection };
+  #find(url = ''): { readonly side: TaskSide; readonly path: string; readonly query: string } | undefined {
+    const { token, path = '', query = '' } = ADDRESS.exec(url)?.groups ?? {};
+    const side = token === undefined ? undefined : this.#endpoints.get(digest(token));
+    return side && { side, path, query };
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const isKnown = this.#find(request.url) !== undefined;
+    const found = this.#find(request.url);
+    if (found?.path === PATHS.displays) {
+      void answerDisplays(response, found.side);
+      return;
+    }
+    const isKnown = found !== undefined;
     const text = isKnown ? 'This is the address of a WebSocket.\n' : 'There is no such shell, or its task has ended.\n';
     response.writeHead(isKnown ? 426 : 404, {
+      ...HEADERS,
       'Content-Type': 'text/plain; charset=utf-8',
-      'X-Content-Type-Options': 'nosniff',
-      'Cache-Control': 'no-store',
-      Connection: 'close',
       ...(isKnown && { Upgrade: 'websocket' }),
     });
     response.end(text);
@@ -148,7 +176,8 @@ export class InteractiveServer {
     const ignore = (): void => undefined;
     socket.on('error', ignore);
     const found = this.#find(request.url);
-    if (!found) {
+    const onConnection = found && connectionHandler(found.side, found.path);
+    if (!onConnection) {
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () => socket.destroy());
       return;
     }
@@ -156,8 +185,31 @@ export class InteractiveServer {
       socket.off('error', ignore);
       this.#keepalive.watch(webSocket, request.socket);
       const remoteAddress = request.socket.remoteAddress ?? '';
-      found.onConnection({ socket: webSocket, query: new URLSearchParams(found.query), remoteAddress });
+      onConnection({ socket: webSocket, query: new URLSearchParams(found.query), remoteAddress });
     });
+  }
+}
+
+function connectionHandler(side: TaskSide, path: string): ((connection: Connection) => void) | undefined {
+  if (path === PATHS.shell) return side.shell;
+  return path === PATHS.display ? side.displays?.connect : undefined;
+}
+
+/** The page that asks comes from the deployment, so it has to be allowed to read the answer. */
+async function answerDisplays(response: ServerResponse, { displays }: TaskSide): Promise<void> {
+  const headers = { ...HEADERS, 'Content-Type': 'application/json', 'Access-Control-Allow-Origin': '*' };
+  const answer = (status: number, content: unknown): void => {
+    response.writeHead(status, headers);
+    response.end(JSON.stringify(content));
+  };
+  if (!displays) {
+    answer(404, { message: 'This worker has no displays.' });
+    return;
+  }
+  try {
+    answer(200, await displays.list());
+  } catch (error) {
+    answer(500, { message: `The displays are not known: ${errorMessage(error)}` });
   }
 }
 

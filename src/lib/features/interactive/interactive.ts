@@ -8,7 +8,8 @@ import type { ResourceStack } from '../../util/resource-stack.js';
 import type { Contribution, Feature, TaskFeature } from '../feature.js';
 import { CommandHold } from './command-hold.js';
 import { BUSYBOX, ENTRYPOINT_PREFIX, HOLD_DIRECTORY } from './container-scripts.js';
-import type { InteractiveServer } from './interactive-server.js';
+import { displayBinds, listDisplays } from './displays.js';
+import type { InteractiveServer, TaskSide } from './interactive-server.js';
 import { Lifetime } from './lifetime.js';
 import { TaskShells } from './task-shells.js';
 
@@ -19,10 +20,15 @@ export interface InteractiveOptions {
   readonly artifactName: string;
   /** A static busybox. */
   readonly busyboxPath: string;
+  /** A directory; without the programs in it there are no displays. */
+  readonly displayToolsPath: string;
   readonly minTimeSeconds: number;
   readonly expirationAfterSessionSeconds: number;
   readonly now: () => Date;
 }
+
+/** Of Taskcluster's, that interactive tasks link to. */
+type Page = 'shell' | 'display';
 
 const CONTENT_TYPE = 'text/html';
 /** What the clocks of the worker and of the queue may differ. */
@@ -35,7 +41,7 @@ export function interactive(options: InteractiveOptions): Feature {
     name: 'interactive',
     enabledByDefault: false,
     requiredScopes: () => undefined,
-    reservedArtifacts: () => [shellArtifact(options)],
+    reservedArtifacts: () => [artifactOf(options, 'shell'), artifactOf(options, 'display')],
     attach: (task) => new TaskInteractive(options, task),
   };
 }
@@ -59,6 +65,7 @@ class TaskInteractive implements TaskFeature {
   readonly #options: InteractiveOptions;
   readonly #task: TaskContext;
   #hold: CommandHold | undefined;
+  #hasDisplays = false;
 
   constructor(options: InteractiveOptions, task: TaskContext) {
     this.#options = options;
@@ -66,7 +73,7 @@ class TaskInteractive implements TaskFeature {
   }
 
   async prepare(resources: ResourceStack): Promise<Contribution> {
-    const { server, busyboxPath } = this.#options;
+    const { server, busyboxPath, displayToolsPath } = this.#options;
     if (!server) {
       const reason = 'this worker cannot serve interactive sessions: its certificate or its port is not usable';
       throw TaskError.exception('internal-error', `${reason}. ${ASK}`);
@@ -74,8 +81,10 @@ class TaskInteractive implements TaskFeature {
     const busybox = await this.#busybox(busyboxPath);
     const hold = await CommandHold.create(this.#task.directory);
     this.#hold = resources.use('hold on the command', hold);
+    const displays = await displayBinds(displayToolsPath);
+    this.#hasDisplays = displays !== undefined;
     return {
-      binds: [`${busybox}:${BUSYBOX}:ro`, `${hold.directory}:${HOLD_DIRECTORY}:ro`],
+      binds: [`${busybox}:${BUSYBOX}:ro`, `${hold.directory}:${HOLD_DIRECTORY}:ro`, ...(displays ?? [])],
       entrypointPrefix: ENTRYPOINT_PREFIX,
     };
   }
@@ -91,9 +100,7 @@ class TaskInteractive implements TaskFeature {
     });
     const shells = new TaskShells({ container, task: this.#task, lifetime, signal });
     const expires = this.#expires();
-    const endpoint = server.open((connection) => {
-      shells.connect(connection);
-    }, expires);
+    const endpoint = server.open(this.#side(shells, container, signal), expires);
     resources.defer('hidden token', this.#task.log.addSecret(endpoint.token));
     resources.defer('interactive endpoint', () => {
       endpoint.close();
@@ -105,8 +112,32 @@ class TaskInteractive implements TaskFeature {
       },
       { once: true },
     );
-    void this.#announce(endpoint.url, expires, signal);
+    void this.#announce('shell', { v: '2', socketUrl: endpoint.url }, expires, signal);
+    if (this.#hasDisplays) {
+      const { displayUrl: socketUrl, displaysUrl } = endpoint;
+      void this.#announce('display', { v: '1', socketUrl, displaysUrl }, expires, signal);
+    }
     void this.#letGo(hold, lifetime, signal);
+  }
+
+  #side(shells: TaskShells, container: RunningContainer, signal: AbortSignal): TaskSide {
+    let listing: Promise<unknown> | undefined;
+    const displays: TaskSide['displays'] = {
+      connect: (connection) => {
+        shells.connectDisplay(connection);
+      },
+      // However many ask at once, the container does it once.
+      list: () =>
+        (listing ??= listDisplays(container, signal).finally(() => {
+          listing = undefined;
+        })),
+    };
+    return {
+      shell: (connection) => {
+        shells.connect(connection);
+      },
+      ...(this.#hasDisplays && { displays }),
+    };
   }
 
   async #busybox(path: string): Promise<string> {
@@ -127,19 +158,20 @@ class TaskInteractive implements TaskFeature {
   }
 
   /** In the background: a slow queue must not hold up the task. */
-  async #announce(socketUrl: string, expires: Date, signal: AbortSignal): Promise<void> {
+  async #announce(kind: Page, facts: Record<string, string>, expires: Date, signal: AbortSignal): Promise<void> {
     const { taskId, runId, worker, artifacts, log, output } = this.#task;
-    const query = new URLSearchParams({ v: '2', socketUrl, taskId, runId: String(runId) });
-    const name = shellArtifact(this.#options);
-    const url = `${worker.rootUrl}/shell/?${query.toString()}`;
+    const query = new URLSearchParams({ ...facts, taskId, runId: String(runId) });
+    const name = artifactOf(this.#options, kind);
+    const url = `${worker.rootUrl}/${kind}/?${query.toString()}`;
     try {
       await artifacts.reference({ name, url, contentType: CONTENT_TYPE, expires: expires.toISOString() }, signal);
-      log.info('interactive shell published', { name });
-      output.line(`Interactive shell: open the artifact ${name} in a browser`);
+      if (kind === 'shell') log.info('interactive shell published', { name });
+      else log.info('interactive display published', { name });
+      output.line(`Interactive ${kind}: open the artifact ${name} in a browser`);
     } catch (error) {
       if (signal.aborted) return;
       log.error('interactive shell not published', { name, error });
-      output.error(`The artifact ${name} could not be made, so nobody can open a shell: ${errorMessage(error)}`);
+      output.error(`The artifact ${name} could not be made, so nobody can open a ${kind}: ${errorMessage(error)}`);
     }
   }
 
@@ -170,6 +202,6 @@ class TaskInteractive implements TaskFeature {
   }
 }
 
-function shellArtifact({ artifactName }: InteractiveOptions): string {
-  return `${artifactName}shell.html`;
+function artifactOf({ artifactName }: InteractiveOptions, kind: Page): string {
+  return `${artifactName}${kind}.html`;
 }

@@ -1,4 +1,5 @@
 import type { ExecOutput } from '../../docker/engine.js';
+import { displayCommand } from './container-scripts.js';
 
 /** What a client says. */
 export type ClientMessage =
@@ -20,7 +21,7 @@ export type ServerMessage =
 
 /** One way to put a shell into the messages of a WebSocket. */
 export interface ShellProtocol {
-  readonly version: 'v1' | 'v2';
+  readonly version: 'v1' | 'v2' | 'vnc';
   decode(message: Buffer): ClientMessage;
   /** undefined: there are no words for it. */
   encode(message: ServerMessage): Buffer | undefined;
@@ -32,6 +33,8 @@ export interface ShellRequest {
   readonly tty: boolean;
   /** Empty: a shell. */
   readonly command: readonly string[];
+  /** What logs call it, if not by its command. */
+  readonly name?: string;
 }
 
 /** The first byte of a message of version 1: that of docker-exec-websocket-server. */
@@ -101,6 +104,20 @@ export const VERSION_2: ShellProtocol = {
   },
   encode: (message) => (message.kind === 'output' ? message.data : undefined),
 };
+
+/** Whatever a VNC server and its client have to say to each other, as it is. */
+const VNC: ShellProtocol = {
+  version: 'vnc',
+  decode: (data) => ({ kind: 'stdin', data }),
+  encode: (message) => (message.kind === 'output' && message.from === 'stdout' ? message.data : undefined),
+};
+
+/** What a connection for a display asks for: which one, and with what more arguments for the VNC server. */
+export function displayRequest(query: URLSearchParams, title: string): ShellRequest {
+  const display = query.get('display') ?? '';
+  const command = display === '' ? [''] : displayCommand(display, title, query.getAll('arg'));
+  return { protocol: VNC, tty: false, command, name: `display ${display}` };
+}
 
 /** Clients of version 1 always say `command` or `tty`, those of version 2 say nothing. */
 export function shellRequest(query: URLSearchParams): ShellRequest {

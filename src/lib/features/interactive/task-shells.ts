@@ -7,14 +7,14 @@ import { errorMessage } from '../../util/error-message.js';
 import { KILL_COMMAND, SESSION_VARIABLE, sessionCommand } from './container-scripts.js';
 import type { Connection } from './interactive-server.js';
 import type { Lifetime } from './lifetime.js';
-import { shellRequest } from './shell-protocol.js';
+import { displayRequest, shellRequest } from './shell-protocol.js';
 import type { ShellRequest } from './shell-protocol.js';
 import { ShellSession, refuse } from './shell-session.js';
 import type { SessionEnd } from './shell-session.js';
 
 export interface TaskShellsOptions {
   readonly container: RunningContainer;
-  readonly task: Pick<TaskContext, 'log' | 'output'>;
+  readonly task: Pick<TaskContext, 'log' | 'output' | 'taskId' | 'runId'>;
   readonly lifetime: Lifetime;
   /** Aborts when the run is over, or its container is. */
   readonly signal: AbortSignal;
@@ -44,13 +44,24 @@ export class TaskShells {
     );
   }
 
-  /** Takes a connection, whatever becomes of it. */
-  connect({ socket, query, remoteAddress }: Connection): void {
+  /** Takes a connection for a shell, whatever becomes of it. */
+  connect(connection: Connection): void {
+    this.#connect(connection, shellRequest(connection.query));
+  }
+
+  /** Takes a connection for a display, whatever becomes of it. */
+  connectDisplay(connection: Connection): void {
+    const { taskId, runId } = this.#options.task;
+    const title = `${connection.query.get('display') ?? ''} of task ${taskId}, run ${runId}`;
+    this.#connect(connection, displayRequest(connection.query, title));
+  }
+
+  #connect({ socket, remoteAddress }: Connection, request: ShellRequest): void {
     const { lifetime, signal, task } = this.#options;
-    const request = shellRequest(query);
     const { version: protocol } = request.protocol;
     if (request.command.includes('')) {
-      refuse(socket, request.protocol, 'A word of the command is empty.');
+      const missing = protocol === 'vnc' ? 'There is no display in the address.' : 'A word of the command is empty.';
+      refuse(socket, request.protocol, missing);
     } else if (this.#sessions.size >= MAX_SESSIONS) {
       task.log.warn('interactive session refused', { remoteAddress, protocol, sessions: this.#sessions.size });
       refuse(socket, request.protocol, `There are ${MAX_SESSIONS} sessions already, which is the limit.`);
@@ -64,7 +75,7 @@ export class TaskShells {
   async #serve(socket: WebSocket, request: ShellRequest, remoteAddress: string): Promise<void> {
     const { task, lifetime } = this.#options;
     const number = ++this.#opened;
-    const command = request.command.length > 0 ? brief(request.command) : 'a shell';
+    const command = brief(request);
     const facts = { session: number, remoteAddress, protocol: request.protocol.version };
     task.log.info('interactive session opened', { ...facts, command, tty: request.tty });
     task.output.line(`Interactive session ${number} opened: ${command}`);
@@ -131,7 +142,8 @@ async function endOf(exec: ExecSession, signal: AbortSignal): Promise<string> {
   return printed;
 }
 
-function brief(command: readonly string[]): string {
-  const text = JSON.stringify(command);
+function brief({ command, name }: ShellRequest): string {
+  if (command.length === 0) return 'a shell';
+  const text = name ?? JSON.stringify(command);
   return text.length > MAX_COMMAND_LENGTH ? `${text.slice(0, MAX_COMMAND_LENGTH)}…` : text;
 }

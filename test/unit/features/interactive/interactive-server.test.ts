@@ -10,8 +10,15 @@ import type {
   Connection,
   InteractiveLimits,
   ShellEndpoint,
+  TaskSide,
 } from '../../../../src/lib/features/interactive/interactive-server.js';
 import { MemoryLogger } from '../../../fakes/memory-logger.js';
+
+const takenBy = (connections: Connection[]): TaskSide => ({
+  shell: (connection) => {
+    connections.push(connection);
+  },
+});
 
 describe('the server of interactive tasks', () => {
   let server: InteractiveServer;
@@ -20,7 +27,7 @@ describe('the server of interactive tasks', () => {
   const start = async (limits: Partial<InteractiveLimits> = {}): Promise<void> => {
     const log = new MemoryLogger();
     server = await InteractiveServer.start({ port: 0, publicHost: new FixedHost('127.0.0.1'), log, limits });
-    endpoint = server.open((connection) => connections.push(connection), new Date());
+    endpoint = server.open(takenBy(connections), new Date());
   };
   afterEach(async () => {
     connections.length = 0;
@@ -43,7 +50,7 @@ describe('the server of interactive tasks', () => {
     await start();
     assert.match(endpoint.url, /^ws:\/\/127\.0\.0\.1:\d+\/[\w-]{22}\/shell\.sock$/);
     const others: Connection[] = [];
-    const other = server.open((connection) => others.push(connection), new Date());
+    const other = server.open(takenBy(others), new Date());
     assert.notEqual(other.url, endpoint.url);
     assert.equal(await status(`${other.url}?tty=true&command=a&command=b`), 101);
     assert.deepEqual([connections.length, others.length], [0, 1]);
@@ -52,12 +59,28 @@ describe('the server of interactive tasks', () => {
     assert.match(remoteAddress, /127\.0\.0\.1/);
   });
 
+  it('tells pages of any origin what displays there are, or why that is not known', async () => {
+    await start();
+    const seen: Connection[] = [];
+    const listed = [Promise.resolve([{ display: ':0', width: 2, height: 1 }]), Promise.reject(new Error('no X'))];
+    listed[1]?.catch(() => undefined);
+    const connect = (connection: Connection): void => void seen.push(connection);
+    const list = (): Promise<unknown> => listed.shift() ?? assert.fail();
+    endpoint = server.open({ ...takenBy(connections), displays: { connect, list } }, new Date());
+    const [good, bad] = [await fetch(endpoint.displaysUrl), await fetch(endpoint.displaysUrl)];
+    assert.deepEqual([good.status, good.headers.get('access-control-allow-origin')], [200, '*']);
+    assert.deepEqual(await good.json(), [{ display: ':0', width: 2, height: 1 }]);
+    assert.deepEqual([bad.status, await bad.json()], [500, { message: 'The displays are not known: no X' }]);
+    assert.equal(await status(`${endpoint.displayUrl}?display=:0`), 101);
+    assert.deepEqual([connections.length, seen[0]?.query.get('display')], [0, ':0']);
+  });
+
   it('asks each time for a name of the machine that is good for long enough', async () => {
     const log = new MemoryLogger();
     const publicHost = { hostFor: (expires: Date) => `until-${expires.getTime()}` };
     server = await InteractiveServer.start({ port: 0, publicHost, log });
     for (const time of [1, 2]) {
-      const { url } = server.open(() => undefined, new Date(time));
+      const { url } = server.open(takenBy([]), new Date(time));
       assert.equal(new URL(url).hostname, `until-${time}`);
     }
   });
@@ -73,6 +96,9 @@ describe('the server of interactive tasks', () => {
       `/${endpoint.token}//shell.sock`,
     ];
     for (const path of paths) assert.equal(await status(origin + path), 404, path);
+    assert.equal(await status(endpoint.displayUrl), 404, 'a display where there is none');
+    const answer = await fetch(endpoint.displaysUrl);
+    assert.deepEqual([answer.status, await answer.json()], [404, { message: 'This worker has no displays.' }]);
     assert.equal(await status(endpoint.url), 101);
     endpoint.close();
     assert.equal(await status(endpoint.url), 404);

@@ -27,7 +27,8 @@ describe('the feature interactive', () => {
   const server: NonNullable<InteractiveOptions['server']> = {
     open: () => {
       const url = `wss://example.com:1/${TOKEN}/shell.sock`;
-      const endpoint = { url, token: TOKEN, close: () => void endpoints.delete(endpoint) };
+      const others = { displayUrl: `wss://${TOKEN}/display`, displaysUrl: `https://${TOKEN}/displays` };
+      const endpoint = { url, ...others, token: TOKEN, close: () => void endpoints.delete(endpoint) };
       endpoints.add(endpoint);
       return endpoint;
     },
@@ -37,6 +38,7 @@ describe('the feature interactive', () => {
       server,
       artifactName: 'private/x/',
       busyboxPath: '/bin/busybox',
+      displayToolsPath: '/nowhere',
       minTimeSeconds: 0,
       expirationAfterSessionSeconds: 0,
       now: () => NOW,

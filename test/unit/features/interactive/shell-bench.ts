@@ -3,7 +3,11 @@ import type { WebSocket } from 'ws';
 import type { RunningContainer } from '../../../../src/lib/docker/engine.js';
 import { KILL_COMMAND } from '../../../../src/lib/features/interactive/container-scripts.js';
 import { InteractiveServer } from '../../../../src/lib/features/interactive/interactive-server.js';
-import type { InteractiveLimits, ShellEndpoint } from '../../../../src/lib/features/interactive/interactive-server.js';
+import type {
+  Connection,
+  InteractiveLimits,
+  ShellEndpoint,
+} from '../../../../src/lib/features/interactive/interactive-server.js';
 import { FixedHost } from '../../../../src/lib/host/public-host.js';
 import { Lifetime } from '../../../../src/lib/features/interactive/lifetime.js';
 import { TaskShells } from '../../../../src/lib/features/interactive/task-shells.js';
@@ -79,10 +83,24 @@ export class ShellBench {
     });
     const created = await engine.createContainer(minimalSpec(IMAGE.id, ['sleep']));
     const container: RunningContainer = await created.start();
-    const shells = new TaskShells({ container, task: { log, output }, lifetime, signal: this.end.signal });
-    this.#endpoint = this.#server.open((connection) => {
-      shells.connect(connection);
-    }, new Date());
+    const shells = new TaskShells({
+      container,
+      task: { log, output, taskId: 'a-task', runId: 0 },
+      lifetime,
+      signal: this.end.signal,
+    });
+    const side = {
+      shell: (connection: Connection) => {
+        shells.connect(connection);
+      },
+      displays: {
+        connect: (connection: Connection) => {
+          shells.connectDisplay(connection);
+        },
+        list: () => Promise.resolve([]),
+      },
+    };
+    this.#endpoint = this.#server.open(side, new Date());
   }
 }
 

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { WebSocket } from 'ws';
+import { framed } from '../../support/shell-client.js';
+import { InteractiveTasks } from '../../support/interactive-tasks.js';
+
+const ARTIFACT = 'private/docker-worker/display.html';
+const SHELL = '#!/.taskclusterutils/busybox sh';
+/** As x11vnc: says where it listens once it does, greets, and then whatever is sent comes back. */
+const VNC = `${SHELL}
+busybox=/.taskclusterutils/busybox
+echo "$@" >/tmp/arguments; echo a warning >&2
+$busybox nc -l -p 5917 -e $busybox sh -c "echo 'RFB 003.008'; exec $busybox cat" &
+until $busybox grep -q :171D /proc/net/tcp /proc/net/tcp6; do $busybox sleep 0.1; done
+echo PORT=5917
+wait`;
+
+describe('a display of an interactive task', () => {
+  let tools: string;
+  let tasks: InteractiveTasks;
+
+  before(async () => {
+    tools = await mkdtemp(join(tmpdir(), 'display-tools-'));
+    await tool('x11vnc', VNC);
+    await tool('list-displays', `${SHELL}\ntest -e /tmp/no-x && exit 1\nprintf ':0\\t1024x768\\n:1\\t800x600\\n'`);
+    tasks = await InteractiveTasks.start({ displayToolsPath: tools });
+  });
+  after(async () => {
+    await tasks.close();
+    await rm(tools, { recursive: true });
+  });
+
+  const tool = async (name: string, text: string): Promise<void> => {
+    await writeFile(join(tools, name), text);
+    await chmod(join(tools, name), 0o755);
+  };
+
+  /** Where the page that shows a display gets it from. */
+  async function addresses(taskId: string): Promise<{ readonly socketUrl: string; readonly displaysUrl: string }> {
+    const { harness } = tasks;
+    await harness.log.next('interactive display published', taskId);
+    const url = harness.queue.buildSignedUrl(harness.queue.getArtifact, taskId, 0, ARTIFACT);
+    const page = new URL((await fetch(url, { redirect: 'manual' })).headers.get('location') ?? '');
+    assert.equal(`${page.origin}${page.pathname}`, `${harness.taskcluster.rootUrl}/display/`);
+    const { socketUrl = '', displaysUrl = '', ...query } = Object.fromEntries(page.searchParams);
+    assert.deepEqual(query, { v: '1', taskId, runId: '0' });
+    return { socketUrl, displaysUrl };
+  }
+
+  it('is listed, and seen by VNC', async () => {
+    const { taskId, url } = await tasks.open();
+    const { socketUrl, displaysUrl } = await addresses(taskId);
+    const list = [
+      { display: ':0', width: 1024, height: 768 },
+      { display: ':1', width: 800, height: 600 },
+    ];
+    assert.deepEqual(await (await fetch(displaysUrl)).json(), list);
+    const socket = new WebSocket(`${socketUrl}?display=:1&arg=-viewonly`, 'binary');
+    let heard = '';
+    socket.on('message', (data: Buffer) => {
+      heard += data.toString('latin1');
+    });
+    const hears = async (bytes: number): Promise<string> => {
+      while (heard.length < bytes) await once(socket, 'message');
+      return heard;
+    };
+    const greeting = 'RFB 003.008\n';
+    assert.equal(await hears(greeting.length), greeting);
+    const all = Buffer.alloc(300_000, 'whatever a client says\x00\xff', 'latin1');
+    socket.send(all);
+    const whole = greeting + all.toString('latin1');
+    assert.ok((await hears(whole.length)) === whole);
+    assert.deepEqual(
+      (await tasks.processes()).filter((line) => line.endsWith('busybox cat')),
+      ['/.taskclusterutils/busybox cat'],
+    );
+    const asked = await framed(url, ['cat', '/tmp/arguments']);
+    assert.equal(await asked.exitCode, 0);
+    assert.match(asked.printed.stdout, new RegExp(`-display :1 -desktop :1 of task ${taskId}, run 0 -viewonly\n$`));
+    const closed = once(socket, 'close');
+    socket.close();
+    await closed;
+    await tasks.letGo(url);
+    const log = await tasks.harness.logOf(taskId);
+    assert.match(log, /Interactive display: open the artifact private\/docker-worker\/display\.html in a browser/);
+    assert.match(log, /Interactive session \d+ opened: display :1\n/);
+  });
+
+  it('that is not named is refused, and one that nobody can list is told of in words', async () => {
+    const { taskId, url } = await tasks.open();
+    const { socketUrl, displaysUrl } = await addresses(taskId);
+    const [code, reason] = (await once(new WebSocket(socketUrl), 'close')) as [number, Buffer];
+    assert.deepEqual([code, String(reason)], [1013, 'There is no display in the address.']);
+    await tasks.letGo(url);
+    await tasks.harness.logOf(taskId);
+    const answer = await fetch(displaysUrl);
+    assert.equal(answer.status, 404, 'it has ended with its task');
+  });
+});
