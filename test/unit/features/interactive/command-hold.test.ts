@@ -60,8 +60,9 @@ describe('the hold on a command', () => {
     const fifo = await open(join(hold.directory, 'ended'), constants.O_WRONLY | constants.O_NONBLOCK);
     try {
       const flood = Buffer.alloc(65_536);
-      // Full: it was not read from for so many turns of the loop.
-      for (let [taken, full] = [0, 0]; full < 10; await setImmediate()) {
+      let taken = 0;
+      // So many turns of the loop it was not read from, and is full.
+      for (let full = 0; full < 10;) {
         try {
           taken += (await fifo.write(flood)).bytesWritten;
           full = 0;
@@ -70,6 +71,7 @@ describe('the hold on a command', () => {
           full += 1;
         }
         assert.ok(taken < 20_000_000, 'it is read as fast as it is written');
+        await setImmediate();
       }
     } finally {
       await fifo.close();
