@@ -22,6 +22,8 @@ function oneLine(script: string): string {
 /**
  * `run` becomes the program it is given, as the engine would start it. Shells of busybox have commands of their own and
  * may prefer busybox's applets to what the image has, unless a program is named by its path: so it is looked up here.
+ * They also pass on only those variables whose names they could have given themselves, and set some: the others are
+ * taken from what the engine gave to the shell. (`env` would take a path with an equals sign for a variable.)
  */
 const RUN = `
   find() {
@@ -35,7 +37,16 @@ const RUN = `
   };
   run() {
     find "$1" || { echo "$1: not found" >&2; exit 127; };
-    shift; unset SHLVL OLDPWD; exec "$_tcp" "$@";
+    shift; unset SHLVL OLDPWD;
+    case $_tcp in *=*) exec "$_tcp" "$@";; esac;
+    set -- "$_tcp" "$@"; _tcr=$#;
+    while IFS= read -r -d '' _tcv; do
+      case \${_tcv%%=*} in
+        [0-9]*|*[!A-Za-z0-9_]*|IFS|OLDPWD|OPTIND|PPID|PWD|SHLVL|_tc[cprv]) set -- "$_tcv" "$@";;
+      esac;
+    done 2>/dev/null </proc/$$/environ;
+    [ $# -eq $_tcr ] || exec ${BUSYBOX} env -- "$@";
+    exec "$@";
   };`;
 
 /**
