@@ -1,10 +1,20 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { Bench, BenchResult } from './bench-result.js';
 import { resultTable } from './bench-result.js';
+import { idle } from './idle.js';
 import { imageLoad } from './image-load.js';
-import { overhead } from './overhead.js';
+import { overhead, overheadProxy } from './overhead.js';
+import { start } from './start.js';
+import { throughput } from './throughput.js';
 
-const BENCHES: Readonly<Record<string, Bench>> = { overhead, 'image-load': imageLoad };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  overhead,
+  'overhead-proxy': overheadProxy,
+  throughput,
+  'image-load': imageLoad,
+  idle,
+  start,
+};
 
 const TARGET_MISSED = 1;
 const BAD_USAGE = 2;
@@ -30,9 +40,9 @@ async function main(argv: readonly string[]): Promise<number> {
   const progress = (text: string): void => void process.stderr.write(`${text}\n`);
   for (const [name, { run }] of Object.entries(BENCHES)) {
     if (!names.includes(name)) continue;
-    const result = await run({ rounds, progress });
-    results.push(result);
-    if (!json) process.stdout.write(resultTable(result));
+    const found = await run({ rounds, progress });
+    results.push(...found);
+    if (!json) process.stdout.write(found.map(resultTable).join(''));
   }
   if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
   return results.every(({ pass }) => pass) ? 0 : TARGET_MISSED;
@@ -44,7 +54,7 @@ function parse(argv: readonly string[]): Command {
   return new Command('bench')
     .description('Measures the worker, each time against what it can be compared with on the same machine.')
     .argument('[benches...]', 'which ones; all when none is named')
-    .option('--json', 'print an array of {name, ratio, target, better, pass, detail} and nothing else')
+    .option('--json', 'print an array of {name, ratio, target, better, pass, ratioByRound, detail} and nothing else')
     .option('--rounds <n>', 'how often the measured sides take turns', parseRounds, DEFAULT_ROUNDS)
     .addHelpText(
       'after',

@@ -18,12 +18,18 @@ export class WorkerTimeline {
 
   constructor() {
     const write = (line: string): void => {
-      const atMs = performance.now();
-      const { type, taskId, ...fields } = JSON.parse(line) as { type: string; taskId?: string };
-      this.#events.push({ event: type, atMs, taskId, fields });
-      this.#changed.call();
+      this.take(line);
     };
     this.log = createLogger({ baseFields: { source: 'docker-worker' }, level: 'info', destination: { write } });
+  }
+
+  /** Notes a line of the log, of a worker in another process; what is no such line is passed over. */
+  take(line: string): void {
+    if (!line.startsWith('{')) return;
+    const atMs = performance.now();
+    const { type, taskId, ...fields } = JSON.parse(line) as { type: string; taskId?: string };
+    this.#events.push({ event: type, atMs, taskId, fields });
+    this.#changed.call();
   }
 
   /** The events of one name, in order. */
@@ -34,6 +40,17 @@ export class WorkerTimeline {
   /** The events of one task, in order. */
   ofTask(taskId: string): readonly TimedEvent[] {
     return this.#events.filter((timed) => timed.taskId === taskId);
+  }
+
+  /** How long a task was in a phase that it has left, in ms. Fails when it was not, or was not resolved `completed`. */
+  phaseMs(taskId: string, phase: string): number {
+    const events = this.ofTask(taskId);
+    const state = events.find(({ event }) => event === 'task resolved')?.fields['taskState'];
+    if (state !== 'completed')
+      throw new Error(`task ${taskId} was resolved ${String(state)}, which cannot be measured`);
+    const left = events.find(({ event, fields }) => event === 'task phase' && fields['previous'] === phase);
+    if (!left) throw new Error(`task ${taskId} was never in the phase ${phase}`);
+    return Number(left.fields['previousMs']);
   }
 
   /** Resolves when `event` was logged that often; rejects with the signal's reason. */

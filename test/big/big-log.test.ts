@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MiB, liveLogUrl, printing } from './big-output.js';
-import { Daemon } from './daemon.js';
-import { readLog } from './reader.js';
+import { MiB, liveLogUrl, printing } from '../support/big-output.js';
+import { Daemon } from '../support/daemon.js';
+import { readLog } from '../support/read-log.js';
 
 const LIVE = 'public/logs/live.log';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { Daemon } from './daemon.js';
-import { MiB, liveLogUrl, printing } from './big-output.js';
-import { readLog } from './reader.js';
+import { Daemon } from '../support/daemon.js';
+import { MiB, liveLogUrl, printing } from '../support/big-output.js';
+import { readLog } from '../support/read-log.js';
 
 const MINUTE_MS = 60_000;
 
