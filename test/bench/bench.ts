@@ -1,9 +1,13 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { artifactLarge } from './artifact-large.js';
+import { artifactsSmall } from './artifacts-small.js';
 import type { Bench, BenchResult } from './bench-result.js';
 import { resultTable } from './bench-result.js';
 import { idle } from './idle.js';
 import { imageLoad } from './image-load.js';
+import { log } from './log.js';
 import { overhead, overheadProxy } from './overhead.js';
+import { scale } from './scale.js';
 import { start } from './start.js';
 import { throughput } from './throughput.js';
 
@@ -11,7 +15,11 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   overhead,
   'overhead-proxy': overheadProxy,
   throughput,
+  log,
+  'artifacts-small': artifactsSmall,
+  'artifact-large': artifactLarge,
   'image-load': imageLoad,
+  scale,
   idle,
   start,
 };

@@ -13,7 +13,8 @@ export interface TimedEvent {
 /** The worker's own log, written as in production, with the moment of each line: what it costs to log is measured too. */
 export class WorkerTimeline {
   readonly log: Logger;
-  readonly #events: TimedEvent[] = [];
+  readonly #byEvent = new Map<string, TimedEvent[]>();
+  readonly #byTask = new Map<string | undefined, TimedEvent[]>();
   readonly #changed = new Wakeup();
 
   constructor() {
@@ -28,18 +29,20 @@ export class WorkerTimeline {
     if (!line.startsWith('{')) return;
     const atMs = performance.now();
     const { type, taskId, ...fields } = JSON.parse(line) as { type: string; taskId?: string };
-    this.#events.push({ event: type, atMs, taskId, fields });
+    const timed = { event: type, atMs, taskId, fields };
+    add(this.#byEvent, type, timed);
+    add(this.#byTask, taskId, timed);
     this.#changed.call();
   }
 
   /** The events of one name, in order. */
   of(event: string): readonly TimedEvent[] {
-    return this.#events.filter((timed) => timed.event === event);
+    return this.#byEvent.get(event) ?? [];
   }
 
   /** The events of one task, in order. */
   ofTask(taskId: string): readonly TimedEvent[] {
-    return this.#events.filter((timed) => timed.taskId === taskId);
+    return this.#byTask.get(taskId) ?? [];
   }
 
   /** How long a task was in a phase that it has left, in ms. Fails when it was not, or was not resolved `completed`. */
@@ -57,4 +60,15 @@ export class WorkerTimeline {
   async until(event: string, count: number, signal: AbortSignal): Promise<void> {
     while (this.of(event).length < count) await this.#changed.wait(signal);
   }
+
+  /** Resolves when the task is resolved; rejects with the signal's reason. */
+  async untilResolved(taskId: string, signal: AbortSignal): Promise<void> {
+    while (!this.ofTask(taskId).some(({ event }) => event === 'task resolved')) await this.#changed.wait(signal);
+  }
+}
+
+function add<K>(lists: Map<K, TimedEvent[]>, key: K, timed: TimedEvent): void {
+  const list = lists.get(key);
+  if (list) list.push(timed);
+  else lists.set(key, [timed]);
 }

@@ -1,0 +1,40 @@
+import { withTimeout } from '../../src/lib/util/abortable.js';
+import { Daemon } from '../support/daemon.js';
+import { WorkerTimeline } from './worker-timeline.js';
+
+const TASK_TIMEOUT_MS = 600_000;
+
+/** A worker and a queue, each in its own process, and what the worker's log says of its tasks. */
+export class MeasuredDaemon {
+  readonly daemon: Daemon;
+  readonly timeline: WorkerTimeline;
+
+  private constructor(daemon: Daemon, timeline: WorkerTimeline) {
+    this.daemon = daemon;
+    this.timeline = timeline;
+  }
+
+  static async start(): Promise<MeasuredDaemon> {
+    const timeline = new WorkerTimeline();
+    const onLine = (line: string): void => {
+      timeline.take(line);
+    };
+    return new MeasuredDaemon(await Daemon.start({ onLine }), timeline);
+  }
+
+  /** Runs a task that must succeed; returns how long it was in `phase`, in ms. */
+  async phaseMs(phase: string, script: string, payload: object = {}): Promise<number> {
+    const taskId = await this.daemon.create(script, payload);
+    await this.resolved(taskId);
+    return this.timeline.phaseMs(taskId, phase);
+  }
+
+  /** Resolves when the worker says that it reported the task. */
+  async resolved(taskId: string): Promise<void> {
+    await withTimeout(`task ${taskId}`, TASK_TIMEOUT_MS, (signal) => this.timeline.untilResolved(taskId, signal));
+  }
+
+  async stop(): Promise<void> {
+    await this.daemon.stop();
+  }
+}
