@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { artifactLarge } from './artifact-large.js';
 import { artifactsSmall } from './artifacts-small.js';
@@ -7,6 +8,7 @@ import { idle } from './idle.js';
 import { imageLoad } from './image-load.js';
 import { log } from './log.js';
 import { overhead, overheadProxy } from './overhead.js';
+import { plot } from './plot.js';
 import { scale } from './scale.js';
 import { start } from './start.js';
 import { throughput } from './throughput.js';
@@ -31,12 +33,13 @@ const DEFAULT_ROUNDS = 8;
 interface Flags {
   readonly json?: true;
   readonly rounds: number;
+  readonly plot?: string;
 }
 
 /** Runs the benches named on the command line, or all of them; returns the exit code. */
 async function main(argv: readonly string[]): Promise<number> {
   const command = parse(argv);
-  const { json, rounds } = command.opts<Flags>();
+  const { json, rounds, plot: picture } = command.opts<Flags>();
   const names = command.args.length > 0 ? command.args : Object.keys(BENCHES);
   const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));
   if (unknown.length > 0) {
@@ -52,6 +55,7 @@ async function main(argv: readonly string[]): Promise<number> {
     results.push(...found);
     if (!json) process.stdout.write(found.map(resultTable).join(''));
   }
+  if (picture !== undefined) await writeFile(picture, plot(results));
   if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
   return results.every(({ pass }) => pass) ? 0 : TARGET_MISSED;
 }
@@ -64,6 +68,7 @@ function parse(argv: readonly string[]): Command {
     .argument('[benches...]', 'which ones; all when none is named')
     .option('--json', 'print an array of {name, ratio, target, better, pass, ratioByRound, detail} and nothing else')
     .option('--rounds <n>', 'how often the measured sides take turns', parseRounds, DEFAULT_ROUNDS)
+    .option('--plot <file>', 'also draw the ratios of all rounds against the targets, as SVG')
     .addHelpText(
       'after',
       `
@@ -71,7 +76,10 @@ Benches:
 ${list.join('\n')}
 
 Exit codes: 0 all targets reached, 1 one missed or a bench failed, 2 wrong usage.
-Needs a Docker engine with the test images (./build.sh). npm run --silent keeps npm's own lines out of the output.`,
+A bench may have several results, each with a name that begins like its own. The worker measured is dist/, as
+./build.sh made it, except in overhead, overhead-proxy and image-load, which run the source.
+Needs a Docker engine with the test images (./build.sh), 20 GB of free disk, and a machine that does nothing else. npm run
+--silent keeps npm's own lines out of the output. docs/performance.md says how to read it.`,
     )
     .exitOverride()
     .parse([...argv], { from: 'user' });
