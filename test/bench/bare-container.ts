@@ -9,6 +9,9 @@ import { minimalSpec } from '../support/minimal-spec.js';
 import { inLanes } from './in-lanes.js';
 import { nowhere } from './nowhere.js';
 
+/** By this label's value bare containers are known. */
+export const BARE_ROLE = 'bench';
+
 /** The least that can be done to run a command in a container and see all it prints: what the worker is compared with. */
 export class BareDocker {
   readonly #docker: Docker;
@@ -26,6 +29,16 @@ export class BareDocker {
     } catch (error) {
       throw new Error(`the image ${name} cannot be had from docker: run ./build.sh first`, { cause: error });
     }
+  }
+
+  /** Removes the containers with a label, whatever they do, and then such networks. */
+  async removeLabelled(label: string): Promise<void> {
+    const filters = { label: [label] };
+    const containers = await this.#docker.listContainers({ all: true, filters });
+    const remove = (id: string): Promise<void> => this.#docker.getContainer(id).remove({ force: true, v: true });
+    await Promise.allSettled(containers.map(({ Id }) => remove(Id)));
+    const networks = await this.#docker.listNetworks({ filters });
+    await Promise.allSettled(networks.map(({ Id }) => this.#docker.getNetwork(Id).remove()));
   }
 
   /** Create, attach, start, wait, remove; returns how long all that took, in ms. Fails unless the exit code is 0. */
@@ -74,7 +87,7 @@ export function bareSpec(image: string, command: readonly string[]): ContainerSp
       TASKCLUSTER_PUBLIC_IP: '127.0.0.1',
       TASKCLUSTER_ROOT_URL: 'http://127.0.0.1:8080',
     },
-    labels: { [LABEL.role]: 'bench' },
+    labels: { [LABEL.role]: BARE_ROLE },
     extraHosts: ['localhost.localdomain:127.0.0.1'],
   });
 }

@@ -6,6 +6,7 @@ import type { Bench, BenchResult } from './bench-result.js';
 import { resultTable } from './bench-result.js';
 import { idle } from './idle.js';
 import { imageLoad } from './image-load.js';
+import { cleanUpAfterInterruption } from './interruption.js';
 import { log } from './log.js';
 import { overhead, overheadProxy } from './overhead.js';
 import { plot } from './plot.js';
@@ -28,6 +29,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
 
 const TARGET_MISSED = 1;
 const BAD_USAGE = 2;
+const INTERRUPTED = 130;
 const DEFAULT_ROUNDS = 8;
 
 interface Flags {
@@ -91,6 +93,9 @@ function parseRounds(text: string): number {
   throw new InvalidArgumentError('It has to be a whole number, at least 1.');
 }
 
+process.once('SIGINT', () => {
+  void cleanUpAfterInterruption().finally(() => process.exit(INTERRUPTED));
+});
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

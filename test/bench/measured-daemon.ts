@@ -1,5 +1,6 @@
 import { withTimeout } from '../../src/lib/util/abortable.js';
 import { Daemon } from '../support/daemon.js';
+import { removeIfInterrupted } from './interruption.js';
 import { WorkerTimeline } from './worker-timeline.js';
 
 const TASK_TIMEOUT_MS = 600_000;
@@ -9,7 +10,10 @@ export class MeasuredDaemon {
   readonly daemon: Daemon;
   readonly timeline: WorkerTimeline;
 
-  private constructor(daemon: Daemon, timeline: WorkerTimeline) {
+  readonly #forget: () => void;
+
+  private constructor(daemon: Daemon, timeline: WorkerTimeline, forget: () => void) {
+    this.#forget = forget;
     this.daemon = daemon;
     this.timeline = timeline;
   }
@@ -19,7 +23,10 @@ export class MeasuredDaemon {
     const onLine = (line: string): void => {
       timeline.take(line);
     };
-    return new MeasuredDaemon(await Daemon.start({ onLine }), timeline);
+    const daemon = await Daemon.start({ onLine });
+    const { process } = daemon;
+    const forget = removeIfInterrupted(process.workerId, () => process.abandon());
+    return new MeasuredDaemon(daemon, timeline, forget);
   }
 
   /** Runs a task that must succeed; returns how long it was in `phase`, in ms. */
@@ -36,5 +43,6 @@ export class MeasuredDaemon {
 
   async stop(): Promise<void> {
     await this.daemon.stop();
+    this.#forget();
   }
 }

@@ -6,6 +6,7 @@ import { TEST_IMAGE as IMAGE, testTask } from '../support/test-task.js';
 import { BareDocker, bareSpec } from './bare-container.js';
 import { judged } from './bench-result.js';
 import type { Bench, BenchOptions, BenchResult } from './bench-result.js';
+import { removeIfInterrupted } from './interruption.js';
 import { nowhere } from './nowhere.js';
 import { spreadOf } from './spread.js';
 import type { Spread } from './spread.js';
@@ -101,11 +102,13 @@ async function workerRound(
     version: 'bench',
     metricsOutput: nowhere(),
   });
+  const forget = removeIfInterrupted(worker.config.workerId);
   try {
     const allResolved = (signal: AbortSignal) => timeline.until('task resolved', taskIds.length, signal);
     await withTimeout(`working off ${taskIds.length} tasks`, ROUND_TIMEOUT_MS, allResolved);
   } finally {
     await worker.stop('graceful');
+    forget();
   }
   const claimed = timeline.of('claimed task').map(({ taskId = '' }) => taskId);
   return claimed.slice(WARM_UP).map((taskId) => sampleOf(taskId, timeline));

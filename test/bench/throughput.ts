@@ -8,6 +8,7 @@ import { BareDocker, bareSpec } from './bare-container.js';
 import type { Bench, BenchOptions, BenchResult } from './bench-result.js';
 import { comparedTimes } from './compared-times.js';
 import { inLanes } from './in-lanes.js';
+import { removeIfInterrupted } from './interruption.js';
 import { takingTurns } from './taking-turns.js';
 import { WorkerTimeline } from './worker-timeline.js';
 
@@ -72,6 +73,7 @@ async function workOff({ rootUrl, credentials, queue }: QueueProcess, capacity: 
     timeline.take(line);
   };
   const worker = await WorkerProcess.start({ rootUrl, credentials, settings: { capacity }, onLine });
+  const forget = removeIfInterrupted(worker.workerId, () => worker.abandon());
   try {
     const allResolved = (signal: AbortSignal) => timeline.until('task resolved', TASKS, signal);
     await withTimeout(`working off ${TASKS} tasks`, ROUND_TIMEOUT_MS, allResolved);
@@ -82,6 +84,7 @@ async function workOff({ rootUrl, credentials, queue }: QueueProcess, capacity: 
     return { ms, peakMiB: await worker.program.peakMemoryMiB() };
   } finally {
     await worker.stop();
+    forget();
   }
 }
 

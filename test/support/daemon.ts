@@ -11,11 +11,11 @@ import type { WorkerProcessOptions } from './worker-process.js';
 /** A worker and a Taskcluster, each a process of its own, so that the worker's memory can be measured. */
 export class Daemon {
   readonly taskcluster: QueueProcess;
-  readonly #process: WorkerProcess;
+  readonly process: WorkerProcess;
 
   private constructor(taskcluster: QueueProcess, process: WorkerProcess) {
     this.taskcluster = taskcluster;
-    this.#process = process;
+    this.process = process;
   }
 
   static async start(options: Pick<WorkerProcessOptions, 'settings' | 'onLine'> = {}): Promise<Daemon> {
@@ -34,7 +34,7 @@ export class Daemon {
   }
 
   get worker(): Program {
-    return this.#process.program;
+    return this.process.program;
   }
 
   async create(script: string, payload: object = {}): Promise<string> {
@@ -64,7 +64,7 @@ export class Daemon {
   /** Ends both and checks that nothing is left on the disk. */
   async stop(): Promise<void> {
     try {
-      await this.#process.stop();
+      await this.process.stop();
     } finally {
       await this.taskcluster.stop();
     }

@@ -21,9 +21,11 @@ export class WorkerProcess {
   readonly program: Program;
   /** performance.now() just before the process was made. */
   readonly spawnedAtMs = performance.now();
+  readonly workerId: string;
   readonly #directory: string;
 
-  private constructor(options: WorkerProcessOptions, directory: string) {
+  private constructor(options: WorkerProcessOptions, directory: string, workerId: string) {
+    this.workerId = workerId;
     this.#directory = directory;
     this.program = new Program('dist/bin/worker.js', [join(directory, 'worker.yml')], taskclusterEnv(options));
     if (options.onLine) this.program.onLine(options.onLine);
@@ -33,9 +35,10 @@ export class WorkerProcess {
   static async spawn(options: WorkerProcessOptions): Promise<WorkerProcess> {
     const directory = await mkdtemp(join(tmpdir(), 'docker-worker-process-'));
     const folders = { dockerVolume: directory, stateDir: join(directory, 'state') };
-    const settings = { ...folders, workerId: `process-${newSlugid()}`, ...options.settings };
+    const workerId = `process-${newSlugid()}`;
+    const settings = { ...folders, ...options.settings, workerId };
     await writeFile(join(directory, 'worker.yml'), JSON.stringify(settings));
-    return new WorkerProcess(options, directory);
+    return new WorkerProcess(options, directory, workerId);
   }
 
   /** Resolves when it is about to claim. */
@@ -43,6 +46,13 @@ export class WorkerProcess {
     const worker = await WorkerProcess.spawn(options);
     await worker.program.prints('"type":"start"');
     return worker;
+  }
+
+  /** Kills it; what it had running is left. */
+  async abandon(): Promise<void> {
+    this.program.kill('SIGKILL');
+    await this.program.ended;
+    await rm(this.#directory, { recursive: true, force: true });
   }
 
   /** Lets it finish what it runs; fails when anything of its runs is left on the disk then. */
