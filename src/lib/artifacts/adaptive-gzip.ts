@@ -14,7 +14,8 @@ const CHOICE_BYTES = 16 * 1024;
 const WORTH_RATIO = 0.9;
 
 const compress = promisify(deflateRaw);
-const compressWhole = promisify(gzip);
+/** Costs a small content much less than a stream does. */
+export const gzipWhole: (content: Buffer) => Promise<Buffer> = promisify(gzip);
 
 /** Tries it: knows every format there is, which a list of magic numbers does not. `head` is the beginning or all of it. */
 export async function encodingFor(head: Buffer): Promise<ContentEncoding> {
@@ -66,14 +67,14 @@ export class AdaptiveGzip extends Transform {
     }, callback);
   }
 
-  /** All of it is there: compressed in one go, which costs a small file much less than a stream does. */
+  /** All of it is there. */
   #finishShort(callback: TransformCallback): void {
     const content = Buffer.concat(this.#head);
     this.#head = [];
     encodingFor(content)
       .then(async (encoding) => {
         this.#encoding = encoding;
-        return encoding === 'gzip' ? await compressWhole(content) : content;
+        return encoding === 'gzip' ? await gzipWhole(content) : content;
       })
       .then((stored) => {
         callback(null, stored);

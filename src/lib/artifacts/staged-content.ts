@@ -5,13 +5,16 @@ import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { ContentEncoding } from './adaptive-gzip.js';
-import { AdaptiveGzip, SAMPLE_BYTES, encodingFor } from './adaptive-gzip.js';
+import { AdaptiveGzip, SAMPLE_BYTES, encodingFor, gzipWhole } from './adaptive-gzip.js';
 import type { FileSource } from './file-source.js';
 import { readFile } from './file-source.js';
 import { SpoolingStore } from './spooling-store.js';
 
 /** `auto`: compressed unless the content hardly becomes smaller by that. */
 export type WantedEncoding = ContentEncoding | 'auto';
+
+/** Uncompressed. */
+export type ContentSource = Readable | FileSource | Buffer;
 
 /** An artifact's content as it will be stored: it can be sent any number of times until it is disposed. */
 export interface StagedContent {
@@ -31,12 +34,13 @@ export interface StagedContent {
  * the disk's, or the signal's reason; nothing is left behind then.
  */
 export async function stageContent(
-  source: Readable | FileSource,
+  source: ContentSource,
   encoding: WantedEncoding,
   tempDir: string,
   signal: AbortSignal,
 ): Promise<StagedContent> {
   try {
+    if (Buffer.isBuffer(source)) return await stageBuffer(source, encoding);
     if (source instanceof Readable) return await stageStream(source, encoding, tempDir, signal);
     const chosen = encoding === 'auto' ? await encodingFor(await buffer(readFile(source, SAMPLE_BYTES))) : encoding;
     if (chosen === 'identity') return await stageFile(source, signal);
@@ -45,6 +49,18 @@ export async function stageContent(
     signal.throwIfAborted();
     throw error;
   }
+}
+
+async function stageBuffer(source: Buffer, encoding: WantedEncoding): Promise<StagedContent> {
+  const contentEncoding = encoding === 'auto' ? await encodingFor(source) : encoding;
+  const stored = contentEncoding === 'gzip' ? await gzipWhole(source) : source;
+  return {
+    sha256: createHash('sha256').update(source).digest('hex'),
+    contentEncoding,
+    length: stored.length,
+    body: () => stored,
+    dispose: () => Promise.resolve(),
+  };
 }
 
 async function stageStream(

@@ -72,7 +72,7 @@ export class ArtifactCollector {
       const first = await entries.next();
       if (first.done) return 'empty';
       if (first.value.kind === 'file') {
-        await this.#task.artifacts.upload(content, onlyFile(first.value, entries), signal);
+        await this.#task.artifacts.upload(content, await onlyFile(first.value, entries), signal);
         tally.addFile(first.value.size);
       }
       return first.value.kind;
@@ -199,15 +199,17 @@ export class ArtifactCollector {
   }
 }
 
-/** The content of `entry`, which fails at its end when the archive holds anything else. */
-function onlyFile(entry: TarEntry & { readonly kind: 'file' }, entries: AsyncGenerator<TarEntry, void>): Readable {
-  return Readable.from(fileAndEnd(entry, entries), { objectMode: false });
-}
-
-async function* fileAndEnd(
+/** The content of `entry`, which fails, at its end at the latest, when the archive holds anything else. */
+async function onlyFile(
   { content }: TarEntry & { readonly kind: 'file' },
   entries: AsyncGenerator<TarEntry, void>,
-): AsyncGenerator<Buffer> {
+): Promise<Buffer | Readable> {
+  if (!Buffer.isBuffer(content)) return Readable.from(fileAndEnd(content, entries), { objectMode: false });
+  if (!(await entries.next()).done) throw new WrongKind('is more than one file');
+  return content;
+}
+
+async function* fileAndEnd(content: Readable, entries: AsyncGenerator<TarEntry, void>): AsyncGenerator<Buffer> {
   yield* content as AsyncIterable<Buffer>;
   if (!(await entries.next()).done) throw new WrongKind('is more than one file');
 }
