@@ -29,7 +29,13 @@ export class AdaptiveGzip extends Transform {
   #head: Buffer[] = [];
   #headBytes = 0;
   #encoding: ContentEncoding | undefined;
+  #tell: (encoding: ContentEncoding) => void = () => undefined;
   #gzip: Gzip | undefined;
+
+  /** Resolves as soon as it is known what it comes to; never when it is destroyed before. */
+  readonly chosen = new Promise<ContentEncoding>((resolve) => {
+    this.#tell = resolve;
+  });
 
   /** What it came to; known at the end. */
   get contentEncoding(): ContentEncoding {
@@ -62,6 +68,7 @@ export class AdaptiveGzip extends Transform {
     this.#head = [];
     encodingFor(head.subarray(0, SAMPLE_BYTES)).then((encoding) => {
       this.#encoding = encoding;
+      this.#tell(encoding);
       if (encoding === 'gzip' && !this.destroyed) this.#startGzip();
       this.#pass(head, callback);
     }, callback);

@@ -100,6 +100,7 @@ export class ArtifactStore {
     if (!isArtifactName(artifact.name)) {
       this.#deps.output.error(`Artifact ${JSON.stringify(artifact.name)} was not uploaded: ${NAME_RULE}`);
       if ('destroy' in source) source.destroy();
+      if ('stream' in source) source.stream.destroy();
       return;
     }
     await this.uploadAs([artifact], source, signal);
@@ -116,7 +117,7 @@ export class ArtifactStore {
       try {
         for (const artifact of artifacts) {
           await this.#publish(artifact, content, signal);
-          this.#manifest.set(artifact.name, { sha256: content.sha256 });
+          this.#manifest.set(artifact.name, { sha256: await content.sha256 });
         }
       } finally {
         if (!isKept(source)) await content.dispose();
@@ -174,11 +175,12 @@ export class ArtifactStore {
       ? new ObjectPublication(this.#deps, artifact, content)
       : new S3Publication(this.#deps, artifact, content);
     try {
-      await this.#retry(name, () => publication.attempt(signal), signal);
+      await this.#retry(name, () => unlessUnreadable(content, publication.attempt(signal)), signal);
       meters?.artifactUploaded(content.length, (performance.now() - startedAt) / 1000);
     } catch (error) {
       signal.throwIfAborted();
       meters?.artifactFailed();
+      if (content.failure) throw content.failure;
       if (error instanceof QueueError && error.isConflict) throw await this.#blameConflict(name, error, signal);
       throw uploadFailure(name, error);
     }
@@ -204,6 +206,15 @@ export class ArtifactStore {
       `Artifact "${name}" could not be uploaded: the run has one of that name already, of another kind or content type.`,
       error,
     );
+  }
+}
+
+/** What can't be read can't be sent, however often that is tried. */
+async function unlessUnreadable(content: StagedContent, attempt: Promise<void>): Promise<void> {
+  try {
+    await attempt;
+  } catch (error) {
+    throw content.failure ?? error;
   }
 }
 

@@ -4,6 +4,7 @@ import mime from 'mime-types';
 import type { ArtifactContent, ErrorArtifact } from '../../artifacts/artifact-store.js';
 import { NAME_RULE, isArtifactName } from '../../artifacts/artifact-name.js';
 import type { TarEntry } from '../../artifacts/extract-tar.js';
+import type { SizedStream } from '../../artifacts/staged-content.js';
 import { walkDirectory } from '../../artifacts/walk-directory.js';
 import type { StoppedContainer } from '../../docker/engine.js';
 import { TaskStopped } from '../../task/errors.js';
@@ -201,10 +202,11 @@ export class ArtifactCollector {
 
 /** The content of `entry`, which fails, at its end at the latest, when the archive holds anything else. */
 async function onlyFile(
-  { content }: TarEntry & { readonly kind: 'file' },
+  { content, size }: TarEntry & { readonly kind: 'file' },
   entries: AsyncGenerator<TarEntry, void>,
-): Promise<Buffer | Readable> {
-  if (!Buffer.isBuffer(content)) return Readable.from(fileAndEnd(content, entries), { objectMode: false });
+): Promise<Buffer | SizedStream> {
+  if (!Buffer.isBuffer(content))
+    return { stream: Readable.from(fileAndEnd(content, entries), { objectMode: false }), size };
   if (!(await entries.next()).done) throw new WrongKind('is more than one file');
   return content;
 }

@@ -1,9 +1,10 @@
+import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { isArtifactName } from '../../artifacts/artifact-name.js';
 import type { ArtifactContent } from '../../artifacts/artifact-store.js';
 import type { TarEntry } from '../../artifacts/extract-tar.js';
 import { relativeName } from '../../artifacts/extract-tar.js';
-import type { ContentSource } from '../../artifacts/staged-content.js';
+import type { FileSource } from '../../artifacts/file-source.js';
 import type { DiskEntry, DiskFile, OpenFile } from '../../artifacts/walk-directory.js';
 import { DockerError } from '../../docker/engine.js';
 import { TaskStopped } from '../../task/errors.js';
@@ -156,13 +157,14 @@ export class DirectoryUpload {
 
   async #upload(
     names: Names,
-    entry: { readonly name: string; readonly size: number; readonly content: ContentSource },
+    entry: { readonly name: string; readonly size: number; readonly content: Readable | FileSource | Buffer },
     signal: AbortSignal,
   ): Promise<void> {
     const { task, content } = this.#options;
     const [first, ...others] = names;
+    const source = entry.content instanceof Readable ? { stream: entry.content, size: entry.size } : entry.content;
     try {
-      await task.artifacts.uploadAs([content(first), ...others.map(content)], entry.content, signal);
+      await task.artifacts.uploadAs([content(first), ...others.map(content)], source, signal);
       for (const name of names) {
         this.#done.add(name);
         this.report.tally.addFile(entry.size);
