@@ -39,7 +39,8 @@ async function start(config: Config, log: Logger): Promise<InteractiveServer | u
     const tls = ssl ? await TlsFiles.read(config.ssl) : undefined;
     return await InteractiveServer.start({ port, publicHost: composePublicHost(config), tls, log });
   } catch (error) {
-    log.alert('interactive sessions cannot be served', { error, ...(ssl && config.ssl), port });
+    const { certificate: certificateFile, key: keyFile } = config.ssl;
+    log.alert('interactive sessions cannot be served', { error, ...(ssl && { certificateFile, keyFile }), port });
     return undefined;
   }
 }
