@@ -15,8 +15,12 @@ directory=$(realpath -m "$1")
 root=$directory/root
 LARGE=(docker.io dkms v4l2loopback-dkms lvm2 gnupg curl apparmor)
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-mirror=${MIRROR:-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-  grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ')}
+# Any of these files may not be there.
+own_mirror() {
+  { cat /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources} 2>/dev/null || true; } |
+    grep -oE '^[^#]*https?://[^ ]+/debian/?( |$)' | grep -oE 'https?://[^ ]+' | head -n 1 || true
+}
+mirror=${MIRROR:-$(own_mirror)}
 mirror=${mirror:-http://deb.debian.org/debian}
 
 # What is mounted here is seen here alone, and goes away with this process.
@@ -34,8 +38,10 @@ install_inside() { inside apt-get install -y -qq --no-install-recommends "$@" >/
 make_system() {
   rm -rf --one-file-system "$root"
   mkdir -p "$root"
-  debootstrap --variant=minbase bookworm "$root" "$mirror" \
-    --include=systemd,systemd-sysv,udev,kmod,iproute2,ca-certificates,procps,dbus,openssh-server >/dev/null
+  debootstrap --variant=minbase \
+    --include=systemd,systemd-sysv,udev,kmod,iproute2,ca-certificates,procps,dbus,openssh-server \
+    bookworm "$root" "$mirror" >"$directory/debootstrap.log" ||
+    { tail -n 5 "$directory/debootstrap.log" >&2 && exit 1; }
   # Nothing is started in here.
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
   chmod +x "$root/usr/sbin/policy-rc.d"

@@ -46,6 +46,14 @@ ensure_root_file_system() {
   fingerprint >"$directory/fingerprint"
 }
 
+# The guest reaches no registry: its npm has the packages in its cache.
+add_npm_cache() {
+  rm -rf "$directory/root/var/cache/npm"
+  cp -a "$directory/npm-cache" "$directory/root/var/cache/npm"
+  mkdir -p "$directory/root/usr/local/etc"
+  printf 'cache=/var/cache/npm\noffline=true\n' >"$directory/root/usr/local/etc/npmrc"
+}
+
 make_disks() {
   rm -f "$directory"/*.img.tmp "$directory/root.img" "$directory"/storage-?.img
   mke2fs -q -t ext4 -F -E lazy_itable_init=1,lazy_journal_init=1 -d "$directory/root" "$directory/root.img" 6G
@@ -130,6 +138,7 @@ install_tools
 ensure_root_file_system
 say 'packing the worker and its configuration'
 node --import tsx test/vm/pack-machine.ts "$directory"
+add_npm_cache
 make_disks
 trap clean_up EXIT
 say 'booting the guest'
