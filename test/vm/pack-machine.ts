@@ -12,7 +12,7 @@ import { writeDeployJson } from '../../deploy/lib/deploy-json.js';
 import { ProcessTerminal } from '../../deploy/lib/process-terminal.js';
 import { ProcessTools } from '../../deploy/lib/process-tools.js';
 import { buildWorkerTarball, workerTarballIn } from '../../deploy/lib/worker-tarball.js';
-import { TEMPLATE, VALUES, runOk } from '../deploy/machine-support.js';
+import { TEMPLATE, VALUES } from '../deploy/machine-support.js';
 
 const WORKER_CONFIG = `
 statelessHostname: { enabled: false }
@@ -31,9 +31,10 @@ const CHANGES = {
     '[Unit]\nConditionPathExists=/run/docker-worker-test.env\n[Service]\nEnvironmentFile=/run/docker-worker-test.env\n',
 } as const;
 
+const tools = new ProcessTools(process.env, process);
 const [directory = ''] = process.argv.slice(2);
 await packDeployment(directory);
-await buildWorkerTarball(process.cwd(), workerTarballIn(directory), new ProcessTools(process.env, process));
+await buildWorkerTarball(process.cwd(), workerTarballIn(directory), tools);
 await fillNpmCache(join(directory, 'npm-cache'));
 
 async function packDeployment(folder: string): Promise<void> {
@@ -59,10 +60,9 @@ async function fillNpmCache(cache: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   for (const name of ['package.json', 'package-lock.json']) await cp(name, join(folder, name));
-  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund'];
-  await runOk(['npm', 'ci', '--prefix', folder, '--cache', cache, '--omit=dev', ...quiet], {
-    HOME: process.env['HOME'] ?? '/root',
-  });
+  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const code = await tools.run({ command: 'npm', args: ['ci', '--cache', cache, '--omit=dev', ...quiet], cwd: folder });
+  if (code !== 0) throw new Error('npm ci failed; its output says why.');
   await rm(folder, { recursive: true });
   await writeFile(filledFor, lock);
 }

@@ -7,7 +7,7 @@
 #   3. boots it again, and there runs the tests in test/vm, and those of devices and privileges, on real loopback devices
 #
 # usage: test/vm/run.sh [--keep] [--rebuild]
-#   --keep      leave the guest running at the end, and say how to log in
+#   --keep      leave the guest running at the end, also after a failure, and say how to log in
 #   --rebuild   make the root file system anew
 #   VM_DIR      where files are kept; default: /var/cache/docker-worker-vm (6 GB)
 #   VM_TESTS    mocha's files and options in the guest; default: as above
@@ -88,10 +88,16 @@ power_off() {
   guest=
 }
 
+wait_for_guest() {
+  printf 'the guest runs on: ssh -i %s -p %s root@127.0.0.1\n' "$directory/ssh-key" "$port"
+  wait "$guest" || true
+}
+
 # shellcheck disable=SC2317 # called by trap
 clean_up() {
   local code=$?
   [[ -n $guest ]] || exit "$code"
+  if [[ $keep == yes ]] && kill -0 "$guest" 2>/dev/null; then wait_for_guest; fi
   kill "$guest" 2>/dev/null || true
   exit "$code"
 }
@@ -102,7 +108,7 @@ provision() {
   shift
   for variable in "$@"; do flags+=("-var=$variable"); done
   node test/vm/null-template.mjs "deploy/packer/$name.json" "$port" "$directory/ssh-key" >"$directory/$name.json"
-  packer build -color=false "${flags[@]}" "$directory/$name.json" | tee "$directory/$name.log"
+  packer build -color=false -only=hvm-builder "${flags[@]}" "$directory/$name.json" | tee "$directory/$name.log"
 }
 
 # Logs are written by the machine itself, and what is uploaded is new each time.
@@ -141,6 +147,7 @@ node --import tsx test/vm/pack-machine.ts "$directory"
 add_npm_cache
 make_disks
 trap clean_up EXIT
+: >"$directory/console.log"
 say 'booting the guest'
 boot
 provision_twice base packageSource=distribution
@@ -154,9 +161,4 @@ say 'running the tests in the guest'
 in_guest "cd /repo && node scripts/build-images.mjs /bin/busybox && node node_modules/.bin/mocha --timeout 600000" \
   ${VM_TESTS:-test/vm/machine.test.ts test/integration/worker/devices.test.ts test/integration/worker/privileges.test.ts}
 say 'all passed'
-if [[ $keep == yes ]]; then
-  printf 'the guest runs on: ssh -i %s -p %s root@127.0.0.1\n' "$directory/ssh-key" "$port"
-  wait "$guest"
-else
-  power_off
-fi
+if [[ $keep == no ]]; then power_off; fi
