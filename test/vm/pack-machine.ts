@@ -31,6 +31,8 @@ const CHANGES = {
     '[Unit]\nConditionPathExists=/run/docker-worker-test.env\n[Service]\nEnvironmentFile=/run/docker-worker-test.env\n',
 } as const;
 
+const RSYSLOG = 'etc/rsyslog.d/30-docker-worker.conf';
+
 const tools = new ProcessTools(process.env, process);
 const [directory = ''] = process.argv.slice(2);
 await packDeployment(directory);
@@ -45,6 +47,9 @@ async function packDeployment(folder: string): Promise<void> {
     await mkdir(dirname(join(template, file)), { recursive: true });
     await writeFile(join(template, file), text);
   }
+  // Each time it reads all certificates of authorities, which takes seconds here, and papertrail is never there.
+  const rsyslog = (await readFile(join(template, RSYSLOG), 'utf8')).replace(/^(\$ActionResumeInterval) 10$/m, '$1 600');
+  await writeFile(join(template, RSYSLOG), rsyslog);
   const values = { ...VALUES, rootUrl: 'http://127.0.0.1:8080', workerConfig: WORKER_CONFIG };
   await writeDeployJson(join(folder, 'deploy.json'), values);
   await buildTemplate({ folder, env: {}, terminal: new ProcessTerminal(process) });
