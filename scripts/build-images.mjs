@@ -1,7 +1,7 @@
 // Builds the images in test/images/ on the engine that DOCKER_HOST (else the standard socket) names, without any
 // registry or docker client. An image that was already built from the same content is left alone.
 //
-// usage: node scripts/build-images.mjs PATH_OF_A_STATIC_BUSYBOX
+// usage: node scripts/build-images.mjs PATH_OF_A_STATIC_BUSYBOX [IMAGE…]     such as test or demo; default: all
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
@@ -117,12 +117,16 @@ async function build(docker, name, context, content) {
   });
 }
 
-const [busybox] = process.argv.slice(2);
-if (busybox === undefined) throw new Error('usage: node scripts/build-images.mjs PATH_OF_A_STATIC_BUSYBOX');
+const [busybox, ...chosen] = process.argv.slice(2);
+if (busybox === undefined) throw new Error('usage: node scripts/build-images.mjs PATH_OF_A_STATIC_BUSYBOX [IMAGE…]');
+const unknown = chosen.filter((name) => !IMAGES.includes(name));
+if (unknown.length > 0) throw new Error(`there is no image ${unknown.join(', ')}; there are ${IMAGES.join(', ')}`);
+// Those that are made from `test` have its fingerprint in theirs.
+const wanted = IMAGES.filter((name) => name === 'test' || chosen.length === 0 || chosen.includes(name));
 const docker = new Docker();
 let base = '';
 const upToDate = [];
-for (const image of IMAGES) {
+for (const image of wanted) {
   const name = `docker-worker/${image}:latest`;
   const context = await contextOf(image, busybox);
   if (!context) {

@@ -1,7 +1,7 @@
-// Mocha's spec reporter, which also writes the counts to the file named by --reporter-option output=FILE, as
-// "PASSED FAILED SKIPPED". A test that was skipped without saying why (see test/support/skip-because.ts) is a failure,
+// Mocha's spec reporter, which also adds a line to the file named by --reporter-option output=FILE: "PASSED FAILED
+// SKIPPED", the counts. A test that was skipped without saying why (see test/support/skip-because.ts) is a failure,
 // and so is a process that something left open keeps alive after the last test.
-import { writeFileSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import mocha from 'mocha';
 
 const { EVENT_RUN_END, EVENT_TEST_PENDING } = mocha.Runner.constants;
@@ -43,7 +43,7 @@ export default class CiReporter extends mocha.reporters.Spec {
       listSkipped(skipped);
       const { passes, failures } = this.stats;
       const counts = [passes, failures + unexplained.length, skipped.length - unexplained.length];
-      writeFileSync(options.reporterOptions.output, `${counts.join(' ')}\n`);
+      appendFileSync(options.reporterOptions.output, `${counts.join(' ')}\n`);
       exitInTime();
     });
   }

@@ -1,13 +1,16 @@
+import { loadavg } from 'node:os';
 import type { Spread } from './spread.js';
 
 /** What a bench found out. With --json an array of these is printed. */
 export interface BenchResult {
   readonly name: string;
-  /** The worker's figure divided by the one it is compared with. */
+  /** The worker's figure divided by the one it is compared with, or by its limit. */
   readonly ratio: number;
   readonly target: number;
   readonly better: 'lower' | 'higher';
   readonly pass: boolean;
+  /** The same of each round by itself. */
+  readonly ratioByRound: readonly number[];
   /** The figures behind the ratio, and words on how they were taken. */
   readonly detail: Readonly<Record<string, Spread | string>>;
 }
@@ -21,14 +24,26 @@ export interface BenchOptions {
 
 export interface Bench {
   readonly description: string;
-  readonly run: (options: BenchOptions) => Promise<BenchResult>;
+  readonly run: (options: BenchOptions) => Promise<readonly BenchResult[]>;
 }
 
-/** The result of comparing `ratio` with `target`. */
-export function judged(verdict: Omit<BenchResult, 'pass'>): BenchResult {
-  const { ratio, target, better } = verdict;
-  const pass = better === 'lower' ? ratio <= target : ratio >= target;
-  return { ...verdict, ratio: Math.round(ratio * 1000) / 1000, pass };
+/** The result of comparing `ratio` with `target`; `isSound: false`: it is missed whatever the ratio says. */
+export function judged(verdict: Omit<BenchResult, 'pass'> & { readonly isSound?: boolean }): BenchResult {
+  const { name, ratio, target, better, ratioByRound, detail, isSound = true } = verdict;
+  const isReached = better === 'lower' ? ratio <= target : ratio >= target;
+  return {
+    name,
+    ratio: rounded(ratio),
+    target,
+    better,
+    pass: isReached && isSound,
+    ratioByRound: ratioByRound.map(rounded),
+    detail: {
+      ...detail,
+      'ratio in each round': ratioByRound.map((ofRound) => ofRound.toFixed(2)).join(' '),
+      'load average at the end': loadavg()[0]?.toFixed(1) ?? '',
+    },
+  };
 }
 
 /** A result as text for people. */
@@ -50,4 +65,8 @@ export function resultTable({ name, ratio, target, better, pass, detail }: Bench
 
 function ms(value: number): string {
   return `${value.toFixed(1).padStart(7)} ms`;
+}
+
+function rounded(ratio: number): number {
+  return Math.round(ratio * 1000) / 1000;
 }

@@ -1,17 +1,18 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
-import { loadavg, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
-import { judged } from './bench-result.js';
 import type { Bench, BenchOptions, BenchResult } from './bench-result.js';
 import { writeBigImage } from './big-image.js';
+import { comparedTimes } from './compared-times.js';
 import type { LoadFigures } from './image-loader.js';
-import { spreadOf } from './spread.js';
+import { takingTurns } from './taking-turns.js';
+import type { Turn } from './taking-turns.js';
 
 const TARGET = 1.15;
 const MAX_RSS_GROWTH_MIB = 50;
@@ -28,27 +29,19 @@ export const imageLoad: Bench = {
   run: measureImageLoad,
 };
 
-interface Round {
-  readonly worker: LoadFigures;
-  readonly pipeMs: number;
-}
-
-async function measureImageLoad({ rounds, progress }: BenchOptions): Promise<BenchResult> {
+async function measureImageLoad(options: BenchOptions): Promise<readonly BenchResult[]> {
   const directory = await mkdtemp(join(tmpdir(), 'docker-worker-bench-'));
   let server: ChildProcess | undefined;
   try {
     const file = join(directory, 'image.tar.zst');
-    progress('image-load: making the image');
+    options.progress('image-load: making the image');
     await writeBigImage(file, NAME);
     const { process, url } = await serve(file);
     server = process;
-    const measured: Round[] = [];
-    for (let round = 1; round <= rounds; round += 1) {
-      measured.push(await measureRound(round, url));
-      progress(`image-load: round ${round} of ${rounds}`);
-    }
+    const sides = { worker: () => workerLoad(url), bare: () => pipeLoad(url) };
+    const turns = await takingTurns('image-load', options, sides);
     const files = await filesMade(url, directory);
-    return compared(measured, files, (await stat(file)).size);
+    return [compared(turns, files, (await stat(file)).size)];
   } finally {
     server?.kill();
     await rm(directory, { recursive: true, force: true });
@@ -62,16 +55,6 @@ async function serve(file: string): Promise<{ readonly process: ChildProcess; re
   const first = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
   if (first.done === true) throw new Error('the server of the image ended before it listened');
   return { process: child, url: first.value };
-}
-
-/** Each side goes first as often as the other. */
-async function measureRound(round: number, url: string): Promise<Round> {
-  if (round % 2 === 0) {
-    const pipeMs = await pipeLoad(url);
-    return { pipeMs, worker: await workerLoad(url) };
-  }
-  const worker = await workerLoad(url);
-  return { worker, pipeMs: await pipeLoad(url) };
 }
 
 /** In a process of its own: this one has made the image, and its memory says nothing any more. */
@@ -117,25 +100,19 @@ async function filesMade(url: string, directory: string): Promise<string> {
   return made.length === 0 ? `none (${how})` : `${made.length}: ${made.slice(0, 3).join('; ')} (${how})`;
 }
 
-function compared(rounds: readonly Round[], files: string, packedBytes: number): BenchResult {
-  const worker = spreadOf(rounds.map(({ worker: { ms } }) => ms));
-  const pipe = spreadOf(rounds.map(({ pipeMs }) => pipeMs));
-  const growth = Math.max(...rounds.map(({ worker: { rssBeforeMiB, rssPeakMiB } }) => rssPeakMiB - rssBeforeMiB));
-  const result = judged({
+function compared(turns: readonly Turn<LoadFigures, number>[], files: string, packedBytes: number): BenchResult {
+  const growth = Math.max(...turns.map(({ worker: { rssBeforeMiB, rssPeakMiB } }) => rssPeakMiB - rssBeforeMiB));
+  const times = turns.map(({ worker: { ms }, bare }) => ({ worker: ms, bare }));
+  return comparedTimes(times, {
     name: 'image-load',
-    ratio: worker.medianMs / pipe.medianMs,
     target: TARGET,
     better: 'lower',
+    isSound: growth < MAX_RSS_GROWTH_MIB && !/^\d/.test(files),
+    labels: { worker: 'worker', bare: 'curl | zstd | docker load' },
     detail: {
-      worker,
-      'curl | zstd | docker load': pipe,
-      'ratio in each round': rounds.map(({ worker: { ms }, pipeMs }) => (ms / pipeMs).toFixed(2)).join(' '),
       'growth of memory (RSS)': `${growth.toFixed(1)} MiB at most, bound ${MAX_RSS_GROWTH_MIB} MiB`,
       'files written by the worker': files,
-      'load average at the end': loadavg()[0]?.toFixed(1) ?? '',
       how: `${(packedBytes / 1e6).toFixed(0)} MB from a server on loopback; a fresh process for each load; the image is removed after each`,
     },
   });
-  const isFlat = growth < MAX_RSS_GROWTH_MIB && !/^\d/.test(files);
-  return { ...result, pass: result.pass && isFlat };
 }

@@ -1,30 +1,42 @@
-import { loadavg } from 'node:os';
 import slugid from 'slugid';
 import { withTimeout } from '../../src/lib/util/abortable.js';
 import { LocalWorker } from '../../src/local-run/local-worker.js';
+import { QueueProcess } from '../support/queue-process.js';
+import { TEST_IMAGE as IMAGE, testTask } from '../support/test-task.js';
 import { BareDocker, bareSpec } from './bare-container.js';
 import { judged } from './bench-result.js';
 import type { Bench, BenchOptions, BenchResult } from './bench-result.js';
+import { removeIfInterrupted } from './interruption.js';
 import { nowhere } from './nowhere.js';
-import { QueueProcess } from './queue-process.js';
 import { spreadOf } from './spread.js';
 import type { Spread } from './spread.js';
+import { takingTurns } from './taking-turns.js';
+import type { Turn } from './taking-turns.js';
 import { WorkerTimeline } from './worker-timeline.js';
 
-const TARGET = 1.25;
-const IMAGE = 'docker-worker/test:latest';
 const COMMAND = ['true'];
-const POOL = { provisionerId: 'local', workerType: 'bench' };
 const TASKS = 5;
 /** The first of each round makes connections that the others find; it is not counted, on neither side. */
 const WARM_UP = 1;
 const ROUND_TIMEOUT_MS = 120_000;
-const MINUTE_MS = 60_000;
+
+interface Variant {
+  readonly name: string;
+  readonly target: number;
+  readonly features: Readonly<Record<string, true>>;
+}
 
 /** How much longer a task that does nothing takes through the worker than the same container takes by itself. */
 export const overhead: Bench = {
   description: 'claim to resolution of a task that runs `true`, against its bare container',
-  run: measureOverhead,
+  run: (options) => measureOverhead({ name: 'overhead', target: 1.15, features: {} }, options),
+};
+
+/** The same for a task that has the proxy; the bare container has none, and no network of its own. */
+export const overheadProxy: Bench = {
+  description: 'the same of a task with taskclusterProxy',
+  run: (options) =>
+    measureOverhead({ name: 'overhead-proxy', target: 1.5, features: { taskclusterProxy: true } }, options),
 };
 
 interface Sample {
@@ -33,52 +45,37 @@ interface Sample {
   readonly phasesMs: ReadonlyMap<string, number>;
 }
 
-interface Round {
-  readonly tasks: readonly Sample[];
-  readonly containersMs: readonly number[];
-}
-
-async function measureOverhead({ rounds, progress }: BenchOptions): Promise<BenchResult> {
+async function measureOverhead(variant: Variant, options: BenchOptions): Promise<readonly BenchResult[]> {
   const imageId = await new BareDocker().imageId(IMAGE);
   const taskcluster = await QueueProcess.start();
   try {
-    const measured: Round[] = [];
-    for (let round = 1; round <= rounds; round += 1) {
-      measured.push(await measureRound(round, taskcluster, imageId));
-      progress(`overhead: round ${round} of ${rounds}`);
-    }
-    return compared(measured);
+    const turns = await takingTurns(variant.name, options, {
+      worker: () => workerRound(taskcluster, variant),
+      bare: () => bareRound(imageId),
+    });
+    return [compared(variant, turns)];
   } finally {
     await taskcluster.stop();
   }
 }
 
-/** Each side goes first as often as the other, so that a machine that slows down or speeds up favours none. */
-async function measureRound(round: number, taskcluster: QueueProcess, imageId: string): Promise<Round> {
-  if (round % 2 === 0) {
-    const containersMs = await bareRound(imageId);
-    return { tasks: await workerRound(taskcluster), containersMs };
-  }
-  const tasks = await workerRound(taskcluster);
-  return { tasks, containersMs: await bareRound(imageId) };
-}
-
-function compared(rounds: readonly Round[]): BenchResult {
-  const tasks = rounds.flatMap((round) => round.tasks);
+function compared(
+  { name, target }: Variant,
+  turns: readonly Turn<readonly Sample[], readonly number[]>[],
+): BenchResult {
+  const tasks = turns.flatMap(({ worker }) => worker);
   const worker = totalsOf(tasks);
-  const bare = spreadOf(rounds.flatMap(({ containersMs }) => containersMs));
-  const byRound = rounds.map((round) => totalsOf(round.tasks).medianMs / spreadOf(round.containersMs).medianMs);
+  const bare = spreadOf(turns.flatMap((turn) => turn.bare));
   return judged({
-    name: 'overhead',
+    name,
     ratio: worker.medianMs / bare.medianMs,
-    target: TARGET,
+    target,
     better: 'lower',
+    ratioByRound: turns.map((turn) => totalsOf(turn.worker).medianMs / spreadOf(turn.bare).medianMs),
     detail: {
       'worker, claimed to resolved': worker,
       'bare create to removed': bare,
       ...phaseSpreads(tasks),
-      'ratio in each round': byRound.map((ratio) => ratio.toFixed(2)).join(' '),
-      'load average at the end': loadavg()[0]?.toFixed(1) ?? '',
       how: `${COMMAND.join(' ')} in ${IMAGE}, one at a time; the queue runs in a process of its own`,
     },
   });
@@ -89,24 +86,29 @@ function totalsOf(tasks: readonly Sample[]): Spread {
 }
 
 /** A worker of its own works off tasks that were all pending when it started: nobody else uses its process meanwhile. */
-async function workerRound({ rootUrl, credentials, queue }: QueueProcess): Promise<readonly Sample[]> {
+async function workerRound(
+  { rootUrl, credentials, queue }: QueueProcess,
+  { features }: Variant,
+): Promise<readonly Sample[]> {
   const taskIds = Array.from({ length: WARM_UP + TASKS }, () => slugid.nice());
-  for (const taskId of taskIds) await queue.createTask(taskId, definition());
+  for (const taskId of taskIds) await queue.createTask(taskId, testTask({ features }));
   const timeline = new WorkerTimeline();
   const worker = await LocalWorker.start({
     rootUrl,
     credentials,
-    settings: { ...POOL, capacity: 1 },
+    settings: { capacity: 1 },
     env: process.env,
     log: timeline.log,
     version: 'bench',
     metricsOutput: nowhere(),
   });
+  const forget = removeIfInterrupted(worker.config.workerId);
   try {
     const allResolved = (signal: AbortSignal) => timeline.until('task resolved', taskIds.length, signal);
     await withTimeout(`working off ${taskIds.length} tasks`, ROUND_TIMEOUT_MS, allResolved);
   } finally {
     await worker.stop('graceful');
+    forget();
   }
   const claimed = timeline.of('claimed task').map(({ taskId = '' }) => taskId);
   return claimed.slice(WARM_UP).map((taskId) => sampleOf(taskId, timeline));
@@ -143,21 +145,4 @@ function phaseSpreads(tasks: readonly Sample[]): Readonly<Record<string, Spread>
   return Object.fromEntries(
     names.map((name) => [`phase ${name}`, spreadOf(tasks.map(({ phasesMs }) => phasesMs.get(name) ?? 0))]),
   );
-}
-
-function definition(): Readonly<Record<string, unknown>> {
-  const inMs = (fromNowMs: number): string => new Date(Date.now() + fromNowMs).toISOString();
-  return {
-    ...POOL,
-    created: inMs(0),
-    deadline: inMs(60 * MINUTE_MS),
-    expires: inMs(120 * MINUTE_MS),
-    payload: { image: IMAGE, command: COMMAND, maxRunTime: 60 },
-    metadata: {
-      name: 'bench',
-      description: 'does nothing',
-      owner: 'nobody@localhost.localdomain',
-      source: 'http://localhost/',
-    },
-  };
 }

@@ -14,6 +14,15 @@ export function spreadOf(samplesMs: readonly number[]): Spread {
   return { medianMs: at(0.5), p10Ms: at(0.1), p90Ms: at(0.9), samples: sorted.length };
 }
 
+/** Of whatever unit. Fails without samples. */
+export function medianOf(samples: readonly number[]): number {
+  if (samples.length === 0) throw new Error('nothing was measured');
+  return quantile(
+    [...samples].sort((a, b) => a - b),
+    0.5,
+  );
+}
+
 /** Interpolated between neighbours, so that the median of two samples is their middle. */
 function quantile(sorted: readonly number[], share: number): number {
   const position = (sorted.length - 1) * share;

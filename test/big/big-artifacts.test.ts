@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import got from 'got';
-import { Daemon } from './daemon.js';
+import { Daemon } from '../support/daemon.js';
 
 const FILES = 2000;
 const BIG_BYTES = 500 * 1024 * 1024;

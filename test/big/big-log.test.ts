@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MiB, liveLogUrl, printing } from './big-output.js';
-import { Daemon } from './daemon.js';
-import { readLog } from './reader.js';
+import { MiB, liveLogUrl, printingWithSum } from '../support/big-output.js';
+import { Daemon } from '../support/daemon.js';
+import { readLog } from '../support/read-log.js';
 
 const LIVE = 'public/logs/live.log';
 
@@ -16,7 +16,7 @@ describe('a big log', function () {
 
   it('of 1 GiB is complete in the artifact and for live readers, in little memory', async () => {
     const outputBytes = 1024 * MiB;
-    const taskId = await daemon.create(printing(1024));
+    const taskId = await daemon.create(printingWithSum(1024));
     const url = await liveLogUrl(daemon, taskId);
     const first = readLog(url, { outputBytes });
     // It has half of the log still before it when the run ends.
@@ -41,7 +41,7 @@ describe('a big log', function () {
 
   it('is served to its last byte to a reader of 1 MB/s, long after the run has ended', async () => {
     const outputBytes = 24 * MiB;
-    const taskId = await daemon.create(`${printing(24)}; sleep 1`);
+    const taskId = await daemon.create(`${printingWithSum(24)}; sleep 1`);
     const reading = readLog(await liveLogUrl(daemon, taskId), { outputBytes, bytesPerSecond: 1_000_000 });
     await daemon.succeeds(taskId);
     const backing = await readLog(daemon.urlOf(taskId, LIVE), { outputBytes });

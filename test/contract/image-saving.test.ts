@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import Docker from 'dockerode';
-import type { Labels } from '../../src/lib/docker/engine.js';
 import { isRefusal } from '../support/is-refusal.js';
 import { minimalSpec } from '../support/minimal-spec.js';
 import { entriesOf } from '../support/tar-entries.js';
@@ -20,13 +19,12 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await engine.removeImage(NAME);
     });
 
-    const commit = async (labels: Labels = {}): Promise<string> => {
+    const commit = async (): Promise<void> => {
       const image = (await engine.inspectImage(IMAGE, signal))?.id ?? assert.fail(`${IMAGE} is missing`);
       const created = await engine.createContainer(minimalSpec(image, COMMANDS.files, { labels: LABELS }));
       await created.attach(new PassThrough().resume(), signal);
       const { id } = await (await created.start()).wait(signal);
-      await engine.commitContainer(id, NAME, labels);
-      return id;
+      await engine.commitContainer(id, NAME, {});
     };
 
     it('makes an image of a stopped container, and gives its archive', async () => {
@@ -39,6 +37,15 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
         manifest.map(({ RepoTags }) => RepoTags),
         [[NAME]],
       );
+    });
+
+    it('makes an image that starts as that of the container, with the command of the container', async () => {
+      const image = (await engine.inspectImage(IMAGE, signal)) ?? assert.fail(`${IMAGE} is missing`);
+      const spec = minimalSpec(image.id, COMMANDS.print, { labels: LABELS, entrypoint: ['/worker/only', 'x'] });
+      const { id } = await engine.createContainer(spec);
+      await engine.commitContainer(id, NAME, {});
+      const { entrypoint, command } = (await engine.inspectImage(NAME, signal)) ?? assert.fail();
+      assert.deepEqual([entrypoint, command], [image.entrypoint, COMMANDS.print]);
     });
 
     it('refuses what is not there', async () => {

@@ -145,7 +145,10 @@ export class FakeDockerEngine implements DockerEngine {
     const container = this.containers.get(id);
     if (!container) throw new DockerError(`No such container: ${id}`, 404);
     this.committed.set(name, { ...container.spec.labels, ...labels });
-    this.images.set(name, { id: `sha256:${name}`, entrypoint: [], command: [] });
+    const { image, command } = container.spec;
+    const made = this.#image(image);
+    const start = { entrypoint: made?.entrypoint ?? [], command: command ?? made?.command ?? [] };
+    this.images.set(name, { id: `sha256:${name}`, ...start });
   }
 
   async saveImage(name: string, signal: AbortSignal): Promise<Readable> {

@@ -6,7 +6,6 @@ import { shell } from './test-task.js';
 import { WorkerHarness } from './worker-harness.js';
 
 export const SHELL_ARTIFACT = 'private/docker-worker/shell.html';
-const DISPLAY_ARTIFACT = 'private/docker-worker/display.html';
 
 /** A worker without TLS and with tasks that people can get into; such tasks live no longer than their commands. */
 export class InteractiveTasks {
@@ -33,19 +32,16 @@ export class InteractiveTasks {
 
   /** Where a task's shell is, once that is said. */
   async shellOf(taskId: string): Promise<string> {
-    await this.harness.log.next('interactive shell published', taskId);
-    const { path, socketUrl = assert.fail(), ...query } = await this.#page(taskId, SHELL_ARTIFACT);
-    assert.deepEqual({ path, ...query }, { path: '/shell/', v: '2', taskId, runId: '0' });
+    const { queue, log, taskcluster } = this.harness;
+    await log.next('interactive shell published', taskId);
+    const url = queue.buildSignedUrl(queue.getArtifact, taskId, 0, SHELL_ARTIFACT);
+    const { status, headers } = await fetch(url, { redirect: 'manual' });
+    assert.equal(status, 303);
+    const page = new URL(headers.get('location') ?? '');
+    assert.equal(`${page.origin}${page.pathname}`, `${taskcluster.rootUrl}/shell/`);
+    const { socketUrl = assert.fail(), ...query } = Object.fromEntries(page.searchParams);
+    assert.deepEqual(query, { v: '2', taskId, runId: '0' });
     return socketUrl;
-  }
-
-  /** Where a task's displays are, once that is said. */
-  async displaysOf(taskId: string): Promise<{ readonly socketUrl: string; readonly displaysUrl: string }> {
-    await this.harness.log.next('interactive displays published', taskId);
-    const page = await this.#page(taskId, DISPLAY_ARTIFACT);
-    const { path, socketUrl = assert.fail(), displaysUrl = assert.fail(), ...query } = page;
-    assert.deepEqual({ path, ...query }, { path: '/display/', v: '1', taskId, runId: '0' });
-    return { socketUrl, displaysUrl };
   }
 
   /** A task whose command runs until `letGo`, and where its shell is. */
@@ -71,17 +67,6 @@ export class InteractiveTasks {
     };
     const [state, command] = [Titles.indexOf('STAT'), Titles.indexOf('COMMAND')];
     return Processes.filter((process) => !process[state]?.startsWith('Z')).map((process) => process[command] ?? '');
-  }
-
-  /** The path and the query of Taskcluster's page that an artifact leads to. */
-  async #page(taskId: string, artifact: string): Promise<Readonly<Record<string, string>>> {
-    const { queue, taskcluster } = this.harness;
-    const url = queue.buildSignedUrl(queue.getArtifact, taskId, 0, artifact);
-    const { status, headers } = await fetch(url, { redirect: 'manual' });
-    assert.equal(status, 303);
-    const page = new URL(headers.get('location') ?? '');
-    assert.equal(page.origin, taskcluster.rootUrl);
-    return { path: page.pathname, ...Object.fromEntries(page.searchParams) };
   }
 
   async close(): Promise<void> {

@@ -60,7 +60,9 @@ export class Program {
   async #holds(text: string, printedSoFar: () => string): Promise<void> {
     const printed = new Promise<void>((found) => {
       const look = (): void => {
-        if (printedSoFar().includes(text)) found();
+        if (!printedSoFar().includes(text)) return;
+        this.#listeners.delete(look);
+        found();
       };
       this.#listeners.add(look);
       look();
@@ -97,8 +99,17 @@ export class Program {
 
   /** The most memory it has had in RAM so far, in MiB. */
   async peakMemoryMiB(): Promise<number> {
+    return await this.#memoryMiB('VmHWM');
+  }
+
+  /** The memory it has in RAM now, in MiB. */
+  async memoryMiB(): Promise<number> {
+    return await this.#memoryMiB('VmRSS');
+  }
+
+  async #memoryMiB(key: string): Promise<number> {
     const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
-    const [, kiB] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? [];
+    const [, kiB] = new RegExp(`^${key}:\\s+(\\d+) kB$`, 'm').exec(status) ?? [];
     assert.ok(kiB, status);
     return Math.round(Number(kiB) / 1024);
   }

@@ -51,7 +51,9 @@ export async function contributedVariables(directory: string): Promise<readonly 
       const holdsEnv =
         (ts.isPropertyAssignment(node) || ts.isVariableDeclaration(node)) && node.name.getText(file) === 'env';
       if (holdsEnv && node.initializer && ts.isObjectLiteralExpression(node.initializer)) {
-        names.push(...node.initializer.properties.flatMap(({ name }) => (name ? [name.getText(file)] : [])));
+        const own = node.initializer.properties.flatMap(({ name }) => (name ? [name] : []));
+        // A computed one is for a process that the worker starts for itself.
+        names.push(...own.filter((name) => !ts.isComputedPropertyName(name)).map((name) => name.getText(file)));
       }
       ts.forEachChild(node, visit);
     };

@@ -17,10 +17,13 @@ repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 disk() { printf 'file=%s,if=virtio,format=raw,cache=unsafe' "$1"; }
 
+# On a machine that is busy with other things, an emulated one may stand still for a minute.
+patience='nowatchdog systemd.default_timeout_start_sec=900 udev.event_timeout=900'
+
 exec qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp "${VM_CPUS:-2}" -m "${VM_MEMORY:-4096}" \
   -nographic -nodefaults -serial stdio \
   -kernel "$directory/vmlinuz" -initrd "$directory/initrd.img" \
-  -append 'root=/dev/vda rw console=ttyS0 quiet loglevel=3 net.ifnames=0 apparmor=0 mitigations=off' \
+  -append 'root=/dev/vda rw console=ttyS0 quiet loglevel=3 net.ifnames=0 apparmor=0 mitigations=off '"$patience" \
   -drive "$(disk "$directory/root.img")" -drive "$(disk "$directory/storage-1.img")" \
   -drive "$(disk "$directory/storage-2.img")" \
   -virtfs "local,path=$repository,mount_tag=repo,security_model=none,multidevs=remap" \

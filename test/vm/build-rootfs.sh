@@ -1,6 +1,6 @@
 #!/bin/bash
-# Makes the root file system of the guest: a bare Debian with a kernel, an SSH server, Node, and those of the packages that
-# the provisioning scripts want which an emulated machine would take long to install or compile. The others are only
+# Makes the root file system of the guest: a bare Debian with a kernel, an SSH server, Node, the module v4l2loopback as the
+# provisioning scripts would have it compiled, and what the tests use. The other packages that the scripts want are only
 # downloaded, for the scripts to install: the guest has no network.
 #
 # usage: test/vm/build-rootfs.sh DIR      writes DIR/root, DIR/vmlinuz, DIR/initrd.img and the key pair DIR/ssh-key
@@ -13,10 +13,15 @@ if [[ $# != 1 || $1 == --help ]]; then
 fi
 directory=$(realpath -m "$1")
 root=$directory/root
-LARGE=(docker.io dkms v4l2loopback-dkms lvm2 gnupg curl apparmor)
+# Compiled for the kernel, which an emulated machine would take many minutes for.
+COMPILED=(dkms v4l2loopback-dkms)
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-mirror=${MIRROR:-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-  grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ')}
+# Any of these files may not be there.
+own_mirror() {
+  { cat /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources} 2>/dev/null || true; } |
+    grep -oE '^[^#]*https?://[^ ]+/debian/?( |$)' | grep -oE 'https?://[^ ]+' | head -n 1 || true
+}
+mirror=${MIRROR:-$(own_mirror)}
 mirror=${mirror:-http://deb.debian.org/debian}
 
 # What is mounted here is seen here alone, and goes away with this process.
@@ -29,13 +34,21 @@ inside() {
   chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C \
     DEBIAN_FRONTEND=noninteractive "$@"
 }
-install_inside() { inside apt-get install -y -qq --no-install-recommends "$@" >/dev/null; }
+# quietly PROGRAM…: what it says is shown only if it fails.
+quietly() {
+  "$@" >"$directory/rootfs.log" 2>&1 && return 0
+  tail -n 20 "$directory/rootfs.log" >&2
+  printf 'failed: %s\n' "$*" >&2
+  exit 1
+}
+install_inside() { quietly inside apt-get install -y -qq --no-install-recommends "$@"; }
 
 make_system() {
   rm -rf --one-file-system "$root"
   mkdir -p "$root"
-  debootstrap --variant=minbase bookworm "$root" "$mirror" \
-    --include=systemd,systemd-sysv,udev,kmod,iproute2,ca-certificates,procps,dbus,openssh-server >/dev/null
+  quietly debootstrap --variant=minbase \
+    --include=systemd,systemd-sysv,udev,kmod,iproute2,ca-certificates,procps,dbus,openssh-server \
+    bookworm "$root" "$mirror"
   # Nothing is started in here.
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
   chmod +x "$root/usr/sbin/policy-rc.d"
@@ -69,9 +82,9 @@ install_node() {
 install_packages() {
   local packages script kernel
   install -D -m 644 "$repository/deploy/template/etc/dkms/v4l2loopback.conf" "$root/etc/dkms/v4l2loopback.conf"
-  install_inside "${LARGE[@]}" alsa-utils v4l-utils git
+  install_inside "${COMPILED[@]}" alsa-utils v4l-utils git
   kernel=$(basename "$root"/lib/modules/*)
-  inside dkms autoinstall -k "$kernel" >/dev/null
+  quietly inside dkms autoinstall -k "$kernel"
   inside modinfo -k "$kernel" v4l2loopback >/dev/null
   mkdir -p "$root/mnt/provision"
   cp -a "$repository/deploy/packer/." "$root/mnt/provision/"
@@ -81,15 +94,18 @@ install_packages() {
   done | sed -n 's/^.*: would install //p')
   rm -rf "$root/mnt/provision"
   # shellcheck disable=SC2086
-  inside apt-get install -y -qq --no-install-recommends --download-only $packages >/dev/null
+  install_inside --download-only $packages
 }
 
 configure() {
   printf 'guest\n' >"$root/etc/hostname"
   printf '127.0.0.1 localhost guest\n' >"$root/etc/hosts"
   printf '/dev/vda / ext4 defaults,noatime 0 1\n' >"$root/etc/fstab"
-  # No way out: no gateway, no name server.
+  # No way out: no gateway, no name server (this machine's had been copied).
+  : >"$root/etc/resolv.conf"
   printf '[Match]\nName=eth0\n[Network]\nAddress=10.0.2.15/24\n' >"$root/etc/systemd/network/10-eth0.network"
+  # It boots with a kernel and an initrd that are outside of it.
+  printf 'update_initramfs=no\n' >"$root/etc/initramfs-tools/update-initramfs.conf"
   inside systemctl -q enable systemd-networkd ssh
   inside systemctl -q mask systemd-timesyncd getty@tty1 serial-getty@ttyS0 systemd-networkd-wait-online
   # This repository, as the machine that runs the tests has it.

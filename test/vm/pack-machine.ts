@@ -1,12 +1,18 @@
 /**
- * Packs what packer uploads to the guest: deploy.tar.gz, with values that suit it, and docker-worker.tar.gz with the
- * worker's packages in it, as the guest reaches no registry.
+ * Makes what packer uploads to the guest by what deploy/bin/build makes it with: docker-worker.tar.gz, and deploy.tar.gz with
+ * values that suit the guest. Besides, npm-cache with the packages that the guest's npm installs the worker with, as it
+ * reaches no registry.
  *
  * usage: node --import tsx test/vm/pack-machine.ts DIR
  */
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { VALUES, renderTemplates, runOk } from '../deploy/machine-support.js';
+import { dirname, join } from 'node:path';
+import { buildTemplate } from '../../deploy/lib/build-template.js';
+import { writeDeployJson } from '../../deploy/lib/deploy-json.js';
+import { ProcessTerminal } from '../../deploy/lib/process-terminal.js';
+import { ProcessTools } from '../../deploy/lib/process-tools.js';
+import { buildWorkerTarball, workerTarballIn } from '../../deploy/lib/worker-tarball.js';
+import { TEMPLATE, VALUES } from '../deploy/machine-support.js';
 
 const WORKER_CONFIG = `
 statelessHostname: { enabled: false }
@@ -25,52 +31,43 @@ const CHANGES = {
     '[Unit]\nConditionPathExists=/run/docker-worker-test.env\n[Service]\nEnvironmentFile=/run/docker-worker-test.env\n',
 } as const;
 
+const RSYSLOG = 'etc/rsyslog.d/30-docker-worker.conf';
+
+const tools = new ProcessTools(process.env, process);
 const [directory = ''] = process.argv.slice(2);
-await packDeployment(join(directory, 'target'), join(directory, 'deploy.tar.gz'));
-await packWorker(join(directory, 'worker'), join(directory, 'docker-worker.tar.gz'));
+await packDeployment(directory);
+await buildWorkerTarball(process.cwd(), workerTarballIn(directory), tools);
+await fillNpmCache(join(directory, 'npm-cache'));
 
-async function packDeployment(target: string, tarball: string): Promise<void> {
-  await rm(target, { recursive: true, force: true });
-  await renderTemplates(target, { ...VALUES, rootUrl: 'http://127.0.0.1:8080', workerConfig: WORKER_CONFIG });
+async function packDeployment(folder: string): Promise<void> {
+  const template = join(folder, 'template');
+  await rm(template, { recursive: true, force: true });
+  await cp(TEMPLATE, template, { recursive: true });
   for (const [file, text] of Object.entries(CHANGES)) {
-    await mkdir(join(target, file, '..'), { recursive: true });
-    await writeFile(join(target, file), text);
+    await mkdir(dirname(join(template, file)), { recursive: true });
+    await writeFile(join(template, file), text);
   }
-  await pack(target, tarball);
+  // Each time it reads all certificates of authorities, which takes seconds here, and papertrail is never there.
+  const rsyslog = (await readFile(join(template, RSYSLOG), 'utf8')).replace(/^(\$ActionResumeInterval) 10$/m, '$1 600');
+  await writeFile(join(template, RSYSLOG), rsyslog);
+  const values = { ...VALUES, rootUrl: 'http://127.0.0.1:8080', workerConfig: WORKER_CONFIG };
+  await writeDeployJson(join(folder, 'deploy.json'), values);
+  await buildTemplate({ folder, env: {}, terminal: new ProcessTerminal(process) });
 }
 
-async function packWorker(tree: string, tarball: string): Promise<void> {
-  await rm(tree, { recursive: true, force: true });
-  await mkdir(tree, { recursive: true });
-  for (const name of ['package.json', 'package-lock.json', 'dist', 'config.yml', 'schemas']) {
-    await cp(name, join(tree, name), { recursive: true });
-  }
-  const modules = await installModules(`${tree}-modules`);
-  await cp(modules, join(tree, 'node_modules'), { recursive: true, verbatimSymlinks: true });
-  await pack(tree, tarball);
-}
-
-/** The packages that the worker needs to run, as a folder; asks the registry only when the lock file is another one. */
-async function installModules(folder: string): Promise<string> {
-  const modules = join(folder, 'node_modules');
+/** npm takes from its cache what has the checksum in the lock file. Asks the registry only when the lock file is another one. */
+async function fillNpmCache(cache: string): Promise<void> {
   const lock = await readFile('package-lock.json', 'utf8');
-  const installed = await readFile(join(folder, 'package-lock.json'), 'utf8').catch(() => '');
-  const isWhole = await readFile(join(modules, '.package-lock.json')).then(
-    () => true,
-    () => false,
-  );
-  if (isWhole && installed === lock) return modules;
+  const filledFor = join(cache, 'package-lock.json');
+  if (lock === (await readFile(filledFor, 'utf8').catch(() => ''))) return;
+  await rm(cache, { recursive: true, force: true });
+  const folder = `${cache}-modules`;
   await rm(folder, { recursive: true, force: true });
-  await mkdir(folder);
+  await mkdir(folder, { recursive: true });
   for (const name of ['package.json', 'package-lock.json']) await cp(name, join(folder, name));
-  await runOk(['npm', 'ci', '--prefix', folder, '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'], {
-    HOME: process.env['HOME'] ?? '/root',
-  });
-  return modules;
-}
-
-/** The same tarball for the same files: whoever unpacks it sees by its checksum that there is nothing new. */
-async function pack(tree: string, tarball: string): Promise<void> {
-  const constant = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'];
-  await runOk(['sh', '-c', 'tar -c "$@" . | gzip -n >"$0"', tarball, '-C', tree, ...constant]);
+  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const code = await tools.run({ command: 'npm', args: ['ci', '--cache', cache, '--omit=dev', ...quiet], cwd: folder });
+  if (code !== 0) throw new Error('npm ci failed; its output says why.');
+  await rm(folder, { recursive: true });
+  await writeFile(filledFor, lock);
 }

@@ -7,7 +7,7 @@
 #   3. boots it again, and there runs the tests in test/vm, and those of devices and privileges, on real loopback devices
 #
 # usage: test/vm/run.sh [--keep] [--rebuild]
-#   --keep      leave the guest running at the end, and say how to log in
+#   --keep      leave the guest running at the end, also after a failure, and say how to log in
 #   --rebuild   make the root file system anew
 #   VM_DIR      where files are kept; default: /var/cache/docker-worker-vm (6 GB)
 #   VM_TESTS    mocha's files and options in the guest; default: as above
@@ -46,6 +46,14 @@ ensure_root_file_system() {
   fingerprint >"$directory/fingerprint"
 }
 
+# The guest reaches no registry: its npm has the packages in its cache.
+add_npm_cache() {
+  rm -rf "$directory/root/var/cache/npm"
+  cp -a "$directory/npm-cache" "$directory/root/var/cache/npm"
+  mkdir -p "$directory/root/usr/local/etc"
+  printf 'cache=/var/cache/npm\noffline=true\n' >"$directory/root/usr/local/etc/npmrc"
+}
+
 make_disks() {
   rm -f "$directory"/*.img.tmp "$directory/root.img" "$directory"/storage-?.img
   mke2fs -q -t ext4 -F -E lazy_itable_init=1,lazy_journal_init=1 -d "$directory/root" "$directory/root.img" 6G
@@ -80,10 +88,16 @@ power_off() {
   guest=
 }
 
+wait_for_guest() {
+  printf 'the guest runs on: ssh -i %s -p %s root@127.0.0.1\n' "$directory/ssh-key" "$port"
+  wait "$guest" || true
+}
+
 # shellcheck disable=SC2317 # called by trap
 clean_up() {
   local code=$?
   [[ -n $guest ]] || exit "$code"
+  if [[ $keep == yes ]] && kill -0 "$guest" 2>/dev/null; then wait_for_guest; fi
   kill "$guest" 2>/dev/null || true
   exit "$code"
 }
@@ -94,7 +108,7 @@ provision() {
   shift
   for variable in "$@"; do flags+=("-var=$variable"); done
   node test/vm/null-template.mjs "deploy/packer/$name.json" "$port" "$directory/ssh-key" >"$directory/$name.json"
-  packer build -color=false "${flags[@]}" "$directory/$name.json" | tee "$directory/$name.log"
+  packer build -color=false -only=hvm-builder "${flags[@]}" "$directory/$name.json" | tee "$directory/$name.log"
 }
 
 # Logs are written by the machine itself, and what is uploaded is new each time.
@@ -130,8 +144,10 @@ install_tools
 ensure_root_file_system
 say 'packing the worker and its configuration'
 node --import tsx test/vm/pack-machine.ts "$directory"
+add_npm_cache
 make_disks
 trap clean_up EXIT
+: >"$directory/console.log"
 say 'booting the guest'
 boot
 provision_twice base packageSource=distribution
@@ -140,14 +156,11 @@ provision_twice app packageSource=distribution "deployTarball=$directory/deploy.
 say 'booting it again'
 power_off
 boot
+# Answers "degraded" when a unit failed: the tests say which may.
+in_guest 'systemctl is-system-running --wait' || true
 say 'running the tests in the guest'
 # shellcheck disable=SC2086
-in_guest "cd /repo && node scripts/build-images.mjs /bin/busybox && node node_modules/.bin/mocha --timeout 600000" \
+in_guest "cd /repo && node scripts/build-images.mjs /bin/busybox test && node node_modules/.bin/mocha --timeout 600000" \
   ${VM_TESTS:-test/vm/machine.test.ts test/integration/worker/devices.test.ts test/integration/worker/privileges.test.ts}
 say 'all passed'
-if [[ $keep == yes ]]; then
-  printf 'the guest runs on: ssh -i %s -p %s root@127.0.0.1\n' "$directory/ssh-key" "$port"
-  wait "$guest"
-else
-  power_off
-fi
+if [[ $keep == no ]]; then power_off; fi

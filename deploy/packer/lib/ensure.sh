@@ -217,8 +217,9 @@ ensure_masked() {
     case $(unit_state "$unit") in
       '' | not-found | masked) ;;
       *)
-        change "mask $unit" systemctl -q ${ROOT_DIR:+"--root=$ROOT_DIR"} mask "$unit"
+        # What is stopped once it is masked counts as failed.
         ! is_booted || is_dry_run || systemctl -q stop "$unit"
+        change "mask $unit" systemctl -q ${ROOT_DIR:+"--root=$ROOT_DIR"} mask "$unit"
         ;;
     esac
   done

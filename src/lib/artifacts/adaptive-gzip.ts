@@ -14,7 +14,8 @@ const CHOICE_BYTES = 16 * 1024;
 const WORTH_RATIO = 0.9;
 
 const compress = promisify(deflateRaw);
-const compressWhole = promisify(gzip);
+/** Costs a small content much less than a stream does. */
+export const gzipWhole: (content: Buffer) => Promise<Buffer> = promisify(gzip);
 
 /** Tries it: knows every format there is, which a list of magic numbers does not. `head` is the beginning or all of it. */
 export async function encodingFor(head: Buffer): Promise<ContentEncoding> {
@@ -28,7 +29,13 @@ export class AdaptiveGzip extends Transform {
   #head: Buffer[] = [];
   #headBytes = 0;
   #encoding: ContentEncoding | undefined;
+  #tell: (encoding: ContentEncoding) => void = () => undefined;
   #gzip: Gzip | undefined;
+
+  /** Resolves as soon as it is known what it comes to; never when it is destroyed before. */
+  readonly chosen = new Promise<ContentEncoding>((resolve) => {
+    this.#tell = resolve;
+  });
 
   /** What it came to; known at the end. */
   get contentEncoding(): ContentEncoding {
@@ -61,19 +68,20 @@ export class AdaptiveGzip extends Transform {
     this.#head = [];
     encodingFor(head.subarray(0, SAMPLE_BYTES)).then((encoding) => {
       this.#encoding = encoding;
+      this.#tell(encoding);
       if (encoding === 'gzip' && !this.destroyed) this.#startGzip();
       this.#pass(head, callback);
     }, callback);
   }
 
-  /** All of it is there: compressed in one go, which costs a small file much less than a stream does. */
+  /** All of it is there. */
   #finishShort(callback: TransformCallback): void {
     const content = Buffer.concat(this.#head);
     this.#head = [];
     encodingFor(content)
       .then(async (encoding) => {
         this.#encoding = encoding;
-        return encoding === 'gzip' ? await compressWhole(content) : content;
+        return encoding === 'gzip' ? await gzipWhole(content) : content;
       })
       .then((stored) => {
         callback(null, stored);

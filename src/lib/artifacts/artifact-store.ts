@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type { Logger } from '../log/logger.js';
 import type { Meters } from '../log/meters.js';
 import type { ArtifactRequest, RunQueue } from '../queue/queue-client.js';
@@ -10,12 +9,11 @@ import { errorMessage } from '../util/error-message.js';
 import type { RetryPolicy } from '../util/retry.js';
 import { retry } from '../util/retry.js';
 import { NAME_RULE, isArtifactName } from './artifact-name.js';
-import type { FileSource } from './file-source.js';
 import type { ContentPutter } from './put-content.js';
 import { PutError } from './put-error.js';
 import { ObjectPublication, S3Publication, createArtifact } from './publication.js';
 import { Slots } from '../util/slots.js';
-import type { StagedContent, WantedEncoding } from './staged-content.js';
+import type { ContentSource, StagedContent, WantedEncoding } from './staged-content.js';
 import { stageContent } from './staged-content.js';
 import { uploadFailure } from './upload-failure.js';
 
@@ -98,14 +96,11 @@ export class ArtifactStore {
    * TaskError that says whose fault it was, with TaskStopped when the run is over, or with the source's own error. A
    * name that the queue would refuse gives a line in the log and no artifact.
    */
-  async upload(
-    artifact: ArtifactContent,
-    source: Readable | FileSource | KeptFile,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async upload(artifact: ArtifactContent, source: ContentSource | KeptFile, signal: AbortSignal): Promise<void> {
     if (!isArtifactName(artifact.name)) {
       this.#deps.output.error(`Artifact ${JSON.stringify(artifact.name)} was not uploaded: ${NAME_RULE}`);
       if ('destroy' in source) source.destroy();
+      if ('stream' in source) source.stream.destroy();
       return;
     }
     await this.uploadAs([artifact], source, signal);
@@ -114,7 +109,7 @@ export class ArtifactStore {
   /** As upload, for one content under several good names; its encoding is what the first of them says. */
   async uploadAs(
     artifacts: readonly [ArtifactContent, ...ArtifactContent[]],
-    source: Readable | FileSource | KeptFile,
+    source: ContentSource | KeptFile,
     signal: AbortSignal,
   ): Promise<void> {
     await this.#slots.run(async () => {
@@ -122,7 +117,7 @@ export class ArtifactStore {
       try {
         for (const artifact of artifacts) {
           await this.#publish(artifact, content, signal);
-          this.#manifest.set(artifact.name, { sha256: content.sha256 });
+          this.#manifest.set(artifact.name, { sha256: await content.sha256 });
         }
       } finally {
         if (!isKept(source)) await content.dispose();
@@ -156,7 +151,7 @@ export class ArtifactStore {
 
   async #stage(
     artifact: ArtifactContent,
-    source: Readable | FileSource | KeptFile,
+    source: ContentSource | KeptFile,
     signal: AbortSignal,
   ): Promise<StagedContent> {
     const { tempDir } = this.#deps;
@@ -180,11 +175,12 @@ export class ArtifactStore {
       ? new ObjectPublication(this.#deps, artifact, content)
       : new S3Publication(this.#deps, artifact, content);
     try {
-      await this.#retry(name, () => publication.attempt(signal), signal);
+      await this.#retry(name, () => unlessUnreadable(content, publication.attempt(signal)), signal);
       meters?.artifactUploaded(content.length, (performance.now() - startedAt) / 1000);
     } catch (error) {
       signal.throwIfAborted();
       meters?.artifactFailed();
+      if (content.failure) throw content.failure;
       if (error instanceof QueueError && error.isConflict) throw await this.#blameConflict(name, error, signal);
       throw uploadFailure(name, error);
     }
@@ -213,7 +209,16 @@ export class ArtifactStore {
   }
 }
 
-function isKept(source: Readable | FileSource | KeptFile): source is KeptFile {
+/** What can't be read can't be sent, however often that is tried. */
+async function unlessUnreadable(content: StagedContent, attempt: Promise<void>): Promise<void> {
+  try {
+    await attempt;
+  } catch (error) {
+    throw content.failure ?? error;
+  }
+}
+
+function isKept(source: ContentSource | KeptFile): source is KeptFile {
   return 'keep' in source && source.keep;
 }
 

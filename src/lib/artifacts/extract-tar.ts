@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Readable, Transform, addAbortSignal } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
 import type { Extract } from 'tar-stream';
 import { extract } from 'tar-stream';
@@ -8,11 +9,14 @@ import { errorMessage } from '../util/error-message.js';
 
 export type TarEntryKind = 'file' | 'directory' | 'symlink' | 'hard link' | 'device or socket';
 
-/** One entry of an archive, in the archive's order. */
+/** One entry of an archive, in the archive's order. A small file's content is a Buffer. */
 export type TarEntry =
-  | { readonly kind: 'file'; readonly name: string; readonly size: number; readonly content: Readable }
+  | { readonly kind: 'file'; readonly name: string; readonly size: number; readonly content: Readable | Buffer }
   | { readonly kind: 'hard link'; readonly name: string; readonly target: string }
   | { readonly kind: Exclude<TarEntryKind, 'file' | 'hard link'>; readonly name: string };
+
+/** A stream for so little would take longer than the bytes themselves. */
+const SMALL_BYTES = 64 * 1024;
 
 const KINDS: Readonly<Record<string, TarEntryKind>> = {
   file: 'file',
@@ -46,7 +50,9 @@ async function* readEntry(entry: Entry, signal: AbortSignal): AsyncGenerator<Tar
   const { header } = entry;
   const kind = KINDS[header.type] ?? 'device or socket';
   const chunks = entry[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  if (kind === 'file') {
+  if (kind === 'file' && header.size <= SMALL_BYTES) {
+    yield { kind, name: header.name, size: header.size, content: await buffer(contentOf(chunks, signal)) };
+  } else if (kind === 'file') {
     const content = Readable.from(contentOf(chunks, signal), { objectMode: false });
     // Its failure is the reader's to hear of; without a reader it must not bring down the process.
     content.on('error', () => undefined);

@@ -1,74 +1,136 @@
 import http from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import https from 'node:https';
-import type { Got } from 'got';
-import got, { HTTPError, RequestError } from 'got';
-import { LinkedAbort } from '../util/linked-abort.js';
 import { PutError } from './put-error.js';
 import type { StagedContent } from './staged-content.js';
 
-/** Sends artifacts to where the queue says, over kept-alive connections. One per worker. */
+/** Of an answer; the rest of a longer one is not read. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+interface Answer {
+  readonly statusCode: number;
+  readonly statusMessage: string;
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/**
+ * Sends artifacts to where the queue says, over kept-alive connections. One per worker. By node's own client, as a task may
+ * have thousands of small files: a library around it takes longer for each than all else that is done with it.
+ */
 export class ContentPutter {
-  readonly #agents: { readonly http: http.Agent; readonly https: https.Agent };
-  readonly #got: Got;
+  readonly #agents: { readonly 'http:': http.Agent; readonly 'https:': https.Agent };
+  readonly #inactivityMs: number;
 
   /** `inactivityMs`: how long a connection may stand still before the attempt is given up. */
   constructor({ inactivityMs }: { readonly inactivityMs: number }) {
     const options = { keepAlive: true, maxFreeSockets: 32, scheduling: 'lifo' } as const;
-    this.#agents = { http: new http.Agent(options), https: new https.Agent(options) };
-    this.#got = got.extend({
-      agent: this.#agents,
-      method: 'PUT',
-      retry: { limit: 0 },
-      followRedirect: false,
-      timeout: { lookup: inactivityMs, connect: inactivityMs, socket: inactivityMs, response: inactivityMs },
-    });
+    this.#agents = { 'http:': new http.Agent(options), 'https:': new https.Agent(options) };
+    this.#inactivityMs = inactivityMs;
   }
 
-  /** One attempt. Fails with a PutError, or with the signal's reason when that aborts. */
-  async put(url: string, content: StagedContent, contentType: string, parent: AbortSignal): Promise<void> {
-    const abort = new LinkedAbort(parent);
+  /** One attempt. Fails with a PutError, with that of reading the content, or with the signal's reason when it aborts. */
+  async put(url: string, content: StagedContent, contentType: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const headers = {
+      'content-type': contentType,
+      'content-length': String(content.length),
+      ...(content.contentEncoding === 'gzip' ? { 'content-encoding': 'gzip' } : {}),
+    };
     try {
-      const response = await this.#got(url, {
-        body: content.body(),
-        headers: {
-          'content-type': contentType,
-          'content-length': String(content.length),
-          ...(content.contentEncoding === 'gzip' ? { 'content-encoding': 'gzip' } : {}),
-        },
-        signal: abort.signal,
-      });
-      if (response.statusCode >= 300)
-        throw new PutError('the artifact store wants to redirect the upload', response.statusCode, undefined);
-      // Stores answer an upload with nothing, or with XML: whoever sends a page has stored nothing.
-      if (/^text\/html\b/.test(response.headers['content-type'] ?? ''))
-        throw new PutError('a web page came in place of the answer of the artifact store', undefined, undefined);
+      judge(await this.#send(url, headers, content, signal));
     } catch (error) {
-      parent.throwIfAborted();
-      throw asPutError(error);
-    } finally {
-      abort.dispose();
+      signal.throwIfAborted();
+      throw error;
     }
   }
 
   /** Closes the kept connections. */
   close(): void {
-    this.#agents.http.destroy();
-    this.#agents.https.destroy();
+    for (const agent of Object.values(this.#agents)) agent.destroy();
+  }
+
+  /** Resolves with the answer, which may come before all of the content is sent. */
+  async #send(
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    content: StagedContent,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const request = this.#request(url, { method: 'PUT', headers, signal, timeout: this.#inactivityMs });
+    request.on('timeout', () => request.destroy(connectionError('ETIMEDOUT')));
+    const answered = new Promise<Answer>((resolve, reject) => {
+      request.on('error', (error) => {
+        reject(asPutError(error));
+      });
+      request.on('response', (response) => {
+        answerOf(response).then(resolve, (error: unknown) => {
+          reject(asPutError(error));
+        });
+      });
+    });
+    const body = content.body();
+    if (Buffer.isBuffer(body)) {
+      request.end(body);
+      return await answered;
+    }
+    const unreadable = new Promise<never>((_, reject) => {
+      body.on('error', reject);
+    });
+    body.pipe(request);
+    try {
+      return await Promise.race([answered, unreadable]);
+    } finally {
+      answered.catch(() => undefined);
+      body.destroy();
+      // A store that answers early does not want the rest.
+      if (!request.writableFinished) request.destroy();
+    }
+  }
+
+  #request(url: string, options: http.RequestOptions): ClientRequest {
+    // An address that is none would be in the error's message.
+    if (!URL.canParse(url)) throw new PutError('the address of the artifact store is not valid', undefined, undefined);
+    const { protocol } = new URL(url);
+    return protocol === 'https:'
+      ? https.request(url, { ...options, agent: this.#agents[protocol] })
+      : http.request(url, { ...options, agent: this.#agents['http:'] });
   }
 }
 
-// No cause is passed on: got's errors carry the address in their message and options.
-function asPutError(error: unknown): Error {
-  if (error instanceof HTTPError) {
-    const { statusCode, statusMessage, body } = error.response as {
-      statusCode: number;
-      statusMessage?: string;
-      body: unknown;
-    };
-    const code = typeof body === 'string' ? /<Code>(\w{1,64})<\/Code>/.exec(body)?.[1] : undefined;
-    return new PutError(['the artifact store answered', statusCode, code ?? statusMessage].join(' '), statusCode, code);
+async function answerOf(response: IncomingMessage): Promise<Answer> {
+  const { statusCode = 0, statusMessage = '', headers } = response;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > MAX_ANSWER_BYTES) break;
   }
-  if (error instanceof RequestError)
-    return new PutError(`the connection to the artifact store failed (${error.code})`, undefined, undefined);
-  return error as Error;
+  const text = Buffer.concat(chunks).toString();
+  return { statusCode, statusMessage, contentType: headers['content-type'] ?? '', text };
+}
+
+function judge({ statusCode, statusMessage, contentType, text }: Answer): void {
+  if (statusCode >= 400) {
+    const code = /<Code>(\w{1,64})<\/Code>/.exec(text)?.[1];
+    const said = ['the artifact store answered', statusCode, code ?? statusMessage].join(' ');
+    throw new PutError(said, statusCode, code);
+  }
+  if (statusCode >= 300) {
+    throw new PutError('the artifact store wants to redirect the upload', statusCode, undefined);
+  }
+  // Stores answer an upload with nothing, or with XML: whoever sends a page has stored nothing.
+  if (/^text\/html\b/.test(contentType))
+    throw new PutError('a web page came in place of the answer of the artifact store', undefined, undefined);
+}
+
+// No cause is passed on, as errors of connections may carry the address.
+function asPutError(error: unknown): PutError {
+  if (error instanceof PutError) return error;
+  return connectionError((error as NodeJS.ErrnoException).code ?? 'unknown error');
+}
+
+function connectionError(code: string): PutError {
+  return new PutError(`the connection to the artifact store failed (${code})`, undefined, undefined);
 }

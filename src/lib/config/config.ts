@@ -150,7 +150,7 @@ export interface Config {
     readonly expirationAfterSession: number;
     readonly artifactName: string;
     readonly busyboxPath: string;
-    readonly displayPath: string;
+    readonly displayToolsPath: string;
   };
   readonly artifacts: {
     readonly skipCompressionExtensions: readonly string[];

@@ -129,7 +129,7 @@ const features = {
     expirationAfterSession: seconds,
     artifactName: matching('^[\\x20-\\x7e]+/$', 'the beginning of an artifact name, up to and with a /'),
     busyboxPath: path,
-    displayPath: path,
+    displayToolsPath: path,
   }),
   artifacts: section({
     skipCompressionExtensions: textList,

@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
-import { Ajv } from 'ajv';
 import type { ErrorObject } from 'ajv';
+import { ajvOfOwnSchemas } from '../util/own-schema.js';
 import { isTree } from './layers.js';
 import type { ConfigPath, ConfigTree } from './layers.js';
 import { CONFIG_SCHEMA } from './schema.js';
@@ -38,7 +38,7 @@ const DOMAIN = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/i;
 /** More keys than these are not listed in a message: nobody reads them there. */
 const KEYS_WORTH_LISTING = 12;
 
-const validate = new Ajv({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(CONFIG_SCHEMA);
+const validate = ajvOfOwnSchemas({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(CONFIG_SCHEMA);
 
 /** All that is wrong with merged configuration values, at most one problem for each place; empty when they are good. */
 export function validateConfig(values: ConfigTree, isSecret: (path: ConfigPath) => boolean): readonly ConfigProblem[] {

@@ -42,8 +42,9 @@ export function pullError(image: string, error: unknown): DockerError {
   return new DockerError(message, final?.[1] ?? statusCode, { cause: error });
 }
 
-// What keeps a process in a container from starting is in the payload, unless the machine is short of something.
-const RUNTIME = /OCI runtime|runc|shim/i;
+// What keeps a process in a container from starting is in the payload, unless the machine is short of something; that
+// the image does not know its own user the engine finds out by itself.
+const RUNTIME = /OCI runtime|runc|shim|unable to find (?:user|group) /i;
 
 /**
  * The error of creating or starting a container; what the engine will say again of the same payload carries a 4xx

@@ -114,11 +114,17 @@ export class DockerodeEngine implements DockerEngine {
   }
 
   async commitContainer(id: string, name: string, labels: Labels): Promise<void> {
+    const what = `making an image of container ${id}`;
+    const container = this.#docker.getContainer(id);
+    const look = (abortSignal: AbortSignal) => container.inspect({ abortSignal });
+    const { Image, Config } = await call(what, CALL_TIMEOUT_MS, look);
+    const { Entrypoint } = (await call(what, CALL_TIMEOUT_MS, () => this.#docker.getImage(Image).inspect())).Config;
+    // The engine takes the container's for what is null, and its command only along with its entrypoint.
+    const start = { Entrypoint: words(Entrypoint), Cmd: words(Config.Cmd) };
     // Told so apart, because dockerode's own options all become part of the query.
-    const told = { _query: { container: id, repo: name }, _body: { Labels: labels } };
-    const commit = (abortSignal: AbortSignal): Promise<unknown> =>
-      this.#docker.getContainer(id).commit({ ...told, abortSignal });
-    await call(`making an image of container ${id}`, COMMIT_TIMEOUT_MS, commit);
+    const told = { _query: { container: id, repo: name }, _body: { Labels: labels, ...start } };
+    const commit = (abortSignal: AbortSignal): Promise<unknown> => container.commit({ ...told, abortSignal });
+    await call(what, COMMIT_TIMEOUT_MS, commit);
   }
 
   async saveImage(name: string, signal: AbortSignal): Promise<Readable> {

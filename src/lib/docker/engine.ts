@@ -145,8 +145,9 @@ export interface DockerEngine {
    */
   loadImage(archive: Readable, signal: AbortSignal): Promise<LoadedImages>;
   /**
-   * Makes an image of what a container has come to, with a name and its tag; `labels` lie over the container's own. Not
-   * abortable, as removeImage.
+   * Makes an image of what a container has come to, with a name and its tag; `labels` lie over the container's own. It
+   * has the container's command, but the entrypoint of the container's image: one of the worker's own is of no use
+   * elsewhere. Not abortable, as removeImage.
    */
   commitContainer(id: string, name: string, labels: Labels): Promise<void>;
   /** The archive of an image as `docker save` writes it. Destroy it when not read to its end. */

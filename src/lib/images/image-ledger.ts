@@ -1,8 +1,7 @@
 import { join } from 'node:path';
-import { Ajv } from 'ajv';
-import ajvFormats from 'ajv-formats';
 import type { Logger } from '../log/logger.js';
 import { errorMessage } from '../util/error-message.js';
+import { schemaAssertion } from '../util/own-schema.js';
 import { readStateFile, replaceStateFile } from '../util/state-file.js';
 import type { FetchedImage } from './image-provider.js';
 
@@ -43,9 +42,7 @@ const RECORD = {
 } as const;
 const SCHEMA = { type: 'object', properties: { images: { type: 'array', items: RECORD } }, required: ['images'] };
 
-const ajv = new Ajv();
-ajvFormats.default(ajv, ['date-time']);
-const isState = ajv.compile<{ readonly images: readonly ImageRecord[] }>(SCHEMA);
+const asState = schemaAssertion<{ readonly images: readonly ImageRecord[] }>(SCHEMA, 'state');
 
 /**
  * The images that tasks have used, across restarts: `images.json` in the state directory. Written in the background,
@@ -136,7 +133,5 @@ export class ImageLedger {
 }
 
 function parse(text: string): readonly ImageRecord[] {
-  const value: unknown = JSON.parse(text);
-  if (isState(value)) return value.images;
-  throw new Error(ajv.errorsText(isState.errors, { dataVar: 'state' }));
+  return asState(JSON.parse(text)).images;
 }

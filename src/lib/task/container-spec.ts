@@ -25,11 +25,12 @@ export function containerSpec(
 ): ContainerSpec {
   const { payload } = task;
   const prefix = single(contributions, 'entrypointPrefix') ?? [];
+  const { command = [] } = payload;
   // An entrypoint of our own makes the engine drop the image's command: it has to be named then.
   const imageCommand = prefix.length > 0 && image.command.length > 0 ? image.command : undefined;
   return {
     image: image.id,
-    command: payload.command ?? imageCommand,
+    command: command.length > 0 ? command : imageCommand,
     entrypoint: prefix.length > 0 ? [...prefix, ...image.entrypoint] : undefined,
     env: taskEnv(task, featureEnv(contributions), payload.env ?? {}),
     labels: runLabels(task, 'task'),

@@ -1,6 +1,5 @@
-import { Ajv } from 'ajv';
-import ajvFormats from 'ajv-formats';
 import type { Claim, Credentials } from '../queue/queue-client.js';
+import { schemaAssertion } from '../util/own-schema.js';
 
 /** The phases of a run, in their order. */
 const PHASES = ['claimed', 'admit', 'prepare', 'compile', 'execute', 'collect', 'finish', 'report', 'cleanup'] as const;
@@ -53,9 +52,7 @@ const SCHEMA = {
   required: ['taskId', 'runId', 'workerGroup', 'workerId', 'takenUntil', 'clockSkewMs', 'expires', 'phase'],
 } as const;
 
-const ajv = new Ajv();
-ajvFormats.default(ajv, ['date-time']);
-const isRunRecord = ajv.compile<RunRecord>(SCHEMA);
+const asRunRecord = schemaAssertion<RunRecord>(SCHEMA, 'record');
 
 /** The record of a run that has just been claimed. */
 export function newRunRecord(claim: Claim): RunRecord {
@@ -75,7 +72,5 @@ export function newRunRecord(claim: Claim): RunRecord {
 
 /** Reads what a worker wrote, perhaps of another version, perhaps not to its end. Throws an Error that says what is wrong. */
 export function parseRunRecord(text: string): RunRecord {
-  const value: unknown = JSON.parse(text);
-  if (isRunRecord(value)) return value;
-  throw new Error(ajv.errorsText(isRunRecord.errors, { dataVar: 'record' }));
+  return asRunRecord(JSON.parse(text));
 }

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { Ajv } from 'ajv';
 import type { ErrorObject } from 'ajv';
-import ajvFormats from 'ajv-formats';
 import type { TaskDefinition } from '../queue/queue-client.js';
+import { ajvOfOwnSchemas } from '../util/own-schema.js';
 import type { Payload } from './payload.js';
 import { payloadProblems } from './payload-problems.js';
 
@@ -26,8 +25,7 @@ export function payloadValidator(
   maxTaskRunTimeSeconds: number | undefined,
   moreFeatures: readonly string[] = [],
 ): PayloadValidator {
-  const ajv = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true });
-  ajvFormats.default(ajv, ['date-time']);
+  const ajv = ajvOfOwnSchemas({ allErrors: true, allowUnionTypes: true });
   const schema = JSON.parse(readFileSync(SCHEMA, 'utf8')) as PayloadSchema;
   const { properties: features } = schema.properties.features;
   for (const name of moreFeatures) features[name] ??= { type: 'boolean' };

@@ -1,6 +1,5 @@
 import type { Config } from '../config/config.js';
 import { InteractiveServer } from '../features/interactive/interactive-server.js';
-import { findDisplayTools } from '../features/interactive/display-tools.js';
 import { checkBusybox } from '../features/interactive/interactive.js';
 import type { InteractiveOptions } from '../features/interactive/interactive.js';
 import type { Logger } from '../log/logger.js';
@@ -14,14 +13,13 @@ export interface WorkerInteractive extends InteractiveOptions {
 
 /** What all interactive tasks of the worker share. */
 export async function composeInteractive(config: Config, log: Logger): Promise<WorkerInteractive> {
-  const { artifactName, busyboxPath, minTime, expirationAfterSession } = config.interactive;
-  const isEnabled = config.features['interactive']?.enabled ?? false;
-  const server = isEnabled ? await start(config, log) : undefined;
+  const { artifactName, busyboxPath, displayToolsPath, minTime, expirationAfterSession } = config.interactive;
+  const server = (config.features['interactive']?.enabled ?? false) ? await start(config, log) : undefined;
   return {
     server,
     artifactName,
     busyboxPath,
-    displayPath: isEnabled ? await displayTools(config, log) : undefined,
+    displayToolsPath,
     minTimeSeconds: minTime,
     expirationAfterSessionSeconds: expirationAfterSession,
     now: () => new Date(),
@@ -41,18 +39,8 @@ async function start(config: Config, log: Logger): Promise<InteractiveServer | u
     const tls = ssl ? await TlsFiles.read(config.ssl) : undefined;
     return await InteractiveServer.start({ port, publicHost: composePublicHost(config), tls, log });
   } catch (error) {
-    log.alert('interactive sessions cannot be served', { error, ...(ssl && config.ssl), port });
-    return undefined;
-  }
-}
-
-/** Without them tasks have shells all the same. */
-async function displayTools(config: Config, log: Logger): Promise<string | undefined> {
-  const { displayPath } = config.interactive;
-  try {
-    return (await findDisplayTools(displayPath)) === undefined ? undefined : displayPath;
-  } catch (error) {
-    log.error('interactive tasks have no displays', { displayPath, error });
+    const { certificate: certificateFile, key: keyFile } = config.ssl;
+    log.alert('interactive sessions cannot be served', { error, ...(ssl && { certificateFile, keyFile }), port });
     return undefined;
   }
 }

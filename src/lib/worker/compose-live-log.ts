@@ -17,7 +17,8 @@ export async function composeLiveLog(
       isUsable: true,
     };
   } catch (error) {
-    log.alert('live logs cannot be served', { error, certificate: config.ssl.certificate, key: config.ssl.key, port });
+    const { certificate: certificateFile, key: keyFile } = config.ssl;
+    log.alert('live logs cannot be served', { error, certificateFile, keyFile, port });
     return { server: undefined, isUsable: !secureLiveLogging };
   }
 }

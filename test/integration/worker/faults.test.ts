@@ -94,25 +94,16 @@ describe('a fault in a single call', function () {
     });
   }
 
-  for (const [fault, kind] of Object.entries(FAULTS)) {
-    it(`queue.claimWork × ${fault}: the task is run, if need be when the lost claim is over`, async () => {
-      const one = await start({ capacity: 1, claimTimeoutMs: 10_000 });
-      try {
-        // The worker's only slot is taken while the task comes, so that the next claim is the one that gets it.
-        const first = await one.create({ ...shell('sleep 2') });
-        await one.log.next('task run', first);
-        const taskId = await one.create(succeeds.payload);
-        const hit = one.taskcluster.faults.add({ call: 'queue.claimWork', fault: kind });
-        await hit.hit();
-        const ends = await endsOf(one, taskId);
-        outcomes.set(`queue.claimWork × ${fault}`, ends.join(', '));
+  it('queue.claimWork: the task is run, if need be when the lost claim is over', async () => {
+    await Promise.all(
+      Object.entries(FAULTS).map(async ([fault, kind]) => {
+        const outcome = await endingAfterClaim(kind);
+        outcomes.set(`queue.claimWork × ${fault}`, outcome);
         // A claim whose answer never reached the worker is lost: only the queue knows of it.
-        assert.ok(['completed', 'claim-expired,completed'].includes(ends.join()), ends.join());
-      } finally {
-        await one.close();
-      }
-    });
-  }
+        assert.ok(['completed', 'claim-expired, completed'].includes(outcome), `${fault}: ${outcome}`);
+      }),
+    );
+  });
 });
 
 interface Limits {
@@ -163,6 +154,21 @@ async function endingWith(harness: WorkerHarness, each: Case, fault: Fault): Pro
     else assert.equal(await harness.artifactText(taskId, name), content);
   }
   return ending ?? '';
+}
+
+/** How the runs of a task ended that a worker of its own claimed, or tried to, with this fault in the call. */
+async function endingAfterClaim(fault: Fault): Promise<string> {
+  const harness = await start({ capacity: 1, claimTimeoutMs: 10_000 });
+  try {
+    // The worker's only slot is taken while the task comes, so that the next claim is the one that gets it.
+    const first = await harness.create({ ...shell('sleep 2') });
+    await harness.log.next('task run', first);
+    const taskId = await harness.create(succeeds.payload);
+    await harness.taskcluster.faults.add({ call: 'queue.claimWork', fault }).hit();
+    return (await endsOf(harness, taskId)).join(', ');
+  } finally {
+    await harness.close();
+  }
 }
 
 /** How the runs of a task ended, once none of them goes on. */

@@ -117,6 +117,34 @@ describe('an interactive task', () => {
     );
   });
 
+  it('has the variables of any other task, whatever they are called', async () => {
+    await start();
+    const odd = {
+      'a-b': '1',
+      'c.d': 'x=y',
+      'BASH_FUNC_f%%': '() { :; }',
+      '1st': 'o',
+      'sp ace': 's',
+      ü: 'ü',
+      '-i': 'i',
+    };
+    const shells = { IFS: '/', OPTIND: '5', PPID: '4', PWD: '/x', OLDPWD: '/y', SHLVL: '7', PS4: 'p', _tcp: 'q' };
+    const artifacts = { 'public/env': { type: 'file', path: '/env' } };
+    const payload = { env: { ...odd, ...shells }, artifacts, command: ['cp', '/proc/self/environ', '/env'] };
+    const environments = await Promise.all(
+      [false, true].map(async (interactive) => {
+        const { taskId } = await tasks.harness.run({ ...payload, features: { interactive } });
+        const text = await tasks.harness.artifactText(taskId, 'public/env');
+        return text
+          .split('\0')
+          .filter((variable) => !/^(?:TASK_ID|HOSTNAME)=/.test(variable))
+          .sort();
+      }),
+    );
+    assert.ok(environments[0]?.includes('c.d=x=y'));
+    assert.deepEqual(environments[1], environments[0]);
+  });
+
   it('can be entered by TLS', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'interactive-tls-'));
     try {

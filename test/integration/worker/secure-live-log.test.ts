@@ -99,7 +99,7 @@ describe('a worker that must serve live logs by https and has no certificate', (
     const harness = await WorkerHarness.start({ settings });
     try {
       const { fields } = await harness.log.next('live logs cannot be served');
-      assert.equal(fields['certificate'], '/nowhere/tls.crt');
+      assert.equal(fields['certificateFile'], '/nowhere/tls.crt');
       const taskId = await harness.create({});
       await harness.log.upcoming('aliveness check');
       const { status } = await harness.queue.status(taskId);

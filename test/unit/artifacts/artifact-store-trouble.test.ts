@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { NAME_RULE } from '../../../src/lib/artifacts/artifact-name.js';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { ArtifactContent } from '../../../src/lib/artifacts/artifact-store.js';
 import { QueueError } from '../../../src/lib/queue/queue-client.js';
@@ -179,6 +179,66 @@ describe('ArtifactStore in trouble', () => {
       stop.abort(reason);
       await assert.rejects(upload('x', {}, stop.signal), reason);
       assert.equal(bench.queue.artifacts.length, 0);
+    });
+  });
+
+  describe('with long content that need not be compressed', () => {
+    const content = randomBytes(3 * MiB);
+    const uploadComing = (stream: Readable, signal = never): Promise<void> =>
+      bench.store.upload(artifact({ contentEncoding: 'identity' }), { stream, size: content.length }, signal);
+
+    it('sends what there is while the rest is still to come', async () => {
+      let isOver = (): void => undefined;
+      const hasBegun = new Promise<void>((resolve) => (isOver = resolve));
+      bench.objects.faults.push((request) => {
+        request.once('data', isOver);
+        request.resume();
+        request.on('end', () => request.socket.resetAndDestroy());
+      });
+      async function* source(): AsyncGenerator<Buffer> {
+        yield content.subarray(0, 2 * MiB);
+        await hasBegun;
+        yield content.subarray(2 * MiB);
+      }
+      await uploadComing(Readable.from(source(), { objectMode: false }));
+      assert.ok(bench.objects.content('public/a.txt').equals(content), 'the second attempt has all of it');
+      const sha256 = createHash('sha256').update(content).digest('hex');
+      assert.deepEqual(bench.store.manifest.get('public/a.txt'), { sha256 });
+    });
+
+    it('fails as its source does, without another attempt', async () => {
+      const broken = new Error('the source broke off');
+      async function* source(): AsyncGenerator<Buffer> {
+        yield content.subarray(0, 2 * MiB);
+        await Promise.resolve();
+        throw broken;
+      }
+      await assert.rejects(uploadComing(Readable.from(source(), { objectMode: false })), broken);
+      assert.deepEqual(bench.log.of('retrying artifact upload'), []);
+      assert.deepEqual([...bench.objects.objects.keys()], []);
+    });
+
+    it('lets go of its source when the store does not take it', async () => {
+      bench.objects.faults.push(faults.status(413));
+      const source = new Readable({ read: () => undefined });
+      source.push(content.subarray(0, 2 * MiB));
+      const { message } = await failure(uploadComing(source));
+      assert.match(message, /the artifact store answered 413/);
+      assert.ok(source.destroyed);
+    });
+
+    it('ends with the run', async () => {
+      const end = new AbortController();
+      bench.objects.faults.push((request) => {
+        request.once('data', () => {
+          end.abort(new Error('canceled'));
+        });
+        request.resume();
+      });
+      const source = new Readable({ read: () => undefined });
+      source.push(content.subarray(0, 2 * MiB));
+      await assert.rejects(uploadComing(source, end.signal), /canceled/);
+      assert.ok(source.destroyed);
     });
   });
 });

@@ -61,6 +61,7 @@ describe('an error of creating or starting a container', () => {
   const cases: readonly (readonly [string, number, boolean])[] = [
     ['No command specified', 400, false],
     ['failed to create task for container: OCI runtime create failed: exec: "x": not found', 500, false],
+    ['unable to find user nosuchuser: no matching entries in passwd file', 500, false],
     ['failed to create shim task: OCI runtime create failed: fork: resource temporarily unavailable', 500, true],
     ['failed to create shim task: dial unix /run/containerd.sock: connect: connection refused', 500, true],
     ['mkdir /var/lib/docker/overlay2/x: no space left on device', 500, true],

@@ -103,4 +103,10 @@ describe('the spec of a task’s container', () => {
     assert.deepEqual(made.entrypoint, ['/wrap', '/entry']);
     assert.deepEqual(made.command, ['run', 'it']);
   });
+
+  it('takes a command without a word for none, as the engine does', () => {
+    assert.equal(spec({ command: [] }).command, undefined);
+    const image = { ...IMAGE, command: ['run', 'it'] };
+    assert.deepEqual(spec({ command: [] }, [{ entrypointPrefix: ['/wrap'] }], image).command, ['run', 'it']);
+  });
 });

@@ -39,10 +39,10 @@ install_worker() {
   printf '%s\n' "$1" >"$new/$STAMP"
   # What configuration.sh put there.
   [[ ! -d $ROOT_DIR$HOME_DIR/bin ]] || cp -a "$ROOT_DIR$HOME_DIR/bin" "$new/"
-  rm -rf "${ROOT_DIR:?}$HOME_DIR.old"
+  rm -rf "$ROOT_DIR${HOME_DIR:?}.old"
   [[ ! -d $ROOT_DIR$HOME_DIR ]] || mv "$ROOT_DIR$HOME_DIR" "$ROOT_DIR$HOME_DIR.old"
   mv "$new" "$ROOT_DIR$HOME_DIR"
-  rm -rf "${ROOT_DIR:?}$HOME_DIR.old"
+  rm -rf "$ROOT_DIR${HOME_DIR:?}.old"
 }
 
 parse_arguments "$@"

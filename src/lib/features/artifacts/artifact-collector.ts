@@ -4,6 +4,7 @@ import mime from 'mime-types';
 import type { ArtifactContent, ErrorArtifact } from '../../artifacts/artifact-store.js';
 import { NAME_RULE, isArtifactName } from '../../artifacts/artifact-name.js';
 import type { TarEntry } from '../../artifacts/extract-tar.js';
+import type { SizedStream } from '../../artifacts/staged-content.js';
 import { walkDirectory } from '../../artifacts/walk-directory.js';
 import type { StoppedContainer } from '../../docker/engine.js';
 import { TaskStopped } from '../../task/errors.js';
@@ -72,7 +73,7 @@ export class ArtifactCollector {
       const first = await entries.next();
       if (first.done) return 'empty';
       if (first.value.kind === 'file') {
-        await this.#task.artifacts.upload(content, onlyFile(first.value, entries), signal);
+        await this.#task.artifacts.upload(content, await onlyFile(first.value, entries), signal);
         tally.addFile(first.value.size);
       }
       return first.value.kind;
@@ -199,15 +200,18 @@ export class ArtifactCollector {
   }
 }
 
-/** The content of `entry`, which fails at its end when the archive holds anything else. */
-function onlyFile(entry: TarEntry & { readonly kind: 'file' }, entries: AsyncGenerator<TarEntry, void>): Readable {
-  return Readable.from(fileAndEnd(entry, entries), { objectMode: false });
+/** The content of `entry`, which fails, at its end at the latest, when the archive holds anything else. */
+async function onlyFile(
+  { content, size }: TarEntry & { readonly kind: 'file' },
+  entries: AsyncGenerator<TarEntry, void>,
+): Promise<Buffer | SizedStream> {
+  if (!Buffer.isBuffer(content))
+    return { stream: Readable.from(fileAndEnd(content, entries), { objectMode: false }), size };
+  if (!(await entries.next()).done) throw new WrongKind('is more than one file');
+  return content;
 }
 
-async function* fileAndEnd(
-  { content }: TarEntry & { readonly kind: 'file' },
-  entries: AsyncGenerator<TarEntry, void>,
-): AsyncGenerator<Buffer> {
+async function* fileAndEnd(content: Readable, entries: AsyncGenerator<TarEntry, void>): AsyncGenerator<Buffer> {
   yield* content as AsyncIterable<Buffer>;
   if (!(await entries.next()).done) throw new WrongKind('is more than one file');
 }

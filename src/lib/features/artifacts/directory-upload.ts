@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { isArtifactName } from '../../artifacts/artifact-name.js';
 import type { ArtifactContent } from '../../artifacts/artifact-store.js';
@@ -22,7 +22,7 @@ export interface DirectoryUploadOptions {
   readonly task: TaskContext;
 }
 
-/** Files of a directory on disk that wait for an upload slot, or have one, at a time. */
+/** Small files, or files of a directory on disk, that wait for an upload slot, or have one, at a time. */
 const OPEN_FILES = 32;
 
 type TarFile = TarEntry & { readonly kind: 'file' };
@@ -116,11 +116,14 @@ export class DirectoryUpload {
     return undefined;
   }
 
-  /** Returns when the file has been read from the archive; its upload goes on. */
+  /** Returns when the file has been read from the archive, and no more are than may be; its upload goes on. */
   async #start(names: Names, entry: TarFile, uploads: Uploads, signal: AbortSignal): Promise<void> {
-    const read = finished(entry.content);
+    const { content } = entry;
+    if (Buffer.isBuffer(content)) while (uploads.size >= OPEN_FILES) await Promise.race(uploads);
+    const read = Buffer.isBuffer(content) ? undefined : finished(content);
     const upload = this.#upload(names, entry, signal).finally(() => uploads.delete(upload));
     uploads.add(upload);
+    if (!read) return;
     // Errors are the upload's to hear of; one that ends before it was given a slot never reads.
     await Promise.race([read.catch(() => undefined), upload]);
   }
@@ -154,13 +157,14 @@ export class DirectoryUpload {
 
   async #upload(
     names: Names,
-    entry: { readonly name: string; readonly size: number; readonly content: Readable | FileSource },
+    entry: { readonly name: string; readonly size: number; readonly content: Readable | FileSource | Buffer },
     signal: AbortSignal,
   ): Promise<void> {
     const { task, content } = this.#options;
     const [first, ...others] = names;
+    const source = entry.content instanceof Readable ? { stream: entry.content, size: entry.size } : entry.content;
     try {
-      await task.artifacts.uploadAs([content(first), ...others.map(content)], entry.content, signal);
+      await task.artifacts.uploadAs([content(first), ...others.map(content)], source, signal);
       for (const name of names) {
         this.#done.add(name);
         this.report.tally.addFile(entry.size);

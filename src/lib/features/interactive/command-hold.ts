@@ -10,6 +10,8 @@ import { FIFO } from './container-scripts.js';
 const OPEN_FLAGS = constants.O_RDWR | constants.O_NONBLOCK;
 const LONGEST_MESSAGE = 16;
 const HIGHEST_EXIT_CODE = 255;
+/** Between one look at what has come and the next: what floods the fifo waits, and the worker has other things to do. */
+const PAUSE_MS = 50;
 
 /**
  * What is left of a container's command when it has ended: its exit code comes through one fifo, and the container stays
@@ -68,11 +70,11 @@ export class CommandHold {
       // An error would be one of reading, and there is no other way to learn of the end.
       this.#endedFifo.on('error', () => undefined);
       this.#endedFifo.on('data', (data: Buffer) => {
+        this.#endedFifo.pause();
         text = (text + data.toString('latin1')).slice(-LONGEST_MESSAGE);
         const [, code] = /^(\d{1,3})\n/m.exec(text) ?? [];
-        if (code === undefined || Number(code) > HIGHEST_EXIT_CODE) return;
-        this.#endedFifo.pause();
-        resolve(Number(code));
+        if (code !== undefined && Number(code) <= HIGHEST_EXIT_CODE) resolve(Number(code));
+        else setTimeout(() => this.#endedFifo.resume(), PAUSE_MS).unref();
       });
     });
   }

@@ -1,25 +1,14 @@
-/** Where containers of interactive tasks have the worker's busybox, whatever their image has. */
-export const BUSYBOX = '/.taskclusterutils/busybox';
+/** Where containers of interactive tasks have programs of the worker's, whatever their image has. */
+const UTILS = '/.taskclusterutils';
+export const BUSYBOX = `${UTILS}/busybox`;
+/** By their names in the operator's directory: one lists the displays of a container, the other serves one by VNC. */
+export const DISPLAY_TOOLS = { 'list-displays': `${UTILS}/list-displays`, x11vnc: `${UTILS}/x11vnc` } as const;
 /** Where they have the fifos of `CommandHold`. */
 export const HOLD_DIRECTORY = '/.taskclusterinteractive';
 /** The fifo that tells the worker how the command ended, and the one by which the worker lets go. */
 export const FIFO = { ended: 'ended', release: 'release' } as const;
-/** Where they have the operator's programs for displays, if there are any. */
-export const DISPLAY_DIRECTORY = '/.taskclusterdisplays';
-/** The programs that have to be there. */
-export const DISPLAY_TOOLS = { server: 'x11vnc', list: 'list-displays' } as const;
 /** The variable by which KILL_SESSION is told whom to kill. */
 export const SESSION_VARIABLE = 'INTERACTIVE_SESSION';
-
-/** A session at a display. */
-export interface ServedDisplay {
-  /** Of X, as in `:0`. */
-  readonly display: string;
-  /** What clients show as its title. */
-  readonly desktop: string;
-  /** A free one. */
-  readonly port: number;
-}
 
 /** Each is one line: KILL_SESSION reads no more of a command line than that. */
 function oneLine(script: string): string {
@@ -33,6 +22,8 @@ function oneLine(script: string): string {
 /**
  * `run` becomes the program it is given, as the engine would start it. Shells of busybox have commands of their own and
  * may prefer busybox's applets to what the image has, unless a program is named by its path: so it is looked up here.
+ * They also pass on only those variables whose names they could have given themselves, and set some: the others are
+ * taken from what the engine gave to the shell. (`env` would take a path with an equals sign for a variable.)
  */
 const RUN = `
   find() {
@@ -46,7 +37,16 @@ const RUN = `
   };
   run() {
     find "$1" || { echo "$1: not found" >&2; exit 127; };
-    shift; unset SHLVL OLDPWD; exec "$_tcp" "$@";
+    shift; unset SHLVL OLDPWD;
+    case $_tcp in *=*) exec "$_tcp" "$@";; esac;
+    set -- "$_tcp" "$@"; _tcr=$#;
+    while IFS= read -r -d '' _tcv; do
+      case \${_tcv%%=*} in
+        [0-9]*|*[!A-Za-z0-9_]*|IFS|OLDPWD|OPTIND|PPID|PWD|SHLVL|_tc[cprv]) set -- "$_tcv" "$@";;
+      esac;
+    done 2>/dev/null </proc/$$/environ;
+    [ $# -eq $_tcr ] || exec ${BUSYBOX} env -- "$@";
+    exec "$@";
   };`;
 
 /**
@@ -66,6 +66,19 @@ const RUN_SESSION = oneLine(`${RUN}
   [ $# -gt 0 ] || { find bash && set -- "$_tcp"; } || { find sh && set -- "$_tcp"; } || set -- ${BUSYBOX} sh;
   (run "$@");
   exit $?`);
+
+/**
+ * Runs a VNC server that says its port ("PORT=5900"), and passes on what it and the other side of this process have to say:
+ * it can serve one connection, but no two pipes.
+ */
+const SHOW_DISPLAY = oneLine(`
+  exec 3<&0;
+  "$@" </dev/null | {
+    while read -r _line; do
+      case $_line in PORT=*) exec ${BUSYBOX} nc 127.0.0.1 "\${_line#PORT=}" 4<&0 <&3;; esac;
+    done;
+    exit 1;
+  }`);
 
 /**
  * Kills a session: its first process, all that are of its terminal session, and their children. What has made itself
@@ -93,23 +106,6 @@ const KILL_SESSION = oneLine(`
   done;
   kill -KILL $_all`);
 
-/**
- * Has stdin and stdout speak VNC. `x11vnc` speaks it over nothing but a socket (in inetd mode too), so it gets a port that
- * only the container itself can reach, and ends with its first client. It says what goes wrong on stderr.
- */
-const SERVE_DISPLAY = oneLine(`
-  ${DISPLAY_DIRECTORY}/${DISPLAY_TOOLS.server} -display "$1" -desktop "$2" -localhost -rfbport "$3"
-    -nopw -norc -q -timeout 60 </dev/null >&2 &
-  _server=$!;
-  while :; do
-    ${BUSYBOX} nc 127.0.0.1 "$3" 2>/dev/null && break;
-    [ $? = 127 ] && { echo "The busybox of the worker has no nc" >&2; kill "$_server"; exit 127; };
-    kill -0 "$_server" 2>/dev/null || { wait "$_server"; _code=$?; [ "$_code" != 0 ] || _code=1; exit "$_code"; };
-    ${BUSYBOX} sleep 0.1 2>/dev/null || ${BUSYBOX} sleep 1;
-  done;
-  kill "$_server" 2>/dev/null;
-  exit 0`);
-
 /** What comes before the entrypoint of the task's container. */
 export const ENTRYPOINT_PREFIX: readonly string[] = [BUSYBOX, 'sh', '-c', HOLD_COMMAND, 'task'];
 
@@ -118,13 +114,12 @@ export function sessionCommand(mark: string, command: readonly string[]): readon
   return [BUSYBOX, 'sh', '-c', RUN_SESSION, mark, ...command];
 }
 
-/** What to run for a session at a display. */
-export function displayCommand({ display, desktop, port }: ServedDisplay): readonly string[] {
-  return [BUSYBOX, 'sh', '-c', SERVE_DISPLAY, 'display', display, desktop, String(port)];
+/** What to run for a session that shows an X display by VNC; `more` are arguments of x11vnc's. */
+export function displayCommand(display: string, title: string, more: readonly string[]): readonly string[] {
+  const once = ['-localhost', '-autoport', '5900', '-once', '-timeout', '60'];
+  const server = [DISPLAY_TOOLS.x11vnc, '-q', '-nopw', '-norc', ...once, '-display', display, '-desktop', title];
+  return [BUSYBOX, 'sh', '-c', SHOW_DISPLAY, 'show-display', ...server, ...more];
 }
-
-/** What to run to learn of the displays. */
-export const LIST_DISPLAYS: readonly string[] = [`${DISPLAY_DIRECTORY}/${DISPLAY_TOOLS.list}`];
 
 /** What to run, as root and with SESSION_VARIABLE set to its mark, to kill a session. */
 export const KILL_COMMAND: readonly string[] = [BUSYBOX, 'sh', '-c', KILL_SESSION, 'end-session'];

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { v4 as newToken } from 'slugid';
 import { WebSocketServer } from 'ws';
@@ -34,16 +34,27 @@ export interface Connection {
   readonly remoteAddress: string;
 }
 
-/** What there is at one address: a WebSocket, or something to be read as JSON (a failure is told in words). */
-export type Route =
-  | { readonly kind: 'socket'; readonly accept: (connection: Connection) => void }
-  | { readonly kind: 'json'; readonly read: () => Promise<unknown> };
+/** What answers those who name the right address. */
+export interface TaskSide {
+  /** Somebody wants a shell. */
+  readonly shell: (connection: Connection) => void;
+  /** Absent: there are no displays. */
+  readonly displays?: {
+    /** Somebody wants to see one. */
+    readonly connect: (connection: Connection) => void;
+    /** Whatever is to be answered as JSON; fails, in words, when they can't be found out. */
+    readonly list: () => Promise<unknown>;
+  };
+}
 
-/** Addresses of one run that share a secret: whoever has it has what is there. */
-export interface Endpoint {
+/** The addresses of one run. Each holds the secret: whoever has it has the container. */
+export interface ShellEndpoint {
+  readonly url: string;
+  /** A WebSocket. */
+  readonly displayUrl: string;
+  /** By HTTP. */
+  readonly displaysUrl: string;
   readonly token: string;
-  /** Of one of its routes. */
-  urlOf(name: string): string;
   /** Nobody can connect any more. */
   close(): void;
 }
@@ -57,23 +68,17 @@ const LIMITS: InteractiveLimits = {
   closeMs: 5000,
 };
 
-const PATH = /^\/(?<token>[^/?]+)\/(?<name>[^/?]+)(?:\?(?<query>.*))?$/;
-const READS = ['GET', 'HEAD'];
+const PATHS = { shell: 'shell.sock', display: 'display.sock', displays: 'displays' } as const;
+const ADDRESS = /^\/(?<token>[^/?]+)\/(?<path>shell\.sock|display\.sock|displays)(?:\?(?<query>.*))?$/;
 
-/** By their names, the last part of a path. */
-type Routes = ReadonlyMap<string, Route>;
-
-interface Found {
-  readonly route: Route;
-  readonly query: string;
-}
+const HEADERS = { 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-store', Connection: 'close' } as const;
 
 interface ServerParts {
   readonly limits: InteractiveLimits;
   readonly renewal: CertificateRenewal | undefined;
 }
 
-/** Where the shells and displays of all interactive tasks are reached, over one port. One per worker. */
+/** Where the shells of all interactive tasks are reached, over one port. One per worker. */
 export class InteractiveServer {
   readonly #server: Server;
   readonly #publicHost: PublicHost;
@@ -81,7 +86,7 @@ export class InteractiveServer {
   readonly #sockets: WebSocketServer;
   readonly #keepalive: Keepalive;
   /** By the SHA-256 of the token: how long a look-up takes says nothing about the tokens there are. */
-  readonly #endpoints = new Map<string, Routes>();
+  readonly #endpoints = new Map<string, TaskSide>();
 
   private constructor(server: Server, { publicHost, log }: InteractiveServerOptions, { limits, renewal }: ServerParts) {
     this.#server = server;
@@ -114,19 +119,21 @@ export class InteractiveServer {
     return portOf(this.#server);
   }
 
-  /** Addresses that only those know whom they are told, with a host name that is good until `expires`. */
-  open(routes: Routes, expires: Date): Endpoint {
+  /**
+   * Addresses that only those know whom they are told, with a host name that is good until `expires`. `side` gets whoever
+   * comes to them.
+   */
+  open(side: TaskSide, expires: Date): ShellEndpoint {
     void this.#renewal?.check();
     const token = newToken();
-    const secure = this.#renewal ? 's' : '';
-    const authority = `${this.#publicHost.hostFor(expires)}:${this.port}`;
-    this.#endpoints.set(digest(token), routes);
+    const s = this.#renewal ? 's' : '';
+    const rest = `${s}://${this.#publicHost.hostFor(expires)}:${this.port}/${token}`;
+    this.#endpoints.set(digest(token), side);
     return {
+      url: `ws${rest}/${PATHS.shell}`,
+      displayUrl: `ws${rest}/${PATHS.display}`,
+      displaysUrl: `http${rest}/${PATHS.displays}`,
       token,
-      urlOf: (name) => {
-        const scheme = routes.get(name)?.kind === 'json' ? 'http' : 'ws';
-        return `${scheme}${secure}://${authority}/${token}/${name}`;
-      },
       close: () => void this.#endpoints.delete(digest(token)),
     };
   }
@@ -142,31 +149,35 @@ export class InteractiveServer {
     await closed;
   }
 
-  #find(url = ''): Found | undefined {
-    const { token, name = '', query = '' } = PATH.exec(url)?.groups ?? {};
-    const route = token === undefined ? undefined : this.#endpoints.get(digest(token))?.get(name);
-    return route && { route, query };
+  #find(url = ''): { readonly side: TaskSide; readonly path: string; readonly query: string } | undefined {
+    const { token, path = '', query = '' } = ADDRESS.exec(url)?.groups ?? {};
+    const side = token === undefined ? undefined : this.#endpoints.get(digest(token));
+    return side && { side, path, query };
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const route = this.#find(request.url)?.route;
-    if (!route) {
-      answerText(response, 404, 'There is no such address, or its task has ended.');
-    } else if (route.kind === 'socket') {
-      answerText(response, 426, 'This is the address of a WebSocket.', { Upgrade: 'websocket' });
-    } else if (READS.includes(request.method ?? '')) {
-      void answerJson(response, route.read);
-    } else {
-      answerText(response, 405, 'This can only be read.', { Allow: READS.join(', ') });
+    const found = this.#find(request.url);
+    if (found?.path === PATHS.displays) {
+      void answerDisplays(response, found.side);
+      return;
     }
+    const isKnown = found !== undefined;
+    const text = isKnown ? 'This is the address of a WebSocket.\n' : 'There is no such shell, or its task has ended.\n';
+    response.writeHead(isKnown ? 426 : 404, {
+      ...HEADERS,
+      'Content-Type': 'text/plain; charset=utf-8',
+      ...(isKnown && { Upgrade: 'websocket' }),
+    });
+    response.end(text);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // Before it is a WebSocket nobody else hears of its errors.
     const ignore = (): void => undefined;
     socket.on('error', ignore);
-    const { route, query } = this.#find(request.url) ?? {};
-    if (route?.kind !== 'socket') {
+    const found = this.#find(request.url);
+    const onConnection = found && connectionHandler(found.side, found.path);
+    if (!onConnection) {
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () => socket.destroy());
       return;
     }
@@ -174,42 +185,34 @@ export class InteractiveServer {
       socket.off('error', ignore);
       this.#keepalive.watch(webSocket, request.socket);
       const remoteAddress = request.socket.remoteAddress ?? '';
-      route.accept({ socket: webSocket, query: new URLSearchParams(query), remoteAddress });
+      onConnection({ socket: webSocket, query: new URLSearchParams(found.query), remoteAddress });
     });
+  }
+}
+
+function connectionHandler(side: TaskSide, path: string): ((connection: Connection) => void) | undefined {
+  if (path === PATHS.shell) return side.shell;
+  return path === PATHS.display ? side.displays?.connect : undefined;
+}
+
+/** The page that asks comes from the deployment, so it has to be allowed to read the answer. */
+async function answerDisplays(response: ServerResponse, { displays }: TaskSide): Promise<void> {
+  const headers = { ...HEADERS, 'Content-Type': 'application/json', 'Access-Control-Allow-Origin': '*' };
+  const answer = (status: number, content: unknown): void => {
+    response.writeHead(status, headers);
+    response.end(JSON.stringify(content));
+  };
+  if (!displays) {
+    answer(404, { message: 'This worker has no displays.' });
+    return;
+  }
+  try {
+    answer(200, await displays.list());
+  } catch (error) {
+    answer(500, { message: `The displays are not known: ${errorMessage(error)}` });
   }
 }
 
 function digest(token: string): string {
   return createHash('sha256').update(token).digest('base64');
-}
-
-async function answerJson(response: ServerResponse, read: () => Promise<unknown>): Promise<void> {
-  try {
-    answer(response, 200, 'application/json', JSON.stringify(await read()));
-  } catch (error) {
-    answerText(response, 500, errorMessage(error));
-  }
-}
-
-function answerText(response: ServerResponse, status: number, text: string, headers: OutgoingHttpHeaders = {}): void {
-  answer(response, status, 'text/plain', `${text}\n`, headers);
-}
-
-function answer(
-  response: ServerResponse,
-  status: number,
-  contentType: string,
-  body: string,
-  headers: OutgoingHttpHeaders = {},
-): void {
-  response.writeHead(status, {
-    'Content-Type': `${contentType}; charset=utf-8`,
-    'X-Content-Type-Options': 'nosniff',
-    'Cache-Control': 'no-store',
-    // Pages of Taskcluster read it from elsewhere; who may is said by the address.
-    'Access-Control-Allow-Origin': '*',
-    Connection: 'close',
-    ...headers,
-  });
-  response.end(body);
 }

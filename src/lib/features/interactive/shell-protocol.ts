@@ -1,11 +1,40 @@
-import type { ClientMessage, SessionProtocol } from './session-protocol.js';
+import type { ExecOutput } from '../../docker/engine.js';
+import { displayCommand } from './container-scripts.js';
+
+/** What a client says. */
+export type ClientMessage =
+  | { readonly kind: 'stdin'; readonly data: Buffer }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'resize'; readonly rows: number; readonly columns: number }
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'resume' }
+  | { readonly kind: 'unknown' };
+
+/** What a client is told. */
+export type ServerMessage =
+  | ({ readonly kind: 'output' } & ExecOutput)
+  | { readonly kind: 'pause' }
+  | { readonly kind: 'resume' }
+  | { readonly kind: 'stopped'; readonly exitCode: number }
+  | { readonly kind: 'shutdown' }
+  | { readonly kind: 'error'; readonly text: string };
+
+/** One way to put a shell into the messages of a WebSocket. */
+export interface ShellProtocol {
+  readonly version: 'v1' | 'v2' | 'vnc';
+  decode(message: Buffer): ClientMessage;
+  /** undefined: there are no words for it. */
+  encode(message: ServerMessage): Buffer | undefined;
+}
 
 /** What a connection's address asks for. */
 export interface ShellRequest {
-  readonly protocol: SessionProtocol;
+  readonly protocol: ShellProtocol;
   readonly tty: boolean;
   /** Empty: a shell. */
   readonly command: readonly string[];
+  /** What logs call it, if not by its command. */
+  readonly name?: string;
 }
 
 /** The first byte of a message of version 1: that of docker-exec-websocket-server. */
@@ -26,7 +55,7 @@ const UNKNOWN: ClientMessage = { kind: 'unknown' };
 const RESIZE_BYTES = 5;
 
 /** Framed in both directions. */
-export const VERSION_1: SessionProtocol = {
+export const VERSION_1: ShellProtocol = {
   version: 'v1',
   decode: (message) => {
     const [code = CODE.error] = message;
@@ -66,7 +95,7 @@ export const VERSION_1: SessionProtocol = {
 const RAW = { stdin: 1, resize: 2 } as const;
 
 /** Output as it is; only what the client sends has a first byte that says what it is. Always a terminal. */
-export const VERSION_2: SessionProtocol = {
+export const VERSION_2: ShellProtocol = {
   version: 'v2',
   decode: (message) => {
     if (message[0] === RAW.stdin) return { kind: 'stdin', data: message.subarray(1) };
@@ -75,6 +104,20 @@ export const VERSION_2: SessionProtocol = {
   },
   encode: (message) => (message.kind === 'output' ? message.data : undefined),
 };
+
+/** Whatever a VNC server and its client have to say to each other, as it is. */
+const VNC: ShellProtocol = {
+  version: 'vnc',
+  decode: (data) => ({ kind: 'stdin', data }),
+  encode: (message) => (message.kind === 'output' && message.from === 'stdout' ? message.data : undefined),
+};
+
+/** What a connection for a display asks for: which one, and with what more arguments for the VNC server. */
+export function displayRequest(query: URLSearchParams, title: string): ShellRequest {
+  const display = query.get('display') ?? '';
+  const command = display === '' ? [''] : displayCommand(display, title, query.getAll('arg'));
+  return { protocol: VNC, tty: false, command, name: `display ${display}` };
+}
 
 /** Clients of version 1 always say `command` or `tty`, those of version 2 say nothing. */
 export function shellRequest(query: URLSearchParams): ShellRequest {

@@ -1,3 +1,5 @@
+import { trimEnd } from '../../util/trim-end.js';
+
 // As hawk reads URLs it would escape these, and sign another path than the one that is sent.
 const UNSAFE = /[^\x21-\x7e]|["#'<>\\^`{|}]/g;
 const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:\/|$)/i;
@@ -28,7 +30,10 @@ export function signableUrl(text: string, rootUrl: string): string | undefined {
 }
 
 function serviceUrl(path: string, rootUrl: string): string | undefined {
-  return /^\/[^/?]+\/[^/?]+\//.test(path) ? `${rootUrl}/api${path}` : undefined;
+  if (!/^\/[^/?]+\/[^/?]+\//.test(path)) return undefined;
+  // Without a port that goes without saying, as URLs are compared and taken apart elsewhere.
+  const { origin, pathname } = new URL(rootUrl);
+  return `${origin}${trimEnd(pathname, '/')}/api${path}`;
 }
 
 function escapeUnsafe(path: string): string {

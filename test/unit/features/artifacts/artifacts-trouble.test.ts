@@ -92,7 +92,7 @@ describe('the artifacts feature in trouble', () => {
     const error = await failure(collect({ 'public/x': file('/x') }));
     assert.deepEqual(error.resolution, { kind: 'exception', reason: 'internal-error' });
     assert.equal(container.asked.length, 3);
-    assert.deepEqual(bench.queue.artifacts, []);
+    assert.deepEqual(stored(bench), []);
     assert.match(bench.output.errors.join(), /^Artifact "public\/x" could not be read from "\/x": the archive/);
   });
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdtemp, open, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { CommandHold } from '../../../../src/lib/features/interactive/command-hold.js';
 
@@ -52,6 +54,28 @@ describe('the hold on a command', () => {
     );
     await shell('echo 7 > ended');
     assert.equal(await hold.ended, 7);
+  });
+
+  it('is read in pieces, with a pause after each, by whoever floods it', async () => {
+    const fifo = await open(join(hold.directory, 'ended'), constants.O_WRONLY | constants.O_NONBLOCK);
+    try {
+      const flood = Buffer.alloc(65_536);
+      let taken = 0;
+      // So many turns of the loop it was not read from, and is full.
+      for (let full = 0; full < 10;) {
+        try {
+          taken += (await fifo.write(flood)).bytesWritten;
+          full = 0;
+        } catch (error) {
+          assert.equal((error as NodeJS.ErrnoException).code, 'EAGAIN');
+          full += 1;
+        }
+        assert.ok(taken < 20_000_000, 'it is read as fast as it is written');
+        await setImmediate();
+      }
+    } finally {
+      await fifo.close();
+    }
   });
 
   it('can be made again for the next attempt', async () => {

@@ -3,23 +3,19 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   BUSYBOX,
-  DISPLAY_DIRECTORY,
   ENTRYPOINT_PREFIX,
   FIFO,
   HOLD_DIRECTORY,
 } from '../../../../src/lib/features/interactive/container-scripts.js';
-import type { Endpoint } from '../../../../src/lib/features/interactive/interactive-server.js';
+import type { ShellEndpoint } from '../../../../src/lib/features/interactive/interactive-server.js';
 import { interactive } from '../../../../src/lib/features/interactive/interactive.js';
 import type { InteractiveOptions } from '../../../../src/lib/features/interactive/interactive.js';
 import { QueueError } from '../../../../src/lib/queue/queue-client.js';
-import { displayTools, removeDisplayTools } from './display-tools-fixture.js';
 import { RunFixture } from '../../task/run-fixture.js';
 import { PAYLOAD, TASK_ID, WORKER, taskOf } from '../../task/task-fixture.js';
 
 const ASKING = { ...PAYLOAD, features: { interactive: true } };
 const NAME = 'private/x/shell.html';
-const DISPLAY_NAME = 'private/x/display.html';
-const DISPLAY_TOKEN = 'the-token-of-the-displays';
 const TOKEN = 'the-token-of-the-shell';
 const NOW = new Date('2026-11-23T12:00:00.000Z');
 const COMMAND = [...ENTRYPOINT_PREFIX, 'succeed'].join(' ');
@@ -27,15 +23,12 @@ const COMMAND = [...ENTRYPOINT_PREFIX, 'succeed'].join(' ');
 describe('the feature interactive', () => {
   let run: RunFixture;
   /** Addresses that are open. */
-  const endpoints = new Set<Endpoint>();
+  const endpoints = new Set<ShellEndpoint>();
   const server: NonNullable<InteractiveOptions['server']> = {
-    open: (routes) => {
-      const token = routes.has('displays') ? DISPLAY_TOKEN : TOKEN;
-      const endpoint: Endpoint = {
-        token,
-        urlOf: (name) => `${routes.get(name)?.kind === 'json' ? 'https' : 'wss'}://example.com:1/${token}/${name}`,
-        close: () => void endpoints.delete(endpoint),
-      };
+    open: () => {
+      const url = `wss://example.com:1/${TOKEN}/shell.sock`;
+      const others = { displayUrl: `wss://${TOKEN}/display`, displaysUrl: `https://${TOKEN}/displays` };
+      const endpoint = { url, ...others, token: TOKEN, close: () => void endpoints.delete(endpoint) };
       endpoints.add(endpoint);
       return endpoint;
     },
@@ -45,7 +38,7 @@ describe('the feature interactive', () => {
       server,
       artifactName: 'private/x/',
       busyboxPath: '/bin/busybox',
-      displayPath: undefined,
+      displayToolsPath: '/nowhere',
       minTimeSeconds: 0,
       expirationAfterSessionSeconds: 0,
       now: () => NOW,
@@ -71,7 +64,6 @@ describe('the feature interactive', () => {
   afterEach(async () => {
     assert.deepEqual([...endpoints], [], 'addresses are left');
     await run.remove();
-    await removeDisplayTools();
   });
 
   it('holds the command until nobody may come any more, and ends as that', async () => {
@@ -106,58 +98,6 @@ describe('the feature interactive', () => {
     assert.match(run.text, /Interactive shell: open the artifact private\/x\/shell\.html in a browser/);
   });
 
-  it('publishes the displays beside the shell where the operator has the programs, with a secret of their own', async () => {
-    const displayPath = await displayTools({ x11vnc: 0o755, 'list-displays': 0o755 });
-    await start({ displayPath });
-    let secrets: readonly string[] = [];
-    run.trace.at('container.ended', () => {
-      secrets = [...run.log.secrets];
-    });
-    await run.run({ ...ASKING, maxRunTime: 3600 });
-    const { request } = run.queue.artifacts.find(({ name }) => name === DISPLAY_NAME) ?? assert.fail();
-    assert.ok(request.storageType === 'reference');
-    const url = new URL(request.url);
-    assert.equal(`${url.origin}${url.pathname}`, `${WORKER.rootUrl}/display/`);
-    const base = `//example.com:1/${DISPLAY_TOKEN}`;
-    assert.deepEqual(
-      [...url.searchParams],
-      [
-        ['v', '1'],
-        ['socketUrl', `wss:${base}/display.sock`],
-        ['displaysUrl', `https:${base}/displays`],
-        ['taskId', TASK_ID],
-        ['runId', '0'],
-      ],
-    );
-    assert.deepEqual([request.contentType, request.expires], ['text/html', '2026-11-23T13:15:00.000Z']);
-    assert.deepEqual(run.engine.specs[0]?.binds[2], `${displayPath}:${DISPLAY_DIRECTORY}:ro`);
-    assert.ok(secrets.includes(DISPLAY_TOKEN));
-    assert.ok(!`${run.text}${JSON.stringify(run.log.records)}`.includes(DISPLAY_TOKEN));
-    assert.match(run.text, /Interactive displays: open the artifact private\/x\/display\.html in a browser/);
-  });
-
-  it('has no displays when their programs have gone, and shells all the same', async () => {
-    const displayPath = await displayTools({ x11vnc: 0o755 });
-    await start({ displayPath });
-    await run.run(ASKING);
-    assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
-    assert.equal(run.engine.specs[0]?.binds.length, 2);
-    assert.deepEqual(
-      run.queue.artifacts.filter(({ name }) => name === DISPLAY_NAME),
-      [],
-    );
-    assert.equal(run.log.of('interactive tasks have no displays').length, 1);
-  });
-
-  it('tells the author when nobody can see a display, and goes on', async () => {
-    await start({ displayPath: await displayTools({ x11vnc: 0o755, 'list-displays': 0o755 }) });
-    run.engine.programs.set(COMMAND, () => run.log.next('interactive displays not published').then(() => 0));
-    run.queue.fail('createArtifact', new QueueError('no', 400), new QueueError('no', 400));
-    await run.run(ASKING);
-    assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
-    assert.match(run.text, /The artifact private\/x\/display\.html could not be made, so nobody can see a display: no/);
-  });
-
   it('publishes nothing that would outlive the task', async () => {
     await start({ now: () => new Date(Date.parse(taskOf({}).expires) - 1000) });
     await run.run(ASKING);
@@ -179,17 +119,6 @@ describe('the feature interactive', () => {
     await run.run({ ...ASKING, artifacts: { [NAME]: { type: 'file', path: '/x' } } });
     assert.deepEqual(run.queue.resolutions, ['reportException malformed-payload']);
     assert.match(run.text, /"private\/x\/shell\.html" is published by the worker itself \(interactive\)/);
-  });
-
-  it('keeps that of the displays only where there are any', async () => {
-    const payload = { ...ASKING, artifacts: { [DISPLAY_NAME]: { type: 'file', path: '/x' } } };
-    await start({ displayPath: await displayTools({ x11vnc: 0o755, 'list-displays': 0o755 }) });
-    await run.run(payload);
-    assert.match(run.text, /"private\/x\/display\.html" is published by the worker itself \(interactive\)/);
-    await run.remove();
-    await start();
-    await run.run(payload);
-    assert.doesNotMatch(run.text, /is published by the worker itself/);
   });
 
   it('says what the worker lacks', async () => {

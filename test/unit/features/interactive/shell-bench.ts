@@ -5,17 +5,12 @@ import { KILL_COMMAND } from '../../../../src/lib/features/interactive/container
 import { InteractiveServer } from '../../../../src/lib/features/interactive/interactive-server.js';
 import type {
   Connection,
-  Endpoint,
   InteractiveLimits,
-  Route,
+  ShellEndpoint,
 } from '../../../../src/lib/features/interactive/interactive-server.js';
 import { FixedHost } from '../../../../src/lib/host/public-host.js';
 import { Lifetime } from '../../../../src/lib/features/interactive/lifetime.js';
-import { openShell } from '../../../../src/lib/features/interactive/shells.js';
-import { TaskDisplays } from '../../../../src/lib/features/interactive/task-displays.js';
-import { TaskPrograms } from '../../../../src/lib/features/interactive/task-programs.js';
-import { TaskSessions } from '../../../../src/lib/features/interactive/task-sessions.js';
-import { LinkedAbort } from '../../../../src/lib/util/linked-abort.js';
+import { TaskShells } from '../../../../src/lib/features/interactive/task-shells.js';
 import { runsForEver } from '../../../fakes/fake-container.js';
 import { FakeDockerEngine } from '../../../fakes/fake-docker-engine.js';
 import type { FakeExecProcess, FakeExecProgram } from '../../../fakes/fake-exec.js';
@@ -25,20 +20,19 @@ import { minimalSpec } from '../../../support/minimal-spec.js';
 
 const IMAGE = { id: 'sha256:1', entrypoint: [], command: [] };
 
-/** The shells and displays of one task in a fake container, behind a real server. */
+/** The shells of one task in a fake container, behind a real server. */
 export class ShellBench {
   readonly engine = new FakeDockerEngine();
   readonly log = new MemoryLogger();
   readonly output = new MemoryOutput();
   /** Ends the run. */
-  readonly end = new LinkedAbort();
+  readonly end = new AbortController();
   readonly lifetime = new Lifetime({ minTimeMs: 0, afterSessionMs: 0 });
   /** How often a session was to be killed. */
   kills = 0;
   readonly #server: InteractiveServer;
   readonly #program: FakeExecProgram;
-  #endpoint: Endpoint | undefined;
-  #displays: TaskDisplays | undefined;
+  #endpoint: ShellEndpoint | undefined;
   #endAbandoned = (): void => undefined;
 
   private constructor(server: InteractiveServer, program: FakeExecProgram) {
@@ -55,17 +49,12 @@ export class ShellBench {
     return bench;
   }
 
-  /** Of a shell. */
   get url(): string {
-    return this.endpoint.urlOf('shell.sock');
+    return this.#endpoint?.url ?? assert.fail();
   }
 
-  get endpoint(): Endpoint {
+  get endpoint(): ShellEndpoint {
     return this.#endpoint ?? assert.fail();
-  }
-
-  get displays(): TaskDisplays {
-    return this.#displays ?? assert.fail();
   }
 
   async close(): Promise<void> {
@@ -94,24 +83,24 @@ export class ShellBench {
     });
     const created = await engine.createContainer(minimalSpec(IMAGE.id, ['sleep']));
     const container: RunningContainer = await created.start();
-    const { signal } = this.end;
-    const task = { log, output, taskId: 'task', runId: 0 };
-    const programs = new TaskPrograms({ container, task, signal });
-    const sessions = new TaskSessions({ programs, task, lifetime, signal });
-    const displays = new TaskDisplays({ sessions, programs, task, signal, listTimeoutMs: 200 });
-    const shell = (connection: Connection): void => {
-      openShell(sessions, connection);
+    const shells = new TaskShells({
+      container,
+      task: { log, output, taskId: 'a-task', runId: 0 },
+      lifetime,
+      signal: this.end.signal,
+    });
+    const side = {
+      shell: (connection: Connection) => {
+        shells.connect(connection);
+      },
+      displays: {
+        connect: (connection: Connection) => {
+          shells.connectDisplay(connection);
+        },
+        list: () => Promise.resolve([]),
+      },
     };
-    const display = (connection: Connection): void => {
-      displays.connect(connection);
-    };
-    this.#displays = displays;
-    const routes = new Map<string, Route>([
-      ['shell.sock', { kind: 'socket', accept: shell }],
-      ['display.sock', { kind: 'socket', accept: display }],
-      ['displays', { kind: 'json', read: () => displays.list() }],
-    ]);
-    this.#endpoint = this.#server.open(routes, new Date());
+    this.#endpoint = this.#server.open(side, new Date());
   }
 }
 

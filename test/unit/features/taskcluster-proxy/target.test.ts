@@ -37,6 +37,11 @@ const CASES: Readonly<Record<string, string | undefined>> = {
 
 describe('where a request through the proxy goes', () => {
   for (const [path, expected] of Object.entries(CASES)) {
+    it('is written without a port that goes without saying', () => {
+      const url = targetOf('/queue/v1/ping', 'https://tc.example.com:443');
+      assert.equal(url, 'https://tc.example.com/api/queue/v1/ping');
+    });
+
     it(`${path} → ${expected ?? 'nowhere'}`, () => {
       assert.equal(targetOf(path, ROOT), expected === undefined ? undefined : ROOT + expected);
     });

@@ -19,10 +19,12 @@ export interface ReadOptions {
   /** Of the task's output, which is hashed. */
   readonly outputBytes: number;
   readonly bytesPerSecond?: number;
+  /** Once it aborts, `bytesPerSecond` counts no more. */
+  readonly hurry?: AbortSignal;
 }
 
 /** Reads a log to its end without keeping it; `bytesPerSecond` holds it back as a slow connection would. */
-export async function readLog(url: string, { outputBytes, bytesPerSecond }: ReadOptions): Promise<WhatWasRead> {
+export async function readLog(url: string, { outputBytes, bytesPerSecond, hurry }: ReadOptions): Promise<WhatWasRead> {
   const response = await request(url);
   const encoded = response.headers['content-encoding'] === 'gzip';
   const hash = createHash('sha256');
@@ -44,7 +46,9 @@ export async function readLog(url: string, { outputBytes, bytesPerSecond }: Read
     const left = begin + outputBytes - (bytes - chunk.length);
     hash.update(chunk.subarray(0, Math.max(0, left)));
     rest += chunk.subarray(Math.max(0, left)).toString();
-    while (bytesPerSecond !== undefined && bytes / bytesPerSecond > (Date.now() - started) / 1000) await sleep(PACE_MS);
+    const isTooEarly = (): boolean =>
+      bytesPerSecond !== undefined && hurry?.aborted !== true && bytes / bytesPerSecond > (Date.now() - started) / 1000;
+    while (isTooEarly()) await sleep(PACE_MS);
   }
   return { bytes, sha256: hash.digest('hex'), rest };
 }

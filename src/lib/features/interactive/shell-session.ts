@@ -1,11 +1,13 @@
 import type { WebSocket } from 'ws';
 import type { ExecOutput, ExecSession } from '../../docker/engine.js';
 import { Wakeup } from '../../util/wakeup.js';
-import type { ServerMessage, SessionProtocol } from './session-protocol.js';
+import type { ServerMessage, ShellProtocol } from './shell-protocol.js';
 
 /** How far stdin may be behind before the client is asked to wait, and before nothing more is read from it. */
 const PAUSE_BYTES = 1024 * 1024;
 const STOP_READING_BYTES = 8 * 1024 * 1024;
+/** What each message of stdin costs beside its bytes, of which it may have none. */
+const MESSAGE_BYTES = 256;
 // Clients of version 1 that have 8 MiB on their way stop by themselves, and go on only when they are told to.
 const RESUME_EVERY_BYTES = 1024 * 1024;
 /** What a terminal's keyboard sends for the end of the input (^D). */
@@ -22,8 +24,13 @@ export interface SessionEnd {
   readonly isAbandoned: boolean;
 }
 
+interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
 /** Tells a client why it can't have a session. */
-export function refuse(socket: WebSocket, protocol: SessionProtocol, text: string): void {
+export function refuse(socket: WebSocket, protocol: ShellProtocol, text: string): void {
   // Whatever it still sends is nobody's business.
   socket.on('error', () => undefined);
   farewell(socket, protocol, { kind: 'error', text }, CLOSE.tryLater);
@@ -33,9 +40,9 @@ export function refuse(socket: WebSocket, protocol: SessionProtocol, text: strin
  * A client at the one end, a process at the other. In memory there is no more than what is being passed on: output is
  * read only as fast as the client takes it, and a client that sends more than the process reads has to wait.
  */
-export class ClientSession {
+export class ShellSession {
   readonly #socket: WebSocket;
-  readonly #protocol: SessionProtocol;
+  readonly #protocol: ShellProtocol;
   readonly #tty: boolean;
   readonly #changed = new Wakeup();
   #exec: ExecSession | undefined;
@@ -43,11 +50,16 @@ export class ClientSession {
   /** The process reads too slowly. */
   #isInputBlocked = false;
   #receivedSinceResume = 0;
+  /** What the process has not read yet. */
+  #behindBytes = 0;
+  #wantedSize: TerminalSize | undefined;
+  #isResizing = false;
+  #hasToldOfNoTerminal = false;
   #isGone = false;
   #isShutDown = false;
 
   /** The client is not listened to before `run`. */
-  constructor(socket: WebSocket, protocol: SessionProtocol, tty: boolean) {
+  constructor(socket: WebSocket, protocol: ShellProtocol, tty: boolean) {
     this.#socket = socket;
     this.#protocol = protocol;
     this.#tty = tty;
@@ -65,9 +77,6 @@ export class ClientSession {
    */
   async run(exec: ExecSession, onAbandoned: () => void, signal: AbortSignal): Promise<SessionEnd> {
     this.#exec = exec;
-    exec.stdin.on('drain', () => {
-      this.#inputTaken();
-    });
     const leave = (): void => {
       this.#isGone = true;
       this.#changed.call();
@@ -133,7 +142,7 @@ export class ClientSession {
         else exec.stdin.end();
         return;
       case 'resize':
-        this.#resize(exec, message.rows, message.columns);
+        this.#resize(exec, message);
         return;
       case 'pause':
       case 'resume':
@@ -148,10 +157,14 @@ export class ClientSession {
     const { stdin } = exec;
     if (stdin.writableEnded || stdin.destroyed) return;
     this.#receivedSinceResume += data.length;
-    stdin.write(data);
-    const behindBytes = stdin.writableLength;
-    if (behindBytes >= STOP_READING_BYTES) this.#socket.pause();
-    if (behindBytes >= PAUSE_BYTES && !this.#isInputBlocked) {
+    const costBytes = data.length + MESSAGE_BYTES;
+    this.#behindBytes += costBytes;
+    stdin.write(data, () => {
+      this.#behindBytes -= costBytes;
+      if (this.#behindBytes === 0) this.#inputTaken();
+    });
+    if (this.#behindBytes >= STOP_READING_BYTES) this.#socket.pause();
+    if (this.#behindBytes >= PAUSE_BYTES && !this.#isInputBlocked) {
       this.#isInputBlocked = true;
       this.#changed.call();
       void this.#send({ kind: 'pause' });
@@ -171,13 +184,25 @@ export class ClientSession {
     void this.#send({ kind: 'resume' });
   }
 
-  #resize(exec: ExecSession, rows: number, columns: number): void {
-    if (!this.#tty) {
+  #resize(exec: ExecSession, size: TerminalSize): void {
+    if (this.#tty) {
+      this.#wantedSize = size;
+      if (!this.#isResizing) void this.#followSize(exec);
+    } else if (!this.#hasToldOfNoTerminal) {
+      this.#hasToldOfNoTerminal = true;
       void this.#send({ kind: 'error', text: 'There is no terminal to resize.' });
-      return;
     }
-    // The session goes on in a terminal of the wrong size.
-    exec.resize(rows, columns).catch(() => undefined);
+  }
+
+  /** One size after another, so that the last one stays; those that are outdated by then are not worth a call. */
+  async #followSize(exec: ExecSession): Promise<void> {
+    this.#isResizing = true;
+    for (let size = this.#wantedSize; size && !this.#isGone; size = this.#wantedSize) {
+      this.#wantedSize = undefined;
+      // The session goes on in a terminal of the wrong size.
+      await exec.resize(size.rows, size.columns).catch(() => undefined);
+    }
+    this.#isResizing = false;
   }
 
   /** Resolves when the message is on its way, or the client is gone. */
@@ -200,7 +225,7 @@ const NEVER = new AbortController().signal;
 
 function farewell(
   socket: WebSocket,
-  protocol: SessionProtocol,
+  protocol: ShellProtocol,
   message: ServerMessage,
   code: number,
   reason = message.kind === 'error' ? message.text : '',

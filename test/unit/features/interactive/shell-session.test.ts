@@ -213,6 +213,64 @@ describe('a session', () => {
     await once(socket, 'close');
   });
 
+  it('counts also what messages cost that have next to nothing in them', async () => {
+    let read = (): void => undefined;
+    const mayRead = new Promise<void>((resolve) => {
+      read = resolve;
+    });
+    bench = await ShellBench.start(async ({ stdin }) => {
+      await mayRead;
+      await once(stdin.resume(), 'end');
+      return 0;
+    });
+    const socket = await connect();
+    const paused = message(socket, PAUSE);
+    for (let each = 0; each < 60_000; each++) send(socket, STDIN, each % 2 === 0 ? 'x' : '');
+    await paused;
+    const resumed = message(socket, RESUME);
+    read();
+    await resumed;
+    const stopped = message(socket, STOPPED);
+    send(socket, END);
+    assert.deepEqual(await stopped, Buffer.of(0));
+  });
+
+  it('asks the engine for one size of its terminal after another, and for the last one in the end', async () => {
+    bench = await ShellBench.start(echo);
+    const socket = await connect('command=x&tty=true');
+    const [exec = assert.fail()] = bench.engine.execs;
+    const rows: number[] = [];
+    let answer = (): void => undefined;
+    exec.resize = (row) => {
+      rows.push(row);
+      return new Promise((resolve) => {
+        answer = resolve;
+      });
+    };
+    for (let row = 1; row <= 250; row++) send(socket, 50, Buffer.of(row, 0, 80, 0));
+    const after = message(socket, STDOUT);
+    send(socket, STDIN, 'after all of them');
+    await after;
+    assert.deepEqual(rows, [1]);
+    answer();
+    await setImmediate();
+    assert.deepEqual(rows, [1, 250]);
+  });
+
+  it('says once that it has no terminal', async () => {
+    bench = await ShellBench.start(echo);
+    const socket = await connect();
+    const errors: string[] = [];
+    socket.on('message', (data: Buffer) => {
+      if (data[0] === ERROR) errors.push(data.toString('utf8', 1));
+    });
+    for (let each = 0; each < 3; each++) send(socket, 50, Buffer.alloc(4));
+    const after = message(socket, STDOUT);
+    send(socket, STDIN, 'after all of them');
+    await after;
+    assert.deepEqual(errors, ['There is no terminal to resize.']);
+  });
+
   it('takes no harm from messages that are none', async () => {
     bench = await ShellBench.start(echo);
     const socket = await connect();

@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto';
+import type { WebSocket } from 'ws';
+import { DockerError } from '../../docker/engine.js';
+import type { ExecSession, RunningContainer } from '../../docker/engine.js';
+import type { TaskContext } from '../../task/task-context.js';
+import { errorMessage } from '../../util/error-message.js';
+import { KILL_COMMAND, SESSION_VARIABLE, sessionCommand } from './container-scripts.js';
+import type { Connection } from './interactive-server.js';
+import type { Lifetime } from './lifetime.js';
+import { displayRequest, shellRequest } from './shell-protocol.js';
+import type { ShellRequest } from './shell-protocol.js';
+import { ShellSession, refuse } from './shell-session.js';
+import type { SessionEnd } from './shell-session.js';
+
+export interface TaskShellsOptions {
+  readonly container: RunningContainer;
+  readonly task: Pick<TaskContext, 'log' | 'output' | 'taskId' | 'runId'>;
+  readonly lifetime: Lifetime;
+  /** Aborts when the run is over, or its container is. */
+  readonly signal: AbortSignal;
+}
+
+const MAX_SESSIONS = 10;
+/** A process may not even have begun when its client leaves. */
+const KILL_ATTEMPTS = 3;
+const MAX_PRINTED_LENGTH = 1000;
+/** Of a command in the logs. */
+const MAX_COMMAND_LENGTH = 200;
+
+/** All that people do in one task's container. */
+export class TaskShells {
+  readonly #options: TaskShellsOptions;
+  readonly #sessions = new Set<ShellSession>();
+  #opened = 0;
+
+  constructor(options: TaskShellsOptions) {
+    this.#options = options;
+    options.signal.addEventListener(
+      'abort',
+      () => {
+        for (const session of this.#sessions) session.shutDown();
+      },
+      { once: true },
+    );
+  }
+
+  /** Takes a connection for a shell, whatever becomes of it. */
+  connect(connection: Connection): void {
+    this.#connect(connection, shellRequest(connection.query));
+  }
+
+  /** Takes a connection for a display, whatever becomes of it. */
+  connectDisplay(connection: Connection): void {
+    const { taskId, runId } = this.#options.task;
+    const title = `${connection.query.get('display') ?? ''} of task ${taskId}, run ${runId}`;
+    this.#connect(connection, displayRequest(connection.query, title));
+  }
+
+  #connect({ socket, remoteAddress }: Connection, request: ShellRequest): void {
+    const { lifetime, signal, task } = this.#options;
+    const { version: protocol } = request.protocol;
+    if (request.command.includes('')) {
+      const missing = protocol === 'vnc' ? 'There is no display in the address.' : 'A word of the command is empty.';
+      refuse(socket, request.protocol, missing);
+    } else if (this.#sessions.size >= MAX_SESSIONS) {
+      task.log.warn('interactive session refused', { remoteAddress, protocol, sessions: this.#sessions.size });
+      refuse(socket, request.protocol, `There are ${MAX_SESSIONS} sessions already, which is the limit.`);
+    } else if (signal.aborted || !lifetime.beginSession()) {
+      refuse(socket, request.protocol, 'The task has ended.');
+    } else {
+      void this.#serve(socket, request, remoteAddress);
+    }
+  }
+
+  async #serve(socket: WebSocket, request: ShellRequest, remoteAddress: string): Promise<void> {
+    const { task, lifetime } = this.#options;
+    const number = ++this.#opened;
+    const command = brief(request);
+    const facts = { session: number, remoteAddress, protocol: request.protocol.version };
+    task.log.info('interactive session opened', { ...facts, command, tty: request.tty });
+    task.output.line(`Interactive session ${number} opened: ${command}`);
+    const openedAt = performance.now();
+    const session = new ShellSession(socket, request.protocol, request.tty);
+    this.#sessions.add(session);
+    const end = await this.#run(session, request);
+    this.#sessions.delete(session);
+    lifetime.endSession();
+    const durationMs = Math.round(performance.now() - openedAt);
+    task.log.info('interactive session closed', { ...facts, ...end, durationMs });
+    const how = end.exitCode === undefined ? '' : ` with exit code ${end.exitCode}`;
+    task.output.line(`Interactive session ${number} closed${how} after ${Math.round(durationMs / 1000)} seconds`);
+  }
+
+  async #run(session: ShellSession, { command, tty }: ShellRequest): Promise<SessionEnd> {
+    const { container, signal, task } = this.#options;
+    const mark = `interactive-session-${randomUUID()}`;
+    try {
+      const exec = await container.exec({ command: sessionCommand(mark, command), tty }, signal);
+      const abandoned = (): void => {
+        void this.#kill(mark, exec);
+      };
+      return await session.run(exec, abandoned, signal);
+    } catch (error) {
+      if (!signal.aborted) {
+        task.log.error('interactive session failed', { error });
+        session.fail(`The session failed: ${errorMessage(error)}`);
+      }
+      return { exitCode: undefined, isAbandoned: false };
+    }
+  }
+
+  /** Ends what a client left behind; the engine itself can't. */
+  async #kill(mark: string, exec: ExecSession): Promise<void> {
+    const { container, signal, task } = this.#options;
+    const spec = { command: KILL_COMMAND, tty: false, env: { [SESSION_VARIABLE]: mark }, user: '0' };
+    const isOver = (): boolean => signal.aborted;
+    let printed = '';
+    for (let attempt = 1; !isOver(); attempt++) {
+      try {
+        printed = await endOf(await container.exec(spec, signal), signal);
+        await exec.exitCode(signal);
+        return;
+      } catch (error) {
+        // Gone with its container.
+        if (isOver() || (error instanceof DockerError && error.statusCode === 409)) return;
+        if (attempt < KILL_ATTEMPTS) continue;
+        task.log.error('interactive session could not be ended', { error, printed });
+        exec.close();
+        return;
+      }
+    }
+  }
+}
+
+/** Returns the last of what it printed. */
+async function endOf(exec: ExecSession, signal: AbortSignal): Promise<string> {
+  exec.stdin.end();
+  let printed = '';
+  for await (const { data } of exec.output) printed = (printed + data.toString()).slice(-MAX_PRINTED_LENGTH);
+  await exec.exitCode(signal);
+  exec.close();
+  return printed;
+}
+
+function brief({ command, name }: ShellRequest): string {
+  if (command.length === 0) return 'a shell';
+  const text = name ?? JSON.stringify(command);
+  return text.length > MAX_COMMAND_LENGTH ? `${text.slice(0, MAX_COMMAND_LENGTH)}…` : text;
+}

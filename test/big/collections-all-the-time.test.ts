@@ -1,0 +1,3 @@
+import { testCollectionsAllTheTime } from '../support/collections-all-the-time.js';
+
+testCollectionsAllTheTime(200);
