@@ -9,11 +9,15 @@ import { InteractiveTasks } from '../../support/interactive-tasks.js';
 
 const ARTIFACT = 'private/docker-worker/display.html';
 const SHELL = '#!/.taskclusterutils/busybox sh';
+/** A program that brings its own libraries has them beside itself. */
+const LIBRARY = 'GREETING="RFB 003.008"';
 /** As x11vnc: says where it listens once it does, greets, and then whatever is sent comes back. */
 const VNC = `${SHELL}
 busybox=/.taskclusterutils/busybox
+. /.taskclusterdisplays/library
+case "$*" in *"-display :9 "*) echo "can't open :9" >&2; exit 1;; esac
 echo "$@" >/tmp/arguments; echo a warning >&2
-$busybox nc -l -p 5917 -e $busybox sh -c "echo 'RFB 003.008'; exec $busybox cat" &
+$busybox nc -l -p 5917 -e $busybox sh -c "echo '$GREETING'; exec $busybox cat" &
 until $busybox grep -q :171D /proc/net/tcp /proc/net/tcp6; do $busybox sleep 0.1; done
 echo PORT=5917
 wait`;
@@ -25,6 +29,7 @@ describe('a display of an interactive task', () => {
   before(async () => {
     tools = await mkdtemp(join(tmpdir(), 'display-tools-'));
     await tool('x11vnc', VNC);
+    await tool('library', LIBRARY);
     await tool('list-displays', `${SHELL}\ntest -e /tmp/no-x && exit 1\nprintf ':0\\t1024x768\\n:1\\t800x600\\n'`);
     tasks = await InteractiveTasks.start({ displayToolsPath: tools });
   });
@@ -89,6 +94,16 @@ describe('a display of an interactive task', () => {
     assert.match(log, /Interactive session \d+ opened: display :1\n/);
   });
 
+  it('that cannot be shown has the reason in the task’s log', async () => {
+    const { taskId, url } = await tasks.open();
+    const { socketUrl } = await addresses(taskId);
+    const [code] = (await once(new WebSocket(`${socketUrl}?display=:9`), 'close')) as [number];
+    assert.equal(code, 1000);
+    await tasks.letGo(url);
+    const log = await tasks.harness.logOf(taskId);
+    assert.match(log, /Interactive session 1 closed with exit code 1 after \d+ seconds: can't open :9\n/);
+  });
+
   it('that is not named is refused, and one that nobody can list is told of in words', async () => {
     const { taskId, url } = await tasks.open();
     const { socketUrl, displaysUrl } = await addresses(taskId);
@@ -98,5 +113,27 @@ describe('a display of an interactive task', () => {
     await tasks.harness.logOf(taskId);
     const answer = await fetch(displaysUrl);
     assert.equal(answer.status, 404, 'it has ended with its task');
+  });
+});
+
+describe('a worker with half of the programs for displays', () => {
+  it('says so, and its interactive tasks have shells', async () => {
+    const tools = await mkdtemp(join(tmpdir(), 'display-tools-'));
+    await writeFile(join(tools, 'x11vnc'), VNC, { mode: 0o755 });
+    const tasks = await InteractiveTasks.start({ displayToolsPath: tools });
+    try {
+      const { taskId, url } = await tasks.open();
+      const { fields } = await tasks.harness.log.next('interactive task has no displays', taskId);
+      assert.match(String(fields['error']), /list-displays/);
+      await tasks.letGo(url);
+      const { run, log } = await tasks.harness.finish(taskId);
+      assert.equal(run.state, 'completed', log);
+      const { artifacts } = await tasks.harness.queue.listLatestArtifacts(taskId);
+      const pages = artifacts.map(({ name }) => name).filter((name) => name.endsWith('.html'));
+      assert.deepEqual(pages, ['private/docker-worker/shell.html']);
+    } finally {
+      await tasks.close();
+      await rm(tools, { recursive: true });
+    }
   });
 });

@@ -1,8 +1,12 @@
-/** Where containers of interactive tasks have programs of the worker's, whatever their image has. */
-const UTILS = '/.taskclusterutils';
-export const BUSYBOX = `${UTILS}/busybox`;
-/** By their names in the operator's directory: one lists the displays of a container, the other serves one by VNC. */
-export const DISPLAY_TOOLS = { 'list-displays': `${UTILS}/list-displays`, x11vnc: `${UTILS}/x11vnc` } as const;
+/** Where containers of interactive tasks have the worker's busybox, whatever their image has. */
+export const BUSYBOX = '/.taskclusterutils/busybox';
+/** Where they have the operator's directory of programs for displays, if there is one. */
+export const DISPLAY_DIRECTORY = '/.taskclusterdisplays';
+/** By their names in it: one lists the displays of a container, the other serves one by VNC. */
+export const DISPLAY_TOOLS = {
+  'list-displays': `${DISPLAY_DIRECTORY}/list-displays`,
+  x11vnc: `${DISPLAY_DIRECTORY}/x11vnc`,
+} as const;
 /** Where they have the fifos of `CommandHold`. */
 export const HOLD_DIRECTORY = '/.taskclusterinteractive';
 /** The fifo that tells the worker how the command ended, and the one by which the worker lets go. */

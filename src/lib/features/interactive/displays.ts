@@ -1,8 +1,9 @@
 import { access, constants, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ExecSession, RunningContainer } from '../../docker/engine.js';
 import { withTimeout } from '../../util/abortable.js';
-import { DISPLAY_TOOLS } from './container-scripts.js';
+import { errorMessage } from '../../util/error-message.js';
+import { DISPLAY_DIRECTORY, DISPLAY_TOOLS } from './container-scripts.js';
+import type { StartedProgram, TaskPrograms } from './task-programs.js';
 
 /** An X display of a container; sizes in pixels. */
 export interface Display {
@@ -17,54 +18,67 @@ const MAX_LIST_BYTES = 64 * 1024;
 const MAX_QUOTED_LENGTH = 200;
 const LINE = /^(?<display>[^\t]+)\t(?<width>\d{1,6})x(?<height>\d{1,6})$/;
 
-/** What to mount so that containers have the programs in `directory`; undefined: they are not all there. */
-export async function displayBinds(directory: string): Promise<readonly string[] | undefined> {
+/**
+ * What to mount so that containers have the programs in `directory`, with whatever they have there beside them; undefined:
+ * there is no such directory. Fails, in words, when there is one that does not serve.
+ */
+export async function displayBind(directory: string): Promise<string | undefined> {
   try {
-    return await Promise.all(
-      Object.entries(DISPLAY_TOOLS).map(async ([name, target]) => {
-        const path = await realpath(join(directory, name));
-        if (path.includes(':')) throw new Error('docker cannot mount a path with a colon');
-        await access(path, constants.R_OK | constants.X_OK);
-        return `${path}:${target}:ro`;
-      }),
-    );
-  } catch {
+    const real = await realpath(directory);
+    if (real.includes(':')) throw new Error('its path has a colon in it, so that docker cannot mount it');
+    for (const name of Object.keys(DISPLAY_TOOLS)) {
+      const path = join(real, name);
+      if (!(await realpath(path)).startsWith(`${real}/`)) throw new Error(`${path} leads out of it`);
+      await access(path, constants.R_OK | constants.X_OK);
+    }
+    return `${real}:${DISPLAY_DIRECTORY}:ro`;
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException;
     // Machines without displays have none of it.
-    return undefined;
+    if (code === 'ENOENT' && path === directory) return undefined;
+    const remedy = `It has to hold the programs ${Object.keys(DISPLAY_TOOLS).join(' and ')}`;
+    throw new Error(`interactive.displayToolsPath: ${directory}: ${errorMessage(error)}. ${remedy}.`, { cause: error });
   }
 }
 
-/** Asks the container's own list-displays, which prints a line "<display> TAB <width>x<height>" for each. */
-export async function listDisplays(container: RunningContainer, signal: AbortSignal): Promise<readonly Display[]> {
-  const list = async (abort: AbortSignal): Promise<string> => {
-    const exec = await container.exec({ command: [DISPLAY_TOOLS['list-displays']], tty: false }, abort);
-    const close = (): void => {
-      exec.close();
-    };
-    abort.addEventListener('abort', close, { once: true });
-    try {
-      return await printed(exec, abort);
-    } finally {
-      abort.removeEventListener('abort', close);
-      close();
-    }
-  };
-  const text = await withTimeout('listing the displays', LIST_TIMEOUT_MS, list, signal);
-  return text.split('\n').filter(Boolean).map(displayOf);
+/**
+ * Asks the container's own list-displays, which prints a line "<display> TAB <width>x<height>" for each. Fails, in words,
+ * when it does not, or takes too long; it does not go on then.
+ */
+export async function listDisplays(
+  programs: TaskPrograms,
+  signal: AbortSignal,
+  timeoutMs = LIST_TIMEOUT_MS,
+): Promise<readonly Display[]> {
+  const program = await programs.start([DISPLAY_TOOLS['list-displays']], false);
+  try {
+    const list = (abort: AbortSignal): Promise<string> => printed(program, abort);
+    const text = await withTimeout('listing the displays', timeoutMs, list, signal);
+    return text.split('\n').filter(Boolean).map(displayOf);
+  } catch (error) {
+    void program.kill();
+    throw error;
+  } finally {
+    program.exec.close();
+  }
 }
 
-async function printed(exec: ExecSession, signal: AbortSignal): Promise<string> {
+async function printed({ exec }: StartedProgram, signal: AbortSignal): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
+  let complaint = '';
   exec.stdin.end();
   for await (const { from, data } of exec.output) {
-    if (from !== 'stdout') continue;
+    if (from === 'stderr') {
+      complaint = (complaint + data.toString()).slice(-MAX_QUOTED_LENGTH);
+      continue;
+    }
     bytes += data.length;
     if (bytes > MAX_LIST_BYTES) throw new Error(`list-displays prints more than ${MAX_LIST_BYTES} bytes`);
     chunks.push(data);
   }
   const exitCode = await exec.exitCode(signal);
-  if (exitCode !== 0) throw new Error(`list-displays ended with exit code ${exitCode}`);
+  if (exitCode !== 0) throw new Error(`list-displays ended with exit code ${exitCode}: ${complaint.trim()}`);
   return Buffer.concat(chunks).toString();
 }
 

@@ -8,9 +8,10 @@ import type { ResourceStack } from '../../util/resource-stack.js';
 import type { Contribution, Feature, TaskFeature } from '../feature.js';
 import { CommandHold } from './command-hold.js';
 import { BUSYBOX, ENTRYPOINT_PREFIX, HOLD_DIRECTORY } from './container-scripts.js';
-import { displayBinds, listDisplays } from './displays.js';
+import { displayBind, listDisplays } from './displays.js';
 import type { InteractiveServer, TaskSide } from './interactive-server.js';
 import { Lifetime } from './lifetime.js';
+import { TaskPrograms } from './task-programs.js';
 import { TaskShells } from './task-shells.js';
 
 export interface InteractiveOptions {
@@ -73,7 +74,7 @@ class TaskInteractive implements TaskFeature {
   }
 
   async prepare(resources: ResourceStack): Promise<Contribution> {
-    const { server, busyboxPath, displayToolsPath } = this.#options;
+    const { server, busyboxPath } = this.#options;
     if (!server) {
       const reason = 'this worker cannot serve interactive sessions: its certificate or its port is not usable';
       throw TaskError.exception('internal-error', `${reason}. ${ASK}`);
@@ -81,12 +82,10 @@ class TaskInteractive implements TaskFeature {
     const busybox = await this.#busybox(busyboxPath);
     const hold = await CommandHold.create(this.#task.directory);
     this.#hold = resources.use('hold on the command', hold);
-    const displays = await displayBinds(displayToolsPath);
+    const displays = await this.#displayBind();
     this.#hasDisplays = displays !== undefined;
-    return {
-      binds: [`${busybox}:${BUSYBOX}:ro`, `${hold.directory}:${HOLD_DIRECTORY}:ro`, ...(displays ?? [])],
-      entrypointPrefix: ENTRYPOINT_PREFIX,
-    };
+    const binds = [`${busybox}:${BUSYBOX}:ro`, `${hold.directory}:${HOLD_DIRECTORY}:ro`];
+    return { binds: displays === undefined ? binds : [...binds, displays], entrypointPrefix: ENTRYPOINT_PREFIX };
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- it starts what goes on while the task runs
@@ -98,9 +97,10 @@ class TaskInteractive implements TaskFeature {
       minTimeMs: minTimeSeconds * 1000,
       afterSessionMs: expirationAfterSessionSeconds * 1000,
     });
-    const shells = new TaskShells({ container, task: this.#task, lifetime, signal });
+    const programs = new TaskPrograms({ container, task: this.#task, signal });
+    const shells = new TaskShells({ programs, task: this.#task, lifetime, signal });
     const expires = this.#expires();
-    const endpoint = server.open(this.#side(shells, container, signal), expires);
+    const endpoint = server.open(this.#side(shells, programs, signal), expires);
     resources.defer('hidden token', this.#task.log.addSecret(endpoint.token));
     resources.defer('interactive endpoint', () => {
       endpoint.close();
@@ -120,7 +120,7 @@ class TaskInteractive implements TaskFeature {
     void this.#letGo(hold, lifetime, signal);
   }
 
-  #side(shells: TaskShells, container: RunningContainer, signal: AbortSignal): TaskSide {
+  #side(shells: TaskShells, programs: TaskPrograms, signal: AbortSignal): TaskSide {
     let listing: Promise<unknown> | undefined;
     const displays: TaskSide['displays'] = {
       connect: (connection) => {
@@ -128,7 +128,7 @@ class TaskInteractive implements TaskFeature {
       },
       // However many ask at once, the container does it once.
       list: () =>
-        (listing ??= listDisplays(container, signal).finally(() => {
+        (listing ??= this.#listDisplays(programs, signal).finally(() => {
           listing = undefined;
         })),
     };
@@ -138,6 +138,25 @@ class TaskInteractive implements TaskFeature {
       },
       ...(this.#hasDisplays && { displays }),
     };
+  }
+
+  async #listDisplays(programs: TaskPrograms, signal: AbortSignal): Promise<unknown> {
+    try {
+      return await listDisplays(programs, signal);
+    } catch (error) {
+      if (!signal.aborted) this.#task.log.warn('interactive displays not listed', { error });
+      throw error;
+    }
+  }
+
+  /** Without displays a task lacks nothing else. */
+  async #displayBind(): Promise<string | undefined> {
+    try {
+      return await displayBind(this.#options.displayToolsPath);
+    } catch (error) {
+      this.#task.log.error('interactive task has no displays', { error });
+      return undefined;
+    }
   }
 
   async #busybox(path: string): Promise<string> {

@@ -35,6 +35,8 @@ export interface ShellRequest {
   readonly command: readonly string[];
   /** What logs call it, if not by its command. */
   readonly name?: string;
+  /** What its process has to say of a failure, in one line, where the client is not told. */
+  readonly complaint?: () => string;
 }
 
 /** The first byte of a message of version 1: that of docker-exec-websocket-server. */
@@ -51,6 +53,8 @@ const CODE = {
   error: 202,
 } as const;
 
+/** x11vnc begins with what is wrong; pages of advice follow. */
+const MAX_COMPLAINT_LENGTH = 500;
 const UNKNOWN: ClientMessage = { kind: 'unknown' };
 const RESIZE_BYTES = 5;
 
@@ -106,17 +110,32 @@ export const VERSION_2: ShellProtocol = {
 };
 
 /** Whatever a VNC server and its client have to say to each other, as it is. */
-const VNC: ShellProtocol = {
-  version: 'vnc',
-  decode: (data) => ({ kind: 'stdin', data }),
-  encode: (message) => (message.kind === 'output' && message.from === 'stdout' ? message.data : undefined),
-};
+class VncProtocol implements ShellProtocol {
+  readonly version = 'vnc';
+  #complaint = '';
+
+  get complaint(): string {
+    return this.#complaint.trim().replaceAll(/\s*\n\s*/g, ' | ');
+  }
+
+  decode(data: Buffer): ClientMessage {
+    return { kind: 'stdin', data };
+  }
+
+  encode(message: ServerMessage): Buffer | undefined {
+    if (message.kind !== 'output') return undefined;
+    if (message.from === 'stdout') return message.data;
+    this.#complaint = (this.#complaint + message.data.toString()).slice(0, MAX_COMPLAINT_LENGTH);
+    return undefined;
+  }
+}
 
 /** What a connection for a display asks for: which one, and with what more arguments for the VNC server. */
 export function displayRequest(query: URLSearchParams, title: string): ShellRequest {
   const display = query.get('display') ?? '';
   const command = display === '' ? [''] : displayCommand(display, title, query.getAll('arg'));
-  return { protocol: VNC, tty: false, command, name: `display ${display}` };
+  const protocol = new VncProtocol();
+  return { protocol, tty: false, command, name: `display ${display}`, complaint: () => protocol.complaint };
 }
 
 /** Clients of version 1 always say `command` or `tty`, those of version 2 say nothing. */

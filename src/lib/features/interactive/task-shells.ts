@@ -1,19 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import type { WebSocket } from 'ws';
-import { DockerError } from '../../docker/engine.js';
-import type { ExecSession, RunningContainer } from '../../docker/engine.js';
 import type { TaskContext } from '../../task/task-context.js';
 import { errorMessage } from '../../util/error-message.js';
-import { KILL_COMMAND, SESSION_VARIABLE, sessionCommand } from './container-scripts.js';
 import type { Connection } from './interactive-server.js';
 import type { Lifetime } from './lifetime.js';
 import { displayRequest, shellRequest } from './shell-protocol.js';
 import type { ShellRequest } from './shell-protocol.js';
 import { ShellSession, refuse } from './shell-session.js';
 import type { SessionEnd } from './shell-session.js';
+import type { TaskPrograms } from './task-programs.js';
 
 export interface TaskShellsOptions {
-  readonly container: RunningContainer;
+  readonly programs: TaskPrograms;
   readonly task: Pick<TaskContext, 'log' | 'output' | 'taskId' | 'runId'>;
   readonly lifetime: Lifetime;
   /** Aborts when the run is over, or its container is. */
@@ -21,9 +18,6 @@ export interface TaskShellsOptions {
 }
 
 const MAX_SESSIONS = 10;
-/** A process may not even have begun when its client leaves. */
-const KILL_ATTEMPTS = 3;
-const MAX_PRINTED_LENGTH = 1000;
 /** Of a command in the logs. */
 const MAX_COMMAND_LENGTH = 200;
 
@@ -86,20 +80,18 @@ export class TaskShells {
     this.#sessions.delete(session);
     lifetime.endSession();
     const durationMs = Math.round(performance.now() - openedAt);
-    task.log.info('interactive session closed', { ...facts, ...end, durationMs });
+    const complaint = (end.exitCode ?? 0) === 0 ? '' : (request.complaint?.() ?? '');
+    task.log.info('interactive session closed', { ...facts, ...end, durationMs, ...(complaint && { complaint }) });
     const how = end.exitCode === undefined ? '' : ` with exit code ${end.exitCode}`;
-    task.output.line(`Interactive session ${number} closed${how} after ${Math.round(durationMs / 1000)} seconds`);
+    const why = complaint && `: ${complaint}`;
+    task.output.line(`Interactive session ${number} closed${how} after ${Math.round(durationMs / 1000)} seconds${why}`);
   }
 
   async #run(session: ShellSession, { command, tty }: ShellRequest): Promise<SessionEnd> {
-    const { container, signal, task } = this.#options;
-    const mark = `interactive-session-${randomUUID()}`;
+    const { programs, signal, task } = this.#options;
     try {
-      const exec = await container.exec({ command: sessionCommand(mark, command), tty }, signal);
-      const abandoned = (): void => {
-        void this.#kill(mark, exec);
-      };
-      return await session.run(exec, abandoned, signal);
+      const { exec, kill } = await programs.start(command, tty);
+      return await session.run(exec, () => void kill(), signal);
     } catch (error) {
       if (!signal.aborted) {
         task.log.error('interactive session failed', { error });
@@ -108,38 +100,6 @@ export class TaskShells {
       return { exitCode: undefined, isAbandoned: false };
     }
   }
-
-  /** Ends what a client left behind; the engine itself can't. */
-  async #kill(mark: string, exec: ExecSession): Promise<void> {
-    const { container, signal, task } = this.#options;
-    const spec = { command: KILL_COMMAND, tty: false, env: { [SESSION_VARIABLE]: mark }, user: '0' };
-    const isOver = (): boolean => signal.aborted;
-    let printed = '';
-    for (let attempt = 1; !isOver(); attempt++) {
-      try {
-        printed = await endOf(await container.exec(spec, signal), signal);
-        await exec.exitCode(signal);
-        return;
-      } catch (error) {
-        // Gone with its container.
-        if (isOver() || (error instanceof DockerError && error.statusCode === 409)) return;
-        if (attempt < KILL_ATTEMPTS) continue;
-        task.log.error('interactive session could not be ended', { error, printed });
-        exec.close();
-        return;
-      }
-    }
-  }
-}
-
-/** Returns the last of what it printed. */
-async function endOf(exec: ExecSession, signal: AbortSignal): Promise<string> {
-  exec.stdin.end();
-  let printed = '';
-  for await (const { data } of exec.output) printed = (printed + data.toString()).slice(-MAX_PRINTED_LENGTH);
-  await exec.exitCode(signal);
-  exec.close();
-  return printed;
 }
 
 function brief({ command, name }: ShellRequest): string {

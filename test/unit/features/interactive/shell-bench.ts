@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { WebSocket } from 'ws';
 import type { RunningContainer } from '../../../../src/lib/docker/engine.js';
 import { KILL_COMMAND } from '../../../../src/lib/features/interactive/container-scripts.js';
+import { listDisplays } from '../../../../src/lib/features/interactive/displays.js';
 import { InteractiveServer } from '../../../../src/lib/features/interactive/interactive-server.js';
 import type {
   Connection,
@@ -10,6 +11,7 @@ import type {
 } from '../../../../src/lib/features/interactive/interactive-server.js';
 import { FixedHost } from '../../../../src/lib/host/public-host.js';
 import { Lifetime } from '../../../../src/lib/features/interactive/lifetime.js';
+import { TaskPrograms } from '../../../../src/lib/features/interactive/task-programs.js';
 import { TaskShells } from '../../../../src/lib/features/interactive/task-shells.js';
 import { runsForEver } from '../../../fakes/fake-container.js';
 import { FakeDockerEngine } from '../../../fakes/fake-docker-engine.js';
@@ -18,6 +20,7 @@ import { MemoryLogger } from '../../../fakes/memory-logger.js';
 import { MemoryOutput } from '../../../fakes/memory-output.js';
 import { minimalSpec } from '../../../support/minimal-spec.js';
 
+const LIST_TIMEOUT_MS = 200;
 const IMAGE = { id: 'sha256:1', entrypoint: [], command: [] };
 
 /** The shells of one task in a fake container, behind a real server. */
@@ -83,8 +86,9 @@ export class ShellBench {
     });
     const created = await engine.createContainer(minimalSpec(IMAGE.id, ['sleep']));
     const container: RunningContainer = await created.start();
+    const programs = new TaskPrograms({ container, task: { log }, signal: this.end.signal });
     const shells = new TaskShells({
-      container,
+      programs,
       task: { log, output, taskId: 'a-task', runId: 0 },
       lifetime,
       signal: this.end.signal,
@@ -97,7 +101,7 @@ export class ShellBench {
         connect: (connection: Connection) => {
           shells.connectDisplay(connection);
         },
-        list: () => Promise.resolve([]),
+        list: () => listDisplays(programs, this.end.signal, LIST_TIMEOUT_MS),
       },
     };
     this.#endpoint = this.#server.open(side, new Date());
