@@ -23,13 +23,14 @@ sleep 2
 aplay $kind -D hw:$TASKCLUSTER_AUDIO_DEVICE,0 /tmp/in.raw
 wait
 `;
-const FRAME_BYTES = 64 * 48 * 2;
+const [WIDTH, HEIGHT] = [64, 48];
+const FRAME_BYTES = WIDTH * HEIGHT * 2;
 const PICTURE = `
 head -c ${FRAME_BYTES} /dev/urandom >/tmp/frame.raw
-camera="v4l2-ctl -d $TASKCLUSTER_VIDEO_DEVICE"
-$camera --set-fmt-video-out=width=64,height=48,pixelformat=YUYV --stream-out-mmap --stream-loop --stream-from=/tmp/frame.raw >/dev/null 2>&1 &
+show-frame $TASKCLUSTER_VIDEO_DEVICE ${WIDTH} ${HEIGHT} /tmp/frame.raw &
 writer=$!
-until $camera --stream-mmap --stream-count=3 --stream-to=/tmp/seen.raw >/dev/null 2>&1 && test -s /tmp/seen.raw; do sleep 1; done
+until v4l2-ctl -d $TASKCLUSTER_VIDEO_DEVICE --stream-mmap --stream-count=3 --stream-to=/tmp/seen.raw >/dev/null 2>&1 &&
+  test -s /tmp/seen.raw; do sleep 1; done
 kill $writer
 `;
 const RESULTS = ['in.raw', 'heard.raw', 'frame.raw', 'seen.raw'];

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Makes the image docker-worker/media of programs of this machine: those that play and record on loopback devices, with
-# their libraries, and busybox.
+# their libraries, and busybox. Run it at the root of the repository.
 #
 # usage: test/vm/media-image.sh
 set -euo pipefail
@@ -20,6 +20,8 @@ add_program() {
 
 add_program /usr/bin/aplay
 add_program /usr/bin/v4l2-ctl
+add_program /usr/bin/perl
+install -m 755 test/vm/show-frame.pl "$root/usr/bin/show-frame"
 # It decides by its name what it does.
 ln -s aplay "$root/usr/bin/arecord"
 mkdir -p "$root/usr/share" "$root/bin" "$root/tmp"

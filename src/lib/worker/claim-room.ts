@@ -32,6 +32,8 @@ const LOOK_AGAIN_MS = 5000;
 export class ClaimRoom {
   readonly #options: ClaimRoomOptions;
   #running = 0;
+  /** Runs that are resolved and still hold their caches. */
+  #leaving = 0;
   /** Runs that were claimed while the disk was short. */
   #sharing = 0;
   /** As of the last look. */
@@ -60,9 +62,11 @@ export class ClaimRoom {
     this.#sharing += share;
     void run.resolved.then(() => {
       this.#running -= 1;
+      this.#leaving += 1;
     });
     void run.finished.then(() => {
       this.#sharing -= share;
+      this.#leaving -= 1;
       // What it used can go now.
       this.#mayCollectAt = 0;
     });
@@ -79,8 +83,8 @@ export class ClaimRoom {
     if (room.level !== 'none') return Math.min(tasks, room.tasks);
     await this.#waitForCollection(signal);
     const roomNow = await this.#look();
-    // With what a collection could give; while one is under way there may be more.
-    if (roomNow.level === 'none' && !this.#collection) this.#alert();
+    // With what a collection could give; while one is under way, or a run is leaving, there may be more.
+    if (roomNow.level === 'none' && !this.#collection && this.#leaving === 0) this.#alert();
     return Math.min(tasks, roomNow.tasks);
   }
 

@@ -145,6 +145,18 @@ describe('the room for claims on the disk', () => {
     assert.equal(alerts().length, 2);
   });
 
+  it('is no reason for an alert while a run that is resolved may still give some back', async () => {
+    const run = start();
+    run.resolve();
+    await settle();
+    assert.equal(await fill(), 0);
+    assert.deepEqual(alerts(), []);
+    run.finish();
+    await settle();
+    assert.equal(await fill(), 0);
+    assert.equal(alerts().length, 1);
+  });
+
   it('is looked for again by a collection after a pause, or when a run has ended', async () => {
     const run = start();
     await fill();
