@@ -18,6 +18,7 @@ export class SpoolingStore extends Writable {
   #chunks: Buffer[] = [];
   #file: FileHandle | undefined;
   #isSpooled = false;
+  #spooling: Promise<void> | undefined;
   #spooledBytes = 0;
   length = 0;
 
@@ -45,7 +46,8 @@ export class SpoolingStore extends Writable {
       callback();
       return;
     }
-    this.#spool().then(() => {
+    this.#spooling = this.#spool();
+    this.#spooling.then(() => {
       callback();
     }, callback);
   }
@@ -79,7 +81,9 @@ export class SpoolingStore extends Writable {
     );
   }
 
+  /** A file that is just being opened would be left behind otherwise. */
   async #close(): Promise<void> {
+    await this.#spooling?.catch(() => undefined);
     const file = this.#file;
     this.#file = undefined;
     await file?.close();
