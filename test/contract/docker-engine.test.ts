@@ -200,6 +200,24 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       }
     });
 
+    it('tells whether a container is attached to a network, and of none that is gone', async () => {
+      const network = `172.30.${process.pid % 256}`;
+      const name = `contract-${process.pid}-e`;
+      const subnet = { subnet: `${network}.208/28`, gateway: `${network}.209`, labels: LABELS };
+      const id = (await engine.createNetwork({ name, ...subnet })) ?? assert.fail('taken');
+      try {
+        assert.ok(await engine.isIdleNetwork(id));
+        const container = await create('forEver', { network: { name, address: `${network}.222` } });
+        await container.start();
+        assert.ok(!(await engine.isIdleNetwork(id)));
+        await engine.removeContainer(container.id);
+        assert.ok(await engine.isIdleNetwork(id));
+      } finally {
+        await engine.removeNetwork(id);
+      }
+      assert.ok(!(await engine.isIdleNetwork(id)));
+    });
+
     it('finds volumes by their labels, and does not mind removing one twice', async () => {
       assert.deepEqual(await engine.findVolumes(LABELS, signal), []);
       const id = await addVolume(LABELS);

@@ -38,6 +38,7 @@ type EngineCall =
   | 'kill'
   | 'remove'
   | 'createNetwork'
+  | 'isIdleNetwork'
   | 'removeNetwork'
   | 'removeVolume'
   | 'archive';
@@ -206,6 +207,16 @@ export class FakeDockerEngine implements DockerEngine {
     signal.throwIfAborted();
     this.#lost.signal.throwIfAborted();
     return labelledIn(this.networks, labels);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async isIdleNetwork(id: string): Promise<boolean> {
+    this.called('isIdleNetwork');
+    const name = this.networkSpecs.get(id)?.name;
+    const attached = [...this.containers.values()].some(
+      ({ spec }) => name !== undefined && spec.network?.name === name,
+    );
+    return this.networks.has(id) && !attached;
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection

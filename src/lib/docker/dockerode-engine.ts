@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import Docker from 'dockerode';
+import type { NetworkInspectInfo } from 'dockerode';
+import { Docker } from './dockerode.js';
 import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { archiveStream } from './archive-stream.js';
@@ -191,6 +192,17 @@ export class DockerodeEngine implements DockerEngine {
     const list = (abortSignal: AbortSignal) => this.#docker.listNetworks({ filters: labelFilter(labels), abortSignal });
     const found = await call('listing networks', CALL_TIMEOUT_MS, list, signal);
     return found.map(({ Id, Labels = {} }) => ({ id: Id, labels: Labels }));
+  }
+
+  async isIdleNetwork(id: string): Promise<boolean> {
+    const inspect = (): Promise<NetworkInspectInfo> => this.#docker.getNetwork(id).inspect();
+    try {
+      const { Containers } = await call(`inspecting network ${id}`, CALL_TIMEOUT_MS, inspect);
+      return Object.keys(Containers ?? {}).length === 0;
+    } catch (error) {
+      if (hasStatus(error, 404)) return false;
+      throw error;
+    }
   }
 
   async removeNetwork(id: string): Promise<void> {

@@ -8,6 +8,8 @@ export const LABEL = {
   taskId: 'taskcluster.task-id',
   runId: 'taskcluster.run-id',
   role: 'taskcluster.role',
+  /** Of a network: its name. */
+  network: 'taskcluster.network',
 } as const;
 
 export type Labels = Readonly<Record<string, string>>;
@@ -170,6 +172,8 @@ export interface DockerEngine {
   createNetwork(spec: NetworkSpec): Promise<string | undefined>;
   /** All networks that carry these labels. */
   findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]>;
+  /** Whether the network is there and no container is attached to it. */
+  isIdleNetwork(id: string): Promise<boolean>;
   /** Removes a network that no container is attached to; harmless when it is gone. */
   removeNetwork(id: string): Promise<void>;
   /** All volumes that carry these labels; their ids are their names. */

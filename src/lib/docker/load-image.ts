@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type Docker from 'dockerode';
+import type { Docker } from './dockerode.js';
 import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { loadError } from './docker-error.js';

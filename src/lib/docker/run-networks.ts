@@ -24,19 +24,19 @@ interface RunNetwork {
   next: number;
 }
 
-/** One network for each run that needs one, whichever parts of the run need it: made for the first, removed with the last. */
+/** One network for each run that needs one, whichever parts of the run need it: taken for the first, given back with the last. */
 export class RunNetworks {
-  readonly #networks: Pick<TaskNetworks, 'create'>;
+  readonly #networks: Pick<TaskNetworks, 'take'>;
   readonly #byRun = new Map<string, RunNetwork>();
 
-  constructor(networks: Pick<TaskNetworks, 'create'>) {
+  constructor(networks: Pick<TaskNetworks, 'take'>) {
     this.#networks = networks;
   }
 
-  /** `labels` say which run it is, and leftovers are found by them. Fails as TaskNetworks does, for all who wait for it. */
+  /** `labels` say which run it is. Fails as TaskNetworks does, for all who wait for it. */
   async join(labels: Labels, signal: AbortSignal): Promise<NetworkShare> {
     const run = `${labels[LABEL.taskId]}/${labels[LABEL.runId]}`;
-    const network = this.#byRun.get(run) ?? this.#begin(run, labels, signal);
+    const network = this.#byRun.get(run) ?? this.#begin(run, signal);
     network.users += 1;
     try {
       return this.#share(run, network, await network.made);
@@ -46,8 +46,8 @@ export class RunNetworks {
     }
   }
 
-  #begin(run: string, labels: Labels, signal: AbortSignal): RunNetwork {
-    const network = { made: this.#networks.create(labels, signal), taken: new Set<string>(), users: 0, next: 0 };
+  #begin(run: string, signal: AbortSignal): RunNetwork {
+    const network = { made: this.#networks.take(signal), taken: new Set<string>(), users: 0, next: 0 };
     this.#byRun.set(run, network);
     return network;
   }

@@ -16,6 +16,8 @@ export interface LeftoversDeps {
   >;
   readonly stale: Pick<StaleContainers, 'remove'>;
   readonly journal: OpenRuns;
+  /** Says of a network, by its labels, that it is in use or kept for the next run. */
+  readonly networks: { holds(labels: Labels): boolean };
   readonly log: Logger;
   /** What everything carries that this worker makes in the engine. */
   readonly labels: Labels;
@@ -98,7 +100,8 @@ export class Leftovers implements GarbageSource {
     await this.#containers.removeEach(this.#abandoned(containers), removeContainer, signal);
     // A network or volume goes after the containers that use it.
     const networks = await engine.findNetworks(labels, signal);
-    await this.#networks.removeEach(this.#abandoned(networks), (id) => engine.removeNetwork(id), signal);
+    const left = networks.filter((network) => !this.#deps.networks.holds(network.labels));
+    await this.#networks.removeEach(this.#abandoned(left), (id) => engine.removeNetwork(id), signal);
     const volumes = await engine.findVolumes(labels, signal);
     await this.#volumes.removeEach(this.#abandoned(volumes), (id) => engine.removeVolume(id), signal);
   }

@@ -10,6 +10,8 @@ import type { TaskclusterProxyOptions } from '../features/taskcluster-proxy/task
 import { Upstream } from '../features/taskcluster-proxy/upstream.js';
 import type { ImageProvider } from '../images/image-provider.js';
 import type { Logger } from '../log/logger.js';
+import { workerLabels } from '../task/container-spec.js';
+import type { WorkerFacts } from '../task/task-context.js';
 import { composeInteractive } from './compose-interactive.js';
 import type { WorkerInteractive } from './compose-interactive.js';
 
@@ -19,6 +21,7 @@ export interface Beside {
   readonly proxy: TaskclusterProxyOptions;
   readonly sidecars: SidecarServices;
   readonly interactive: WorkerInteractive;
+  readonly networks: Pick<TaskNetworks, 'holds'>;
   /** To be called when no run is left. */
   close(): Promise<void>;
 }
@@ -27,27 +30,48 @@ interface Parts {
   readonly engine: DockerEngine;
   readonly images: ImageProvider;
   readonly log: Logger;
+  readonly facts: WorkerFacts;
+  /** Something that was made for a run could not be removed. */
+  readonly onLeftover: () => void;
 }
 
+/** So long a network waits for the next task: one that is pending comes at once. */
+const SPARE_NETWORK_MS = 5_000;
+
 /** Fails with a ConfigError when tasks could not be given what the configuration promises. */
-export async function composeBeside(config: Config, { engine, images, log }: Parts): Promise<Beside> {
-  const { task, taskclusterProxy, features, dockerVolume } = config;
+export async function composeBeside(config: Config, parts: Parts): Promise<Beside> {
+  const { engine, images, log } = parts;
+  const { taskclusterProxy, features, dockerVolume } = config;
   if (features['dind']?.enabled === true && dockerVolume.includes(':')) {
     throw new ConfigError([`dockerVolume: ${dockerVolume} has a colon in it, so that dind can't mount what is there`]);
   }
-  const pool = new SubnetPool(task.networkSubnetPool, randomInt(2 ** 20));
-  const networks = new RunNetworks(
-    new TaskNetworks(engine, pool, `task.networkSubnetPool (${task.networkSubnetPool})`),
-  );
+  const taskNetworks = composeNetworks(config, parts);
+  const networks = new RunNetworks(taskNetworks);
   const upstream = new Upstream();
   const interactive = await composeInteractive(config, log);
   return {
     proxy: { networks, upstream, maxBodyBytes: taskclusterProxy.maxBodySize },
     sidecars: { engine, images, networks },
     interactive,
+    networks: taskNetworks,
     close: async () => {
       upstream.close();
       await interactive.close();
+      await taskNetworks.close();
     },
   };
+}
+
+function composeNetworks({ task }: Config, { engine, log, facts, onLeftover }: Parts): TaskNetworks {
+  return new TaskNetworks({
+    engine,
+    pool: new SubnetPool(task.networkSubnetPool, randomInt(2 ** 20)),
+    poolName: `task.networkSubnetPool (${task.networkSubnetPool})`,
+    labels: workerLabels(facts),
+    spareMs: SPARE_NETWORK_MS,
+    onLeft: (networkId, error) => {
+      log.error('could not release', { what: 'network', networkId, error });
+      onLeftover();
+    },
+  });
 }

@@ -4,6 +4,7 @@ import { DiskSpace } from '../gc/disk-space.js';
 import type { GarbageSource } from '../gc/garbage.js';
 import { Janitor } from '../gc/janitor.js';
 import { Leftovers } from '../gc/leftovers.js';
+import type { LeftoversDeps } from '../gc/leftovers.js';
 import type { OpenRuns } from '../gc/open-runs.js';
 import { RunDirectories } from '../gc/run-directories.js';
 import { StaleContainers } from '../gc/stale-containers.js';
@@ -25,6 +26,7 @@ interface GarbageCollectionDeps {
     /** True for a directory of a run that a worker before this one left and that is not done with. */
     readonly isRecovering: (name: string) => boolean;
   };
+  readonly beside: Pick<LeftoversDeps, 'networks'>;
   /** Images, caches: collected from in this order, after the containers that use them. */
   readonly sources: readonly GarbageSource[];
 }
@@ -42,7 +44,8 @@ export function composeGarbageCollection(config: Config, deps: GarbageCollection
   const now = (): Date => new Date();
   const labels = workerLabels(facts);
   const stale = new StaleContainers({ engine, log, now, labels, expirationMs: containerExpiration, wholeMachine });
-  const leftovers = new Leftovers({ engine, journal: runs.journal, log, labels, stale });
+  const { networks } = deps.beside;
+  const leftovers = new Leftovers({ engine, journal: runs.journal, networks, log, labels, stale });
   const runDirectories = new RunDirectories({ ...runs, log, now });
   const disk = new DiskSpace({ path: config.dockerVolume, log });
   const room: ClaimRoom = new ClaimRoom({

@@ -63,11 +63,12 @@ export async function composeWorker(options: ComposeOptions): Promise<Worker> {
   }
 }
 
+const now = (): Date => new Date();
+
 async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, watch: WorkerWatch): Promise<Worker> {
   const { config, host, log, version, metricsOutput } = options;
   const { meters } = watch;
   const credentials = new CredentialHolder(config.taskcluster);
-  const now = (): Date => new Date();
   const queue = composeQueue(config, credentials, log);
   const liveLog = await composeLiveLog(config, log);
   const metrics = composeMetrics(config, metricsOutput);
@@ -78,16 +79,19 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const runsLock = await StateLock.acquireName(dirname(runsDirectory), config.workerId);
   const caching = await composeCaches(config, { credentials, log, meters });
   const imaging = await composeImages(config, { engine, log, meters });
-  const beside = await composeBeside(config, { engine, images: imaging.images, log });
+  const facts = workerFacts(config, version);
+  const onLeftover = (): void => {
+    gc.leftovers.suspect();
+  };
+  const beside = await composeBeside(config, { engine, images: imaging.images, log, facts, onLeftover });
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
-  const facts = workerFacts(config, version);
   const capacity = liveLog.isUsable ? config.capacity : 0;
   const runs = { journal, directory: runsDirectory, isRecovering: (name: string) => recovery.isUnderWay(name) };
   // Images before caches: what is fetched again costs the next task less than what is built again.
   const sources = [imaging.garbage, caching.caches];
   const probe = new WriteProbe([runsDirectory, config.stateDir], log);
-  const gc = composeGarbageCollection(config, { engine, log, meters, facts, capacity, runs, sources });
+  const gc = composeGarbageCollection(config, { engine, log, meters, facts, capacity, runs, sources, beside });
   const deps: RunClaimDeps = {
     queue,
     engine,
@@ -102,9 +106,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
     log,
     worker: facts,
     now,
-    onLeftover: () => {
-      gc.leftovers.suspect();
-    },
+    onLeftover,
     settings: { runsDirectory, ...runSettings(config) },
   };
   const recovery = await Recovery.find(deps);

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { DockerError } from '../../../src/lib/docker/engine.js';
-import { SubnetPool } from '../../../src/lib/docker/subnet-pool.js';
-import { TaskNetworks } from '../../../src/lib/docker/task-networks.js';
+import type { ContainerSpec } from '../../../src/lib/docker/engine.js';
+import type { TaskNetwork, TaskNetworks } from '../../../src/lib/docker/task-networks.js';
+import { FakeClock, settle } from '../../fakes/fake-clock.js';
 import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
+import { NETWORK_LABELS, taskNetworks } from '../../fakes/task-networks.js';
+import { IMAGE } from '../task/task-fixture.js';
 
-const LABELS = { a: 'b' };
+const POOL = '10.0.0.0/26';
 
 describe('the networks of tasks', () => {
   const { signal } = new AbortController();
@@ -12,51 +15,157 @@ describe('the networks of tasks', () => {
   let networks: TaskNetworks;
   beforeEach(() => {
     engine = new FakeDockerEngine();
-    networks = new TaskNetworks(engine, new SubnetPool('10.0.0.0/26'), 'the pool');
+    networks = taskNetworks(engine, POOL);
   });
   const occupy = async (subnet: string): Promise<string> =>
     (await engine.createNetwork({ name: subnet, subnet, gateway: '10.0.0.1', labels: {} })) ?? assert.fail();
 
-  it('carry the labels they are found by, and are gone when they are disposed of', async () => {
-    const network = await networks.create(LABELS, signal);
-    assert.deepEqual(await engine.findNetworks(LABELS, signal), [{ id: network.id, labels: LABELS }]);
+  it('carry the labels they are found by, and are gone when they are given back', async () => {
+    const network = await networks.take(signal);
+    const [{ id, labels } = assert.fail()] = await engine.findNetworks(NETWORK_LABELS, signal);
+    assert.equal(id, network.id);
+    assert.ok(networks.holds(labels));
     const { name, subnet } = engine.networkSpecs.get(network.id) ?? assert.fail();
     assert.deepEqual([name, subnet], [network.name, network.subnet.cidr]);
     await network.dispose();
     assert.equal(engine.networks.size, 0);
+    assert.ok(!networks.holds(labels));
   });
 
   it('keep off those of others', async () => {
     await occupy('10.0.0.0/28');
     await occupy('10.0.0.16/28');
-    assert.equal((await networks.create(LABELS, signal)).subnet.cidr, '10.0.0.32/28');
+    assert.equal((await networks.take(signal)).subnet.cidr, '10.0.0.32/28');
   });
 
   it('never run out, however many come one after another', async () => {
-    for (let count = 0; count < 60; count++) await (await networks.create(LABELS, signal)).dispose();
+    for (let count = 0; count < 60; count++) await (await networks.take(signal)).dispose();
     assert.equal(engine.networks.size, 0);
   });
 
   it('say so when there is no room for another, and find it when there is again', async () => {
     const others = await occupy('10.0.0.48/28');
-    const made = await Promise.all([1, 2, 3].map(() => networks.create(LABELS, signal)));
+    const made = await Promise.all([1, 2, 3].map(() => networks.take(signal)));
     assert.equal(new Set(made.map(({ subnet }) => subnet.cidr)).size, 3);
-    await assert.rejects(networks.create(LABELS, signal), /no free network in the pool: 1 of its 4 subnets/);
+    await assert.rejects(networks.take(signal), /no free network in the pool: 1 of its 4 subnets/);
     await engine.removeNetwork(others);
-    assert.equal((await networks.create(LABELS, signal)).subnet.cidr, '10.0.0.48/28');
+    assert.equal((await networks.take(signal)).subnet.cidr, '10.0.0.48/28');
   });
 
   it('hold no subnet that the engine failed to make a network of', async () => {
     for (let count = 0; count < 9; count++) {
       engine.fail('createNetwork', new DockerError('no', 500));
-      await assert.rejects(networks.create(LABELS, signal), /^DockerError: no$/);
+      await assert.rejects(networks.take(signal), /^DockerError: no$/);
     }
-    await Promise.all([1, 2, 3, 4].map(() => networks.create(LABELS, signal)));
+    await Promise.all([1, 2, 3, 4].map(() => networks.take(signal)));
   });
 
   it('are not made for a run that was stopped', async () => {
     const stopped = AbortSignal.abort(new Error('stopped'));
-    await assert.rejects(networks.create(LABELS, stopped), /stopped/);
+    await assert.rejects(networks.take(stopped), /stopped/);
     assert.equal(engine.trace.count('engine.createNetwork'), 0);
+  });
+
+  it('are no leftovers while the engine makes them', async () => {
+    const { createNetwork } = engine;
+    const wereHeld: boolean[] = [];
+    engine.createNetwork = async (spec) => {
+      wereHeld.push(networks.holds(spec.labels));
+      return await createNetwork.call(engine, spec);
+    };
+    await networks.take(signal);
+    assert.deepEqual(wereHeld, [true]);
+  });
+
+  describe('that are kept for the next run', () => {
+    const SPARE_MS = 5000;
+    let clock: FakeClock;
+    let left: string[];
+    beforeEach(() => {
+      clock = FakeClock.start();
+      left = [];
+      const onLeft = (networkId: string): void => {
+        left.push(networkId);
+      };
+      networks = taskNetworks(engine, POOL, { spareMs: SPARE_MS, onLeft });
+    });
+    afterEach(() => {
+      clock.stop();
+    });
+    const takeAndGiveBack = async (): Promise<TaskNetwork> => {
+      const network = await networks.take(signal);
+      await network.dispose();
+      return network;
+    };
+
+    it('are given to it, and to one run at a time', async () => {
+      const one = await takeAndGiveBack();
+      const [two, three] = await Promise.all([networks.take(signal), networks.take(signal)]);
+      assert.deepEqual([two.id, two.name, two.subnet], [one.id, one.name, one.subnet]);
+      assert.notEqual(three.id, one.id);
+      assert.equal(engine.trace.count('engine.createNetwork'), 2);
+    });
+
+    it('go when nobody came for them in time', async () => {
+      const { id } = await takeAndGiveBack();
+      await clock.advance(SPARE_MS - 1);
+      assert.ok(networks.holds(engine.networks.get(id) ?? assert.fail('it is gone')));
+      await clock.advance(1);
+      assert.equal(engine.networks.size, 0);
+      assert.notEqual((await networks.take(signal)).id, id);
+    });
+
+    it('do not go while a run has them', async () => {
+      await takeAndGiveBack();
+      await networks.take(signal);
+      await clock.advance(SPARE_MS * 2);
+      assert.equal(engine.networks.size, 1);
+    });
+
+    it('go at once when they are closed, and later ones when they are given back', async () => {
+      const busy = await networks.take(signal);
+      await takeAndGiveBack();
+      await networks.close();
+      assert.deepEqual([...engine.networks.keys()], [busy.id]);
+      await busy.dispose();
+      assert.equal(engine.networks.size, 0);
+    });
+
+    it('have nothing attached to them, when they are given back and when they are taken', async () => {
+      engine.images.set('image', IMAGE);
+      const attach = async ({ name }: TaskNetwork): Promise<void> => {
+        const network = { name, address: '10.0.0.2' };
+        await engine.createContainer({ image: 'image', network } as ContainerSpec);
+      };
+      const one = await networks.take(signal);
+      await attach(one);
+      await one.dispose();
+      assert.ok(!engine.networks.has(one.id));
+      const two = await takeAndGiveBack();
+      await attach(two);
+      assert.notEqual((await networks.take(signal)).id, two.id);
+      assert.ok(!engine.networks.has(two.id));
+    });
+
+    it('are not given to anybody once somebody else has removed them', async () => {
+      const { id } = await takeAndGiveBack();
+      await engine.removeNetwork(id);
+      const next = await networks.take(signal);
+      assert.ok(engine.networks.has(next.id));
+    });
+
+    it('are told of when they stay', async () => {
+      const one = await networks.take(signal);
+      const labels = engine.networks.get(one.id) ?? assert.fail();
+      engine.fail('isIdleNetwork', new DockerError('trouble', 500));
+      engine.fail('removeNetwork', new DockerError('busy', 500));
+      await assert.rejects(one.dispose(), /busy/);
+      assert.ok(!networks.holds(labels));
+      const two = await takeAndGiveBack();
+      engine.fail('removeNetwork', new DockerError('busy', 500));
+      await clock.advance(SPARE_MS);
+      await settle();
+      assert.deepEqual(left, [two.id]);
+    });
   });
 });

@@ -27,7 +27,8 @@ describe('what runs that are over left in the engine', () => {
     const journal = { isOpen: ({ taskId }: { taskId: string }) => taskId === 'running' };
     const expiry = { expirationMs: 60_000, wholeMachine: false, now: () => new Date(nowMs) };
     const stale = new StaleContainers({ engine, log, labels: OURS, ...expiry });
-    leftovers = new Leftovers({ engine, journal, log, labels: OURS, stale });
+    const networks = { holds: (labels: Labels) => labels['kept'] !== undefined };
+    leftovers = new Leftovers({ engine, journal, networks, log, labels: OURS, stale });
   });
 
   const add = async (labels: Labels): Promise<string> => {
@@ -48,6 +49,13 @@ describe('what runs that are over left in the engine', () => {
     assert.ok(!engine.volumes.has(`volume of ${dead}`));
     assert.deepEqual([engine.networks.size, engine.volumes.size], [3, 3]);
     assert.equal(log.of('container removed').length, 1);
+  });
+
+  it('is no network that is in use or kept for the next run', async () => {
+    engine.networks.set('kept', { ...OURS, kept: 'yes' });
+    engine.networks.set('left', OURS);
+    await leftovers.checkReady(SIGNAL);
+    assert.deepEqual([...engine.networks.keys()], ['kept']);
   });
 
   it('is looked for again only when there is reason to', async () => {

@@ -4,14 +4,13 @@ import { createServer } from 'node:http';
 import type { SidecarConfig } from '../../../../src/lib/config/config.js';
 import { DockerError, LABEL } from '../../../../src/lib/docker/engine.js';
 import { RunNetworks } from '../../../../src/lib/docker/run-networks.js';
-import { SubnetPool } from '../../../../src/lib/docker/subnet-pool.js';
-import { TaskNetworks } from '../../../../src/lib/docker/task-networks.js';
 import type { Feature } from '../../../../src/lib/features/feature.js';
 import { sidecarFeatures } from '../../../../src/lib/features/sidecars/sidecar.js';
 import type { ImageRequest } from '../../../../src/lib/images/image-provider.js';
 import { TaskError } from '../../../../src/lib/task/errors.js';
 import type { FakeProgram } from '../../../fakes/fake-container.js';
 import { fakeFeature } from '../../../fakes/fake-feature.js';
+import { taskNetworks } from '../../../fakes/task-networks.js';
 import { freePort } from '../../../support/free-port.js';
 import { RunFixture } from '../../task/run-fixture.js';
 import { PAYLOAD, TASK_ID, WORKER } from '../../task/task-fixture.js';
@@ -38,7 +37,7 @@ describe('a sidecar', () => {
         return run.images.acquire(request, signal);
       },
     };
-    networks = new RunNetworks(new TaskNetworks(run.engine, new SubnetPool(LOOPBACK), 'the pool'));
+    networks = new RunNetworks(taskNetworks(run.engine, LOOPBACK));
     const sidecars = { [NAME]: { ...config, timeout: 10_000, ...settings } };
     features.push(...sidecarFeatures(sidecars, { engine: run.engine, images, networks }), ...others);
     run.engine.programs.set('serve', serve(200));
