@@ -2,7 +2,7 @@ import { Transform } from 'node:stream';
 import type { TransformCallback } from 'node:stream';
 import { promisify } from 'node:util';
 import type { Gzip } from 'node:zlib';
-import { createGzip, deflateRaw, gzip } from 'node:zlib';
+import { createGzip, deflateRaw, gzip, gzipSync } from 'node:zlib';
 
 export type ContentEncoding = 'gzip' | 'identity';
 
@@ -14,8 +14,12 @@ const CHOICE_BYTES = 16 * 1024;
 const WORTH_RATIO = 0.9;
 
 const compress = promisify(deflateRaw);
-/** Costs a small content much less than a stream does. */
-export const gzipWhole: (content: Buffer) => Promise<Buffer> = promisify(gzip);
+const gzipElsewhere: (content: Buffer) => Promise<Buffer> = promisify(gzip);
+
+/** Costs a small content much less than a stream does; in another thread only what takes longer than the way there. */
+export async function gzipWhole(content: Buffer): Promise<Buffer> {
+  return content.length < CHOICE_BYTES ? gzipSync(content) : await gzipElsewhere(content);
+}
 
 /** Tries it: knows every format there is, which a list of magic numbers does not. `head` is the beginning or all of it. */
 export async function encodingFor(head: Buffer): Promise<ContentEncoding> {

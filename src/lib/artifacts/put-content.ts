@@ -90,25 +90,37 @@ export class ContentPutter {
 
   #request(url: string, options: http.RequestOptions): ClientRequest {
     // An address that is none would be in the error's message.
-    if (!URL.canParse(url)) throw new PutError('the address of the artifact store is not valid', undefined, undefined);
-    const { protocol } = new URL(url);
-    return protocol === 'https:'
-      ? https.request(url, { ...options, agent: this.#agents[protocol] })
-      : http.request(url, { ...options, agent: this.#agents['http:'] });
+    const address = URL.canParse(url) ? new URL(url) : undefined;
+    if (!address) throw new PutError('the address of the artifact store is not valid', undefined, undefined);
+    return address.protocol === 'https:'
+      ? https.request(address, { ...options, agent: this.#agents['https:'] })
+      : http.request(address, { ...options, agent: this.#agents['http:'] });
   }
 }
 
-async function answerOf(response: IncomingMessage): Promise<Answer> {
+/** By its events: an iterator over the response takes longer than all else that is done with it. */
+function answerOf(response: IncomingMessage): Promise<Answer> {
   const { statusCode = 0, statusMessage = '', headers } = response;
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes > MAX_ANSWER_BYTES) break;
-  }
-  const text = Buffer.concat(chunks).toString();
-  return { statusCode, statusMessage, contentType: headers['content-type'] ?? '', text };
+  return new Promise((resolve, reject) => {
+    const answer = (): void => {
+      const text = Buffer.concat(chunks).toString();
+      resolve({ statusCode, statusMessage, contentType: headers['content-type'] ?? '', text });
+    };
+    response.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes <= MAX_ANSWER_BYTES) return;
+      answer();
+      response.destroy();
+    });
+    response.on('end', answer);
+    response.on('error', reject);
+    response.on('close', () => {
+      reject(connectionError('ECONNRESET'));
+    });
+  });
 }
 
 function judge({ statusCode, statusMessage, contentType, text }: Answer): void {

@@ -1,9 +1,7 @@
-import { EventEmitter, once } from 'node:events';
-
 /** Lets at most `count` operations run at a time; the others wait in the order they came. */
 export class Slots {
   #free: number;
-  readonly #waiting: EventEmitter[] = [];
+  readonly #waiting: (() => void)[] = [];
 
   constructor(count: number) {
     this.#free = count;
@@ -16,36 +14,42 @@ export class Slots {
 
   /** Runs `operation` when there is a slot; rejects with the signal's reason when that aborts while waiting. */
   async run<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    await this.#acquire(signal);
+    const leave = await this.enter(signal);
     try {
       return await operation();
     } finally {
-      this.#release();
+      leave();
     }
   }
 
-  async #acquire(signal: AbortSignal): Promise<void> {
+  /** Resolves with how to give the slot back, to be called once. */
+  async enter(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
-    if (this.#free > 0) {
-      this.#free--;
-      return;
-    }
-    const turn = new EventEmitter();
-    this.#waiting.push(turn);
-    try {
-      await once(turn, 'turn', { signal });
-    } catch {
-      // Only an abort makes `once` fail here; a slot handed over in the same moment goes on to the next.
-      const place = this.#waiting.indexOf(turn);
-      if (place >= 0) this.#waiting.splice(place, 1);
-      else this.#release();
-      throw signal.reason;
-    }
+    if (this.#free > 0) this.#free--;
+    else await this.#turn(signal);
+    return () => {
+      this.#leave();
+    };
   }
 
-  #release(): void {
+  #turn(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const take = (): void => {
+        signal.removeEventListener('abort', giveUp);
+        resolve();
+      };
+      const giveUp = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(take), 1);
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
+      this.#waiting.push(take);
+    });
+  }
+
+  #leave(): void {
     const next = this.#waiting.shift();
-    if (next) next.emit('turn');
+    if (next) next();
     else this.#free++;
   }
 }

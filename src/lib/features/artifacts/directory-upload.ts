@@ -12,6 +12,7 @@ import type { TaskContext } from '../../task/task-context.js';
 import { DirectoryReport } from './directory-report.js';
 import { HardLinks } from './hard-links.js';
 import type { NameClaims } from './name-claims.js';
+import { Slots } from '../../util/slots.js';
 import { trimEnd } from '../../util/trim-end.js';
 
 export interface DirectoryUploadOptions {
@@ -38,6 +39,7 @@ export class DirectoryUpload {
   readonly #name: string;
   /** Files that were read whole: uploaded, under way, or failed for good. */
   readonly #done = new Set<string>();
+  readonly #open = new Slots(OPEN_FILES);
   /** The queue said that the run is over: nothing more can be uploaded. */
   #stopped: TaskStopped | undefined;
 
@@ -119,9 +121,12 @@ export class DirectoryUpload {
   /** Returns when the file has been read from the archive, and no more are than may be; its upload goes on. */
   async #start(names: Names, entry: TarFile, uploads: Uploads, signal: AbortSignal): Promise<void> {
     const { content } = entry;
-    if (Buffer.isBuffer(content)) while (uploads.size >= OPEN_FILES) await Promise.race(uploads);
+    const leave = Buffer.isBuffer(content) ? await this.#open.enter(signal) : undefined;
     const read = Buffer.isBuffer(content) ? undefined : finished(content);
-    const upload = this.#upload(names, entry, signal).finally(() => uploads.delete(upload));
+    const upload = this.#upload(names, entry, signal).finally(() => {
+      uploads.delete(upload);
+      leave?.();
+    });
     uploads.add(upload);
     if (!read) return;
     // Errors are the upload's to hear of; one that ends before it was given a slot never reads.
@@ -135,24 +140,30 @@ export class DirectoryUpload {
 
   /** Returns when the file is open and no more are than may be; its upload goes on. */
   async #startFromDisk(name: string, file: DiskFile, uploads: Uploads, signal: AbortSignal): Promise<void> {
-    while (uploads.size >= OPEN_FILES) await Promise.race(uploads);
-    let opened: OpenFile | undefined;
-    try {
-      opened = await file.open();
-    } catch (error) {
-      this.#failed(name, file.name, error);
-      return;
-    }
+    const leave = await this.#open.enter(signal);
+    const opened = await this.#openFile(name, file);
     if (!opened) {
-      this.report.tally.addSkipped('device or socket');
+      leave();
       return;
     }
     const { handle, size } = opened;
     const upload = this.#upload([name], { name: file.name, size, content: { handle } }, signal).finally(async () => {
       uploads.delete(upload);
+      leave();
       await handle.close();
     });
     uploads.add(upload);
+  }
+
+  async #openFile(name: string, file: DiskFile): Promise<OpenFile | undefined> {
+    try {
+      const opened = await file.open();
+      if (!opened) this.report.tally.addSkipped('device or socket');
+      return opened;
+    } catch (error) {
+      this.#failed(name, file.name, error);
+      return undefined;
+    }
   }
 
   async #upload(
