@@ -21,3 +21,18 @@ export interface Meters {
   artifactFailed(): void;
   garbageCollected(seconds: number, isDone: boolean): void;
 }
+
+const nothing = (): void => undefined;
+
+/** For a worker whose metrics nobody can read. */
+export const NO_METERS: Meters = {
+  phaseEnded: nothing,
+  runResolved: nothing,
+  claimEnded: nothing,
+  cacheAcquired: nothing,
+  imageAcquired: nothing,
+  imageFetched: nothing,
+  artifactUploaded: nothing,
+  artifactFailed: nothing,
+  garbageCollected: nothing,
+};

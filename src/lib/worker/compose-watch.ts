@@ -3,8 +3,9 @@ import type { Config } from '../config/config.js';
 import type { DockerEngine } from '../docker/engine.js';
 import { HostSampler } from '../log/host-sample.js';
 import type { Logger } from '../log/logger.js';
+import { NO_METERS } from '../log/meters.js';
 import type { Meters } from '../log/meters.js';
-import { Metrics } from '../log/metrics.js';
+import type { Metrics } from '../log/metrics.js';
 import { StatusServer } from '../log/status-server.js';
 import type { StatusPage } from '../log/status-server.js';
 import { errorMessage } from '../util/error-message.js';
@@ -35,29 +36,24 @@ const STARTING: StatusPage = {
 
 /** Fails with a ConfigError when metrics.host and metrics.port can't be listened on. */
 export async function composeWatch({ config, engine, log, version }: Parts): Promise<WorkerWatch> {
-  const metrics = new Metrics();
-  const { provisionerId, workerType, workerGroup, workerId } = config;
-  metrics.identify({
-    version,
-    worker_pool: `${provisionerId}/${workerType}`,
-    worker_group: workerGroup,
-    worker_id: workerId,
-  });
   let health: Health | undefined;
-  const server = await startServer(config, log, {
-    '/metrics': async () => ({ statusCode: 200, contentType: metrics.contentType, body: await metrics.text() }),
-    '/healthz': () => healthPage(health),
-  });
-  if (server) metrics.watchProcess();
+  const metrics = config.metrics.port === undefined ? undefined : await createMetrics(config, version);
+  const server =
+    metrics &&
+    (await startServer(config, log, {
+      '/metrics': async () => ({ statusCode: 200, contentType: metrics.contentType, body: await metrics.text() }),
+      '/healthz': () => healthPage(health),
+    }));
+  metrics?.watchProcess();
   let reports: Reports | undefined;
   const sampler = new HostSampler(config.dockerVolume);
   return {
-    meters: metrics,
+    meters: metrics ?? NO_METERS,
     follow: (worker, unusable) => {
       const { activity } = worker;
       const isStopping = (): boolean => worker.isStopping;
       const claimMs = config.taskQueue.claimTimeout + config.taskQueue.pollInterval;
-      metrics.watchSlots(activity);
+      metrics?.watchSlots(activity);
       health = new Health({ engine, activity, isStopping, claimMs, unusable });
       reports = new Reports({
         activity,
@@ -65,7 +61,7 @@ export async function composeWatch({ config, engine, log, version }: Parts): Pro
         log,
         sampleHost: () => sampler.sample(),
         onHostSample: (sample) => {
-          metrics.setHost(sample);
+          metrics?.setHost(sample);
         },
         alivenessIntervalMs: config.alivenessCheckInterval,
         hostIntervalMs: config.metricsCollection.hostMetricsInterval,
@@ -77,6 +73,20 @@ export async function composeWatch({ config, engine, log, version }: Parts): Pro
       await server?.close();
     },
   };
+}
+
+/** Loaded for workers that have somebody to show them to: the library takes some time of each start. */
+async function createMetrics(config: Config, version: string): Promise<Metrics> {
+  const { Metrics } = await import('../log/metrics.js');
+  const metrics = new Metrics();
+  const { provisionerId, workerType, workerGroup, workerId } = config;
+  metrics.identify({
+    version,
+    worker_pool: `${provisionerId}/${workerType}`,
+    worker_group: workerGroup,
+    worker_id: workerId,
+  });
+  return metrics;
 }
 
 async function healthPage(health: Health | undefined): Promise<StatusPage> {
