@@ -67,11 +67,11 @@ ensure_test_programs() {
   scripts/apt-install.sh "${missing[@]}"
 }
 
-# Everything that decides what tsc writes.
+# Everything that decides what is built.
 source_fingerprint() {
   {
     find src -type f -print0 | sort -z | xargs -0 sha256sum
-    sha256sum tsconfig.json package-lock.json
+    sha256sum tsconfig.json package-lock.json scripts/build.mjs
   } | sha256sum
 }
 
@@ -79,9 +79,8 @@ compile() {
   local fingerprint
   fingerprint=$(source_fingerprint)
   [[ $(cat dist/.fingerprint 2>/dev/null) != "$fingerprint" ]] || return 0
-  say 'tsc: compiling src/ to dist/'
-  rm -rf dist
-  node_modules/.bin/tsc -p tsconfig.json
+  say 'build: compiling src/ to dist/'
+  npm run --silent build
   printf '%s\n' "$fingerprint" >dist/.fingerprint
 }
 

@@ -14,7 +14,7 @@ export function workerTarballIn(folder: string): string {
 
 /** Compiles the worker of a checkout and packs what a machine needs of it. Throws DeployError. */
 export async function buildWorkerTarball(checkout: string, tarball: string, tools: Tools): Promise<void> {
-  // Not into dist/, which may hold what sources that are gone were compiled to; but beside it, as source maps have paths.
+  // Not into dist/, which a worker may be running from; but beside it, as source maps have paths.
   const dist = await mkdtemp(join(checkout, 'dist.'));
   try {
     const args = ['run', '--silent', 'build', '--', '--outDir', dist];

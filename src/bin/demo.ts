@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-import { fileURLToPath } from 'node:url';
 import { Writable } from 'node:stream';
 import type { LocalOutcome } from '../local-run/run-locally.js';
 import { runTaskCommand } from './run-task-command.js';
+import { packageFile } from '../lib/util/package-file.js';
 
-const HELLO = fileURLToPath(new URL('../../examples/hello.yml', import.meta.url));
+const HELLO = packageFile('examples/hello.yml');
 
 process.stdout.write(`A Taskcluster, a worker and a container, all on this machine, run ${HELLO}.
 The task's log, read over HTTP while it runs:

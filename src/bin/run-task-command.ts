@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -9,6 +8,7 @@ import { ConfigError } from '../lib/config/config-error.js';
 import { createLogger } from '../lib/log/logger.js';
 import type { Logger } from '../lib/log/logger.js';
 import { errorMessage } from '../lib/util/error-message.js';
+import { packageVersion } from '../lib/util/package-file.js';
 import { fetchTask, parseTaskAddress } from '../local-run/fetch-task.js';
 import { runLocally } from '../local-run/run-locally.js';
 import type { LocalOutcome } from '../local-run/run-locally.js';
@@ -143,10 +143,4 @@ function workerLog({ workerLog: level }: Options): Logger {
 
 function isMissing(error: unknown): boolean {
   return ['ENOENT', 'EISDIR', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '');
-}
-
-/** The package's own version. */
-export function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version;
 }

@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+
 import { Command, CommanderError } from 'commander';
 import { errorMessage } from '../lib/util/error-message.js';
+import { packageFile } from '../lib/util/package-file.js';
 
 const FAILED = 1;
 const BAD_USAGE = 2;
-const SCHEMA = resolve(import.meta.dirname, '../../schemas/v1/payload.json');
+const SCHEMA = packageFile('schemas/v1/payload.json');
 
 interface Flags {
   readonly bucket: string;

@@ -1,8 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import os from 'node:os';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import v8 from 'node:v8';
 import { CommanderError } from 'commander';
 import { ConfigError } from '../lib/config/config-error.js';
@@ -16,6 +13,7 @@ import { HostError } from '../lib/host/host.js';
 import { createLogger } from '../lib/log/logger.js';
 import type { Logger, LoggerOptions } from '../lib/log/logger.js';
 import { errorMessage } from '../lib/util/error-message.js';
+import { packageFile, packageVersion } from '../lib/util/package-file.js';
 import { createHost } from './create-host.js';
 import type { HostConnection } from './create-host.js';
 import { parseWorkerArguments, usageExitCode } from './worker-command.js';
@@ -27,9 +25,6 @@ const BAD_USAGE = 2;
 
 /** For what has to be said before there is a configuration. */
 const BARE_LOG = { baseFields: { source: 'docker-worker' }, level: 'info' } as const;
-
-/** The same depth from src/bin and from dist/bin. */
-const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 // Left to itself the heap grows to several times of what is alive before anything is collected: of many tasks that are over.
 v8.setFlagsFromString('--heap-growing-percent=50');
@@ -80,7 +75,7 @@ async function look(args: WorkerArguments, host: Host): Promise<number> {
 
 async function load(args: WorkerArguments, host: Host): Promise<LoadedConfig> {
   const loaded = await loadConfig({
-    packagedConfigPath: path.join(ROOT, 'config.yml'),
+    packagedConfigPath: packageFile('config.yml'),
     configPath: args.configPath,
     profile: args.profile,
     searchDirs: ['.', os.homedir(), '/etc'],
@@ -166,9 +161,4 @@ function report(error: unknown): number {
 function baseFields(config: Config): Readonly<Record<string, string>> {
   const { provisionerId, workerId, workerGroup, workerType, workerNodeType } = config;
   return { source: 'docker-worker', provisionerId, workerId, workerGroup, workerType, workerNodeType };
-}
-
-function packageVersion(): string {
-  const text = readFileSync(path.join(ROOT, 'package.json'), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version;
 }

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { nice as newSlugid } from 'slugid';
 import type { Config } from '../lib/config/config.js';
 import type { ConfigTree } from '../lib/config/layers.js';
@@ -14,6 +13,7 @@ import type { Logger } from '../lib/log/logger.js';
 import type { Credentials } from '../lib/queue/queue-client.js';
 import { delay, untilAborted } from '../lib/util/abortable.js';
 import { LinkedAbort } from '../lib/util/linked-abort.js';
+import { packageFile } from '../lib/util/package-file.js';
 import { composeWorker } from '../lib/worker/compose.js';
 import type { Worker } from '../lib/worker/worker.js';
 
@@ -30,7 +30,6 @@ export interface LocalWorkerOptions {
   readonly metricsOutput: NodeJS.WritableStream;
 }
 
-const PACKAGED_CONFIG = fileURLToPath(new URL('../../config.yml', import.meta.url));
 const ABANDON_MS = 5000;
 const ABANDON_POLL_MS = 100;
 /** A container that was being created when it was looked for the first time is there by then. */
@@ -116,7 +115,7 @@ async function configure({ rootUrl, credentials, settings, env }: LocalWorkerOpt
   const ed25519SigningKeyLocation = join(directory, 'signing-key');
   await writeFile(ed25519SigningKeyLocation, randomBytes(32).toString('base64'), { mode: 0o600 });
   const { config } = await loadConfig({
-    packagedConfigPath: PACKAGED_CONFIG,
+    packagedConfigPath: packageFile('config.yml'),
     searchDirs: [],
     env,
     machine: { hostname: hostname(), cores: availableParallelism() },

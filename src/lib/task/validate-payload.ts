@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { ErrorObject } from 'ajv';
 import type { TaskDefinition } from '../queue/queue-client.js';
 import { ajvOfOwnSchemas } from '../util/own-schema.js';
+import { packageFile } from '../util/package-file.js';
 import type { Payload } from './payload.js';
 import { payloadProblems } from './payload-problems.js';
 
@@ -11,7 +12,7 @@ export type ValidatedPayload =
 /** Checks a task's payload; every problem is listed at once. */
 export type PayloadValidator = (task: TaskDefinition) => ValidatedPayload;
 
-const SCHEMA = new URL('../../../schemas/v1/payload.json', import.meta.url);
+const SCHEMA = packageFile('schemas/v1/payload.json');
 
 interface PayloadSchema {
   readonly properties: { readonly features: { readonly properties: Record<string, object> } };

@@ -67,11 +67,11 @@ describe('the networks of tasks', () => {
   });
 
   it('are no leftovers while the engine makes them', async () => {
-    const { createNetwork } = engine;
+    const createNetwork = engine.createNetwork.bind(engine);
     const wereHeld: boolean[] = [];
     engine.createNetwork = async (spec) => {
       wereHeld.push(networks.holds(spec.labels));
-      return await createNetwork.call(engine, spec);
+      return await createNetwork(spec);
     };
     await networks.take(signal);
     assert.deepEqual(wereHeld, [true]);
