@@ -1,8 +1,7 @@
-// Makes the programs of src/bin: checks the types, then writes each with what it needs into few files. A worker of one
-// file for each module, of its own and of its libraries, takes a third longer to start.
+// Writes each program of src/bin, with what it needs, into few files. A worker of one file for each module, of its own and
+// of its libraries, takes a third longer to start. Types are checked before that, by tsc (npm run build).
 //
 // usage: node scripts/build.mjs [--outDir FOLDER]   (default: dist; a folder beside it, as source maps have paths)
-import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,12 +23,6 @@ const REQUIRE =
 const { values } = parseArgs({ options: { outDir: { type: 'string', default: 'dist' } } });
 const outdir = path.resolve(ROOT, values.outDir);
 
-const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--noEmit'], {
-  cwd: ROOT,
-  stdio: 'inherit',
-});
-if (status !== 0) process.exit(status ?? 1);
-
 rmSync(outdir, { recursive: true, force: true });
 await build({
   absWorkingDir: ROOT,
@@ -38,7 +31,6 @@ await build({
   outdir,
   bundle: true,
   splitting: true,
-  // As deep as bin/: modules know the way to the files of the package.
   chunkNames: 'parts/[name]-[hash]',
   format: 'esm',
   platform: 'node',

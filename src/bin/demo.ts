@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { Writable } from 'node:stream';
+import { packageFile } from '../lib/util/package-file.js';
 import type { LocalOutcome } from '../local-run/run-locally.js';
 import { runTaskCommand } from './run-task-command.js';
-import { packageFile } from '../lib/util/package-file.js';
 
 const HELLO = packageFile('examples/hello.yml');
 

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-
 import { Command, CommanderError } from 'commander';
 import { errorMessage } from '../lib/util/error-message.js';
 import { packageFile } from '../lib/util/package-file.js';

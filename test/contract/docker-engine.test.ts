@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { DockerError } from '../../src/lib/docker/engine.js';
 import type {
+  ContainerNetwork,
   ContainerSpec,
   ContainerUsage,
   CreatedContainer,
@@ -186,35 +187,37 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.deepEqual(await engine.findNetworks(LABELS, signal), []);
     });
 
-    it('gives a container the place in a network that it is to have', async () => {
+    /** Makes a network for `use`, and removes it; returns its id. */
+    const withNetwork = async (use: (id: string, place: ContainerNetwork) => Promise<void>): Promise<string> => {
       const network = `172.30.${process.pid % 256}`;
       const name = `contract-${process.pid}-d`;
       const subnet = { subnet: `${network}.224/28`, gateway: `${network}.225`, labels: LABELS };
       const id = (await engine.createNetwork({ name, ...subnet })) ?? assert.fail('taken');
       try {
-        const { output, stopped } = await run('address', { network: { name, address: `${network}.238` } });
-        assert.equal(output, `${network}.238\r\n`);
-        await engine.removeContainer(stopped.id);
+        await use(id, { name, address: `${network}.238` });
       } finally {
         await engine.removeNetwork(id);
       }
+      return id;
+    };
+
+    it('gives a container the place in a network that it is to have', async () => {
+      await withNetwork(async (_id, place) => {
+        const { output, stopped } = await run('address', { network: place });
+        assert.equal(output, `${place.address}\r\n`);
+        await engine.removeContainer(stopped.id);
+      });
     });
 
     it('tells whether a container is attached to a network, and of none that is gone', async () => {
-      const network = `172.30.${process.pid % 256}`;
-      const name = `contract-${process.pid}-e`;
-      const subnet = { subnet: `${network}.208/28`, gateway: `${network}.209`, labels: LABELS };
-      const id = (await engine.createNetwork({ name, ...subnet })) ?? assert.fail('taken');
-      try {
-        assert.ok(await engine.isIdleNetwork(id));
-        const container = await create('forEver', { network: { name, address: `${network}.222` } });
+      const id = await withNetwork(async (network, place) => {
+        assert.ok(await engine.isIdleNetwork(network));
+        const container = await create('forEver', { network: place });
         await container.start();
-        assert.ok(!(await engine.isIdleNetwork(id)));
+        assert.ok(!(await engine.isIdleNetwork(network)));
         await engine.removeContainer(container.id);
-        assert.ok(await engine.isIdleNetwork(id));
-      } finally {
-        await engine.removeNetwork(id);
-      }
+        assert.ok(await engine.isIdleNetwork(network));
+      });
       assert.ok(!(await engine.isIdleNetwork(id)));
     });
 

@@ -98,7 +98,7 @@ export class ContentPutter {
   }
 }
 
-/** By its events: an iterator over the response takes longer than all else that is done with it. */
+/** By its events: setting up an iterator over the response takes longer than reading one that is empty. */
 function answerOf(response: IncomingMessage): Promise<Answer> {
   const { statusCode = 0, statusMessage = '', headers } = response;
   const chunks: Buffer[] = [];

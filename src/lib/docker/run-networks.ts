@@ -1,6 +1,11 @@
-import { LABEL } from './engine.js';
-import type { ContainerNetwork, Labels } from './engine.js';
+import type { ContainerNetwork } from './engine.js';
 import type { TaskNetwork, TaskNetworks } from './task-networks.js';
+
+/** The run that a network is for. */
+interface RunIdentity {
+  readonly taskId: string;
+  readonly runId: number;
+}
 
 /** A part that one user of a run's network has in it. */
 export interface NetworkShare {
@@ -33,9 +38,9 @@ export class RunNetworks {
     this.#networks = networks;
   }
 
-  /** `labels` say which run it is. Fails as TaskNetworks does, for all who wait for it. */
-  async join(labels: Labels, signal: AbortSignal): Promise<NetworkShare> {
-    const run = `${labels[LABEL.taskId]}/${labels[LABEL.runId]}`;
+  /** Fails as TaskNetworks does, for all who wait for it. */
+  async join({ taskId, runId }: RunIdentity, signal: AbortSignal): Promise<NetworkShare> {
+    const run = `${taskId}/${runId}`;
     const network = this.#byRun.get(run) ?? this.#begin(run, signal);
     network.users += 1;
     try {

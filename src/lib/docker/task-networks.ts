@@ -44,6 +44,8 @@ export class TaskNetworks {
   readonly #spares = new Map<Network, NodeJS.Timeout>();
   /** Names of all that are being made, in use, spare or being removed. */
   readonly #held = new Set<string>();
+  /** Of spares that nobody came for. */
+  readonly #removals = new Set<Promise<void>>();
   #isClosed = false;
 
   constructor(options: TaskNetworksOptions) {
@@ -61,10 +63,11 @@ export class TaskNetworks {
     return { id, name, subnet, dispose: () => this.#giveBack({ id, name, subnet, release }) };
   }
 
-  /** Removes what is kept. Those in use are removed when they are given back. */
+  /** Resolves when nothing is kept any more. Those in use are removed when they are given back. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.all([...this.#spares.keys()].map((network) => this.#removeSpare(network)));
+    for (const network of [...this.#spares.keys()]) this.#removeSpare(network);
+    await Promise.all(this.#removals);
   }
 
   async #takeSpare(signal: AbortSignal): Promise<Network | undefined> {
@@ -100,14 +103,17 @@ export class TaskNetworks {
       await this.#remove(network);
       return;
     }
-    const timer = setTimeout(() => void this.#removeSpare(network), spareMs);
+    const timer = setTimeout(() => {
+      this.#removeSpare(network);
+    }, spareMs);
     timer.unref();
     this.#spares.set(network, timer);
   }
 
-  async #removeSpare(network: Network): Promise<void> {
+  #removeSpare(network: Network): void {
     this.#unspare(network);
-    await this.#removeOrTell(network);
+    const removal = this.#removeOrTell(network).finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
   }
 
   async #removeOrTell(network: Network): Promise<void> {

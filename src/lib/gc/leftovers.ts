@@ -1,7 +1,9 @@
+import { LABEL } from '../docker/engine.js';
 import type { DockerEngine, Labelled, Labels } from '../docker/engine.js';
-import type { Logger } from '../log/logger.js';
+import type { LogFields, Logger } from '../log/logger.js';
 import { untilAborted } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
+import { LinkedAbort } from '../util/linked-abort.js';
 import type { GarbageSource } from './garbage.js';
 import { runOf } from './open-runs.js';
 import type { OpenRuns } from './open-runs.js';
@@ -86,7 +88,7 @@ export class Leftovers implements GarbageSource {
   async #removeAll(): Promise<void> {
     const suspicions = this.#suspicions;
     try {
-      await this.#removeUnclaimed(new AbortController().signal);
+      await this.#removeUnclaimed(new LinkedAbort().signal);
       this.#answered = suspicions;
     } finally {
       this.#removal = undefined;
@@ -109,6 +111,12 @@ export class Leftovers implements GarbageSource {
   #abandoned(found: readonly Labelled[]): readonly Removable[] {
     return found
       .filter(({ labels }) => !this.#deps.journal.isOpen(runOf(labels)))
-      .map((each) => ({ ...each, facts: { ...runOf(each.labels), reason: 'left by a run that is over' } }));
+      .map((each) => ({ ...each, facts: factsOf(each.labels) }));
   }
+}
+
+/** Networks are labelled with no run, as several have them one after another. */
+function factsOf(labels: Labels): LogFields {
+  const run = labels[LABEL.taskId] === undefined ? {} : runOf(labels);
+  return { ...run, reason: 'left by a run that is over' };
 }

@@ -37,23 +37,16 @@ const STARTING: StatusPage = {
 /** Fails with a ConfigError when metrics.host and metrics.port can't be listened on. */
 export async function composeWatch({ config, engine, log, version }: Parts): Promise<WorkerWatch> {
   let health: Health | undefined;
-  const metrics = config.metrics.port === undefined ? undefined : await createMetrics(config, version);
-  const server =
-    metrics &&
-    (await startServer(config, log, {
-      '/metrics': async () => ({ statusCode: 200, contentType: metrics.contentType, body: await metrics.text() }),
-      '/healthz': () => healthPage(health),
-    }));
-  metrics?.watchProcess();
+  const shown = await showMetrics(config, { log, version, health: () => healthPage(health) });
   let reports: Reports | undefined;
   const sampler = new HostSampler(config.dockerVolume);
   return {
-    meters: metrics ?? NO_METERS,
+    meters: shown?.metrics ?? NO_METERS,
     follow: (worker, unusable) => {
       const { activity } = worker;
       const isStopping = (): boolean => worker.isStopping;
       const claimMs = config.taskQueue.claimTimeout + config.taskQueue.pollInterval;
-      metrics?.watchSlots(activity);
+      shown?.metrics.watchSlots(activity);
       health = new Health({ engine, activity, isStopping, claimMs, unusable });
       reports = new Reports({
         activity,
@@ -61,7 +54,7 @@ export async function composeWatch({ config, engine, log, version }: Parts): Pro
         log,
         sampleHost: () => sampler.sample(),
         onHostSample: (sample) => {
-          metrics?.setHost(sample);
+          shown?.metrics.setHost(sample);
         },
         alivenessIntervalMs: config.alivenessCheckInterval,
         hostIntervalMs: config.metricsCollection.hostMetricsInterval,
@@ -70,13 +63,23 @@ export async function composeWatch({ config, engine, log, version }: Parts): Pro
     },
     close: async () => {
       reports?.stop();
-      await server?.close();
+      await shown?.server.close();
     },
   };
 }
 
-/** Loaded for workers that have somebody to show them to: the library takes some time of each start. */
-async function createMetrics(config: Config, version: string): Promise<Metrics> {
+interface Shown {
+  readonly metrics: Metrics;
+  readonly server: StatusServer;
+}
+
+/** Undefined for a worker without `metrics.port`: it does without the library, which takes some time of each start. */
+async function showMetrics(
+  config: Config,
+  { log, version, health }: Pick<Parts, 'log' | 'version'> & { readonly health: () => Promise<StatusPage> },
+): Promise<Shown | undefined> {
+  const { host, port } = config.metrics;
+  if (port === undefined) return undefined;
   const { Metrics } = await import('../log/metrics.js');
   const metrics = new Metrics();
   const { provisionerId, workerType, workerGroup, workerId } = config;
@@ -86,7 +89,17 @@ async function createMetrics(config: Config, version: string): Promise<Metrics> 
     worker_group: workerGroup,
     worker_id: workerId,
   });
-  return metrics;
+  const pages = {
+    '/metrics': async () => ({ statusCode: 200, contentType: metrics.contentType, body: await metrics.text() }),
+    '/healthz': health,
+  };
+  try {
+    const server = await StatusServer.start({ host, port, pages, log });
+    metrics.watchProcess();
+    return { metrics, server };
+  } catch (error) {
+    throw new ConfigError([`metrics: ${host} port ${port} cannot be listened on: ${wordsOf(error)}`], { cause: error });
+  }
 }
 
 async function healthPage(health: Health | undefined): Promise<StatusPage> {
@@ -94,19 +107,6 @@ async function healthPage(health: Health | undefined): Promise<StatusPage> {
   const report = await health.report();
   const statusCode = report.status === 'unhealthy' ? 503 : 200;
   return { statusCode, contentType: 'application/json', body: `${JSON.stringify(report, null, 2)}\n` };
-}
-
-async function startServer(
-  { metrics: { host, port } }: Config,
-  log: Logger,
-  pages: Readonly<Record<string, () => Promise<StatusPage>>>,
-): Promise<StatusServer | undefined> {
-  if (port === undefined) return undefined;
-  try {
-    return await StatusServer.start({ host, port, pages, log });
-  } catch (error) {
-    throw new ConfigError([`metrics: ${host} port ${port} cannot be listened on: ${wordsOf(error)}`], { cause: error });
-  }
 }
 
 function wordsOf(error: unknown): string {

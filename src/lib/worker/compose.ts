@@ -36,6 +36,8 @@ import { Worker } from './worker.js';
 import { WriteProbe } from './write-probe.js';
 import type { WorkerOptions } from './worker.js';
 
+const now = (): Date => new Date();
+
 export interface ComposeOptions {
   readonly config: Config;
   readonly host: Host;
@@ -62,8 +64,6 @@ export async function composeWorker(options: ComposeOptions): Promise<Worker> {
     throw error;
   }
 }
-
-const now = (): Date => new Date();
 
 async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, watch: WorkerWatch): Promise<Worker> {
   const { config, host, log, version, metricsOutput } = options;

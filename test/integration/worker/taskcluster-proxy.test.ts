@@ -147,6 +147,13 @@ describe('a task with taskclusterProxy', () => {
       (await promisify(execFile)('ps', ['-eww', '-o', 'args'])).stdout,
       JSON.stringify(harness.log.records),
     ];
+    // By these a worker after this one finds it.
+    const [{ Labels: labels = {} } = assert.fail()] = await harness.docker.listNetworks({
+      filters: { name: [network] },
+    });
+    const [task = assert.fail()] = await harness.docker.listContainers({ filters: { id: [container] } });
+    const ours = ['taskcluster.worker-id', 'taskcluster.worker-group', 'taskcluster.worker-pool'];
+    for (const name of ours) assert.equal(labels[name], task.Labels[name] ?? assert.fail(name));
     const tokens = [...harness.log.secrets];
     assert.ok(tokens.length > 0);
     await harness.queue.cancelTask(taskId);

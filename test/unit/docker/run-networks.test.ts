@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { DockerError, LABEL } from '../../../src/lib/docker/engine.js';
+import { DockerError } from '../../../src/lib/docker/engine.js';
 import { RunNetworks } from '../../../src/lib/docker/run-networks.js';
 import type { NetworkShare } from '../../../src/lib/docker/run-networks.js';
 import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
 import { taskNetworks } from '../../fakes/task-networks.js';
-
-const labels = (taskId: string) => ({ [LABEL.taskId]: taskId, [LABEL.runId]: '0' });
 
 describe('the networks of runs', () => {
   const { signal } = new AbortController();
@@ -15,7 +13,7 @@ describe('the networks of runs', () => {
     engine = new FakeDockerEngine();
     networks = new RunNetworks(taskNetworks(engine, '10.0.0.0/26'));
   });
-  const join = (taskId = 'a'): Promise<NetworkShare> => networks.join(labels(taskId), signal);
+  const join = (taskId = 'a'): Promise<NetworkShare> => networks.join({ taskId, runId: 0 }, signal);
 
   it('are one for all that ask in one run, and others for other runs', async () => {
     const [one, two, other] = await Promise.all([join(), join(), join('b')]);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { DockerError } from '../../../src/lib/docker/engine.js';
+import { DockerError, LABEL } from '../../../src/lib/docker/engine.js';
 import type { ContainerSpec } from '../../../src/lib/docker/engine.js';
 import type { TaskNetwork, TaskNetworks } from '../../../src/lib/docker/task-networks.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
@@ -27,6 +27,7 @@ describe('the networks of tasks', () => {
     assert.ok(networks.holds(labels));
     const { name, subnet } = engine.networkSpecs.get(network.id) ?? assert.fail();
     assert.deepEqual([name, subnet], [network.name, network.subnet.cidr]);
+    assert.deepEqual(labels, { ...NETWORK_LABELS, [LABEL.network]: name });
     await network.dispose();
     assert.equal(engine.networks.size, 0);
     assert.ok(!networks.holds(labels));
@@ -129,6 +130,24 @@ describe('the networks of tasks', () => {
       assert.deepEqual([...engine.networks.keys()], [busy.id]);
       await busy.dispose();
       assert.equal(engine.networks.size, 0);
+    });
+
+    it('are closed when the last of them is gone, also one that was going already', async () => {
+      const { id } = await takeAndGiveBack();
+      let letGo = (): void => undefined;
+      const removeNetwork = engine.removeNetwork.bind(engine);
+      engine.removeNetwork = async (each) => {
+        await new Promise<void>((resolve) => (letGo = resolve));
+        await removeNetwork(each);
+      };
+      await clock.advance(SPARE_MS);
+      const isThere: boolean[] = [];
+      const closed = networks.close().then(() => isThere.push(engine.networks.has(id)));
+      await settle();
+      assert.deepEqual(isThere, []);
+      letGo();
+      await closed;
+      assert.deepEqual(isThere, [false]);
     });
 
     it('have nothing attached to them, when they are given back and when they are taken', async () => {

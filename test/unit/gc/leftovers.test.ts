@@ -56,6 +56,8 @@ describe('what runs that are over left in the engine', () => {
     engine.networks.set('left', OURS);
     await leftovers.checkReady(SIGNAL);
     assert.deepEqual([...engine.networks.keys()], ['kept']);
+    const [{ fields } = assert.fail()] = log.of('network removed');
+    assert.deepEqual(fields, { networkId: 'left', reason: 'left by a run that is over' });
   });
 
   it('is looked for again only when there is reason to', async () => {

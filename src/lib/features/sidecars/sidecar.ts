@@ -1,7 +1,6 @@
 import type { SidecarConfig } from '../../config/config.js';
 import type { RunNetworks } from '../../docker/run-networks.js';
 import { orForPool } from '../../queue/scopes.js';
-import { runLabels } from '../../task/container-spec.js';
 import type { TaskContext } from '../../task/task-context.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
 import type { Contribution, Feature, TaskFeature } from '../feature.js';
@@ -56,8 +55,7 @@ class TaskSidecar implements TaskFeature {
     const task = this.#task;
     const side = { task, feature: this.#name, services: this.#services, resources };
     const image = await takeSideImage(side, this.#config.image, signal);
-    const joining = this.#services.networks.join(runLabels(task, 'task'), signal);
-    const network = resources.use('network', await joining);
+    const network = resources.use('network', await this.#services.networks.join(task, signal));
     const place = network.ownPlace();
     const settings = {
       image,

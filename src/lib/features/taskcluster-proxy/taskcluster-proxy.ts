@@ -1,6 +1,5 @@
 import type { NetworkShare, RunNetworks } from '../../docker/run-networks.js';
 import { RequestSigner } from '../../queue/request-signer.js';
-import { runLabels } from '../../task/container-spec.js';
 import { TaskError } from '../../task/errors.js';
 import type { TaskContext } from '../../task/task-context.js';
 import { errorMessage } from '../../util/error-message.js';
@@ -47,7 +46,7 @@ async function prepare(
   signal: AbortSignal,
 ): Promise<Contribution> {
   const { log } = task;
-  const network = resources.use('network', await options.networks.join(runLabels(task, 'task'), signal));
+  const network = resources.use('network', await options.networks.join(task, signal));
   resources.use('taskcluster proxy', await listen(task, network, options));
   const { gateway: address } = network;
   log.info('taskcluster proxy started', { address, networkId: network.id });

@@ -138,8 +138,8 @@ describe('a sidecar', () => {
     const other = fakeFeature({
       name: 'other',
       prepare: async (resources, signal) => {
-        const labels = { [LABEL.taskId]: TASK_ID, [LABEL.runId]: '0' };
-        return { network: resources.use('network', await networks.join(labels, signal)).task };
+        const run = { taskId: TASK_ID, runId: 0 };
+        return { network: resources.use('network', await networks.join(run, signal)).task };
       },
     });
     await start({}, [other]);
