@@ -4,14 +4,13 @@ import type { ArtifactRequest, RunQueue } from '../queue/queue-client.js';
 import { QueueError } from '../queue/queue-client.js';
 import { TaskError, TaskStopped } from '../task/errors.js';
 import type { TaskOutput } from '../task/task-log.js';
-import { TimeoutError } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
 import type { RetryPolicy } from '../util/retry.js';
 import { retry } from '../util/retry.js';
 import { NAME_RULE, isArtifactName } from './artifact-name.js';
 import type { ContentPutter } from './put-content.js';
 import { PutError } from './put-error.js';
-import { ObjectPublication, S3Publication, createArtifact } from './publication.js';
+import { ObjectPublication, S3Publication } from './publication.js';
 import { Slots } from '../util/slots.js';
 import type { ContentSource, StagedContent, WantedEncoding } from './staged-content.js';
 import { stageContent } from './staged-content.js';
@@ -187,7 +186,7 @@ export class ArtifactStore {
   }
 
   async #create(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<void> {
-    await this.#retry(name, () => createArtifact(this.#deps.queue, name, request, signal), signal);
+    await this.#retry(name, () => this.#deps.queue.createArtifact(name, request, signal), signal);
   }
 
   #retry<T>(name: string, operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -223,7 +222,5 @@ function isKept(source: ContentSource | KeptFile): source is KeptFile {
 }
 
 function isTransient(error: unknown): boolean {
-  return (
-    error instanceof TimeoutError || ((error instanceof QueueError || error instanceof PutError) && error.isTransient)
-  );
+  return (error instanceof QueueError || error instanceof PutError) && error.isTransient;
 }

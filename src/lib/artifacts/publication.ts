@@ -1,8 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Readable as ReadableStream } from 'node:stream';
-import type { ArtifactRequest, CreatedArtifact, ObjectUpload, RunQueue } from '../queue/queue-client.js';
+import type { ObjectUpload, RunQueue } from '../queue/queue-client.js';
 import { QueueError } from '../queue/queue-client.js';
-import { withTimeout } from '../util/abortable.js';
 import type { ContentPutter } from './put-content.js';
 import { PutError } from './put-error.js';
 import type { StagedContent } from './staged-content.js';
@@ -24,24 +23,8 @@ export interface PublishedArtifact {
   readonly expires: string;
 }
 
-const CALL_TIMEOUT_MS = 60_000;
 /** The queue signs addresses for 45 minutes; one that is nearly over is not begun with. */
 const PUT_URL_LIFE_MS = 40 * 60_000;
-
-/** One queue.createArtifact with a limit to its time. */
-export function createArtifact(
-  queue: RunQueue,
-  name: string,
-  request: ArtifactRequest,
-  signal: AbortSignal,
-): Promise<CreatedArtifact> {
-  return withTimeout(
-    'queue.createArtifact',
-    CALL_TIMEOUT_MS,
-    (limited) => queue.createArtifact(name, request, limited),
-    signal,
-  );
-}
 
 /** By PUT to an address that the queue signed. */
 export class S3Publication implements Publication {
@@ -61,7 +44,7 @@ export class S3Publication implements Publication {
     const { queue, putter } = this.#deps;
     if (!this.#target || Date.now() > this.#target.until) {
       const until = Date.now() + PUT_URL_LIFE_MS;
-      const { putUrl } = await createArtifact(queue, name, { storageType: 's3', contentType, expires }, signal);
+      const { putUrl } = await queue.createArtifact(name, { storageType: 's3', contentType, expires }, signal);
       if (putUrl === undefined) throw new QueueError('its answer names no putUrl', undefined);
       this.#target = { url: putUrl, until };
     }
@@ -93,15 +76,14 @@ export class ObjectPublication implements Publication {
     const { name, contentType, expires } = this.#artifact;
     if (!this.#upload) {
       const request = { storageType: 'object', contentType, expires } as const;
-      const { upload } = await createArtifact(this.#queue, name, request, signal);
+      const { upload } = await this.#queue.createArtifact(name, request, signal);
       if (!upload) throw new QueueError('its answer names no object to upload to', undefined);
       this.#upload = upload;
     }
     const upload = this.#upload;
     if (!this.#isUploaded) await this.#send(upload, signal);
-    const finish = (limited: AbortSignal): Promise<void> => this.#queue.finishArtifact(name, upload.uploadId, limited);
     try {
-      await withTimeout('queue.finishArtifact', CALL_TIMEOUT_MS, finish, signal);
+      await this.#queue.finishArtifact(name, upload.uploadId, signal);
     } catch (error) {
       if (!(error instanceof QueueError) || error.statusCode !== 400) throw error;
       // What was taken for a whole upload is none.

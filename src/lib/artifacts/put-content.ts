@@ -118,7 +118,7 @@ function answerOf(response: IncomingMessage): Promise<Answer> {
     response.on('end', answer);
     response.on('error', reject);
     response.on('close', () => {
-      reject(connectionError('ECONNRESET'));
+      if (!response.readableEnded) reject(connectionError('ECONNRESET'));
     });
   });
 }

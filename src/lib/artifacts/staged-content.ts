@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, hash, randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { Readable, Transform, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -68,7 +68,7 @@ async function stageBuffer(source: Buffer, encoding: WantedEncoding): Promise<St
   const contentEncoding = encoding === 'auto' ? await encodingFor(source) : encoding;
   const stored = contentEncoding === 'gzip' ? await gzipWhole(source) : source;
   return {
-    sha256: Promise.resolve(createHash('sha256').update(source).digest('hex')),
+    sha256: Promise.resolve(hash('sha256', source)),
     contentEncoding,
     length: stored.length,
     body: () => stored,

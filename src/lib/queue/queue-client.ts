@@ -110,8 +110,8 @@ export interface ObjectContent {
 }
 
 /**
- * The calls a run makes, with the run's own credentials. Each is one attempt (callers decide on retries), fails with a
- * QueueError, and ends with the signal's reason when that aborts.
+ * The calls a run makes, with the run's own credentials. Each is one attempt (callers decide on retries) of limited time,
+ * fails with a QueueError, and ends with the signal's reason when that aborts.
  */
 export interface RunQueue {
   reclaim(signal: AbortSignal): Promise<ReclaimResponse>;
