@@ -64,9 +64,10 @@ free_port() {
   node -e 'const s = require("net").createServer(); s.listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'
 }
 
+# A guest that stands still for minutes, because this machine is busy, is not given up.
 in_guest() {
-  ssh -q -i "$directory/ssh-key" -p "$port" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
-    -o ConnectTimeout=5 -o ServerAliveInterval=15 root@127.0.0.1 "$@"
+  ssh -i "$directory/ssh-key" -p "$port" -o LogLevel=ERROR -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+    -o ConnectTimeout=5 -o ServerAliveInterval=15 -o ServerAliveCountMax=40 root@127.0.0.1 "$@"
 }
 
 boot() {
@@ -161,6 +162,7 @@ in_guest 'systemctl is-system-running --wait' || true
 say 'running the tests in the guest'
 # shellcheck disable=SC2086
 in_guest "cd /repo && node scripts/build-images.mjs /bin/busybox test && node node_modules/.bin/mocha --timeout 600000" \
-  ${VM_TESTS:-test/vm/machine.test.ts test/integration/worker/devices.test.ts test/integration/worker/privileges.test.ts}
+  ${VM_TESTS:-test/vm/machine.test.ts test/integration/worker/devices.test.ts test/integration/worker/privileges.test.ts} ||
+  fail "the tests in the guest ended with $? (255: the connection to it broke; see $directory/console.log)"
 say 'all passed'
 if [[ $keep == no ]]; then power_off; fi
