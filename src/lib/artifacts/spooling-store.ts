@@ -1,16 +1,21 @@
-import { once } from 'node:events';
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open, rm } from 'node:fs/promises';
 import { Readable, Writable } from 'node:stream';
+import { appendAll } from '../task/log-file.js';
 import { readFile } from './file-source.js';
 
 /** Content up to this size stays in memory; more of it is written to disk, once. */
 export const MEMORY_BYTES = 1024 * 1024;
 
 const PIECE_BYTES = 1024 * 1024;
-/** The event that more is in the file. */
-const SPOOLED = 'spooled';
+
+/** Bytes that are in the file and for a while in memory too. */
+interface Batch {
+  /** Where in the file they begin. */
+  readonly start: number;
+  readonly chunks: readonly Buffer[];
+}
 
 /** Keeps what is written to it in memory, and from the first byte too many on in a file. */
 export class SpoolingStore extends Writable {
@@ -20,11 +25,19 @@ export class SpoolingStore extends Writable {
   #isSpooled = false;
   #spooling: Promise<void> | undefined;
   #spooledBytes = 0;
+  /** What was written last: whoever follows closely need not read it from the disk. */
+  #latest: Batch | undefined;
+  readonly #waiting: (() => void)[] = [];
   length = 0;
 
   constructor(filePath: string) {
     super({ highWaterMark: MEMORY_BYTES });
     this.#path = filePath;
+    for (const end of ['finish', 'close']) {
+      this.on(end, () => {
+        this.#wakeFollowers();
+      });
+    }
   }
 
   override _write(chunk: Buffer, _encoding: string, callback: (error?: Error | null) => void): void {
@@ -57,11 +70,12 @@ export class SpoolingStore extends Writable {
       this.#isSpooled = true;
       this.#file = await open(this.#path, 'wx', 0o600);
     }
-    const bytes = Buffer.concat(this.#chunks);
+    const chunks = this.#chunks;
     this.#chunks = [];
-    await this.#file.appendFile(bytes);
-    this.#spooledBytes += bytes.length;
-    this.emit(SPOOLED);
+    const start = this.#spooledBytes;
+    await appendAll(this.#file, chunks, (bytes) => (this.#spooledBytes += bytes));
+    this.#latest = { start, chunks };
+    this.#wakeFollowers();
   }
 
   override _final(callback: (error?: Error | null) => void): void {
@@ -86,6 +100,7 @@ export class SpoolingStore extends Writable {
     await this.#spooling?.catch(() => undefined);
     const file = this.#file;
     this.#file = undefined;
+    this.#latest = undefined;
     await file?.close();
   }
 
@@ -106,8 +121,17 @@ export class SpoolingStore extends Writable {
     try {
       for (let position = 0; position < length;) {
         while (position === this.#spooledBytes) await this.#more();
+        const latest = this.#latest;
+        if (latest?.start === position) {
+          for (const chunk of latest.chunks) {
+            yield chunk.subarray(0, length - position);
+            position += chunk.length;
+          }
+          continue;
+        }
         file ??= await open(this.#path, constants.O_RDONLY | constants.O_NOFOLLOW);
-        const wanted = Math.min(PIECE_BYTES, this.#spooledBytes - position, length - position);
+        const end = latest && latest.start > position ? latest.start : this.#spooledBytes;
+        const wanted = Math.min(PIECE_BYTES, end - position, length - position);
         const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(wanted), 0, wanted, position);
         if (bytesRead === 0) throw new Error('a temporary file has become shorter');
         position += bytesRead;
@@ -118,16 +142,17 @@ export class SpoolingStore extends Writable {
     }
   }
 
+  /** Resolves when more was written, or when there will be no more. */
   async #more(): Promise<void> {
     if (this.errored) throw this.errored;
     if (this.destroyed || this.writableFinished) throw new Error('the content is shorter than was said');
-    const settled = new AbortController();
-    const { signal } = settled;
-    try {
-      await Promise.race([SPOOLED, 'finish', 'close'].map((event) => once(this, event, { signal })));
-    } finally {
-      settled.abort();
-    }
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+    });
+  }
+
+  #wakeFollowers(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
   }
 
   async dispose(): Promise<void> {

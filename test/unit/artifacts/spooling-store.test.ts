@@ -1,9 +1,11 @@
 import { strict as assert } from 'node:assert';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { text } from 'node:stream/consumers';
+import { Readable } from 'node:stream';
+import { buffer, text } from 'node:stream/consumers';
 import { MEMORY_BYTES, SpoolingStore } from '../../../src/lib/artifacts/spooling-store.js';
 
 describe('SpoolingStore', () => {
@@ -34,6 +36,66 @@ describe('SpoolingStore', () => {
     const body = store.body();
     assert.ok(!Buffer.isBuffer(body));
     assert.equal(await text(body), `${'a'.repeat(MEMORY_BYTES)}b`);
+  });
+
+  describe('followed while it is written', () => {
+    const PIECE = 300_000;
+    const content = randomBytes(12 * PIECE);
+
+    async function write(from: number, to: number): Promise<void> {
+      for (let n = from; n < to; n += 1) {
+        const piece = content.subarray(n * PIECE, (n + 1) * PIECE);
+        await new Promise<void>((resolve, reject) => {
+          store.write(piece, (error) => {
+            if (error) reject(error);
+            else resolve();
+          });
+        });
+      }
+    }
+
+    it('gives all of it to a reader that keeps up, to one that comes later, and to one that stops for a while', async () => {
+      const early = buffer(store.follow(content.length));
+      const slow = store.follow(content.length)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+      await write(0, 5);
+      const begun = ((await slow.next()) as IteratorYieldResult<Buffer>).value;
+      await write(5, 9);
+      const late = buffer(store.follow(content.length));
+      await write(9, 12);
+      store.end();
+      await once(store, 'finish');
+      const afterwards = buffer(store.follow(content.length));
+      const rest = await buffer(Readable.from({ [Symbol.asyncIterator]: () => slow }));
+      for (const got of [await early, await late, await afterwards, Buffer.concat([begun, rest])]) {
+        assert.ok(got.equals(content));
+      }
+    });
+
+    it('gives no more than was asked for', async () => {
+      const some = buffer(store.follow(5 * PIECE + 1));
+      await write(0, 12);
+      assert.ok((await some).equals(content.subarray(0, 5 * PIECE + 1)));
+    });
+
+    for (const [end, message] of [
+      ['destroy', /shorter/],
+      ['end', /shorter/],
+    ] as const) {
+      it(`fails its reader that waits when there will be no more: ${end}`, async () => {
+        const reading = buffer(store.follow(content.length));
+        await write(0, 6);
+        store[end]();
+        await assert.rejects(reading, message);
+      });
+    }
+
+    it('fails its reader that waits as it does itself', async () => {
+      const reading = buffer(store.follow(content.length));
+      await write(0, 6);
+      store.on('error', () => undefined);
+      store.destroy(new Error('the source broke off'));
+      await assert.rejects(reading, /the source broke off/);
+    });
   });
 
   for (const end of ['destroyed', 'disposed'] as const) {
