@@ -23,10 +23,11 @@ export const artifactsSmall: Bench = {
 async function measureSmall(options: BenchOptions): Promise<readonly BenchResult[]> {
   const measured = await MeasuredDaemon.start();
   try {
-    const turns = await takingTurns('artifacts-small', options, {
-      worker: () => measured.phaseMs('collect', SCRIPT, PAYLOAD),
-      bare: () => bareRound(measured),
-    });
+    const sides = { worker: () => measured.phaseMs('collect', SCRIPT, PAYLOAD), bare: () => bareRound(measured) };
+    // A worker that has been up for long has done it before; only then is its code compiled.
+    await sides.worker();
+    await sides.bare();
+    const turns = await takingTurns('artifacts-small', options, sides);
     const peakMiB = await measured.daemon.worker.peakMemoryMiB();
     const result = comparedTimes(turns, {
       name: 'artifacts-small',
@@ -35,7 +36,7 @@ async function measureSmall(options: BenchOptions): Promise<readonly BenchResult
       labels: { worker: 'worker, collecting the directory', bare: `bare client, ${AT_ONCE} at a time` },
       detail: {
         'memory (RSS), peak': `${peakMiB} MiB`,
-        how: 'the worker reads the files from its container and compresses them; the client has them in memory; the same queue',
+        how: 'after one directory each that does not count; the worker reads the files from its container and compresses them; the client has them in memory; the same queue',
       },
     });
     return [result];
