@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open, rm } from 'node:fs/promises';
 import { Readable, Writable } from 'node:stream';
-import { appendAll } from '../task/log-file.js';
+import { appendAll } from '../util/append-all.js';
 import { readFile } from './file-source.js';
 
 /** Content up to this size stays in memory; more of it is written to disk, once. */
@@ -130,8 +130,7 @@ export class SpoolingStore extends Writable {
           continue;
         }
         file ??= await open(this.#path, constants.O_RDONLY | constants.O_NOFOLLOW);
-        const end = latest && latest.start > position ? latest.start : this.#spooledBytes;
-        const wanted = Math.min(PIECE_BYTES, end - position, length - position);
+        const wanted = Math.min(PIECE_BYTES, this.#spooledBytes - position, length - position);
         const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(wanted), 0, wanted, position);
         if (bytesRead === 0) throw new Error('a temporary file has become shorter');
         position += bytesRead;

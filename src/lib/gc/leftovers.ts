@@ -88,6 +88,7 @@ export class Leftovers implements GarbageSource {
   async #removeAll(): Promise<void> {
     const suspicions = this.#suspicions;
     try {
+      // Never aborted; unlike a signal of node's own it takes as many listeners as there are removals.
       await this.#removeUnclaimed(new LinkedAbort().signal);
       this.#answered = suspicions;
     } finally {

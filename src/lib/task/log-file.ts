@@ -3,40 +3,11 @@ import { constants, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 
 const READ_BYTES = 64 * 1024;
-/** Linux takes at most 1024 buffers in one writev (IOV_MAX). */
-const MAX_BUFFERS = 1024;
 
 /** Opens a file that only this user may read, for appending; an existing one is continued, a link is refused. */
 export async function openForAppend(path: string): Promise<FileHandle> {
   const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
   return open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600);
-}
-
-/** Appends all of `buffers`; `onWritten` hears of every part that is in the file. Fails with the error of the system. */
-export async function appendAll(
-  file: FileHandle,
-  buffers: readonly Buffer[],
-  onWritten: (bytes: number) => void,
-): Promise<void> {
-  for (let first = 0; first < buffers.length; first += MAX_BUFFERS) {
-    let rest = buffers.slice(first, first + MAX_BUFFERS);
-    while (rest.length > 0) {
-      const { bytesWritten } = await file.writev(rest);
-      onWritten(bytesWritten);
-      rest = withoutBytes(rest, bytesWritten);
-    }
-  }
-}
-
-/** What is left to write: the system may take less than it was given when the disk is nearly full. */
-function withoutBytes(buffers: Buffer[], bytes: number): Buffer[] {
-  const rest: Buffer[] = [];
-  let skip = bytes;
-  for (const buffer of buffers) {
-    if (skip < buffer.length) rest.push(skip > 0 ? buffer.subarray(skip) : buffer);
-    skip = Math.max(0, skip - buffer.length);
-  }
-  return rest;
 }
 
 /** A file that grows until it is closed. */

@@ -1,9 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
+import { appendAll } from '../util/append-all.js';
 import { errorMessage } from '../util/error-message.js';
 import type { GrowingFile } from './log-file.js';
-import { FollowingReader, appendAll, openForAppend } from './log-file.js';
+import { FollowingReader, openForAppend } from './log-file.js';
 import { errorLine, workerLine } from './log-format.js';
 
 /** Where the worker writes what the task's author reads. */

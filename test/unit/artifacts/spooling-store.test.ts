@@ -77,15 +77,27 @@ describe('SpoolingStore', () => {
       assert.ok((await some).equals(content.subarray(0, 5 * PIECE + 1)));
     });
 
-    for (const [end, message] of [
-      ['destroy', /shorter/],
-      ['end', /shorter/],
-    ] as const) {
+    it('does not open the file for a reader that keeps up', async () => {
+      // One byte more than comes: a reader that has all closes its file.
+      const reader = store.follow(content.length + 1)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+      const got: Buffer[] = [];
+      for (let n = 0; n < 12; n += 1) {
+        await write(n, n + 1);
+        while (n >= 3 && Buffer.concat(got).length < (n + 1) * PIECE) {
+          got.push(((await reader.next()) as IteratorYieldResult<Buffer>).value);
+        }
+      }
+      assert.equal((await filesOpen()).length, 1);
+      assert.ok(Buffer.concat(got).equals(content));
+      await reader.return?.();
+    });
+
+    for (const end of ['destroy', 'end'] as const) {
       it(`fails its reader that waits when there will be no more: ${end}`, async () => {
         const reading = buffer(store.follow(content.length));
         await write(0, 6);
         store[end]();
-        await assert.rejects(reading, message);
+        await assert.rejects(reading, /shorter/);
       });
     }
 
