@@ -2,7 +2,6 @@ import { open } from 'node:fs/promises';
 import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
 import { ArtifactImages } from '../../src/lib/images/artifact-image.js';
 import { CredentialHolder } from '../../src/lib/queue/credential-holder.js';
-import { collectGarbageCheaply } from '../../src/lib/util/collect-garbage-cheaply.js';
 
 /** What the program prints, as JSON. */
 export interface LoadFigures {
@@ -47,6 +46,5 @@ async function mark(): Promise<void> {
   await open(MARK).catch(() => undefined);
 }
 
-collectGarbageCheaply();
 process.stdout.write(`${JSON.stringify(await main(process.argv.slice(2)))}\n`);
 process.exit(0);
