@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { TaskLog } from '../../task/task-log.js';
 import { errorMessage } from '../../util/error-message.js';
@@ -36,23 +37,30 @@ export function answer(response: ServerResponse, statusCode: number, text: strin
   response.end(`${text}\n`);
 }
 
+/** To whoever knows the address of a log that is gone. */
+export function answerGone(response: ServerResponse): void {
+  answer(response, 404, 'The task has ended; its log is an artifact of the task.');
+}
+
+/** Only while it is open is the log held, and with it what is known of the run. */
 type State =
-  { readonly kind: 'open' } | { readonly kind: 'redirecting'; readonly url: string } | { readonly kind: 'gone' };
+  | { readonly kind: 'open'; readonly log: TaskLog }
+  | { readonly kind: 'redirecting'; readonly url: string }
+  | { readonly kind: 'gone' };
 
 /** One run's log on the live log server: open while the run goes on, then a redirect for a while, then gone. */
 export class LiveLogEndpoint {
   /** What readers are given; it holds the secret, so it belongs in no log. */
   readonly url: string;
-  readonly #log: TaskLog;
   readonly #operatorLog: Logger;
   readonly #limits: EndpointLimits;
   readonly #readers = new Set<ServerResponse>();
   readonly #timers: NodeJS.Timeout[] = [];
-  #state: State = { kind: 'open' };
+  #state: State;
 
   constructor(url: string, log: TaskLog, operatorLog: Logger, limits: EndpointLimits) {
     this.url = url;
-    this.#log = log;
+    this.#state = { kind: 'open', log };
     this.#operatorLog = operatorLog;
     this.#limits = limits;
   }
@@ -95,21 +103,21 @@ export class LiveLogEndpoint {
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     switch (this.#state.kind) {
       case 'open':
-        return this.#serveLog(request, response);
+        return this.#serveLog(this.#state.log, request, response);
       case 'redirecting':
         answer(response, 303, 'The task has ended.', { Location: this.#state.url });
         return;
       case 'gone':
-        answer(response, 404, 'The task has ended; its log is an artifact of the task.');
+        answerGone(response);
     }
   }
 
-  async #serveLog(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #serveLog(log: TaskLog, request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (this.#readers.size >= this.#limits.readersPerLog) {
       answer(response, 503, 'Too many readers.', { 'Retry-After': '30' });
       return;
     }
-    const { size, isClosed } = this.#log;
+    const { size, isClosed } = log;
     const range = parseByteRange(request.headers.range, size, !isClosed);
     if (range.kind === 'unsatisfiable') {
       answer(response, 416, `The log has ${size} bytes so far.`, { 'Content-Range': `bytes */${size}` });
@@ -120,13 +128,10 @@ export class LiveLogEndpoint {
     if (range.kind === 'whole') response.writeHead(200, headers);
     else response.writeHead(206, { ...headers, ...partHeaders(range.start, range.end, isClosed ? size : undefined) });
     if (request.method === 'HEAD') response.end();
-    else await this.#send(part, response);
+    else await this.#send(log.read(part.start, part.end === undefined ? {} : { end: part.end }), response);
   }
 
-  async #send(
-    part: { readonly start: number; readonly end: number | undefined },
-    response: ServerResponse,
-  ): Promise<void> {
+  async #send(content: Readable, response: ServerResponse): Promise<void> {
     this.#readers.add(response);
     response.flushHeaders();
     // A quiet log is no reason to hang up, a reader that takes nothing is.
@@ -134,7 +139,7 @@ export class LiveLogEndpoint {
       if (response.writableNeedDrain) response.destroy();
     });
     try {
-      await pipeline(this.#log.read(part.start, part.end === undefined ? {} : { end: part.end }), response);
+      await pipeline(content, response);
     } catch (error) {
       // Readers come and go as they like; only trouble with our file would show up here as something else.
       this.#operatorLog.debug('live log reader left', { error: errorMessage(error) });

@@ -9,7 +9,7 @@ import type { CertificateRenewal } from '../certificate-renewal.js';
 import { portOf, startPublicServer } from '../public-server.js';
 import type { PublicServerLimits, PublicServerOptions } from '../public-server.js';
 import type { EndpointLimits } from './live-log-endpoint.js';
-import { LiveLogEndpoint, answer } from './live-log-endpoint.js';
+import { LiveLogEndpoint, answer, answerGone } from './live-log-endpoint.js';
 
 export interface LiveLogServerOptions extends PublicServerOptions {
   /** Where the URLs that are handed out lead. */
@@ -45,8 +45,10 @@ export class LiveLogServer {
   readonly #publicHost: PublicHost;
   readonly #log: Logger;
   readonly #limits: LiveLogLimits;
-  /** By the SHA-256 of the token: how long a look-up takes says nothing about the tokens there are. Oldest first. */
+  /** By the SHA-256 of the token: how long a look-up takes says nothing about the tokens there are. */
   readonly #endpoints = new Map<string, LiveLogEndpoint>();
+  /** The same of the endpoints that are gone, oldest first. */
+  readonly #gone = new Set<string>();
 
   private constructor(server: Server, { log, publicHost }: LiveLogServerOptions, parts: ServerParts) {
     this.#server = server;
@@ -84,7 +86,7 @@ export class LiveLogServer {
     const origin = `${this.#renewal ? 'https' : 'http'}://${this.#publicHost.hostFor(expires)}:${this.port}`;
     const endpoint = new LiveLogEndpoint(`${origin}/log/${token}`, log, this.#log, this.#limits);
     this.#endpoints.set(digest(token), endpoint);
-    this.#forgetOldest();
+    this.#forgetGone();
     return endpoint;
   }
 
@@ -111,10 +113,16 @@ export class LiveLogServer {
     this.#endpoints.clear();
   }
 
-  #forgetOldest(): void {
+  /** Of those that are gone only the token stays known, and not for ever. */
+  #forgetGone(): void {
     for (const [key, endpoint] of this.#endpoints) {
-      if (this.#endpoints.size <= REMEMBERED_LOGS) return;
-      if (endpoint.isGone) this.#endpoints.delete(key);
+      if (!endpoint.isGone) continue;
+      this.#endpoints.delete(key);
+      this.#gone.add(key);
+    }
+    for (const key of this.#gone) {
+      if (this.#gone.size <= REMEMBERED_LOGS) return;
+      this.#gone.delete(key);
     }
   }
 
@@ -133,8 +141,11 @@ export class LiveLogServer {
       answer(response, 404, 'Not found');
       return;
     }
-    const endpoint = this.#endpoints.get(digest(token));
-    if (!endpoint) {
+    const key = digest(token);
+    const endpoint = this.#endpoints.get(key);
+    if (this.#gone.has(key)) {
+      answerGone(response);
+    } else if (!endpoint) {
       answer(response, 401, 'Access denied');
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       answer(response, 405, 'Only GET and HEAD', { Allow: 'GET, HEAD' });

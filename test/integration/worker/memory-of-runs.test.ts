@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { queryObjects } from 'node:v8';
+import { ClaimKeeper } from '../../../src/lib/task/claim-keeper.js';
+import { RunEntry } from '../../../src/lib/task/run-journal.js';
+import { TaskLog } from '../../../src/lib/task/task-log.js';
+import { shell } from '../../support/test-task.js';
+import { WorkerHarness } from '../../support/worker-harness.js';
+
+describe('the memory of a worker', () => {
+  let stateDir: string;
+  let harness: WorkerHarness;
+
+  before(async () => {
+    stateDir = await mkdtemp(join(tmpdir(), 'memory-of-runs-'));
+    harness = await WorkerHarness.start({ settings: { capacity: 1, stateDir } });
+  });
+  after(async () => {
+    await harness.close();
+    await rm(stateDir, { recursive: true });
+  });
+
+  /** Of what each run has one of: how many there are that something leads to. */
+  const alive = (): readonly unknown[] => {
+    // What was logged leads to them by the stack of an error.
+    harness.log.records.length = 0;
+    return [ClaimKeeper, RunEntry, TaskLog].map((each) => queryObjects(each, { format: 'count' }));
+  };
+
+  it('holds nothing of runs that are over', async () => {
+    const before = alive();
+    const artifacts = { 'public/file': { type: 'file', path: '/etc/passwd' } };
+    const scopes = ['docker-worker:cache:*'];
+    await harness.run({ ...shell('echo yes'), cache: { some: '/cache' }, artifacts }, { scopes });
+    await harness.run({ ...shell('exit 3'), features: { taskclusterProxy: true } });
+    await harness.run({ bogus: true });
+    const taskId = await harness.create(shell('echo running; sleep 600'));
+    await harness.sees(taskId, 'running');
+    await harness.queue.cancelTask(taskId);
+    await harness.run({ ...shell('sleep 600'), maxRunTime: 1 });
+    // The record of a run is the last that goes.
+    while ((await readdir(join(stateDir, 'runs'))).length > 0);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(alive(), before);
+  }).timeout(120_000);
+});
