@@ -148,7 +148,9 @@ export class LiveLogEndpoint {
     }
   }
 
+  /** None come from now on. */
   #limitReaders(): void {
+    if (this.#readers.size === 0) return;
     this.#after(this.#limits.drainMs, () => {
       for (const reader of this.#readers) reader.destroy();
     });
