@@ -21,6 +21,8 @@ export interface ArtifactBenchOptions {
   readonly storageType?: 's3' | 'object';
   /** How long an upload may stand still: short for tests that wait for its end. */
   readonly inactivityMs?: number;
+  /** Whether it keeps one; default: yes. */
+  readonly manifest?: boolean;
 }
 
 /** One run's artifact store with everything around it, on a real disk and real HTTP. */
@@ -35,13 +37,14 @@ export class ArtifactBench {
   private constructor(
     readonly objects: FakeObjectStore,
     readonly tempDir: string,
-    { concurrency, storageType, inactivityMs = 5000 }: ArtifactBenchOptions,
+    { concurrency, storageType, inactivityMs = 5000, manifest = true }: ArtifactBenchOptions,
   ) {
     this.putter = new ContentPutter({ inactivityMs });
     this.queue = new FakeRunQueue(objects);
     const retry = { attempts: 10, firstDelayMs: 0, maxDelayMs: 0, randomization: 0 };
     const { queue, log, output, putter, meters } = this;
     this.store = new ArtifactStore({ queue, log, meters, output, putter, tempDir, concurrency, storageType, retry });
+    if (manifest) this.store.keepManifest();
   }
 
   static async start(options: ArtifactBenchOptions): Promise<ArtifactBench> {

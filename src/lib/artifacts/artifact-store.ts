@@ -67,13 +67,15 @@ export interface ArtifactStoreDeps {
 
 const DEFAULT_RETRY: RetryPolicy = { attempts: 10, firstDelayMs: 1000, maxDelayMs: 30_000, randomization: 0.25 };
 
-/** Publishes a run's artifacts and remembers the sha256 of each. One per run. */
+/** Publishes a run's artifacts and remembers what they were. One per run. */
 export class ArtifactStore {
   readonly #deps: ArtifactStoreDeps;
   readonly #policy: RetryPolicy;
   readonly #slots: Slots;
+  readonly #uploaded = new Set<string>();
   readonly #manifest = new Map<string, { readonly sha256: string }>();
   readonly #kept = new Map<string, Promise<StagedContent>>();
+  #isHashing = false;
 
   constructor(deps: ArtifactStoreDeps) {
     this.#deps = deps;
@@ -85,7 +87,17 @@ export class ArtifactStore {
     return this.#deps.storageType === 'object';
   }
 
-  /** Every artifact uploaded so far, with the hash (hex) of its uncompressed content. */
+  /** Whether there is content under this name by now. */
+  hasUploaded(name: string): boolean {
+    return this.#uploaded.has(name);
+  }
+
+  /** Asks for a manifest, before anything is uploaded: hashing takes time, so nobody does it who need not. */
+  keepManifest(): void {
+    this.#isHashing = true;
+  }
+
+  /** Every artifact uploaded since `keepManifest`, with the hash (hex) of its uncompressed content. */
   get manifest(): ReadonlyMap<string, { readonly sha256: string }> {
     return this.#manifest;
   }
@@ -116,7 +128,9 @@ export class ArtifactStore {
       try {
         for (const artifact of artifacts) {
           await this.#publish(artifact, content, signal);
-          this.#manifest.set(artifact.name, { sha256: await content.sha256 });
+          const sha256 = await content.sha256;
+          this.#uploaded.add(artifact.name);
+          if (sha256 !== undefined) this.#manifest.set(artifact.name, { sha256 });
         }
       } finally {
         if (!isKept(source)) await content.dispose();
@@ -153,14 +167,14 @@ export class ArtifactStore {
     source: ContentSource | KeptFile,
     signal: AbortSignal,
   ): Promise<StagedContent> {
-    const { tempDir } = this.#deps;
     // The object service has no word for compressed content.
     const encoding = this.#isObject ? 'identity' : artifact.contentEncoding;
-    if (!isKept(source)) return stageContent(source, encoding, tempDir, signal);
+    const options = { encoding, hashed: this.#isHashing, tempDir: this.#deps.tempDir };
+    if (!isKept(source)) return stageContent(source, options, signal);
     const key = `${encoding} ${source.filePath}`;
     const known = this.#kept.get(key);
     if (known) return known;
-    const staged = stageContent(source, encoding, tempDir, signal);
+    const staged = stageContent(source, options, signal);
     this.#kept.set(key, staged);
     staged.catch(() => this.#kept.delete(key));
     return staged;

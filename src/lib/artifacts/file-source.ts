@@ -1,18 +1,32 @@
 import { constants, createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 
 /** A file that nobody changes while it is staged or sent: by its path, where links are refused, or open already. */
 export type FileSource = { readonly filePath: string } | { readonly handle: FileHandle };
 
+/** For opening a file for reading, but no link. */
+const UNLINKED = constants.O_RDONLY | constants.O_NOFOLLOW;
+
+/** In bytes. */
+export async function sizeOf(source: FileSource): Promise<number> {
+  if ('handle' in source) return (await source.handle.stat()).size;
+  const handle = await open(source.filePath, UNLINKED);
+  try {
+    return (await handle.stat()).size;
+  } finally {
+    await handle.close();
+  }
+}
+
 /** The file from its beginning, or the first `length` bytes of it; may be called any number of times. */
 export function readFile(source: FileSource, length?: number): Readable {
   if (length === 0) return Readable.from([]);
   if ('handle' in source) return Readable.from(pieces(source.handle, length ?? Infinity), { objectMode: false });
   const range = length === undefined ? { start: 0 } : { start: 0, end: length - 1 };
-  // createReadStream's types do not say it, but flags may be a number as everywhere in node:fs.
-  const flags = (constants.O_RDONLY | constants.O_NOFOLLOW) as unknown as string;
-  return createReadStream(source.filePath, { flags, ...range });
+  // Its types do not say it, but flags may be a number as everywhere in node:fs.
+  return createReadStream(source.filePath, { flags: UNLINKED as unknown as string, ...range });
 }
 
 /** A handle's own streams would close it with them. */

@@ -1,13 +1,13 @@
 import { createHash, hash, randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { Readable, Transform, Writable } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { ContentEncoding } from './adaptive-gzip.js';
 import { AdaptiveGzip, SAMPLE_BYTES, encodingFor, gzipWhole } from './adaptive-gzip.js';
 import type { FileSource } from './file-source.js';
-import { readFile } from './file-source.js';
+import { readFile, sizeOf } from './file-source.js';
 import { MEMORY_BYTES, SpoolingStore } from './spooling-store.js';
 
 /** `auto`: compressed unless the content hardly becomes smaller by that. */
@@ -20,6 +20,16 @@ export type ContentSource = Readable | SizedStream | FileSource | Buffer;
 export interface SizedStream {
   readonly stream: Readable;
   readonly size: number;
+  /** Called once all of it was read; fails when it is not what was asked for. */
+  readonly afterEnd?: () => Promise<void>;
+}
+
+export interface StagingOptions {
+  readonly encoding: WantedEncoding;
+  /** Whether anybody wants to know the sha256: it takes longer than all else that is done with what is not compressed. */
+  readonly hashed: boolean;
+  /** Where temporary files may be made. */
+  readonly tempDir: string;
 }
 
 /**
@@ -27,8 +37,8 @@ export interface SizedStream {
  * its source is still being read.
  */
 export interface StagedContent {
-  /** Of the content before compression, in hex; fails as the source does. */
-  readonly sha256: Promise<string>;
+  /** Of the content before compression, in hex; undefined when it was not wanted. Fails as the source does. */
+  readonly sha256: Promise<string | undefined>;
   /** Why its source could not be read to the end. */
   readonly failure?: Error | null;
   readonly contentEncoding: ContentEncoding;
@@ -47,28 +57,28 @@ export interface StagedContent {
  */
 export async function stageContent(
   source: ContentSource,
-  encoding: WantedEncoding,
-  tempDir: string,
+  options: StagingOptions,
   signal: AbortSignal,
 ): Promise<StagedContent> {
+  const { encoding } = options;
   try {
-    if (Buffer.isBuffer(source)) return await stageBuffer(source, encoding);
-    if (source instanceof Readable) return await stageStream({ stream: source }, encoding, tempDir, signal);
-    if ('stream' in source) return await stageStream(source, encoding, tempDir, signal);
+    if (Buffer.isBuffer(source)) return await stageBuffer(source, options);
+    if (source instanceof Readable) return await stageStream({ stream: source }, options, signal);
+    if ('stream' in source) return await stageStream(source, options, signal);
     const chosen = encoding === 'auto' ? await encodingFor(await buffer(readFile(source, SAMPLE_BYTES))) : encoding;
-    if (chosen === 'identity') return await stageFile(source, signal);
-    return await stageStream({ stream: readFile(source) }, chosen, tempDir, signal);
+    if (chosen === 'identity') return await stageFile(source, options, signal);
+    return await stageStream({ stream: readFile(source) }, { ...options, encoding: chosen }, signal);
   } catch (error) {
     signal.throwIfAborted();
     throw error;
   }
 }
 
-async function stageBuffer(source: Buffer, encoding: WantedEncoding): Promise<StagedContent> {
+async function stageBuffer(source: Buffer, { encoding, hashed }: StagingOptions): Promise<StagedContent> {
   const contentEncoding = encoding === 'auto' ? await encodingFor(source) : encoding;
   const stored = contentEncoding === 'gzip' ? await gzipWhole(source) : source;
   return {
-    sha256: Promise.resolve(hash('sha256', source)),
+    sha256: Promise.resolve(hashed ? hash('sha256', source) : undefined),
     contentEncoding,
     length: stored.length,
     body: () => stored,
@@ -77,27 +87,29 @@ async function stageBuffer(source: Buffer, encoding: WantedEncoding): Promise<St
 }
 
 async function stageStream(
-  { stream, size = 0 }: Partial<SizedStream> & Pick<SizedStream, 'stream'>,
-  encoding: WantedEncoding,
-  tempDir: string,
+  { stream, size = 0, afterEnd }: Partial<SizedStream> & Pick<SizedStream, 'stream'>,
+  { encoding, hashed, tempDir }: StagingOptions,
   signal: AbortSignal,
 ): Promise<StagedContent> {
-  const hash = new HashingTap();
+  const taps = hashed ? [new HashingTap()] : [];
   const store = new SpoolingStore(path.join(tempDir, `artifact-${randomUUID()}`));
   const adaptive = new AdaptiveGzip();
   const coders = encoding === 'auto' ? [adaptive] : encoding === 'gzip' ? [createGzip()] : [];
-  const whole = pipeline([stream, hash, ...coders, store], { signal });
+  const sha256 = pipeline([stream, ...taps, ...coders, store], { signal }).then(async () => {
+    await afterEnd?.();
+    return taps[0]?.digest();
+  });
   const chosen = encoding === 'auto' ? adaptive.chosen : Promise.resolve(encoding);
   try {
-    const first = await Promise.race([whole, chosen]);
-    if (first === 'identity' && size > MEMORY_BYTES) return comingContent(whole, hash, store, size);
-    await whole;
+    const first = await Promise.race([sha256, chosen]);
+    if (first === 'identity' && size > MEMORY_BYTES) return comingContent(sha256, store, size);
+    await sha256;
   } catch (error) {
     await store.dispose();
     throw error;
   }
   return {
-    sha256: Promise.resolve(hash.digest()),
+    sha256,
     contentEncoding: encoding === 'auto' ? adaptive.contentEncoding : encoding,
     length: store.length,
     body: () => store.body(),
@@ -106,8 +118,7 @@ async function stageStream(
 }
 
 /** Can be sent while it is written to `store`, again too. */
-function comingContent(whole: Promise<void>, hash: HashingTap, store: SpoolingStore, length: number): StagedContent {
-  const sha256 = whole.then(() => hash.digest());
+function comingContent(sha256: Promise<string | undefined>, store: SpoolingStore, length: number): StagedContent {
   // Whoever sends it hears of it too.
   sha256.catch(() => undefined);
   return {
@@ -120,27 +131,16 @@ function comingContent(whole: Promise<void>, hash: HashingTap, store: SpoolingSt
     body: () => store.follow(length),
     dispose: async () => {
       store.destroy();
-      await whole.catch(() => undefined);
+      await sha256.catch(() => undefined);
       await store.dispose();
     },
   };
 }
 
-async function stageFile(source: FileSource, signal: AbortSignal): Promise<StagedContent> {
-  const hash = new HashingTap();
-  await pipeline(
-    readFile(source),
-    hash,
-    new Writable({
-      write: (_chunk, _encoding, callback) => {
-        callback();
-      },
-    }),
-    { signal },
-  );
-  const { length } = hash;
+async function stageFile(source: FileSource, { hashed }: StagingOptions, signal: AbortSignal): Promise<StagedContent> {
+  const length = await sizeOf(source);
   return {
-    sha256: Promise.resolve(hash.digest()),
+    sha256: Promise.resolve(hashed ? await hashOf(readFile(source, length), signal) : undefined),
     contentEncoding: 'identity',
     length,
     body: () => readFile(source, length),
@@ -148,13 +148,20 @@ async function stageFile(source: FileSource, signal: AbortSignal): Promise<Stage
   };
 }
 
+async function hashOf(content: Readable, signal: AbortSignal): Promise<string> {
+  const hashing = createHash('sha256');
+  for await (const chunk of content) {
+    signal.throwIfAborted();
+    hashing.update(chunk as Buffer);
+  }
+  return hashing.digest('hex');
+}
+
 class HashingTap extends Transform {
   readonly #hash = createHash('sha256');
-  length = 0;
 
   override _transform(chunk: Buffer, _encoding: string, callback: (error: null, chunk: Buffer) => void): void {
     this.#hash.update(chunk);
-    this.length += chunk.length;
     callback(null, chunk);
   }
 

@@ -64,7 +64,7 @@ async function save(
     if (!archive) throw new Error(`there is nothing at ${path}, where the cache "${cache}" is mounted`);
     await publish(artifact, archive);
     // A name that the queue does not take was told of instead.
-    if (artifacts.manifest.has(artifact)) output.line(`Saved the cache "${cache}" as "${artifact}".`);
+    if (artifacts.hasUploaded(artifact)) output.line(`Saved the cache "${cache}" as "${artifact}".`);
   }
 }
 

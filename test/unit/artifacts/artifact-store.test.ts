@@ -76,6 +76,28 @@ describe('ArtifactStore', () => {
     });
   });
 
+  it('hashes nothing as long as nobody asks for it', async () => {
+    await bench.stop();
+    bench = await ArtifactBench.start({ concurrency: 4, manifest: false });
+    const filePath = path.join(bench.tempDir, 'source');
+    const noise = randomBytes(2 * MiB);
+    await writeFile(filePath, noise);
+    const sources = {
+      small: Buffer.from('small'),
+      stream: Readable.from([noise]),
+      sized: { stream: Readable.from([noise]), size: noise.length },
+      file: { filePath },
+    };
+    for (const [name, source] of Object.entries(sources)) {
+      await bench.store.upload(artifact({ name, contentEncoding: 'auto' }), source, never);
+      assert.ok(bench.objects.content(name).equals(name === 'small' ? sources.small : noise), name);
+      assert.ok(bench.store.hasUploaded(name));
+    }
+    assert.ok(!bench.store.hasUploaded('other'));
+    assert.equal(bench.store.manifest.size, 0);
+    await rm(filePath);
+  });
+
   for (const contentEncoding of ['gzip', 'identity'] as const) {
     it(`sends large content from disk, again when it must be (${contentEncoding})`, async () => {
       const bytes = randomBytes(3 * MiB);

@@ -104,7 +104,7 @@ describe('the chainOfTrust feature', () => {
   let task: TaskContext;
   let hooks: TaskFeature;
   beforeEach(async () => {
-    bench = await ArtifactBench.start({ concurrency: 2 });
+    bench = await ArtifactBench.start({ concurrency: 2, manifest: false });
     await writeKey(text(seed));
     task = bench.task({ env: { A: 'a' } });
     hooks = chainOfTrust({ keyPath }).attach(task);

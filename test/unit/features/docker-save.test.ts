@@ -17,7 +17,7 @@ describe('the dockerSave feature', () => {
   let bench: ArtifactBench;
   let engine: FakeDockerEngine;
   beforeEach(async () => {
-    bench = await ArtifactBench.start({ concurrency: 2 });
+    bench = await ArtifactBench.start({ concurrency: 2, manifest: false });
     engine = new FakeDockerEngine();
     engine.images.set('image', { id: 'sha256:image', entrypoint: [], command: [] });
     engine.programs.set('task', ({ writeFile }) => {

@@ -1,5 +1,4 @@
 import path from 'node:path/posix';
-import { Readable } from 'node:stream';
 import mime from 'mime-types';
 import type { ArtifactContent, ErrorArtifact } from '../../artifacts/artifact-store.js';
 import { NAME_RULE, isArtifactName } from '../../artifacts/artifact-name.js';
@@ -200,20 +199,17 @@ export class ArtifactCollector {
   }
 }
 
-/** The content of `entry`, which fails, at its end at the latest, when the archive holds anything else. */
+/** The content of `entry`; that the archive holds nothing else turns out once all of it was read. */
 async function onlyFile(
   { content, size }: TarEntry & { readonly kind: 'file' },
   entries: AsyncGenerator<TarEntry, void>,
 ): Promise<Buffer | SizedStream> {
-  if (!Buffer.isBuffer(content))
-    return { stream: Readable.from(fileAndEnd(content, entries), { objectMode: false }), size };
-  if (!(await entries.next()).done) throw new WrongKind('is more than one file');
+  const afterEnd = async (): Promise<void> => {
+    if (!(await entries.next()).done) throw new WrongKind('is more than one file');
+  };
+  if (!Buffer.isBuffer(content)) return { stream: content, size, afterEnd };
+  await afterEnd();
   return content;
-}
-
-async function* fileAndEnd(content: Readable, entries: AsyncGenerator<TarEntry, void>): AsyncGenerator<Buffer> {
-  yield* content as AsyncIterable<Buffer>;
-  if (!(await entries.next()).done) throw new WrongKind('is more than one file');
 }
 
 function withArticle(kind: TarEntry['kind'] | 'empty'): string {

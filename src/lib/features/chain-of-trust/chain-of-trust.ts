@@ -30,6 +30,7 @@ export function chainOfTrust({ keyPath }: ChainOfTrustOptions): Feature {
     requiredScopes: () => undefined,
     reservedArtifacts: () => [LOG, STATEMENT, SIGNATURE],
     attach: (task) => {
+      task.artifacts.keepManifest();
       // Kept until the end: a key that is replaced meanwhile must not make a task fail after all its work.
       let key: KeyObject | undefined;
       return {
