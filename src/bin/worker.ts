@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import os from 'node:os';
-import v8 from 'node:v8';
 import { CommanderError } from 'commander';
 import { ConfigError } from '../lib/config/config-error.js';
 import type { Config } from '../lib/config/config.js';
@@ -13,6 +12,7 @@ import { HostError } from '../lib/host/host.js';
 import { createLogger } from '../lib/log/logger.js';
 import type { Logger, LoggerOptions } from '../lib/log/logger.js';
 import { errorMessage } from '../lib/util/error-message.js';
+import { heapGrowth } from '../lib/util/heap-growth.js';
 import { packageFile, packageVersion } from '../lib/util/package-file.js';
 import { createHost } from './create-host.js';
 import type { HostConnection } from './create-host.js';
@@ -26,8 +26,7 @@ const BAD_USAGE = 2;
 /** For what has to be said before there is a configuration. */
 const BARE_LOG = { baseFields: { source: 'docker-worker' }, level: 'info' } as const;
 
-// Left to itself the heap grows to several times of what is alive before anything is collected: of many tasks that are over.
-v8.setFlagsFromString('--heap-growing-percent=50');
+heapGrowth.limit();
 
 // An explicit exit: a connection that somebody forgot must not keep a finished worker from ending.
 process.exit(await main().catch(report));

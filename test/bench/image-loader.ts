@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
 import { ArtifactImages } from '../../src/lib/images/artifact-image.js';
 import { CredentialHolder } from '../../src/lib/queue/credential-holder.js';
+import { heapGrowth } from '../../src/lib/util/heap-growth.js';
 
 /** What the program prints, as JSON. */
 export interface LoadFigures {
@@ -46,5 +47,7 @@ async function mark(): Promise<void> {
   await open(MARK).catch(() => undefined);
 }
 
+// As every worker does.
+heapGrowth.limit();
 process.stdout.write(`${JSON.stringify(await main(process.argv.slice(2)))}\n`);
 process.exit(0);

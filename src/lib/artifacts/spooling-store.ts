@@ -3,6 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { open, rm } from 'node:fs/promises';
 import { Readable, Writable } from 'node:stream';
 import { appendAll } from '../util/append-all.js';
+import { heapGrowth } from '../util/heap-growth.js';
 import { readFile } from './file-source.js';
 
 /** Content up to this size stays in memory; more of it is written to disk, once. */
@@ -25,6 +26,7 @@ export class SpoolingStore extends Writable {
   #isSpooled = false;
   #spooling: Promise<void> | undefined;
   #spooledBytes = 0;
+  #endStream: (() => void) | undefined;
   /** What was written last: whoever follows closely need not read it from the disk. */
   #latest: Batch | undefined;
   readonly #waiting: (() => void)[] = [];
@@ -68,6 +70,7 @@ export class SpoolingStore extends Writable {
   async #spool(): Promise<void> {
     if (!this.#file) {
       this.#isSpooled = true;
+      this.#endStream ??= heapGrowth.beginStream();
       this.#file = await open(this.#path, 'wx', 0o600);
     }
     const chunks = this.#chunks;
@@ -156,6 +159,7 @@ export class SpoolingStore extends Writable {
 
   async dispose(): Promise<void> {
     await this.#close();
+    this.#endStream?.();
     this.#chunks = [];
     if (this.#isSpooled) await rm(this.#path, { force: true });
   }

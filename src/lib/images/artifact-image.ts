@@ -6,6 +6,7 @@ import type { DockerEngine } from '../docker/engine.js';
 import type { TaskDirectory, TaskRights } from '../queue/queue-client.js';
 import { satisfies } from '../queue/scopes.js';
 import { TaskError } from '../task/errors.js';
+import { heapGrowth } from '../util/heap-growth.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
@@ -161,6 +162,7 @@ class ArtifactImage implements ImageSource {
     const address = (): string => queue.latestArtifactUrl(taskId, path, rights);
     // Ends whatever stage still waits for something when another one has failed.
     const attempt = new LinkedAbort(parent);
+    const endStream = heapGrowth.beginStream();
     try {
       const download = await startDownload({ address, inactivityMs, attempts, progress }, attempt.signal);
       const hash = createHash('sha256');
@@ -171,6 +173,7 @@ class ArtifactImage implements ImageSource {
       return `sha256:${hash.digest('hex')}`;
     } finally {
       attempt.abort(new Error('the attempt is over'));
+      endStream();
     }
   }
 
