@@ -6,13 +6,12 @@ import { Readable } from 'node:stream';
 /** A file that nobody changes while it is staged or sent: by its path, where links are refused, or open already. */
 export type FileSource = { readonly filePath: string } | { readonly handle: FileHandle };
 
-/** For opening a file for reading, but no link. */
-const UNLINKED = constants.O_RDONLY | constants.O_NOFOLLOW;
+export const READ_NO_FOLLOW = constants.O_RDONLY | constants.O_NOFOLLOW;
 
 /** In bytes. */
 export async function sizeOf(source: FileSource): Promise<number> {
   if ('handle' in source) return (await source.handle.stat()).size;
-  const handle = await open(source.filePath, UNLINKED);
+  const handle = await open(source.filePath, READ_NO_FOLLOW);
   try {
     return (await handle.stat()).size;
   } finally {
@@ -26,7 +25,7 @@ export function readFile(source: FileSource, length?: number): Readable {
   if ('handle' in source) return Readable.from(pieces(source.handle, length ?? Infinity), { objectMode: false });
   const range = length === undefined ? { start: 0 } : { start: 0, end: length - 1 };
   // Its types do not say it, but flags may be a number as everywhere in node:fs.
-  return createReadStream(source.filePath, { flags: UNLINKED as unknown as string, ...range });
+  return createReadStream(source.filePath, { flags: READ_NO_FOLLOW as unknown as string, ...range });
 }
 
 /** A handle's own streams would close it with them. */

@@ -1,10 +1,9 @@
-import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open, rm } from 'node:fs/promises';
 import { Readable, Writable } from 'node:stream';
 import { appendAll } from '../util/append-all.js';
 import { heapGrowth } from '../util/heap-growth.js';
-import { readFile } from './file-source.js';
+import { READ_NO_FOLLOW, readFile } from './file-source.js';
 
 /** Content up to this size stays in memory; more of it is written to disk, once. */
 export const MEMORY_BYTES = 1024 * 1024;
@@ -132,7 +131,7 @@ export class SpoolingStore extends Writable {
           }
           continue;
         }
-        file ??= await open(this.#path, constants.O_RDONLY | constants.O_NOFOLLOW);
+        file ??= await open(this.#path, READ_NO_FOLLOW);
         const wanted = Math.min(PIECE_BYTES, this.#spooledBytes - position, length - position);
         const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(wanted), 0, wanted, position);
         if (bytesRead === 0) throw new Error('a temporary file has become shorter');

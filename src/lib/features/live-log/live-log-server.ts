@@ -143,14 +143,14 @@ export class LiveLogServer {
     }
     const key = digest(token);
     const endpoint = this.#endpoints.get(key);
-    if (this.#gone.has(key)) {
-      answerGone(response);
-    } else if (!endpoint) {
+    if (!endpoint && !this.#gone.has(key)) {
       answer(response, 401, 'Access denied');
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       answer(response, 405, 'Only GET and HEAD', { Allow: 'GET, HEAD' });
-    } else {
+    } else if (endpoint) {
       await endpoint.serve(request, response);
+    } else {
+      answerGone(response);
     }
   }
 }

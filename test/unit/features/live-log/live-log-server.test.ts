@@ -204,6 +204,13 @@ describe('LiveLogServer', () => {
       assert.equal(await status(endpoint.url), 404);
     });
 
+    it('knows the address of a log that is gone when others have followed', async () => {
+      endpoint.close();
+      server.open(log, SOON);
+      assert.equal(await status(endpoint.url), 404);
+      assert.equal(await status(endpoint.url, 'PUT'), 405);
+    });
+
     it('serves open readers to the last byte', async () => {
       const bytes = randomBytes(10_000_000);
       const response = await open();
