@@ -71,7 +71,7 @@ ensure_test_programs() {
 source_fingerprint() {
   {
     find src -type f -print0 | sort -z | xargs -0 sha256sum
-    sha256sum tsconfig.json package-lock.json scripts/build.mjs
+    sha256sum tsconfig.json package-lock.json scripts/build.mjs scripts/no-http2.mjs
   } | sha256sum
 }
 

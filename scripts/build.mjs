@@ -36,6 +36,7 @@ await build({
   platform: 'node',
   target: 'node20',
   external: SEPARATE,
+  alias: { 'http2-wrapper': './scripts/no-http2.mjs' },
   banner: { js: REQUIRE },
   sourcemap: true,
   sourcesContent: false,
