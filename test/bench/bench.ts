@@ -51,14 +51,18 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const results: BenchResult[] = [];
   const progress = (text: string): void => void process.stderr.write(`${text}\n`);
-  for (const [name, { run }] of Object.entries(BENCHES)) {
-    if (!names.includes(name)) continue;
-    const found = await run({ rounds, progress });
-    results.push(...found);
-    if (!json) process.stdout.write(found.map(resultTable).join(''));
+  try {
+    for (const [name, { run }] of Object.entries(BENCHES)) {
+      if (!names.includes(name)) continue;
+      const found = await run({ rounds, progress });
+      results.push(...found);
+      if (!json) process.stdout.write(found.map(resultTable).join(''));
+    }
+  } finally {
+    // Hours of measuring are not lost to what goes wrong after them.
+    if (picture !== undefined) await writeFile(picture, plot(results));
+    if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
   }
-  if (picture !== undefined) await writeFile(picture, plot(results));
-  if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
   return results.every(({ pass }) => pass) ? 0 : TARGET_MISSED;
 }
 
