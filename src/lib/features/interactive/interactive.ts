@@ -189,7 +189,8 @@ class TaskInteractive implements TaskFeature {
       output.line(`Interactive ${kind}: open the artifact ${name} in a browser`);
     } catch (error) {
       if (signal.aborted) return;
-      log.error('interactive shell not published', { name, error });
+      if (kind === 'shell') log.error('interactive shell not published', { name, error });
+      else log.error('interactive display not published', { name, error });
       output.error(`The artifact ${name} could not be made, so nobody can open a ${kind}: ${errorMessage(error)}`);
     }
   }

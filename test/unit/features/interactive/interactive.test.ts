@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { open } from 'node:fs/promises';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   BUSYBOX,
@@ -106,12 +107,22 @@ describe('the feature interactive', () => {
   });
 
   it('tells the author when nobody can get in, and goes on', async () => {
-    await start();
-    run.engine.programs.set(COMMAND, () => run.log.next('interactive shell not published').then(() => 0));
-    run.queue.fail('createArtifact', new QueueError('no', 400));
+    const displayToolsPath = await mkdtemp(join(tmpdir(), 'display-tools-'));
+    for (const name of ['x11vnc', 'list-displays']) await writeFile(join(displayToolsPath, name), '', { mode: 0o755 });
+    await start({ displayToolsPath });
+    run.engine.programs.set(COMMAND, async () => {
+      await run.log.next('interactive shell not published');
+      await run.log.next('interactive display not published');
+      return 0;
+    });
+    run.queue.fail('createArtifact', new QueueError('no', 400), new QueueError('no', 400));
     await run.run(ASKING);
+    await rm(displayToolsPath, { recursive: true });
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
-    assert.match(run.text, /The artifact private\/x\/shell\.html could not be made, so nobody can open a shell: no/);
+    for (const kind of ['shell', 'display']) {
+      const told = `The artifact private/x/${kind}.html could not be made, so nobody can open a ${kind}: no`;
+      assert.ok(run.text.includes(told), run.text);
+    }
   });
 
   it('keeps its name from the payload', async () => {
