@@ -26,8 +26,6 @@ const BAD_USAGE = 2;
 /** For what has to be said before there is a configuration. */
 const BARE_LOG = { baseFields: { source: 'docker-worker' }, level: 'info' } as const;
 
-heapGrowth.limit();
-
 // An explicit exit: a connection that somebody forgot must not keep a finished worker from ending.
 process.exit(await main().catch(report));
 
@@ -113,6 +111,8 @@ async function run(
   version: string,
 ): Promise<number> {
   const { composeWorker } = await import('../lib/worker/compose.js');
+  // Not before all is loaded, which takes much memory for a moment.
+  heapGrowth.limit();
   const worker = await composeWorker({ config, host, log, version, metricsOutput });
   let signals = 0;
   const stop = (): void => {

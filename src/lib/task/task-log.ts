@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
 import { appendAll } from '../util/append-all.js';
 import { errorMessage } from '../util/error-message.js';
+import { heapGrowth } from '../util/heap-growth.js';
 import type { GrowingFile } from './log-file.js';
 import { FollowingReader, openForAppend } from './log-file.js';
 import { errorLine, workerLine } from './log-format.js';
@@ -30,6 +31,8 @@ type Written = () => void;
 
 /** What a sink takes from the container before it makes it wait for the disk. */
 const SINK_BYTES = 1024 * 1024;
+/** A log beyond this is a long one. */
+const LONG_BYTES = 1024 * 1024;
 
 /**
  * The log of one run: one file with one writer and any number of readers, none of which can slow it down. Trouble with
@@ -50,6 +53,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
   #isCut = false;
   #failure: Error | undefined;
   #failureNotice: string | undefined;
+  #endLong: (() => void) | undefined;
 
   private constructor(options: TaskLogOptions, file: FileHandle, size: number) {
     this.path = options.path;
@@ -140,6 +144,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
     } catch (error) {
       this.#failure ??= error as Error;
     }
+    this.#endLong?.();
     this.#isClosed = true;
     this.#changed();
   }
@@ -165,6 +170,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
 
   #append(data: Buffer, written?: Written): void {
     this.#accepted += data.length;
+    if (this.#accepted > LONG_BYTES) this.#endLong ??= heapGrowth.beginLongLog();
     this.#pending.push({ data, written });
     this.#writing ??= this.#writeAll();
   }

@@ -4,14 +4,19 @@ import { setFlagsFromString } from 'node:v8';
 const SMALL_PERCENT = 50;
 /** The buffers of a stream count as growth: with less, V8 goes through the whole heap for every ten megabytes of them. */
 const STREAMING_PERCENT = 200;
+/** By how much the space for what was just made grows when much of that is alive: not at all, or as V8 would have it. */
+const SMALL_FACTOR = 1;
+const BUSY_FACTOR = 2;
 
 /**
  * How far V8 lets the heap grow before it collects garbage. Left to itself that is several times of what is alive, of many
- * tasks that are over; a heap that is kept small makes a large file cost twice the processor time, for nothing.
+ * tasks that are over; a heap that is kept small makes a large file cost twice the processor time, for nothing. The space
+ * for what was just made would come to 32 MB within a hundred tasks, however small they are. A long log needs that.
  */
 export class HeapGrowth {
   readonly #setFlags: (flags: string) => void;
   #streams = 0;
+  #logs = 0;
   #isLimited = false;
 
   /** `setFlags` takes V8's flags. */
@@ -19,7 +24,7 @@ export class HeapGrowth {
     this.#setFlags = setFlags;
   }
 
-  /** From now on the heap stays small, but for the time of a stream. */
+  /** From now on the heap stays small, but for the time of a stream or a long log. */
   limit(): void {
     this.#isLimited = true;
     this.#apply();
@@ -27,20 +32,28 @@ export class HeapGrowth {
 
   /** Much is about to pass through; call what is returned when it has. */
   beginStream(): () => void {
-    this.#streams += 1;
-    if (this.#streams === 1) this.#apply();
+    return this.#begin((change) => (this.#streams += change));
+  }
+
+  /** A log is becoming long; call what is returned when it is closed. */
+  beginLongLog(): () => void {
+    return this.#begin((change) => (this.#logs += change));
+  }
+
+  #begin(count: (change: 1 | -1) => number): () => void {
+    if (count(1) === 1) this.#apply();
     let isOver = false;
     return () => {
       if (isOver) return;
       isOver = true;
-      this.#streams -= 1;
-      if (this.#streams === 0) this.#apply();
+      if (count(-1) === 0) this.#apply();
     };
   }
 
   #apply(): void {
     if (!this.#isLimited) return;
     this.#setFlags(`--heap-growing-percent=${this.#streams > 0 ? STREAMING_PERCENT : SMALL_PERCENT}`);
+    this.#setFlags(`--semi-space-growth-factor=${this.#streams + this.#logs > 0 ? BUSY_FACTOR : SMALL_FACTOR}`);
   }
 }
 
