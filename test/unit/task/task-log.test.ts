@@ -55,6 +55,24 @@ describe('TaskLog', () => {
     assert.equal(log.size, expected.length);
   });
 
+  it('gathers the pieces of a long log, and leaves none behind', async () => {
+    const log = await open();
+    const sink = log.sink();
+    const piece = randomBytes(1000);
+    for (let n = 0; n < 2000; n += 1) {
+      if (!sink.write(piece)) await once(sink, 'drain');
+      if (n % 100 === 0) log.line(`${n}`);
+    }
+    sink.end();
+    await once(sink, 'finish');
+    log.line('last');
+    await log.close();
+    const content = await readFile(file, 'latin1');
+    assert.equal(content.split(piece.toString('latin1')).length - 1, 2000);
+    assert.ok(content.endsWith(`${PREFIX}last\n`));
+    assert.equal(log.size, content.length);
+  });
+
   it('makes the container wait for the disk', async () => {
     const log = await open();
     const sink = log.sink();
