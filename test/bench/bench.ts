@@ -60,8 +60,8 @@ async function main(argv: readonly string[]): Promise<number> {
     }
   } finally {
     // Hours of measuring are not lost to what goes wrong after them.
-    if (picture !== undefined) await writeFile(picture, plot(results));
     if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
+    if (picture !== undefined) await writeFile(picture, plot(results));
   }
   return results.every(({ pass }) => pass) ? 0 : TARGET_MISSED;
 }

@@ -34,7 +34,10 @@ type Written = () => void;
 const SINK_BYTES = 1024 * 1024;
 /** A log beyond this is a long one. */
 const LONG_BYTES = 1024 * 1024;
-/** Terminals come in pieces of a few hundred bytes: to write each takes longer than all else that is done with it. */
+/**
+ * The time between two writes of a long log. A terminal comes in pieces of a few hundred bytes: to write each by itself takes
+ * longer than all else that is done with it.
+ */
 const GATHERING_MS = 4;
 
 /**
@@ -56,8 +59,9 @@ export class TaskLog implements TaskOutput, GrowingFile {
   #isCut = false;
   #failure: Error | undefined;
   #failureNotice: string | undefined;
+  /** Undefined as long as the log is not a long one. */
   #endLong: (() => void) | undefined;
-  /** performance.now() */
+  /** performance.now() after the last write. */
   #writtenAtMs = 0;
 
   private constructor(options: TaskLogOptions, file: FileHandle, size: number) {
