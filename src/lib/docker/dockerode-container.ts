@@ -21,6 +21,7 @@ import type {
   RunningContainer,
   StoppedContainer,
 } from './engine.js';
+import { InGulps } from './in-gulps.js';
 import { linesOf } from './lines-of.js';
 
 const CALL_TIMEOUT_MS = 60_000;
@@ -47,7 +48,8 @@ export class DockerodeCreatedContainer implements CreatedContainer {
   }
 
   async attach(output: Writable, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }> {
-    const options = { stream: true, stdout: true, stderr: true, abortSignal: signal };
+    // The connection is made over to the output: HTTP would be work for each piece of it.
+    const options = { stream: true, stdout: true, stderr: true, hijack: true, abortSignal: signal };
     const stream = await call(
       'attaching to the container',
       CALL_TIMEOUT_MS,
@@ -56,7 +58,8 @@ export class DockerodeCreatedContainer implements CreatedContainer {
     );
     const copy = async (): Promise<void> => {
       try {
-        await pipeline(stream, output, { end: false });
+        // Aborting the request does not close a connection that was made over.
+        await pipeline(stream, new InGulps(), output, { end: false, signal });
       } catch (error) {
         if (!signal.aborted) throw dockerErrorOf('reading the output of the container', error);
       }

@@ -6,17 +6,16 @@ const SMALL_PERCENT = 50;
 const STREAMING_PERCENT = 200;
 /** By how much the space for what was just made grows when much of that is alive: not at all, or as V8 would have it. */
 const SMALL_FACTOR = 1;
-const BUSY_FACTOR = 2;
+const STREAMING_FACTOR = 2;
 
 /**
  * How far V8 lets the heap grow before it collects garbage. Left to itself that is several times of what is alive, of many
- * tasks that are over; a heap that is kept small makes a large file cost twice the processor time, for nothing. The space
- * for what was just made would come to 32 MB within a hundred tasks, however small they are. A long log needs that.
+ * tasks that are over; a heap that is kept small makes a large file or a long log cost twice the processor time, for
+ * nothing. The space for what was just made would come to 32 MB within a hundred tasks, however small they are.
  */
 export class HeapGrowth {
   readonly #setFlags: (flags: string) => void;
   #streams = 0;
-  #logs = 0;
   #isLimited = false;
 
   /** `setFlags` takes V8's flags. */
@@ -24,36 +23,30 @@ export class HeapGrowth {
     this.#setFlags = setFlags;
   }
 
-  /** From now on the heap stays small, but for the time of a stream or a long log. */
+  /** From now on the heap stays small, but for the time of a stream. */
   limit(): void {
     this.#isLimited = true;
     this.#apply();
   }
 
-  /** Much is about to pass through; call what is returned when it has. */
+  /** Much is about to pass through, in a file or in a log; call what is returned when it has. */
   beginStream(): () => void {
-    return this.#begin((change) => (this.#streams += change));
-  }
-
-  /** A log is becoming long; call what is returned when it is closed. */
-  beginLongLog(): () => void {
-    return this.#begin((change) => (this.#logs += change));
-  }
-
-  #begin(count: (change: 1 | -1) => number): () => void {
-    if (count(1) === 1) this.#apply();
+    this.#streams += 1;
+    if (this.#streams === 1) this.#apply();
     let isOver = false;
     return () => {
       if (isOver) return;
       isOver = true;
-      if (count(-1) === 0) this.#apply();
+      this.#streams -= 1;
+      if (this.#streams === 0) this.#apply();
     };
   }
 
   #apply(): void {
     if (!this.#isLimited) return;
-    this.#setFlags(`--heap-growing-percent=${this.#streams > 0 ? STREAMING_PERCENT : SMALL_PERCENT}`);
-    this.#setFlags(`--semi-space-growth-factor=${this.#streams + this.#logs > 0 ? BUSY_FACTOR : SMALL_FACTOR}`);
+    const isStreaming = this.#streams > 0;
+    this.#setFlags(`--heap-growing-percent=${isStreaming ? STREAMING_PERCENT : SMALL_PERCENT}`);
+    this.#setFlags(`--semi-space-growth-factor=${isStreaming ? STREAMING_FACTOR : SMALL_FACTOR}`);
   }
 }
 

@@ -12,11 +12,9 @@ describe('HeapGrowth', () => {
 
   const small = ['--heap-growing-percent=50', '--semi-space-growth-factor=1'];
   const streaming = ['--heap-growing-percent=200', '--semi-space-growth-factor=2'];
-  const logging = ['--heap-growing-percent=50', '--semi-space-growth-factor=2'];
 
   it('leaves programs alone that did not ask for a small heap', () => {
     growth.beginStream()();
-    growth.beginLongLog()();
     assert.deepEqual(flags, []);
   });
 
@@ -30,19 +28,6 @@ describe('HeapGrowth', () => {
     endFirst();
     assert.deepEqual(flags, []);
     endSecond();
-    assert.deepEqual(flags, small);
-  });
-
-  it('lets only the space for what was just made grow for long logs', () => {
-    growth.limit();
-    flags = [];
-    const endLog = growth.beginLongLog();
-    assert.deepEqual(flags.splice(0), logging);
-    const endStream = growth.beginStream();
-    assert.deepEqual(flags.splice(0), streaming);
-    endStream();
-    assert.deepEqual(flags.splice(0), logging);
-    endLog();
     assert.deepEqual(flags, small);
   });
 });

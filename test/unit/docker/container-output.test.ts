@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { DockerodeEngine } from '../../../src/lib/docker/dockerode-engine.js';
+import { minimalSpec } from '../../support/minimal-spec.js';
+
+const MADE_OVER =
+  'HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n';
+
+describe('the output of a container', () => {
+  let directory: string;
+  let server: Server;
+  let connections: Promise<unknown[]>;
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'engine-'));
+    server = createServer((_request, response) => {
+      response.writeHead(201, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ Id: 'it' }));
+    });
+    connections = once(server, 'upgrade');
+    server.listen(join(directory, 'docker.sock'));
+    await once(server, 'listening');
+  });
+  afterEach(async () => {
+    server.closeAllConnections();
+    server.close();
+    await rm(directory, { recursive: true });
+  });
+
+  /** Attaches; the engine's first words are `answer`. */
+  const attach = async (answer: string, signal: AbortSignal) => {
+    const engine = new DockerodeEngine({ socketPath: join(directory, 'docker.sock') });
+    const created = await engine.createContainer(minimalSpec('image', ['true']));
+    const output = new PassThrough();
+    const attaching = created.attach(output, signal);
+    const [, connection] = (await connections) as [unknown, Duplex];
+    connection.write(answer);
+    return { connection, output, drained: (await attaching).drained };
+  };
+
+  it('is all there, from what comes with the answer on', async () => {
+    const { connection, output, drained } = await attach(`${MADE_OVER}first, `, new AbortController().signal);
+    connection.end('last');
+    await drained;
+    output.end();
+    assert.equal(await text(output), 'first, last');
+  });
+
+  it('comes from an engine too that does not make the connection over', async () => {
+    const { connection, output, drained } = await attach(
+      'HTTP/1.1 200 OK\r\n\r\nfirst, ',
+      new AbortController().signal,
+    );
+    connection.end('last');
+    await drained;
+    output.end();
+    assert.equal(await text(output), 'first, last');
+  });
+
+  it('is not read any more after the signal: the connection is closed, what it was written to is not', async () => {
+    const controller = new AbortController();
+    const { connection, output, drained } = await attach(MADE_OVER, controller.signal);
+    const closed = once(connection, 'end');
+    connection.resume();
+    const reason = new Error('enough');
+    controller.abort(reason);
+    await assert.rejects(drained, (error) => error === reason);
+    await closed;
+    assert.equal(output.destroyed, false);
+  });
+});
