@@ -25,7 +25,6 @@ export class SpoolingStore extends Writable {
   #isSpooled = false;
   #spooling: Promise<void> | undefined;
   #spooledBytes = 0;
-  #endStream: (() => void) | undefined;
   /** What was written last: whoever follows closely need not read it from the disk. */
   #latest: Batch | undefined;
   readonly #waiting: (() => void)[] = [];
@@ -55,7 +54,10 @@ export class SpoolingStore extends Writable {
 
   #take(chunks: readonly Buffer[], callback: (error?: Error | null) => void): void {
     this.#chunks.push(...chunks);
-    for (const { length } of chunks) this.length += length;
+    for (const { length } of chunks) {
+      this.length += length;
+      heapGrowth.passed(length);
+    }
     if (this.length <= MEMORY_BYTES) {
       callback();
       return;
@@ -69,7 +71,6 @@ export class SpoolingStore extends Writable {
   async #spool(): Promise<void> {
     if (!this.#file) {
       this.#isSpooled = true;
-      this.#endStream ??= heapGrowth.beginStream();
       this.#file = await open(this.#path, 'wx', 0o600);
     }
     const chunks = this.#chunks;
@@ -134,6 +135,7 @@ export class SpoolingStore extends Writable {
         file ??= await open(this.#path, READ_NO_FOLLOW);
         const wanted = Math.min(PIECE_BYTES, this.#spooledBytes - position, length - position);
         const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(wanted), 0, wanted, position);
+        heapGrowth.passed(wanted);
         if (bytesRead === 0) throw new Error('a temporary file has become shorter');
         position += bytesRead;
         yield buffer.subarray(0, bytesRead);
@@ -158,7 +160,6 @@ export class SpoolingStore extends Writable {
 
   async dispose(): Promise<void> {
     await this.#close();
-    this.#endStream?.();
     this.#chunks = [];
     if (this.#isSpooled) await rm(this.#path, { force: true });
   }

@@ -162,18 +162,16 @@ class ArtifactImage implements ImageSource {
     const address = (): string => queue.latestArtifactUrl(taskId, path, rights);
     // Ends whatever stage still waits for something when another one has failed.
     const attempt = new LinkedAbort(parent);
-    const endStream = heapGrowth.beginStream();
     try {
       const download = await startDownload({ address, inactivityMs, attempts, progress }, attempt.signal);
       const hash = createHash('sha256');
-      const artifact = hashed(decodeContent(download.body, download.contentEncoding), hash);
-      const archive = rewriteImageTar(decompress(artifact, packing, attempt.signal), this.localName);
+      const artifact = hashed(passing(decodeContent(download.body, download.contentEncoding)), hash);
+      const archive = rewriteImageTar(passing(decompress(artifact, packing, attempt.signal)), this.localName);
       const body = Readable.from(archive, { objectMode: false, highWaterMark: BUFFER_BYTES });
       await engine.loadImage(body, attempt.signal);
       return `sha256:${hash.digest('hex')}`;
     } finally {
       attempt.abort(new Error('the attempt is over'));
-      endStream();
     }
   }
 
@@ -213,6 +211,13 @@ function scopeMissing(path: string, scope: string): string {
 async function* hashed(source: AsyncIterable<Buffer>, hash: Hash): AsyncGenerator<Buffer, void, undefined> {
   for await (const chunk of source) {
     hash.update(chunk);
+    yield chunk;
+  }
+}
+
+async function* passing(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  for await (const chunk of source) {
+    heapGrowth.passed(chunk.length);
     yield chunk;
   }
 }

@@ -31,8 +31,6 @@ type Written = () => void;
 
 /** What a sink takes from the container before it makes it wait for the disk. */
 const SINK_BYTES = 1024 * 1024;
-/** A log beyond this is a long one: much passes through. */
-const LONG_BYTES = 1024 * 1024;
 
 /**
  * The log of one run: one file with one writer and any number of readers, none of which can slow it down. Trouble with
@@ -53,8 +51,6 @@ export class TaskLog implements TaskOutput, GrowingFile {
   #isCut = false;
   #failure: Error | undefined;
   #failureNotice: string | undefined;
-  /** Undefined as long as the log is not a long one. */
-  #endLong: (() => void) | undefined;
 
   private constructor(options: TaskLogOptions, file: FileHandle, size: number) {
     this.path = options.path;
@@ -145,7 +141,6 @@ export class TaskLog implements TaskOutput, GrowingFile {
     } catch (error) {
       this.#failure ??= error as Error;
     }
-    this.#endLong?.();
     this.#isClosed = true;
     this.#changed();
   }
@@ -171,7 +166,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
 
   #append(data: Buffer, written?: Written): void {
     this.#accepted += data.length;
-    if (this.#accepted > LONG_BYTES) this.#endLong ??= heapGrowth.beginStream();
+    heapGrowth.passed(data.length);
     this.#pending.push({ data, written });
     this.#writing ??= this.#writeAll();
   }

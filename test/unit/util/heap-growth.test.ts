@@ -1,33 +1,57 @@
 import assert from 'node:assert/strict';
-import { HeapGrowth } from '../../../src/lib/util/heap-growth.js';
+import { HeapGrowth, heapGrowth } from '../../../src/lib/util/heap-growth.js';
+
+const MiB = 1024 * 1024;
 
 describe('HeapGrowth', () => {
   let flags: string[];
+  let collections: number;
   let growth: HeapGrowth;
 
   beforeEach(() => {
     flags = [];
-    growth = new HeapGrowth((set) => flags.push(set));
+    collections = 0;
+    growth = new HeapGrowth(
+      (set) => flags.push(set),
+      () => (collections += 1),
+    );
   });
-
-  const small = ['--heap-growing-percent=50', '--semi-space-growth-factor=1'];
-  const streaming = ['--heap-growing-percent=200', '--semi-space-growth-factor=2'];
 
   it('leaves programs alone that did not ask for a small heap', () => {
-    growth.beginStream()();
+    growth.passed(100 * MiB);
     assert.deepEqual(flags, []);
+    assert.equal(collections, 0);
   });
 
-  it('keeps the heap small, but not while anything streams', () => {
+  it('keeps the heap small', () => {
     growth.limit();
-    assert.deepEqual(flags.splice(0), small);
-    const endFirst = growth.beginStream();
-    const endSecond = growth.beginStream();
-    assert.deepEqual(flags.splice(0), streaming);
-    endFirst();
-    endFirst();
-    assert.deepEqual(flags, []);
-    endSecond();
-    assert.deepEqual(flags, small);
+    assert.deepEqual(flags, ['--heap-growing-percent=50', '--semi-space-growth-factor=1']);
+    assert.equal(collections, 0);
+  });
+
+  it('collects what was just made after every four MiB of buffers', () => {
+    growth.limit();
+    growth.passed(MiB);
+    growth.passed(3 * MiB - 1);
+    assert.equal(collections, 0);
+    growth.passed(1);
+    assert.equal(collections, 1);
+    growth.passed(4 * MiB - 1);
+    assert.equal(collections, 1);
+    growth.passed(100 * MiB);
+    assert.equal(collections, 2);
+  });
+
+  it('has V8 do so', () => {
+    heapGrowth.limit();
+    const before = process.memoryUsage().arrayBuffers;
+    let most = before;
+    for (let n = 0; n < 64; n += 1) {
+      // Not from node's pool, so that each is memory of its own.
+      Buffer.allocUnsafeSlow(MiB).fill(n);
+      most = Math.max(most, process.memoryUsage().arrayBuffers);
+      heapGrowth.passed(MiB);
+    }
+    assert.ok(most - before < 12 * MiB, `${(most - before) / MiB} MiB`);
   });
 });
