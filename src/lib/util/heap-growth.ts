@@ -59,5 +59,5 @@ function exposedGarbageCollection(): CollectGarbage {
 /** Of this process: V8 has one setting for all. */
 export const heapGrowth = new HeapGrowth(setFlagsFromString, () => {
   collectGarbage ??= exposedGarbageCollection();
-collectGarbage({ type: 'minor' });
+  collectGarbage({ type: 'minor' });
 });
