@@ -21,7 +21,6 @@ import type {
   RunningContainer,
   StoppedContainer,
 } from './engine.js';
-import { InGulps } from './in-gulps.js';
 import { linesOf } from './lines-of.js';
 
 const CALL_TIMEOUT_MS = 60_000;
@@ -48,22 +47,18 @@ export class DockerodeCreatedContainer implements CreatedContainer {
   }
 
   async attach(output: Writable, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }> {
-    // The connection is made over to the output: HTTP would be work for each piece of it.
-    const options = { stream: true, stdout: true, stderr: true, hijack: true, abortSignal: signal };
-    const stream = await call(
-      'attaching to the container',
-      CALL_TIMEOUT_MS,
-      () => this.#container.attach(options),
-      signal,
-    );
+    // The connection is taken over: the output comes from the socket itself, without node's HTTP client in between.
+    const options = { stream: true, stdout: true, stderr: true, hijack: true };
+    const attach = (abortSignal: AbortSignal) => this.#container.attach({ ...options, abortSignal });
+    const stream = await call('attaching to the container', CALL_TIMEOUT_MS, attach, signal);
     const copy = async (): Promise<void> => {
       try {
-        // Aborting the request does not close a connection that was made over.
-        await pipeline(stream, new InGulps(), output, { end: false, signal });
+        // Aborting the request does not close a connection that was taken over.
+        await pipeline(stream, output, { end: false, signal });
       } catch (error) {
         if (!signal.aborted) throw dockerErrorOf('reading the output of the container', error);
       }
-      // An aborted connection looks like the end of the output.
+      // Not with the error of a pipeline that was aborted.
       signal.throwIfAborted();
     };
     const drained = copy();

@@ -11,7 +11,7 @@ import { text } from 'node:stream/consumers';
 import { DockerodeEngine } from '../../../src/lib/docker/dockerode-engine.js';
 import { minimalSpec } from '../../support/minimal-spec.js';
 
-const MADE_OVER =
+const TAKEN_OVER =
   'HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n';
 
 describe('the output of a container', () => {
@@ -47,14 +47,14 @@ describe('the output of a container', () => {
   };
 
   it('is all there, from what comes with the answer on', async () => {
-    const { connection, output, drained } = await attach(`${MADE_OVER}first, `, new AbortController().signal);
+    const { connection, output, drained } = await attach(`${TAKEN_OVER}first, `, new AbortController().signal);
     connection.end('last');
     await drained;
     output.end();
     assert.equal(await text(output), 'first, last');
   });
 
-  it('comes from an engine too that does not make the connection over', async () => {
+  it('also comes from an engine that does not hand the connection over', async () => {
     const { connection, output, drained } = await attach(
       'HTTP/1.1 200 OK\r\n\r\nfirst, ',
       new AbortController().signal,
@@ -67,7 +67,7 @@ describe('the output of a container', () => {
 
   it('is not read any more after the signal: the connection is closed, what it was written to is not', async () => {
     const controller = new AbortController();
-    const { connection, output, drained } = await attach(MADE_OVER, controller.signal);
+    const { connection, output, drained } = await attach(TAKEN_OVER, controller.signal);
     const closed = once(connection, 'end');
     connection.resume();
     const reason = new Error('enough');
