@@ -54,10 +54,7 @@ export class SpoolingStore extends Writable {
 
   #take(chunks: readonly Buffer[], callback: (error?: Error | null) => void): void {
     this.#chunks.push(...chunks);
-    for (const { length } of chunks) {
-      this.length += length;
-      heapGrowth.passed(length);
-    }
+    for (const { length } of chunks) this.length += length;
     if (this.length <= MEMORY_BYTES) {
       callback();
       return;
@@ -135,7 +132,7 @@ export class SpoolingStore extends Writable {
         file ??= await open(this.#path, READ_NO_FOLLOW);
         const wanted = Math.min(PIECE_BYTES, this.#spooledBytes - position, length - position);
         const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(wanted), 0, wanted, position);
-        heapGrowth.passed(wanted);
+        heapGrowth.buffersPassed(wanted);
         if (bytesRead === 0) throw new Error('a temporary file has become shorter');
         position += bytesRead;
         yield buffer.subarray(0, bytesRead);

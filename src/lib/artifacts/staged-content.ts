@@ -4,6 +4,7 @@ import { Readable, Transform } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import { heapGrowth } from '../util/heap-growth.js';
 import type { ContentEncoding } from './adaptive-gzip.js';
 import { AdaptiveGzip, SAMPLE_BYTES, encodingFor, gzipWhole } from './adaptive-gzip.js';
 import type { FileSource } from './file-source.js';
@@ -95,6 +96,10 @@ async function stageStream(
   const store = new SpoolingStore(path.join(tempDir, `artifact-${randomUUID()}`));
   const adaptive = new AdaptiveGzip();
   const coders = encoding === 'auto' ? [adaptive] : encoding === 'gzip' ? [createGzip()] : [];
+  // Heard beside the pipeline, which takes what it wants of it: one more stage would cost each piece more than this.
+  stream.on('data', ({ length }: Buffer) => {
+    heapGrowth.buffersPassed(length);
+  });
   const sha256 = pipeline([stream, ...taps, ...coders, store], { signal }).then(async () => {
     await afterEnd?.();
     return taps[0]?.digest();

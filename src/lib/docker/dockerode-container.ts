@@ -58,7 +58,7 @@ export class DockerodeCreatedContainer implements CreatedContainer {
       } catch (error) {
         if (!signal.aborted) throw dockerErrorOf('reading the output of the container', error);
       }
-      // Not with the error of a pipeline that was aborted.
+      // It fails with the signal's reason, not with what that made of the pipeline.
       signal.throwIfAborted();
     };
     const drained = copy();

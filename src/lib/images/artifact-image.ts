@@ -165,8 +165,8 @@ class ArtifactImage implements ImageSource {
     try {
       const download = await startDownload({ address, inactivityMs, attempts, progress }, attempt.signal);
       const hash = createHash('sha256');
-      const artifact = hashed(passing(decodeContent(download.body, download.contentEncoding)), hash);
-      const archive = rewriteImageTar(passing(decompress(artifact, packing, attempt.signal)), this.localName);
+      const artifact = hashed(decodeContent(download.body, download.contentEncoding), hash);
+      const archive = rewriteImageTar(decompress(artifact, packing, attempt.signal), this.localName);
       const body = Readable.from(archive, { objectMode: false, highWaterMark: BUFFER_BYTES });
       await engine.loadImage(body, attempt.signal);
       return `sha256:${hash.digest('hex')}`;
@@ -211,13 +211,7 @@ function scopeMissing(path: string, scope: string): string {
 async function* hashed(source: AsyncIterable<Buffer>, hash: Hash): AsyncGenerator<Buffer, void, undefined> {
   for await (const chunk of source) {
     hash.update(chunk);
-    yield chunk;
-  }
-}
-
-async function* passing(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
-  for await (const chunk of source) {
-    heapGrowth.passed(chunk.length);
+    heapGrowth.buffersPassed(chunk.length);
     yield chunk;
   }
 }

@@ -64,7 +64,7 @@ export class FollowingReader extends Readable {
   async #readSome(length: number): Promise<void> {
     try {
       const buffer = Buffer.allocUnsafe(length);
-      heapGrowth.passed(length);
+      heapGrowth.buffersPassed(length);
       const bytesRead = (await this.#handle?.read(buffer, 0, length, this.#position))?.bytesRead ?? 0;
       if (bytesRead === 0) throw new Error(`the log file ends at byte ${this.#position}, it was cut from outside`);
       this.#position += bytesRead;

@@ -166,7 +166,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
 
   #append(data: Buffer, written?: Written): void {
     this.#accepted += data.length;
-    heapGrowth.passed(data.length);
+    heapGrowth.buffersPassed(data.length);
     this.#pending.push({ data, written });
     this.#writing ??= this.#writeAll();
   }

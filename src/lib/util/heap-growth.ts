@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** By how much of what is alive the heap grows before it is collected, and what was just made before it is looked at. */
+/** The heap grows by half of what is alive before it is collected; the space for what was just made does not grow. */
 const SMALL_HEAP = ['--heap-growing-percent=50', '--semi-space-growth-factor=1'];
-/** So much of buffers is worth a look at what was just made, which takes less than a millisecond. */
+/** So much of buffers is worth collecting what was just made, which mostly takes less than a millisecond. */
 const YOUNG_BYTES = 4 * 1024 * 1024;
 
 /**
@@ -34,7 +34,7 @@ export class HeapGrowth {
   }
 
   /** Buffers of so many bytes were made that are soon not needed any more. */
-  passed(bytes: number): void {
+  buffersPassed(bytes: number): void {
     this.#passedBytes += bytes;
     if (!this.#isLimited || this.#passedBytes < YOUNG_BYTES) return;
     this.#passedBytes = 0;
@@ -56,8 +56,11 @@ function exposedGarbageCollection(): CollectGarbage {
   }
 }
 
-/** Of this process: V8 has one setting for all. */
-export const heapGrowth = new HeapGrowth(setFlagsFromString, () => {
+/** Collects what was just made and is not used any more. How long that takes depends on what is, not on the heap's size. */
+export function collectYoung(): void {
   collectGarbage ??= exposedGarbageCollection();
   collectGarbage({ type: 'minor' });
-});
+}
+
+/** Of this process: V8 has one setting for all. */
+export const heapGrowth = new HeapGrowth(setFlagsFromString, collectYoung);

@@ -1,43 +1,31 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { Server } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { DockerodeEngine } from '../../../src/lib/docker/dockerode-engine.js';
+import { EngineSocket } from '../../support/engine-socket.js';
 import { minimalSpec } from '../../support/minimal-spec.js';
 
 const TAKEN_OVER =
   'HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n';
 
 describe('the output of a container', () => {
-  let directory: string;
-  let server: Server;
+  let socket: EngineSocket;
   let connections: Promise<unknown[]>;
 
   beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'engine-'));
-    server = createServer((_request, response) => {
+    socket = await EngineSocket.start((_request, response) => {
       response.writeHead(201, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ Id: 'it' }));
     });
-    connections = once(server, 'upgrade');
-    server.listen(join(directory, 'docker.sock'));
-    await once(server, 'listening');
+    connections = once(socket.server, 'upgrade');
   });
-  afterEach(async () => {
-    server.closeAllConnections();
-    server.close();
-    await rm(directory, { recursive: true });
-  });
+  afterEach(() => socket.close());
 
   /** Attaches; the engine's first words are `answer`. */
   const attach = async (answer: string, signal: AbortSignal) => {
-    const engine = new DockerodeEngine({ socketPath: join(directory, 'docker.sock') });
+    const engine = new DockerodeEngine({ socketPath: socket.socketPath });
     const created = await engine.createContainer(minimalSpec('image', ['true']));
     const output = new PassThrough();
     const attaching = created.attach(output, signal);

@@ -1,12 +1,7 @@
 import { strict as assert } from 'node:assert';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { Server } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { DockerodeEngine } from '../../../src/lib/docker/dockerode-engine.js';
 import type { RunningContainer } from '../../../src/lib/docker/engine.js';
+import { EngineSocket } from '../../support/engine-socket.js';
 import { minimalSpec } from '../../support/minimal-spec.js';
 
 /** Status and body for a request whose line ends like this. */
@@ -15,15 +10,13 @@ type Answers = Readonly<Record<string, () => readonly [number, object?]>>;
 const TROUBLE: readonly [number, object] = [500, { message: 'the engine is busy' }];
 
 describe('calls beside the run of a container', () => {
-  let directory: string;
-  let server: Server;
+  let socket: EngineSocket;
   let answers: Answers;
   const requests: string[] = [];
 
   beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'engine-'));
     requests.length = 0;
-    server = createServer((request, response) => {
+    socket = await EngineSocket.start((request, response) => {
       const line = `${request.method ?? ''} ${request.url?.replace(/\?.*/, '') ?? ''}`;
       requests.push(line);
       const [, answer] = Object.entries(answers).find(([end]) => line.endsWith(end)) ?? [];
@@ -31,18 +24,12 @@ describe('calls beside the run of a container', () => {
       response.writeHead(status, { 'content-type': 'application/json' });
       response.end(body && JSON.stringify(body));
     });
-    server.listen(join(directory, 'docker.sock'));
-    await once(server, 'listening');
   });
-  afterEach(async () => {
-    server.closeAllConnections();
-    server.close();
-    await rm(directory, { recursive: true });
-  });
+  afterEach(() => socket.close());
 
   const start = async (more: Answers): Promise<RunningContainer> => {
     answers = { '/containers/create': () => [201, { Id: 'it' }], '/start': () => [204], ...more };
-    const engine = new DockerodeEngine({ socketPath: join(directory, 'docker.sock') });
+    const engine = new DockerodeEngine({ socketPath: socket.socketPath });
     return await (await engine.createContainer(minimalSpec('image', ['true']))).start();
   };
 
