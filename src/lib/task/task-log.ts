@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { appendAll } from '../util/append-all.js';
 import { errorMessage } from '../util/error-message.js';
 import { heapGrowth } from '../util/heap-growth.js';
@@ -31,6 +32,13 @@ type Written = () => void;
 
 /** What a sink takes from the container before it makes it wait for the disk. */
 const SINK_BYTES = 1024 * 1024;
+/** A log beyond this is a long one. */
+const LONG_BYTES = 1024 * 1024;
+/**
+ * The time between two writes of a long log. A terminal comes in pieces of a few hundred bytes: to write each by itself takes
+ * longer than all else that is done with it.
+ */
+const GATHERING_MS = 4;
 
 /**
  * The log of one run: one file with one writer and any number of readers, none of which can slow it down. Trouble with
@@ -51,6 +59,8 @@ export class TaskLog implements TaskOutput, GrowingFile {
   #isCut = false;
   #failure: Error | undefined;
   #failureNotice: string | undefined;
+  /** performance.now() after the last write. */
+  #writtenAtMs = 0;
 
   private constructor(options: TaskLogOptions, file: FileHandle, size: number) {
     this.path = options.path;
@@ -171,15 +181,22 @@ export class TaskLog implements TaskOutput, GrowingFile {
     this.#writing ??= this.#writeAll();
   }
 
-  /** The only writer. What comes while it writes goes into the next batch. */
+  /** The only writer. What comes while it writes, or soon after in a long log, goes into the next batch. */
   async #writeAll(): Promise<void> {
     while (this.#pending.length > 0) {
+      if (this.#accepted > LONG_BYTES && !this.#closing) await this.#gather();
       const batch = this.#pending;
       this.#pending = [];
       await this.#writeBatch(batch.map(({ data }) => data).filter((data) => data.length > 0));
+      this.#writtenAtMs = performance.now();
       for (const { written } of batch) written?.();
     }
     this.#writing = undefined;
+  }
+
+  async #gather(): Promise<void> {
+    const restMs = this.#writtenAtMs + GATHERING_MS - performance.now();
+    if (restMs > 0) await setTimeout(restMs);
   }
 
   async #writeBatch(buffers: readonly Buffer[]): Promise<void> {

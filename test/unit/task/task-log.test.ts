@@ -7,6 +7,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
+import { setImmediate } from 'node:timers/promises';
 import { TaskLog } from '../../../src/lib/task/task-log.js';
 
 const PREFIX = '[taskcluster 2026-11-23 15:04:05.678Z] ';
@@ -53,6 +54,37 @@ describe('TaskLog', () => {
     const expected = Buffer.concat([Buffer.from(`${PREFIX}start\n`), bytes, bytes, Buffer.from(`${PREFIX}end\n`)]);
     assert.ok(expected.equals(await readFile(file)));
     assert.equal(log.size, expected.length);
+  });
+
+  it('writes a long log in batches, and leaves nothing behind', async () => {
+    const log = await open();
+    const sink = log.sink();
+    const start = randomBytes(1024 * 1024 + 1);
+    await new Promise((written) => sink.write(start, written));
+    let writes = 0;
+    const count = (): void => {
+      writes += 1;
+      log.onceChanged(count);
+    };
+    log.onceChanged(count);
+    const startedAtMs = performance.now();
+    const pieces: Buffer[] = [];
+    for (let n = 0; n < 2000; n += 1) {
+      const piece = randomBytes(100);
+      pieces.push(piece);
+      sink.write(piece);
+      await setImmediate();
+    }
+    // However slow the machine is: timers may be early by a millisecond or two, but not by more.
+    const mostWrites = (performance.now() - startedAtMs) / 2 + 2;
+    assert.ok(writes <= mostWrites, `${writes} writes, at most ${mostWrites}`);
+    sink.end();
+    log.line('last');
+    await once(sink, 'finish');
+    await log.close();
+    // The line came between the last pieces.
+    const content = (await readFile(file, 'latin1')).replace(`${PREFIX}last\n`, '');
+    assert.ok(Buffer.concat([start, ...pieces]).equals(Buffer.from(content, 'latin1')));
   });
 
   it('makes the container wait for the disk', async () => {
