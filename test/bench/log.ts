@@ -79,7 +79,7 @@ async function runUnread(measured: MeasuredDaemon): Promise<Logged> {
 
 async function runRead(measured: MeasuredDaemon): Promise<Logged> {
   const { daemon, timeline } = measured;
-  const readers = new SlowReaders(READING);
+  const readers = await SlowReaders.start(READING);
   try {
     const memory = await MemoryWatch.start(daemon.worker);
     const taskId = await daemon.create(SCRIPT);

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
 export interface SlowReadersOptions {
@@ -15,13 +15,19 @@ const PROGRAM = fileURLToPath(new URL('./log-readers.ts', import.meta.url));
 /** Readers of one log in a process of their own: what they do is nobody's but theirs. */
 export class SlowReaders {
   readonly #process: ChildProcessByStdio<Writable, Readable, null>;
-  readonly #printed: Promise<string>;
+  readonly #lines: AsyncIterator<string>;
 
-  /** The process is made at once, so that it is ready by the time there is an address. */
-  constructor({ readers, bytesPerSecond, outputBytes }: SlowReadersOptions) {
+  private constructor(process: ChildProcessByStdio<Writable, Readable, null>) {
+    this.#process = process;
+    this.#lines = createInterface({ input: process.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** Resolves when the process has started: that takes a processor for a while, and is not part of reading. */
+  static async start({ readers, bytesPerSecond, outputBytes }: SlowReadersOptions): Promise<SlowReaders> {
     const args = ['--import', 'tsx', PROGRAM, ...[readers, bytesPerSecond, outputBytes].map(String)];
-    this.#process = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#printed = text(this.#process.stdout);
+    const started = new SlowReaders(spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] }));
+    await started.#line();
+    return started;
   }
 
   begin(url: string): void {
@@ -35,12 +41,16 @@ export class SlowReaders {
 
   /** The hashes (sha256, hex) of what each of them read. Fails when they did not come to an end. */
   async hashes(): Promise<readonly string[]> {
-    const printed = await this.#printed;
-    if (printed === '') throw new Error('the readers of the log failed');
-    return (JSON.parse(printed) as readonly { readonly sha256: string }[]).map(({ sha256 }) => sha256);
+    return (JSON.parse(await this.#line()) as readonly { readonly sha256: string }[]).map(({ sha256 }) => sha256);
   }
 
   kill(): void {
     this.#process.kill();
+  }
+
+  async #line(): Promise<string> {
+    const next = await this.#lines.next();
+    if (next.done === true) throw new Error('the readers of the log failed');
+    return next.value;
   }
 }

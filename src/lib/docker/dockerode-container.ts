@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
@@ -21,6 +21,7 @@ import type {
   RunningContainer,
   StoppedContainer,
 } from './engine.js';
+import { Gulps } from './gulps.js';
 import { linesOf } from './lines-of.js';
 
 const CALL_TIMEOUT_MS = 60_000;
@@ -54,7 +55,7 @@ export class DockerodeCreatedContainer implements CreatedContainer {
     const copy = async (): Promise<void> => {
       try {
         // Aborting the request does not close a connection that was taken over.
-        await pipeline(stream, output, { end: false, signal });
+        await pipeline(new Gulps(stream as unknown as Duplex), output, { end: false, signal });
       } catch (error) {
         if (!signal.aborted) throw dockerErrorOf('reading the output of the container', error);
       }

@@ -49,7 +49,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
   readonly #options: TaskLogOptions;
   readonly #file: FileHandle;
   readonly #listeners = new Set<() => void>();
-  #pending: { readonly data: Buffer; readonly written: Written | undefined }[] = [];
+  #pending: { readonly buffers: readonly Buffer[]; readonly written: Written | undefined }[] = [];
   #writing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #isClosed = false;
@@ -102,7 +102,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
     if (this.#closing) return;
     const notice = this.#failureNotice;
     this.#failureNotice = undefined;
-    this.#append(Buffer.from((notice ?? '') + text));
+    this.#append([Buffer.from((notice ?? '') + text)]);
   }
 
   /**
@@ -160,24 +160,25 @@ export class TaskLog implements TaskOutput, GrowingFile {
       callback();
       return;
     }
-    const data = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
     const room = (this.#options.maxBytes ?? Infinity) - this.#accepted;
-    if (data.length <= room) {
-      this.#append(data, callback);
+    if (bytesOf(chunks) <= room) {
+      this.#append(chunks, callback);
       return;
     }
     this.#isCut = true;
-    this.#append(data.subarray(0, Math.max(0, room)), callback);
+    this.#append([Buffer.concat(chunks).subarray(0, Math.max(0, room))], callback);
     this.error(
       `The log has reached its limit of ${this.#options.maxBytes ?? 0} bytes; further output of the task is not logged.`,
     );
     this.#options.onCut?.();
   }
 
-  #append(data: Buffer, written?: Written): void {
-    this.#accepted += data.length;
-    heapGrowth.buffersPassed(data.length);
-    this.#pending.push({ data, written });
+  /** They are not joined: the copies of a long log would be as much garbage again. */
+  #append(buffers: readonly Buffer[], written?: Written): void {
+    const bytes = bytesOf(buffers);
+    this.#accepted += bytes;
+    heapGrowth.buffersPassed(bytes);
+    this.#pending.push({ buffers, written });
     this.#writing ??= this.#writeAll();
   }
 
@@ -187,7 +188,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
       if (this.#accepted > LONG_BYTES && !this.#closing) await this.#gather();
       const batch = this.#pending;
       this.#pending = [];
-      await this.#writeBatch(batch.map(({ data }) => data).filter((data) => data.length > 0));
+      await this.#writeBatch(batch.flatMap(({ buffers }) => buffers).filter(({ length }) => length > 0));
       this.#writtenAtMs = performance.now();
       for (const { written } of batch) written?.();
     }
@@ -224,4 +225,8 @@ export class TaskLog implements TaskOutput, GrowingFile {
     this.#listeners.clear();
     for (const listener of listeners) listener();
   }
+}
+
+function bytesOf(buffers: readonly Buffer[]): number {
+  return buffers.reduce((sum, { length }) => sum + length, 0);
 }
