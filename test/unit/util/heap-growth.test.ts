@@ -1,20 +1,25 @@
 import assert from 'node:assert/strict';
-import { HeapGrowth, collectYoung } from '../../../src/lib/util/heap-growth.js';
+import { HeapGrowth, v8Heap } from '../../../src/lib/util/heap-growth.js';
 
 const MiB = 1024 * 1024;
 
 describe('HeapGrowth', () => {
   let flags: string[];
   let collections: number;
+  let youngSpaceBytes: number;
+  let collected: () => void;
   let growth: HeapGrowth;
 
   beforeEach(() => {
     flags = [];
     collections = 0;
-    growth = new HeapGrowth(
-      (set) => flags.push(set),
-      () => (collections += 1),
-    );
+    youngSpaceBytes = MiB;
+    growth = new HeapGrowth({
+      setFlag: (flag) => flags.push(flag),
+      collectYoung: () => (collections += 1),
+      youngSpaceBytes: () => youngSpaceBytes,
+      onCollected: (listener) => (collected = listener),
+    });
   });
 
   it('leaves programs alone that did not ask for a small heap', () => {
@@ -25,8 +30,22 @@ describe('HeapGrowth', () => {
 
   it('keeps the heap small', () => {
     growth.limit();
-    assert.deepEqual(flags, ['--heap-growing-percent=50', '--semi-space-growth-factor=1']);
+    assert.deepEqual(flags, ['--heap-growing-percent=50', '--semi-space-growth-factor=2']);
     assert.equal(collections, 0);
+  });
+
+  it('lets the space for what was just made grow to 16 MiB, again whenever V8 has made it smaller', () => {
+    growth.limit();
+    flags = [];
+    for (const size of [2, 8, 16, 16, 1, 4, 16]) {
+      youngSpaceBytes = size * MiB;
+      collected();
+    }
+    assert.deepEqual(flags, [
+      '--semi-space-growth-factor=1',
+      '--semi-space-growth-factor=2',
+      '--semi-space-growth-factor=1',
+    ]);
   });
 
   it('collects what was just made after every four MiB of buffers', () => {
@@ -43,7 +62,7 @@ describe('HeapGrowth', () => {
   });
 
   it('has V8 do so', () => {
-    const real = new HeapGrowth(() => undefined, collectYoung);
+    const real = new HeapGrowth({ ...v8Heap, setFlag: () => undefined, onCollected: () => undefined });
     real.limit();
     const before = process.memoryUsage().arrayBuffers;
     let most = before;
