@@ -6,7 +6,7 @@ import { runInNewContext } from 'node:vm';
 const SMALL_HEAP = '--heap-growing-percent=50';
 /** Two halves of 8 MiB, between which it is copied what was just made and is still used. */
 const YOUNG_SPACE_BYTES = 16 * 1024 * 1024;
-/** So much of buffers is worth collecting what was just made, which mostly takes less than a millisecond. */
+/** So much of buffers is worth collecting what was just made, which mostly takes a millisecond or two. */
 const YOUNG_BYTES = 4 * 1024 * 1024;
 
 /** What V8 can be told, and what it tells. */
