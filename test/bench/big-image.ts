@@ -7,21 +7,20 @@ import { pack } from 'tar-stream';
 import type { Pack } from 'tar-stream';
 import { tarOf } from '../support/image-archive.js';
 
-const LAYERS = 7;
 const FILES = 60;
 const MIB = 1024 * 1024;
 const WORDS = 'the worker takes an image from an artifact and gives it to the engine as it comes'.split(' ');
 
 /**
- * Writes an image archive that is a bit more than 500 MB once zstd has compressed it: half of it cannot be compressed, half
- * is text. The same bytes each time. Only one of its layers is in memory.
+ * Writes an image archive: each of its layers is some 75 MB once zstd has compressed it, half of it cannot be compressed,
+ * half is text. The same bytes each time. Only one layer is in memory.
  */
-export async function writeBigImage(file: string, name: string): Promise<void> {
+export async function writeBigImage(file: string, name: string, layers: number): Promise<void> {
   const zstd = spawn('zstd', ['-q', '-1'], { stdio: ['pipe', 'pipe', 'inherit'] });
   const tar = pack();
   const written = Promise.all([pipeline(tar, zstd.stdin), pipeline(zstd.stdout, createWriteStream(file))]);
   const diffIds: string[] = [];
-  for (let layer = 0; layer < LAYERS; layer += 1) {
+  for (let layer = 0; layer < layers; layer += 1) {
     const content = await layerTar(layer);
     diffIds.push(createHash('sha256').update(content).digest('hex'));
     await add(tar, `${layer}/layer.tar`, content);

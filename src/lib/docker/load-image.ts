@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Docker } from './dockerode.js';
 import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
@@ -17,42 +17,68 @@ interface LoadLine {
 }
 
 /** POST /images/load, to the end of the answer. The engine acts on an archive only once it has the end of it. */
-export async function loadImage(docker: Docker, archive: Readable, signal: AbortSignal): Promise<LoadedImages> {
-  const inactivity = new LinkedAbort(signal);
-  const waitForEngine = (): void => {
-    const silence = `loading an image: nothing was heard for ${LOAD_INACTIVITY_MS / 1000} s`;
-    inactivity.abortAfter(LOAD_INACTIVITY_MS, () => new DockerError(silence, undefined));
-  };
-  // How long the archive takes is the business of whoever makes it.
-  const waitForArchive = (): void => {
-    inactivity.abortAfter(Infinity, () => undefined);
-  };
-  const body = Readable.from(watched(archive, waitForArchive, waitForEngine), { objectMode: false });
+export async function loadImage(
+  docker: Docker,
+  archive: Readable,
+  signal: AbortSignal,
+  inactivityMs = LOAD_INACTIVITY_MS,
+): Promise<LoadedImages> {
+  const abort = new LinkedAbort(signal);
   // The request hears of its failure; without it, when there is no connection, nobody does.
-  body.on('error', () => undefined);
+  archive.on('error', () => undefined);
+  const silence = new EngineSilence(archive, inactivityMs, (error) => {
+    abort.abort(error);
+  });
   try {
     signal.throwIfAborted();
-    const answering = docker.loadImage(body, { quiet: false, abortSignal: inactivity.signal });
-    const answer = await untilAborted(answering, inactivity.signal);
-    return await untilAborted(readAnswer(answer, waitForEngine), inactivity.signal);
+    const answering = docker.loadImage(archive, { quiet: false, abortSignal: abort.signal });
+    const answer = await untilAborted(answering, abort.signal);
+    const alive = (): void => {
+      silence.heard();
+    };
+    return await untilAborted(readAnswer(answer, alive), abort.signal);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (archive.errored) throw archive.errored;
-    throw loadError(inactivity.signal.aborted ? inactivity.signal.reason : error);
+    throw loadError(abort.signal.aborted ? abort.signal.reason : error);
   } finally {
-    inactivity.abort(new Error('the load is over'));
+    silence.stop();
+    abort.abort(new Error('the load is over'));
     archive.destroy();
   }
 }
 
-async function* watched(archive: Readable, onWanted: () => void, onGiven: () => void): AsyncGenerator<Buffer> {
-  onWanted();
-  for await (const chunk of archive) {
-    onGiven();
-    yield chunk as Buffer;
-    onWanted();
+/** Notices when the engine neither takes the archive nor says anything. How long the archive takes is not its business. */
+class EngineSilence {
+  readonly #timer: NodeJS.Timeout;
+  /** It has room for more of the archive. */
+  #isWaiting = true;
+
+  constructor(archive: Readable, inactivityMs: number, onSilence: (error: DockerError) => void) {
+    this.#timer = setTimeout(() => {
+      const what = `loading an image: nothing was heard for ${inactivityMs / 1000} s`;
+      if (!this.#isWaiting) onSilence(new DockerError(what, undefined));
+    }, inactivityMs);
+    const heard = (): void => {
+      this.heard();
+    };
+    // What is piped is paused whenever there is no room for more of it.
+    archive.on('pause', heard);
+    archive.on('end', heard);
+    archive.on('resume', () => {
+      this.#isWaiting = true;
+    });
   }
-  onGiven();
+
+  /** From now on it is the engine's turn again. */
+  heard(): void {
+    this.#isWaiting = false;
+    this.#timer.refresh();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
 }
 
 /** What was loaded, or the error that came behind a status of 200. */

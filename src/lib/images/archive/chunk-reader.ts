@@ -37,15 +37,6 @@ export class ChunkReader {
     return Buffer.concat(pieces);
   }
 
-  /** The next `count` bytes as they come. */
-  async *pass(count: number): AsyncGenerator<Buffer, void, undefined> {
-    for (let missing = count; missing > 0;) {
-      const piece = (await this.some(missing)) ?? brokenOff();
-      missing -= piece.length;
-      yield piece;
-    }
-  }
-
   /** Lets go of the stream. */
   async close(): Promise<void> {
     await this.#chunks.return?.();

@@ -37,14 +37,11 @@ const MAX_STDERR = 1000;
 const GUNZIP_CHUNK_BYTES = 128 * 1024;
 
 /** Undoes an HTTP content encoding. Fails with an ArchiveError when that is unknown or the content damaged. */
-export async function* decodeContent(
-  source: AsyncIterable<Buffer>,
-  encoding: string | undefined,
-): AsyncGenerator<Buffer, void, undefined> {
-  if (encoding === undefined) {
-    yield* source;
-    return;
-  }
+export function decodeContent(source: AsyncIterable<Buffer>, encoding: string | undefined): AsyncIterable<Buffer> {
+  return encoding === undefined ? source : gunzipped(source, encoding);
+}
+
+async function* gunzipped(source: AsyncIterable<Buffer>, encoding: string): AsyncGenerator<Buffer, void, undefined> {
   if (encoding !== 'gzip' && encoding !== 'x-gzip') {
     throw new ArchiveError(`it is stored with the content encoding "${encoding}"; the worker knows gzip`);
   }
@@ -62,17 +59,20 @@ export async function* decodeContent(
 }
 
 /** Unpacks in a process of its own, which is killed when the reader stops or the signal aborts. */
-export async function* decompress(
+export function decompress(
   source: AsyncIterable<Buffer>,
   { command }: Packing,
   signal: AbortSignal,
+): AsyncIterable<Buffer> {
+  return command === undefined ? source : unpacked(source, command, signal);
+}
+
+async function* unpacked(
+  source: AsyncIterable<Buffer>,
+  [program, ...args]: NonNullable<Packing['command']>,
+  signal: AbortSignal,
 ): AsyncGenerator<Buffer, void, undefined> {
-  if (command === undefined) {
-    yield* source;
-    return;
-  }
   signal.throwIfAborted();
-  const [program, ...args] = command;
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
   const kill = (): void => void child.kill('SIGKILL');
   signal.addEventListener('abort', kill, { once: true });

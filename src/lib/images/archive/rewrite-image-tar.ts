@@ -1,6 +1,6 @@
 import { ArchiveContents, isBlob } from './archive-contents.js';
 import { ArchiveError } from './archive-error.js';
-import { ChunkReader } from './chunk-reader.js';
+import { ChunkReader, brokenOff } from './chunk-reader.js';
 import { checkName, isMetadata } from './entry-name.js';
 import type { MetadataName } from './entry-name.js';
 import { BLOCK, fileHeader, paddingOf } from './tar-header.js';
@@ -25,9 +25,23 @@ export async function* rewriteImageTar(
 ): AsyncGenerator<Buffer, void, undefined> {
   const chunks = new ChunkReader(archive);
   try {
-    const contents = new ArchiveContents();
-    yield* new ArchiveCopy(chunks, contents).run();
-    const manifest = contents.manifestFor(localName);
+    const entries = new ArchiveEntries(chunks);
+    // All in this one loop: each generator within another would take its time for each piece.
+    for (let file = await entries.nextFile(); file !== undefined; file = await entries.nextFile()) {
+      yield fileHeader(file.name, file.bytes);
+      if (file.content) yield file.content;
+      else {
+        for (let missing = file.bytes; missing > 0;) {
+          const piece = (await chunks.some(missing)) ?? brokenOff();
+          missing -= piece.length;
+          yield piece;
+        }
+        await entries.skipPadding(file.bytes);
+      }
+      const padding = paddingOf(file.bytes);
+      if (padding > 0) yield Buffer.alloc(padding);
+    }
+    const manifest = entries.contents.manifestFor(localName);
     yield fileHeader('manifest.json', manifest.length);
     yield manifest;
     yield Buffer.alloc(paddingOf(manifest.length) + 2 * BLOCK);
@@ -36,58 +50,61 @@ export async function* rewriteImageTar(
   }
 }
 
-class ArchiveCopy {
-  readonly #chunks: ChunkReader;
-  readonly #contents: ArchiveContents;
+/** A regular file that is no metadata. */
+interface ArchivedFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** Undefined: it is still to be read, and then its padding is. */
+  readonly content: Buffer | undefined;
+}
+
+/** Goes through an archive, and takes note of what is in it. */
+class ArchiveEntries {
+  readonly contents = new ArchiveContents();
   readonly #budget = new MetadataBudget();
   readonly #tar: TarReader;
   #blobBytesLeft = MAX_METADATA_BYTES;
 
-  constructor(chunks: ChunkReader, contents: ArchiveContents) {
-    this.#chunks = chunks;
-    this.#contents = contents;
+  constructor(chunks: ChunkReader) {
     this.#tar = new TarReader(chunks, this.#budget);
   }
 
-  /** The regular files that are no metadata. */
-  async *run(): AsyncGenerator<Buffer, void, undefined> {
+  /** The next file; undefined at the end of the archive. */
+  async nextFile(): Promise<ArchivedFile | undefined> {
     for (let entry = await this.#tar.next(); entry !== undefined; entry = await this.#tar.next()) {
-      const { kind, linkname } = entry;
+      const { kind, bytes, linkname } = entry;
       const name = kind === 'directory' ? trimEnd(entry.name, '/') : entry.name;
       // A directory packed as such begins with itself.
       if (kind === 'directory' && (name === '.' || name === '')) continue;
       checkName(name);
       if (isMetadata(name)) await this.#keepMetadata(name, entry);
-      else if (kind === 'link' || kind === 'symlink') this.#contents.addLink(name, kind, linkname);
-      else if (kind === 'file') yield* this.#copyFile(entry);
+      else if (kind === 'link' || kind === 'symlink') this.contents.addLink(name, kind, linkname);
+      else if (kind === 'file') {
+        this.contents.addFile(name, bytes);
+        const isSmallBlob = isBlob(name) && bytes <= MAX_BLOB_BYTES;
+        return { name, bytes, content: isSmallBlob ? await this.#blob(name, bytes) : undefined };
+      }
     }
+    return undefined;
+  }
+
+  async skipPadding(bytes: number): Promise<void> {
+    await this.#tar.skipPadding(bytes);
   }
 
   async #keepMetadata(name: MetadataName, { kind, bytes, hasExtendedName }: TarEntry): Promise<void> {
     if (kind !== 'file') throw new ArchiveError(`${name} is a ${kind}, not a regular file`);
     if (hasExtendedName) throw new ArchiveError(`${name} has its name in an extended header`);
     this.#budget.spend(bytes);
-    this.#contents.addMetadata(name, await this.#tar.content(bytes));
-  }
-
-  async *#copyFile({ name, bytes }: TarEntry): AsyncGenerator<Buffer, void, undefined> {
-    this.#contents.addFile(name, bytes);
-    yield fileHeader(name, bytes);
-    if (isBlob(name) && bytes <= MAX_BLOB_BYTES) yield await this.#copyBlob(name, bytes);
-    else {
-      yield* this.#chunks.pass(bytes);
-      await this.#tar.skipPadding(bytes);
-    }
-    const padding = paddingOf(bytes);
-    if (padding > 0) yield Buffer.alloc(padding);
+    this.contents.addMetadata(name, await this.#tar.content(bytes));
   }
 
   /** What may be a manifest is kept as long as there is room; it is missed only if the image turns out to need it. */
-  async #copyBlob(name: string, bytes: number): Promise<Buffer> {
+  async #blob(name: string, bytes: number): Promise<Buffer> {
     const content = await this.#tar.content(bytes);
     if (content[0] === OPENING_BRACE && bytes <= this.#blobBytesLeft) {
       this.#blobBytesLeft -= bytes;
-      this.#contents.addBlob(name, Buffer.from(content));
+      this.contents.addBlob(name, Buffer.from(content));
     }
     return content;
   }

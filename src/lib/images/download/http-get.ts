@@ -64,21 +64,24 @@ interface Reading {
 
 async function* bodyOf(stream: Request, { host, inactivityMs, abort, parent }: Reading): AsyncGenerator<Buffer> {
   const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  const next = async (): Promise<IteratorResult<Buffer, unknown>> => {
-    const timer = setTimeout(() => {
-      stream.destroy(new DownloadError(`${host} sent nothing for ${inactivityMs / 1000} s`, undefined));
-    }, inactivityMs);
-    try {
-      return await chunks.next();
-    } finally {
-      clearTimeout(timer);
-    }
-  };
+  let isWanted = false;
+  // One for all chunks, of which there are many.
+  const silence = setTimeout(() => {
+    if (isWanted) stream.destroy(new DownloadError(`${host} sent nothing for ${inactivityMs / 1000} s`, undefined));
+  }, inactivityMs);
   try {
-    for (let chunk = await next(); !chunk.done; chunk = await next()) yield chunk.value;
+    for (;;) {
+      isWanted = true;
+      silence.refresh();
+      const chunk = await chunks.next();
+      if (chunk.done) return;
+      isWanted = false;
+      yield chunk.value;
+    }
   } catch (error) {
     throw asDownloadError(error, host, parent);
   } finally {
+    clearTimeout(silence);
     stream.destroy();
     abort.dispose();
   }

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import type { RequestListener } from 'node:http';
+import { PassThrough, Readable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
+import { Docker } from '../../../src/lib/docker/dockerode.js';
+import { loadImage } from '../../../src/lib/docker/load-image.js';
+import { EngineSocket } from '../../support/engine-socket.js';
+
+const INACTIVITY_MS = 500;
+const MIB = 1024 * 1024;
+const NAME = 'loaded:latest';
+
+describe('loading an image archive into an engine that may be silent', () => {
+  let socket: EngineSocket;
+  const { signal } = new AbortController();
+  afterEach(() => socket.close());
+
+  const load = async (archive: Readable, engine: RequestListener) => {
+    socket = await EngineSocket.start(engine);
+    return await loadImage(new Docker({ socketPath: socket.socketPath }), archive, signal, INACTIVITY_MS);
+  };
+  const answer: RequestListener = (request, response) => {
+    request.resume().on('end', () => response.end(`${JSON.stringify({ stream: `Loaded image: ${NAME}\n` })}\n`));
+  };
+  const silence = { message: /^loading an image: nothing was heard for 0\.5 s$/ };
+
+  it('gives up when the engine takes no more of it, and destroys the archive', async () => {
+    const archive = Readable.from(
+      (function* () {
+        for (;;) yield Buffer.alloc(MIB);
+      })(),
+    );
+    await assert.rejects(
+      load(archive, (request) => request.pause()),
+      silence,
+    );
+    assert.ok(archive.destroyed);
+  });
+
+  it('gives up when the engine says nothing once it has all of it', async () => {
+    const taken: RequestListener = (request) => request.resume();
+    await assert.rejects(load(Readable.from([Buffer.alloc(MIB)]), taken), silence);
+  });
+
+  it('waits for the archive as long as it takes', async () => {
+    const archive = new PassThrough();
+    const loading = load(archive, answer);
+    archive.write(Buffer.alloc(MIB));
+    // Longer than the engine may take.
+    await setTimeout(1.5 * INACTIVITY_MS);
+    archive.end(Buffer.alloc(MIB));
+    assert.deepEqual(await loading, { names: [NAME], ids: [] });
+  });
+});
