@@ -9,29 +9,59 @@ import { READ_NO_FOLLOW, readFile } from './file-source.js';
 export const MEMORY_BYTES = 1024 * 1024;
 
 const PIECE_BYTES = 1024 * 1024;
+/** Of each of two: while the disk takes what is in one, the other is filled. */
+const SLAB_BYTES = 512 * 1024;
+/** What stays in memory for whoever follows closely: what is not on the disk yet, so that nobody waits for that. */
+const RECENT_BYTES = 2 * SLAB_BYTES;
+const WAITING_BYTES = 256 * 1024;
 
-/** Bytes that are in the file and for a while in memory too. */
-interface Batch {
-  /** Where in the file they begin. */
+interface Piece {
+  /** Where in the content it begins. */
   readonly start: number;
-  readonly chunks: readonly Buffer[];
+  readonly bytes: Buffer;
+}
+
+/** Memory that is filled and emptied again and again. */
+class Slab {
+  readonly #bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  #filled = 0;
+
+  get content(): Buffer {
+    return this.#bytes.subarray(0, this.#filled);
+  }
+
+  /** Returns what there was no room for. */
+  fill(chunk: Buffer): Buffer {
+    const copied = chunk.copy(this.#bytes, this.#filled);
+    this.#filled += copied;
+    return chunk.subarray(copied);
+  }
+
+  clear(): void {
+    this.#filled = 0;
+  }
 }
 
 /** Keeps what is written to it in memory, and from the first byte too many on in a file. */
 export class SpoolingStore extends Writable {
   readonly #path: string;
+  /** The content, as long as it is small. */
   #chunks: Buffer[] = [];
-  #file: FileHandle | undefined;
   #isSpooled = false;
+  #file: FileHandle | undefined;
+  #slabs: { filling: Slab; writing: Slab } | undefined;
   #spooling: Promise<void> | undefined;
   #spooledBytes = 0;
-  /** What was written last: whoever follows closely need not read it from the disk. */
-  #latest: Batch | undefined;
+  /** Called when there is room in a slab again. */
+  #whenRoom: (() => void) | undefined;
+  /** What came last. */
+  #recent: Piece[] = [];
+  #recentBytes = 0;
   readonly #waiting: (() => void)[] = [];
   length = 0;
 
   constructor(filePath: string) {
-    super({ highWaterMark: MEMORY_BYTES });
+    super({ highWaterMark: WAITING_BYTES });
     this.#path = filePath;
     for (const end of ['finish', 'close']) {
       this.on(end, () => {
@@ -40,41 +70,71 @@ export class SpoolingStore extends Writable {
     }
   }
 
-  override _write(chunk: Buffer, _encoding: string, callback: (error?: Error | null) => void): void {
-    this.#take([chunk], callback);
-  }
-
-  /** All that came while the disk was busy: one large write takes it less time than many small ones. */
-  override _writev(writes: { readonly chunk: Buffer }[], callback: (error?: Error | null) => void): void {
-    this.#take(
-      writes.map(({ chunk }) => chunk),
-      callback,
-    );
-  }
-
-  #take(chunks: readonly Buffer[], callback: (error?: Error | null) => void): void {
-    this.#chunks.push(...chunks);
-    for (const { length } of chunks) this.length += length;
+  override _write(chunk: Buffer, _encoding: string, callback: () => void): void {
+    this.#remember({ start: this.length, bytes: chunk });
+    this.length += chunk.length;
     if (this.length <= MEMORY_BYTES) {
+      this.#chunks.push(chunk);
       callback();
       return;
     }
-    this.#spooling = this.#spool();
-    this.#spooling.then(() => {
-      callback();
-    }, callback);
+    this.#slabs ??= { filling: new Slab(), writing: new Slab() };
+    this.#fill(chunk, callback);
   }
 
-  async #spool(): Promise<void> {
-    if (!this.#file) {
-      this.#isSpooled = true;
-      this.#file = await open(this.#path, 'wx', 0o600);
+  /**
+   * It is copied, as a copy costs less than to keep so many buffers until the disk has taken them: by then V8 counts them
+   * among what stays, and goes through all of the heap to find that it does not.
+   */
+  #fill(chunk: Buffer, callback: () => void): void {
+    const rest = this.#slabs?.filling.fill(chunk) ?? chunk;
+    this.#spooling ??= this.#spool();
+    if (rest.length === 0) callback();
+    else {
+      this.#whenRoom = () => {
+        this.#fill(rest, callback);
+      };
     }
-    const chunks = this.#chunks;
-    this.#chunks = [];
-    const start = this.#spooledBytes;
-    await appendAll(this.#file, chunks, (bytes) => (this.#spooledBytes += bytes));
-    this.#latest = { start, chunks };
+  }
+
+  /** Never fails: an error is that of the stream. */
+  async #spool(): Promise<void> {
+    this.#isSpooled = true;
+    try {
+      const file = (this.#file ??= await open(this.#path, 'wx', 0o600));
+      await this.#append(file, this.#chunks.splice(0));
+      for (let slab = this.#nextSlab(); slab && !this.destroyed; slab = this.#nextSlab()) {
+        await this.#append(file, [slab.content]);
+        slab.clear();
+      }
+    } catch (error) {
+      this.destroy(error as Error);
+    }
+    this.#spooling = undefined;
+  }
+
+  /** What was filled; from now on the other one is. Undefined: nothing was. */
+  #nextSlab(): Slab | undefined {
+    if (!this.#slabs || this.#slabs.filling.content.length === 0) return undefined;
+    const { filling, writing } = this.#slabs;
+    this.#slabs = { filling: writing, writing: filling };
+    const whenRoom = this.#whenRoom;
+    this.#whenRoom = undefined;
+    whenRoom?.();
+    return filling;
+  }
+
+  async #append(file: FileHandle, chunks: readonly Buffer[]): Promise<void> {
+    await appendAll(file, chunks, (bytes) => (this.#spooledBytes += bytes));
+    this.#wakeFollowers();
+  }
+
+  #remember(piece: Piece): void {
+    this.#recent.push(piece);
+    this.#recentBytes += piece.bytes.length;
+    while (this.#recentBytes > RECENT_BYTES && this.#recent.length > 1) {
+      this.#recentBytes -= this.#recent.shift()?.bytes.length ?? 0;
+    }
     this.#wakeFollowers();
   }
 
@@ -97,10 +157,11 @@ export class SpoolingStore extends Writable {
 
   /** A file that is just being opened would be left behind otherwise. */
   async #close(): Promise<void> {
-    await this.#spooling?.catch(() => undefined);
+    await this.#spooling;
     const file = this.#file;
     this.#file = undefined;
-    this.#latest = undefined;
+    this.#recent = [];
+    this.#slabs = undefined;
     await file?.close();
   }
 
@@ -120,26 +181,37 @@ export class SpoolingStore extends Writable {
     let file: FileHandle | undefined;
     try {
       for (let position = 0; position < length;) {
-        while (position === this.#spooledBytes) await this.#more();
-        const latest = this.#latest;
-        if (latest?.start === position) {
-          for (const chunk of latest.chunks) {
-            yield chunk.subarray(0, length - position);
-            position += chunk.length;
+        let piece = this.#recentAt(position);
+        if (!piece) {
+          const spooledBytes = Math.min(this.#spooledBytes, length) - position;
+          if (spooledBytes <= 0) {
+            await this.#more();
+            continue;
           }
-          continue;
+          file ??= await open(this.#path, READ_NO_FOLLOW);
+          piece = await this.#read(file, position, Math.min(PIECE_BYTES, spooledBytes));
         }
-        file ??= await open(this.#path, READ_NO_FOLLOW);
-        const wanted = Math.min(PIECE_BYTES, this.#spooledBytes - position, length - position);
-        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(wanted), 0, wanted, position);
-        heapGrowth.buffersPassed(wanted);
-        if (bytesRead === 0) throw new Error('a temporary file has become shorter');
-        position += bytesRead;
-        yield buffer.subarray(0, bytesRead);
+        position += piece.length;
+        yield position > length ? piece.subarray(0, length - position) : piece;
       }
     } finally {
       await file?.close();
     }
+  }
+
+  /** The content from `position` to the end of its piece, if that came last. */
+  #recentAt(position: number): Buffer | undefined {
+    const piece = this.#recent.findLast(({ start }) => start <= position);
+    return piece && position < piece.start + piece.bytes.length
+      ? piece.bytes.subarray(position - piece.start)
+      : undefined;
+  }
+
+  async #read(file: FileHandle, position: number, wanted: number): Promise<Buffer> {
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(wanted), 0, wanted, position);
+    heapGrowth.buffersPassed(wanted);
+    if (bytesRead === 0) throw new Error('a temporary file has become shorter');
+    return buffer.subarray(0, bytesRead);
   }
 
   /** Resolves when more was written, or when there will be no more. */
