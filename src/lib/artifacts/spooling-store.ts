@@ -11,9 +11,13 @@ export const MEMORY_BYTES = 1024 * 1024;
 const PIECE_BYTES = 1024 * 1024;
 /** Of each of two: while the disk takes what is in one, the other is filled. */
 const SLAB_BYTES = 512 * 1024;
-/** What stays in memory for whoever follows closely: what is not on the disk yet, so that nobody waits for that. */
-const RECENT_BYTES = 2 * SLAB_BYTES;
-const WAITING_BYTES = 256 * 1024;
+/**
+ * What stays in memory for whoever follows closely, so that nobody waits for the disk: the most that is not there yet, which
+ * is what stayed in memory at first, with one slab filled while that is written.
+ */
+const RECENT_BYTES = MEMORY_BYTES + SLAB_BYTES;
+/** What waits for room in a slab before the source has to. */
+const AHEAD_BYTES = 256 * 1024;
 
 interface Piece {
   /** Where in the content it begins. */
@@ -61,7 +65,7 @@ export class SpoolingStore extends Writable {
   length = 0;
 
   constructor(filePath: string) {
-    super({ highWaterMark: WAITING_BYTES });
+    super({ highWaterMark: AHEAD_BYTES });
     this.#path = filePath;
     for (const end of ['finish', 'close']) {
       this.on(end, () => {
@@ -78,16 +82,16 @@ export class SpoolingStore extends Writable {
       callback();
       return;
     }
-    this.#slabs ??= { filling: new Slab(), writing: new Slab() };
     this.#fill(chunk, callback);
   }
 
   /**
-   * It is copied, as a copy costs less than to keep so many buffers until the disk has taken them: by then V8 counts them
-   * among what stays, and goes through all of the heap to find that it does not.
+   * Copies it, which costs less than to keep so many buffers until the disk has taken them: by then V8 counts them among
+   * what stays, and goes through all of the heap to find that it does not.
    */
   #fill(chunk: Buffer, callback: () => void): void {
-    const rest = this.#slabs?.filling.fill(chunk) ?? chunk;
+    this.#slabs ??= { filling: new Slab(), writing: new Slab() };
+    const rest = this.#slabs.filling.fill(chunk);
     this.#spooling ??= this.#spool();
     if (rest.length === 0) callback();
     else {

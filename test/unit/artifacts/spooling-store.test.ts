@@ -83,7 +83,7 @@ describe('SpoolingStore', () => {
       const got: Buffer[] = [];
       for (let n = 0; n < 12; n += 1) {
         await write(n, n + 1);
-        while (n >= 2 && Buffer.concat(got).length < (n + 1) * PIECE) {
+        while (n >= 3 && Buffer.concat(got).length < (n + 1) * PIECE) {
           got.push(((await reader.next()) as IteratorYieldResult<Buffer>).value);
         }
       }

@@ -11,13 +11,15 @@ const MIB = 1024 * 1024;
 const NAME = 'loaded:latest';
 
 describe('loading an image archive into an engine that may be silent', () => {
-  let socket: EngineSocket;
   const { signal } = new AbortController();
-  afterEach(() => socket.close());
 
   const load = async (archive: Readable, engine: RequestListener) => {
-    socket = await EngineSocket.start(engine);
-    return await loadImage(new Docker({ socketPath: socket.socketPath }), archive, signal, INACTIVITY_MS);
+    const socket = await EngineSocket.start(engine);
+    try {
+      return await loadImage(new Docker({ socketPath: socket.socketPath }), archive, signal, INACTIVITY_MS);
+    } finally {
+      await socket.close();
+    }
   };
   const answer: RequestListener = (request, response) => {
     request.resume().on('end', () => response.end(`${JSON.stringify({ stream: `Loaded image: ${NAME}\n` })}\n`));
@@ -39,7 +41,10 @@ describe('loading an image archive into an engine that may be silent', () => {
 
   it('gives up when the engine says nothing once it has all of it', async () => {
     const taken: RequestListener = (request) => request.resume();
-    await assert.rejects(load(Readable.from([Buffer.alloc(MIB)]), taken), silence);
+    // With room for all of it at once, and without.
+    for (const bytes of [1024, MIB]) {
+      await assert.rejects(load(Readable.from([Buffer.alloc(bytes)]), taken), silence);
+    }
   });
 
   it('waits for the archive as long as it takes', async () => {
