@@ -29,16 +29,21 @@ const KINDS: Readonly<Record<string, TarEntryKind>> = {
  * The entries of a tar stream, one at a time: a file's content is read before the next entry comes, what nobody read of
  * it is skipped. An archive that breaks off, or has no proper end, fails with a transient DockerError, also in the
  * content being read; an abort with the signal's reason.
+ *
+ * Ends with the archive, which may be long before the stream does: the engine ends its answer only when it has unmounted
+ * the container's files, and the kernel writes all there is in memory for that disk before. Such a stream is read on.
  */
 export async function* tarEntries(archive: Readable, signal: AbortSignal): AsyncGenerator<TarEntry, void, undefined> {
   signal.throwIfAborted();
-  const tar = untar(addAbortSignal(signal, archive));
+  const end = addAbortSignal(signal, new EndOfArchive());
+  const tar = untar(addAbortSignal(signal, archive), end);
   try {
     for await (const entry of tar) yield* readEntry(entry, signal);
+    if (!end.isWhole) throw new Error('the end is missing');
   } catch (error) {
     throw brokenArchive(error, signal);
   } finally {
-    archive.destroy();
+    if (!end.isWhole) archive.destroy();
     tar.destroy();
   }
 }
@@ -88,37 +93,66 @@ async function* contentOf(chunks: AsyncIterator<Buffer>, signal: AbortSignal): A
   }
 }
 
-function untar(archive: Readable): Extract {
+function untar(archive: Readable, end: EndOfArchive): Extract {
   const tar = extract();
-  const end = new EndCheck();
-  archive.on('error', (error) => end.destroy(error));
+  archive.on('error', (error) => {
+    if (!end.isWhole) end.destroy(error);
+  });
   archive.on('close', () => {
-    if (!archive.readableEnded) end.destroy(new Error('the stream was closed before its end'));
+    if (!archive.readableEnded && !end.isWhole) end.destroy(new Error('the stream was closed before its end'));
   });
   end.on('error', (error) => {
     tar.destroy(error);
+  });
+  end.on('whole', () => {
+    archive.unpipe(end);
+    end.end();
+    archive.resume();
+  });
+  tar.on('entry', ({ type, size }, { offset }) => {
+    end.entryFound(offset, type === 'directory' ? 0 : size);
   });
   archive.pipe(end).pipe(tar);
   return tar;
 }
 
-/** Every tar ends with 1024 zero bytes; one that was cut between two entries looks complete otherwise. */
-class EndCheck extends Transform {
+const BLOCK_BYTES = 512;
+/** Of zeros, after the last entry. An archive that was cut between two entries looks complete without looking for them. */
+const END_BYTES = 2 * BLOCK_BYTES;
+
+/** Passes the archive on; emits `whole` as soon as its end has come. */
+class EndOfArchive extends Transform {
+  #bytes = 0;
+  /** What the bytes end with; of one chunk no more are counted than may be the archive's end. */
   #zeros = 0;
+  /** Where the last entry that was found ends. */
+  #entryEnd = 0;
+  isWhole = false;
+
+  /** `offset`: where in the archive its header begins, behind which `size` bytes follow. */
+  entryFound(offset: number, size: number): void {
+    this.#entryEnd = offset + (1 + Math.ceil(size / BLOCK_BYTES)) * BLOCK_BYTES;
+    this.#lookForEnd();
+  }
 
   override _transform(chunk: Buffer, _encoding: string, callback: (error: null, chunk: Buffer) => void): void {
+    this.#bytes += chunk.length;
+    const most = Math.min(chunk.length, Math.max(END_BYTES, this.#bytes - this.#entryEnd));
     let zeros = 0;
-    while (zeros < chunk.length && zeros < END_BYTES && chunk[chunk.length - 1 - zeros] === 0) zeros++;
+    while (zeros < most && chunk[chunk.length - 1 - zeros] === 0) zeros++;
     this.#zeros = zeros === chunk.length ? this.#zeros + zeros : zeros;
     callback(null, chunk);
+    this.#lookForEnd();
   }
 
-  override _flush(callback: (error?: Error | null) => void): void {
-    callback(this.#zeros >= END_BYTES ? null : new Error('the end is missing'));
+  #lookForEnd(): void {
+    const bytesAfter = this.#bytes - this.#entryEnd;
+    // Zeros may also be the end of an entry that was not found yet, but not all that comes after one.
+    if (this.isWhole || bytesAfter < END_BYTES || this.#zeros < bytesAfter) return;
+    this.isWhole = true;
+    this.emit('whole');
   }
 }
-
-const END_BYTES = 1024;
 
 function brokenArchive(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;

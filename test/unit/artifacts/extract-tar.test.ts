@@ -148,6 +148,53 @@ describe('tarEntries', () => {
     );
   });
 
+  it('ends with the archive, whatever is in it, and reads on to the end of the stream', async () => {
+    const tars = await Promise.all([
+      tarOf([]),
+      tarOf([{ name: 'a', content: 'A' }]),
+      tarOf([{ name: 'zeros', content: Buffer.alloc(200_000) }]),
+      tarOf([{ name: 'noise', content: randomBytes(200_000) }]),
+      tarOf([{ name: `${'long/'.repeat(60)}b`, content: 'B' }]),
+      tarOf([{ name: 'd/', type: 'directory' }]),
+      tarOf([
+        { name: 'd/a', content: 'A' },
+        { name: 'd/link', type: 'symlink' },
+      ]),
+    ]);
+    for (const tar of tars) {
+      for (const pieceBytes of [100, 512, 1000, 32_768, 1_000_000]) {
+        const archive = new PassThrough({ highWaterMark: 10_000_000 });
+        for (let at = 0; at < tar.length; at += pieceBytes) archive.write(tar.subarray(at, at + pieceBytes));
+        await listing(archive);
+        archive.end();
+        await once(archive, 'end');
+      }
+    }
+  });
+
+  it('takes more zeros than there need to be for the end', async () => {
+    const tar = await tarOf([{ name: 'a', content: 'A' }]);
+    const padded = Buffer.concat([tar, Buffer.alloc(9 * 1024)]);
+    for (const pieceBytes of [100, 1024, 100_000])
+      assert.deepEqual(await listing(chunked(padded, pieceBytes)), ['a=A']);
+  });
+
+  it('does not take the zeros of a file for the end', async () => {
+    const tar = await tarOf([{ name: 'a', content: Buffer.alloc(200_000) }]);
+    await assert.rejects(listing(chunked(tar.subarray(0, tar.length - 1024))), isTransient);
+    await assert.rejects(listing(chunked(tar.subarray(0, 100_000))), isTransient);
+  });
+
+  it('does not mind what becomes of the stream after the end', async () => {
+    const tar = await tarOf([{ name: 'a', content: 'A' }]);
+    const archive = new PassThrough();
+    archive.write(tar);
+    assert.deepEqual(await listing(archive), ['a=A']);
+    const closed = new Promise((resolve) => archive.once('close', resolve));
+    archive.destroy(new Error('ECONNRESET'));
+    await closed;
+  });
+
   it('ends, one way or the other, for any bytes', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 4096 }), async (bytes) => {
@@ -190,6 +237,22 @@ describe('tarEntries', () => {
     stop.abort(reason);
     await assert.rejects(content, reason);
     await assert.rejects(next, reason);
+  });
+
+  it('ends with the reason when it is stopped with an archive that is there as a whole', async () => {
+    for (const size of [70_000, 100_000, 150_000, 300_000]) {
+      const archive = new PassThrough({ highWaterMark: 10_000_000 });
+      archive.write(await tarOf([{ name: 'a', content: Buffer.alloc(size, 'A') }]));
+      const stop = new AbortController();
+      const reason = new Error('stopped');
+      const entries = tarEntries(archive, stop.signal);
+      const { value } = await entries.next();
+      assert.equal(value?.kind, 'file');
+      await once(streamOf(value), 'readable');
+      const next = entries.next();
+      stop.abort(reason);
+      await assert.rejects(next, reason);
+    }
   });
 });
 
