@@ -44,6 +44,7 @@ export async function* tarEntries(archive: Readable, signal: AbortSignal): Async
     throw brokenArchive(error, signal);
   } finally {
     if (!end.isWhole) archive.destroy();
+    end.destroy();
     tar.destroy();
   }
 }
