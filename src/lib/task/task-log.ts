@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { appendAll } from '../util/append-all.js';
 import { errorMessage } from '../util/error-message.js';
 import { heapGrowth } from '../util/heap-growth.js';
+import { WriteBack } from '../util/write-back.js';
 import type { GrowingFile } from './log-file.js';
 import { FollowingReader, openForAppend } from './log-file.js';
 import { errorLine, workerLine } from './log-format.js';
@@ -48,6 +49,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
   readonly path: string;
   readonly #options: TaskLogOptions;
   readonly #file: FileHandle;
+  readonly #writeBack: WriteBack;
   readonly #listeners = new Set<() => void>();
   #pending: { readonly buffers: readonly Buffer[]; readonly written: Written | undefined }[] = [];
   #writing: Promise<void> | undefined;
@@ -66,6 +68,9 @@ export class TaskLog implements TaskOutput, GrowingFile {
     this.path = options.path;
     this.#options = options;
     this.#file = file;
+    this.#writeBack = new WriteBack(file, (error) => {
+      this.#failed(error);
+    });
     this.#size = size;
     this.#accepted = size;
   }
@@ -146,6 +151,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
 
   async #finish(): Promise<void> {
     await this.#writing;
+    await this.#writeBack.settled();
     try {
       await this.#file.close();
     } catch (error) {
@@ -202,7 +208,10 @@ export class TaskLog implements TaskOutput, GrowingFile {
 
   async #writeBatch(buffers: readonly Buffer[]): Promise<void> {
     try {
-      await appendAll(this.#file, buffers, (bytes) => (this.#size += bytes));
+      await appendAll(this.#file, buffers, (bytes) => {
+        this.#size += bytes;
+        this.#writeBack.written(bytes);
+      });
     } catch (error) {
       this.#failed(error as Error);
     }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, readdir, readlink, rm, stat, symlink } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { mkdtemp, open as openFile, readFile, readdir, readlink, rm, stat, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -218,6 +219,31 @@ describe('TaskLog', () => {
   it('refuses to write through a link', async () => {
     await symlink(path.join(dir, 'victim'), file);
     await assert.rejects(open(), { code: 'ELOOP' });
+  });
+
+  it('has the disk take a long log while it is written; what that cannot take is a failure', async () => {
+    const other = await openFile(path.join(dir, 'other'), 'w');
+    const handles = Object.getPrototypeOf(other) as FileHandle;
+    await other.close();
+    const datasync = Reflect.get<FileHandle, 'datasync'>(handles, 'datasync');
+    let syncs = 0;
+    handles.datasync = function (this: FileHandle) {
+      syncs += 1;
+      return syncs === 1 ? datasync.call(this) : Promise.reject(new Error('EIO'));
+    };
+    try {
+      let cuts = 0;
+      const log = await open({ onCut: () => (cuts += 1) });
+      const write = (mib: number) =>
+        pipeline(Readable.from(Array<Buffer>(mib).fill(Buffer.alloc(1024 * 1024))), log.sink());
+      await write(70);
+      assert.deepEqual([syncs, log.failure, cuts], [1, undefined, 0]);
+      while (!log.failure) await write(1);
+      assert.deepEqual([syncs, log.failure.message, cuts], [2, 'EIO', 1]);
+      await log.close();
+    } finally {
+      handles.datasync = datasync;
+    }
   });
 
   it('survives a full disk: the failure is remembered and the container goes on', async () => {
