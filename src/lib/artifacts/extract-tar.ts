@@ -35,14 +35,20 @@ const KINDS: Readonly<Record<string, TarEntryKind>> = {
  */
 export async function* tarEntries(archive: Readable, signal: AbortSignal): AsyncGenerator<TarEntry, void, undefined> {
   signal.throwIfAborted();
-  const end = addAbortSignal(signal, new EndOfArchive());
+  const end = new EndOfArchive();
   const tar = untar(addAbortSignal(signal, archive), end);
+  // The archive may be whole already, and hear of nothing any more.
+  const stop = (): void => {
+    tar.destroy(signal.reason as Error);
+  };
+  signal.addEventListener('abort', stop, { once: true });
   try {
     for await (const entry of tar) yield* readEntry(entry, signal);
     if (!end.isWhole) throw new Error('the end is missing');
   } catch (error) {
     throw brokenArchive(error, signal);
   } finally {
+    signal.removeEventListener('abort', stop);
     if (!end.isWhole) archive.destroy();
     end.destroy();
     tar.destroy();
@@ -136,7 +142,11 @@ class EndOfArchive extends Transform {
     this.#lookForEnd();
   }
 
-  override _transform(chunk: Buffer, _encoding: string, callback: (error: null, chunk: Buffer) => void): void {
+  override _transform(chunk: Buffer, _encoding: string, callback: (error: null, chunk?: Buffer) => void): void {
+    if (this.isWhole) {
+      callback(null);
+      return;
+    }
     this.#bytes += chunk.length;
     const most = Math.min(chunk.length, Math.max(END_BYTES, this.#bytes - this.#entryEnd));
     let zeros = 0;
@@ -150,6 +160,8 @@ class EndOfArchive extends Transform {
     const bytesAfter = this.#bytes - this.#entryEnd;
     // Zeros may also be the end of an entry that was not found yet, but not all that comes after one.
     if (this.isWhole || bytesAfter < END_BYTES || this.#zeros < bytesAfter) return;
+    // More zeros than there need to be may come in any pieces, but only whole blocks make a tar.
+    if (bytesAfter % BLOCK_BYTES !== 0) return;
     this.isWhole = true;
     this.emit('whole');
   }

@@ -195,7 +195,8 @@ class DockerodeStoppedContainer implements StoppedContainer {
     try {
       const answer = (await call(
         `looking at ${path} in the container`,
-        CALL_TIMEOUT_MS,
+        // As for an archive: the engine may still be busy with the end of the last one.
+        START_TIMEOUT_MS,
         ask,
         signal,
       )) as IncomingMessage;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { TarEntry } from '../../../src/lib/artifacts/extract-tar.js';
 import { relativeName, tarEntries } from '../../../src/lib/artifacts/extract-tar.js';
@@ -177,6 +178,15 @@ describe('tarEntries', () => {
     const padded = Buffer.concat([tar, Buffer.alloc(9 * 1024)]);
     for (const pieceBytes of [100, 1024, 100_000])
       assert.deepEqual(await listing(chunked(padded, pieceBytes)), ['a=A']);
+    for (const pieceBytes of [100, 2100, 5000]) {
+      const slowly = async function* () {
+        for (let at = 0; at < padded.length; at += pieceBytes) {
+          yield padded.subarray(at, at + pieceBytes);
+          await setImmediate();
+        }
+      };
+      assert.deepEqual(await listing(Readable.from(slowly(), { objectMode: false })), ['a=A']);
+    }
   });
 
   it('does not take the zeros of a file for the end', async () => {
@@ -237,6 +247,23 @@ describe('tarEntries', () => {
     stop.abort(reason);
     await assert.rejects(content, reason);
     await assert.rejects(next, reason);
+  });
+
+  it('ends with the reason when it is stopped between the entries of a small archive', async () => {
+    const archive = new PassThrough();
+    archive.write(
+      await tarOf([
+        { name: 'a', content: 'A' },
+        { name: 'b', content: 'B' },
+      ]),
+    );
+    const stop = new AbortController();
+    const reason = new Error('stopped');
+    const entries = tarEntries(archive, stop.signal);
+    await entries.next();
+    await setImmediate();
+    stop.abort(reason);
+    await assert.rejects(entries.next(), reason);
   });
 
   it('ends with the reason when it is stopped with an archive that is there as a whole', async () => {
