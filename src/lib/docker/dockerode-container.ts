@@ -25,7 +25,8 @@ import { Gulps } from './gulps.js';
 import { linesOf } from './lines-of.js';
 
 const CALL_TIMEOUT_MS = 60_000;
-const START_TIMEOUT_MS = 300_000;
+/** For calls that may have to wait until the engine has mounted, or unmounted, the container's files. */
+const SLOW_CALL_TIMEOUT_MS = 300_000;
 const KILL_RETRIES = { attempts: 4, firstDelayMs: 250, maxDelayMs: 2000, randomization: 0 };
 
 interface ContainerFacts {
@@ -71,7 +72,7 @@ export class DockerodeCreatedContainer implements CreatedContainer {
   async start(): Promise<RunningContainer> {
     const what = 'starting the container';
     try {
-      await call(what, START_TIMEOUT_MS, (abortSignal) => this.#container.start({ abortSignal }));
+      await call(what, SLOW_CALL_TIMEOUT_MS, (abortSignal) => this.#container.start({ abortSignal }));
     } catch (error) {
       throw startError(what, error);
     }
@@ -183,7 +184,7 @@ class DockerodeStoppedContainer implements StoppedContainer {
     const what = `reading ${path} from the container`;
     const get = () => this.#container.getArchive({ path, abortSignal: signal });
     try {
-      return archiveStream(what, (await call(what, START_TIMEOUT_MS, get, signal)) as unknown as IncomingMessage);
+      return archiveStream(what, (await call(what, SLOW_CALL_TIMEOUT_MS, get, signal)) as unknown as IncomingMessage);
     } catch (error) {
       throwUnlessMissing(error);
       return undefined;
@@ -195,8 +196,7 @@ class DockerodeStoppedContainer implements StoppedContainer {
     try {
       const answer = (await call(
         `looking at ${path} in the container`,
-        // As for an archive: the engine may still be busy with the end of the last one.
-        START_TIMEOUT_MS,
+        SLOW_CALL_TIMEOUT_MS,
         ask,
         signal,
       )) as IncomingMessage;
