@@ -30,13 +30,18 @@ describe('caches', () => {
   const instances = (name: string): Promise<string[]> => readdir(join(directory, 'caches', name));
   const facts = (event: string, taskId: string): Promise<Readonly<Record<string, unknown>>> =>
     harness.log.next(event, taskId).then(({ fields }) => fields);
-  /** Runs a task that leaves a file in the cache, and waits for the cache to be free. */
+  /** A task is resolved before its container is gone, and only then are its caches there for the next: waits for one's. */
+  const runToRelease = async (payload: object) => {
+    const { taskId, log } = await run(payload);
+    return { log, released: await facts('cache volume release', taskId) };
+  };
+  /** Runs a task that leaves a file in the cache. */
   const fill = async (name: string, script = 'true', more: object = {}): Promise<Readonly<Record<string, unknown>>> => {
-    const { taskId } = await run({ ...shell(`echo kept >/${name}/file; ${script}`), ...using(name), ...more });
-    return await facts('cache volume release', taskId);
+    const payload = { ...shell(`echo kept >/${name}/file; ${script}`), ...using(name), ...more };
+    return (await runToRelease(payload)).released;
   };
   const isEmptyFor = async (name: string): Promise<boolean> => {
-    const { log } = await run({ ...shell(`ls -A /${name} | wc -l | sed s/^/files:/`), ...using(name) });
+    const { log } = await runToRelease({ ...shell(`ls -A /${name} | wc -l | sed s/^/files:/`), ...using(name) });
     return /files:\s*0/.test(log);
   };
 
@@ -116,9 +121,7 @@ describe('caches', () => {
 
   it('may have colons in their names', async () => {
     const cache = { cache: { 'level:3 100%': '/c' } };
-    const { taskId } = await run({ ...shell('echo kept >/c/file'), ...cache });
-    // The task is resolved before its container is gone, and only then is the cache there for the next.
-    await facts('cache volume release', taskId);
+    await runToRelease({ ...shell('echo kept >/c/file'), ...cache });
     assert.match((await run({ ...shell('cat /c/file'), ...cache })).log, /\nkept\r\n/);
   });
 

@@ -72,8 +72,11 @@ describe('the metrics of a worker', function () {
       const using = { cache: { kept: '/kept' } };
       const scopes = { scopes: ['docker-worker:cache:kept'] };
       const artifact = { 'public/made': { type: 'file', path: '/made' } };
+      const first = await harness.run({ ...shell('printf 12345 > /made'), artifacts: artifact, ...using }, scopes);
+      // The next one finds the cache once this one's container is gone, not when it is resolved.
+      await harness.log.next('cache volume release', first.taskId);
       const ended = [
-        await harness.run({ ...shell('printf 12345 > /made'), artifacts: artifact, ...using }, scopes),
+        first,
         await harness.run({ ...shell('exit 3'), ...using }, scopes),
         await harness.run({ bogus: 1 }),
         // The image has no program that could be run: it is loaded, and the task fails.
