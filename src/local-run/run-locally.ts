@@ -7,6 +7,7 @@ import type { Logger } from '../lib/log/logger.js';
 import { logSettings } from '../lib/task/log-text.js';
 import { untilAborted } from '../lib/util/abortable.js';
 import { LocalTaskcluster } from '../local-taskcluster/server.js';
+import { assumedRoles } from './assumed-roles.js';
 import { LocalWorker } from './local-worker.js';
 import type { TaskQueueName } from './task-definition.js';
 import { TaskWatcher } from './task-watcher.js';
@@ -47,6 +48,7 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalOutco
   const taskcluster = await LocalTaskcluster.start();
   try {
     const { rootUrl, credentials } = taskcluster;
+    grantRoles(taskcluster, options);
     const queue = new clients.Queue({ rootUrl, credentials });
     const taskId = slugid.nice();
     await queue.createTask(taskId, definition);
@@ -78,6 +80,14 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalOutco
   } finally {
     await taskcluster.close();
   }
+}
+
+/** A task that has roles has whatever it needs: here it is known only that somebody gave it these roles. */
+function grantRoles(taskcluster: LocalTaskcluster, { definition, output }: RunLocallyOptions): void {
+  const roles = assumedRoles(definition['scopes']);
+  if (roles.length === 0) return;
+  for (const role of roles) taskcluster.addRole(role, ['*']);
+  output.write(`What the roles in task.scopes grant is not known here: the task has every scope that it needs.\n`);
 }
 
 async function watch(watcher: TaskWatcher, { definition, output, inspect }: RunLocallyOptions): Promise<LocalOutcome> {

@@ -3,6 +3,7 @@ import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
 import { ArtifactImages } from '../../src/lib/images/artifact-image.js';
 import type { ImageSource } from '../../src/lib/images/image-provider.js';
 import { CredentialHolder } from '../../src/lib/queue/credential-holder.js';
+import { TaskScopes } from '../../src/lib/task/task-scopes.js';
 import { heapGrowth } from '../../src/lib/util/heap-growth.js';
 
 /** What the program prints, as JSON. */
@@ -52,7 +53,10 @@ async function imageAt(url: string, engine: DockerodeEngine): Promise<ImageSourc
   const images = new ArtifactImages({ engine, queue, retries, inactivityMs: 60_000 });
   const image = { type: 'task-image', taskId: url, path: 'public/image.tar.zst' } as const;
   const credentials = new CredentialHolder({ clientId: 'bench', accessToken: 'bench' });
-  return await images.resolve({ image, scopes: [], credentials, progress: { line: () => undefined } }, signal);
+  return await images.resolve(
+    { image, scopes: new TaskScopes([]), credentials, progress: { line: () => undefined } },
+    signal,
+  );
 }
 
 async function mark(): Promise<void> {

@@ -8,6 +8,7 @@ import type { TaskDefinition } from '../../src/lib/queue/queue-client.js';
 import type { Payload } from '../../src/lib/task/payload.js';
 import { RunMeasures } from '../../src/lib/task/run-measures.js';
 import type { TaskContext } from '../../src/lib/task/task-context.js';
+import { TaskScopes } from '../../src/lib/task/task-scopes.js';
 import { FakeObjectStore } from './fake-object-store.js';
 import { FakeRunQueue } from './fake-run-queue.js';
 import { MemoryLogger } from './memory-logger.js';
@@ -95,6 +96,7 @@ export class ArtifactBench {
         version: '100.0.0',
       },
       definition,
+      scopes: new TaskScopes(definition.scopes),
       payload: { image: 'busybox', maxRunTime: 60, ...payload },
       reservedArtifacts: new Map([['public/logs/live_backing.log', 'log']]),
       output: this.output,

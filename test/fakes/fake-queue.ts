@@ -53,6 +53,8 @@ export class FakeQueue implements QueueClient, RunQueue, TaskDirectory {
   /** The credentials each call of a run was made with. */
   readonly usedTokens: string[] = [];
   readonly claims: PendingClaim[] = [];
+  /** What each role grants. */
+  readonly roles = new Map<string, readonly string[]>();
   /** True makes every answer to `isResolved` yes. */
   resolved = false;
   reclaimAnswer: () => ReclaimResponse = () => ({
@@ -122,6 +124,12 @@ export class FakeQueue implements QueueClient, RunQueue, TaskDirectory {
   async isResolved(signal: AbortSignal): Promise<boolean> {
     await this.#called('isResolved', signal);
     return this.resolved;
+  }
+
+  async expandScopes(scopes: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+    await this.#called('expandScopes', signal);
+    const granted = [...this.roles].flatMap(([role, grants]) => (scopes.includes(`assume:${role}`) ? grants : []));
+    return [...scopes, ...granted];
   }
 
   async reportCompleted(signal: AbortSignal): Promise<void> {

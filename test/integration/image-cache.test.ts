@@ -6,6 +6,7 @@ import type { ImageSource } from '../../src/lib/images/image-provider.js';
 import { RegistryImages } from '../../src/lib/images/registry-image.js';
 import { CredentialHolder } from '../../src/lib/queue/credential-holder.js';
 import { TaskError } from '../../src/lib/task/errors.js';
+import { TaskScopes } from '../../src/lib/task/task-scopes.js';
 import { ImageBench } from '../fakes/image-bench.js';
 import { MemoryLogger } from '../fakes/memory-logger.js';
 import { MemoryOutput } from '../fakes/memory-output.js';
@@ -39,7 +40,8 @@ describe('the cache of images, with a real engine and a real registry', function
     const images = new RegistryImages({ engine, pullRetries, settings, log: new MemoryLogger() });
     const credentials = new CredentialHolder({ clientId: 'task', accessToken: 'x' });
     const image = { type: 'docker-image' as const, name: `${registry.host}/${name}` };
-    return await images.resolve({ image, scopes: [], credentials, progress: new MemoryOutput() });
+    const request = { image, scopes: new TaskScopes([]), credentials, progress: new MemoryOutput() };
+    return await images.resolve(request, signal);
   };
 
   it('gives up a pull that stands still in the middle of a layer', async () => {

@@ -4,7 +4,6 @@ import { Readable } from 'node:stream';
 import { DockerError } from '../docker/engine.js';
 import type { DockerEngine } from '../docker/engine.js';
 import type { TaskDirectory, TaskRights } from '../queue/queue-client.js';
-import { satisfies } from '../queue/scopes.js';
 import { TaskError } from '../task/errors.js';
 import { heapGrowth } from '../util/heap-growth.js';
 import { LinkedAbort } from '../util/linked-abort.js';
@@ -71,10 +70,17 @@ export class ArtifactImages implements ImageResolver {
     if (!packing) throw TaskError.failed(imageFailure(notAnArchive(path)));
     const isPublic = path.startsWith('public/');
     const scope = `queue:get-artifact:${path}`;
-    if (!isPublic && !satisfies(scopes, scope)) throw TaskError.failed(imageFailure(scopeMissing(path, scope)));
+    if (!isPublic && (await scopes.missing(scope, signal)).length > 0)
+      throw TaskError.failed(imageFailure(scopeMissing(path, scope)));
     const taskId = image.type === 'task-image' ? image.taskId : await this.#find(image.namespace, request, signal);
     const label = `artifact ${JSON.stringify(path)} of task ${taskId}`;
-    const artifact = { taskId, path, packing, label, rights: isPublic ? undefined : { credentials, scopes } };
+    const artifact = {
+      taskId,
+      path,
+      packing,
+      label,
+      rights: isPublic ? undefined : { credentials, scopes: scopes.listed },
+    };
     return new ArtifactImage(this.#deps, artifact);
   }
 
@@ -83,7 +89,7 @@ export class ArtifactImages implements ImageResolver {
     let attempts = 0;
     const find = async (attempt: number): Promise<string | undefined> => {
       attempts = attempt;
-      return await this.#deps.queue.findTask(namespace, { credentials, scopes }, signal);
+      return await this.#deps.queue.findTask(namespace, { credentials, scopes: scopes.listed }, signal);
     };
     const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
       const seconds = Math.round(delayMs / 1000);
@@ -205,7 +211,7 @@ function notAnArchive(path: string): string {
 }
 
 function scopeMissing(path: string, scope: string): string {
-  return `the artifact ${JSON.stringify(path)} is not public, and the task lacks the scope ${scope}. Add it to task.scopes.`;
+  return `the artifact ${JSON.stringify(path)} is not public, and the task lacks the scope ${scope}. Add it to task.scopes or to a role of this task.`;
 }
 
 async function* hashed(source: AsyncIterable<Buffer>, hash: Hash): AsyncGenerator<Buffer, void, undefined> {

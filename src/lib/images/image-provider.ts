@@ -1,6 +1,7 @@
 import type { ImageInfo } from '../docker/engine.js';
 import type { ImageOrigin } from '../log/meters.js';
 import type { CredentialSource } from '../queue/queue-client.js';
+import type { TaskScopes } from '../task/task-scopes.js';
 
 /** What payload.image asks for; its short form is a docker-image. */
 export type ImageReference =
@@ -17,7 +18,7 @@ export interface ImageProgress {
 export interface ImageRequest {
   readonly image: ImageReference;
   /** The task's. */
-  readonly scopes: readonly string[];
+  readonly scopes: TaskScopes;
   /** The run's: indexes and private artifacts are read with them. */
   readonly credentials: CredentialSource;
   readonly progress: ImageProgress;

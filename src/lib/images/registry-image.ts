@@ -1,7 +1,6 @@
 import { DockerError } from '../docker/engine.js';
 import type { DockerEngine } from '../docker/engine.js';
 import type { Logger } from '../log/logger.js';
-import { satisfies } from '../queue/scopes.js';
 import { TaskError } from '../task/errors.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
@@ -40,8 +39,7 @@ export class RegistryImages implements ImageResolver {
     this.#deps = deps;
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
-  async resolve({ image, scopes }: ImageRequest): Promise<ImageSource> {
+  async resolve({ image, scopes }: ImageRequest, signal: AbortSignal): Promise<ImageSource> {
     if (image.type !== 'docker-image') throw new Error('an image that a task made is in no registry');
     if (!isImageName(image.name)) throw TaskError.failed(imageFailure(notAName(image.name)));
     const name = parseImage(image.name);
@@ -50,7 +48,8 @@ export class RegistryImages implements ImageResolver {
     const login = findRegistryLogin(name, this.#deps.settings);
     const fullName = fullImageName(name);
     const scope = `docker-worker:image:${fullName}`;
-    if (login && !satisfies(scopes, scope)) throw TaskError.failed(imageFailure(scopeMissing(fullName, scope)));
+    if (login && (await scopes.missing(scope, signal)).length > 0)
+      throw TaskError.failed(imageFailure(scopeMissing(fullName, scope)));
     return new RegistryImage(this.#deps, name, login);
   }
 }
@@ -127,7 +126,7 @@ function ownName(name: string): string {
 }
 
 function scopeMissing(name: string, scope: string): string {
-  const advice = 'Add it to task.scopes; whoever creates the task must have it.';
+  const advice = 'Add it to task.scopes or to a role of this task; whoever creates the task must have it.';
   return `image "${name}" is of a registry that the worker logs in to, and the task lacks the scope ${scope}. ${advice}`;
 }
 

@@ -117,6 +117,8 @@ export interface RunQueue {
   reclaim(signal: AbortSignal): Promise<ReclaimResponse>;
   /** True once the queue says that this run is no longer running. */
   isResolved(signal: AbortSignal): Promise<boolean>;
+  /** These scopes and all that their roles grant (auth.expandScopes). */
+  expandScopes(scopes: readonly string[], signal: AbortSignal): Promise<readonly string[]>;
   reportCompleted(signal: AbortSignal): Promise<void>;
   reportFailed(signal: AbortSignal): Promise<void>;
   reportException(reason: ExceptionReason, signal: AbortSignal): Promise<void>;

@@ -145,6 +145,18 @@ class TaskclusterRunQueue implements RunQueue {
     return await this.#attempt('queue.status', call, signal);
   }
 
+  async expandScopes(scopes: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+    const { rootUrl, callTimeoutMs } = this.#options;
+    const call = async (): Promise<readonly string[]> => {
+      const credentials = this.#source.current;
+      const auth = new clients.Auth({ rootUrl, credentials, retries: 0, timeout: callTimeoutMs });
+      const { scopes: expanded } = await auth.expandScopes({ scopes });
+      mustBe(Array.isArray(expanded) && expanded.every((scope) => typeof scope === 'string'));
+      return expanded;
+    };
+    return await this.#attempt('auth.expandScopes', call, signal);
+  }
+
   async reportCompleted(signal: AbortSignal): Promise<void> {
     const { taskId, runId } = this.#run;
     await this.#report('queue.reportCompleted', (queue) => queue.reportCompleted(taskId, runId), signal);

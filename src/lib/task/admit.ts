@@ -1,5 +1,4 @@
 import type { Feature, TaskFeature } from '../features/feature.js';
-import { missingScopes, satisfies } from '../queue/scopes.js';
 import { TaskError } from './errors.js';
 import { DEFAULT_LOG_NAME } from './log-format.js';
 import { backingName } from './log-text.js';
@@ -28,12 +27,12 @@ export interface AdmittedTask {
 
 /**
  * Decides whether the task may run: schema, features, scopes, reserved artifact names. Has no effect; throws a TaskError
- * that lists everything there is to change.
+ * that lists everything there is to change, or the signal's reason.
  */
-export function admit(run: RunContext, admission: Admission): AdmittedTask {
+export async function admit(run: RunContext, admission: Admission, signal: AbortSignal): Promise<AdmittedTask> {
   const asked: TaskContext = { ...run, payload: validPayload(run, admission), reservedArtifacts: new Map() };
   const used = usedFeatures(asked.payload, admission);
-  checkScopes(asked, used);
+  await checkScopes(asked, used, signal);
   const task: TaskContext = Object.freeze({ ...asked, reservedArtifacts: reservedArtifacts(asked, used) });
   checkArtifactNames(task);
   return { task, features: used.map((feature) => ({ name: feature.name, hooks: feature.attach(task) })) };
@@ -62,20 +61,20 @@ function usedFeatures(payload: Payload, { features, isEnabled }: Admission): rea
   });
 }
 
-function checkScopes(task: TaskContext, features: readonly Feature[]): void {
-  const { scopes } = task.definition;
-  const needed = features.flatMap((feature) => {
+async function checkScopes(task: TaskContext, features: readonly Feature[], signal: AbortSignal): Promise<void> {
+  const lines: string[] = [];
+  for (const feature of features) {
     const expression = feature.requiredScopes(task);
-    return expression === undefined || satisfies(scopes, expression) ? [] : [{ feature, expression }];
-  });
-  if (needed.length === 0) return;
-  const lines = needed.map(({ feature: { name, insufficientScopes = `${name}:` }, expression }) => {
-    const missing = missingScopes(scopes, expression).join(', ');
-    return `${insufficientScopes} missing ${missing}; the task needs the scopes ${JSON.stringify(expression)}`;
-  });
-  throw TaskError.failed(
-    `The task has not the scopes for what it asks for. Add them to task.scopes.\n${lines.join('\n')}`,
-  );
+    const missing = expression === undefined ? [] : await task.scopes.missing(expression, signal);
+    const { name, insufficientScopes = `${name}:` } = feature;
+    if (missing.length > 0)
+      lines.push(
+        `${insufficientScopes} missing ${missing.join(', ')}; the task needs the scopes ${JSON.stringify(expression)}`,
+      );
+  }
+  if (lines.length === 0) return;
+  const advice = 'Add them to task.scopes or to a role of this task.';
+  throw TaskError.failed(`The task lacks scopes for what it asks for. ${advice}\n${lines.join('\n')}`);
 }
 
 /** The log is there whatever features a task uses. One name for two things of the worker's can only be payload.log's. */

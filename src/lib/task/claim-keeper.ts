@@ -18,6 +18,8 @@ export interface ClaimKeeperOptions {
   readonly now: () => Date;
   /** Called once, when the run is not this worker's any more. */
   readonly onLost: (stop: TaskStopped) => void;
+  /** Called for each poll that the queue refuses for lack of scopes. */
+  readonly onPollRefused: (error: QueueError) => void;
   /** Called with every new takenUntil. */
   readonly onReclaimed: (takenUntil: Date) => void;
 }
@@ -106,7 +108,7 @@ export class ClaimKeeper {
   }
 
   async #askForCancel(): Promise<never> {
-    const { queue, log, cancelPollIntervalMs } = this.#options;
+    const { queue, log, cancelPollIntervalMs, onPollRefused } = this.#options;
     for (;;) {
       await delay(cancelPollIntervalMs, this.#stopped.signal);
       try {
@@ -114,7 +116,8 @@ export class ClaimKeeper {
       } catch (error) {
         if (!(error instanceof QueueError)) throw error;
         // Only a quicker way to learn of a cancel: the next reclaim will tell.
-        log.warn('error asking for the status of the task', { error });
+        if (error.statusCode === 403) onPollRefused(error);
+        else log.warn('error asking for the status of the task', { error });
       }
     }
   }

@@ -54,10 +54,10 @@ async function takeImage(
   resources: ResourceStack,
   signal: AbortSignal,
 ): Promise<ImageLease> {
-  const { payload, definition, credentials, output } = task;
+  const { payload, scopes, credentials, output } = task;
   const image =
     typeof payload.image === 'string' ? { type: 'docker-image' as const, name: payload.image } : payload.image;
-  const request = { image, scopes: definition.scopes, credentials, progress: output };
+  const request = { image, scopes, credentials, progress: output };
   const stopClock = task.measures.start('image');
   try {
     return resources.use('image', await images.acquire(request, signal));

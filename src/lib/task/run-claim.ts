@@ -5,7 +5,7 @@ import type { Logger } from '../log/logger.js';
 import type { Meters } from '../log/meters.js';
 import type { WorkerMetrics } from '../log/worker-metrics.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
-import type { Claim, QueueClient } from '../queue/queue-client.js';
+import type { Claim, QueueClient, QueueError } from '../queue/queue-client.js';
 import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { ResourceStack } from '../util/resource-stack.js';
@@ -22,6 +22,7 @@ import { runTask } from './run-task.js';
 import type { TaskServices } from './run-task.js';
 import type { RunContext, WorkerFacts } from './task-context.js';
 import { TaskLog } from './task-log.js';
+import { TaskScopes, expandBy } from './task-scopes.js';
 import { deepFreeze } from './validate-payload.js';
 
 export interface RunClaimDeps extends TaskServices {
@@ -34,6 +35,8 @@ export interface RunClaimDeps extends TaskServices {
   readonly log: Logger;
   readonly worker: WorkerFacts;
   readonly now: () => Date;
+  /** Hears of each poll for a cancel that the queue refuses for lack of scopes. */
+  readonly onPollRefused: (error: QueueError) => void;
   readonly settings: {
     /** Each run has a directory of its own in here. */
     readonly runsDirectory: string;
@@ -105,6 +108,7 @@ class ClaimedRun {
       onLost: (reason) => {
         this.#abort.abort(reason);
       },
+      onPollRefused: deps.onPollRefused,
       onReclaimed: () => {
         this.#hideCredentials();
         void this.#enter(this.#phase);
@@ -203,9 +207,10 @@ class ClaimedRun {
       storageType: settings.artifactStorage,
     });
     const definition = deepFreeze(task);
+    const scopes = new TaskScopes(definition.scopes, expandBy(queue, log));
     const credentials = this.#credentials;
     const logFile = { filePath: taskLog.path, keep: true } as const;
-    const own = { taskId, runId, worker, definition, directory, logFile, measures: new RunMeasures() };
+    const own = { taskId, runId, worker, definition, scopes, directory, logFile, measures: new RunMeasures() };
     return Object.freeze({ ...own, output: taskLog, log, queue, credentials, artifacts });
   }
 

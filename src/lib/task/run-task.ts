@@ -100,7 +100,7 @@ async function work(run: TaskRun, services: TaskServices, resources: ResourceSta
   try {
     await run.enter('admit');
     run.signal.throwIfAborted();
-    const admitted = admit(run.context, services.admission);
+    const admitted = await admit(run.context, services.admission, run.signal);
     features = admitted.features;
     const { executed, image } = await launch(run, services, admitted, resources);
     await run.enter('collect');

@@ -4,6 +4,7 @@ import type { CredentialSource, RunQueue, TaskDefinition } from '../queue/queue-
 import type { Payload } from './payload.js';
 import type { RunMeasures } from './run-measures.js';
 import type { TaskOutput } from './task-log.js';
+import type { TaskScopes } from './task-scopes.js';
 
 /** Facts about the machine and the worker that tasks can see: log header, environment, chain of trust. */
 export interface WorkerFacts {
@@ -31,6 +32,7 @@ export interface RunContext {
   readonly worker: WorkerFacts;
   /** As claimed; deeply frozen. */
   readonly definition: TaskDefinition;
+  readonly scopes: TaskScopes;
   /** What the author reads. */
   readonly output: TaskOutput;
   /** What the operator reads; carries taskId and runId. */

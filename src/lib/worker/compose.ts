@@ -107,7 +107,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
     worker: facts,
     now,
     onLeftover,
-    settings: { runsDirectory, ...runSettings(config) },
+    ...ofEachRun(config, runsDirectory, log),
   };
   const recovery = await Recovery.find(deps);
   const worker = new Worker({
@@ -218,14 +218,29 @@ function shutdownSettings({ shutdown }: Config): WorkerOptions['shutdown'] {
   };
 }
 
-function runSettings({ artifacts, task }: Config): Omit<RunClaimDeps['settings'], 'runsDirectory'> {
-  return {
+/** What every run of a deployment lacks is said once, not for every poll of every run. */
+function warnOnce(log: Logger): RunClaimDeps['onPollRefused'] {
+  let isTold = false;
+  return (error) => {
+    if (!isTold) log.warn('status of tasks refused', { error });
+    isTold = true;
+  };
+}
+
+function ofEachRun(
+  { artifacts, task }: Config,
+  runsDirectory: string,
+  log: Logger,
+): Pick<RunClaimDeps, 'onPollRefused' | 'settings'> {
+  const settings = {
+    runsDirectory,
     artifactConcurrency: artifacts.concurrency,
     artifactStorage: artifacts.storageType,
     reclaimDivisor: task.reclaimDivisor,
     cancelPollIntervalMs: task.cancelPollInterval,
     maxLogBytes: task.maxLogBytes,
   };
+  return { settings, onPollRefused: warnOnce(log) };
 }
 
 function containerDefaults({ task }: Config): ContainerDefaults {

@@ -34,12 +34,13 @@ export class RoleTable {
   }
 }
 
-/** What the role's star stands for under this scope ('' for a role without one); undefined when it is not granted. */
+/** What `<..>` stands for under this scope in the scopes of the role; undefined when the role is not granted. */
 function matchRole(scope: string, roleId: string): string | undefined {
   const role = ROLE_PREFIX + roleId;
   if (!roleId.endsWith('*')) {
     const granted = scope.endsWith('*') ? role.startsWith(scope.slice(0, -1)) : role === scope;
-    return granted ? '' : undefined;
+    // Nothing stands for a parameter here: it is put back as it is.
+    return granted ? PARAMETER : undefined;
   }
   const base = role.slice(0, -1);
   if (scope.startsWith(base)) return scope.slice(base.length);

@@ -58,6 +58,18 @@ describe('run-task', () => {
     assert.match(program.stdout, /Task exception \(malformed-payload\)\.\n$/);
   });
 
+  it('gives a task with roles the scopes that it needs, and says so', async () => {
+    const command = [...SHELL, 'ls -d /cache'];
+    const payload = { image, command, maxRunTime: 60, cache: { 'proj-checkouts': '/cache' } };
+    const roles = await run({ scopes: ['a:b', 'assume:repo:example.com/org/proj:branch:*'], payload });
+    assert.equal((await roles.ended).code, 0, roles.stdout);
+    assert.match(roles.stdout, /^What the roles in task\.scopes grant is not known here: .*\n[^]*\n\/cache\r\n/);
+    const none = await run({ scopes: ['a:b', 'assume:anonymous'], payload });
+    assert.equal((await none.ended).code, 1);
+    assert.doesNotMatch(none.stdout, /roles in task\.scopes/);
+    assert.match(none.stdout, /missing docker-worker:cache:proj-checkouts/);
+  });
+
   it('shows the log whatever the payload calls it', async () => {
     const command = [...SHELL, 'echo printed'];
     const wrong = await run({ image, command, maxRunTime: 60, log: 'public/\u00e4' });

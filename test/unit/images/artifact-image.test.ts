@@ -6,6 +6,7 @@ import { DockerError } from '../../../src/lib/docker/engine.js';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { TaskError } from '../../../src/lib/task/errors.js';
+import { TaskScopes } from '../../../src/lib/task/task-scopes.js';
 import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
 import { FakeQueue, outage } from '../../fakes/fake-queue.js';
 import { MemoryOutput } from '../../fakes/memory-output.js';
@@ -42,7 +43,7 @@ describe('images of artifacts', () => {
 
   const request = (image: ImageReference, scopes: readonly string[] = []): ImageRequest => {
     const credentials = new CredentialHolder({ clientId: 'task', accessToken: 'x' });
-    return { image, scopes, credentials, progress: output };
+    return { image, scopes: new TaskScopes(scopes), credentials, progress: output };
   };
 
   const atOnce: InTurn = (attempt) => attempt();

@@ -5,6 +5,7 @@ import { Images } from '../../../src/lib/images/images.js';
 import { RegistryImages } from '../../../src/lib/images/registry-image.js';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import { TaskError } from '../../../src/lib/task/errors.js';
+import { TaskScopes } from '../../../src/lib/task/task-scopes.js';
 import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
 import { ImageBench } from '../../fakes/image-bench.js';
 import { MemoryOutput } from '../../fakes/memory-output.js';
@@ -35,7 +36,7 @@ describe('images of registries', () => {
 
   const request = (name: string, ...scopes: readonly string[]): ImageRequest => {
     const credentials = new CredentialHolder({ clientId: 'task', accessToken: 'x' });
-    return { image: { type: 'docker-image', name }, scopes, credentials, progress: output };
+    return { image: { type: 'docker-image', name }, scopes: new TaskScopes(scopes), credentials, progress: output };
   };
 
   const refusal = async (name: string, ...scopes: readonly string[]): Promise<TaskError> => {
@@ -97,7 +98,10 @@ describe('images of registries', () => {
       engine.images.set(NAME, IMAGE);
       const error = await refusal(NAME, 'docker-worker:image:quay.io/us/other:*');
       assert.deepEqual(error.resolution, { kind: 'failed' });
-      assert.ok(error.message.includes(`the task lacks the scope ${SCOPE}. Add it to task.scopes`), error.message);
+      assert.ok(
+        error.message.includes(`the task lacks the scope ${SCOPE}. Add it to task.scopes or to a role`),
+        error.message,
+      );
       assert.deepEqual(engine.trace.events, []);
     });
 

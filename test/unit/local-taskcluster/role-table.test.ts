@@ -43,6 +43,21 @@ describe('RoleTable', () => {
     assert.deepEqual(expand(roles, 'assume:project:fox'), ['assume:project:fox', 'plain', 'route:fox.end']);
     assert.deepEqual(expand(roles, 'assume:project:fo*'), ['assume:project:fo*', 'plain', 'route:fo*']);
     assert.deepEqual(expand(roles, 'assume:pro*'), ['assume:pro*', 'plain', 'route:*']);
+    assert.deepEqual(expand(roles, 'assume:project:'), ['assume:project:', 'plain', 'route:.end']);
     assert.deepEqual(expand(roles, 'assume:other:fox'), ['assume:other:fox']);
+  });
+
+  it('fills it in through other roles too', () => {
+    const roles = { 'repo:*': ['assume:project:<..>'], 'project:x:*': ['cache:<..>'] };
+    assert.deepEqual(expand(roles, 'assume:repo:x:main'), [
+      'assume:project:x:main',
+      'assume:repo:x:main',
+      'cache:main',
+    ]);
+    assert.deepEqual(expand(roles, 'assume:repo:*'), ['assume:project:*', 'assume:repo:*', 'cache:*']);
+  });
+
+  it('leaves <..> as it is in the scopes of a role without a star', () => {
+    assert.deepEqual(expand({ plain: ['route:<..>.end'] }, 'assume:plain'), ['assume:plain', 'route:<..>.end']);
   });
 });

@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import { ClaimKeeper } from '../../../src/lib/task/claim-keeper.js';
+import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
 import { FakeQueue, conflict, outage } from '../../fakes/fake-queue.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
@@ -13,6 +14,7 @@ describe('a claim', () => {
   let log: MemoryLogger;
   let credentials: CredentialHolder;
   let lost: string[];
+  let refusals: QueueError[];
   let renewed: Date[];
   let keeper: ClaimKeeper;
 
@@ -23,6 +25,7 @@ describe('a claim', () => {
     credentials = new CredentialHolder({ clientId: 'task-client', accessToken: 'claimed' });
     queue.forRun({}, credentials);
     lost = [];
+    refusals = [];
     renewed = [];
     keeper = new ClaimKeeper({
       queue,
@@ -33,6 +36,7 @@ describe('a claim', () => {
       log,
       now: clock.now,
       onLost: ({ reason }) => lost.push(reason),
+      onPollRefused: (error) => refusals.push(error),
       onReclaimed: (takenUntil) => renewed.push(takenUntil),
     });
     keeper.start();
@@ -106,6 +110,18 @@ describe('a claim', () => {
     await clock.advance(5 * MINUTE_MS);
     assert.deepEqual(lost, []);
     assert.equal(log.of('error asking for the status of the task').length, 10);
+    assert.deepEqual(refusals, []);
+  });
+
+  it('is kept without a word in the log while the queue refuses to say how it is, and lost once it does', async () => {
+    queue.break('isResolved', new QueueError('HTTP 403: queue:status', 403));
+    await clock.advance(5 * MINUTE_MS);
+    assert.equal(refusals.length, 10);
+    assert.deepEqual(log.of('error asking for the status of the task'), []);
+    queue.break('isResolved', undefined);
+    queue.resolved = true;
+    await clock.advance(MINUTE_MS);
+    assert.deepEqual(lost, ['canceled']);
   });
 
   it('that is kept no longer asks nothing and says nothing any more', async () => {

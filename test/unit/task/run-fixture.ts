@@ -158,6 +158,9 @@ export class RunFixture {
       onLeftover: () => {
         this.leftovers += 1;
       },
+      onPollRefused: (error) => {
+        this.log.warn('status of tasks refused', { error });
+      },
       settings: {
         runsDirectory: this.runsDirectory,
         artifactConcurrency: 2,

@@ -6,6 +6,7 @@ import type { Payload } from '../../../src/lib/task/payload.js';
 import { RunMeasures } from '../../../src/lib/task/run-measures.js';
 import type { RunContext, TaskContext, WorkerFacts } from '../../../src/lib/task/task-context.js';
 import type { TaskOutput } from '../../../src/lib/task/task-log.js';
+import { TaskScopes } from '../../../src/lib/task/task-scopes.js';
 import { FakeQueue } from '../../fakes/fake-queue.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 import { MemoryOutput } from '../../fakes/memory-output.js';
@@ -56,6 +57,7 @@ export function runContext(definition: TaskDefinition, output: TaskOutput = new 
     runId: 3,
     worker: WORKER,
     definition,
+    scopes: new TaskScopes(definition.scopes),
     output,
     log,
     queue,

@@ -5,6 +5,7 @@ import type { Logger } from '../../log/logger.js';
 import { runLabels } from '../../task/container-spec.js';
 import { TaskError } from '../../task/errors.js';
 import type { TaskContext } from '../../task/task-context.js';
+import { TaskScopes } from '../../task/task-scopes.js';
 import { delay } from '../../util/abortable.js';
 import { LinkedAbort } from '../../util/linked-abort.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
@@ -51,7 +52,7 @@ export async function takeSideImage(
     },
   };
   const image = { type: 'docker-image', name } as const;
-  const request = { image, scopes: ['docker-worker:image:*'], credentials, progress };
+  const request = { image, scopes: new TaskScopes(['docker-worker:image:*']), credentials, progress };
   try {
     return resources.use(`image of ${feature}`, await services.images.acquire(request, signal)).image.id;
   } catch (error) {

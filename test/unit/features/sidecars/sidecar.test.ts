@@ -101,7 +101,7 @@ describe('a sidecar', () => {
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
     const [{ image, scopes } = assert.fail()] = requested;
     assert.deepEqual(image, { type: 'docker-image', name: 'us/proxy:1' });
-    assert.deepEqual(scopes, ['docker-worker:image:*']);
+    assert.deepEqual(scopes.listed, ['docker-worker:image:*']);
   });
 
   it('is not there for tasks that do not ask for it', async () => {

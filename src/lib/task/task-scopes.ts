@@ -1,0 +1,67 @@
+import type { Logger } from '../log/logger.js';
+import { QueueError } from '../queue/queue-client.js';
+import type { RunQueue } from '../queue/queue-client.js';
+import { missingScopes } from '../queue/scopes.js';
+import type { ScopeExpression } from '../queue/scopes.js';
+import { errorMessage } from '../util/error-message.js';
+import { retry } from '../util/retry.js';
+import type { RetryPolicy } from '../util/retry.js';
+import { TaskError } from './errors.js';
+
+/** Returns the scopes with those that their roles grant; fails with a TaskError, or with the signal's reason. */
+export type ExpandScopes = (scopes: readonly string[], signal: AbortSignal) => Promise<readonly string[]>;
+
+// Only these grant a role: `assume:<roleId>`, or a pattern such as `assu*`. The auth service goes by the same.
+const ROLE = /^(?:assume:|(?:|a|as|ass|assu|assum|assume)\*$)/;
+
+const EXPAND_RETRIES: RetryPolicy = { attempts: 10, firstDelayMs: 1000, maxDelayMs: 30_000, randomization: 0.25 };
+
+/**
+ * What a task may do. Its roles are expanded once, and only when something needs more than the scopes that it lists:
+ * most tasks list what they need, and most checks cost no call.
+ */
+export class TaskScopes {
+  /** As in the task's definition. Services expand the roles in them by themselves. */
+  readonly listed: readonly string[];
+  readonly #expand: ExpandScopes | undefined;
+  #expanded: Promise<readonly string[]> | undefined;
+
+  /** Without `expand` the listed scopes are all there is. */
+  constructor(listed: readonly string[], expand?: ExpandScopes) {
+    this.listed = listed;
+    this.#expand = expand;
+  }
+
+  /** The scopes of `needed` that neither task.scopes nor its roles grant; empty: the task may do it. */
+  async missing(needed: ScopeExpression, signal: AbortSignal): Promise<readonly string[]> {
+    const literally = missingScopes(this.listed, needed);
+    if (literally.length === 0 || !this.#expand || !this.listed.some((scope) => ROLE.test(scope))) return literally;
+    this.#expanded ??= this.#expand(this.listed, signal);
+    return missingScopes(await this.#expanded, needed);
+  }
+}
+
+/** Expands roles by the auth service, with the credentials of the run and with retries. */
+export function expandBy(queue: Pick<RunQueue, 'expandScopes'>, log: Logger): ExpandScopes {
+  const isTransient = (error: unknown): boolean => error instanceof QueueError && error.isTransient;
+  const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
+    log.warn('error expanding scopes', { error, attempt, retryInMs: Math.round(delayMs) });
+  };
+  return async (scopes, signal) => {
+    try {
+      return await retry(EXPAND_RETRIES, { isTransient, onRetry }, () => queue.expandScopes(scopes, signal), signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      log.error('scopes not expanded', { error });
+      const text = `The roles in task.scopes could not be expanded: ${errorMessage(error)}`;
+      throw TaskError.exception('internal-error', `${text} ${adviceOn(error)}`, error);
+    }
+  };
+}
+
+function adviceOn(error: unknown): string {
+  if (error instanceof QueueError && error.statusCode === 403) {
+    return 'The operators of this Taskcluster deployment have to grant auth:expand-scopes to the role anonymous.';
+  }
+  return 'This is not a mistake of the task: run it again.';
+}
