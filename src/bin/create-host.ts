@@ -1,14 +1,13 @@
-import { Writable } from 'node:stream';
 import { ConfigError } from '../lib/config/config-error.js';
 import { AwsHost } from '../lib/host/aws.js';
 import type { Host } from '../lib/host/host.js';
-import { LineOutput } from '../lib/host/line-output.js';
 import { PacketHost } from '../lib/host/packet.js';
 import { POWER_OFF_COMMAND, powerOff } from '../lib/host/power-off.js';
 import { StandaloneHost } from '../lib/host/standalone.js';
 import { TestHost } from '../lib/host/test-host.js';
 import { RunnerProtocol } from '../lib/host/worker-runner-protocol.js';
 import { WorkerRunnerHost } from '../lib/host/worker-runner.js';
+import type { LineOutput } from '../lib/log/line-output.js';
 import type { WorkerArguments } from './worker-command.js';
 
 /** A host, and what of this process it has to do with. */
@@ -16,21 +15,32 @@ export interface HostConnection {
   readonly host: Host;
   /** Nobody sits in front of it: what goes wrong at the start has to be told to somebody. */
   readonly isUnattended: boolean;
-  /** Takes the worker's log, a line at a time; undefined: standard output. */
-  readonly logDestination?: { write(line: string): void };
-  /** Takes the WORKER_METRICS lines. */
-  readonly metricsOutput: NodeJS.WritableStream;
+  /** Takes the worker's log, a line at a time. */
+  readonly logDestination: { write(line: string): void };
   /** To be called before the worker runs, and when it has ended. */
   readonly connect?: () => void;
   readonly disconnect?: () => void;
 }
 
-const STDOUT = 1;
+/** The process's own. */
+export interface Outputs {
+  readonly stdout: LineOutput;
+  readonly stderr: LineOutput;
+}
+
+type OnProblem = (problem: string) => void;
+
 const CALL_TIMEOUT_MS = 30_000;
 
 /** Makes the host that the command line asks for. Fails with a ConfigError. */
-export async function createHost(args: Pick<WorkerArguments, 'host' | 'runnerConfigPath'>): Promise<HostConnection> {
-  const own = { metricsOutput: process.stdout, isUnattended: false };
+export async function createHost(
+  args: Pick<WorkerArguments, 'host' | 'runnerConfigPath'>,
+  { stdout, stderr }: Outputs,
+): Promise<HostConnection> {
+  const own = { logDestination: stdout, isUnattended: false };
+  const onProblem: OnProblem = (problem) => {
+    stderr.writeMessage(`docker-worker: warning: ${problem}\n`);
+  };
   switch (args.host) {
     case 'standalone':
       return { host: new StandaloneHost(), ...own };
@@ -40,9 +50,9 @@ export async function createHost(args: Pick<WorkerArguments, 'host' | 'runnerCon
       throw new ConfigError(['--host test: set DOCKER_WORKER_TEST_SETTINGS to the folder with its settings']);
     }
     case 'worker-runner':
-      return workerRunner(args.runnerConfigPath ?? process.env['DOCKER_WORKER_CONFIG']);
+      return workerRunner(args.runnerConfigPath ?? process.env['DOCKER_WORKER_CONFIG'], stdout, onProblem);
     case 'aws':
-      return { host: await aws(), ...own, isUnattended: true };
+      return { host: await aws(onProblem), ...own, isUnattended: true };
     case 'packet':
       return { host: packet(), ...own, isUnattended: true };
   }
@@ -59,17 +69,13 @@ function powerOffMachine(): Promise<void> {
   return powerOff(command.length > 0 ? command : POWER_OFF_COMMAND);
 }
 
-function warn(problem: string): void {
-  process.stderr.write(`docker-worker: warning: ${problem}\n`);
-}
-
-async function aws(): Promise<Host> {
+async function aws(onProblem: OnProblem): Promise<Host> {
   // Its client library is not loaded for those who only ask for help.
   const { TaskclusterWorkerManager } = await import('../lib/queue/taskcluster-worker-manager.js');
   return new AwsHost({
     workerManager: new TaskclusterWorkerManager(CALL_TIMEOUT_MS),
     powerOff: powerOffMachine,
-    onProblem: warn,
+    onProblem,
     ...overrides({
       metadataUrl: 'DOCKER_WORKER_METADATA_URL',
       registrationFile: 'DOCKER_WORKER_REGISTRATION',
@@ -84,19 +90,24 @@ function packet(): Host {
   });
 }
 
-function workerRunner(configPath: string | undefined): HostConnection {
+function workerRunner(configPath: string | undefined, stdout: LineOutput, onProblem: OnProblem): HostConnection {
   if (!configPath) {
     throw new ConfigError(['--host worker-runner: set DOCKER_WORKER_CONFIG to the file that worker-runner wrote']);
   }
-  const output = new LineOutput(STDOUT);
-  const write = (line: string): void => {
-    output.write(line);
-  };
+  const protocol = new RunnerProtocol({
+    input: process.stdin,
+    write: (line, type) => {
+      if (type === 'log') stdout.write(line);
+      else stdout.writeMessage(line);
+    },
+  });
   const host = new WorkerRunnerHost({
     configPath,
-    protocol: new RunnerProtocol({ input: process.stdin, write }),
-    write,
-    onProblem: warn,
+    protocol,
+    write: (line) => {
+      stdout.write(line);
+    },
+    onProblem,
   });
   return {
     host,
@@ -106,12 +117,6 @@ function workerRunner(configPath: string | undefined): HostConnection {
         host.writeLog(line);
       },
     },
-    metricsOutput: new Writable({
-      write: (text, _encoding, done) => {
-        write(String(text));
-        done();
-      },
-    }),
     connect: () => {
       host.connect();
     },

@@ -5,6 +5,7 @@ import { finished } from 'node:stream/promises';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { ArtifactInfo } from 'taskcluster-client';
 import { ConfigError } from '../lib/config/config-error.js';
+import { LineOutput } from '../lib/log/line-output.js';
 import { createLogger } from '../lib/log/logger.js';
 import type { Logger } from '../lib/log/logger.js';
 import { errorMessage } from '../lib/util/error-message.js';
@@ -18,6 +19,9 @@ import { Interruption } from './interruption.js';
 const TASK_QUEUE = { provisionerId: 'local', workerType: 'docker-worker' };
 const BAD_USAGE = 2;
 const FAILED = 1;
+const STDERR = 2;
+// What a reader of the worker's log that is behind is given to catch up before the process ends.
+const FLUSH_MS = 2000;
 
 interface Options {
   readonly artifacts?: string;
@@ -138,7 +142,11 @@ async function describeArtifact(
 }
 
 function workerLog({ workerLog: level }: Options): Logger {
-  return createLogger({ baseFields: { source: 'docker-worker' }, level, destination: process.stderr });
+  const destination = new LineOutput(STDERR);
+  process.once('exit', () => {
+    destination.flush(FLUSH_MS);
+  });
+  return createLogger({ baseFields: { source: 'docker-worker' }, level, destination });
 }
 
 function isMissing(error: unknown): boolean {

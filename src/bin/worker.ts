@@ -9,6 +9,7 @@ import { printConfig } from '../lib/config/print-config.js';
 import type { Host } from '../lib/host/host.js';
 import { ErrorReports } from '../lib/host/error-reports.js';
 import { HostError } from '../lib/host/host.js';
+import { LineOutput } from '../lib/log/line-output.js';
 import { createLogger } from '../lib/log/logger.js';
 import type { Logger, LoggerOptions } from '../lib/log/logger.js';
 import { errorMessage } from '../lib/util/error-message.js';
@@ -23,6 +24,18 @@ const OK = 0;
 const CRASHED = 1;
 const BAD_USAGE = 2;
 
+const STDOUT = 1;
+const STDERR = 2;
+// What a reader that is behind is given to catch up before the process ends.
+const FLUSH_MS = 2000;
+
+const stderr = new LineOutput(STDERR);
+const stdout = new LineOutput(STDOUT, { fallback: stderr });
+process.on('exit', () => {
+  stdout.flush(FLUSH_MS);
+  stderr.flush(FLUSH_MS);
+});
+
 /** For what has to be said before there is a configuration. */
 const BARE_LOG = { baseFields: { source: 'docker-worker' }, level: 'info' } as const;
 
@@ -32,14 +45,14 @@ process.exit(await main().catch(report));
 async function main(): Promise<number> {
   const version = packageVersion();
   const args = parseWorkerArguments(process.argv.slice(2), version);
-  const connection = await createHost(args);
+  const connection = await createHost(args, { stdout, stderr });
   if (args.action !== 'run') return await look(args, connection.host);
   const { host, logDestination: destination } = connection;
   const reports = new ErrorReports(host, (error) => {
-    process.stderr.write(`docker-worker: warning: an error could not be reported: ${errorMessage(error)}\n`);
+    complain(`warning: an error could not be reported: ${errorMessage(error)}`);
   });
-  const output: Partial<LoggerOptions> = {
-    ...(destination && { destination }),
+  const output: Pick<LoggerOptions, 'destination' | 'onAlert'> = {
+    destination,
     onAlert: (event, fields) => {
       reports.alert(event, fields);
     },
@@ -49,6 +62,9 @@ async function main(): Promise<number> {
     const { config, secrets } = await load(args, host);
     const log = createLogger({ baseFields: baseFields(config), level: config.logging.level, secrets, ...output });
     exitOnCrash(log, reports);
+    stdout.onDropped((lines) => {
+      log.warn('log lines dropped', { lines });
+    });
     return await run(config, connection, log, version);
   } catch (error) {
     if (connection.isUnattended) await giveUp(error, host, createLogger({ ...BARE_LOG, ...output }));
@@ -63,11 +79,12 @@ async function main(): Promise<number> {
 async function look(args: WorkerArguments, host: Host): Promise<number> {
   const loaded = await load(args, host);
   if (args.action === 'print-config') {
-    process.stdout.write(printConfig(loaded));
+    stdout.writeMessage(printConfig(loaded));
     return OK;
   }
   const { config, secrets } = loaded;
-  return await check(config, createLogger({ baseFields: baseFields(config), level: config.logging.level, secrets }));
+  const { level } = config.logging;
+  return await check(config, createLogger({ baseFields: baseFields(config), level, secrets, destination: stdout }));
 }
 
 async function load(args: WorkerArguments, host: Host): Promise<LoadedConfig> {
@@ -81,7 +98,7 @@ async function load(args: WorkerArguments, host: Host): Promise<LoadedConfig> {
     env: process.env,
     machine: { hostname: os.hostname(), cores: os.availableParallelism() },
   });
-  for (const warning of loaded.warnings) process.stderr.write(`docker-worker: warning: ${warning}\n`);
+  for (const warning of loaded.warnings) complain(`warning: ${warning}`);
   return loaded;
 }
 
@@ -98,22 +115,28 @@ async function giveUp(error: unknown, host: Host, log: Logger): Promise<void> {
 async function check(config: Config, log: Logger): Promise<number> {
   const { checkServices } = await import('../lib/worker/compose-checks.js');
   const problems = await checkServices(config, log);
-  for (const problem of problems) process.stderr.write(`docker-worker: ${problem}\n`);
+  for (const problem of problems) complain(problem);
   if (problems.length > 0) return CRASHED;
-  process.stdout.write('The configuration is good, docker and the queue answer.\n');
+  stdout.writeMessage('The configuration is good, docker and the queue answer.\n');
   return OK;
 }
 
-async function run(
-  config: Config,
-  { host, metricsOutput }: HostConnection,
-  log: Logger,
-  version: string,
-): Promise<number> {
+async function run(config: Config, { host }: HostConnection, log: Logger, version: string): Promise<number> {
   const { composeWorker } = await import('../lib/worker/compose.js');
   // Not before all is loaded, which takes much memory for a moment.
   heapGrowth.limit();
-  const worker = await composeWorker({ config, host, log, version, metricsOutput });
+  const metricsOutput = {
+    write: (line: string) => {
+      stdout.writeMessage(line);
+    },
+  };
+  const droppedLogLines = (): number => stdout.droppedLines + stderr.droppedLines;
+  const worker = await composeWorker({ config, host, log, version, metricsOutput, droppedLogLines });
+  // What reads the log is gone for good: a worker that nobody can watch finishes its tasks and takes no more.
+  stdout.onClosed(() => {
+    log.error('standard output closed');
+    worker.stop('graceful', CRASHED);
+  });
   let signals = 0;
   const stop = (): void => {
     signals += 1;
@@ -125,7 +148,7 @@ async function run(
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', rediscover);
   try {
     await worker.run();
-    return OK;
+    return worker.exitCode;
   } catch (error) {
     log.alert('the worker crashed', { error });
     log.error('exit', { error });
@@ -150,11 +173,15 @@ function report(error: unknown): number {
   // Commander has written its message already.
   if (error instanceof CommanderError) return usageExitCode(error);
   if (error instanceof ConfigError) {
-    for (const problem of error.problems) process.stderr.write(`docker-worker: ${problem}\n`);
+    for (const problem of error.problems) complain(problem);
     return BAD_USAGE;
   }
-  process.stderr.write(`docker-worker: ${errorMessage(error)}\n`);
+  complain(errorMessage(error));
   return CRASHED;
+}
+
+function complain(problem: string): void {
+  stderr.writeMessage(`docker-worker: ${problem}\n`);
 }
 
 function baseFields(config: Config): Readonly<Record<string, string>> {

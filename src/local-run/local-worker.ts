@@ -10,6 +10,7 @@ import { DockerodeEngine } from '../lib/docker/dockerode-engine.js';
 import { LABEL } from '../lib/docker/engine.js';
 import { StandaloneHost } from '../lib/host/standalone.js';
 import type { Logger } from '../lib/log/logger.js';
+import type { MetricsOutput } from '../lib/log/worker-metrics.js';
 import type { Credentials } from '../lib/queue/queue-client.js';
 import { delay, untilAborted } from '../lib/util/abortable.js';
 import { LinkedAbort } from '../lib/util/linked-abort.js';
@@ -27,7 +28,7 @@ export interface LocalWorkerOptions {
   readonly log: Logger;
   readonly version: string;
   /** Takes the WORKER_METRICS lines. */
-  readonly metricsOutput: NodeJS.WritableStream;
+  readonly metricsOutput: MetricsOutput;
 }
 
 const ABANDON_MS = 5000;

@@ -62,7 +62,7 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalOutco
       env,
       log,
       version,
-      metricsOutput: nowhere(),
+      metricsOutput: { write: () => undefined },
     });
     const cancel = (): void => {
       queue.cancelTask(taskId).catch((error: unknown) => {
@@ -121,12 +121,4 @@ class FooterReader extends Writable {
     this.#tail = (this.#tail + chunk.toString('latin1')).slice(-FOOTER_BYTES);
     this.#output.write(chunk, callback);
   }
-}
-
-function nowhere(): Writable {
-  return new Writable({
-    write(_chunk, _encoding, callback) {
-      callback();
-    },
-  });
 }

@@ -82,6 +82,15 @@ export class Program {
     createInterface({ input: this.#process.stdout ?? assert.fail() }).on('line', callback);
   }
 
+  /** Leaves the standard output unread until `resumeReading`; what pipes hold fills up. */
+  pauseReading(): void {
+    this.#process.stdout?.pause();
+  }
+
+  resumeReading(): void {
+    this.#process.stdout?.resume();
+  }
+
   /** Reads no more of the standard output, as `| head` does when it has had enough. */
   hangUp(): void {
     this.#process.stdout?.destroy();

@@ -12,8 +12,8 @@ export type RunnerMessage = ConfigTree & { readonly type: string };
 export interface RunnerProtocolOptions {
   /** What worker-runner writes. */
   readonly input: Readable;
-  /** Writes a whole line, without anything else getting in between. */
-  readonly write: (line: string) => void;
+  /** Writes a whole line, without anything else getting in between: a message of this type. */
+  readonly write: (line: string, type: string) => void;
 }
 
 // The largest messages are credentials, some thousand characters; this is a pipe that holds something else.
@@ -111,6 +111,6 @@ export class RunnerProtocol {
   }
 
   #write(message: RunnerMessage): void {
-    this.#options.write(`~${JSON.stringify(message)}\n`);
+    this.#options.write(`~${JSON.stringify(message)}\n`, message.type);
   }
 }

@@ -1,4 +1,4 @@
-import { destination as fileDestination, pino } from 'pino';
+import { pino } from 'pino';
 import type { DestinationStream } from 'pino';
 import { Redactor } from './redactor.js';
 
@@ -25,8 +25,8 @@ export interface LoggerOptions {
   /** On every line: who is writing. */
   readonly baseFields: LogFields;
   readonly level: 'debug' | 'info' | 'warn' | 'error';
-  /** Default: standard output, written synchronously so that nothing is lost at exit. */
-  readonly destination?: DestinationStream;
+  /** Takes the log, a line at a time; its `write` must not block. */
+  readonly destination: DestinationStream;
   /** Values that never appear in the log. */
   readonly secrets?: readonly string[];
   /** Told of each alert, with its secrets left out. */
@@ -35,13 +35,11 @@ export interface LoggerOptions {
 
 export type AlertListener = (event: string, fields: LogFields) => void;
 
-const STDOUT = 1;
 // pino writes these itself; a field of the same name would be a second one in the line.
 const RESERVED = new Set(['type', 'level', 'time']);
 
 /** One JSON object a line: time, level, type (the event), base fields, fields. */
 export function createLogger(options: LoggerOptions): Logger {
-  const { destination = fileDestination({ dest: STDOUT, sync: true }) } = options;
   const redactor = new Redactor(options.secrets);
   const output = pino(
     {
@@ -51,7 +49,7 @@ export function createLogger(options: LoggerOptions): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
     },
-    destination,
+    options.destination,
   );
   return new PinoLogger({ output, redactor, onAlert: options.onAlert }, options.baseFields);
 }

@@ -89,10 +89,13 @@ export class Metrics implements Meters {
     this.#readGauge('slots_busy', 'Slots with a run that is not resolved.', () => slots.running);
     this.#readGauge('slots_idle', 'Slots without one.', () => Math.max(slots.capacity - slots.running, 0));
     const help = 'Seconds that slots had a run, all slots together; its rate is how many are busy.';
-    const counter = this.#counter('slot_busy_seconds_total', help, [], () => {
-      counter.reset();
-      counter.inc(slots.busySlotSeconds);
-    });
+    this.#readCounter('slot_busy_seconds_total', help, () => slots.busySlotSeconds);
+  }
+
+  /** `droppedLines`: lines of the worker's log that were lost since the start. */
+  watchLog(droppedLines: () => number): void {
+    const help = 'Lines of the log of the worker that were dropped because nothing read its standard output.';
+    this.#readCounter('log_lines_dropped_total', help, droppedLines);
   }
 
   setHost(sample: HostSample): void {
@@ -158,6 +161,13 @@ export class Metrics implements Meters {
 
   #gauge(name: string, help: string, labelNames: readonly string[] = []): Gauge {
     return new Gauge({ name: PREFIX + name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #readCounter(name: string, help: string, read: () => number): void {
+    const counter = this.#counter(name, help, [], () => {
+      counter.reset();
+      counter.inc(read());
+    });
   }
 
   #readGauge(name: string, help: string, read: () => number): void {

@@ -11,15 +11,20 @@ export interface RunIdentity {
   readonly runId: number;
 }
 
+/** Takes whole lines; its `write` must not block. */
+export interface MetricsOutput {
+  write(text: string): unknown;
+}
+
 type EventType = 'instanceBoot' | 'workerReady' | 'taskQueue' | 'taskStart' | 'taskFinish' | 'instanceShutdown';
 
 /** Writes the WORKER_METRICS lines from which fleets compute how their workers' time is spent. */
 export class WorkerMetrics {
-  readonly #output: NodeJS.WritableStream;
+  readonly #output: MetricsOutput;
   readonly #worker: WorkerIdentity;
   readonly #now: () => Date;
 
-  constructor(output: NodeJS.WritableStream, worker: WorkerIdentity, now: () => Date = () => new Date()) {
+  constructor(output: MetricsOutput, worker: WorkerIdentity, now: () => Date = () => new Date()) {
     this.#output = output;
     this.#worker = worker;
     this.#now = now;

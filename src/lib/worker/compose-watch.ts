@@ -18,6 +18,7 @@ interface Parts {
   readonly engine: Pick<DockerEngine, 'ping'>;
   readonly log: Logger;
   readonly version: string;
+  readonly droppedLogLines?: () => number;
 }
 
 /** All that lets others see how the worker does. */
@@ -35,9 +36,20 @@ const STARTING: StatusPage = {
 };
 
 /** Fails with a ConfigError when metrics.host and metrics.port can't be listened on. */
-export async function composeWatch({ config, engine, log, version }: Parts): Promise<WorkerWatch> {
+export async function composeWatch({
+  config,
+  engine,
+  log,
+  version,
+  droppedLogLines = () => 0,
+}: Parts): Promise<WorkerWatch> {
   let health: Health | undefined;
-  const shown = await showMetrics(config, { log, version, health: () => healthPage(health) });
+  const shown = await showMetrics(config, {
+    log,
+    version,
+    droppedLogLines,
+    health: () => healthPage(health),
+  });
   let reports: Reports | undefined;
   const sampler = new HostSampler(config.dockerVolume);
   return {
@@ -76,7 +88,12 @@ interface Shown {
 /** Undefined for a worker without `metrics.port`: it does without the library, which takes some time of each start. */
 async function showMetrics(
   config: Config,
-  { log, version, health }: Pick<Parts, 'log' | 'version'> & { readonly health: () => Promise<StatusPage> },
+  {
+    log,
+    version,
+    droppedLogLines,
+    health,
+  }: Required<Pick<Parts, 'log' | 'version' | 'droppedLogLines'>> & { readonly health: () => Promise<StatusPage> },
 ): Promise<Shown | undefined> {
   const { host, port } = config.metrics;
   if (port === undefined) return undefined;
@@ -96,6 +113,7 @@ async function showMetrics(
   try {
     const server = await StatusServer.start({ host, port, pages, log });
     metrics.watchProcess();
+    metrics.watchLog(droppedLogLines);
     return { metrics, server };
   } catch (error) {
     throw new ConfigError([`metrics: ${host} port ${port} cannot be listened on: ${wordsOf(error)}`], { cause: error });

@@ -9,6 +9,7 @@ import { createFeatures } from '../features/registry.js';
 import type { Host } from '../host/host.js';
 import type { Logger } from '../log/logger.js';
 import { WorkerMetrics } from '../log/worker-metrics.js';
+import type { MetricsOutput } from '../log/worker-metrics.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
 import type { ContainerDefaults } from '../task/container-spec.js';
 import { runClaim } from '../task/run-claim.js';
@@ -44,7 +45,9 @@ export interface ComposeOptions {
   readonly log: Logger;
   readonly version: string;
   /** Takes the WORKER_METRICS lines. */
-  readonly metricsOutput: NodeJS.WritableStream;
+  readonly metricsOutput: MetricsOutput;
+  /** Lines of the worker's log that were dropped so far; left out: none ever are. */
+  readonly droppedLogLines?: () => number;
 }
 
 // What a worker that ends leaves to those who still read a log; all of it is an artifact by then.
@@ -196,7 +199,7 @@ async function removeIfEmpty(directory: string): Promise<void> {
   }
 }
 
-function composeMetrics(config: Config, output: NodeJS.WritableStream): WorkerMetrics {
+function composeMetrics(config: Config, output: MetricsOutput): WorkerMetrics {
   const { provisionerId, workerType, workerId, region, instanceType } = config;
   return new WorkerMetrics(output, { workerPoolId: `${provisionerId}/${workerType}`, workerId, region, instanceType });
 }

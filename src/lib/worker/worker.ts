@@ -50,6 +50,7 @@ export class Worker {
   #graceTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #givesMachineBack = false;
+  #exitCode = 0;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -71,6 +72,11 @@ export class Worker {
   /** It claims nothing more. */
   get isStopping(): boolean {
     return this.#claiming.signal.aborted;
+  }
+
+  /** What the process has to end with. */
+  get exitCode(): number {
+    return this.#exitCode;
   }
 
   /** Claims and runs tasks until stopped; resolves when nothing of them is left. */
@@ -101,7 +107,7 @@ export class Worker {
     hostWatch.close();
     await close();
     metrics.instanceShutdown();
-    log.info('exit', { code: 0 });
+    log.info('exit', { code: this.#exitCode });
     if (this.#givesMachineBack) await host.shutdown();
   }
 
@@ -110,9 +116,10 @@ export class Worker {
     await this.#options.rediscover();
   }
 
-  /** Calling again may only make it quicker. */
-  stop(mode: StopMode): void {
+  /** Calling again may only make it quicker. An `exitCode` other than 0 stays. */
+  stop(mode: StopMode, exitCode = 0): void {
     const { log, shutdown } = this.#options;
+    this.#exitCode ||= exitCode;
     log.info('shutdown', { mode, running: this.#listener.running });
     this.#claiming.abort(new Error('the worker is stopping'));
     if (mode === 'immediate') this.#running.abort(new TaskStopped('worker-shutdown'));

@@ -73,6 +73,7 @@ describe('docs/operations.md', () => {
     const metrics = new Metrics();
     metrics.identify({ version: '1' });
     metrics.watchSlots({ capacity: 1, running: 0, busySlotSeconds: 0 });
+    metrics.watchLog(() => 0);
     const names = [...(await metrics.text()).matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
     assert.deepEqual([...documented(page, 'Metrics')].sort(), names.sort());
   });

@@ -1,0 +1,177 @@
+import { constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+
+export interface LineOutputOptions {
+  /** Gets what is left, and all that follows, once the reader has closed this output. */
+  readonly fallback?: LineOutput;
+  /** Lines are dropped while more than this waits for the reader. Default: 1 MiB. */
+  readonly waitingBytesLimit?: number;
+}
+
+const WAITING_BYTES_LIMIT = 1024 * 1024;
+const RETRY_MS = 20;
+const FLUSH_RETRY_MS = 5;
+// EIO: the terminal is gone. EBADF: the descriptor was closed before the worker started.
+const CLOSED = new Set(['EPIPE', 'EIO', 'ECONNRESET', 'EBADF']);
+
+/**
+ * Writes lines to a file descriptor without ever waiting for its reader. Each line is written at once when there is room
+ * for it, so that a process that dies loses nothing. Otherwise a bounded amount waits, and further lines are dropped and
+ * counted until all of it is written.
+ */
+export class LineOutput {
+  readonly #descriptor: number;
+  readonly #fallback: LineOutput | undefined;
+  readonly #waitingBytesLimit: number;
+  readonly #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #droppedLines = 0;
+  #unreportedLines = 0;
+  #isClosed = false;
+  #onDropped: (lines: number) => void = () => undefined;
+  #onClosed: () => void = () => undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
+
+  constructor(descriptor: number, options: LineOutputOptions = {}) {
+    this.#descriptor = nonBlocking(descriptor);
+    this.#fallback = options.fallback;
+    this.#waitingBytesLimit = options.waitingBytesLimit ?? WAITING_BYTES_LIMIT;
+  }
+
+  /** Lines lost since the start because nobody read them. */
+  get droppedLines(): number {
+    return this.#droppedLines;
+  }
+
+  /** Writes a line of a log, which is dropped when the reader is too far behind. */
+  write(line: string): void {
+    // Once lines are dropped all are, until the rest is written: the gap is where `onDropped` reports it.
+    if (this.#unreportedLines > 0 || this.#waitingBytes > this.#waitingBytesLimit) this.#drop();
+    else this.#accept(Buffer.from(line));
+  }
+
+  /** Writes one of the few lines that programs depend on: it has room of its own, as much as all lines of the log. */
+  writeMessage(line: string): void {
+    if (this.#waitingBytes > 2 * this.#waitingBytesLimit) this.#drop();
+    else this.#accept(Buffer.from(line));
+  }
+
+  /** `listener` is told how many lines were dropped as soon as the reader has caught up. It may write. */
+  onDropped(listener: (lines: number) => void): void {
+    this.#onDropped = listener;
+  }
+
+  /** `listener` is called once, when the reader has closed this output; at once if it has already. */
+  onClosed(listener: () => void): void {
+    if (this.#isClosed) listener();
+    else this.#onClosed = listener;
+  }
+
+  /** Blocks until everything is written or `timeoutMs` are over; for a process that is about to end. */
+  flush(timeoutMs: number): void {
+    const end = performance.now() + timeoutMs;
+    this.#writeWaiting();
+    while (this.#waiting.length > 0 && performance.now() < end) {
+      sleep(FLUSH_RETRY_MS);
+      this.#writeWaiting();
+    }
+  }
+
+  #accept(bytes: Buffer): void {
+    if (this.#isClosed) {
+      this.#passOn(bytes);
+      return;
+    }
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    if (this.#retryTimer === undefined) this.#writeWaiting();
+  }
+
+  #drop(): void {
+    this.#droppedLines += 1;
+    this.#unreportedLines += 1;
+  }
+
+  #writeWaiting(): void {
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
+    for (let bytes = this.#waiting[0]; bytes; bytes = this.#waiting[0]) {
+      const written = this.#tryToWrite(bytes);
+      if (written === 'closed') {
+        this.#close();
+        return;
+      }
+      this.#waitingBytes -= written;
+      if (written < bytes.length) {
+        this.#waiting[0] = bytes.subarray(written);
+        this.#retryLater();
+        return;
+      }
+      this.#waiting.shift();
+    }
+    this.#reportDropped();
+  }
+
+  #tryToWrite(bytes: Buffer): number | 'closed' {
+    try {
+      return writeSync(this.#descriptor, bytes);
+    } catch (error) {
+      // Anything else may pass: a full pipe has room again, a full disk too.
+      return CLOSED.has((error as NodeJS.ErrnoException).code ?? '') ? 'closed' : 0;
+    }
+  }
+
+  #retryLater(): void {
+    this.#retryTimer = setTimeout(() => {
+      this.#writeWaiting();
+    }, RETRY_MS).unref();
+  }
+
+  #reportDropped(): void {
+    const lines = this.#unreportedLines;
+    this.#unreportedLines = 0;
+    if (lines > 0) this.#onDropped(lines);
+  }
+
+  #close(): void {
+    this.#isClosed = true;
+    this.#waitingBytes = 0;
+    for (const bytes of this.#waiting.splice(0)) this.#passOn(bytes);
+    this.#reportDropped();
+    this.#onClosed();
+  }
+
+  #passOn(bytes: Buffer): void {
+    if (this.#fallback) this.#fallback.writeMessage(bytes.toString());
+    else this.#droppedLines += 1;
+  }
+}
+
+/**
+ * A descriptor for the same pipe, socket or terminal that answers EAGAIN when it has no room. Opening it anew leaves the
+ * original as it is, which other processes may share; sockets, and pipes of another user, can't be opened anew.
+ */
+function nonBlocking(descriptor: number): number {
+  try {
+    // A file never has to wait for a reader, and opened anew it would be written from its beginning.
+    if (fstatSync(descriptor).isFile()) return descriptor;
+    const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
+    return openSync(`/proc/self/fd/${descriptor}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+  } catch {
+    return withNonBlockingHandle(descriptor);
+  }
+}
+
+/** Node sets O_NONBLOCK on what it makes a socket of; a terminal of another user stays as it is. */
+function withNonBlockingHandle(descriptor: number): number {
+  try {
+    new Socket({ fd: descriptor, readable: false, writable: true }).unref();
+  } catch {
+    // Closed, or a terminal: the first write tells.
+  }
+  return descriptor;
+}
+
+function sleep(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
