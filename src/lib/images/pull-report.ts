@@ -16,6 +16,9 @@ export class PullReport {
   readonly #startedAtMs: number;
   readonly #statuses = new Map<string, string>();
   readonly #downloads = new Map<string, LayerDownload>();
+  /** Of all downloads together: an image may have thousands of layers, and each reports hundreds of times. */
+  #currentBytes = 0;
+  #totalBytes = 0;
   #lastLineAtMs: number;
 
   /** `nowMs`: a clock that only goes forward. */
@@ -27,7 +30,7 @@ export class PullReport {
 
   /** Of all layers whose size docker has told. */
   get downloadedBytes(): number {
-    return this.#sum('currentBytes');
+    return this.#currentBytes;
   }
 
   add(event: PullProgress): void {
@@ -45,20 +48,26 @@ export class PullReport {
 
   #count(layer: string, { status, currentBytes, totalBytes }: PullProgress): void {
     if (status === 'Downloading') {
-      if (currentBytes !== undefined && totalBytes !== undefined) {
-        this.#downloads.set(layer, { currentBytes, totalBytes });
-      }
+      if (currentBytes !== undefined && totalBytes !== undefined) this.#set(layer, { currentBytes, totalBytes });
       return;
     }
     // Any status after that means that all of the layer has come; `Retrying in …` that it comes once more.
     const download = this.#downloads.get(layer);
-    if (status.startsWith('Retrying')) this.#downloads.delete(layer);
-    else if (download) this.#downloads.set(layer, { ...download, currentBytes: download.totalBytes });
+    if (!download) return;
+    this.#set(layer, status.startsWith('Retrying') ? undefined : { ...download, currentBytes: download.totalBytes });
+  }
+
+  #set(layer: string, download: LayerDownload | undefined): void {
+    const before = this.#downloads.get(layer);
+    this.#currentBytes += (download?.currentBytes ?? 0) - (before?.currentBytes ?? 0);
+    this.#totalBytes += (download?.totalBytes ?? 0) - (before?.totalBytes ?? 0);
+    if (download) this.#downloads.set(layer, download);
+    else this.#downloads.delete(layer);
   }
 
   #downloadLine(): void {
     const nowMs = this.#nowMs();
-    const total = this.#sum('totalBytes');
+    const total = this.#totalBytes;
     const current = this.downloadedBytes;
     if (current === total || nowMs - this.#lastLineAtMs < LINE_EVERY_MS) return;
     this.#lastLineAtMs = nowMs;
@@ -67,9 +76,5 @@ export class PullReport {
     this.#progress.line(
       `Downloaded ${megabytes(current)} of ${megabytes(total)} MB (${percent}%), ${megabytes(perSecond)} MB/s.`,
     );
-  }
-
-  #sum(key: keyof LayerDownload): number {
-    return [...this.#downloads.values()].reduce((sum, download) => sum + download[key], 0);
   }
 }

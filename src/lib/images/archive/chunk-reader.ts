@@ -28,13 +28,11 @@ export class ChunkReader {
     if (count === 0) return EMPTY;
     const first = await this.some(count);
     if (first === undefined || first.length === count) return first;
-    const pieces = [first];
-    for (let missing = count - first.length; missing > 0;) {
-      const piece = (await this.some(missing)) ?? brokenOff();
-      pieces.push(piece);
-      missing -= piece.length;
-    }
-    return Buffer.concat(pieces);
+    // Copied as they come: a stream may come in pieces of a byte, and each piece kept would take a hundred.
+    const whole = Buffer.allocUnsafe(count);
+    let at = first.copy(whole);
+    while (at < count) at += ((await this.some(count - at)) ?? brokenOff()).copy(whole, at);
+    return whole;
   }
 
   /** Lets go of the stream. */

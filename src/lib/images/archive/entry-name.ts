@@ -29,7 +29,8 @@ export function isCanonical(name: string): boolean {
  * far as they stay within the archive; a hard link's is a name of the archive.
  */
 export function linkTarget(name: string, type: 'link' | 'symlink', target: string): string {
-  const resolved = type === 'link' ? target : resolveSymlink(name, target);
+  const isTooLong = target.length > LONGEST_NAME;
+  const resolved = isTooLong || type === 'link' ? target : resolveSymlink(name, target);
   if (resolved === undefined || !isCanonical(resolved)) {
     throw new ArchiveError(`its entry ${quoted(name)} is a link to ${quoted(target)}, which is not in the archive`);
   }
@@ -40,11 +41,10 @@ export function linkTarget(name: string, type: 'link' | 'symlink', target: strin
 function resolveSymlink(name: string, target: string): string | undefined {
   const directory = name.split('/').slice(0, -1);
   const parts = target.split('/');
-  while (parts[0] === '..') {
-    if (directory.pop() === undefined) return undefined;
-    parts.shift();
-  }
-  return [...directory, ...parts].join('/');
+  const up = parts.findIndex((part) => part !== '..');
+  const levels = up < 0 ? parts.length : up;
+  if (levels > directory.length) return undefined;
+  return [...directory.slice(0, directory.length - levels), ...parts.slice(levels)].join('/');
 }
 
 export function quoted(name: string): string {

@@ -1,5 +1,6 @@
 import { ArchiveError } from './archive-error.js';
 import { isRecord, jsonOf } from './json-of.js';
+import { CooperativeYield } from '../../util/cooperative-yield.js';
 
 /** An image as an OCI layout describes it: the names of its files in the archive. */
 export interface OciImage {
@@ -9,29 +10,36 @@ export interface OciImage {
 
 /** Manifests that say something about an image, as builders add them, and are none. */
 const ATTESTATION = 'vnd.docker.reference.type';
-/** An index may hold indexes (one for each platform); deeper ones are nobody's. */
-const MAX_DEPTH = 3;
+/** So much JSON is parsed at a stretch. */
+const BYTES_PER_TURN = 256 * 1024;
 
 /**
  * The images of an index.json whose manifests are in the archive: of an image for several platforms often only one is.
- * `blob` gives the content of a small JSON file of the archive, undefined when there is none of that name.
+ * `blob` gives the content of a small JSON file of the archive, undefined when there is none of that name. An index may
+ * name other indexes (one for each platform); however often and wherever a file is named, it is read once.
  */
-export function ociImages(index: Buffer, blob: (name: string) => Buffer | undefined): readonly OciImage[] {
-  const images = new Map<string, OciImage>();
-  const collect = (parsed: unknown, where: string, depth: number): void => {
-    for (const descriptor of listOf(parsed, 'manifests', where)) {
-      const name = blobName(descriptor, where);
-      const content = isAttestation(descriptor) ? undefined : blob(name);
-      if (content === undefined || images.has(name)) continue;
-      const inner = jsonOf(content, name);
-      if (isRecord(inner) && Array.isArray(inner['manifests'])) {
-        if (depth >= MAX_DEPTH) throw new ArchiveError(`${where}: its indexes are nested too deep`);
-        collect(inner, name, depth + 1);
-      } else images.set(name, imageOf(inner, name));
+export async function ociImages(
+  index: Buffer,
+  blob: (name: string) => Buffer | undefined,
+): Promise<readonly OciImage[]> {
+  const images: OciImage[] = [];
+  const turns = new CooperativeYield(BYTES_PER_TURN);
+  const found = new Set<string>();
+  const indexes = [{ name: 'index.json', parsed: await jsonOf(index, 'index.json') }];
+  for (let next = indexes.pop(); next !== undefined; next = indexes.pop()) {
+    for (const descriptor of listOf(next.parsed, 'manifests', next.name)) {
+      const name = blobName(descriptor, next.name);
+      if (isAttestation(descriptor) || found.has(name)) continue;
+      found.add(name);
+      const content = blob(name);
+      if (content === undefined) continue;
+      await turns.after(content.length);
+      const parsed = await jsonOf(content, name);
+      if (isRecord(parsed) && Array.isArray(parsed['manifests'])) indexes.push({ name, parsed });
+      else images.push(imageOf(parsed, name));
     }
-  };
-  collect(jsonOf(index, 'index.json'), 'index.json', 1);
-  return [...images.values()];
+  }
+  return images;
 }
 
 function imageOf(manifest: unknown, where: string): OciImage {

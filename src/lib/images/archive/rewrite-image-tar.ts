@@ -6,10 +6,13 @@ import type { MetadataName } from './entry-name.js';
 import { BLOCK, fileHeader, paddingOf } from './tar-header.js';
 import { MAX_METADATA_BYTES, MetadataBudget, TarReader } from './tar-reader.js';
 import type { TarEntry } from './tar-reader.js';
+import { CooperativeYield } from '../../util/cooperative-yield.js';
 import { trimEnd } from '../../util/trim-end.js';
 
 const MAX_BLOB_BYTES = 512 * 1024;
 const OPENING_BRACE = 0x7b;
+/** An entry takes some microseconds, and thousands of empty ones may come in one chunk. */
+const ENTRIES_PER_TURN = 500;
 
 /**
  * An image archive (of `docker save`, or an OCI layout, as an uncompressed tar) made into one whose only image has
@@ -41,7 +44,7 @@ export async function* rewriteImageTar(
       const padding = paddingOf(file.bytes);
       if (padding > 0) yield Buffer.alloc(padding);
     }
-    const manifest = entries.contents.manifestFor(localName);
+    const manifest = await entries.contents.manifestFor(localName);
     yield fileHeader('manifest.json', manifest.length);
     yield manifest;
     yield Buffer.alloc(paddingOf(manifest.length) + 2 * BLOCK);
@@ -63,6 +66,7 @@ class ArchiveEntries {
   readonly contents = new ArchiveContents();
   readonly #budget = new MetadataBudget();
   readonly #tar: TarReader;
+  readonly #turns = new CooperativeYield(ENTRIES_PER_TURN);
   #blobBytesLeft = MAX_METADATA_BYTES;
 
   constructor(chunks: ChunkReader) {
@@ -73,6 +77,7 @@ class ArchiveEntries {
   async nextFile(): Promise<ArchivedFile | undefined> {
     for (let entry = await this.#tar.next(); entry !== undefined; entry = await this.#tar.next()) {
       const { kind, bytes, linkname } = entry;
+      await this.#turns.after(1);
       const name = kind === 'directory' ? trimEnd(entry.name, '/') : entry.name;
       // A directory packed as such begins with itself.
       if (kind === 'directory' && (name === '.' || name === '')) continue;

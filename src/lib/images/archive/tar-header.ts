@@ -22,8 +22,14 @@ const TYPE = 156;
 const MAGIC = 257;
 const NO_HEADER = 'it is no tar archive, or a damaged one';
 
+const ZEROS = Buffer.alloc(64 * 1024);
+
 export function isZero(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte === 0);
+  for (let at = 0; at < bytes.length; at += ZEROS.length) {
+    const piece = bytes.subarray(at, at + ZEROS.length);
+    if (!piece.equals(ZEROS.subarray(0, piece.length))) return false;
+  }
+  return true;
 }
 
 /** How far the content of an entry is filled up with zeros. */
@@ -63,8 +69,9 @@ export function fileHeader(name: string, bytes: number): Buffer {
 
 /** Long names are divided at a slash: 155 bytes before it, 100 after it. */
 function splitName(name: string): readonly [prefix: string, rest: string] {
-  if (Buffer.byteLength(name) <= 100) return ['', name];
-  for (let slash = name.indexOf('/'); slash >= 0; slash = name.indexOf('/', slash + 1)) {
+  const bytes = Buffer.byteLength(name);
+  if (bytes <= 100) return ['', name];
+  for (let slash = bytes > 256 ? -1 : name.indexOf('/'); slash >= 0; slash = name.indexOf('/', slash + 1)) {
     const [prefix, rest] = [name.slice(0, slash), name.slice(slash + 1)];
     if (Buffer.byteLength(rest) <= 100 && Buffer.byteLength(prefix) <= 155) return [prefix, rest];
   }

@@ -8,6 +8,13 @@ import type { TarHeader } from './tar-header.js';
 /** All that is kept in memory of an archive, extended headers and names included. */
 export const MAX_METADATA_BYTES = 4 * 1024 * 1024;
 
+/** What keeping a name takes besides its characters. */
+const ENTRY_BYTES = 128;
+/** Real ones have less than ten; thousands would be an attack on the time they take. */
+const MAX_PAX_RECORDS = 1000;
+/** Zeros behind the end, which may be compressed to nothing. GNU tar fills up to 10 KiB, tapes to some megabytes. */
+const MAX_END_BYTES = 64 * 1024 * 1024;
+
 export type EntryKind = 'file' | 'directory' | 'link' | 'symlink';
 
 export interface TarEntry {
@@ -88,7 +95,8 @@ export class TarReader {
   #entry({ name, type, bytes, linkname }: TarHeader, extension: Extension): TarEntry {
     const kind = KINDS[type];
     const fullName = extension.name ?? name;
-    this.#budget.spend(Buffer.byteLength(fullName) + 32);
+    const target = extension.linkname ?? linkname;
+    this.#budget.spend(Buffer.byteLength(fullName) + Buffer.byteLength(target) + ENTRY_BYTES);
     if (kind === undefined) {
       const allowed = 'only regular files, directories and links may be in an image archive';
       throw new ArchiveError(`its entry ${quoted(fullName)} is of the type ${quoted(type)}; ${allowed}`);
@@ -99,7 +107,7 @@ export class TarReader {
       hasExtendedName: extension.name !== undefined,
       // What is no file has no content, whatever its header says.
       bytes: kind === 'file' ? (extension.bytes ?? bytes) : 0,
-      linkname: extension.linkname ?? linkname,
+      linkname: target,
     };
   }
 
@@ -118,8 +126,11 @@ export class TarReader {
   async #checkEnd(): Promise<void> {
     const second = await this.#chunks.exactly(BLOCK);
     if (second === undefined) brokenOff();
+    let bytes = 0;
     for (let rest: Buffer | undefined = second; rest !== undefined; rest = await this.#chunks.some(Infinity)) {
       if (!isZero(rest)) throw new ArchiveError('there is something behind its end');
+      bytes += rest.length;
+      if (bytes > MAX_END_BYTES) throw new ArchiveError(`there are more than ${MAX_END_BYTES} zeros behind its end`);
     }
   }
 }
@@ -127,7 +138,11 @@ export class TarReader {
 /** The records of a pax header (`<length> <key>=<value>\n`) that are of interest here. */
 function parsePax(content: Buffer): Extension {
   const extension: Extension = {};
+  let records = 0;
   for (let at = 0; at < content.length;) {
+    records += 1;
+    if (records > MAX_PAX_RECORDS)
+      throw new ArchiveError(`one of its pax headers has more than ${MAX_PAX_RECORDS} records`);
     const space = content.indexOf(' ', at);
     const length = Number(content.toString('latin1', at, Math.max(at, space)));
     const end = at + length;
