@@ -69,6 +69,11 @@ export class DockerodeEngine implements DockerEngine {
     await call('ping', CALL_TIMEOUT_MS, () => this.#docker.ping() as Promise<unknown>, signal);
   }
 
+  async id(signal: AbortSignal): Promise<string> {
+    const ask = () => this.#docker.info() as Promise<{ readonly ID: string }>;
+    return (await call('asking for the id of the engine', CALL_TIMEOUT_MS, ask, signal)).ID;
+  }
+
   async inspectImage(name: string, signal: AbortSignal): Promise<ImageInfo | undefined> {
     const what = `inspecting image ${name}`;
     try {

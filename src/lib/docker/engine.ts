@@ -131,6 +131,8 @@ export class DockerError extends Error {
  */
 export interface DockerEngine {
   ping(signal: AbortSignal): Promise<void>;
+  /** Tells this engine apart from all others, however it is reached; stays the same when the engine is restarted. */
+  id(signal: AbortSignal): Promise<string>;
   /** undefined: no such image here. */
   inspectImage(name: string, signal: AbortSignal): Promise<ImageInfo | undefined>;
   /** Fetches `name` (with its tag or digest); fails when nothing happened for too long. */
