@@ -42,7 +42,7 @@ export class ArtifactBench {
   ) {
     this.putter = new ContentPutter({ inactivityMs });
     this.queue = new FakeRunQueue(objects);
-    const retry = { attempts: 10, firstDelayMs: 0, maxDelayMs: 0, randomization: 0 };
+    const retry = { firstDelayMs: 0, maxDelayMs: 0, randomization: 0 };
     const { queue, log, output, putter, meters } = this;
     this.store = new ArtifactStore({ queue, log, meters, output, putter, tempDir, concurrency, storageType, retry });
     if (manifest) this.store.keepManifest();

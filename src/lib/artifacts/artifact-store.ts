@@ -7,9 +7,11 @@ import type { TaskOutput } from '../task/task-log.js';
 import { errorMessage } from '../util/error-message.js';
 import type { RetryPolicy } from '../util/retry.js';
 import { retry } from '../util/retry.js';
+import { OutageNotice } from './outage-notice.js';
 import { NAME_RULE, isArtifactName } from './artifact-name.js';
 import type { ContentPutter } from './put-content.js';
 import { PutError } from './put-error.js';
+import type { Retries } from './put-error.js';
 import { ObjectPublication, S3Publication } from './publication.js';
 import { Slots } from '../util/slots.js';
 import type { ContentSource, StagedContent, WantedEncoding } from './staged-content.js';
@@ -62,16 +64,26 @@ export interface ArtifactStoreDeps {
   readonly storageType?: 's3' | 'object' | undefined;
   /** Uploads at a time. */
   readonly concurrency: number;
-  readonly retry?: RetryPolicy;
+  /** Pauses between attempts. */
+  readonly retry?: Omit<RetryPolicy, 'attempts'>;
 }
 
-const DEFAULT_RETRY: RetryPolicy = { attempts: 10, firstDelayMs: 1000, maxDelayMs: 30_000, randomization: 0.25 };
+const DEFAULT_RETRY = { firstDelayMs: 1000, maxDelayMs: 30_000, randomization: 0.25 } as const;
+/** Of what will hardly ever work when it has not by then. */
+const FEW_ATTEMPTS = 10;
+
+/** What is tried again, and where it is said. */
+interface Attempted {
+  readonly name: string;
+  readonly notice: OutageNotice | undefined;
+}
 
 /** Publishes a run's artifacts and remembers what they were. One per run. */
 export class ArtifactStore {
   readonly #deps: ArtifactStoreDeps;
   readonly #policy: RetryPolicy;
   readonly #slots: Slots;
+  readonly #notice: OutageNotice;
   readonly #uploaded = new Set<string>();
   readonly #manifest = new Map<string, { readonly sha256: string }>();
   readonly #kept = new Map<string, Promise<StagedContent>>();
@@ -79,8 +91,10 @@ export class ArtifactStore {
 
   constructor(deps: ArtifactStoreDeps) {
     this.#deps = deps;
-    this.#policy = deps.retry ?? DEFAULT_RETRY;
+    // Content that was given up can't be had again. The claim decides how long it can be kept, and with it the signal.
+    this.#policy = { ...(deps.retry ?? DEFAULT_RETRY), attempts: Infinity };
     this.#slots = new Slots(deps.concurrency);
+    this.#notice = new OutageNotice(deps);
   }
 
   get #isObject(): boolean {
@@ -90,6 +104,11 @@ export class ArtifactStore {
   /** Whether there is content under this name by now. */
   hasUploaded(name: string): boolean {
     return this.#uploaded.has(name);
+  }
+
+  /** What uploads wait for, or waited for when they were stopped, in words; undefined when they make progress. */
+  get waitingFor(): string | undefined {
+    return this.#notice.cause;
   }
 
   /** Asks for a manifest, before anything is uploaded: hashing takes time, so nobody does it who need not. */
@@ -188,7 +207,8 @@ export class ArtifactStore {
       ? new ObjectPublication(this.#deps, artifact, content)
       : new S3Publication(this.#deps, artifact, content);
     try {
-      await this.#retry(name, () => unlessUnreadable(content, publication.attempt(signal)), signal);
+      const upload = { name, notice: this.#notice };
+      await this.#retry(upload, () => unlessUnreadable(content, publication.attempt(signal)), signal);
       meters?.artifactUploaded(content.length, (performance.now() - startedAt) / 1000);
     } catch (error) {
       signal.throwIfAborted();
@@ -200,20 +220,42 @@ export class ArtifactStore {
   }
 
   async #create(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<void> {
-    await this.#retry(name, () => this.#deps.queue.createArtifact(name, request, signal), signal);
+    // References and links are the worker's own affair, for the author there is nothing to wait for.
+    const notice = request.storageType === 'error' ? this.#notice : undefined;
+    await this.#retry({ name, notice }, () => this.#deps.queue.createArtifact(name, request, signal), signal);
   }
 
-  #retry<T>(name: string, operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
-      this.#deps.log.warn('retrying artifact upload', { name, attempt, delayMs, error: errorMessage(error) });
+  async #retry<T>(upload: Attempted, operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const { name, notice } = upload;
+    let few = 0;
+    const isTransient = (error: unknown): boolean => {
+      const retries = retriesOf(error);
+      if (retries === 'few') few++;
+      return retries !== 'none' && few < FEW_ATTEMPTS;
     };
-    return retry(this.#policy, { isTransient, onRetry }, operation, signal);
+    const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
+      // Of a long outage the operator is told once.
+      const level = attempt === 1 ? 'warn' : 'debug';
+      this.#deps.log[level]('retrying artifact upload', { name, attempt, delayMs, error: errorMessage(error) });
+      notice?.failed(upload, error, attempt);
+    };
+    try {
+      const result = await retry(this.#policy, { isTransient, onRetry }, operation, signal);
+      notice?.succeeded(upload);
+      return result;
+    } finally {
+      notice?.abandoned(upload);
+    }
   }
 
   /** 409: the run was resolved elsewhere, or the artifact is there already and differs. */
   async #blameConflict(name: string, error: QueueError, signal: AbortSignal): Promise<Error> {
-    // When the queue does not even say that, its 409 stands.
-    const resolved = await this.#retry(name, () => this.#deps.queue.isResolved(signal), signal).catch(() => true);
+    const upload = { name, notice: this.#notice };
+    const resolved = await this.#retry(upload, () => this.#deps.queue.isResolved(signal), signal).catch(() => {
+      signal.throwIfAborted();
+      // When the queue does not even say that, its 409 stands.
+      return true;
+    });
     if (resolved) return new TaskStopped('canceled', { cause: error });
     return TaskError.failed(
       `Artifact "${name}" could not be uploaded: the run has one of that name already, of another kind or content type.`,
@@ -235,6 +277,9 @@ function isKept(source: ContentSource | KeptFile): source is KeptFile {
   return 'keep' in source && source.keep;
 }
 
-function isTransient(error: unknown): boolean {
-  return (error instanceof QueueError || error instanceof PutError) && error.isTransient;
+function retriesOf(error: unknown): Retries {
+  if (error instanceof PutError) return error.retries;
+  if (!(error instanceof QueueError) || !error.isTransient) return 'none';
+  // Credentials are renewed meanwhile if they are what was wrong; no outage is answered with it.
+  return error.statusCode === 401 ? 'few' : 'unlimited';
 }

@@ -88,7 +88,7 @@ export class ObjectPublication implements Publication {
       if (!(error instanceof QueueError) || error.statusCode !== 400) throw error;
       // What was taken for a whole upload is none.
       this.#isUploaded = false;
-      throw this.#conflict ?? new PutError('the upload to the object service came to nothing', undefined, undefined);
+      throw this.#conflict ?? new PutError('the upload to the object service came to nothing', 400, undefined, 'few');
     }
   }
 

@@ -91,7 +91,7 @@ export class ContentPutter {
   #request(url: string, options: http.RequestOptions): ClientRequest {
     // An address that is none would be in the error's message.
     const address = URL.canParse(url) ? new URL(url) : undefined;
-    if (!address) throw new PutError('the address of the artifact store is not valid', undefined, undefined);
+    if (!address) throw new PutError('the address of the artifact store is not valid', undefined, undefined, 'few');
     return address.protocol === 'https:'
       ? https.request(address, { ...options, agent: this.#agents['https:'] })
       : http.request(address, { ...options, agent: this.#agents['http:'] });

@@ -1,3 +1,6 @@
+/** How often a failed attempt is repeated: for as long as the run may last, a few times, or not at all. */
+export type Retries = 'unlimited' | 'few' | 'none';
+
 /**
  * The store did not take the content. The message never holds the address, which is signed: whoever knows it can write.
  * `statusCode` is undefined when there was no answer.
@@ -7,11 +10,14 @@ export class PutError extends Error {
   readonly statusCode: number | undefined;
   /** The store's own word for the trouble (S3's `<Code>`). */
   readonly code: string | undefined;
+  readonly #retries: Retries | undefined;
 
-  constructor(message: string, statusCode: number | undefined, code: string | undefined) {
+  /** `retries`: when status and code do not tell. */
+  constructor(message: string, statusCode: number | undefined, code: string | undefined, retries?: Retries) {
     super(message);
     this.statusCode = statusCode;
     this.code = code;
+    this.#retries = retries;
   }
 
   /** The address is no longer, or not yet, accepted; a new one may be. */
@@ -20,15 +26,19 @@ export class PutError extends Error {
     return this.code === 'ExpiredToken' || this.code === 'RequestExpired';
   }
 
-  get isTransient(): boolean {
-    if (this.statusCode === undefined || this.statusCode >= 500) return true;
-    if ([408, 425, 429].includes(this.statusCode)) return true;
+  /** An outage ends some time. A store that refuses one fresh address after the other will refuse the next one too. */
+  get retries(): Retries {
+    if (this.#retries) return this.#retries;
+    if (this.wantsFreshUrl) return 'few';
+    if (this.statusCode === undefined || this.statusCode >= 500) return 'unlimited';
+    if ([408, 425, 429].includes(this.statusCode)) return 'unlimited';
     // S3 answers 400 when the connection was too slow for it.
-    return this.code === 'RequestTimeout' || this.wantsFreshUrl;
+    return this.code === 'RequestTimeout' ? 'unlimited' : 'none';
   }
 
-  /** The content is more than the store takes of anybody. */
-  get isTooLarge(): boolean {
-    return this.statusCode === 413 || this.code === 'EntityTooLarge';
+  /** The store never takes such content from anybody, or under such a name: the author has to change something. */
+  get isTheAuthors(): boolean {
+    // S3's keys are limited to 1024 bytes, task and run included.
+    return this.statusCode === 413 || this.code === 'EntityTooLarge' || this.code === 'KeyTooLongError';
   }
 }

@@ -7,13 +7,15 @@ import { PutError } from './put-error.js';
 export function uploadFailure(name: string, error: unknown): TaskError {
   const what = `Artifact "${name}" could not be uploaded: `;
   if (error instanceof QueueError) {
-    const why = `${what}the queue refused it: ${error.message}`;
+    // What a proxy says in the queue's place, or nobody, is no decision of the queue's.
+    const isRefusal = !error.isTransient || error.statusCode === 401;
+    const why = `${what}${isRefusal ? 'the queue refused it: ' : ''}${error.message}`;
     // 400 is about the request, whose variable parts are the author's: name, expires, contentType.
     return error.statusCode === 400 ? TaskError.failed(why, error) : TaskError.exception('internal-error', why, error);
   }
   if (error instanceof PutError) {
     const why = `${what}${error.message}`;
-    return error.isTooLarge ? TaskError.failed(why, error) : TaskError.exception('internal-error', why, error);
+    return error.isTheAuthors ? TaskError.failed(why, error) : TaskError.exception('internal-error', why, error);
   }
   return TaskError.exception('internal-error', `${what}${errorMessage(error)}`, error);
 }

@@ -52,14 +52,14 @@ export async function uploadObject(
   }
 }
 
-/** That nothing has come, whoever answered the upload, is no mistake of the request's: the next attempt may do better. */
+/** The service refuses to finish an upload of which nothing has come, whatever answered it: the next attempt may succeed. */
 function saysWhatIsMissing(object: ObjectService): ObjectService {
   const finishUpload: ObjectService['finishUpload'] = async (name, request) => {
     try {
       return await object.finishUpload(name, request);
     } catch (error) {
       const { message, statusCode } = asPutError(error);
-      throw new PutError(message, statusCode === 400 ? undefined : statusCode, undefined);
+      throw new PutError(message, statusCode, undefined, statusCode === 400 ? 'few' : undefined);
     }
   };
   return Object.assign(Object.create(object) as ObjectService, { finishUpload });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { NAME_RULE } from '../../../src/lib/artifacts/artifact-name.js';
 import { createHash, randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { ArtifactContent } from '../../../src/lib/artifacts/artifact-store.js';
 import { QueueError } from '../../../src/lib/queue/queue-client.js';
@@ -76,15 +77,73 @@ describe('ArtifactStore in trouble', () => {
     assert.equal(bench.queue.requestsFor('public/a.txt').length, 1);
   });
 
-  it('blames itself when the store does not take the content in ten attempts', async () => {
-    bench.objects.faults.push(...Array.from({ length: 10 }, () => faults.status(503)));
+  it('waits for a queue that is away for as long as the run lasts, and says so once', async () => {
+    const away = Array.from({ length: 40 }, () => new QueueError('queue.createArtifact failed: HTTP 502: Bad', 502));
+    bench.queue.fail('createArtifact', ...away);
+    await Promise.all([1, 2, 3].map((n) => upload('at last', { name: `public/${n}` })));
+    assert.equal(bench.objects.objects.size, 3);
+    assert.deepEqual(
+      bench.output.lines.map((line) => line.replace(/\d+ s/, 'N s')),
+      [
+        'Uploads wait: queue.createArtifact failed: HTTP 502: Bad. ' +
+          'They are tried again until this works or the run has to end.',
+        'Uploads go on after N s.',
+      ],
+    );
+    assert.deepEqual(bench.output.errors, []);
+    assert.equal(bench.log.of('artifact uploads wait').length, 1);
+    assert.equal(bench.log.of('artifact uploads go on').length, 1);
+    assert.equal(bench.log.of('retrying artifact upload').filter(({ level }) => level === 'warn').length, 3);
+    assert.equal(bench.store.waitingFor, undefined);
+  });
+
+  it('waits for a store that is away until the run is stopped, and knows then what it waited for', async () => {
+    const stop = new AbortController();
+    const reason = new TaskStopped('reclaim-failed');
+    let puts = 0;
+    const away = (request: IncomingMessage, response: ServerResponse): void => {
+      bench.objects.faults.push(away);
+      if (++puts === 30) stop.abort(reason);
+      faults.status(503)(request, response);
+    };
+    bench.objects.faults.push(away);
+    await assert.rejects(upload('x', {}, stop.signal), reason);
+    assert.equal(bench.store.waitingFor, 'the artifact store answered 503 Service Unavailable');
+    assert.equal(bench.log.of('artifact uploads wait').length, 1);
+    assert.equal(bench.log.of('artifact uploads go on').length, 0);
+  });
+
+  it('does not tell the author of what works the second time', async () => {
+    bench.queue.fail('createArtifact', outage());
+    await upload('x');
+    assert.deepEqual(bench.output.lines, []);
+    assert.deepEqual(bench.log.of('artifact uploads wait'), []);
+  });
+
+  it('does not tell the author that a link waits', async () => {
+    bench.queue.fail('createArtifact', outage(), outage(), outage());
+    await bench.store.link({ name: 'l', artifact: 'a', contentType: 'text/plain', expires: EXPIRES }, never);
+    assert.deepEqual(bench.output.lines, []);
+  });
+
+  it('blames itself when the store refuses ten fresh addresses', async () => {
+    bench.objects.faults.push(...Array.from({ length: 10 }, () => faults.status(403)));
     assert.deepEqual(await failure(upload('x')), {
       resolution: 'internal-error',
-      message: 'Artifact "public/a.txt" could not be uploaded: the artifact store answered 503 Service Unavailable',
+      message: 'Artifact "public/a.txt" could not be uploaded: the artifact store answered 403 Forbidden',
     });
     assert.equal(bench.objects.puts.length, 10);
     assert.deepEqual(bench.meters.counted, ['artifact failed']);
   });
+
+  for (const statusCode of [400, 403, 404]) {
+    it(`gives up at once what the queue refuses with ${statusCode}`, async () => {
+      bench.queue.fail('createArtifact', new QueueError('no', statusCode));
+      const { message } = await failure(upload('x'));
+      assert.equal(message, 'Artifact "public/a.txt" could not be uploaded: the queue refused it: no');
+      assert.equal(bench.queue.trace.count('queue.createArtifact'), 1);
+    });
+  }
 
   it('gives up at once on an answer that will not change', async () => {
     bench.objects.faults.push(faults.status(404));
@@ -100,10 +159,12 @@ describe('ArtifactStore in trouble', () => {
     assert.equal((await failure(upload('x'))).resolution, 'internal-error');
   });
 
-  it('fails the task for content that is too large for the store', async () => {
-    bench.objects.faults.push(faults.status(400, '<Error><Code>EntityTooLarge</Code></Error>'));
-    assert.equal((await failure(upload('x'))).resolution, 'failed');
-  });
+  for (const code of ['EntityTooLarge', 'KeyTooLongError']) {
+    it(`fails the task for what the store takes from nobody (${code})`, async () => {
+      bench.objects.faults.push(faults.status(400, `<Error><Code>${code}</Code></Error>`));
+      assert.equal((await failure(upload('x'))).resolution, 'failed');
+    });
+  }
 
   it('fails the task for what the queue finds wrong with the artifact', async () => {
     bench.queue.fail('createArtifact', new QueueError('expires must be before task.expires', 400));
