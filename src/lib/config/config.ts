@@ -157,6 +157,9 @@ export interface Config {
     readonly storageType: 's3' | 'object';
     readonly concurrency: number;
     readonly inactivityTimeout: number;
+    /** Before compression. */
+    readonly maxFileBytes: number;
+    readonly maxUploadSeconds: number;
   };
   /** Bytes. */
   readonly taskclusterProxy: { readonly maxBodySize: number };

@@ -136,6 +136,8 @@ const features = {
     storageType: oneOf('s3', 'object'),
     concurrency: wholeNumber(1, 'a whole number, at least 1'),
     inactivityTimeout: interval,
+    maxFileBytes: wholeNumber(1, 'a whole number of bytes, at least 1'),
+    maxUploadSeconds: wholeNumber(1, 'a whole number of seconds, at least 1'),
   }),
   taskclusterProxy: section({ maxBodySize: bytes }),
   dockerSave: section({

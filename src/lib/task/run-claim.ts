@@ -42,6 +42,8 @@ export interface RunClaimDeps extends TaskServices {
     readonly runsDirectory: string;
     readonly artifactConcurrency: number;
     readonly artifactStorage: ArtifactStoreDeps['storageType'];
+    /** How long artifacts may take after the command has ended. */
+    readonly maxUploadMs: number;
     readonly reclaimDivisor: number;
     readonly cancelPollIntervalMs: number;
     readonly maxLogBytes: number | undefined;
@@ -177,11 +179,13 @@ class ClaimedRun {
     writeHeader(taskLog, context);
     deps.metrics.taskStart(claim);
     this.#log.info('task start');
+    const taskDeadline = new Date(Date.parse(claim.task.deadline) + claim.clockSkewMs);
     return await runTask(
       {
         context,
         taskLog,
         published,
+        collectLimit: { grantedMs: deps.settings.maxUploadMs, taskDeadline, now: deps.now },
         logFull: logFull.signal,
         signal: this.#abort.signal,
         report: (resolution) => this.#report(resolution),

@@ -3,6 +3,8 @@ import type { ImageIdentity, ImageProvider } from '../images/image-provider.js';
 import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { ResourceStack } from '../util/resource-stack.js';
+import { CollectDeadline, SHUTDOWN_UPLOAD_MS } from './collect-deadline.js';
+import type { CollectLimit } from './collect-deadline.js';
 import { admit } from './admit.js';
 import type { Admission, AdmittedTask, AttachedFeature } from './admit.js';
 import { containerSpec } from './container-spec.js';
@@ -38,6 +40,7 @@ export interface TaskRun {
   readonly context: RunContext;
   readonly taskLog: TaskLog;
   readonly published: PublishedLog;
+  readonly collectLimit: CollectLimit;
   /** Aborts when the log takes no more output. */
   readonly logFull: AbortSignal;
   /** Aborts with a TaskStopped when someone stops the run. */
@@ -47,8 +50,6 @@ export interface TaskRun {
   enter(phase: Phase, facts?: { readonly containerId: string }): Promise<void>;
 }
 
-// A machine that is taken away leaves about two minutes.
-const SHUTDOWN_UPLOAD_MS = 110_000;
 const FINISH_TIMEOUT_MS = 900_000;
 const SHUTDOWN_FINISH_MS = 10_000;
 
@@ -184,7 +185,7 @@ async function collect(
   verdict: Resolution,
 ): Promise<{ readonly soFar: Resolution; readonly isClean: boolean }> {
   const { context, signal } = run;
-  const deadline = despiteShutdown(signal);
+  const deadline = new CollectDeadline(signal, run.collectLimit);
   let soFar = cause instanceof TaskStopped ? resolutionOf(cause) : verdict;
   let isClean = true;
   if (cause instanceof TaskStopped) explain(context, cause);
@@ -192,8 +193,10 @@ async function collect(
     for (const { name, hooks } of features) {
       try {
         await hooks.collect?.(container, deadline.signal, cause === 'exit' ? 'exit' : 'killed');
-      } catch (error) {
-        const stop = stopOf(deadline.signal);
+      } catch (failure) {
+        const timeout = deadline.timeout(context.artifacts.waitingFor);
+        const error = timeout ?? failure;
+        const stop = timeout ? undefined : stopOf(deadline.signal);
         if (stop && stop !== cause) throw stop;
         // What the author has to mend is nothing that an operator must look at.
         const level = resolutionOf(error).kind === 'failed' ? 'info' : 'error';
@@ -202,6 +205,8 @@ async function collect(
         if (!stop) context.output.error(authorsWords(error));
         soFar = graver(soFar, resolutionOf(error));
         isClean = false;
+        // There is no time for the others either.
+        if (timeout) break;
       }
     }
   } finally {
@@ -213,19 +218,6 @@ async function collect(
     soFar = resolutionOf(stop);
   }
   return { soFar, isClean };
-}
-
-/** Follows the run's signal, except that a shutdown leaves a last deadline to upload what there is. */
-function despiteShutdown(signal: AbortSignal): LinkedAbort {
-  const deadline = new LinkedAbort();
-  const follow = (): void => {
-    const stop = stopOf(signal);
-    if (stop?.reason === 'worker-shutdown') deadline.abortAfter(SHUTDOWN_UPLOAD_MS, () => stop);
-    else if (stop) deadline.abort(stop);
-  };
-  signal.addEventListener('abort', follow, { once: true });
-  if (signal.aborted) follow();
-  return deadline;
 }
 
 /** Phase 6. The log first: it is what people look at. After a cancel it is all there is. */

@@ -239,6 +239,7 @@ function ofEachRun(
     runsDirectory,
     artifactConcurrency: artifacts.concurrency,
     artifactStorage: artifacts.storageType,
+    maxUploadMs: artifacts.maxUploadSeconds * 1000,
     reclaimDivisor: task.reclaimDivisor,
     cancelPollIntervalMs: task.cancelPollInterval,
     maxLogBytes: task.maxLogBytes,

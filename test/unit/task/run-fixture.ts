@@ -35,6 +35,8 @@ export interface RunOptions {
   /** A real engine, with an image that it has; default: the fake one. */
   readonly real?: { readonly engine: DockerEngine; readonly image: ImageInfo };
   readonly claimedForMs?: number;
+  /** The task's. Default: one that is over, which is for the queue to notice. */
+  readonly deadline?: string;
 }
 
 /** A claim with all that running it needs, each of it fake but the log, the journal and the directories. */
@@ -124,7 +126,7 @@ export class RunFixture {
   }
 
   #claim(payload: unknown): Claim {
-    const { scopes = [], claimedForMs = 1_200_000 } = this.#options;
+    const { scopes = [], claimedForMs = 1_200_000, deadline } = this.#options;
     return {
       taskId: TASK_ID,
       runId: 0,
@@ -132,7 +134,7 @@ export class RunFixture {
       workerId: WORKER.workerId,
       takenUntil: new Date(Date.now() + claimedForMs),
       clockSkewMs: 0,
-      task: { ...taskOf(payload), scopes },
+      task: { ...taskOf(payload), scopes, ...(deadline && { deadline }) },
       credentials: { clientId: 'task-client', accessToken: 'claimed-token', certificate: '{"certificate":1}' },
     };
   }
@@ -165,6 +167,7 @@ export class RunFixture {
         runsDirectory: this.runsDirectory,
         artifactConcurrency: 2,
         artifactStorage: undefined,
+        maxUploadMs: 7_200_000,
         reclaimDivisor: 1.3,
         cancelPollIntervalMs: 30_000,
         maxLogBytes,

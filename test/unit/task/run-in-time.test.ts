@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import type { ArtifactStore } from '../../../src/lib/artifacts/artifact-store.js';
 import { TaskError } from '../../../src/lib/task/errors.js';
 import { delay, untilAborted } from '../../../src/lib/util/abortable.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
@@ -10,6 +11,7 @@ import { RunFixture } from './run-fixture.js';
 import type { RunOptions } from './run-fixture.js';
 import { PAYLOAD } from './task-fixture.js';
 
+const EXPIRES = '2026-12-01T00:00:00.000Z';
 const HOUR_MS = 3_600_000;
 const WAITS = { ...PAYLOAD, command: ['wait'] };
 
@@ -183,6 +185,87 @@ describe('a run, as time passes,', () => {
     const before = run.trace.only('queue').length;
     await clock.advance(HOUR_MS);
     assert.equal(run.trace.only('queue').length, before);
+  });
+
+  describe('with artifacts that do not get uploaded', () => {
+    const stuck = (signal: AbortSignal): Promise<void> => untilAborted(new Promise<never>(() => undefined), signal);
+    /** Uploads one artifact when it collects. */
+    const uploading = (): FakeFeatureOptions => {
+      let artifacts: ArtifactStore | undefined;
+      const artifact = { name: 'a', contentType: 'text/plain', contentEncoding: 'identity', expires: EXPIRES } as const;
+      return {
+        name: 'one',
+        onAttach: (task) => (artifacts = task.artifacts),
+        collect: (_container, signal) => artifacts?.upload(artifact, Buffer.from('a'), signal) ?? Promise.resolve(),
+      };
+    };
+
+    it('waits for a queue that is away for ten minutes, and completes', async () => {
+      await begin([uploading()]);
+      run.queue.break('createArtifact', outage());
+      run.queue.break('reclaim', outage());
+      run.trace.at('one.collect', () => {
+        void delay(600_000, new AbortController().signal).then(() => {
+          run.queue.break('createArtifact', undefined);
+          run.queue.break('reclaim', undefined);
+        });
+      });
+      await finish(PAYLOAD);
+      assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
+      assert.equal(run.text.match(/Uploads wait: Service Unavailable\. /g)?.length, 1);
+      assert.match(run.text, /Uploads go on after \d+ s\./);
+    });
+
+    it('gives up when its claim can be renewed no longer', async () => {
+      await begin([uploading()]);
+      run.queue.break('createArtifact', outage());
+      run.queue.break('reclaim', outage());
+      const claimedAt = Date.now();
+      await finish(PAYLOAD, HOUR_MS, 5000);
+      assert.ok(Date.now() - claimedAt >= 1_200_000, 'the claim lasts twenty minutes');
+      assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+    });
+
+    it('ends its waiting at once when it is canceled', async () => {
+      await begin([uploading()]);
+      run.queue.break('createArtifact', outage());
+      run.trace.at('one.collect', () => {
+        run.queue.resolved = true;
+      });
+      await finish(PAYLOAD, 60_000);
+      assert.deepEqual(run.queue.resolutions, []);
+    });
+
+    it('is an internal error when the worker grants no more time and a service was still away', async () => {
+      await begin([uploading(), { name: 'two', collect: () => Promise.resolve() }]);
+      run.queue.break('createArtifact', outage());
+      await finish(PAYLOAD, 3 * HOUR_MS, 5000);
+      assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+      assert.match(
+        run.text,
+        /in the 120 minutes after the command .*uploads still waited, because Service Unavailable/,
+      );
+      assert.equal(run.trace.count('two.collect'), 0);
+      assert.equal(run.trace.count('log.finish'), 1);
+    });
+
+    it('fails when the worker grants no more time', async () => {
+      await begin([{ name: 'one', collect: (_container, signal) => stuck(signal) }]);
+      await finish(PAYLOAD, 3 * HOUR_MS, 5000);
+      assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+      assert.match(run.text, /Artifacts were not all uploaded in the 120 minutes after the command/);
+    });
+
+    it("fails before the task's deadline, with time left for its log", async () => {
+      const deadlineMs = Date.now() + 600_000;
+      await begin([{ name: 'one', collect: (_container, signal) => stuck(signal) }], {
+        deadline: new Date(deadlineMs).toISOString(),
+      });
+      await finish(PAYLOAD);
+      assert.ok(Date.now() < deadlineMs - 50_000);
+      assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+      assert.match(run.text, /Artifacts were not all uploaded in the 9 minutes after the command/);
+    });
   });
 
   it('that is shut down has two minutes at most to collect and as much to finish', async () => {
