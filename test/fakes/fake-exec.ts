@@ -40,6 +40,11 @@ export class FakeExec implements ExecSession {
     this.#ended = this.#run(program, killed);
   }
 
+  /** Of its terminal: rows and columns. */
+  get size(): readonly [number, number] {
+    return this.#size;
+  }
+
   resize(rows: number, columns: number): Promise<void> {
     this.#size = [rows, columns];
     this.#markResized();

@@ -86,10 +86,10 @@ export class RawClient {
     this.socket.send(Buffer.concat([Buffer.of(1), Buffer.from(text)]));
   }
 
-  resize(columns: number, rows: number): void {
+  resize(rows: number, columns: number): void {
     const message = Buffer.alloc(5, 2);
-    message.writeUInt16LE(columns, 1);
-    message.writeUInt16LE(rows, 3);
+    message.writeUInt16LE(rows, 1);
+    message.writeUInt16LE(columns, 3);
     this.socket.send(message);
   }
 

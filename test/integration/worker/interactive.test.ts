@@ -119,7 +119,12 @@ describe('a shell of an interactive task', () => {
   it('can be had by version 2', async () => {
     const { url } = await tasks.open();
     const client = await new RawClient(url).opened();
-    client.resize(123, 45);
+    client.type('until test "$(stty size)" = "24 80"; do :; done; echo "$TERM" "begins" with $(stty size)\n');
+    await client.sees('xterm-256color begins with 24 80');
+    client.socket.send(Buffer.of(2));
+    client.socket.send(Buffer.of(2, 1, 0, 1));
+    client.resize(0, 0);
+    client.resize(45, 123);
     client.type(SEE_SIZE);
     await client.sees('size is 45 123');
     client.type('exit 4\n');

@@ -98,13 +98,16 @@ export const VERSION_1: ShellProtocol = {
 
 const RAW = { stdin: 1, resize: 2 } as const;
 
-/** Output as it is; only what the client sends has a first byte that says what it is. Always a terminal. */
+/**
+ * Output as it is; only what the client sends has a first byte that says what it is. Always a terminal. A resize has
+ * rows first: Taskcluster's page sends them in that order, as in version 1.
+ */
 export const VERSION_2: ShellProtocol = {
   version: 'v2',
   decode: (message) => {
     if (message[0] === RAW.stdin) return { kind: 'stdin', data: message.subarray(1) };
     if (message[0] !== RAW.resize || message.length < RESIZE_BYTES) return UNKNOWN;
-    return { kind: 'resize', columns: message.readUInt16LE(1), rows: message.readUInt16LE(3) };
+    return { kind: 'resize', rows: message.readUInt16LE(1), columns: message.readUInt16LE(3) };
   },
   encode: (message) => (message.kind === 'output' ? message.data : undefined),
 };

@@ -29,6 +29,9 @@ interface TerminalSize {
   readonly columns: number;
 }
 
+/** The engine makes terminals of 0 x 0, in which editors and pagers do not work. Clients may never send a size. */
+const DEFAULT_SIZE: TerminalSize = { rows: 24, columns: 80 };
+
 /** Tells a client why it can't have a session. */
 export function refuse(socket: WebSocket, protocol: ShellProtocol, text: string): void {
   // Whatever it still sends is nobody's business.
@@ -84,6 +87,7 @@ export class ShellSession {
     };
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.once('close', leave);
     else leave();
+    if (this.#tty) this.#resize(exec, DEFAULT_SIZE);
     this.#socket.resume();
     await this.#send({ kind: 'resume' });
     const exitCode = await this.#exitCode(exec, signal);
@@ -186,6 +190,8 @@ export class ShellSession {
 
   #resize(exec: ExecSession, size: TerminalSize): void {
     if (this.#tty) {
+      // Pages that are not shown yet have no rows or no columns: the terminal keeps the size it has.
+      if (size.rows === 0 || size.columns === 0) return;
       this.#wantedSize = size;
       if (!this.#isResizing) void this.#followSize(exec);
     } else if (!this.#hasToldOfNoTerminal) {

@@ -21,6 +21,8 @@ export interface StartedProgram {
 /** A process may not even have begun when its client leaves. */
 const KILL_ATTEMPTS = 3;
 const MAX_PRINTED_LENGTH = 1000;
+/** What the terminals of Taskcluster's pages are (xterm.js), whatever the image says of the task's own output. */
+const TERMINAL = { TERM: 'xterm-256color' } as const;
 
 /** What is run for people in one task's container, beside its command. */
 export class TaskPrograms {
@@ -34,7 +36,8 @@ export class TaskPrograms {
   async start(command: readonly string[], tty: boolean): Promise<StartedProgram> {
     const { container, signal } = this.#options;
     const mark = `interactive-session-${randomUUID()}`;
-    const exec = await container.exec({ command: sessionCommand(mark, command), tty }, signal);
+    const spec = { command: sessionCommand(mark, command), tty, ...(tty && { env: TERMINAL }) };
+    const exec = await container.exec(spec, signal);
     return { exec, kill: () => this.#kill(mark, exec) };
   }
 

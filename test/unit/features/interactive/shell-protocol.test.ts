@@ -24,7 +24,8 @@ describe('version 1 of the shell protocol', () => {
 describe('version 2 of the shell protocol', () => {
   it('has input and size in one direction, and output alone in the other', () => {
     assert.deepEqual(VERSION_2.decode(bytes(1, 97)), { kind: 'stdin', data: bytes(97) });
-    assert.deepEqual(VERSION_2.decode(bytes(2, 1, 1, 45, 0)), { kind: 'resize', rows: 45, columns: 257 });
+    assert.deepEqual(VERSION_2.decode(bytes(2, 45, 0, 1, 1)), { kind: 'resize', rows: 45, columns: 257 });
+    assert.deepEqual(VERSION_2.decode(bytes(2, 45, 0, 1)), { kind: 'unknown' });
     assert.deepEqual(VERSION_2.decode(bytes(0, 97)), { kind: 'unknown' });
     assert.deepEqual(VERSION_2.encode({ kind: 'output', from: 'stdout', data: bytes(97) }), bytes(97));
     assert.equal(VERSION_2.encode({ kind: 'stopped', exitCode: 0 }), undefined);

@@ -257,6 +257,31 @@ describe('a session', () => {
     assert.deepEqual(rows, [1, 250]);
   });
 
+  it('gives a terminal a size before its client says one, and never one without rows or columns', async () => {
+    bench = await ShellBench.start(echo);
+    const [socket, raw] = [await connect('command=x&tty=true'), new WebSocket(bench.url)];
+    sockets.push(raw);
+    await once(raw, 'open');
+    const echoed = once(raw, 'message');
+    for (const size of [[], [0, 0], [0, 0, 80, 0], [50, 0, 0, 0]]) raw.send(Buffer.of(2, ...size));
+    raw.send(Buffer.from('\x01x'));
+    await echoed;
+    send(socket, 50, Buffer.alloc(4));
+    const after = message(socket, STDOUT);
+    send(socket, STDIN, 'x');
+    await after;
+    for (const { size, spec } of bench.engine.execs) {
+      assert.deepEqual(size, [24, 80]);
+      assert.deepEqual(spec.env, { TERM: 'xterm-256color' });
+    }
+  });
+
+  it('without a terminal has no TERM', async () => {
+    bench = await ShellBench.start(echo);
+    await connect();
+    assert.equal(bench.engine.execs[0]?.spec.env, undefined);
+  });
+
   it('says once that it has no terminal', async () => {
     bench = await ShellBench.start(echo);
     const socket = await connect();
