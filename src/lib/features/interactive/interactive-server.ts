@@ -47,14 +47,18 @@ export interface TaskSide {
   };
 }
 
-/** The addresses of one run. Each holds the secret: whoever has it has the container. */
+/**
+ * The addresses of one run. Each holds a secret: that of the shell gives the container to its holder, that of the
+ * displays only what they show and take.
+ */
 export interface ShellEndpoint {
   readonly url: string;
   /** A WebSocket. */
   readonly displayUrl: string;
   /** By HTTP. */
   readonly displaysUrl: string;
-  readonly token: string;
+  /** The secrets of all addresses. */
+  readonly tokens: readonly string[];
   /** Nobody can connect any more. */
   close(): void;
 }
@@ -69,9 +73,22 @@ const LIMITS: InteractiveLimits = {
 };
 
 const PATHS = { shell: 'shell.sock', display: 'display.sock', displays: 'displays' } as const;
+/** What each kind of token opens. */
+const OPENS: Readonly<Record<TokenKind, readonly string[]>> = {
+  shell: [PATHS.shell],
+  displays: [PATHS.display, PATHS.displays],
+};
 const ADDRESS = /^\/(?<token>[^/?]+)\/(?<path>shell\.sock|display\.sock|displays)(?:\?(?<query>.*))?$/;
 
 const HEADERS = { 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-store', Connection: 'close' } as const;
+
+type TokenKind = 'shell' | 'displays';
+
+/** What a token leads to. */
+interface Opened {
+  readonly side: TaskSide;
+  readonly kind: TokenKind;
+}
 
 interface ServerParts {
   readonly limits: InteractiveLimits;
@@ -86,7 +103,7 @@ export class InteractiveServer {
   readonly #sockets: WebSocketServer;
   readonly #keepalive: Keepalive;
   /** By the SHA-256 of the token: how long a look-up takes says nothing about the tokens there are. */
-  readonly #endpoints = new Map<string, TaskSide>();
+  readonly #endpoints = new Map<string, Opened>();
 
   private constructor(server: Server, { publicHost, log }: InteractiveServerOptions, { limits, renewal }: ServerParts) {
     this.#server = server;
@@ -125,16 +142,19 @@ export class InteractiveServer {
    */
   open(side: TaskSide, expires: Date): ShellEndpoint {
     void this.#renewal?.check();
-    const token = newToken();
+    const tokens = { shell: newToken(), displays: newToken() };
     const s = this.#renewal ? 's' : '';
-    const rest = `${s}://${this.#publicHost.hostFor(expires)}:${this.port}/${token}`;
-    this.#endpoints.set(digest(token), side);
+    const origin = `${s}://${this.#publicHost.hostFor(expires)}:${this.port}`;
+    this.#endpoints.set(digest(tokens.shell), { side, kind: 'shell' });
+    this.#endpoints.set(digest(tokens.displays), { side, kind: 'displays' });
     return {
-      url: `ws${rest}/${PATHS.shell}`,
-      displayUrl: `ws${rest}/${PATHS.display}`,
-      displaysUrl: `http${rest}/${PATHS.displays}`,
-      token,
-      close: () => void this.#endpoints.delete(digest(token)),
+      url: `ws${origin}/${tokens.shell}/${PATHS.shell}`,
+      displayUrl: `ws${origin}/${tokens.displays}/${PATHS.display}`,
+      displaysUrl: `http${origin}/${tokens.displays}/${PATHS.displays}`,
+      tokens: Object.values(tokens),
+      close: () => {
+        for (const token of Object.values(tokens)) this.#endpoints.delete(digest(token));
+      },
     };
   }
 
@@ -151,8 +171,8 @@ export class InteractiveServer {
 
   #find(url = ''): { readonly side: TaskSide; readonly path: string; readonly query: string } | undefined {
     const { token, path = '', query = '' } = ADDRESS.exec(url)?.groups ?? {};
-    const side = token === undefined ? undefined : this.#endpoints.get(digest(token));
-    return side && { side, path, query };
+    const opened = token === undefined ? undefined : this.#endpoints.get(digest(token));
+    return opened && OPENS[opened.kind].includes(path) ? { side: opened.side, path, query } : undefined;
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {

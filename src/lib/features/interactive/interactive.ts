@@ -101,7 +101,7 @@ class TaskInteractive implements TaskFeature {
     const shells = new TaskShells({ programs, task: this.#task, lifetime, signal });
     const expires = this.#expires();
     const endpoint = server.open(this.#side(shells, programs, signal), expires);
-    resources.defer('hidden token', this.#task.log.addSecret(endpoint.token));
+    for (const token of endpoint.tokens) resources.defer('hidden token', this.#task.log.addSecret(token));
     resources.defer('interactive endpoint', () => {
       endpoint.close();
     });

@@ -33,8 +33,8 @@ export interface ShellRequest {
   readonly tty: boolean;
   /** Empty: a shell. */
   readonly command: readonly string[];
-  /** What logs call it, if not by its command. */
-  readonly name?: string;
+  /** The name of the display that is asked for, as the client gives it. Absent: a shell or a command. */
+  readonly display?: string;
   /** What its process has to say of a failure, in one line, where the client is not told. */
   readonly complaint?: () => string;
 }
@@ -138,7 +138,7 @@ export function displayRequest(query: URLSearchParams, title: string): ShellRequ
   const display = query.get('display') ?? '';
   const command = display === '' ? [''] : displayCommand(display, title, query.getAll('arg'));
   const protocol = new VncProtocol();
-  return { protocol, tty: false, command, name: `display ${display}`, complaint: () => protocol.complaint };
+  return { protocol, tty: false, command, display, complaint: () => protocol.complaint };
 }
 
 /** Clients of version 1 always say `command` or `tty`, those of version 2 say nothing. */

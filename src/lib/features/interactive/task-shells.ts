@@ -18,8 +18,10 @@ export interface TaskShellsOptions {
 }
 
 const MAX_SESSIONS = 10;
-/** Of a command in the logs. */
-const MAX_COMMAND_LENGTH = 200;
+/** Of a program's name in the worker's log. */
+const MAX_NAME_LENGTH = 100;
+/** Names of X displays; what else a client calls one is not for the logs. */
+const DISPLAY_NAME = /^[\w.-]{0,60}:\d{1,5}(?:\.\d{1,3})?$/;
 
 /** All that people do in one task's container. */
 export class TaskShells {
@@ -69,10 +71,9 @@ export class TaskShells {
   async #serve(socket: WebSocket, request: ShellRequest, remoteAddress: string): Promise<void> {
     const { task, lifetime } = this.#options;
     const number = ++this.#opened;
-    const command = brief(request);
     const facts = { session: number, remoteAddress, protocol: request.protocol.version };
-    task.log.info('interactive session opened', { ...facts, command, tty: request.tty });
-    task.output.line(`Interactive session ${number} opened: ${command}`);
+    task.log.info('interactive session opened', { ...facts, ...programOf(request), tty: request.tty });
+    task.output.line(`Interactive session ${number} opened: ${purposeOf(request)}`);
     const openedAt = performance.now();
     const session = new ShellSession(socket, request.protocol, request.tty);
     this.#sessions.add(session);
@@ -102,8 +103,13 @@ export class TaskShells {
   }
 }
 
-function brief({ command, name }: ShellRequest): string {
-  if (command.length === 0) return 'a shell';
-  const text = name ?? JSON.stringify(command);
-  return text.length > MAX_COMMAND_LENGTH ? `${text.slice(0, MAX_COMMAND_LENGTH)}…` : text;
+/** For the task's log, which may be public: the words of a command may hold secrets. */
+function purposeOf({ command, display }: ShellRequest): string {
+  if (display !== undefined) return DISPLAY_NAME.test(display) ? `display ${display}` : 'a display';
+  return command.length === 0 ? 'a shell' : 'a command';
+}
+
+/** For the worker's log: a program without its arguments. */
+function programOf({ command: [program], display }: ShellRequest): { readonly program?: string } {
+  return display !== undefined || program === undefined ? {} : { program: program.slice(0, MAX_NAME_LENGTH) };
 }

@@ -75,6 +75,26 @@ describe('the server of interactive tasks', () => {
     assert.deepEqual([connections.length, seen[0]?.query.get('display')], [0, ':0']);
   });
 
+  it('opens a shell with its own token only, and displays with theirs', async () => {
+    await start();
+    const seen: Connection[] = [];
+    const displays = {
+      connect: (connection: Connection): void => void seen.push(connection),
+      list: () => Promise.resolve([]),
+    };
+    endpoint = server.open({ ...takenBy(connections), displays }, new Date());
+    const [shellToken = assert.fail(), displayToken = assert.fail()] = endpoint.tokens;
+    assert.notEqual(shellToken, displayToken);
+    const swapped = (url: string): string =>
+      url.includes(shellToken) ? url.replace(shellToken, displayToken) : url.replace(displayToken, shellToken);
+    assert.equal(await status(swapped(endpoint.url)), 404);
+    assert.equal(await status(swapped(endpoint.displayUrl)), 404);
+    assert.equal((await fetch(swapped(endpoint.displaysUrl))).status, 404);
+    assert.deepEqual([connections.length, seen.length], [0, 0]);
+    endpoint.close();
+    for (const url of [endpoint.url, endpoint.displayUrl]) assert.equal(await status(url), 404);
+  });
+
   it('asks each time for a name of the machine that is good for long enough', async () => {
     const log = new MemoryLogger();
     const publicHost = { hostFor: (expires: Date) => `until-${expires.getTime()}` };
@@ -91,9 +111,9 @@ describe('the server of interactive tasks', () => {
     const paths = [
       '/',
       '/x/shell.sock',
-      `/${endpoint.token}`,
-      `/${endpoint.token}/shell`,
-      `/${endpoint.token}//shell.sock`,
+      `/${endpoint.tokens[0] ?? ''}`,
+      `/${endpoint.tokens[0] ?? ''}/shell`,
+      `/${endpoint.tokens[0] ?? ''}//shell.sock`,
     ];
     for (const path of paths) assert.equal(await status(origin + path), 404, path);
     assert.equal(await status(endpoint.displayUrl), 404, 'a display where there is none');

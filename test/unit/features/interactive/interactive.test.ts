@@ -29,7 +29,7 @@ describe('the feature interactive', () => {
     open: () => {
       const url = `wss://example.com:1/${TOKEN}/shell.sock`;
       const others = { displayUrl: `wss://${TOKEN}/display`, displaysUrl: `https://${TOKEN}/displays` };
-      const endpoint = { url, ...others, token: TOKEN, close: () => void endpoints.delete(endpoint) };
+      const endpoint = { url, ...others, tokens: [TOKEN], close: () => void endpoints.delete(endpoint) };
       endpoints.add(endpoint);
       return endpoint;
     },

@@ -47,7 +47,7 @@ describe('a session', () => {
     const [opened, closed] = ['opened', 'closed'].map((what) => bench.log.of(`interactive session ${what}`)[0]?.fields);
     const { remoteAddress, ...facts } = opened ?? assert.fail();
     assert.match(String(remoteAddress), /127\.0\.0\.1/);
-    assert.deepEqual(facts, { session: 1, protocol: 'v1', command: '["one","two words"]', tty: true });
+    assert.deepEqual(facts, { session: 1, protocol: 'v1', program: 'one', tty: true });
     assert.equal(closed?.['exitCode'], 3);
     assert.equal(exec.isClosed, true);
   });
