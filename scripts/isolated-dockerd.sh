@@ -4,6 +4,7 @@
 #
 # usage: scripts/isolated-dockerd.sh start DIR [FLAG...]   start it, with further flags for dockerd; DIR may be reused
 #        scripts/isolated-dockerd.sh kill DIR              SIGKILL, as in a crash; its containers keep running
+#        scripts/isolated-dockerd.sh terminate DIR         SIGTERM, as systemd stops it: its containers end with it
 #        scripts/isolated-dockerd.sh stop DIR              stop it and its containers, take down all but the files
 #
 # The engine listens on DIR/docker.sock and logs to DIR/log. A server that its containers must reach runs in the same
@@ -46,9 +47,9 @@ launch() {
 is_alive() { [[ -f $dir/pid && -d /proc/$(<"$dir/pid") ]]; }
 
 await_answer() {
-  local tries=150
+  local tries=900
   until DOCKER_HOST="unix://$dir/docker.sock" node "$here/docker-ping.mjs" 2>/dev/null; do
-    ((--tries > 0)) || fail "no answer after 30 s; the end of $dir/log:" "$(tail -n 5 "$dir/log")"
+    ((--tries > 0)) || fail "no answer after 3 minutes; the end of $dir/log:" "$(tail -n 5 "$dir/log")"
     sleep 0.2
   done
 }
@@ -64,12 +65,14 @@ start() {
 
 # Sends the signal and waits until the daemon is gone.
 end() {
-  local pid tries=300
+  local pid tries=1800
   is_alive || return 0
   pid=$(<"$dir/pid")
   kill "-$1" "$pid"
+  # One that was stopped would get no signal but KILL.
+  kill -CONT "$pid" 2>/dev/null || true
   while [[ -d /proc/$pid ]]; do
-    ((--tries > 0)) || fail "process $pid is still there 30 s after SIG$1"
+    ((--tries > 0)) || fail "process $pid is still there 3 minutes after SIG$1"
     sleep 0.1
   done
 }
@@ -83,10 +86,11 @@ unmount_all() {
 case $command in
   start) start "$@" ;;
   kill) end KILL ;;
+  terminate) end TERM ;;
   stop)
     end TERM
     unmount_all
     ! ip netns list | grep -qw "$namespace" || ip netns del "$namespace"
     ;;
-  *) fail "unknown command \"$command\"; it is one of start, kill and stop" ;;
+  *) fail "unknown command \"$command\"; it is one of start, kill, terminate and stop" ;;
 esac

@@ -5,6 +5,9 @@ import type { PlannedTask } from './graph.js';
 const BACKING_LOG = 'public/logs/live_backing.log';
 const LOGS = [BACKING_LOG, 'public/logs/live.log'];
 
+/** Of the beginning and of the end of a long text. */
+const EXCERPT = 1500;
+
 /** A claim whose answer got lost on the way ends like this, and the queue makes a new run. No worker can help it. */
 const LOST = 'claim-expired';
 
@@ -27,10 +30,15 @@ export async function problemOf(
     return `${name} ${taskId} ended ${list(ends)} instead of ${list(kind.ends)}`;
   }
   if (ends.length === 0 || kind.cancel === 'before it is claimed') return undefined;
+  return await contentProblem(queue, task);
+}
+
+/** What is wrong with the log and the artifacts of the task's last run. */
+export async function contentProblem(queue: Queue, task: PlannedTask): Promise<string | undefined> {
   try {
     return (await artifactsProblem(queue, task)) ?? (await logProblem(queue, task));
   } catch (error) {
-    return `${name} ${taskId} could not be checked: ${String(error)}`;
+    return `${task.name} ${task.taskId} could not be checked: ${String(error)}`;
   }
 }
 
@@ -48,14 +56,21 @@ async function artifactsProblem(queue: Queue, { taskId, name, kind }: PlannedTas
   if (names.join() !== expected.join()) return `${name} ${taskId} has ${list(names)} instead of ${list(expected)}`;
   for (const [artifact, text] of Object.entries(kind.artifacts ?? {})) {
     const published = await textOf(queue, taskId, artifact);
-    if (published !== text) return `${name} ${taskId} has ${JSON.stringify(published)} in ${artifact}`;
+    if (published !== text) return `${name} ${taskId} has ${JSON.stringify(excerpt(published))} in ${artifact}`;
   }
   return undefined;
 }
 
 async function logProblem(queue: Queue, { taskId, name, kind }: PlannedTask): Promise<string | undefined> {
   const log = await textOf(queue, taskId, BACKING_LOG);
-  return kind.log?.test(log) === false ? `${name} ${taskId} has no ${String(kind.log)} in its log:\n${log}` : undefined;
+  if (kind.log?.test(log) === false) return `${name} ${taskId} has no ${String(kind.log)} in its log:\n${excerpt(log)}`;
+  const times = kind.output === undefined ? 1 : log.split(kind.output).length - 1;
+  return times === 1 ? undefined : `${name} ${taskId} has its output ${times} times in its log:\n${excerpt(log)}`;
+}
+
+function excerpt(text: string): string {
+  if (text.length <= 2 * EXCERPT) return text;
+  return `${text.slice(0, EXCERPT)}\n… ${text.length} characters in all …\n${text.slice(-EXCERPT)}`;
 }
 
 async function textOf(queue: Queue, taskId: string, name: string): Promise<string> {

@@ -38,11 +38,15 @@ export function planGraph(count: number): readonly PlannedTask[] {
 function planned(name: string, taskGroupId: string, before: readonly PlannedTask[], number: number): PlannedTask {
   const kind = KINDS[name];
   if (!kind) throw new Error(`there is no kind ${name}`);
+  return planTask(name, kind, { taskGroupId, ...dependenciesOf(kind, before, number) });
+}
+
+/** One task of that kind, with `task` laid over its definition. */
+export function planTask(name: string, kind: Kind, task: object = {}): PlannedTask {
   const definition = testTask(kind.payload, {
-    taskGroupId,
     scopes: kind.scopes ?? [],
     metadata: { name, description: '', owner: 'nobody@localhost.localdomain', source: 'http://localhost/' },
-    ...dependenciesOf(kind, before, number),
+    ...task,
   });
   return { taskId: newSlugid(), name, kind, definition };
 }

@@ -1,25 +1,19 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import Docker from 'dockerode';
 import { clients } from 'taskcluster-client';
 import type { Queue, TaskStatus } from 'taskcluster-client';
 import { LocalTaskcluster } from '../../src/local-taskcluster/server.js';
 import { IsolatedDaemon } from '../support/docker-daemon.js';
-import { listMachine } from '../support/machine-listing.js';
-import type { MachineListing } from '../support/machine-listing.js';
 import { taskclusterEnv } from '../support/test-task.js';
 import { isOver, problemOf } from './check-task.js';
 import { addFaults } from './faults.js';
 import { planGraph } from './graph.js';
 import type { PlannedTask } from './graph.js';
+import { Leftovers, differences } from './leftovers.js';
 import { WorkerProcess } from './worker-process.js';
 import type { Held, WorkerEvent } from './worker-process.js';
-
-const run = promisify(execFile);
 
 export interface StressOptions {
   readonly tasks: number;
@@ -49,13 +43,6 @@ const POLL_MS = 500;
 const RSS_SAMPLES = 10;
 const SETTLE_TRIES = 40;
 const CHECKS_AT_ONCE = 8;
-/** What images tasks used is remembered on purpose. */
-const KEPT = ['state/images.json', 'state/caches.json'];
-
-interface Listing extends MachineListing {
-  readonly firewall: string;
-}
-
 /** A worker, an engine and a Taskcluster that are used for nothing else work off a graph of tasks. */
 export async function stress(options: StressOptions): Promise<StressOutcome> {
   const directory = await mkdtemp(join(tmpdir(), 'docker-worker-stress-'));
@@ -78,6 +65,7 @@ class StressRun {
   readonly #tasks: readonly PlannedTask[];
   readonly #byId: ReadonlyMap<string, PlannedTask>;
   readonly #ended = new Set<string>();
+  readonly #leftovers: Leftovers;
   #worker: WorkerProcess | undefined;
   readonly #rssMiB: Promise<number>[] = [];
   readonly #cancels: Promise<string | undefined>[] = [];
@@ -87,6 +75,7 @@ class StressRun {
     this.#directory = directory;
     this.#daemon = daemon;
     this.#taskcluster = taskcluster;
+    this.#leftovers = new Leftovers(daemon, directory, `STRESS=${directory}`);
     const { rootUrl, credentials } = taskcluster;
     this.#queue = new clients.Queue({ rootUrl, credentials });
     this.#tasks = planGraph(options.tasks);
@@ -96,12 +85,12 @@ class StressRun {
   async run(): Promise<StressOutcome> {
     // A worker that did nothing leaves the directories that any worker has.
     await stopped(await this.#startWorker());
-    const before = await this.#list();
+    const before = await this.#leftovers.list();
     const worker = await this.#startWorker();
     try {
       const outcome = await this.#workOff(worker);
       await stopped(worker);
-      return { ...outcome, problems: [...outcome.problems, ...differences(before, await this.#list())] };
+      return { ...outcome, problems: [...outcome.problems, ...differences(before, await this.#leftovers.list())] };
     } finally {
       await worker.kill();
     }
@@ -159,8 +148,12 @@ class StressRun {
       DOCKER_HOST: `unix://${this.#daemon.socketPath}`,
       STRESS: this.#directory,
     };
-    const worker = new WorkerProcess(configFile, env, (event) => {
-      this.#onEvent(event);
+    const worker = new WorkerProcess({
+      configFile,
+      env,
+      onEvent: (event) => {
+        this.#onEvent(event);
+      },
     });
     await worker.until(() => worker.events.some(({ type }) => type === 'start'));
     return worker;
@@ -232,16 +225,6 @@ class StressRun {
     await Promise.all(Array.from({ length: CHECKS_AT_ONCE }, checkNext));
     return problems;
   }
-
-  async #list(): Promise<Listing> {
-    const { socketPath, networkNamespacePath } = this.#daemon;
-    const machine = await listMachine(new Docker({ socketPath }), this.#directory, `STRESS=${this.#directory}`);
-    const { stdout } = await run('nsenter', [`--net=${networkNamespacePath}`, 'iptables-save']);
-    // Comments hold the time, counters what went through.
-    const firewall = stdout.replaceAll(/^#.*\n/gm, '').replaceAll(/\[\d+:\d+\]/g, '');
-    const isKept = (path: string): boolean => KEPT.includes(path) || path.startsWith('volume/var/cache/');
-    return { ...machine, files: machine.files.filter((path) => !isKept(path)), firewall };
-  }
 }
 
 async function stopped(worker: WorkerProcess): Promise<void> {
@@ -276,12 +259,6 @@ function leaksOf(after: Held, before: Held, early: Held): readonly string[] {
 
 function complaintsOf(worker: WorkerProcess): readonly string[] {
   return worker.complaints === '' ? [] : [`the worker wrote to the standard error:\n${worker.complaints}`];
-}
-
-function differences(before: Listing, after: Listing): readonly string[] {
-  return (Object.keys(before) as (keyof Listing)[])
-    .filter((what) => JSON.stringify(before[what]) !== JSON.stringify(after[what]))
-    .map((what) => `${what}: ${JSON.stringify(before[what])} before, ${JSON.stringify(after[what])} after`);
 }
 
 function secondsOf({ events }: WorkerProcess): number {

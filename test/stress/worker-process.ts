@@ -1,5 +1,6 @@
 import { readFile, readdir, readlink } from 'node:fs/promises';
 import { Program } from '../support/program.js';
+import type { Ended } from '../support/program.js';
 
 /** A line of the worker's log. */
 export interface WorkerEvent {
@@ -8,6 +9,14 @@ export interface WorkerEvent {
   /** ISO 8601. */
   readonly time: string;
   readonly [field: string]: unknown;
+}
+
+export interface WorkerProcessOptions {
+  readonly configFile: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly onEvent: (event: WorkerEvent) => void;
+  /** That of the test when not given. */
+  readonly networkNamespacePath?: string;
 }
 
 /** What a process holds. */
@@ -25,9 +34,11 @@ export class WorkerProcess {
   readonly #onEvent: (event: WorkerEvent) => void;
   readonly #looks = new Set<() => void>();
 
-  constructor(configFile: string, env: Readonly<Record<string, string>>, onEvent: (event: WorkerEvent) => void) {
+  constructor(options: WorkerProcessOptions) {
+    const { configFile, env, onEvent, networkNamespacePath } = options;
     this.#onEvent = onEvent;
-    this.#program = new Program('dist/bin/worker.js', [configFile], env);
+    const namespace = networkNamespacePath === undefined ? {} : { networkNamespacePath };
+    this.#program = new Program('dist/bin/worker.js', [configFile], env, namespace);
     this.#program.onLine((line) => {
       this.#read(line);
     });
@@ -81,7 +92,30 @@ export class WorkerProcess {
 
   async kill(): Promise<void> {
     this.#program.kill('SIGKILL');
+    this.resumeReading();
     await this.#program.ended;
+  }
+
+  /** Leaves its log unread until `resumeReading`. */
+  pauseReading(): void {
+    this.#program.pauseReading();
+  }
+
+  resumeReading(): void {
+    this.#program.resumeReading();
+  }
+
+  get ended(): Promise<Ended> {
+    return this.#program.ended;
+  }
+
+  get pid(): number {
+    return this.#program.pid;
+  }
+
+  /** All that it has printed. */
+  get output(): string {
+    return this.#program.stdout;
   }
 
   /** What it wrote to the standard error: nothing, when all is well. */

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,6 +47,25 @@ export class IsolatedDaemon {
     await this.#script('kill');
   }
 
+  /** Ends it as `systemctl stop docker` does, its containers with it. Resolves once the process is gone. */
+  async terminate(): Promise<void> {
+    await this.#script('terminate');
+  }
+
+  /** Stops the process where it is: connections are taken and never answered until `thaw`. */
+  async freeze(): Promise<void> {
+    process.kill(await this.#pid(), 'SIGSTOP');
+  }
+
+  async thaw(): Promise<void> {
+    process.kill(await this.#pid(), 'SIGCONT');
+  }
+
+  /** Of all that it has printed since its first start. */
+  get logPath(): string {
+    return join(this.#folder, 'log');
+  }
+
   /** Stops it and removes all it had. Harmless when it was killed or stopped before. */
   async stop(): Promise<void> {
     await this.#script('stop');
@@ -55,6 +74,10 @@ export class IsolatedDaemon {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  async #pid(): Promise<number> {
+    return Number(await readFile(join(this.#folder, 'pid'), 'utf8'));
   }
 
   async #buildImages(): Promise<void> {

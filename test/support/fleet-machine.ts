@@ -44,7 +44,7 @@ export class FleetMachine {
   }
 
   worker(args: readonly string[], env: Readonly<Record<string, string>>, input: 'ignore' | 'pipe' = 'ignore'): Program {
-    const program = new Program('worker', args, { HOME: this.directory, ...env }, input);
+    const program = new Program('worker', args, { HOME: this.directory, ...env }, { input });
     this.#workers.push(program);
     return program;
   }

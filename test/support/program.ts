@@ -8,6 +8,13 @@ import { createInterface } from 'node:readline';
 
 const TSX = import.meta.resolve('tsx');
 
+export interface ProgramOptions {
+  /** Standard input: none when not given. */
+  readonly input?: 'ignore' | 'pipe';
+  /** Path of the network namespace it runs in, that of the test when not given. Needs root. */
+  readonly networkNamespacePath?: string;
+}
+
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -28,11 +35,14 @@ export class Program {
     name: string,
     args: readonly string[],
     env: Readonly<Record<string, string>> = {},
-    input: 'ignore' | 'pipe' = 'ignore',
+    { input = 'ignore', networkNamespacePath }: ProgramOptions = {},
   ) {
     const given = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env };
     const program = name.endsWith('.js') ? [resolve(name)] : ['--import', TSX, resolve(`src/bin/${name}.ts`)];
-    this.#process = spawn(process.execPath, [...program, ...args], { env: given, stdio: [input, 'pipe', 'pipe'] });
+    // nsenter becomes the program: the process id and signals are the program's own.
+    const inside = networkNamespacePath === undefined ? [] : ['nsenter', `--net=${networkNamespacePath}`];
+    const [command = '', ...rest] = [...inside, process.execPath, ...program, ...args];
+    this.#process = spawn(command, rest, { env: given, stdio: [input, 'pipe', 'pipe'] });
     this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
       for (const listener of this.#listeners) listener();
@@ -82,7 +92,7 @@ export class Program {
     createInterface({ input: this.#process.stdout ?? assert.fail() }).on('line', callback);
   }
 
-  /** Leaves the standard output unread until `resumeReading`; what pipes hold fills up. */
+  /** Leaves the standard output unread until `resumeReading`: pipes fill up, and the end of the program is noticed only once it is read. */
   pauseReading(): void {
     this.#process.stdout?.pause();
   }

@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from './random.js';
+import type { Timeline } from './timeline.js';
+
+/** Something that happens again and again, and puts right what it did before it resolves. */
+export interface Actor {
+  readonly name: string;
+  /** Between the end of one time and the beginning of the next, on average, in a storm. */
+  readonly meanGapMs: number;
+  act(random: Random): Promise<void>;
+}
+
+interface Phase {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+const STORM = { shortestMs: 10_000, longestMs: 20_000 };
+const CALM = { shortestMs: 6000, longestMs: 12_000 };
+
+/** Storms, in which the actors act, each at its own times so that several meet; and calms, in which tasks can finish. */
+export class Weather {
+  readonly #random: Random;
+  readonly #timeline: Timeline;
+  #storm: Phase | undefined;
+  #changed: Promise<void> = Promise.resolve();
+
+  constructor(random: Random, timeline: Timeline) {
+    this.#random = random;
+    this.#timeline = timeline;
+  }
+
+  /** Resolves once the signal has aborted and all that was done is put right. */
+  async run(actors: readonly Actor[], signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#change(signal), ...actors.map((actor) => this.#let(actor, signal))]);
+  }
+
+  async #change(signal: AbortSignal): Promise<void> {
+    const random = this.#random.fork('weather');
+    while (!signal.aborted) {
+      const lastsMs = random.between(STORM.shortestMs, STORM.longestMs);
+      this.#storm = { fromMs: Date.now(), toMs: Date.now() + lastsMs };
+      this.#timeline.say('-- storm');
+      await pause(lastsMs, signal);
+      if (signal.aborted) return;
+      this.#storm = undefined;
+      this.#timeline.say('-- calm');
+      this.#changed = pause(random.between(CALM.shortestMs, CALM.longestMs), signal);
+      await this.#changed;
+    }
+  }
+
+  async #let(actor: Actor, signal: AbortSignal): Promise<void> {
+    const random = this.#random.fork(actor.name);
+    while (!signal.aborted) {
+      await pause(random.gapMs(actor.meanGapMs), signal);
+      if (signal.aborted) return;
+      if (this.#storm) await actor.act(random);
+      else await this.#changed;
+    }
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
