@@ -58,6 +58,12 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await engine.ping(signal);
     });
 
+    it('always gives the same id', async () => {
+      const id = await engine.id(signal);
+      assert.match(id, /./);
+      assert.equal(await engine.id(signal), id);
+    });
+
     it('knows an image by its name and by its id, and knows when there is none', async () => {
       assert.match(imageId, /^sha256:[0-9a-f]{64}$/);
       const image = await engine.inspectImage(imageId, signal);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { DockerError } from '../../src/lib/docker/engine.js';
 import type {
@@ -24,6 +25,7 @@ import { Trace } from './trace.js';
 
 type EngineCall =
   | 'ping'
+  | 'id'
   | 'inspectImage'
   | 'pullImage'
   | 'removeImage'
@@ -71,6 +73,7 @@ export class FakeDockerEngine implements DockerEngine {
   /** Every spec a container was made of. */
   readonly specs: ContainerSpec[] = [];
   readonly trace: Trace;
+  readonly #id = randomUUID();
   readonly #failures = new Map<EngineCall, Error[]>();
   #lost: AbortController = new AbortController();
   #created = 0;
@@ -108,6 +111,13 @@ export class FakeDockerEngine implements DockerEngine {
   async ping(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     this.called('ping');
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async id(signal: AbortSignal): Promise<string> {
+    signal.throwIfAborted();
+    this.called('id');
+    return this.#id;
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection

@@ -16,6 +16,8 @@ export interface LeftoversDeps {
     DockerEngine,
     'ping' | 'findContainers' | 'findNetworks' | 'removeNetwork' | 'findVolumes' | 'removeVolume'
   >;
+  /** Fails while another worker uses the engine under the same labels: what it has there would look abandoned. */
+  readonly lock: { acquire(signal: AbortSignal): Promise<void> };
   readonly stale: Pick<StaleContainers, 'remove'>;
   readonly journal: OpenRuns;
   /** Says of a network, by its labels, that it is in use or kept for the next run. */
@@ -97,7 +99,8 @@ export class Leftovers implements GarbageSource {
   }
 
   async #removeUnclaimed(signal: AbortSignal): Promise<void> {
-    const { engine, labels } = this.#deps;
+    const { engine, labels, lock } = this.#deps;
+    await lock.acquire(signal);
     const containers = await engine.findContainers(labels, signal);
     const removeContainer = (id: string): Promise<void> => this.#deps.stale.remove(id, signal);
     await this.#containers.removeEach(this.#abandoned(containers), removeContainer, signal);

@@ -27,6 +27,7 @@ interface GarbageCollectionDeps {
     readonly isRecovering: (name: string) => boolean;
   };
   readonly beside: Pick<LeftoversDeps, 'networks'>;
+  readonly lock: LeftoversDeps['lock'];
   /** Images, caches: collected from in this order, after the containers that use them. */
   readonly sources: readonly GarbageSource[];
 }
@@ -44,8 +45,9 @@ export function composeGarbageCollection(config: Config, deps: GarbageCollection
   const now = (): Date => new Date();
   const labels = workerLabels(facts);
   const stale = new StaleContainers({ engine, log, now, labels, expirationMs: containerExpiration, wholeMachine });
-  const { networks } = deps.beside;
-  const leftovers = new Leftovers({ engine, journal: runs.journal, networks, log, labels, stale });
+  const { lock, beside } = deps;
+  const { networks } = beside;
+  const leftovers = new Leftovers({ engine, lock, journal: runs.journal, networks, log, labels, stale });
   const runDirectories = new RunDirectories({ ...runs, log, now });
   const disk = new DiskSpace({ path: config.dockerVolume, log });
   const room: ClaimRoom = new ClaimRoom({

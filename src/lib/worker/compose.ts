@@ -1,5 +1,5 @@
 import { rmdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { ContentPutter } from '../artifacts/put-content.js';
 import type { Config } from '../config/config.js';
 import { DockerodeEngine } from '../docker/dockerode-engine.js';
@@ -27,12 +27,13 @@ import type { WorkerDevices } from './compose-devices.js';
 import { composeImages } from './compose-images.js';
 import { reportUnusableKeys } from './compose-keys.js';
 import { composeLiveLog } from './compose-live-log.js';
+import { composeLocks } from './compose-locks.js';
+import type { WorkerLocks } from './compose-locks.js';
 import { composeQueue } from './compose-queue.js';
 import { composeWatch } from './compose-watch.js';
 import type { WorkerWatch } from './compose-watch.js';
 import { mustHoldFiles } from './must-hold-files.js';
 import { Recovery } from './recovery.js';
-import { StateLock } from './state-lock.js';
 import { Worker } from './worker.js';
 import { WriteProbe } from './write-probe.js';
 import type { WorkerOptions } from './worker.js';
@@ -59,17 +60,27 @@ const LOG_DRIVER_OPTIONS = { none: {}, local: { 'max-size': '20m', 'max-file': '
 export async function composeWorker(options: ComposeOptions): Promise<Worker> {
   const engine = new DockerodeEngine(options.config.docker);
   void reportUnusableKeys(options.config, options.log);
+  const facts = workerFacts(options.config, options.version);
+  const locks = composeLocks(options.config, { engine, facts, log: options.log });
   const watch = await composeWatch({ ...options, engine });
   try {
-    return await composeWatched(options, engine, watch);
+    return await composeWatched(options, { engine, facts, locks, watch });
   } catch (error) {
+    await locks.release();
     await watch.close();
     throw error;
   }
 }
 
-async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, watch: WorkerWatch): Promise<Worker> {
-  const { config, host, log, version, metricsOutput } = options;
+interface Parts {
+  readonly engine: DockerodeEngine;
+  readonly facts: WorkerFacts;
+  readonly locks: WorkerLocks;
+  readonly watch: WorkerWatch;
+}
+
+async function composeWatched(options: ComposeOptions, { engine, facts, locks, watch }: Parts): Promise<Worker> {
+  const { config, host, log, metricsOutput } = options;
   const { meters } = watch;
   const credentials = new CredentialHolder(config.taskcluster);
   const queue = composeQueue(config, credentials, log);
@@ -77,12 +88,10 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   const metrics = composeMetrics(config, metricsOutput);
   const runsDirectory = await takeDirectories(config);
   const devices = await composeDevices(config, log);
-  const lock = await StateLock.acquire(config.stateDir);
-  // Beside that lock: two workers of different ones would take each other's runs for those of a dead worker.
-  const runsLock = await StateLock.acquireName(dirname(runsDirectory), config.workerId);
+  await locks.acquire(runsDirectory);
   const caching = await composeCaches(config, { credentials, log, meters });
-  const imaging = await composeImages(config, { engine, log, meters });
-  const facts = workerFacts(config, version);
+  const shared = { engine, log, meters, facts };
+  const imaging = await composeImages(config, shared);
   const onLeftover = (): void => {
     gc.leftovers.suspect();
   };
@@ -94,7 +103,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
   // Images before caches: what is fetched again costs the next task less than what is built again.
   const sources = [imaging.garbage, caching.caches];
   const probe = new WriteProbe([runsDirectory, config.stateDir], log);
-  const gc = composeGarbageCollection(config, { engine, log, meters, facts, capacity, runs, sources, beside });
+  const gc = composeGarbageCollection(config, { ...shared, capacity, runs, sources, beside, lock: locks.engine });
   const deps: RunClaimDeps = {
     queue,
     engine,
@@ -131,8 +140,7 @@ async function composeWatched(options: ComposeOptions, engine: DockerodeEngine, 
       await caching.close();
       await imaging.close();
       await removeIfEmpty(runsDirectory);
-      await runsLock.release();
-      await lock.release();
+      await locks.release();
       await watch.close();
     },
     shutdown: shutdownSettings(config),

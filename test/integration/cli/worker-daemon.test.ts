@@ -187,6 +187,30 @@ describe('the worker as a daemon', () => {
     assert.deepEqual([(await third.ended).code, third.stderr], [0, '']);
   });
 
+  it('leaves the engine to the worker with its workerId that uses it already, and its containers alone', async () => {
+    const first = worker();
+    const taskId = await createTask('sleep 3');
+    await first.prints('"type":"task run"');
+    const settings = JSON.parse(await readFile(join(directory, 'worker.yml'), 'utf8')) as object;
+    const folders = { dockerVolume: join(directory, 'other'), stateDir: join(directory, 'other', 'state') };
+    await writeFile(join(directory, 'other.yml'), JSON.stringify({ ...settings, ...folders }));
+    const second = new Program('worker', [join(directory, 'other.yml')], taskclusterEnv(taskcluster));
+    workers.push(second);
+    assert.equal((await second.ended).code, 2, second.stdout);
+    assert.match(
+      second.stderr,
+      new RegExp(`^docker-worker: workerId: another worker \\(process ${first.pid}\\) .* the same Docker engine.*\\n$`),
+    );
+    assert.equal((await watch(taskId).resolved()).state, 'completed');
+    first.kill('SIGKILL');
+    await first.ended;
+    const third = new Program('worker', [join(directory, 'other.yml')], taskclusterEnv(taskcluster));
+    workers.push(third);
+    await third.prints('"type":"start"');
+    third.kill('SIGTERM');
+    assert.deepEqual([(await third.ended).code, third.stderr], [0, '']);
+  });
+
   it('exits 2 when the port for its metrics is taken', async () => {
     const taken = createServer();
     await once(taken.listen(0, '127.0.0.1'), 'listening');

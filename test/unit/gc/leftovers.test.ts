@@ -17,6 +17,7 @@ describe('what runs that are over left in the engine', () => {
   let log: MemoryLogger;
   let leftovers: Leftovers;
   let nowMs: number;
+  let lock: { acquire: () => Promise<void> };
   const collect = (): Promise<void> => leftovers.collect(() => Promise.resolve(false), SIGNAL);
 
   beforeEach(() => {
@@ -28,7 +29,8 @@ describe('what runs that are over left in the engine', () => {
     const expiry = { expirationMs: 60_000, wholeMachine: false, now: () => new Date(nowMs) };
     const stale = new StaleContainers({ engine, log, labels: OURS, ...expiry });
     const networks = { holds: (labels: Labels) => labels['kept'] !== undefined };
-    leftovers = new Leftovers({ engine, journal, networks, log, labels: OURS, stale });
+    lock = { acquire: () => Promise.resolve() };
+    leftovers = new Leftovers({ engine, lock, journal, networks, log, labels: OURS, stale });
   });
 
   const add = async (labels: Labels): Promise<string> => {
@@ -49,6 +51,18 @@ describe('what runs that are over left in the engine', () => {
     assert.ok(!engine.volumes.has(`volume of ${dead}`));
     assert.deepEqual([engine.networks.size, engine.volumes.size], [3, 3]);
     assert.equal(log.of('container removed').length, 1);
+  });
+
+  it('stays, and nothing is claimed, while another worker uses the engine under the same labels', async () => {
+    const theirs = await add(run('theirs'));
+    const taken = new Error('another worker uses the engine');
+    lock.acquire = () => Promise.reject(taken);
+    await assert.rejects(leftovers.checkReady(SIGNAL), taken);
+    await assert.rejects(collect(), taken);
+    assert.deepEqual([...engine.containers.keys()], [theirs]);
+    lock.acquire = () => Promise.resolve();
+    await leftovers.checkReady(SIGNAL);
+    assert.deepEqual([...engine.containers.keys()], []);
   });
 
   it('is no network that is in use or kept for the next run', async () => {
