@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StateLock } from '../../../src/lib/worker/state-lock.js';
+import type { Random } from '../../chaos/random.js';
+import { seededRandom } from '../../support/seeded-random.js';
 import type { Answer, Order } from '../../support/lock-contender.js';
 
 const CONTENDER = fileURLToPath(new URL('../../support/lock-contender.ts', import.meta.url));
@@ -18,27 +19,14 @@ const ROUNDS_WITH_KILLS = 5;
 const STALE = JSON.stringify({ pid: 1, startTicks: '0', bootId: 'an earlier boot' });
 const LONGEST_DELAY_MS = 4;
 
-/** A small generator of numbers from 0 up to 1 (mulberry32), so that a failure can be repeated. */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
 describe('the lock of a state directory, when several processes want it at once', function () {
   this.timeout(180_000);
   let root: string;
   let contenders: ChildProcess[] = [];
-  let random: () => number;
+  let random: Random;
 
   beforeEach(async () => {
-    const seed = Number(process.env['SEED'] ?? randomInt(2 ** 31));
-    process.stdout.write(`      SEED=${seed}\n`);
-    random = randomNumbers(seed);
+    random = seededRandom();
     root = await mkdtemp(join(tmpdir(), 'lock-race-'));
     contenders = await Promise.all(Array.from({ length: CONTENDERS }, spawnContender));
   });
@@ -82,7 +70,7 @@ describe('the lock of a state directory, when several processes want it at once'
     for (let round = 0; round < ROUNDS; round++) {
       const directory = await staleDirectory(round);
       const answers = await Promise.all(
-        contenders.map((child) => order(child, { acquire: directory, delayMs: random() * LONGEST_DELAY_MS })),
+        contenders.map((child) => order(child, { acquire: directory, delayMs: random.between(0, LONGEST_DELAY_MS) })),
       );
       const holders = contenders.filter((_, index) => answers[index] === 'held');
       assert.equal(holders.length, 1, `round ${round}: ${answers.join()}`);
@@ -96,10 +84,10 @@ describe('the lock of a state directory, when several processes want it at once'
     for (let round = 0; round < ROUNDS_WITH_KILLS; round++) {
       const directory = await staleDirectory(round);
       const asked = contenders.map((child) =>
-        order(child, { acquire: directory, delayMs: random() * LONGEST_DELAY_MS }),
+        order(child, { acquire: directory, delayMs: random.between(0, LONGEST_DELAY_MS) }),
       );
-      const victims = contenders.filter(() => random() < 0.4);
-      await new Promise((resolve) => setTimeout(resolve, random() * 3 * LONGEST_DELAY_MS));
+      const victims = contenders.filter(() => random.next() < 0.4);
+      await new Promise((resolve) => setTimeout(resolve, random.between(0, 3 * LONGEST_DELAY_MS)));
       await Promise.all(victims.map(kill));
       const answers = await Promise.all(asked);
       const holders = contenders.filter((child, index) => answers[index] === 'held' && !victims.includes(child));

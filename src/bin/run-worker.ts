@@ -1,0 +1,202 @@
+import os from 'node:os';
+import { CommanderError } from 'commander';
+import { ConfigError } from '../lib/config/config-error.js';
+import type { Config } from '../lib/config/config.js';
+import { loadConfig } from '../lib/config/load-config.js';
+import type { LoadedConfig } from '../lib/config/load-config.js';
+import { printConfig } from '../lib/config/print-config.js';
+import type { Host } from '../lib/host/host.js';
+import { ErrorReports } from '../lib/host/error-reports.js';
+import { HostError } from '../lib/host/host.js';
+import { LineOutput } from '../lib/log/line-output.js';
+import { createLogger } from '../lib/log/logger.js';
+import type { Logger, LoggerOptions } from '../lib/log/logger.js';
+import { untilAborted } from '../lib/util/abortable.js';
+import { errorMessage } from '../lib/util/error-message.js';
+import { heapGrowth } from '../lib/util/heap-growth.js';
+import { packageFile, packageVersion } from '../lib/util/package-file.js';
+import { createHost } from './create-host.js';
+import type { ProcessSignals } from './process-signals.js';
+import { parseWorkerArguments, usageExitCode } from './worker-command.js';
+import type { WorkerArguments } from './worker-command.js';
+
+const OK = 0;
+const CRASHED = 1;
+const BAD_USAGE = 2;
+
+const STDOUT = 1;
+const STDERR = 2;
+// What a reader that is behind is given to catch up before the process ends.
+const FLUSH_MS = 2000;
+
+const stderr = new LineOutput(STDERR);
+const stdout = new LineOutput(STDOUT, { fallback: stderr });
+process.on('exit', () => {
+  stdout.flush(FLUSH_MS);
+  stderr.flush(FLUSH_MS);
+});
+
+/** For what has to be said before there is a configuration. */
+const BARE_LOG = { baseFields: { source: 'docker-worker' }, level: 'info' } as const;
+
+/** Does what the command line says; returns the exit code. Never fails. */
+export async function runWorker(signals: ProcessSignals): Promise<number> {
+  return await main(signals).catch(report);
+}
+
+async function main(signals: ProcessSignals): Promise<number> {
+  const version = packageVersion();
+  const args = parseWorkerArguments(process.argv.slice(2), version);
+  const connection = await createHost(args, { stdout, stderr });
+  if (args.action !== 'run') {
+    signals.restoreDefaults();
+    return await look(args, connection.host);
+  }
+  const { host, logDestination: destination } = connection;
+  const reports = new ErrorReports(host, (error) => {
+    complain(`warning: an error could not be reported: ${errorMessage(error)}`);
+  });
+  const output: Pick<LoggerOptions, 'destination' | 'onAlert'> = {
+    destination,
+    onAlert: (event, fields) => {
+      reports.alert(event, fields);
+    },
+  };
+  connection.connect?.();
+  try {
+    const { config, secrets } = await untilAborted(load(args, host), signals.stopped);
+    const log = createLogger({ baseFields: baseFields(config), level: config.logging.level, secrets, ...output });
+    exitOnCrash(log, reports);
+    stdout.onDropped((lines) => {
+      log.warn('log lines dropped', { lines });
+    });
+    return await run({ config, host, log, version, signals });
+  } catch (error) {
+    const log = createLogger({ ...BARE_LOG, ...output });
+    if (error === signals.stopped.reason) return stopEarly(log);
+    if (connection.isUnattended) await giveUp(error, host, log);
+    throw error;
+  } finally {
+    await reports.settle();
+    connection.disconnect?.();
+  }
+}
+
+/** Says what there is, without becoming a worker. */
+async function look(args: WorkerArguments, host: Host): Promise<number> {
+  const loaded = await load(args, host);
+  if (args.action === 'print-config') {
+    stdout.writeMessage(printConfig(loaded));
+    return OK;
+  }
+  const { config, secrets } = loaded;
+  const { level } = config.logging;
+  return await check(config, createLogger({ baseFields: baseFields(config), level, secrets, destination: stdout }));
+}
+
+async function load(args: WorkerArguments, host: Host): Promise<LoadedConfig> {
+  const loaded = await loadConfig({
+    packagedConfigPath: packageFile('config.yml'),
+    configPath: args.configPath,
+    profile: args.profile,
+    searchDirs: ['.', os.homedir(), '/etc'],
+    host: { name: `host ${host.name}`, values: await host.configure() },
+    flags: args.flags,
+    env: process.env,
+    machine: { hostname: os.hostname(), cores: os.availableParallelism() },
+  });
+  for (const warning of loaded.warnings) complain(`warning: ${warning}`);
+  return loaded;
+}
+
+/** Told to stop while it still waited for its configuration: it has nothing to give back. */
+function stopEarly(log: Logger): number {
+  log.info('shutdown', { mode: 'graceful', running: 0 });
+  log.info('exit', { code: OK });
+  return OK;
+}
+
+/** A machine of a fleet that can't start its worker: somebody has to know, and it must not cost money for nothing. */
+async function giveUp(error: unknown, host: Host, log: Logger): Promise<void> {
+  const isHopeless =
+    error instanceof HostError ||
+    (error instanceof ConfigError && error.keys.some((key) => /^(rootUrl|taskcluster(\..*)?)$/.test(key)));
+  log.alert('the worker cannot start', { error, shutsDown: isHopeless });
+  if (isHopeless) await host.shutdown();
+}
+
+/** Loads what talks to docker and the queue, so only what needs it imports it. */
+async function check(config: Config, log: Logger): Promise<number> {
+  const { checkServices } = await import('../lib/worker/compose-checks.js');
+  const problems = await checkServices(config, log);
+  for (const problem of problems) complain(problem);
+  if (problems.length > 0) return CRASHED;
+  stdout.writeMessage('The configuration is good, docker and the queue answer.\n');
+  return OK;
+}
+
+interface RunOptions {
+  readonly config: Config;
+  readonly host: Host;
+  readonly log: Logger;
+  readonly version: string;
+  readonly signals: ProcessSignals;
+}
+
+async function run({ config, host, log, version, signals }: RunOptions): Promise<number> {
+  const { composeWorker } = await import('../lib/worker/compose.js');
+  // Not before all is loaded, which takes much memory for a moment.
+  heapGrowth.limit();
+  const metricsOutput = {
+    write: (line: string) => {
+      stdout.writeMessage(line);
+    },
+  };
+  const droppedLogLines = (): number => stdout.droppedLines + stderr.droppedLines;
+  const worker = await composeWorker({ config, host, log, version, metricsOutput, droppedLogLines });
+  // What reads the log is gone for good: a worker that nobody can watch finishes its tasks and takes no more.
+  stdout.onClosed(() => {
+    log.error('standard output closed');
+    worker.stop('graceful', CRASHED);
+  });
+  signals.passTo(worker);
+  try {
+    await worker.run();
+    return worker.exitCode;
+  } catch (error) {
+    log.alert('the worker crashed', { error });
+    log.error('exit', { error });
+    return CRASHED;
+  }
+}
+
+/** After an error that nobody handled nothing is certain any more; what was running is found again at the next start. */
+function exitOnCrash(log: Logger, reports: ErrorReports): void {
+  const crash = (error: unknown): void => {
+    log.alert('the worker crashed', { error });
+    log.error('exit', { error });
+    void reports.settle().finally(() => process.exit(CRASHED));
+  };
+  process.on('uncaughtException', crash).on('unhandledRejection', crash);
+}
+
+/** Says on standard error, in one line for each problem, why the worker did not start. Returns the exit code. */
+function report(error: unknown): number {
+  // Commander has written its message already.
+  if (error instanceof CommanderError) return usageExitCode(error);
+  if (error instanceof ConfigError) {
+    for (const problem of error.problems) complain(problem);
+    return BAD_USAGE;
+  }
+  complain(errorMessage(error));
+  return CRASHED;
+}
+
+function complain(problem: string): void {
+  stderr.writeMessage(`docker-worker: ${problem}\n`);
+}
+
+function baseFields(config: Config): Readonly<Record<string, string>> {
+  const { provisionerId, workerId, workerGroup, workerType, workerNodeType } = config;
+  return { source: 'docker-worker', provisionerId, workerId, workerGroup, workerType, workerNodeType };
+}
