@@ -11,6 +11,7 @@ export const MEMORY_BYTES = 1024 * 1024;
 const PIECE_BYTES = 1024 * 1024;
 /** Of each of two: while the disk takes what is in one, the other is filled. */
 const SLAB_BYTES = 512 * 1024;
+const ZEROS = Buffer.alloc(SLAB_BYTES);
 /**
  * What stays in memory for whoever follows closely, so that nobody waits for the disk: the most that is not there yet, which
  * is what stayed in memory at first, with one slab filled while that is written.
@@ -108,7 +109,7 @@ export class SpoolingStore extends Writable {
       const file = (this.#file ??= await open(this.#path, 'wx', 0o600));
       await this.#append(file, this.#chunks.splice(0));
       for (let slab = this.#nextSlab(); slab && !this.destroyed; slab = this.#nextSlab()) {
-        await this.#append(file, [slab.content]);
+        await this.#appendSlab(file, slab.content);
         slab.clear();
       }
     } catch (error) {
@@ -126,6 +127,21 @@ export class SpoolingStore extends Writable {
     this.#whenRoom = undefined;
     whenRoom?.();
     return filling;
+  }
+
+  /** Zeros take no room: a sparse file of the task's, however long, stays sparse on the disk that other tasks need too. */
+  async #appendSlab(file: FileHandle, content: Buffer): Promise<void> {
+    if (content.equals(ZEROS.subarray(0, content.length))) {
+      await file.truncate(this.#spooledBytes + content.length);
+      this.#spooledBytes += content.length;
+    } else {
+      for (let rest = content; rest.length > 0;) {
+        const { bytesWritten } = await file.write(rest, 0, rest.length, this.#spooledBytes);
+        this.#spooledBytes += bytesWritten;
+        rest = rest.subarray(bytesWritten);
+      }
+    }
+    this.#wakeFollowers();
   }
 
   async #append(file: FileHandle, chunks: readonly Buffer[]): Promise<void> {

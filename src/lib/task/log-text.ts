@@ -13,9 +13,12 @@ export function backingName(name: string): string {
   return path.join(dir, `${base}_backing${ext}`);
 }
 
-/** Whether `payload.log` can be a log's name: no part of it may be lost or resolved when the backing log's is made of it. */
+/**
+ * Whether `payload.log` can be a log's name, and the backing log's that is made of it too: no part may be lost or resolved
+ * by that, nor may it become too long.
+ */
 export function isLogName(name: string): boolean {
-  return isArtifactName(name) && !name.split('/').includes('');
+  return isArtifactName(name) && !name.split('/').includes('') && isArtifactName(backingName(name));
 }
 
 /** What the payload says of the log, as far as it can be understood: the log is opened before it is validated. */

@@ -1,3 +1,4 @@
+import { LONGEST_ARTIFACT_NAME, quotedName } from '../artifacts/artifact-name.js';
 import { CACHE_NAME_RULE, isCacheName } from '../caches/cache-name.js';
 import type { TaskDefinition } from '../queue/queue-client.js';
 import { isLogName } from './log-text.js';
@@ -39,8 +40,9 @@ function brokenText(value: unknown, at: string): readonly string[] {
 
 function logName({ log }: Payload): readonly string[] {
   if (log === undefined || isLogName(log)) return [];
+  const longest = LONGEST_ARTIFACT_NAME - '_backing'.length;
   return [
-    `data/log should not have an empty part, "." or ".." between its slashes, or an apostrophe: ${JSON.stringify(log)}`,
+    `data/log should not have an empty part, "." or ".." between its slashes, an apostrophe, or more than ${longest} characters: ${quotedName(log)}`,
   ];
 }
 

@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict';
-import { isArtifactName } from '../../../src/lib/artifacts/artifact-name.js';
+import { isArtifactName, quotedName } from '../../../src/lib/artifacts/artifact-name.js';
 
 describe('isArtifactName', () => {
-  for (const name of ['a', 'public/a.txt', 'a b', 'a//b', '/a', 'a/', '...', 'a/..b/c.', 'a\\b', '%2e%2e/?#~']) {
-    it(`takes ${JSON.stringify(name)}`, () => {
+  for (const name of [
+    'a',
+    'public/a.txt',
+    'a b',
+    'a//b',
+    '/a',
+    'a/',
+    '...',
+    'a/..b/c.',
+    'a\\b',
+    '%2e%2e/?#~',
+    'a'.repeat(1024),
+  ]) {
+    it(`takes ${quotedName(name)}`, () => {
       assert.equal(isArtifactName(name), true);
     });
   }
@@ -21,8 +33,9 @@ describe('isArtifactName', () => {
     'public/../x',
     'public/./x',
     'a/.',
+    'a'.repeat(1025),
   ]) {
-    it(`refuses ${JSON.stringify(name)}`, () => {
+    it(`refuses ${quotedName(name)}`, () => {
       assert.equal(isArtifactName(name), false);
     });
   }

@@ -1,11 +1,12 @@
 import { strict as assert } from 'node:assert';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readlink, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import { MEMORY_BYTES, SpoolingStore } from '../../../src/lib/artifacts/spooling-store.js';
 
 describe('SpoolingStore', () => {
@@ -36,6 +37,19 @@ describe('SpoolingStore', () => {
     const body = store.body();
     assert.ok(!Buffer.isBuffer(body));
     assert.equal(await text(body), `${'a'.repeat(MEMORY_BYTES)}b`);
+  });
+
+  it('takes no room on the disk for zeros, wherever they are', async () => {
+    const content = Buffer.alloc(40 * MEMORY_BYTES);
+    content.write('begin');
+    content.write('middle', 20 * MEMORY_BYTES);
+    const following = buffer(store.follow(content.length));
+    await pipeline(Readable.from([content.subarray(0, 1), content.subarray(1)]), store);
+    const { size, blocks } = await stat(path.join(directory, 'content'));
+    assert.equal(size, content.length);
+    assert.ok(blocks * 512 <= 4 * MEMORY_BYTES, `${blocks} blocks`);
+    assert.ok((await following).equals(content));
+    assert.ok((await buffer(store.body() as Readable)).equals(content));
   });
 
   describe('followed while it is written', () => {

@@ -66,13 +66,13 @@ describe('the payload validator', () => {
       'a log whose name leads elsewhere',
       { log: 'public/logs/../x.log' },
       [
-        'data/log should not have an empty part, "." or ".." between its slashes, or an apostrophe: "public/logs/../x.log"',
+        'data/log should not have an empty part, "." or ".." between its slashes, an apostrophe, or more than 1016 characters: "public/logs/../x.log"',
       ],
     ],
     [
       'a log with an empty part in its name',
       { log: '/x.log' },
-      ['data/log should not have an empty part, "." or ".." between its slashes, or an apostrophe: "/x.log"'],
+      ['data/log should not have an empty part, "." or ".." between its slashes, an apostrophe, or more than 1016 characters: "/x.log"'],
     ],
     [
       'paths that no file can have',
