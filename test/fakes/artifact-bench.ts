@@ -22,6 +22,8 @@ export interface ArtifactBenchOptions {
   readonly storageType?: 's3' | 'object';
   /** How long an upload may stand still: short for tests that wait for its end. */
   readonly inactivityMs?: number;
+  /** As the store's. */
+  readonly maxStagedBytes?: number;
   /** Whether it keeps one; default: yes. */
   readonly manifest?: boolean;
 }
@@ -38,13 +40,16 @@ export class ArtifactBench {
   private constructor(
     readonly objects: FakeObjectStore,
     readonly tempDir: string,
-    { concurrency, storageType, inactivityMs = 5000, manifest = true }: ArtifactBenchOptions,
+    { concurrency, storageType, inactivityMs = 5000, manifest = true, maxStagedBytes }: ArtifactBenchOptions,
   ) {
     this.putter = new ContentPutter({ inactivityMs });
     this.queue = new FakeRunQueue(objects);
     const retry = { firstDelayMs: 0, maxDelayMs: 0, randomization: 0 };
     const { queue, log, output, putter, meters } = this;
-    this.store = new ArtifactStore({ queue, log, meters, output, putter, tempDir, concurrency, storageType, retry });
+    this.store = new ArtifactStore({
+      ...{ queue, log, meters, output, putter, tempDir, concurrency, storageType, retry },
+      ...(maxStagedBytes !== undefined && { maxStagedBytes }),
+    });
     if (manifest) this.store.keepManifest();
   }
 

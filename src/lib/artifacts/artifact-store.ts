@@ -8,7 +8,7 @@ import { errorMessage } from '../util/error-message.js';
 import type { RetryPolicy } from '../util/retry.js';
 import { retry } from '../util/retry.js';
 import { OutageNotice } from './outage-notice.js';
-import { NAME_RULE, isArtifactName } from './artifact-name.js';
+import { NAME_RULE, isArtifactName, quotedName } from './artifact-name.js';
 import type { ContentPutter } from './put-content.js';
 import { PutError } from './put-error.js';
 import type { Retries } from './put-error.js';
@@ -64,11 +64,18 @@ export interface ArtifactStoreDeps {
   readonly storageType?: 's3' | 'object' | undefined;
   /** Uploads at a time. */
   readonly concurrency: number;
+  /** Default: 64 MiB. See StagingOptions. */
+  readonly maxStagedBytes?: number;
   /** Pauses between attempts. */
   readonly retry?: Omit<RetryPolicy, 'attempts'>;
 }
 
 const DEFAULT_RETRY = { firstDelayMs: 1000, maxDelayMs: 30_000, randomization: 0.25 } as const;
+/**
+ * A name that the queue has taken for content can't become an error artifact any more. So the source is read to its end
+ * first, unless that would take noticeably longer than sending what there is.
+ */
+const MAX_STAGED_BYTES = 64 * 1024 * 1024;
 /** Of what will hardly ever work when it has not by then. */
 const FEW_ATTEMPTS = 10;
 
@@ -128,7 +135,7 @@ export class ArtifactStore {
    */
   async upload(artifact: ArtifactContent, source: ContentSource | KeptFile, signal: AbortSignal): Promise<void> {
     if (!isArtifactName(artifact.name)) {
-      this.#deps.output.error(`Artifact ${JSON.stringify(artifact.name)} was not uploaded: ${NAME_RULE}`);
+      this.#deps.output.error(`Artifact ${quotedName(artifact.name)} was not uploaded: ${NAME_RULE}`);
       if ('destroy' in source) source.destroy();
       if ('stream' in source) source.stream.destroy();
       return;
@@ -188,7 +195,8 @@ export class ArtifactStore {
   ): Promise<StagedContent> {
     // The object service has no word for compressed content.
     const encoding = this.#isObject ? 'identity' : artifact.contentEncoding;
-    const options = { encoding, hashed: this.#isHashing, tempDir: this.#deps.tempDir };
+    const { tempDir, maxStagedBytes = MAX_STAGED_BYTES } = this.#deps;
+    const options = { encoding, hashed: this.#isHashing, tempDir, maxStagedBytes };
     if (!isKept(source)) return stageContent(source, options, signal);
     const key = `${encoding} ${source.filePath}`;
     const known = this.#kept.get(key);

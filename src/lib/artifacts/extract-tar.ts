@@ -5,6 +5,7 @@ import type { Extract } from 'tar-stream';
 import { extract } from 'tar-stream';
 import { DockerError } from '../docker/engine.js';
 import { errorMessage } from '../util/error-message.js';
+import { quotedName } from './artifact-name.js';
 
 export type TarEntryKind = 'file' | 'directory' | 'symlink' | 'hard link' | 'device or socket';
 
@@ -57,8 +58,31 @@ export async function* tarEntries(archive: Readable, signal: AbortSignal): Async
 
 type Entry = Extract extends AsyncIterable<infer Item> ? Item : never;
 
+/**
+ * Go's reader, and with it docker's, takes the size of these for 0 whatever it says, tar-stream for content, except that of
+ * a directory, for which it waits without end. Docker's writer never gives them one.
+ */
+const WITHOUT_CONTENT: ReadonlySet<string> = new Set([
+  'link',
+  'symlink',
+  'character-device',
+  'block-device',
+  'directory',
+  'fifo',
+]);
+
+/** Nothing that the engine would make of files, nor could make better when asked again. */
+function checkHeader({ name, type, size, pax }: Entry['header']): void {
+  const refuse = (what: string): never => {
+    throw new DockerError(`its archive cannot be read: ${quotedName(name)} ${what}`, 400);
+  };
+  if (size > 0 && WITHOUT_CONTENT.has(type)) refuse(`has content, but is a ${type}, which has none`);
+  if (pax && Object.keys(pax).some((key) => key.startsWith('GNU.sparse.'))) refuse('is a sparse file of GNU tar');
+}
+
 async function* readEntry(entry: Entry, signal: AbortSignal): AsyncGenerator<TarEntry, void, undefined> {
   const { header } = entry;
+  checkHeader(header);
   const kind = KINDS[header.type] ?? 'device or socket';
   const chunks = entry[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   if (kind === 'file' && header.size <= SMALL_BYTES) {

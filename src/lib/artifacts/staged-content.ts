@@ -31,6 +31,8 @@ export interface StagingOptions {
   readonly hashed: boolean;
   /** Where temporary files may be made. */
   readonly tempDir: string;
+  /** What is larger, not compressed and of a known size is there to be sent before its source was read to the end. */
+  readonly maxStagedBytes: number;
 }
 
 /**
@@ -89,7 +91,7 @@ async function stageBuffer(source: Buffer, { encoding, hashed }: StagingOptions)
 
 async function stageStream(
   { stream, size = 0, afterEnd }: Partial<SizedStream> & Pick<SizedStream, 'stream'>,
-  { encoding, hashed, tempDir }: StagingOptions,
+  { encoding, hashed, tempDir, maxStagedBytes }: StagingOptions,
   signal: AbortSignal,
 ): Promise<StagedContent> {
   const taps = hashed ? [new HashingTap()] : [];
@@ -107,7 +109,8 @@ async function stageStream(
   const chosen = encoding === 'auto' ? adaptive.chosen : Promise.resolve(encoding);
   try {
     const first = await Promise.race([sha256, chosen]);
-    if (first === 'identity' && size > MEMORY_BYTES) return comingContent(sha256, store, size);
+    if (first === 'identity' && size > Math.max(maxStagedBytes, MEMORY_BYTES))
+      return comingContent(sha256, store, size);
     await sha256;
   } catch (error) {
     await store.dispose();

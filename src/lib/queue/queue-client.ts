@@ -80,7 +80,11 @@ export type ArtifactRequest =
   | { readonly storageType: 'link'; readonly artifact: string; readonly contentType: string; readonly expires: string }
   | {
       readonly storageType: 'error';
-      readonly reason: 'file-missing-on-worker' | 'invalid-resource-on-worker' | 'file-not-readable-on-worker';
+      readonly reason:
+        | 'file-missing-on-worker'
+        | 'invalid-resource-on-worker'
+        | 'file-not-readable-on-worker'
+        | 'too-large-file-on-worker';
       readonly message: string;
       readonly expires: string;
     };

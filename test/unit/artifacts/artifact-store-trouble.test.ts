@@ -244,6 +244,11 @@ describe('ArtifactStore in trouble', () => {
   });
 
   describe('with long content that need not be compressed', () => {
+    beforeEach(async () => {
+      await bench.stop();
+      bench = await ArtifactBench.start({ concurrency: 4, maxStagedBytes: 0 });
+    });
+
     const content = randomBytes(3 * MiB);
     const uploadComing = (stream: Readable, signal = never): Promise<void> =>
       bench.store.upload(artifact({ contentEncoding: 'identity' }), { stream, size: content.length }, signal);

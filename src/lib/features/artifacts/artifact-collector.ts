@@ -1,26 +1,39 @@
 import path from 'node:path/posix';
 import mime from 'mime-types';
 import type { ArtifactContent, ErrorArtifact } from '../../artifacts/artifact-store.js';
-import { NAME_RULE, isArtifactName } from '../../artifacts/artifact-name.js';
+import { isArtifactName, quotedName } from '../../artifacts/artifact-name.js';
 import type { TarEntry } from '../../artifacts/extract-tar.js';
 import type { SizedStream } from '../../artifacts/staged-content.js';
 import { walkDirectory } from '../../artifacts/walk-directory.js';
 import type { StoppedContainer } from '../../docker/engine.js';
-import { TaskStopped } from '../../task/errors.js';
+import { TaskError, TaskStopped } from '../../task/errors.js';
 import type { PayloadArtifact } from '../../task/payload.js';
 import type { TaskContext } from '../../task/task-context.js';
-import { errorMessage } from '../../util/error-message.js';
+import type { RetryPolicy } from '../../util/retry.js';
 import { ArtifactTally } from './artifact-tally.js';
 import { ContainerFiles, WrongKind } from './container-files.js';
 import { failureLine, inQuotes } from './directory-report.js';
 import { DirectoryUpload } from './directory-upload.js';
+import type { SizeLimits } from './directory-upload.js';
+import { publishError, tooLargeMessage } from './error-artifact.js';
 import { NameClaims } from './name-claims.js';
 import type { Volumes } from './volumes.js';
 import { trimEnd } from '../../util/trim-end.js';
 
 export interface CollectSettings {
   readonly skipCompressionExtensions: ReadonlySet<string>;
-  readonly archiveRetryDelaysMs: readonly number[];
+  readonly archiveRetries: RetryPolicy;
+  readonly limits: SizeLimits;
+}
+
+/** A file that is larger than this worker takes. */
+class TooLarge extends Error {
+  readonly bytes: number;
+
+  constructor(bytes: number) {
+    super('the file is too large');
+    this.bytes = bytes;
+  }
 }
 
 /** Files with several names that are asked for one by one; each takes the engine some 60 ms. */
@@ -37,8 +50,7 @@ export class ArtifactCollector {
   constructor(task: TaskContext, container: StoppedContainer, volumes: Volumes, settings: CollectSettings) {
     this.#volumes = volumes;
     this.#task = task;
-    const { archiveRetryDelaysMs: retryDelaysMs } = settings;
-    this.#files = new ContainerFiles({ container, log: task.log, retryDelaysMs });
+    this.#files = new ContainerFiles({ container, log: task.log, retries: settings.archiveRetries });
     this.#settings = settings;
     this.#names = new NameClaims(task);
   }
@@ -60,7 +72,14 @@ export class ArtifactCollector {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof WrongKind) return this.#reject(name, artifact, error.message, signal);
-      if (!(error instanceof TaskStopped)) this.#task.output.error(failureLine(name, artifact.path, error));
+      if (error instanceof TooLarge) return await this.#refuse(name, artifact, error.bytes, signal);
+      if (error instanceof TaskStopped) return [error];
+      const message = failureLine(name, artifact.path, error);
+      this.#task.output.error(message);
+      // What failed to be uploaded is known to the queue already, or the queue does not take it.
+      if (error instanceof TaskError) return [error];
+      const reason = 'file-not-readable-on-worker';
+      await this.#publishError({ name: plainName(name, artifact), reason, message }, artifact, signal);
       return [error];
     }
   }
@@ -72,6 +91,7 @@ export class ArtifactCollector {
       const first = await entries.next();
       if (first.done) return 'empty';
       if (first.value.kind === 'file') {
+        if (first.value.size > this.#settings.limits.maxFileBytes) throw new TooLarge(first.value.size);
         await this.#task.artifacts.upload(content, await onlyFile(first.value, entries), signal);
         tally.addFile(first.value.size);
       }
@@ -141,7 +161,8 @@ export class ArtifactCollector {
 
   #directoryUpload(name: string, artifact: PayloadArtifact): DirectoryUpload {
     const content = (file: string): ArtifactContent => this.#content(file, artifact);
-    return new DirectoryUpload({ key: name, names: this.#names, content, task: this.#task });
+    const { limits } = this.#settings;
+    return new DirectoryUpload({ key: name, names: this.#names, content, limits, task: this.#task });
   }
 
   #content(name: string, artifact: PayloadArtifact): ArtifactContent {
@@ -160,13 +181,11 @@ export class ArtifactCollector {
   }
 
   async #missing(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
-    const message = `Artifact ${inQuotes(name)} not found at ${inQuotes(artifact.path)}`;
+    const message = `Artifact ${quotedName(name)} not found at ${inQuotes(artifact.path)}`;
     if (artifact.optional) this.#task.output.line(message);
     else this.#task.output.error(message);
-    return this.#publishError(
-      { name, reason: 'file-missing-on-worker', message, expires: this.#expires(artifact) },
-      signal,
-    );
+    await this.#publishError({ name, reason: 'file-missing-on-worker', message }, artifact, signal);
+    return [];
   }
 
   async #reject(
@@ -175,28 +194,36 @@ export class ArtifactCollector {
     what: string,
     signal: AbortSignal,
   ): Promise<readonly unknown[]> {
-    const message = `Artifact ${inQuotes(name)}: ${inQuotes(artifact.path)} ${what}`;
+    const message = `Artifact ${quotedName(name)}: ${inQuotes(artifact.path)} ${what}`;
     this.#task.output.error(message);
-    return this.#publishError(
-      { name, reason: 'invalid-resource-on-worker', message, expires: this.#expires(artifact) },
-      signal,
-    );
-  }
-
-  async #publishError(error: ErrorArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
-    if (!isArtifactName(error.name)) {
-      this.#task.output.error(`No artifact tells of ${JSON.stringify(error.name)}: ${NAME_RULE}`);
-      return [];
-    }
-    try {
-      await this.#task.artifacts.error(error, signal);
-    } catch (cause) {
-      signal.throwIfAborted();
-      // The author has been told in the log; the artifact only repeats it.
-      this.#task.log.warn('error artifact not published', { name: error.name, error: errorMessage(cause) });
-    }
+    await this.#publishError({ name, reason: 'invalid-resource-on-worker', message }, artifact, signal);
     return [];
   }
+
+  async #refuse(
+    name: string,
+    artifact: PayloadArtifact,
+    bytes: number,
+    signal: AbortSignal,
+  ): Promise<readonly unknown[]> {
+    const message = tooLargeMessage(name, bytes, this.#settings.limits.maxFileBytes);
+    this.#task.output.error(message);
+    await this.#publishError({ name, reason: 'too-large-file-on-worker', message }, artifact, signal);
+    return [TaskError.failed(message)];
+  }
+
+  async #publishError(
+    error: Omit<ErrorArtifact, 'expires'>,
+    artifact: PayloadArtifact,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await publishError(this.#task, { ...error, expires: this.#expires(artifact) }, signal);
+  }
+}
+
+/** A directory's, as in the names of its files. */
+function plainName(name: string, { type }: PayloadArtifact): string {
+  return type === 'file' ? name : trimEnd(name, '/');
 }
 
 /** The content of `entry`; that the archive holds nothing else turns out once all of it was read. */

@@ -45,6 +45,12 @@ function count(number: number, what: string): string {
   return `${number} ${number === 1 ? what : (PLURALS[what] ?? `${what}s`)}`;
 }
 
+/** `1.5 kB`, `12.0 MB`, `10.0 TB`. */
+export function sizeInWords(bytes: number): string {
+  if (bytes < 1e9) return megabytes(bytes);
+  return bytes < 1e12 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e12).toFixed(1)} TB`;
+}
+
 function megabytes(bytes: number): string {
   if (bytes < 1000) return count(bytes, 'byte');
   return bytes < 1_000_000 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;

@@ -1,3 +1,4 @@
+import type { RetryPolicy } from '../../util/retry.js';
 import { Slots } from '../../util/slots.js';
 import { TaskError, TaskStopped } from '../../task/errors.js';
 import { graver, resolutionOf } from '../../task/resolution.js';
@@ -9,19 +10,30 @@ import { Volumes } from './volumes.js';
 export interface ArtifactsOptions {
   /** Extensions, without the dot, of files that are compressed already. */
   readonly skipCompressionExtensions: readonly string[];
-  /** Waits, in ms, before an archive that broke off is asked for again. */
-  readonly archiveRetryDelaysMs?: readonly number[];
+  /** A file that has more, before compression, is not uploaded. */
+  readonly maxFileBytes: number;
+  /** Of files that are too large, how many an archive is read on for. Default: 100 GiB. */
+  readonly maxSkippedBytes?: number;
+  /** When an archive that broke off is asked for again. */
+  readonly archiveRetries?: RetryPolicy;
 }
 
 /** Archives read at a time; the files of all of them share the store's upload slots. */
 const OPEN_ARCHIVES = 4;
-const ARCHIVE_RETRY_DELAYS_MS = [1000, 5000];
+/**
+ * By count: an engine that is restarted answers again within the minute that these take, and what breaks off at the same
+ * place each time must not be read for ever.
+ */
+const ARCHIVE_RETRIES: RetryPolicy = { attempts: 7, firstDelayMs: 1000, maxDelayMs: 30_000, randomization: 0.25 };
+/** Some two minutes of reading: docker makes a gigabyte of the zeros of a sparse file in a second. */
+const MAX_SKIPPED_BYTES = 100 * 1024 ** 3;
 
 /** Publishes payload.artifacts after the container has stopped. */
 export function artifactsFeature(options: ArtifactsOptions): Feature {
   const settings = {
     skipCompressionExtensions: new Set(options.skipCompressionExtensions.map(plainExtension)),
-    archiveRetryDelaysMs: options.archiveRetryDelaysMs ?? ARCHIVE_RETRY_DELAYS_MS,
+    archiveRetries: options.archiveRetries ?? ARCHIVE_RETRIES,
+    limits: { maxFileBytes: options.maxFileBytes, maxSkippedBytes: options.maxSkippedBytes ?? MAX_SKIPPED_BYTES },
   };
   return {
     name: 'artifacts',

@@ -3,8 +3,9 @@ import { tarEntries } from '../../artifacts/extract-tar.js';
 import type { StoppedContainer } from '../../docker/engine.js';
 import { DockerError } from '../../docker/engine.js';
 import type { Logger } from '../../log/logger.js';
-import { delay } from '../../util/abortable.js';
 import { errorMessage } from '../../util/error-message.js';
+import { retry } from '../../util/retry.js';
+import type { RetryPolicy } from '../../util/retry.js';
 
 /** The path is not what the payload says; worth an error artifact, but the task does not fail. */
 export class WrongKind extends Error {}
@@ -12,8 +13,8 @@ export class WrongKind extends Error {}
 export interface ContainerFilesDeps {
   readonly container: StoppedContainer;
   readonly log: Logger;
-  /** Waits before an engine that failed is asked again. */
-  readonly retryDelaysMs: readonly number[];
+  /** When an engine that failed, or an archive that broke off, is asked for again. */
+  readonly retries: RetryPolicy;
 }
 
 /** The files of a stopped container, from an engine that may fail now and then. */
@@ -48,19 +49,17 @@ export class ContainerFiles {
   }
 
   async #patiently<T>(path: string, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
-    const delaysMs = [...this.#deps.retryDelaysMs];
-    for (;;) {
-      try {
-        return await ask();
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!(error instanceof DockerError)) throw error;
-        if (!error.isTransient) throw new WrongKind(`cannot be read: ${error.message}`, { cause: error });
-        const delayMs = delaysMs.shift();
-        if (delayMs === undefined) throw error;
-        this.#deps.log.warn('reading artifact again', { path, delayMs, error: errorMessage(error) });
-        await delay(delayMs, signal);
-      }
+    const { log, retries } = this.#deps;
+    const isTransient = (error: unknown): boolean => error instanceof DockerError && error.isTransient;
+    const onRetry = (error: unknown, _attempt: number, delayMs: number): void => {
+      log.warn('reading artifact again', { path, delayMs: Math.round(delayMs), error: errorMessage(error) });
+    };
+    try {
+      return await retry(retries, { isTransient, onRetry }, ask, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof DockerError) || error.isTransient) throw error;
+      throw new WrongKind(`cannot be read: ${error.message}`, { cause: error });
     }
   }
 }

@@ -1,11 +1,37 @@
-import { NAME_RULE } from '../../artifacts/artifact-name.js';
+import { NAME_RULE, quotedName } from '../../artifacts/artifact-name.js';
 import { TaskError } from '../../task/errors.js';
 import type { TaskOutput } from '../../task/task-log.js';
 import { errorMessage } from '../../util/error-message.js';
-import { ArtifactTally } from './artifact-tally.js';
+import { ArtifactTally, sizeInWords } from './artifact-tally.js';
 
 /** Names listed one by one in the log; the rest is counted, as a task can have millions of them. */
 const LISTED_NAMES = 20;
+
+/** The first of many things, and how many there are. */
+class Listing {
+  readonly #first: string[] = [];
+  #count = 0;
+
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
+  add(item: string): void {
+    if (this.#count++ < LISTED_NAMES) this.#first.push(item);
+  }
+
+  toString(): string {
+    const more = this.#count - this.#first.length;
+    return `${this.#first.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  }
+}
+
+export interface DirectoryReportOptions {
+  /** Of the artifact. */
+  readonly name: string;
+  readonly output: TaskOutput;
+  readonly maxFileBytes: number;
+}
 
 /** What became of a directory artifact's files, for the task's log. */
 export class DirectoryReport {
@@ -13,13 +39,21 @@ export class DirectoryReport {
   readonly #problems: unknown[] = [];
   readonly #name: string;
   readonly #output: TaskOutput;
-  #odd = new Set<string>();
-  /** Names that belong to something else, with what that is. */
-  readonly #taken = new Map<string, string>();
+  readonly #maxFileBytes: number;
+  #depth = 0;
+  /** Of this reading. */
+  #odd = new Listing();
+  /** Directories. */
+  #tooDeep = new Listing();
+  readonly #tooLarge = new Listing();
+  /** Names that belong to something else. */
+  readonly #taken = new Set<string>();
+  readonly #listedTaken = new Listing();
 
-  constructor(name: string, output: TaskOutput) {
+  constructor({ name, output, maxFileBytes }: DirectoryReportOptions) {
     this.#name = inQuotes(name);
     this.#output = output;
+    this.#maxFileBytes = maxFileBytes;
   }
 
   /** What went wrong so far; each has its line in the log, at the latest once it is summarized. */
@@ -30,16 +64,37 @@ export class DirectoryReport {
   /** A new reading of the archive comes upon the same things again. */
   beginReading(): void {
     this.tally.forgetSkipped();
-    this.#odd = new Set();
+    this.#odd = new Listing();
+    this.#tooDeep = new Listing();
   }
 
   odd(file: string): void {
-    this.#odd.add(file);
+    this.#odd.add(quotedName(file));
   }
 
   taken(name: string, other: string): void {
-    if (!this.#taken.has(name)) this.#problems.push(TaskError.failed(`"${name}" is published by ${other}`));
-    this.#taken.set(name, other);
+    if (this.#taken.has(name)) return;
+    this.#taken.add(name);
+    const words = `${quotedName(name)} is published by ${other}`;
+    this.#listedTaken.add(words);
+    this.#problems.push(TaskError.failed(words));
+  }
+
+  tooLarge(file: string, bytes: number): void {
+    const words = `${quotedName(file)} (${sizeInWords(bytes)})`;
+    this.#tooLarge.add(words);
+    this.#problems.push(TaskError.failed(`${words} is too large`));
+  }
+
+  tooDeep(directory: string): void {
+    if (this.#tooDeep.isEmpty) this.#depth = directory.split('/').length - 1;
+    this.#tooDeep.add(quotedName(directory));
+  }
+
+  /** Nothing is read any more: to skip the file of so many bytes would take too long. */
+  cut(file: string, bytes: number): void {
+    const words = `Artifact ${this.#name}: what comes after ${quotedName(file)} in the directory was not read, as skipping its ${sizeInWords(bytes)} would take too long`;
+    this.failed('', '', TaskError.failed(words));
   }
 
   failed(name: string, file: string, error: unknown): void {
@@ -47,35 +102,32 @@ export class DirectoryReport {
     this.#output.error(failureLine(name, file, error));
   }
 
-  tooDeep(directory: string): void {
-    const levels = directory.split('/').length - 1;
-    const error = TaskError.failed(
-      `Artifact ${this.#name}: what is more than ${levels} directories deep is not uploaded: "${directory}"`,
-    );
-    this.failed('', '', error);
-  }
-
   /** Says what was published and what was not. */
   summarize(path: string): void {
     const { files, bytes, skipped } = this.tally;
     this.#output.line(`Uploaded artifact ${this.#name} from ${inQuotes(path)}: ${files}, ${bytes}`);
     if (skipped) this.#output.line(`Artifact ${this.#name}: skipped ${skipped}; only files are uploaded`);
-    if (this.#odd.size > 0) {
-      const odd = listed([...this.#odd].map(inQuotes));
-      this.#output.error(`Artifact ${this.#name}: not uploaded because of their names: ${odd}; ${NAME_RULE}`);
-    }
-    if (this.#taken.size > 0) {
-      const taken = listed([...this.#taken].map(([file, other]) => `"${file}" is published by ${other}`));
+    if (!this.#odd.isEmpty) {
       this.#output.error(
-        `Artifact ${this.#name}: files not uploaded because their names are taken: ${taken}. Rename them.`,
+        `Artifact ${this.#name}: not uploaded because of their names: ${this.#odd.toString()}; ${NAME_RULE}`,
+      );
+    }
+    if (!this.#tooDeep.isEmpty) {
+      const words = `Artifact ${this.#name}: what is more than ${this.#depth} directories deep is not uploaded: ${this.#tooDeep.toString()}`;
+      this.failed('', '', TaskError.failed(words));
+    }
+    if (!this.#tooLarge.isEmpty) {
+      const limit = sizeInWords(this.#maxFileBytes);
+      this.#output.error(
+        `Artifact ${this.#name}: not uploaded because they are larger than this worker takes (${limit}): ${this.#tooLarge.toString()}`,
+      );
+    }
+    if (!this.#listedTaken.isEmpty) {
+      this.#output.error(
+        `Artifact ${this.#name}: files not uploaded because their names are taken: ${this.#listedTaken.toString()}. Rename them.`,
       );
     }
   }
-}
-
-function listed(items: readonly string[]): string {
-  const more = items.length > LISTED_NAMES ? ` and ${items.length - LISTED_NAMES} more` : '';
-  return `${items.slice(0, LISTED_NAMES).join(', ')}${more}`;
 }
 
 /** A path as it can stand in a line of the log: no line breaks, nothing that a terminal would obey. */
@@ -86,5 +138,5 @@ export function inQuotes(path: string): string {
 /** What uploads say of themselves names the artifact already. */
 export function failureLine(name: string, path: string, error: unknown): string {
   if (error instanceof TaskError) return error.message;
-  return `Artifact ${inQuotes(name)} could not be read from ${inQuotes(path)}: ${errorMessage(error)}`;
+  return `Artifact ${quotedName(name)} could not be read from ${inQuotes(path)}: ${errorMessage(error)}`;
 }

@@ -10,6 +10,7 @@ import { DockerError } from '../../docker/engine.js';
 import { TaskStopped } from '../../task/errors.js';
 import type { TaskContext } from '../../task/task-context.js';
 import { DirectoryReport } from './directory-report.js';
+import { publishError, tooLargeMessage } from './error-artifact.js';
 import { HardLinks } from './hard-links.js';
 import type { NameClaims } from './name-claims.js';
 import { Slots } from '../../util/slots.js';
@@ -20,7 +21,15 @@ export interface DirectoryUploadOptions {
   readonly key: string;
   readonly names: NameClaims;
   readonly content: (name: string) => ArtifactContent;
+  readonly limits: SizeLimits;
   readonly task: TaskContext;
+}
+
+export interface SizeLimits {
+  /** Of a file, before compression. */
+  readonly maxFileBytes: number;
+  /** Of an archive's files that are too large: it has to be read past them to get to the next. */
+  readonly maxSkippedBytes: number;
 }
 
 /** Small files, or files of a directory on disk, that wait for an upload slot, or have one, at a time. */
@@ -42,11 +51,13 @@ export class DirectoryUpload {
   readonly #open = new Slots(OPEN_FILES);
   /** The queue said that the run is over: nothing more can be uploaded. */
   #stopped: TaskStopped | undefined;
+  #skippedBytes = 0;
 
   constructor(options: DirectoryUploadOptions) {
     this.#options = options;
     this.#name = trimEnd(options.key, '/');
-    this.report = new DirectoryReport(this.#name, options.task.output);
+    const { maxFileBytes } = options.limits;
+    this.report = new DirectoryReport({ name: this.#name, output: options.task.output, maxFileBytes });
   }
 
   /**
@@ -55,6 +66,7 @@ export class DirectoryUpload {
    */
   async run(root: string, entries: AsyncIterable<TarEntry | DiskEntry>, signal: AbortSignal): Promise<void> {
     this.report.beginReading();
+    this.#skippedBytes = 0;
     await this.#each(entries, signal, async (entry, uploads) => {
       if (entry.kind === 'file') {
         const name = this.#nameOf(entry.name, root);
@@ -84,7 +96,7 @@ export class DirectoryUpload {
     await this.#each([entry], signal, (file, uploads) => this.#startLinks(target, file, uploads, signal));
   }
 
-  async #each<T>(
+  async #each<T extends TarEntry | DiskEntry>(
     entries: AsyncIterable<T> | Iterable<T>,
     signal: AbortSignal,
     handle: (entry: T, uploads: Uploads) => Promise<void>,
@@ -95,6 +107,7 @@ export class DirectoryUpload {
         signal.throwIfAborted();
         if (this.#stopped) break;
         await handle(entry, uploads);
+        if (!this.#canSkip(entry)) break;
       }
     } finally {
       await Promise.all(uploads);
@@ -118,8 +131,23 @@ export class DirectoryUpload {
     return undefined;
   }
 
+  /** False when so much of an archive would be read for nothing that this is its end. */
+  #canSkip(entry: TarEntry | DiskEntry): boolean {
+    const { maxFileBytes, maxSkippedBytes } = this.#options.limits;
+    if (entry.kind !== 'file' || 'open' in entry || entry.size <= maxFileBytes) return true;
+    if (this.#skippedBytes > maxSkippedBytes) return false;
+    this.#skippedBytes += entry.size;
+    if (this.#skippedBytes <= maxSkippedBytes) return true;
+    this.report.cut(entry.name, entry.size);
+    return false;
+  }
+
   /** Returns when the file has been read from the archive, and no more are than may be; its upload goes on. */
   async #start(names: Names, entry: TarFile, uploads: Uploads, signal: AbortSignal): Promise<void> {
+    if (entry.size > this.#options.limits.maxFileBytes) {
+      for (const name of names) await this.#refuse(name, entry, uploads, signal);
+      return;
+    }
     const { content } = entry;
     const leave = Buffer.isBuffer(content) ? await this.#open.enter(signal) : undefined;
     const read = Buffer.isBuffer(content) ? undefined : finished(content);
@@ -147,11 +175,45 @@ export class DirectoryUpload {
       return;
     }
     const { handle, size } = opened;
+    if (size > this.#options.limits.maxFileBytes) {
+      leave();
+      await handle.close();
+      await this.#refuse(name, { name: file.name, size }, uploads, signal);
+      return;
+    }
     const upload = this.#upload([name], { name: file.name, size, content: { handle } }, signal).finally(async () => {
       uploads.delete(upload);
       leave();
       await handle.close();
     });
+    uploads.add(upload);
+  }
+
+  /** Publishes in the place of a file that it is too large. */
+  async #refuse(
+    name: string,
+    file: { readonly name: string; readonly size: number },
+    uploads: Uploads,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { task, content, limits } = this.#options;
+    this.#done.add(name);
+    this.report.tooLarge(file.name, file.size);
+    const leave = await this.#open.enter(signal);
+    const error = {
+      name,
+      reason: 'too-large-file-on-worker',
+      message: tooLargeMessage(name, file.size, limits.maxFileBytes),
+      expires: content(name).expires,
+    } as const;
+    const upload = publishError(task, error, signal)
+      .catch((failure: unknown) => {
+        if (failure instanceof TaskStopped) this.#stopped ??= failure;
+      })
+      .finally(() => {
+        uploads.delete(upload);
+        leave();
+      });
     uploads.add(upload);
   }
 

@@ -1,14 +1,26 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { PassThrough } from 'node:stream';
 import { DockerError } from '../../../../src/lib/docker/engine.js';
 import { QueueError } from '../../../../src/lib/queue/queue-client.js';
 import { TaskError, TaskStopped } from '../../../../src/lib/task/errors.js';
 import type { PayloadArtifact } from '../../../../src/lib/task/payload.js';
-import { ArtifactBench } from '../../../fakes/artifact-bench.js';
-import { FakeStoppedContainer, chunked, tarOf } from '../../../fakes/fake-containers.js';
+import { fileHeader } from '../../../../src/lib/images/archive/tar-header.js';
+import { ArtifactBench, EXPIRES } from '../../../fakes/artifact-bench.js';
+import { FakeStoppedContainer, chunked, cutOff, tarOf } from '../../../fakes/fake-containers.js';
 import { faults } from '../../../fakes/fake-object-store.js';
 import { conflict } from '../../../fakes/fake-queue.js';
 import { collectArtifacts, directory, file, stored } from './collect.js';
+
+/** The tar with its first entry made one of this type, its size as it was. */
+function withType(tar: Buffer, type: string): Buffer {
+  const changed = Buffer.from(tar);
+  changed.write(type, 156, 'latin1');
+  changed.fill(' ', 148, 156);
+  const sum = changed.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+  changed.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return changed;
+}
 
 describe('the artifacts feature in trouble', () => {
   let bench: ArtifactBench;
@@ -94,6 +106,121 @@ describe('the artifacts feature in trouble', () => {
     assert.equal(container.asked.length, 3);
     assert.deepEqual(stored(bench), []);
     assert.match(bench.output.errors.join(), /^Artifact "public\/x" could not be read from "\/x": the archive/);
+    const [request, ...others] = bench.queue.requestsFor('public/x');
+    assert.deepEqual(others, []);
+    assert.ok(request?.storageType === 'error');
+    assert.equal(request.reason, 'file-not-readable-on-worker');
+    assert.equal(request.message, bench.output.errors[0]);
+  });
+
+  it('says in the place of a directory that its archive breaks off, each time', async () => {
+    const tar = await tarOf([...three, { name: 'd/big', content: randomBytes(2_000_000) }]);
+    container.put('/d', () => cutOff(tar.subarray(0, 1_500_000)));
+    const error = await failure(collect({ 'public/d/': directory('/d') }));
+    assert.deepEqual(error.resolution, { kind: 'exception', reason: 'internal-error' });
+    assert.deepEqual(stored(bench), ['public/d/a', 'public/d/b', 'public/d/c']);
+    assert.deepEqual(bench.queue.requestsFor('public/d/big'), []);
+    assert.deepEqual(
+      bench.queue.requestsFor('public/d').map(({ storageType }) => storageType),
+      ['error'],
+    );
+  });
+
+  it('says of what was sent already when its source broke off that it has no content', async () => {
+    await bench.stop();
+    bench = await ArtifactBench.start({ concurrency: 8, maxStagedBytes: 0 });
+    const tar = await tarOf([{ name: 'x', content: randomBytes(2_000_000) }]);
+    container.put('/x', () => cutOff(tar.subarray(0, 1_900_000)));
+    const { queue } = bench;
+    const create = queue.createArtifact.bind(queue);
+    queue.createArtifact = (name, request, signal) =>
+      request.storageType === 'error' ? Promise.reject(conflict()) : create(name, request, signal);
+    await failure(collect({ 'public/x': file('/x') }));
+    assert.equal(bench.output.errors[1], 'Artifact "public/x" stays in the list of artifacts, but has no content.');
+  });
+
+  it('refuses an archive in which something else than a file has content', async () => {
+    const tar = await tarOf([{ name: 'x', content: 'x'.repeat(600) }]);
+    for (const [path, type] of Object.entries({ '/link': '1', '/symlink': '2', '/device': '3', '/directory': '5' })) {
+      container.put(path, () => chunked(withType(tar, type)));
+      await collect({ [path]: file(path) });
+      assert.match(bench.output.errors.at(-1) ?? '', /"x" has content, but is a .*, which has none/);
+      assert.equal(bench.queue.requestsFor(path)[0]?.storageType, 'error');
+    }
+    assert.equal(container.asked.length, 4, 'it would be the same again');
+  });
+
+  describe('with files that are too large', () => {
+    const huge = 10e12;
+
+    it('publishes an error instead, without reading them', async () => {
+      const header = fileHeader('x', huge);
+      const endless = new PassThrough();
+      endless.write(header);
+      container.put('/x', () => endless);
+      const error = await failure(collect({ 'public/x': file('/x') }));
+      assert.deepEqual(error.resolution, { kind: 'failed' });
+      const message =
+        'Artifact "public/x" is too large: 10.0 TB, more than the 10.0 MB that this worker takes of a file ' +
+        '(artifacts.maxFileBytes)';
+      assert.deepEqual(bench.output.errors, [message]);
+      assert.deepEqual(bench.queue.requestsFor('public/x'), [
+        { storageType: 'error', reason: 'too-large-file-on-worker', message, expires: EXPIRES },
+      ]);
+      assert.ok(endless.destroyed);
+    });
+
+    it('goes on with the other files of a directory', async () => {
+      const large = Buffer.alloc(10_000_001);
+      await container.putEntries('/d', [...three, { name: 'd/large', content: large }, { name: 'd/e', content: 'E' }]);
+      const error = await failure(collect({ 'public/d': directory('/d') }));
+      assert.deepEqual(error.resolution, { kind: 'failed' });
+      assert.deepEqual(stored(bench), ['public/d/a', 'public/d/b', 'public/d/c', 'public/d/e']);
+      assert.deepEqual(bench.output.errors, [
+        'Artifact "public/d": not uploaded because they are larger than this worker takes (10.0 MB): "d/large" (10.0 MB)',
+      ]);
+      const [request] = bench.queue.requestsFor('public/d/large');
+      assert.ok(request?.storageType === 'error' && request.reason === 'too-large-file-on-worker');
+    });
+
+    it('does not read on for ever to get past one', async () => {
+      const start = await tarOf(three);
+      const endless = new PassThrough();
+      endless.write(Buffer.concat([start.subarray(0, -1024), fileHeader('d/huge', huge)]));
+      container.put('/d', () => endless);
+      await failure(collect({ 'public/d': directory('/d') }));
+      assert.deepEqual(stored(bench), ['public/d/a', 'public/d/b', 'public/d/c']);
+      assert.equal(
+        bench.output.errors[0],
+        'Artifact "public/d": what comes after "d/huge" in the directory was not read, as skipping its 10.0 TB would take too long',
+      );
+      assert.equal(bench.queue.requestsFor('public/d/huge')[0]?.storageType, 'error');
+      assert.ok(endless.destroyed);
+    });
+  });
+
+  it('lists a few of many odd names', async () => {
+    const odd = Array.from({ length: 1000 }, (_, n) => ({ name: `d/ü${n}` }));
+    await container.putEntries('/d', [...three, ...odd]);
+    await collect({ 'public/d': directory('/d') });
+    const [line = '', ...others] = bench.output.errors;
+    assert.match(line, /"d\/ü0", .*"d\/ü19" and 980 more; the name of an artifact/);
+    assert.deepEqual(others, []);
+  });
+
+  it('leaves out names that are longer than the queue can list', async () => {
+    const longest = `public/d/${'x'.repeat(1024 - 'public/d/'.length)}`;
+    const below = longest.slice('public/'.length);
+    await container.putEntries('/d', [three[0] ?? { name: '' }, { name: below }, { name: `${below}y` }]);
+    await container.putEntries('/x', [{ name: 'x', content: 'x' }]);
+    await collect({ 'public/d': directory('/d'), [`${longest}z`]: file('/x'), [`${longest}w`]: file('/missing') });
+    assert.deepEqual(stored(bench), [longest]);
+    assert.deepEqual(
+      bench.queue.artifacts.map(({ name }) => name),
+      [longest],
+    );
+    assert.equal(bench.output.errors.filter((line) => line.includes('up to 1024 printable ASCII')).length, 3);
+    for (const line of bench.output.errors) assert.ok(line.length < 500, line);
   });
 
   it('asks the engine again when it does not answer', async () => {

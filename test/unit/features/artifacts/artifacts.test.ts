@@ -25,7 +25,9 @@ describe('the artifacts feature', () => {
   const collect = (artifacts: Record<string, PayloadArtifact>) => collectArtifacts(bench, container, artifacts);
   const header = (name: string, header: string) => bench.objects.objects.get(name)?.headers[header];
   it('does nothing for a task without artifacts', async () => {
-    await artifactsFeature({ skipCompressionExtensions: [] }).attach(bench.task()).collect?.(container, never, 'exit');
+    await artifactsFeature({ skipCompressionExtensions: [], maxFileBytes: 1 })
+      .attach(bench.task())
+      .collect?.(container, never, 'exit');
     assert.deepEqual(bench.queue.artifacts, []);
   });
 

@@ -21,7 +21,12 @@ export async function collectArtifacts(
   artifacts: Readonly<Record<string, PayloadArtifact>>,
   { signal = new LinkedAbort().signal, task, leaks }: CollectOptions = {},
 ): Promise<void> {
-  const feature = artifactsFeature({ skipCompressionExtensions: ['.gz', 'PNG'], archiveRetryDelaysMs: [0, 0] });
+  const feature = artifactsFeature({
+    skipCompressionExtensions: ['.gz', 'PNG'],
+    maxFileBytes: 10_000_000,
+    maxSkippedBytes: 50_000_000,
+    archiveRetries: { attempts: 3, firstDelayMs: 0, maxDelayMs: 0, randomization: 0 },
+  });
   const hooks = feature.attach(bench.task({ artifacts }));
   const resources = new ResourceStack((what, error) => {
     assert.ok(leaks, `${what} could not be released: ${String(error)}`);

@@ -129,6 +129,18 @@ describe('artifacts of type volume', () => {
     assert.doesNotMatch(error, /\n/);
   });
 
+  it('may hold sparse files of any length, which are not read when they are too large', async () => {
+    const collected = collect(async (directory) => {
+      await writeFile(`${directory}/huge`, '');
+      await truncate(`${directory}/huge`, 1e12);
+      await writeFile(`${directory}/good`, 'good');
+    });
+    await assert.rejects(collected, /TaskError: One artifact file could not be uploaded/);
+    assert.deepEqual(stored(bench), ['public/v/good']);
+    assert.match(bench.output.errors.join(), /larger than this worker takes \(10\.0 MB\): "huge" \(1\.0 TB\)/);
+    assert.equal(bench.queue.requestsFor('public/v/huge')[0]?.storageType, 'error');
+  });
+
   it('are read as deep as makes sense, however deep they are, and deleted whole', async () => {
     await collect(async (directory) => {
       // Deeper than the longest path that the system takes.
