@@ -4,6 +4,9 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from '../log/logger.js';
+import { answerHalfClosed } from '../util/answer-half-closed.js';
+import { ConnectionLimiter } from '../util/connection-limiter.js';
+import { openFilesLimit } from '../util/open-files-limit.js';
 import type { TlsFiles } from '../util/tls-files.js';
 import { CertificateRenewal } from './certificate-renewal.js';
 
@@ -18,7 +21,9 @@ export interface PublicServerOptions {
 }
 
 export interface PublicServerLimits {
-  /** What may be open at once; more are cut off. */
+  /** Connections that have not named a secret; one more closes the oldest of the source that has the most. */
+  readonly waiting: number;
+  /** Connections that have; fewer where the process may not open so many files. */
   readonly connections: number;
   /** How long a connection may take to say what it wants, and to agree on TLS before that. */
   readonly requestMs: number;
@@ -32,22 +37,36 @@ const HTTP_OPTIONS = {
   keepAliveInitialDelay: 60_000,
 } as const;
 
+/** Each server may have this part of the files waiting and as much held. Most held connections need another file. */
+const FILES_PER_SHARE = 8;
+
+export interface PublicServer {
+  readonly server: Server;
+  /** Requests that named a secret are to be held. */
+  readonly limiter: ConnectionLimiter;
+  readonly renewal: CertificateRenewal | undefined;
+}
+
 /**
  * An HTTP server for strangers, with limits on what one can cost before it has said who it is. It listens when this
  * resolves; fails as the system or the certificate does. `renewal` is there with TLS.
  */
 export async function startPublicServer(
   { port, host, tls, log }: PublicServerOptions,
-  { connections, requestMs }: PublicServerLimits,
-): Promise<{ readonly server: Server; readonly renewal: CertificateRenewal | undefined }> {
-  const waiting = { headersTimeout: requestMs, requestTimeout: requestMs, connectionsCheckingInterval: requestMs / 2 };
-  const http = { ...HTTP_OPTIONS, ...waiting };
-  const secure = tls && createHttpsServer({ ...http, handshakeTimeout: requestMs, ...tls.current });
+  { waiting, connections, requestMs }: PublicServerLimits,
+): Promise<PublicServer> {
+  const patience = { headersTimeout: requestMs, requestTimeout: requestMs, connectionsCheckingInterval: requestMs / 2 };
+  const http = { ...HTTP_OPTIONS, ...patience };
+  const secure =
+    tls && createHttpsServer({ ...http, handshakeTimeout: requestMs, allowHalfOpen: true, ...tls.current });
   const server = secure ?? createHttpServer(http);
-  server.maxConnections = connections;
+  answerHalfClosed(server);
+  const share = Math.floor((await openFilesLimit()) / FILES_PER_SHARE);
+  const limits = { waiting: Math.min(waiting, share), held: Math.min(connections, share) };
+  const limiter = new ConnectionLimiter(server, limits);
   server.listen(port, host);
   await once(server, 'listening');
-  return { server, renewal: secure && new CertificateRenewal(tls, secure, log) };
+  return { server, limiter, renewal: secure && new CertificateRenewal(tls, secure, log) };
 }
 
 /** The port a server listens on. */

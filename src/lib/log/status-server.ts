@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { answerHalfClosed } from '../util/answer-half-closed.js';
+import { ConnectionLimiter } from '../util/connection-limiter.js';
 import { errorMessage } from '../util/error-message.js';
 import type { Logger } from './logger.js';
 
@@ -20,9 +22,15 @@ export interface StatusServerOptions {
   readonly log: Logger;
 }
 
-const HTTP_OPTIONS = { maxHeaderSize: 8 * 1024, headersTimeout: 10_000, requestTimeout: 10_000 } as const;
-// Enough for every probe there may be; a flood of them must cost the worker no files.
-const CONNECTIONS = 64;
+const HTTP_OPTIONS = {
+  maxHeaderSize: 8 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 5000,
+} as const;
+// Enough for every probe there may be; a flood of them must cost the worker no files. Nobody says here who they are, so
+// that none is held.
+const LIMITS = { waiting: 64, held: 0 } as const;
 
 /** Answers those who watch the worker, over plain HTTP. It never keeps the process alive. */
 export class StatusServer {
@@ -32,7 +40,6 @@ export class StatusServer {
   private constructor(server: Server, options: StatusServerOptions) {
     this.#server = server;
     this.#options = options;
-    server.maxConnections = CONNECTIONS;
     server.on('request', (request, response) => {
       void this.#answer(request, response);
     });
@@ -45,6 +52,8 @@ export class StatusServer {
   /** Listens; fails as the system does, for instance when somebody else has the port. */
   static async start(options: StatusServerOptions): Promise<StatusServer> {
     const server = createServer(HTTP_OPTIONS);
+    answerHalfClosed(server);
+    new ConnectionLimiter(server, LIMITS);
     server.listen(options.port, options.host);
     await once(server, 'listening');
     return new StatusServer(server, options);

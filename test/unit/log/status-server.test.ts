@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { StatusServer } from '../../../src/lib/log/status-server.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { askAndHalfClose, idleConnections } from '../../support/raw-http.js';
 
 interface Answer {
   readonly status: number | undefined;
@@ -71,6 +72,16 @@ describe('the status server', () => {
       assert.equal((await ask(server.port, path)).status, 404);
     });
   }
+
+  it('answers a probe that closes its half of the connection', async () => {
+    assert.match(await askAndHalfClose(server.port, 'GET /page HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 503 [\s\S]*"asked":/);
+  });
+
+  it('answers while there are 1000 connections that ask for nothing', async () => {
+    const idle = await idleConnections(server.port, 1000);
+    assert.equal((await ask(server.port, '/page')).status, 503);
+    for (const socket of idle) socket.destroy();
+  });
 
   it('says of trouble of its own where to look, and no more', async () => {
     const { status, body } = await ask(server.port, '/broken');

@@ -6,10 +6,11 @@ import { v4 as newToken } from 'slugid';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import type { PublicHost } from '../../host/public-host.js';
+import type { ConnectionLimiter } from '../../util/connection-limiter.js';
 import { errorMessage } from '../../util/error-message.js';
 import type { CertificateRenewal } from '../certificate-renewal.js';
 import { portOf, startPublicServer } from '../public-server.js';
-import type { PublicServerLimits, PublicServerOptions } from '../public-server.js';
+import type { PublicServer, PublicServerLimits, PublicServerOptions } from '../public-server.js';
 import { Keepalive } from './keepalive.js';
 
 export interface InteractiveServerOptions extends PublicServerOptions {
@@ -64,6 +65,7 @@ export interface ShellEndpoint {
 }
 
 const LIMITS: InteractiveLimits = {
+  waiting: 500,
   connections: 1000,
   requestMs: 10_000,
   // A client of version 1 sends what it is given at once as one message.
@@ -90,14 +92,14 @@ interface Opened {
   readonly kind: TokenKind;
 }
 
-interface ServerParts {
+interface ServerParts extends PublicServer {
   readonly limits: InteractiveLimits;
-  readonly renewal: CertificateRenewal | undefined;
 }
 
 /** Where the shells of all interactive tasks are reached, over one port. One per worker. */
 export class InteractiveServer {
   readonly #server: Server;
+  readonly #limiter: ConnectionLimiter;
   readonly #publicHost: PublicHost;
   readonly #renewal: CertificateRenewal | undefined;
   readonly #sockets: WebSocketServer;
@@ -105,10 +107,12 @@ export class InteractiveServer {
   /** By the SHA-256 of the token: how long a look-up takes says nothing about the tokens there are. */
   readonly #endpoints = new Map<string, Opened>();
 
-  private constructor(server: Server, { publicHost, log }: InteractiveServerOptions, { limits, renewal }: ServerParts) {
+  private constructor({ publicHost, log }: InteractiveServerOptions, parts: ServerParts) {
+    const { server, limits } = parts;
     this.#server = server;
+    this.#limiter = parts.limiter;
     this.#publicHost = publicHost;
-    this.#renewal = renewal;
+    this.#renewal = parts.renewal;
     const { messageBytes: maxPayload, closeMs: closeTimeout } = limits;
     // Typed for a version without closeTimeout.
     const socketOptions = { noServer: true, perMessageDeflate: false, maxPayload, closeTimeout } as const;
@@ -128,8 +132,7 @@ export class InteractiveServer {
   /** Listens; fails as the system or the certificate does. */
   static async start(options: InteractiveServerOptions): Promise<InteractiveServer> {
     const limits = { ...LIMITS, ...options.limits };
-    const { server, renewal } = await startPublicServer(options, limits);
-    return new InteractiveServer(server, options, { limits, renewal });
+    return new InteractiveServer(options, { ...(await startPublicServer(options, limits)), limits });
   }
 
   get port(): number {
@@ -178,7 +181,9 @@ export class InteractiveServer {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const found = this.#find(request.url);
     if (found?.path === PATHS.displays) {
-      void answerDisplays(response, found.side);
+      const release = this.#limiter.hold(request.socket);
+      if (release) response.once('close', release);
+      void answerDisplays(response, release ? found.side : undefined);
       return;
     }
     const isKnown = found !== undefined;
@@ -198,9 +203,16 @@ export class InteractiveServer {
     const found = this.#find(request.url);
     const onConnection = found && connectionHandler(found.side, found.path);
     if (!onConnection) {
-      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () => socket.destroy());
+      refuseUpgrade(socket, '404 Not Found');
       return;
     }
+    const release = this.#limiter.hold(request.socket);
+    if (!release) {
+      refuseUpgrade(socket, '503 Service Unavailable');
+      return;
+    }
+    // An upgraded connection waits for nothing any more: it is held to its end.
+    socket.once('close', release);
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignore);
       this.#keepalive.watch(webSocket, request.socket);
@@ -210,18 +222,27 @@ export class InteractiveServer {
   }
 }
 
+function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+}
+
 function connectionHandler(side: TaskSide, path: string): ((connection: Connection) => void) | undefined {
   if (path === PATHS.shell) return side.shell;
   return path === PATHS.display ? side.displays?.connect : undefined;
 }
 
 /** The page that asks comes from the deployment, so it has to be allowed to read the answer. */
-async function answerDisplays(response: ServerResponse, { displays }: TaskSide): Promise<void> {
+async function answerDisplays(response: ServerResponse, side: TaskSide | undefined): Promise<void> {
   const headers = { ...HEADERS, 'Content-Type': 'application/json', 'Access-Control-Allow-Origin': '*' };
   const answer = (status: number, content: unknown): void => {
     response.writeHead(status, headers);
     response.end(JSON.stringify(content));
   };
+  if (!side) {
+    answer(503, { message: 'There are too many connections.' });
+    return;
+  }
+  const { displays } = side;
   if (!displays) {
     answer(404, { message: 'This worker has no displays.' });
     return;

@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import type { TaskLog } from '../../task/task-log.js';
 import { errorMessage } from '../../util/error-message.js';
 import type { Logger } from '../../log/logger.js';
+import { SourceShares } from '../../util/source-shares.js';
 import { parseByteRange } from './byte-range.js';
 
 export const LIVE_LOG_CONTENT_TYPE = 'text/plain; charset=utf-8';
@@ -37,6 +38,11 @@ export function answer(response: ServerResponse, statusCode: number, text: strin
   response.end(`${text}\n`);
 }
 
+/** To one reader more than there may be. */
+export function answerTooMany(response: ServerResponse): void {
+  answer(response, 503, 'Too many readers.', { 'Retry-After': '30' });
+}
+
 /** To whoever knows the address of a log that is gone. */
 export function answerGone(response: ServerResponse): void {
   answer(response, 404, 'The task has ended; its log is an artifact of the task.');
@@ -54,7 +60,7 @@ export class LiveLogEndpoint {
   readonly url: string;
   readonly #operatorLog: Logger;
   readonly #limits: EndpointLimits;
-  readonly #readers = new Set<ServerResponse>();
+  readonly #readers = new SourceShares<ServerResponse>();
   readonly #timers: NodeJS.Timeout[] = [];
   #state: State;
 
@@ -113,8 +119,9 @@ export class LiveLogEndpoint {
   }
 
   async #serveLog(log: TaskLog, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (this.#readers.size >= this.#limits.readersPerLog) {
-      answer(response, 503, 'Too many readers.', { 'Retry-After': '30' });
+    const { remoteAddress: address = '' } = request.socket;
+    if (!this.#makeRoom(address)) {
+      answerTooMany(response);
       return;
     }
     const { size, isClosed } = log;
@@ -128,11 +135,20 @@ export class LiveLogEndpoint {
     if (range.kind === 'whole') response.writeHead(200, headers);
     else response.writeHead(206, { ...headers, ...partHeaders(range.start, range.end, isClosed ? size : undefined) });
     if (request.method === 'HEAD') response.end();
-    else await this.#send(log.read(part.start, part.end === undefined ? {} : { end: part.end }), response);
+    else await this.#send(log.read(part.start, part.end === undefined ? {} : { end: part.end }), response, address);
   }
 
-  async #send(content: Readable, response: ServerResponse): Promise<void> {
-    this.#readers.add(response);
+  /** As `ConnectionLimiter.hold`, for the readers of this log. False: there is no room. */
+  #makeRoom(address: string): boolean {
+    if (this.#readers.size < this.#limits.readersPerLog) return true;
+    const isHalfClosed = ({ req }: ServerResponse): boolean => req.socket.readableEnded;
+    const displaced = this.#readers.takeFirst(isHalfClosed) ?? this.#readers.takeFor(address);
+    displaced?.destroy();
+    return displaced !== undefined;
+  }
+
+  async #send(content: Readable, response: ServerResponse, address: string): Promise<void> {
+    this.#readers.add(address, response);
     response.flushHeaders();
     // A quiet log is no reason to hang up, a reader that takes nothing is.
     response.setTimeout(this.#limits.stallMs, () => {
@@ -144,7 +160,7 @@ export class LiveLogEndpoint {
       // Readers come and go as they like; only trouble with our file would show up here as something else.
       this.#operatorLog.debug('live log reader left', { error: errorMessage(error) });
     } finally {
-      this.#readers.delete(response);
+      this.#readers.delete(address, response);
     }
   }
 

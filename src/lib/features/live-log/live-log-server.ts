@@ -4,12 +4,13 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { PublicHost } from '../../host/public-host.js';
 import type { Logger } from '../../log/logger.js';
 import type { TaskLog } from '../../task/task-log.js';
+import type { ConnectionLimiter } from '../../util/connection-limiter.js';
 import { errorMessage } from '../../util/error-message.js';
 import type { CertificateRenewal } from '../certificate-renewal.js';
 import { portOf, startPublicServer } from '../public-server.js';
-import type { PublicServerLimits, PublicServerOptions } from '../public-server.js';
+import type { PublicServer, PublicServerLimits, PublicServerOptions } from '../public-server.js';
 import type { EndpointLimits } from './live-log-endpoint.js';
-import { LiveLogEndpoint, answer, answerGone } from './live-log-endpoint.js';
+import { LiveLogEndpoint, answer, answerGone, answerTooMany } from './live-log-endpoint.js';
 
 export interface LiveLogServerOptions extends PublicServerOptions {
   /** Where the URLs that are handed out lead. */
@@ -24,6 +25,7 @@ const LIMITS: LiveLogLimits = {
   redirectMs: 60_000,
   stallMs: 10 * 60_000,
   readersPerLog: 200,
+  waiting: 500,
   connections: 2000,
   requestMs: 10_000,
 };
@@ -33,14 +35,14 @@ const IDLE_CHECK_MS = 50;
 /** Ended logs whose token is still known, so that their readers get 404 and not 401. */
 const REMEMBERED_LOGS = 2000;
 
-interface ServerParts {
+interface ServerParts extends PublicServer {
   readonly limits: LiveLogLimits;
-  readonly renewal: CertificateRenewal | undefined;
 }
 
 /** Serves the logs of all running tasks over one port, each at an address that only its readers know. One per worker. */
 export class LiveLogServer {
   readonly #server: Server;
+  readonly #limiter: ConnectionLimiter;
   readonly #renewal: CertificateRenewal | undefined;
   readonly #publicHost: PublicHost;
   readonly #log: Logger;
@@ -50,12 +52,13 @@ export class LiveLogServer {
   /** The same of the endpoints that are gone, oldest first. */
   readonly #gone = new Set<string>();
 
-  private constructor(server: Server, { log, publicHost }: LiveLogServerOptions, parts: ServerParts) {
+  private constructor({ log, publicHost }: LiveLogServerOptions, { server, limiter, renewal, limits }: ServerParts) {
     this.#server = server;
+    this.#limiter = limiter;
     this.#log = log;
-    this.#limits = parts.limits;
+    this.#limits = limits;
     this.#publicHost = publicHost;
-    this.#renewal = parts.renewal;
+    this.#renewal = renewal;
     server.on('request', (request, response) => {
       void this.#handle(request, response);
     });
@@ -67,8 +70,7 @@ export class LiveLogServer {
   /** Listens; fails as the system or the certificate does. */
   static async start(options: LiveLogServerOptions): Promise<LiveLogServer> {
     const limits = { ...LIMITS, ...options.limits };
-    const { server, renewal } = await startPublicServer(options, limits);
-    return new LiveLogServer(server, options, { limits, renewal });
+    return new LiveLogServer(options, { ...(await startPublicServer(options, limits)), limits });
   }
 
   /** The port it listens on. */
@@ -147,10 +149,12 @@ export class LiveLogServer {
       answer(response, 401, 'Access denied');
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       answer(response, 405, 'Only GET and HEAD', { Allow: 'GET, HEAD' });
-    } else if (endpoint) {
-      await endpoint.serve(request, response);
-    } else {
+    } else if (!endpoint) {
       answerGone(response);
+    } else {
+      const release = this.#limiter.hold(request.socket);
+      if (release) await endpoint.serve(request, response.once('close', release));
+      else answerTooMany(response);
     }
   }
 }

@@ -1,8 +1,10 @@
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from '../../log/logger.js';
+import { answerHalfClosed } from '../../util/answer-half-closed.js';
+import { ConnectionLimiter } from '../../util/connection-limiter.js';
 
 export interface ProxyServerOptions {
   readonly address: string;
@@ -15,7 +17,7 @@ export interface ProxyServerOptions {
   readonly log: Logger;
 }
 
-const MAX_CONNECTIONS = 64;
+const LIMITS = { waiting: 64, held: 64 } as const;
 
 const HTTP_OPTIONS = {
   maxHeaderSize: 32 * 1024,
@@ -24,6 +26,9 @@ const HTTP_OPTIONS = {
   requestTimeout: 10 * 60_000,
   keepAliveTimeout: 60_000,
   connectionsCheckingInterval: 10_000,
+  // A client that is gone may look like one that has closed its half only; the kernel finds that out.
+  keepAlive: true,
+  keepAliveInitialDelay: 30_000,
 } as const;
 
 /** One task's proxy as it listens: whoever else connects is cut off before a byte of theirs is read. */
@@ -33,13 +38,15 @@ export class ProxyServer {
 
   private constructor(server: Server) {
     this.#server = server;
+    // A listener for each request under way.
+    setMaxListeners(0, this.#end.signal);
   }
 
   /** Fails as the system does when it can't listen. */
   static async start({ address, port, isTask, requests, log }: ProxyServerOptions): Promise<ProxyServer> {
     const server = createServer(HTTP_OPTIONS);
     const proxy = new ProxyServer(server);
-    server.maxConnections = MAX_CONNECTIONS;
+    answerHalfClosed(server);
     let isReported = false;
     // The network's address can be reached from other containers of the machine and from the machine itself.
     server.on('connection', (socket) => {
@@ -49,7 +56,15 @@ export class ProxyServer {
       if (!isReported) log.warn('taskcluster proxy refused a stranger', { address: remoteAddress });
       isReported = true;
     });
+    const limiter = new ConnectionLimiter(server, LIMITS);
     server.on('request', (request, response) => {
+      const release = limiter.hold(request.socket);
+      if (!release) {
+        response.writeHead(503, { 'Retry-After': '1', Connection: 'close' });
+        response.end(`There are ${LIMITS.held} requests at once already, which is the limit.\n`);
+        return;
+      }
+      response.once('close', release);
       void requests.handle(request, response, proxy.#end.signal);
     });
     server.listen(port, address);

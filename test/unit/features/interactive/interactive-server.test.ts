@@ -13,6 +13,7 @@ import type {
   TaskSide,
 } from '../../../../src/lib/features/interactive/interactive-server.js';
 import { MemoryLogger } from '../../../fakes/memory-logger.js';
+import { idleConnections } from '../../../support/raw-http.js';
 
 const takenBy = (connections: Connection[]): TaskSide => ({
   shell: (connection) => {
@@ -160,12 +161,25 @@ describe('the server of interactive tasks', () => {
     assert.equal(code, 1009);
   });
 
-  it('limits the connections of all', async () => {
+  it('limits the sessions of all', async () => {
     await start({ connections: 1 });
-    const socket = connectTo(server.port, '127.0.0.1');
-    await once(socket, 'connect');
-    await assert.rejects(fetch(endpoint.url.replace(/^ws/, 'http')));
-    socket.destroy();
+    const socket = new WebSocket(endpoint.url);
+    await once(socket, 'open');
+    assert.equal(await status(endpoint.url), 503);
+    assert.equal((await fetch(endpoint.displaysUrl)).status, 503);
+    socket.terminate();
+  });
+
+  it('keeps nobody out for 1000 connections that ask for nothing, nor ends a session', async () => {
+    await start();
+    const socket = new WebSocket(endpoint.url);
+    await once(socket, 'open');
+    const idle = await idleConnections(server.port, 1000);
+    assert.equal(await status(endpoint.url), 101);
+    assert.equal((await fetch(endpoint.displaysUrl)).status, 404);
+    assert.equal(socket.readyState, WebSocket.OPEN);
+    for (const silent of idle) silent.destroy();
+    socket.terminate();
   });
 
   it('finds out that a client is not there any more, and that one is', async () => {

@@ -18,6 +18,7 @@ import { TlsFiles } from '../../../../src/lib/util/tls-files.js';
 import { MemoryLogger } from '../../../fakes/memory-logger.js';
 import { makeCertificate } from '../../../support/certificate.js';
 import type { CertificatePaths } from '../../../support/certificate.js';
+import { askAndHalfClose, idleConnections } from '../../../support/raw-http.js';
 
 const SOON = new Date('2030-01-01T00:00:00Z');
 
@@ -73,12 +74,48 @@ describe('connections to the live log server', () => {
     assert.match(await text(socket), /^HTTP\/1\.1 401 [\s\S]*\r\nConnection: close\r\n/);
   });
 
-  it('limits the connections of all', async () => {
+  it('limits the readers of all logs', async () => {
     await server.close(0);
     await start({ connections: 1 });
     const reader = await open();
-    await assert.rejects(open(), { code: 'ECONNRESET' });
+    assert.equal(await status(), 503);
     reader.destroy();
+  });
+
+  it('keeps nobody out for 1000 connections that ask for nothing, nor cuts a reader off', async () => {
+    const reader = await open();
+    const idle = await idleConnections(server.port, 1000);
+    assert.equal(await status(), 200);
+    const later = await open();
+    log.write('followed');
+    await log.close();
+    assert.deepEqual([await text(reader), await text(later)], ['followed', 'followed']);
+    for (const socket of idle) socket.destroy();
+  });
+
+  it('has a reader give way to one from elsewhere when there are too many from one address', async () => {
+    await server.close(0);
+    await start({ readersPerLog: 2 });
+    const readers = [await open(), await open()];
+    assert.equal(await status(), 503);
+    const cutOff = text(readers[0] ?? assert.fail());
+    const [other] = (await once(get(endpoint.url, { agent: false, localAddress: '127.0.0.2' }), 'response')) as [
+      IncomingMessage,
+    ];
+    await assert.rejects(cutOff, { code: 'ECONNRESET' });
+    await log.close();
+    assert.deepEqual([other.statusCode, await text(readers[1] ?? assert.fail()), await text(other)], [200, '', '']);
+  });
+
+  it('gives the log to a reader that closes its half of the connection after the request', async () => {
+    const all = askAndHalfClose(server.port, `GET ${new URL(endpoint.url).pathname} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const old = askAndHalfClose(server.port, `GET ${new URL(endpoint.url).pathname} HTTP/1.0\r\n\r\n`);
+    log.write('first, ');
+    await status();
+    log.write('last\n');
+    await log.close();
+    assert.match(await all, /^HTTP\/1\.1 200 [\s\S]*last\n\r\n0\r\n\r\n$/);
+    assert.match(await old, /^HTTP\/1\.1 200 [\s\S]*\r\n\r\nfirst, last\n$/);
   });
 
   it('hangs up on requests that are none', async () => {
@@ -146,6 +183,21 @@ describe('connections to the live log server', () => {
       const [response] = (await once(sent, 'response')) as [IncomingMessage];
       assert.equal(response.statusCode, 200);
       response.resume();
+    });
+
+    it('keeps nobody out for connections without TLS, and lets a reader close its half', async () => {
+      const { url } = secure.open(log, SOON);
+      const idle = await idleConnections(secure.port, 600);
+      const options = { port: secure.port, host: '127.0.0.1', rejectUnauthorized: false, allowHalfOpen: true };
+      const socket = connectSecurely(options);
+      const all = text(socket);
+      socket.end(`GET ${new URL(url).pathname} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      const early = await openSecurely(url);
+      for (const silent of idle) silent.destroy();
+      log.write('safe\n');
+      await log.close();
+      assert.match(await all, /safe\n\r\n0\r\n\r\n$/);
+      assert.equal(await text(early), 'safe\n');
     });
 
     it('hangs up on who never agrees on TLS, or never asks for anything after that', async () => {

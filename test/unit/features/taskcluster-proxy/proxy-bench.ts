@@ -58,6 +58,10 @@ export class ProxyBench {
     return bench;
   }
 
+  get port(): number {
+    return this.#proxy?.port ?? 0;
+  }
+
   /** Asks the proxy; the path goes out as it is. */
   async ask(path: string, method = 'GET', body: Iterable<Buffer> = [], headers = {}): Promise<Reply> {
     const request = httpRequest({ port: this.#proxy?.port, path, method, headers, agent: false });

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
 import type { Answer } from '../../../support/flaky-server.js';
+import { askAndHalfClose, idleConnections } from '../../../support/raw-http.js';
 import { ProxyBench, SCOPES, signerOf } from './proxy-bench.js';
 
 const PING = '/api/queue/v1/ping';
@@ -179,6 +185,72 @@ describe('a taskcluster proxy', () => {
     }
     assert.equal(bench.service.requests.length, 0);
     assert.equal(bench.credentials.current.clientId, 'task-client');
+  });
+
+  it('answers a client that closes its half of the connection after the request, also a pipelined one', async () => {
+    await start(echo);
+    const head = `${PING} HTTP/1.1\r\nHost: taskcluster\r\n`;
+    const post = `POST ${head}Content-Length: 2\r\nContent-Type: text/x\r\n\r\n{}`;
+    assert.match(await askAndHalfClose(bench.port, post), /^HTTP\/1\.1 200 [\s\S]*"body":"\{\}"/);
+    const answers = await askAndHalfClose(bench.port, `GET ${head}\r\n${post}GET ${head}\r\n`);
+    assert.deepEqual(answers.match(/"method":"\w+"/g), ['"method":"GET"', '"method":"POST"', '"method":"GET"']);
+    assert.equal(bench.service.requests.length, 4);
+  });
+
+  it('answers clients of HTTP/1.0', async () => {
+    await start(echo);
+    const answer = await askAndHalfClose(bench.port, `GET ${PING} HTTP/1.0\r\n\r\n`);
+    assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*\r\n\r\n\{"method":"GET".*\}$/);
+    assert.doesNotMatch(answer, /transfer-encoding/i);
+  });
+
+  it('tells a client that waits for it to send its body', async () => {
+    await start(echo);
+    const request = httpRequest({ port: bench.port, path: PING, method: 'POST', headers: { Expect: '100-continue' } });
+    request.flushHeaders();
+    await once(request, 'continue');
+    request.end('{}');
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    const { body, headers } = JSON.parse(await text(response)) as { body: string; headers: object };
+    assert.equal(body, '{}');
+    assert.ok(!('expect' in headers));
+  });
+
+  it('gives a request up whose client is gone', async () => {
+    let markAsked: () => void = () => undefined;
+    const asked = new Promise<void>((resolve) => (markAsked = resolve));
+    const gaveUp = new Promise<void>((resolve) => {
+      void start((request) => {
+        request.socket.once('close', resolve);
+        markAsked();
+      }).then(() => {
+        const socket = connect(bench.port, '127.0.0.1');
+        socket.write(`GET ${PING} HTTP/1.1\r\nHost: x\r\n\r\n`);
+        void asked.then(() => socket.resetAndDestroy());
+      });
+    });
+    await gaveUp;
+  });
+
+  it('refuses more requests at once than the limit, and takes some again after that', async () => {
+    const waiting: (() => void)[] = [];
+    let markFull: () => void = () => undefined;
+    const full = new Promise<void>((resolve) => (markFull = resolve));
+    await start((_request, response) => {
+      waiting.push(() => void response.end('late'));
+      if (waiting.length === 64) markFull();
+    });
+    const idle = await idleConnections(bench.port, 200);
+    const all = Array.from({ length: 64 }, () => bench.ask(PING));
+    await full;
+    assert.deepEqual((await bench.ask(PING)).status, 503);
+    for (const answer of waiting) answer();
+    assert.deepEqual(new Set((await Promise.all(all)).map(({ body }) => body)), new Set(['late']));
+    const again = bench.ask(PING);
+    while (waiting.length < 65) await setImmediate();
+    waiting[64]?.();
+    assert.equal((await again).status, 200);
+    for (const socket of idle) socket.destroy();
   });
 
   it('cuts off whoever is not the task, and says so once', async () => {
