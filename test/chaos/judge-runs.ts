@@ -1,5 +1,6 @@
 import type { RunStatus } from 'taskcluster-client';
 import type { EndedTask } from './task-feed.js';
+import { DISTURBANCES } from './timeline.js';
 import type { Disturbance, Timeline } from './timeline.js';
 
 /** Which endings, besides those that a task is made for, are right, and what must have happened then. */
@@ -28,12 +29,19 @@ export function judgeRuns(
   const own = runs.filter((run) => !isExplained(taskId, run, kind.ends, timeline)).map(endOf);
   // A run that was disturbed may have been the one that was to be retried.
   const isRight = kind.ends.join().endsWith(own.join());
-  const last = ends.at(-1);
-  const wasRun = runs.at(-1)?.started !== undefined;
+  const last = runs.at(-1);
   return {
     problem: isRight ? undefined : `${name} ${taskId} ended ${ends.join(', ')} instead of ${kind.ends.join(', ')}`,
-    isWhole: isRight && own.length > 0 && last === kind.ends.at(-1) && wasRun,
+    isWhole: isRight && last !== undefined && ends.at(-1) === kind.ends.at(-1) && isWhole(last, timeline),
   };
+}
+
+/** A run that was canceled need not even have been claimed, and its worker may have died before it knew of it. */
+function isWhole(run: RunStatus, timeline: Timeline): boolean {
+  if (endOf(run) !== 'canceled') return true;
+  return (
+    run.started !== undefined && !timeline.hasAny(DISTURBANCES, Date.parse(run.started), Date.parse(run.resolved ?? ''))
+  );
 }
 
 /** Whether the run did not end as its task is made to, and something happened to it that explains how it did end. */

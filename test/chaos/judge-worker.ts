@@ -18,8 +18,8 @@ const ALERT_DELAY_MS = 30_000;
 const EXPLAINED_ENDS: readonly Disturbance[] = ['disk full'];
 const START_MS = 15_000;
 
-/** Of which there may be one in a run, whatever happens. */
-const ONCE = ['claimed task', 'task run', 'task resolved'];
+/** Of which there may be one in a run, whatever happens. How it was resolved is asked of the queue. */
+const ONCE = ['claimed task', 'task run'];
 
 /** What is wrong with what the worker did and said, apart from its tasks. */
 export function workerProblems(worker: Supervisor, timeline: Timeline): readonly string[] {

@@ -3,7 +3,14 @@ import type { LocalTaskcluster } from '../../src/local-taskcluster/server.js';
 import type { Disturbance, Timeline } from './timeline.js';
 
 /** What makes a worker say again what the queue knows already, as it can't know that. */
-const EXCUSES: readonly Disturbance[] = ['worker killed', 'queue fault', 'network refused', 'network silent'];
+const EXCUSES: readonly Disturbance[] = [
+  'worker killed',
+  'queue fault',
+  'network refused',
+  'network silent',
+  // A worker that is started again and could not write down that it had reported.
+  'disk full',
+];
 /** The longest that an answer may take to come; it is in the log from when the request came in. */
 const ANSWER_MS = 5000;
 const OK = 200;

@@ -10,11 +10,6 @@ export interface Actor {
   act(random: Random): Promise<void>;
 }
 
-interface Phase {
-  readonly fromMs: number;
-  readonly toMs: number;
-}
-
 const STORM = { shortestMs: 10_000, longestMs: 20_000 };
 const CALM = { shortestMs: 6000, longestMs: 12_000 };
 
@@ -22,8 +17,8 @@ const CALM = { shortestMs: 6000, longestMs: 12_000 };
 export class Weather {
   readonly #random: Random;
   readonly #timeline: Timeline;
-  #storm: Phase | undefined;
-  #changed: Promise<void> = Promise.resolve();
+  /** Resolves when it is over; undefined in a storm. */
+  #calm: Promise<unknown> | undefined;
 
   constructor(random: Random, timeline: Timeline) {
     this.#random = random;
@@ -39,32 +34,32 @@ export class Weather {
     const random = this.#random.fork('weather');
     while (!signal.aborted) {
       const lastsMs = random.between(STORM.shortestMs, STORM.longestMs);
-      this.#storm = { fromMs: Date.now(), toMs: Date.now() + lastsMs };
+      this.#calm = undefined;
       this.#timeline.say('-- storm');
-      await pause(lastsMs, signal);
-      if (signal.aborted) return;
-      this.#storm = undefined;
+      if (await isOver(lastsMs, signal)) return;
       this.#timeline.say('-- calm');
-      this.#changed = pause(random.between(CALM.shortestMs, CALM.longestMs), signal);
-      await this.#changed;
+      this.#calm = isOver(random.between(CALM.shortestMs, CALM.longestMs), signal);
+      await this.#calm;
     }
   }
 
   async #let(actor: Actor, signal: AbortSignal): Promise<void> {
     const random = this.#random.fork(actor.name);
     while (!signal.aborted) {
-      await pause(random.gapMs(actor.meanGapMs), signal);
-      if (signal.aborted) return;
-      if (this.#storm) await actor.act(random);
-      else await this.#changed;
+      if (await isOver(random.gapMs(actor.meanGapMs), signal)) return;
+      if (this.#calm) await this.#calm;
+      else await actor.act(random);
     }
   }
 }
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
+/** Waits that long; true when the signal aborts before. */
+async function isOver(ms: number, signal: AbortSignal): Promise<boolean> {
   try {
     await sleep(ms, undefined, { signal });
+    return false;
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (signal.aborted) return true;
+    throw error;
   }
 }
