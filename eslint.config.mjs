@@ -1,5 +1,6 @@
 import { defineConfig } from 'eslint/config';
 import { createNodeResolver, importX } from 'eslint-plugin-import-x';
+import regexp from 'eslint-plugin-regexp';
 import tseslint from 'typescript-eslint';
 
 /** Libraries with one home: the folder named in the message is their only importer. */
@@ -48,11 +49,40 @@ const ADAPTERS = lib(
   message: 'Only worker/compose*.ts choose adapters; take the port.',
 }));
 
+/**
+ * Text of strangers goes through these patterns: none may take more than linear time, on a match or while looking for
+ * one. What the two rules of the plugin can't see is refused by its form.
+ */
+const LINEAR_PATTERNS = {
+  files: ['{src,deploy}/**/*.ts', 'scripts/**/*.mjs'],
+  plugins: { regexp },
+  rules: {
+    'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
+    'regexp/no-super-linear-move': ['error', { report: 'potential' }],
+    'no-restricted-syntax': [
+      'error',
+      {
+        selector: String.raw`Literal[regex.pattern=/(\\b|\\B|\(\?<[=!]).*(?<!\\)([*+]|\{\d+,\})/]`,
+        message: 'Whether a quantifier behind \\b or a lookbehind takes quadratic time is not checked: do without.',
+      },
+      {
+        selector: String.raw`Literal[regex.pattern=/^(?!\^).*(\[\^\]|\[\\s\\S\]|(?<!\\)\.)[*+]\??(?!\)*$)/]`,
+        message: 'A wildcard in the middle of a pattern that may begin anywhere takes quadratic time: use indexOf.',
+      },
+      {
+        selector: ':matches(NewExpression, CallExpression)[callee.name="RegExp"]',
+        message: 'A pattern that is made at run time is not checked: write a literal, or use matchesGlob.',
+      },
+    ],
+  },
+};
+
 const restrictPaths = (zones) => ({ 'import-x/no-restricted-paths': ['error', { zones }] });
 
 export default defineConfig(
   { ignores: ['dist/', 'coverage/', 'node_modules/', 'deploy/target/'] },
   { files: ['**/*.mjs'], extends: [tseslint.configs.recommended] },
+  LINEAR_PATTERNS,
   {
     files: ['src/**/*.ts', 'test/**/*.ts', 'deploy/**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],

@@ -53,7 +53,7 @@ function findProgram(name) {
 function librariesOf(program) {
   try {
     const linked = execFileSync('ldd', [program], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-    return [...linked.matchAll(/(?:^\s*|=> )(\/\S+) \(/gm)].map(([, path]) => path);
+    return [...linked.matchAll(/(?:^[ \t]*|=> )(\/\S+) \(/gm)].map(([, path]) => path);
   } catch {
     return [];
   }

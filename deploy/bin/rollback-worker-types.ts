@@ -6,6 +6,7 @@ import { rootUrlOf } from '../lib/prerequisites.js';
 import { ProcessTerminal } from '../lib/process-terminal.js';
 import { runProgram } from '../lib/program.js';
 import { rollbackPools } from '../lib/rollback-pools.js';
+import { trimEnd } from '../../src/lib/util/trim-end.js';
 
 interface Flags {
   readonly terminate?: true;
@@ -26,7 +27,7 @@ const command = new Command('rollback-worker-types')
   .option('--dry-run', 'say what would be done, and change nothing')
   .action(async (file: string, { dryRun, yes, force, terminate }: Flags) => {
     const backup = await readBackup(file);
-    const rootUrl = rootUrlOf(process.env).replace(/\/+$/, '');
+    const rootUrl = trimEnd(rootUrlOf(process.env), '/');
     if (backup.rootUrl !== rootUrl) {
       throw new DeployError(`The backup is of ${backup.rootUrl}, but TASKCLUSTER_ROOT_URL is ${rootUrl}.`);
     }

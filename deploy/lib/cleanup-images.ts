@@ -76,7 +76,7 @@ function unused(
 async function amisOfPools(manager: WorkerManager): Promise<readonly string[]> {
   const list = allPages((paging) => manager.listWorkerPools(paging));
   const pools = (await asked('listWorkerPools', list)).flatMap(({ workerPools }) => workerPools);
-  return pools.flatMap(({ config }) => JSON.stringify(config).match(/\bami-[0-9a-z]+\b/g) ?? []);
+  return pools.flatMap(({ config }) => JSON.stringify(config).match(/ami-[0-9a-z]+/g) ?? []);
 }
 
 async function removeAll(images: readonly OwnImage[], { tools, terminal }: Means): Promise<void> {

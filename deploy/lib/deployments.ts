@@ -3,6 +3,7 @@ import { Ajv } from 'ajv';
 import { load } from 'js-yaml';
 import { errorMessage } from '../../src/lib/util/error-message.js';
 import { DeployError } from './deploy-error.js';
+import { trimEnd } from '../../src/lib/util/trim-end.js';
 
 /** One deployment of Taskcluster, as deploy/deployments.yml has it. */
 export interface Deployment {
@@ -100,5 +101,5 @@ function checked(file: string, table: unknown): Table {
 
 /** Without the slash at the end, which means nothing. */
 function normal(rootUrl: string): string {
-  return rootUrl.replace(/\/+$/, '');
+  return trimEnd(rootUrl, '/');
 }

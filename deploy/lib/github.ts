@@ -70,7 +70,8 @@ async function mustBeNew(github: Got, repository: string, tag: string): Promise<
 }
 
 async function uploadAsset(github: Got, { upload_url: template }: Created, file: string): Promise<void> {
-  const url = new URL(template.replace(/\{.*$/, ''));
+  const [address = ''] = template.split('{', 1);
+  const url = new URL(address);
   url.searchParams.set('name', basename(file));
   const headers = { 'content-type': 'application/gzip' };
   const body = await readFile(file);

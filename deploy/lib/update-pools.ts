@@ -11,6 +11,7 @@ import type { PoolDefinition } from './pool-definition.js';
 import { confirm } from './terminal.js';
 import type { Terminal } from './terminal.js';
 import { terminateWorkers } from './terminate-workers.js';
+import { matchesGlob } from '../../src/lib/util/glob.js';
 
 export interface UpdateOptions {
   readonly rootUrl: string;
@@ -81,15 +82,10 @@ async function updateOne({ before, after }: PoolChange, { manager, terminal }: M
 async function poolsNamed(patterns: readonly string[], manager: WorkerManager): Promise<readonly PoolDefinition[]> {
   const list = allPages((paging) => manager.listWorkerPools(paging));
   const all = (await asked('listWorkerPools', list)).flatMap(({ workerPools }) => workerPools.map(definitionOf));
-  const unmatched = patterns.filter((pattern) => !all.some(({ workerPoolId }) => matches(workerPoolId, pattern)));
+  const unmatched = patterns.filter((pattern) => !all.some(({ workerPoolId }) => matchesGlob(workerPoolId, pattern)));
   if (unmatched.length > 0) throw new DeployError(`There is no worker pool ${unmatched.join(', ')}.`);
   if (patterns.length === 0) return all;
-  return all.filter(({ workerPoolId }) => patterns.some((pattern) => matches(workerPoolId, pattern)));
-}
-
-function matches(workerPoolId: string, pattern: string): boolean {
-  const literal = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${literal.join('.*')}$`).test(workerPoolId);
+  return all.filter(({ workerPoolId }) => patterns.some((pattern) => matchesGlob(workerPoolId, pattern)));
 }
 
 function describe({ changes, current, foreign }: PoolPlan, terminal: Terminal): void {

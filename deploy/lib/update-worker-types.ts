@@ -7,6 +7,7 @@ import { rootUrlOf } from './prerequisites.js';
 import type { Terminal } from './terminal.js';
 import type { Tools } from './tools.js';
 import { updatePools } from './update-pools.js';
+import { trimEnd } from '../../src/lib/util/trim-end.js';
 
 /** The command line of update-worker-types. */
 export interface UpdateFlags {
@@ -30,7 +31,7 @@ interface Machine {
 
 /** Finds the newest AMIs and those they replace, and lets the worker pools use them. Throws DeployError. */
 export async function updateWorkerTypes(flags: UpdateFlags, { env, tools, terminal }: Machine): Promise<void> {
-  const rootUrl = rootUrlOf(env).replace(/\/+$/, '');
+  const rootUrl = trimEnd(rootUrlOf(env), '/');
   const manager = workerManagerOf(env);
   const records = await readRecords(flags.records);
   const record = flags.record === undefined ? newestOf(records, rootUrl) : await readRecord(flags.record);

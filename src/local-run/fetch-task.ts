@@ -1,6 +1,7 @@
 import got, { HTTPError, RequestError } from 'got';
 import { errorMessage } from '../lib/util/error-message.js';
 import { TaskFileError } from './task-definition.js';
+import { trimEnd } from '../lib/util/trim-end.js';
 
 /** A task of a deployment, as its name is given on a command line. */
 export interface TaskAddress {
@@ -18,7 +19,7 @@ export function parseTaskAddress(text: string): TaskAddress | undefined {
   if (rootUrl === '') return undefined;
   if (!TASK_ID.test(taskId)) throw new TaskFileError(`${text}: "${taskId}" is no task id (22 letters, digits, - or _)`);
   if (!URL.canParse(rootUrl)) throw new TaskFileError(`${text}: "${rootUrl}" is no root URL`);
-  return { taskId, rootUrl: rootUrl.replace(/\/+$/, '') };
+  return { taskId, rootUrl: trimEnd(rootUrl, '/') };
 }
 
 /** The task's definition as JSON text. Definitions are public: no credentials. Throws TaskFileError when there is none. */

@@ -99,7 +99,7 @@ async function watch(watcher: TaskWatcher, { definition, output, inspect }: RunL
   return outcome;
 }
 
-const FOOTER = /^\[taskcluster [^\]]*\] (?:Successful|Unsuccessful) task run with exit code: (-?\d+) completed/gm;
+const FOOTER = /^\[taskcluster [^\]\n]*\] (?:Successful|Unsuccessful) task run with exit code: (-?\d+) completed/gm;
 const FOOTER_BYTES = 1024;
 
 /** Passes a log on and remembers what its last line says of the exit code. */

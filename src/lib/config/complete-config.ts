@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Config, DockerEndpoint, SidecarConfig } from './config.js';
 import type { Environment } from './env-tags.js';
 import type { ConfigTree } from './layers.js';
+import { trimEnd } from '../util/trim-end.js';
 
 /** Validated values: what the schema says, before what follows from other values is filled in. */
 type WrittenConfig = Omit<Config, 'docker' | 'cache' | 'dockerSave' | 'sidecars'> & {
@@ -23,7 +24,7 @@ export function completeConfig(validated: ConfigTree, env: Environment, cores: n
   const { certificate, ...credentials } = written.taskcluster;
   return deepFreeze({
     ...written,
-    rootUrl: written.rootUrl.replace(/\/+$/, ''),
+    rootUrl: trimEnd(written.rootUrl, '/'),
     // Runners hand over an empty certificate with permanent credentials.
     taskcluster: certificate ? { ...credentials, certificate } : credentials,
     capacity: written.restrictCPU && written.capacity > 0 ? cores : written.capacity,

@@ -1,5 +1,6 @@
 import got, { HTTPError } from 'got';
 import type { Response } from 'got';
+import { trimEnd } from '../util/trim-end.js';
 
 const TOKEN_SECONDS = 6 * 60 * 60;
 // A session is renewed well before it ends.
@@ -20,7 +21,7 @@ export class InstanceMetadata {
 
   /** `url` without a path. */
   constructor(url: string, now: () => Date = () => new Date()) {
-    this.#baseUrl = `${url.replace(/\/+$/, '')}/latest`;
+    this.#baseUrl = `${trimEnd(url, '/')}/latest`;
     this.#now = now;
   }
 

@@ -1,12 +1,14 @@
 import { pino } from 'pino';
 import type { DestinationStream } from 'pino';
+import { logFields } from './log-fields.js';
 import { Redactor } from './redactor.js';
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /**
  * The worker's log, for operators and the tools that search it. `event` is a constant name, facts go into `fields`
- * (errors too, as `error`). Credentials in fields are left out by their key, known secrets wherever they turn up.
+ * (errors too, as `error`). Credentials in fields are left out by their key, known secrets wherever they turn up. A line
+ * has 16 KiB at most: long texts and lists are cut.
  */
 export interface Logger {
   debug(event: string, fields?: LogFields): void;
@@ -35,6 +37,7 @@ export interface LoggerOptions {
 
 export type AlertListener = (event: string, fields: LogFields) => void;
 
+const MAX_EVENT_LENGTH = 200;
 // pino writes these itself; a field of the same name would be a second one in the line.
 const RESERVED = new Set(['type', 'level', 'time']);
 
@@ -89,7 +92,7 @@ class PinoLogger implements Logger {
   alert(event: string, fields?: LogFields): void {
     this.#write('error', `[alert-operator] ${event}`, fields);
     const { redactor, onAlert } = this.#sink;
-    onAlert?.(redactor.cleanText(event), redactor.clean({ ...this.#bound, ...fields }) as LogFields);
+    onAlert?.(redactor.cleanText(event, MAX_EVENT_LENGTH), logFields({ ...this.#bound, ...fields }, redactor));
   }
 
   with(fields: LogFields): Logger {
@@ -105,6 +108,6 @@ class PinoLogger implements Logger {
     if (!output.isLevelEnabled(level)) return;
     const merged = { ...this.#bound, ...fields };
     const named = Object.entries(merged).map(([key, value]) => [RESERVED.has(key) ? `${key}_` : key, value] as const);
-    output[level](redactor.clean(Object.fromEntries(named)), redactor.cleanText(event));
+    output[level](logFields(Object.fromEntries(named), redactor), redactor.cleanText(event, MAX_EVENT_LENGTH));
   }
 }

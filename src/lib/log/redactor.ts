@@ -1,39 +1,33 @@
-const MASK = '***';
+import { startOf } from '../util/shorten.js';
 
-/** Keys whose value is a credential or gives access to something, in lower case without - and _. */
-const SECRET_KEYS = new Set([
-  'accesstoken',
-  'authorization',
-  'bewit',
-  'certificate',
-  'cookie',
-  'credentials',
-  'password',
-  'privatekey',
-  'puturl',
-  'secret',
-  'setcookie',
-  'signedurl',
-  'socketurl',
-  'token',
-  'xregistryauth',
-]);
+export const MASK = '***';
 
 /** Parameters that make a URL a permission, and the credentials in front of its host. */
 const SIGNATURES =
   /([?&](?:bewit|X-Amz-(?:Signature|Credential|Security-Token)|Signature|sig|access_token)=)[^&\s"'<>]+/gi;
-const URL_CREDENTIALS = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"'<>]+@/gi;
-const AUTHORIZATION = /\b(Hawk id=|Bearer |Basic )[^\r\n]+/g;
+// Only from the slashes on: a pattern that begins with the scheme takes quadratic time to find that there is none.
+const URL_CREDENTIALS = /(:\/\/)[^\s/@"'<>]+@/g;
+const UNFINISHED_URL = /:\/\/[^\s/@"'<>]+$/;
+const AUTHORIZATION = /(Hawk id=|Bearer |Basic )[^\r\n]+/g;
 
 /** Shorter ones are too likely to be part of ordinary words. */
 const MIN_SECRET_LENGTH = 4;
-// Deeper than anything that is worth reading in a log line.
-const MAX_DEPTH = 8;
+/** Longer ones are looked for by their beginning. */
+const MAX_FORM_LENGTH = 1024;
 
-/** Makes values fit for a log: secrets masked by key, by content and by form; errors reduced to what identifies them. */
+interface Form {
+  /** How often it was added: two owners may hold the same secret. */
+  owners: number;
+  /** It goes on behind what is looked for. */
+  readonly isStart: boolean;
+}
+
+/**
+ * Makes text fit for a log: known secrets are masked by content, others by form, and what is longer than a log line can
+ * use is cut. The time that takes is linear, and bounded however long the text is.
+ */
 export class Redactor {
-  /** How often each was added: two owners may hold the same secret. */
-  readonly #secrets = new Map<string, number>();
+  readonly #secrets = new Map<string, Form>();
 
   constructor(secrets: readonly string[] = []) {
     for (const secret of secrets) this.add(secret);
@@ -43,87 +37,70 @@ export class Redactor {
   add(secret: string): () => void {
     if (secret.length < MIN_SECRET_LENGTH) return () => undefined;
     const forms = formsOf(secret);
-    for (const form of forms) this.#secrets.set(form, (this.#secrets.get(form) ?? 0) + 1);
+    for (const [text, isStart] of forms) {
+      const form = this.#secrets.get(text) ?? { owners: 0, isStart };
+      form.owners += 1;
+      this.#secrets.set(text, form);
+    }
     let held = true;
     return () => {
       if (!held) return;
       held = false;
-      for (const form of forms) this.#release(form);
+      for (const text of forms.keys()) this.#release(text);
     };
   }
 
-  cleanText(text: string): string {
-    let clean = text;
-    for (const secret of this.#secrets.keys()) {
-      if (clean.includes(secret)) clean = clean.replaceAll(secret, MASK);
+  /**
+   * `text` without secrets, and no more than `maxLength` characters of it with a note of how many there are. Nothing is
+   * left of a secret that the cut would have gone through.
+   */
+  cleanText(text: string, maxLength: number): string {
+    if (text.length <= maxLength) return this.#mask(text);
+    const isPart = text.length > maxLength + MAX_FORM_LENGTH;
+    const masked = this.#mask(isPart ? text.slice(0, maxLength + MAX_FORM_LENGTH) : text);
+    // The end of a part may be the beginning of a secret that isn't known as one without its end.
+    const safe = isPart ? withoutUnfinished(masked) : masked;
+    return `${startOf(safe, maxLength)}… (${text.length} characters)`;
+  }
+
+  #mask(text: string): string {
+    let masked = text;
+    for (const [form, { isStart }] of this.#secrets) {
+      const at = masked.indexOf(form);
+      if (at < 0) continue;
+      masked = isStart ? masked.slice(0, at) + MASK : masked.replaceAll(form, MASK);
     }
-    return clean
+    return masked
       .replace(SIGNATURES, `$1${MASK}`)
       .replace(URL_CREDENTIALS, `$1${MASK}@`)
       .replace(AUTHORIZATION, `$1${MASK}`);
   }
 
-  /** A copy of plain maps, lists and scalars, whatever `value` was; `value` is left as it is. */
-  clean(value: unknown): unknown {
-    return this.#clean(value, []);
-  }
-
-  #clean(value: unknown, parents: readonly unknown[]): unknown {
-    if (typeof value === 'string') return this.cleanText(value);
-    if (typeof value === 'bigint') return value.toString();
-    if (typeof value !== 'object' || value === null) return value;
-    if (parents.includes(value)) return '[circular]';
-    if (parents.length > MAX_DEPTH) return '[too deep]';
-    const line = [...parents, value];
-    if (value instanceof Error) return this.#clean(errorFields(value), line);
-    if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
-    if (Array.isArray(value)) return value.map((item) => this.#clean(item, line));
-    if (value instanceof Map || value instanceof Set) return this.#clean([...value], line);
-    if (hasToJson(value)) return this.#clean(value.toJSON(), line);
-    return Object.fromEntries(
-      Object.entries(value).map(([key, inner]) => [
-        this.cleanText(key),
-        isSecretKey(key) && inner !== undefined ? MASK : this.#clean(inner, line),
-      ]),
-    );
-  }
-
-  #release(form: string): void {
-    const owners = (this.#secrets.get(form) ?? 1) - 1;
-    if (owners > 0) this.#secrets.set(form, owners);
-    else this.#secrets.delete(form);
+  #release(text: string): void {
+    const form = this.#secrets.get(text);
+    if (!form) return;
+    form.owners -= 1;
+    if (form.owners === 0) this.#secrets.delete(text);
   }
 }
 
-function isSecretKey(key: string): boolean {
-  return SECRET_KEYS.has(key.toLowerCase().replaceAll(/[-_]/g, ''));
+function withoutUnfinished(masked: string): string {
+  const end = Math.max(masked.length - MAX_FORM_LENGTH, 0);
+  const url = masked.search(UNFINISHED_URL);
+  return url >= 0 && url < end ? `${masked.slice(0, url)}://${MASK}` : masked.slice(0, end);
 }
 
-/** As it is, as part of a URL (through a Buffer, because half a surrogate pair can't be encoded) and within JSON text, each distinct one once. */
-function formsOf(secret: string): readonly string[] {
-  return [
-    ...new Set([secret, encodeURIComponent(Buffer.from(secret).toString()), JSON.stringify(secret).slice(1, -1)]),
-  ];
-}
-
-/** HTTP libraries hang whole requests, with their headers, on an error: only what identifies it is kept. */
-function errorFields(error: Error): Readonly<Record<string, unknown>> {
-  const { code, statusCode, response } = error as Error & {
-    readonly code?: unknown;
-    readonly statusCode?: unknown;
-    readonly response?: { readonly statusCode?: unknown };
-  };
-  const fields = {
-    message: error.message,
-    stack: error.stack,
-    cause: error.cause,
-    code: code,
-    statusCode: statusCode ?? response?.statusCode,
-    errors: error instanceof AggregateError ? error.errors : undefined,
-  };
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-}
-
-function hasToJson(value: object): value is { toJSON(): unknown } {
-  return 'toJSON' in value && typeof value.toJSON === 'function';
+/**
+ * A secret as it is, as part of a URL (through a Buffer, because half a surrogate pair can't be encoded) and within JSON
+ * text, each distinct form once, with whether it is only the beginning.
+ */
+function formsOf(secret: string): ReadonlyMap<string, boolean> {
+  const start = startOf(secret, MAX_FORM_LENGTH);
+  const forms = [start, encodeURIComponent(Buffer.from(start).toString()), JSON.stringify(start).slice(1, -1)];
+  return new Map(
+    forms.map((form) => [
+      form.slice(0, MAX_FORM_LENGTH),
+      start.length < secret.length || form.length > MAX_FORM_LENGTH,
+    ]),
+  );
 }

@@ -1,4 +1,5 @@
 import type { CallParams, Fault, FaultRule } from './fault.js';
+import { matchesGlob } from '../../lib/util/glob.js';
 
 /** A rule in force, for the one who made it. */
 export interface FaultHandle {
@@ -26,8 +27,7 @@ export class FaultRules {
 
   /** Throws when no call has such a name, rather than waiting for it for ever. */
   add(rule: FaultRule): FaultHandle {
-    const pattern = toPattern(rule.call);
-    if (![...this.#known].some((name) => pattern.test(name))) {
+    if (![...this.#known].some((name) => matchesGlob(name, rule.call))) {
       throw new Error(`There is no call "${rule.call}"; there are: ${[...this.#known].sort().join(', ')}.`);
     }
     const active = new ActiveRule(++this.#lastId, rule, () => this.#rules.delete(active));
@@ -63,7 +63,6 @@ class ActiveRule implements FaultHandle {
   readonly id: number;
   readonly rule: FaultRule;
   readonly remove: () => void;
-  readonly #pattern: RegExp;
   #skip: number;
   #left: number;
   #hits = 0;
@@ -73,7 +72,6 @@ class ActiveRule implements FaultHandle {
     this.id = id;
     this.rule = rule;
     this.remove = remove;
-    this.#pattern = toPattern(rule.call);
     this.#skip = rule.skip ?? 0;
     this.#left = rule.times ?? 1;
   }
@@ -91,9 +89,9 @@ class ActiveRule implements FaultHandle {
 
   isFor(call: string, params: CallParams): boolean {
     const { where = {} } = this.rule;
-    if (!this.#pattern.test(call)) return false;
+    if (!matchesGlob(call, this.rule.call)) return false;
     if (typeof where === 'function') return where(params);
-    return Object.entries(where).every(([name, wanted]) => toPattern(wanted).test(params[name] ?? ''));
+    return Object.entries(where).every(([name, wanted]) => matchesGlob(params[name] ?? '', wanted));
   }
 
   /** True for one of the calls that are let through. */
@@ -111,9 +109,4 @@ class ActiveRule implements FaultHandle {
       },
     };
   }
-}
-
-function toPattern(text: string): RegExp {
-  const parts = text.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`, 's');
 }

@@ -67,9 +67,9 @@ function parseInput<Input>(schema: Schema<Input> | undefined, body: unknown): In
   throw new ApiError('InputValidationError', `The request does not match the schema "${schema.title}":\n${problems}`);
 }
 
-const IDENTIFIER = '[a-zA-Z0-9_-]{1,38}';
+const IDENTIFIER = /^[a-zA-Z0-9_-]{1,38}$/;
 const SLUGID = /^[A-Za-z0-9_-]{8}[Q-T][A-Za-z0-9_-][CGKOSWaeimquy26-][A-Za-z0-9_-]{10}[AQgw]$/;
-const TWO_IDENTIFIERS = new RegExp(`^${IDENTIFIER}/${IDENTIFIER}$`);
+const TWO_IDENTIFIERS = /^[a-zA-Z0-9_-]{1,38}\/[a-zA-Z0-9_-]{1,38}$/;
 const INDEX_PATH = /^(?=.{1,255}$)([a-zA-Z0-9_!~*'()%-]+\.)*[a-zA-Z0-9_!~*'()%-]+$/;
 const PARAMETERS = {
   taskId: SLUGID,
@@ -78,10 +78,10 @@ const PARAMETERS = {
   name: /^[\x20-\x7e]+$/,
   taskQueueId: TWO_IDENTIFIERS,
   workerPoolId: TWO_IDENTIFIERS,
-  workerGroup: new RegExp(`^${IDENTIFIER}$`),
-  workerId: new RegExp(`^${IDENTIFIER}$`),
+  workerGroup: IDENTIFIER,
+  workerId: IDENTIFIER,
   // The root, where tasks can't be, is listed with an empty one.
-  namespace: new RegExp(`^$|${INDEX_PATH.source}`),
+  namespace: /^(?=.{0,255}$)(?:$|(?:[a-zA-Z0-9_!~*'()%-]+\.)*[a-zA-Z0-9_!~*'()%-]+$)/,
   indexPath: INDEX_PATH,
 } as const;
 

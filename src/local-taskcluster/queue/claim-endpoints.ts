@@ -10,6 +10,7 @@ import {
 import { EXCEPTION_REQUEST, STATUS_RESPONSE } from '../schemas/status-schemas.js';
 import type { Claim, Queue } from './queue.js';
 import type { Resolution } from './task.js';
+import { trimEnd } from '../../lib/util/trim-end.js';
 
 /** queue: what a worker calls to get runs, keep them and resolve them. */
 export function claimEndpoints(queue: Queue): readonly Endpoint[] {
@@ -96,5 +97,5 @@ function claimFields({ task, runId, worker, credentials }: Claim): object {
 
 /** As the real claimWork spells it, straight from its database: an offset for Z, no trailing zeros. */
 function databaseTime(time: Date): string {
-  return time.toJSON().replace(/\.?0*Z$/, '+00:00');
+  return `${trimEnd(trimEnd(time.toJSON(), 'Z0'), '.')}+00:00`;
 }

@@ -167,3 +167,59 @@ describe('what never appears in the log', () => {
     assert.equal(last()['url'], 'https://s3/k?a=1&X-Amz-Signature=***&b=2');
   });
 });
+
+describe('a line of the log', () => {
+  const MAX_LINE_BYTES = 16 * 1024;
+  const long = 'a.'.repeat(500_000);
+  const deep = (levels: number): unknown => (levels === 0 ? long : { [long]: long, inner: deep(levels - 1), long });
+  const hostile: Readonly<Record<string, unknown>> = {
+    'a long text': long,
+    'a text that takes more room as JSON': '\u0000'.repeat(1_000_000),
+    'a text that takes more room in UTF-8': '€'.repeat(1_000_000),
+    'a list of a million': Array.from({ length: 1_000_000 }, (_, index) => index),
+    'a list of long texts': Array.from({ length: 10_000 }, () => long),
+    'a set': new Set(Array.from({ length: 100_000 }, (_, index) => `item ${index}`)),
+    'a map': new Map(Array.from({ length: 100_000 }, (_, index) => [`key ${index}`, long])),
+    'an object with many keys': Object.fromEntries(
+      Array.from({ length: 100_000 }, (_, index) => [`key ${index}`, index]),
+    ),
+    'an object with long keys': { [long]: 1, [`${long}.`]: 2 },
+    'lists in lists': Array.from({ length: 200 }, () => Array.from({ length: 200 }, () => [[['x'], 'y'], 1n])),
+    'deep fields': deep(20),
+    'an error with a long message': new Error(long, { cause: new Error(long, { cause: new Error(long) }) }),
+    'many errors': new AggregateError(
+      Array.from({ length: 10_000 }, () => new Error(long)),
+      long,
+    ),
+  };
+  for (const [what, value] of Object.entries(hostile)) {
+    it(`has 16 KiB at most with ${what}`, () => {
+      const { log, text, last } = memoryLog({ baseFields: { source: 'docker-worker' } });
+      log.with({ taskId: 'abc' }).error('x', { value });
+      assert.ok(Buffer.byteLength(text()) <= MAX_LINE_BYTES, String(Buffer.byteLength(text())));
+      assert.equal(last()['taskId'], 'abc');
+      assert.notEqual(last()['value'], undefined);
+    });
+  }
+
+  it('holds the beginning of what is too long, and says that there is more', () => {
+    const { log, last } = memoryLog();
+    log.error('x', {
+      text: long,
+      list: Array.from({ length: 101 }, () => 1),
+      keys: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`k${i}`, i])),
+    });
+    const { text, list, keys } = last() as { text: string; list: unknown[]; keys: object };
+    assert.match(text, /^(a\.){2048}… \(1000000 characters\)$/);
+    assert.equal(list.length, 101);
+    assert.equal(list[100], '…');
+    assert.equal(Object.keys(keys).length, 101);
+  });
+
+  it('is cut for listeners of alerts too', () => {
+    const alerts: unknown[] = [];
+    const { log } = memoryLog({ onAlert: (...alert) => alerts.push(alert) });
+    log.alert(long, { long, error: new Error(long) });
+    assert.ok(Buffer.byteLength(JSON.stringify(alerts)) <= MAX_LINE_BYTES);
+  });
+});

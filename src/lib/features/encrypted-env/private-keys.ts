@@ -7,7 +7,8 @@ export class PrivateKeyError extends Error {
   override readonly name = 'PrivateKeyError';
 }
 
-const ARMORED = /-----BEGIN PGP PRIVATE KEY BLOCK-----[^]*?-----END PGP PRIVATE KEY BLOCK-----/g;
+const BEGIN = '-----BEGIN PGP PRIVATE KEY BLOCK-----';
+const END = '-----END PGP PRIVATE KEY BLOCK-----';
 
 /**
  * The OpenPGP keys in a file with one armored block or several: an old and a new one, while clients still use both.
@@ -23,7 +24,7 @@ export async function readDecryptionKeys(path: string): Promise<readonly Private
 }
 
 async function readAll(path: string): Promise<readonly PrivateKey[]> {
-  const blocks = (await readText(path)).match(ARMORED) ?? [];
+  const blocks = armoredBlocks(await readText(path));
   // Loaded when there is something to read: it makes the worker's start longer and its memory larger.
   const { readPrivateKeys } = await import('openpgp');
   try {
@@ -33,6 +34,17 @@ async function readAll(path: string): Promise<readonly PrivateKey[]> {
     // The parser's words may quote the key.
     throw new PrivateKeyError(`${path} holds an armored OpenPGP private key that is damaged`);
   }
+}
+
+function armoredBlocks(text: string): readonly string[] {
+  const blocks: string[] = [];
+  for (let from = text.indexOf(BEGIN); from >= 0; from = text.indexOf(BEGIN, from)) {
+    const end = text.indexOf(END, from);
+    if (end < 0) break;
+    blocks.push(text.slice(from, end + END.length));
+    from = end + END.length;
+  }
+  return blocks;
 }
 
 async function readText(path: string): Promise<string> {

@@ -118,7 +118,8 @@ class VncProtocol implements ShellProtocol {
   #complaint = '';
 
   get complaint(): string {
-    return this.#complaint.trim().replaceAll(/\s*\n\s*/g, ' | ');
+    const lines = this.#complaint.split('\n').map((line) => line.trim());
+    return lines.filter(Boolean).join(' | ');
   }
 
   decode(data: Buffer): ClientMessage {

@@ -12,7 +12,7 @@ const UNSATISFIABLE: ByteRange = { kind: 'unsatisfiable' };
  * log; `bytes=N-M` ends with what is there. Whatever is no single range of bytes is ignored, as RFC 9110 allows.
  */
 export function parseByteRange(header: string | undefined, size: number, isGrowing: boolean): ByteRange {
-  const [, from, to] = /^\s*bytes\s*=\s*(\d{0,15})\s*-\s*(\d{0,15})\s*$/i.exec(header ?? '') ?? [];
+  const [, from, to] = /^bytes=(\d{0,15})-(\d{0,15})$/i.exec(header ?? '') ?? [];
   if (from === undefined || to === undefined || (from === '' && to === '')) return WHOLE;
   if (from === '') return suffix(Number(to), size, isGrowing);
   const start = Number(from);

@@ -13,8 +13,10 @@ export function targetOf(path: string, rootUrl: string): string | undefined {
   if (!path.startsWith('/')) return undefined;
   const safe = escapeUnsafe(path);
   // Nobody but the services is to be reached by what looks like the path of one.
-  if (DOT_SEGMENT.test(safe.replace(/\?.*/, ''))) return undefined;
-  const [, first = '', rest = ''] = /^\/([^/?]*)(.*)$/.exec(safe) ?? [];
+  const [place = ''] = safe.split('?', 1);
+  if (DOT_SEGMENT.test(place)) return undefined;
+  const [first = ''] = place.slice(1).split('/', 1);
+  const rest = safe.slice(1 + first.length);
   if (first === 'api') return serviceUrl(rest, rootUrl);
   const { host, origin } = new URL(rootUrl);
   if (first.toLowerCase() === host) return `${origin}${rest.startsWith('/') ? '' : '/'}${rest}`;

@@ -109,7 +109,7 @@ function numberIn(block: Buffer, field: 'size' | 'checksum'): number {
   const [start, end] = FIELD[field];
   const bytes = block.subarray(start, end);
   if (((bytes[0] ?? 0) & 0x80) !== 0) return binaryNumber(bytes);
-  const digits = bytes.toString('latin1').replace(/\0.*$/s, '').trim();
+  const digits = untilZero(bytes).trim();
   if (!/^[0-7]*$/.test(digits)) throw new ArchiveError(NO_HEADER);
   return digits === '' ? 0 : parseInt(digits, 8);
 }
