@@ -127,9 +127,9 @@ class ClaimedRun {
   async run(markResolved: () => void): Promise<void> {
     const { metrics } = this.#deps;
     this.#hideCredentials();
-    // The record comes first and goes last: whatever there is of the run, a worker that starts after a crash finds it.
+    // The record goes last: whatever there is of the run, a worker that starts after a crash finds it. The run is on record
+    // since its claim was received (RunJournal.noteClaims).
     this.#resources.defer('journal', () => this.#entry.remove());
-    await this.#note({});
     this.#log.info('claimed task', { takenUntil: this.#claim.takenUntil.toISOString() });
     metrics.taskQueue(this.#claim, new Date(this.#claim.task.created));
     this.#keeper.start();

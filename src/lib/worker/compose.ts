@@ -166,7 +166,10 @@ function claiming({
   caching,
   recovery,
   deps,
-}: Claiming): Pick<WorkerOptions, 'checkReady' | 'roomFor' | 'roomFreed' | 'rediscover' | 'recover' | 'run'> {
+}: Claiming): Pick<
+  WorkerOptions,
+  'checkReady' | 'roomFor' | 'roomFreed' | 'onClaimed' | 'rediscover' | 'recover' | 'run'
+> {
   return {
     checkReady: (signal) => gc.leftovers.checkReady(signal),
     roomFor: async (tasks, signal) => {
@@ -175,6 +178,13 @@ function claiming({
       return byDevices === 0 ? 0 : await gc.room.roomFor(byDevices, signal);
     },
     roomFreed: devices.freed,
+    onClaimed: (claims) => {
+      try {
+        deps.journal.noteClaims(claims);
+      } catch (error) {
+        deps.log.error('journal could not be written', { error });
+      }
+    },
     rediscover: () => devices.rediscover(),
     recover: async (signal) => {
       // What containers of dead runs had mounted goes after them.

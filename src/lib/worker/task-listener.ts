@@ -15,6 +15,8 @@ export interface TaskListenerOptions {
   readonly roomFor: (tasks: number, signal: AbortSignal) => Promise<number>;
   /** To be called when `roomFor` may have more to give than before: there is no waiting for the next poll then. */
   readonly roomFreed: Wakeup;
+  /** Called with each answer before anything else is done about it. Never fails. */
+  readonly onClaimed?: (claims: readonly Claim[]) => void;
   /** Hands a claim to whoever runs it. */
   readonly run: (claim: Claim) => RunHandle;
   /** Runs at once; 0 claims nothing. */
@@ -100,6 +102,8 @@ export class TaskListener {
       log.debug('next claim', { tasks });
       this.activity.claimBegan();
       const claims = await queue.claimWork(tasks, signal);
+      // First of all: until they are written down, a crash leaves them to run out.
+      if (claims.length > 0) this.#options.onClaimed?.(claims);
       this.activity.claimAnswered(claims.length);
       return claims;
     } catch (error) {

@@ -68,11 +68,12 @@ describe('a worker killed with SIGKILL and started again', function () {
     await rm(directory, { recursive: true, force: true });
   });
 
-  function start(): Program {
+  function start(env: Readonly<Record<string, string>> = {}): Program {
     const worker = new Program('worker', [join(directory, 'worker.yml')], {
       ...taskclusterEnv(taskcluster),
       DOCKER_HOST: `unix://${daemon.socketPath}`,
       CRASH_TEST: directory,
+      ...env,
     });
     workers.push(worker);
     return worker;
@@ -143,6 +144,22 @@ describe('a worker killed with SIGKILL and started again', function () {
       assert.deepEqual(await list(), before_);
     });
   }
+
+  it('at the moment the queue gave it several runs, has resolved them all worker-shutdown', async () => {
+    const taskIds = await Promise.all([1, 2, 3].map(() => createTask('true')));
+    const first = start({ NODE_OPTIONS: `--import ${import.meta.resolve('../../support/die-when-claimed.mjs')}` });
+    assert.deepEqual(await first.ended, { code: null, signal: 'SIGKILL' }, first.stderr);
+    assert.doesNotMatch(first.stdout, /"type":"claimed task"/);
+    const claimed = (await Promise.all(taskIds.map(runs))).flat().filter(({ state }) => state === 'running');
+    assert.equal(claimed.length, 3);
+    const second = start();
+    for (const taskId of taskIds) {
+      assert.equal((await ended(taskId, 0)).reasonResolved, 'worker-shutdown');
+      assert.equal((await ended(taskId, 1)).state, 'completed');
+    }
+    await stop(second);
+    assert.deepEqual(await list(), before_);
+  });
 
   it('while it waits for an image, has resolved the run worker-shutdown', async () => {
     const first = start();

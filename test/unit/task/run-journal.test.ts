@@ -1,18 +1,21 @@
 import { strict as assert } from 'node:assert';
-import { mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RunJournal } from '../../../src/lib/task/run-journal.js';
 import type { RunEntry } from '../../../src/lib/task/run-journal.js';
+import { MemoryLogger } from '../../fakes/memory-logger.js';
 import { claimOf } from '../worker/fake-runs.js';
 
 describe('the journal of runs', () => {
   let root: string;
   let entry: RunEntry;
+  let log: MemoryLogger;
   const directory = (): string => join(root, 'state', 'runs');
   const file = (): string => join(directory(), 'a-task.0.json');
 
   beforeEach(async () => {
+    log = new MemoryLogger();
     root = await mkdtemp(join(tmpdir(), 'journal-'));
     entry = (await RunJournal.open(join(root, 'state'))).entry(claimOf('a-task'));
   });
@@ -59,6 +62,56 @@ describe('the journal of runs', () => {
     await entry.remove();
     await entry.remove();
     assert.deepEqual(await readdir(directory()), []);
+  });
+
+  it('has all claims of an answer in one file until each has one of its own', async () => {
+    const journal = await RunJournal.open(join(root, 'other'));
+    const files = (): Promise<string[]> => readdir(join(root, 'other', 'runs'));
+    const claims = ['a', 'b', 'c'].map(claimOf);
+    journal.noteClaims(claims);
+    const [batch = ''] = await files();
+    assert.match(batch, /^[0-9a-f]{16}\.claims$/);
+    assert.equal((await stat(join(root, 'other', 'runs', batch))).mode & 0o777, 0o600);
+    const [a, b, c] = claims.map((claim) => journal.entry(claim));
+    await a?.update({ phase: 'admit' });
+    await b?.update({ phase: 'admit' });
+    assert.deepEqual((await files()).sort(), ['a.0.json', batch, 'b.0.json'].sort());
+    await c?.remove();
+    assert.deepEqual((await files()).sort(), ['a.0.json', 'b.0.json']);
+  });
+
+  it('finds the claims of an answer of a worker that died before it did anything else about them', async () => {
+    const died = await RunJournal.open(join(root, 'other'));
+    const claims = ['a', 'b', 'c'].map(claimOf);
+    died.noteClaims(claims);
+    await died.entry(claims[1] ?? assert.fail()).update({ phase: 'collect' });
+    const journal = await RunJournal.open(join(root, 'other'));
+    const found = await journal.abandoned(log);
+    const facts = found.map(
+      ({ record }) => `${record.taskId} ${record.phase} ${record.credentials?.accessToken ?? ''}`,
+    );
+    assert.deepEqual(facts.sort(), ['a claimed a', 'b collect a', 'c claimed a']);
+    assert.deepEqual((await readdir(join(root, 'other', 'runs'))).sort(), ['a.0.json', 'b.0.json', 'c.0.json']);
+    assert.deepEqual(log.records, []);
+  });
+
+  it('finds the whole lines of an answer that was cut off', async () => {
+    const died = await RunJournal.open(join(root, 'other'));
+    died.noteClaims(['a', 'b', 'c'].map(claimOf));
+    const [batch = ''] = await readdir(join(root, 'other', 'runs'));
+    const path = join(root, 'other', 'runs', batch);
+    await truncate(path, (await stat(path)).size - 10);
+    const found = await (await RunJournal.open(join(root, 'other'))).abandoned(log);
+    assert.deepEqual(found.map(({ record }) => record.taskId).sort(), ['a', 'b']);
+    assert.equal(log.of('record of a run cannot be read').length, 1);
+    assert.deepEqual((await readdir(join(root, 'other', 'runs'))).sort(), ['a.0.json', 'b.0.json']);
+  });
+
+  it('leaves its own claims alone when it looks for those of another worker', async () => {
+    const journal = await RunJournal.open(join(root, 'other'));
+    journal.noteClaims([claimOf('mine')]);
+    assert.deepEqual(await journal.abandoned(log), []);
+    assert.equal((await readdir(join(root, 'other', 'runs'))).length, 1);
   });
 
   it('goes on after a write that failed', async () => {

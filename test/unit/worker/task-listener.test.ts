@@ -15,6 +15,8 @@ describe('the task listener', () => {
   let meters: MemoryMeters;
   let runs: FakeRun[];
   let busy: boolean[];
+  let noted: (readonly string[])[];
+  let notedFirst: boolean[];
   let stop: AbortController;
   let isReady: boolean;
   let room: number;
@@ -28,7 +30,9 @@ describe('the task listener', () => {
       checkReady: () => (isReady ? Promise.resolve() : Promise.reject(new Error('no engine'))),
       roomFor: (tasks) => Promise.resolve(Math.min(tasks, room)),
       roomFreed,
+      onClaimed: (claims) => noted.push(claims.map(({ taskId }) => taskId)),
       run: (claim) => {
+        notedFirst.push(noted.flat().includes(claim.taskId));
         const run = fakeRun(claim);
         runs.push(run);
         return run;
@@ -54,6 +58,8 @@ describe('the task listener', () => {
     meters = new MemoryMeters();
     runs = [];
     busy = [];
+    noted = [];
+    notedFirst = [];
     isReady = true;
     room = Infinity;
     roomFreed = new Wakeup();
@@ -78,6 +84,14 @@ describe('the task listener', () => {
     await answer(2);
     assert.deepEqual(asked(), [3, 1]);
     assert.equal(listener.running, 2);
+  });
+
+  it('has all claims of an answer noted at once, before the first of them is run', async () => {
+    await listen(3);
+    await answer(2);
+    await answer(0);
+    assert.deepEqual(noted, [['task-0', 'task-1']]);
+    assert.deepEqual(notedFirst, [true, true]);
   });
 
   it('never asks for more than 32 at a time', async () => {
