@@ -1,5 +1,7 @@
 import { errorMessage } from '../util/error-message.js';
 import { DockerError } from './engine.js';
+import { faultIn } from './engine-words.js';
+import type { DockerFault } from './engine-words.js';
 
 /** What dockerode throws: an Error with the HTTP status and the engine's answer, or a connection error. */
 interface DockerodeError extends Error {
@@ -29,22 +31,28 @@ export function hasStatus(error: unknown, ...statusCodes: number[]): boolean {
   return statusCode !== undefined && statusCodes.includes(statusCode);
 }
 
-// The engine reports what a registry said as text, in a 500 or inside a stream that began with 200.
-const FINAL_PULL_ERRORS: readonly (readonly [RegExp, number])[] = [
-  [/unauthorized|denied|no basic auth credentials|authentication required/i, 401],
-  [/not found|manifest unknown|does not exist|name unknown|no matching manifest|invalid reference/i, 404],
-];
+/** What is asked for again in vain, as a status of the kind that stands for that. */
+const FINAL_STATUS: Readonly<Partial<Record<DockerFault, number>>> = {
+  'registry-refuses': 401,
+  'not-in-registry': 404,
+  'unusable-image': 400,
+  mount: 400,
+  'working-directory': 400,
+  user: 400,
+  command: 400,
+};
+const CONFLICT = 409;
 
-/** The error of a pull; what the registry will say again next time carries a 4xx status. */
+/**
+ * The error of a pull; what the registry will say again next time carries a 4xx status. The engine reports what a registry
+ * said, and what it thinks of the image, as text, in a 500 or inside a stream that began with 200.
+ */
 export function pullError(image: string, error: unknown): DockerError {
   const { message, statusCode } = dockerErrorOf(`pulling ${image}`, error);
-  const final = FINAL_PULL_ERRORS.find(([words]) => words.test(message));
-  return new DockerError(message, final?.[1] ?? statusCode, { cause: error });
+  // Its name is the author's choice, and may have any of the words that matter.
+  const fault = faultIn(withoutPreamble(message.replaceAll(image, '')), 'pull');
+  return withFault(message, fault, statusCode, error);
 }
-
-// What keeps a process in a container from starting is in the payload, unless the machine is short of something; that
-// the image does not know its own user the engine finds out by itself.
-const RUNTIME = /OCI runtime|runc|shim|unable to find (?:user|group) /i;
 
 /**
  * The error of creating or starting a container; what the engine will say again of the same payload carries a 4xx
@@ -52,18 +60,32 @@ const RUNTIME = /OCI runtime|runc|shim|unable to find (?:user|group) /i;
  */
 export function startError(what: string, error: unknown): DockerError {
   const { message, statusCode } = dockerErrorOf(what, error);
-  const isTrouble = ENGINE_TROUBLE.test(message) || statusCode === 409 || /no such (?:image|container)/i.test(message);
-  if (isTrouble) return new DockerError(message, undefined, { cause: error });
-  return new DockerError(message, RUNTIME.test(message) ? 400 : statusCode, { cause: error });
+  if (statusCode === CONFLICT || /no such (?:image|container)/i.test(message)) {
+    return withFault(message, 'engine-trouble', statusCode, error);
+  }
+  return withFault(message, faultIn(withoutPreamble(message), 'start'), statusCode, error);
 }
-
-// Whatever else keeps an archive from being loaded is in the archive.
-const ENGINE_TROUBLE =
-  /no space left|resource temporarily unavailable|connection refused|ttrpc|quota exceeded|input\/output error|read-only file system|too many open files|cannot allocate memory|cannot reach|timed? ?out|nothing was heard|EPIPE|ECONN|socket hang up|aborted|context canceled/i;
 
 /** The error of a load; what the engine will say again of the same archive carries a status of 400. */
 export function loadError(error: unknown): DockerError {
   const { message, statusCode } = dockerErrorOf('loading an image', error);
-  const isTransient = ENGINE_TROUBLE.test(message);
-  return new DockerError(message, isTransient ? statusCode : 400, { cause: error });
+  // Whatever else keeps an archive from being loaded is in the archive.
+  return withFault(message, faultIn(withoutPreamble(message), 'load') ?? 'unusable-image', statusCode, error);
+}
+
+function withFault(
+  message: string,
+  fault: DockerFault | undefined,
+  statusCode: number | undefined,
+  cause: unknown,
+): DockerError {
+  const isTrouble = fault === 'disk-full' || fault === 'engine-trouble';
+  const status = isTrouble ? undefined : fault === undefined ? statusCode : FINAL_STATUS[fault];
+  return new DockerError(message, status, { cause, ...(fault !== undefined && { fault }) });
+}
+
+/** Without what dockerode, and then this module, put in front of the engine's words when they come in a stream. */
+function withoutPreamble(message: string): string {
+  const [whole] = /^[^:]{0,300}: \(HTTP code \d{3}\) [a-z ]{1,40} - /.exec(message) ?? [];
+  return whole === undefined ? message : message.slice(whole.length);
 }

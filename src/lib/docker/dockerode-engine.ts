@@ -42,6 +42,14 @@ const PULL_INACTIVITY_MS = 60_000;
 // A dead one is what a removal left that failed half-way.
 const ENDED = new Set(['exited', 'dead']);
 
+interface InspectedImage {
+  readonly Id: string;
+  readonly Config?: {
+    readonly Entrypoint?: string | string[] | null;
+    readonly Cmd?: string[] | null;
+  } | null;
+}
+
 interface VolumeList {
   readonly Volumes: readonly { readonly Name: string; readonly Labels?: Labels | null }[] | null;
 }
@@ -50,6 +58,7 @@ interface PullLine {
   readonly id?: string;
   readonly status?: string;
   readonly error?: string;
+  readonly errorDetail?: { readonly message?: string };
   readonly progressDetail?: { readonly current?: number; readonly total?: number };
 }
 
@@ -78,8 +87,9 @@ export class DockerodeEngine implements DockerEngine {
     const what = `inspecting image ${name}`;
     try {
       const inspect = () => this.#docker.getImage(name).inspect();
-      const { Id, Config } = await call(what, CALL_TIMEOUT_MS, inspect, signal);
-      return { id: Id, entrypoint: words(Config.Entrypoint), command: words(Config.Cmd) };
+      // An image may be without `config`, whatever the types say.
+      const { Id, Config } = (await call(what, CALL_TIMEOUT_MS, inspect, signal)) as InspectedImage;
+      return { id: Id, entrypoint: words(Config?.Entrypoint), command: words(Config?.Cmd) };
     } catch (error) {
       if (hasStatus(error, 404)) return undefined;
       throw error;
@@ -124,7 +134,8 @@ export class DockerodeEngine implements DockerEngine {
     const container = this.#docker.getContainer(id);
     const look = (abortSignal: AbortSignal) => container.inspect({ abortSignal });
     const { Image, Config } = await call(what, CALL_TIMEOUT_MS, look);
-    const { Entrypoint } = (await call(what, CALL_TIMEOUT_MS, () => this.#docker.getImage(Image).inspect())).Config;
+    const inspected = await call(what, CALL_TIMEOUT_MS, () => this.#docker.getImage(Image).inspect());
+    const { Entrypoint } = (inspected as InspectedImage).Config ?? {};
     // The engine takes the container's for what is null, and its command only along with its entrypoint.
     const start = { Entrypoint: words(Entrypoint), Cmd: words(Config.Cmd) };
     // Told so apart, because dockerode's own options all become part of the query.
@@ -266,8 +277,9 @@ function labelFilter(labels: Labels): { readonly label: string[] } {
 async function followPull(stream: Readable, onProgress: (progress: PullProgress) => void, alive: () => void) {
   for await (const line of linesOf(stream)) {
     alive();
-    const { id, status, error, progressDetail: { current, total } = {} } = JSON.parse(line) as PullLine;
-    if (error !== undefined) throw new DockerError(error, undefined);
+    const { id, status, error, errorDetail, progressDetail: { current, total } = {} } = JSON.parse(line) as PullLine;
+    const trouble = errorDetail?.message ?? error;
+    if (trouble !== undefined) throw new DockerError(trouble, undefined);
     if (status === undefined) continue;
     onProgress({
       status,

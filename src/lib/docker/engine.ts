@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { DockerFault } from './engine-words.js';
 
 /** Labels by which the worker knows its own containers, networks, volumes and images. */
 export const LABEL = {
@@ -106,6 +107,10 @@ export interface LoadedImages {
   readonly ids: readonly string[];
 }
 
+interface DockerErrorOptions extends ErrorOptions {
+  readonly fault?: DockerFault;
+}
+
 /**
  * What the engine answered when it refused, in its own words. `statusCode` is undefined when there was no answer
  * (engine down, connection cut, no answer in time).
@@ -113,10 +118,13 @@ export interface LoadedImages {
 export class DockerError extends Error {
   override readonly name = 'DockerError';
   readonly statusCode: number | undefined;
+  /** undefined: the engine's words do not tell. */
+  readonly fault: DockerFault | undefined;
 
-  constructor(message: string, statusCode: number | undefined, options?: ErrorOptions) {
+  constructor(message: string, statusCode: number | undefined, options: DockerErrorOptions = {}) {
     super(message, options);
     this.statusCode = statusCode;
+    this.fault = options.fault;
   }
 
   /** Trouble of the engine, the registry or the network that may be gone the next time. */

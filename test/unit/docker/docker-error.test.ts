@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { dockerErrorOf, hasStatus, pullError, startError } from '../../../src/lib/docker/docker-error.js';
+import { dockerErrorOf, hasStatus } from '../../../src/lib/docker/docker-error.js';
 import { DockerError } from '../../../src/lib/docker/engine.js';
 
 const answer = (statusCode: number, message: string): Error =>
@@ -32,48 +32,4 @@ describe('an error of the engine', () => {
     assert.equal(hasStatus(answer(500, 'x'), 404, 409), false);
     assert.equal(hasStatus(new Error('x'), 404), false);
   });
-});
-
-describe('the error of a pull', () => {
-  const final: readonly (readonly [number, string, number])[] = [
-    [500, 'Get https://r/v2/: no basic auth credentials', 401],
-    [500, 'unauthorized: authentication required', 401],
-    [404, 'pull access denied for x, repository does not exist', 401],
-    [404, 'manifest for x:y not found: manifest unknown', 404],
-    [400, 'invalid reference format', 404],
-  ];
-  for (const [statusCode, message, expected] of final) {
-    it(`is final for "${message}"`, () => {
-      const error = pullError('x', answer(statusCode, message));
-      assert.equal(error.statusCode, expected);
-      assert.equal(error.isTransient, false);
-    });
-  }
-
-  for (const message of ['net/http: TLS handshake timeout', 'received unexpected HTTP status: 503', 'EOF']) {
-    it(`may be gone the next time for "${message}"`, () => {
-      assert.equal(pullError('x', answer(500, message)).isTransient, true);
-    });
-  }
-});
-
-describe('an error of creating or starting a container', () => {
-  const cases: readonly (readonly [string, number, boolean])[] = [
-    ['No command specified', 400, false],
-    ['failed to create task for container: OCI runtime create failed: exec: "x": not found', 500, false],
-    ['unable to find user nosuchuser: no matching entries in passwd file', 500, false],
-    ['failed to create shim task: OCI runtime create failed: fork: resource temporarily unavailable', 500, true],
-    ['failed to create shim task: dial unix /run/containerd.sock: connect: connection refused', 500, true],
-    ['mkdir /var/lib/docker/overlay2/x: no space left on device', 500, true],
-    ['failed to set up container networking: all predefined address pools have been fully subnetted', 500, true],
-    ['No such image: sha256:0', 404, true],
-    ['Conflict. The container name is in use', 409, true],
-  ];
-  for (const [message, statusCode, isTransient] of cases) {
-    it(`is ${isTransient ? 'the machine’s' : 'the payload’s'} for "${message}"`, () => {
-      const error = startError('creating', answer(statusCode, message));
-      assert.equal(error.isTransient, isTransient);
-      assert.equal(error.message, message);
-    });
-  }
 });
