@@ -39,15 +39,18 @@ export function paddingOf(bytes: number): number {
 
 export function parseHeader(block: Buffer): TarHeader {
   if (numberIn(block, 'checksum') !== checksumOf(block)) throw new ArchiveError(NO_HEADER);
-  const type = block[TYPE] === 0 ? '0' : String.fromCharCode(block[TYPE] ?? 0);
+  const isOld = block[TYPE] === 0;
+  const type = isOld ? '0' : String.fromCharCode(block[TYPE] ?? 0);
   const name = textIn(block, 'name');
+  const bytes = numberIn(block, 'size');
   // GNU's own format has other things where the prefix is.
   const prefix = block.toString('latin1', MAGIC, MAGIC + 6) === 'ustar\0' ? textIn(block, 'prefix') : '';
   return {
     name: prefix === '' ? name : `${prefix}/${name}`,
-    // Before there was a type for directories, a slash at the end made one.
-    type: type === '0' && name.endsWith('/') ? '5' : type,
-    bytes: numberIn(block, 'size'),
+    // Before there was a type for directories, a slash at the end made one. For docker (Go's archive/tar) the content of
+    // what has the newer type of a file follows all the same.
+    type: name.endsWith('/') && (isOld || (type === '0' && bytes === 0)) ? '5' : type,
+    bytes,
     linkname: textIn(block, 'linkname'),
   };
 }

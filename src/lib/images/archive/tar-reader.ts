@@ -105,7 +105,8 @@ export class TarReader {
       kind,
       name: fullName,
       hasExtendedName: extension.name !== undefined,
-      // What is no file has no content, whatever its header says.
+      // Only files have content, whatever the size in the header: docker reads archives so too (archive/tar of Go,
+      // isHeaderOnly), and both have to find the next header at the same place.
       bytes: kind === 'file' ? (extension.bytes ?? bytes) : 0,
       linkname: target,
     };
