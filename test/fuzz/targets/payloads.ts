@@ -1,0 +1,96 @@
+import fc from 'fast-check';
+import { createOptions } from '../../../src/lib/docker/create-options.js';
+import { createFeatures } from '../../../src/lib/features/registry.js';
+import type { FeatureServices } from '../../../src/lib/features/registry.js';
+import { askedDevices } from '../../../src/lib/devices/device-manager.js';
+import { admit } from '../../../src/lib/task/admit.js';
+import type { Admission, AdmittedTask } from '../../../src/lib/task/admit.js';
+import { containerSpec } from '../../../src/lib/task/container-spec.js';
+import { TaskError } from '../../../src/lib/task/errors.js';
+import { logSettings, writeHeader } from '../../../src/lib/task/log-text.js';
+import { deepFreeze, payloadValidator } from '../../../src/lib/task/validate-payload.js';
+import { MemoryOutput } from '../../fakes/memory-output.js';
+import { load } from '../../unit/config/fixture.js';
+import { IMAGE, runContext, taskOf } from '../../unit/task/task-fixture.js';
+import { allowing, expect } from '../expect.js';
+import { jsonValue, largeJson } from '../inputs/json.js';
+import { PAYLOAD_KEYS, goodPayload } from '../inputs/payloads.js';
+import { target } from '../target.js';
+import type { Running, Target } from '../target.js';
+
+const DEFAULTS = { logDriver: { type: 'none', options: {} }, limits: {} };
+
+/** All features of a worker that allows everything. None of them is ever prepared, so what they would work with is missing. */
+async function admission(): Promise<Admission> {
+  const { config } = await load();
+  const missing = { devices: { neededBy: askedDevices }, proxy: {}, interactive: {}, saving: {}, sidecars: {} };
+  const dockerConfig = { ...config.dockerConfig, allowPrivileged: true, allowDisableSeccomp: true };
+  const enabled = { encryptedEnv: { enabled: true } };
+  const features = createFeatures(
+    { ...config, dockerConfig, features: enabled },
+    missing as unknown as FeatureServices,
+  );
+  return { validatePayload: payloadValidator(undefined), features, isEnabled: () => true };
+}
+
+/** From the claim to the container, as far as it takes nothing but the payload. */
+function admitted(payload: unknown, allowed: Admission): AdmittedTask {
+  const definition = deepFreeze({ ...taskOf(payload), scopes: ['*'] });
+  const context = runContext(definition, new MemoryOutput());
+  logSettings(payload);
+  writeHeader(context.output, context);
+  const result = admit(context, allowed);
+  JSON.stringify(createOptions(containerSpec(result.task, [], IMAGE, DEFAULTS)));
+  return result;
+}
+
+const payload = target({
+  name: 'payload',
+  about: 'payloads of tasks, most of them wrong',
+  inputs: fc.oneof(
+    {
+      weight: 3,
+      arbitrary: fc
+        .tuple(
+          goodPayload,
+          fc.dictionary(fc.constantFrom(...PAYLOAD_KEYS, 'bogus', '__proto__'), jsonValue(PAYLOAD_KEYS), {
+            maxKeys: 3,
+          }),
+        )
+        .map(([good, changes]) => JSON.stringify({ ...good, ...changes })),
+    },
+    { weight: 1, arbitrary: jsonValue(PAYLOAD_KEYS).map((value) => JSON.stringify(value)) },
+    { weight: 1, arbitrary: largeJson(PAYLOAD_KEYS) },
+    {
+      weight: 1,
+      arbitrary: fc
+        .tuple(fc.constantFrom(...PAYLOAD_KEYS), largeJson(PAYLOAD_KEYS, 1_000_000))
+        .map(([key, json]) => `{"image":"a","maxRunTime":1,"${key}":${json}}`),
+    },
+  ),
+  start: async (): Promise<Running<string>> => {
+    const allowed = await admission();
+    return {
+      attempt: async (text) => {
+        await allowing([TaskError], () => admitted(JSON.parse(text), allowed));
+      },
+    };
+  },
+});
+
+const good = target({
+  name: 'good-payload',
+  about: 'payloads that a worker has to take',
+  inputs: goodPayload,
+  start: async (): Promise<Running<object>> => {
+    const allowed = await admission();
+    return {
+      attempt: (value) => {
+        const { task } = admitted(value, allowed);
+        expect(JSON.stringify(task.payload) === JSON.stringify(value), 'the payload has become another one');
+      },
+    };
+  },
+});
+
+export const PAYLOADS: readonly Target[] = [payload, good];

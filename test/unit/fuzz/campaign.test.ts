@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { Campaign } from '../../fuzz/campaign.js';
+import type { TargetReport } from '../../fuzz/campaign.js';
+import { inputAt } from '../../fuzz/input-at.js';
+import { reproduction, targetText, totalText } from '../../fuzz/summary.js';
+import { TARGETS } from './faulty-targets.js';
+
+const SEED = 7;
+const MODULE = new URL('faulty-targets.ts', import.meta.url).href;
+const LIMITS = { stallMs: 250, quietMs: 1000, cpuMs: 1500 };
+
+describe('a fuzzing campaign', function () {
+  // Each finding takes the start of several processes.
+  this.timeout(300_000);
+
+  const { signal } = new AbortController();
+
+  /** Looks at the first inputs of a target: enough for each fault. */
+  const fuzz = async (target: string, to = 60): Promise<TargetReport> => {
+    const input = { from: 0, to };
+    const options = { seed: SEED, limits: LIMITS, targetsModule: MODULE, budgetMs: 600_000, maxFindings: 1, input };
+    const campaign = new Campaign(options, signal);
+    try {
+      return await campaign.fuzz(target);
+    } finally {
+      campaign.close();
+    }
+  };
+
+  it('finds nothing in code without a fault, however large its inputs', async () => {
+    const { findings, unconfirmed, tried } = await fuzz('good');
+    assert.deepEqual([findings, unconfirmed, tried], [[], [], 61]);
+  });
+
+  it('finds code that takes quadratic time', async () => {
+    const { findings } = await fuzz('quadratic');
+    assert.match(findings[0]?.kind ?? '', /^(stall|endless)$/);
+  });
+
+  for (const [target, kind, words] of [
+    ['wrong', 'wrong answer', /WrongAnswer: too long/],
+    ['silent', 'stuck', /no answer, and idle/],
+    ['crashing', 'crash', /TypeError: nobody handles this/],
+    ['leaving', 'crash', /the process ended \(exit code 3\)/],
+  ] as const) {
+    it(`finds a target that is ${target}, and the input that shows it again`, async () => {
+      const { findings } = await fuzz(target);
+      const [{ kind: found, detail, index, from } = assert.fail('nothing was found')] = findings;
+      assert.equal(found, kind);
+      assert.match(detail, words);
+      assert.equal(from, index);
+      const definition = TARGETS.find(({ name }) => name === target) ?? assert.fail();
+      assert.deepEqual(inputAt(definition, SEED, index), inputAt(definition, SEED, index));
+    });
+  }
+
+  it('ends when it is interrupted, with what it has', async () => {
+    const stop = new AbortController();
+    const campaign = new Campaign(
+      { seed: SEED, limits: LIMITS, targetsModule: MODULE, budgetMs: 600_000 },
+      stop.signal,
+    );
+    const running = campaign.fuzz('good');
+    stop.abort(new Error('interrupted'));
+    assert.deepEqual((await running).findings, []);
+    campaign.close();
+  });
+});
+
+describe('the summary of a fuzzing campaign', () => {
+  const report: TargetReport = {
+    target: 'a-target',
+    tried: 12,
+    longestStall: { ms: 300.04, bytes: 70_000, index: 4 },
+    findings: [{ kind: 'stall', index: 4, detail: 'blocked\nfor long', times: 2, from: 4 }],
+    unconfirmed: [{ kind: 'stuck', index: 5, detail: 'idle' }],
+  };
+
+  it('says of each finding what it is, with which input, and how to see it again', () => {
+    const text = targetText(report, SEED, (index) => `input number ${index}`);
+    assert.match(text, /^a-target +12 inputs, longest stall 300\.0 ms \(input 4, 70000 bytes\), FAILED$/m);
+    assert.match(text, /stall \(2 times\): blocked/);
+    assert.match(text, /input number 4/);
+    assert.match(text, /npm run fuzz -- --target a-target --seed 7 --input 4$/m);
+    assert.match(text, /not counted, as it did not happen again: stuck: idle/);
+  });
+
+  it('names the inputs before it when a finding needs them', () => {
+    assert.match(reproduction('x', 1, { from: 3, index: 9 }), /--target x --seed 1 --input 3-9$/);
+  });
+
+  it('ends with the total and the seed', () => {
+    assert.equal(
+      totalText([report, { ...report, tried: 30, findings: [] }], SEED),
+      'fuzz: 2 targets, 42 inputs, longest stall 300.0 ms, 1 finding (seed 7)\n',
+    );
+  });
+});

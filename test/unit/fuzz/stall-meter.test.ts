@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
+import { MeasuredFailure, StallMeter, stallBetween } from '../../fuzz/stall-meter.js';
+import type { ClockReading } from '../../fuzz/thread-clock.js';
+import { threadClock } from '../../fuzz/thread-clock.js';
+
+/** A machine whose time the test makes. */
+class FakeMachine {
+  #now: ClockReading = { wallMs: 0, cpuMs: 0, waitedMs: 0 };
+  readonly clock = (): ClockReading => this.#now;
+
+  /** Time goes on, in which the thread works, waits for a core, or does neither. */
+  pass(passed: Partial<ClockReading>): void {
+    const { wallMs, cpuMs, waitedMs } = this.#now;
+    this.#now = {
+      wallMs: wallMs + (passed.wallMs ?? 0),
+      cpuMs: cpuMs + (passed.cpuMs ?? 0),
+      waitedMs: waitedMs + (passed.waitedMs ?? 0),
+    };
+  }
+}
+
+describe('the stall meter', () => {
+  const machine = new FakeMachine();
+  const meter = new StallMeter(machine.clock, 1000);
+
+  it('sees code that keeps the event loop busy', async () => {
+    const measured = await meter.measure(() => {
+      machine.pass({ wallMs: 400, cpuMs: 390 });
+    });
+    assert.deepEqual(measured, { longestStallMs: 390, isStuck: false });
+  });
+
+  it('does not take a machine without a free core for slow code', async () => {
+    const measured = await meter.measure(() => {
+      machine.pass({ wallMs: 60_000, cpuMs: 3, waitedMs: 59_990 });
+    });
+    assert.deepEqual(measured, { longestStallMs: 3, isStuck: false });
+  });
+
+  it('does not count CPU time that other threads have used, nor time that went by before or after', () => {
+    const at = (wallMs: number, cpuMs: number): ClockReading => ({ wallMs, cpuMs, waitedMs: 0 });
+    assert.equal(stallBetween(at(0, 0), at(10, 50)), 10);
+    assert.equal(stallBetween(at(5, 5), at(5, 5)), 0);
+  });
+
+  it('takes the longest stall of those between which others could run', async () => {
+    const measured = await meter.measure(async () => {
+      for (const ms of [30, 200, 100]) {
+        machine.pass({ wallMs: ms, cpuMs: ms });
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    });
+    assert.equal(measured.longestStallMs, 200);
+  });
+
+  it('passes on what the code fails with, and how long it took for that', async () => {
+    const failing = meter.measure(() => {
+      machine.pass({ wallMs: 70, cpuMs: 70 });
+      throw new RangeError('no');
+    });
+    await assert.rejects(failing, (error) => {
+      assert.ok(error instanceof MeasuredFailure && error.cause instanceof RangeError);
+      assert.equal(error.longestStallMs, 70);
+      return true;
+    });
+  });
+
+  it('calls stuck what is idle without an answer, and not what waits for a core', async () => {
+    let stuck = false;
+    const never = new Promise<void>(() => undefined);
+    const measuring = meter.measure(() => never).then(({ isStuck }) => (stuck = isStuck));
+    const pass = async (passed: Partial<ClockReading>, times: number): Promise<void> => {
+      for (let n = 0; n < times; n++) {
+        machine.pass(passed);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        await setImmediate();
+      }
+    };
+    await pass({ wallMs: 600, waitedMs: 590 }, 10);
+    assert.equal(stuck, false);
+    await pass({ wallMs: 600, cpuMs: 1 }, 3);
+    await measuring;
+    assert.equal(stuck, true);
+  });
+
+  it('reads a clock that counts the work of this thread', () => {
+    const clock = threadClock();
+    const before = clock();
+    while (clock().cpuMs - before.cpuMs < 5);
+    const after = clock();
+    assert.ok(after.wallMs > before.wallMs && after.cpuMs >= before.cpuMs + 5);
+  });
+});
