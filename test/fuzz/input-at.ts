@@ -28,7 +28,7 @@ const LONGEST_PREVIEW = 600;
 export function preview(input: unknown): string {
   const text = (value: unknown): unknown =>
     Buffer.isBuffer(value) ? value.toString('latin1', 0, SHOWN_LENGTH) : value;
-  const isRecord = typeof input === 'object' && input !== null && Object.getPrototypeOf(input) === Object.prototype;
+  const isRecord = typeof input === 'object' && input !== null && !Array.isArray(input) && !Buffer.isBuffer(input);
   const shown = isRecord
     ? Object.fromEntries(Object.entries(input).map(([key, value]) => [key, text(value)]))
     : text(input);

@@ -9,9 +9,10 @@ export interface Measured {
 }
 
 const TICK_MS = 5;
-/** A thread that waits for something uses less than this share of a core; the meter itself needs a hundredth of that. */
-const IDLE_SHARE = 0.05;
-const WINDOW_MS = 500;
+/** A turn of the event loop that does nothing but look at the clock takes a tenth of that. */
+const IDLE_TURN_MS = 0.5;
+/** So many turns are looked at together. */
+const WINDOW_TURNS = 20;
 
 /**
  * The time between two turns of the event loop as far as this thread was working: a machine whose cores are busy with
@@ -48,7 +49,7 @@ export class StallMeter {
       const running = Promise.resolve(run());
       const stuck = new Promise<'stuck'>((resolve) => {
         timer = setInterval(() => {
-          if (idleness.lastedUntil(tick()) >= this.#quietMs) resolve('stuck');
+          if (idleness.afterTurn(tick()) >= this.#quietMs) resolve('stuck');
         }, TICK_MS);
       });
       const outcome = await Promise.race([running, stuck]);
@@ -74,9 +75,13 @@ export class MeasuredFailure extends Error {
   }
 }
 
-/** Looks at a thread in windows: one that had work, or would have had it on a free core, ends what was idle before. */
+/**
+ * Since when the thread has had nothing to do. Whatever waits to be done is done in the next turn of the event loop, so
+ * turns that cost nothing say that there was nothing, however long they had to wait for a core.
+ */
 class Idleness {
   #windowStart: ClockReading;
+  #turns = 0;
   #idleSinceMs: number;
 
   constructor(start: ClockReading) {
@@ -84,13 +89,13 @@ class Idleness {
     this.#idleSinceMs = start.wallMs;
   }
 
-  lastedUntil(now: ClockReading): number {
-    const { wallMs, cpuMs, waitedMs } = this.#windowStart;
-    const windowMs = now.wallMs - wallMs;
-    if (windowMs < WINDOW_MS) return 0;
-    const isIdle = now.cpuMs - cpuMs + (now.waitedMs - waitedMs) < IDLE_SHARE * windowMs;
-    if (!isIdle) this.#idleSinceMs = now.wallMs;
+  /** How long it has lasted, with this turn. */
+  afterTurn(now: ClockReading): number {
+    this.#turns++;
+    if (this.#turns < WINDOW_TURNS) return 0;
+    if (now.cpuMs - this.#windowStart.cpuMs > WINDOW_TURNS * IDLE_TURN_MS) this.#idleSinceMs = now.wallMs;
     this.#windowStart = now;
+    this.#turns = 0;
     return now.wallMs - this.#idleSinceMs;
   }
 }

@@ -5,8 +5,6 @@ export interface ClockReading {
   readonly wallMs: number;
   /** CPU time that this thread has used. */
   readonly cpuMs: number;
-  /** How long this thread was ready to run and had no core. */
-  readonly waitedMs: number;
 }
 
 export type ThreadClock = () => ClockReading;
@@ -23,13 +21,13 @@ export function threadClock(): ThreadClock {
   if (file === undefined) {
     return () => {
       const { user, system } = process.cpuUsage();
-      return { wallMs: performance.now(), cpuMs: (user + system) / 1000, waitedMs: 0 };
+      return { wallMs: performance.now(), cpuMs: (user + system) / 1000 };
     };
   }
   const bytes = Buffer.alloc(MAX_BYTES);
   return () => {
-    const [cpuNs, waitedNs] = bytes.toString('latin1', 0, readSync(file, bytes, 0, MAX_BYTES, 0)).split(' ');
-    return { wallMs: performance.now(), cpuMs: Number(cpuNs) / NS_PER_MS, waitedMs: Number(waitedNs) / NS_PER_MS };
+    const [cpuNs] = bytes.toString('latin1', 0, readSync(file, bytes, 0, MAX_BYTES, 0)).split(' ');
+    return { wallMs: performance.now(), cpuMs: Number(cpuNs) / NS_PER_MS };
   };
 }
 

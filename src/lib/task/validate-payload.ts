@@ -12,6 +12,9 @@ export type ValidatedPayload =
 /** Checks a task's payload; every problem is listed at once. */
 export type PayloadValidator = (task: TaskDefinition) => ValidatedPayload;
 
+/** The schema has no use for more than three. */
+const MAX_DEPTH = 100;
+
 const SCHEMA = packageFile('schemas/v1/payload.json');
 
 interface PayloadSchema {
@@ -32,6 +35,10 @@ export function payloadValidator(
   for (const name of moreFeatures) features[name] ??= { type: 'boolean' };
   const validate = ajv.compile<Payload>(schema);
   return (task) => {
+    // What follows would overflow the stack, and so would the programs that read the definition later.
+    if (isDeeperThan(task.payload, MAX_DEPTH)) {
+      return { problems: [`data should not be nested more than ${MAX_DEPTH} levels deep`], unknownFeatures: [] };
+    }
     // A copy, so that nothing done to it can reach the definition that chain of trust signs.
     const payload: unknown = structuredClone(task.payload);
     if (validate(payload)) {
@@ -61,11 +68,28 @@ function additionalProperty({ params }: ErrorObject): readonly string[] {
   return name === undefined ? [] : [name];
 }
 
-/** Freezes plain JSON data all the way down. */
+/** Freezes plain JSON data all the way down, however deep that is. */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null) {
-    Object.values(value).forEach(deepFreeze);
-    Object.freeze(value);
+  const pending: unknown[] = [value];
+  while (pending.length > 0) {
+    const next = pending.pop();
+    if (typeof next !== 'object' || next === null) continue;
+    for (const inner of Object.values(next)) pending.push(inner);
+    Object.freeze(next);
   }
   return value;
+}
+
+/** Level by level, as a recursion is what it protects from. */
+function isDeeperThan(value: unknown, levels: number): boolean {
+  let level: readonly object[] = [value].filter(isObject);
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth >= levels) return true;
+    level = level.flatMap((each) => Object.values(each).filter(isObject));
+  }
+  return false;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

@@ -191,6 +191,27 @@ describe('the payload validator', () => {
     });
   }
 
+  it('refuses a payload that is nested so deeply that other programs could not read it', () => {
+    const nested = (levels: number): unknown => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`);
+    for (const levels of [101, 100_000]) {
+      assert.deepEqual(problems({ ...PAYLOAD, command: nested(levels) }), [
+        'data should not be nested more than 100 levels deep',
+      ]);
+    }
+    assert.deepEqual(problems({ ...PAYLOAD, command: nested(2) }), ['data/command/0 should be string']);
+  });
+
+  it('freezes a definition of any depth', () => {
+    const deep: unknown = JSON.parse(`${'[{"a":'.repeat(50_000)}1${'}]'.repeat(50_000)}`);
+    deepFreeze(deep);
+    let innermost = deep;
+    while (typeof innermost === 'object' && innermost !== null) {
+      assert.ok(Object.isFrozen(innermost));
+      [innermost] = Object.values(innermost);
+    }
+    assert.equal(innermost, 1);
+  });
+
   it('refuses a maxRunTime that is longer than this worker allows', () => {
     const capped = payloadValidator(100);
     assert.ok('payload' in capped(taskOf({ ...PAYLOAD, maxRunTime: 100 })));
