@@ -18,6 +18,7 @@ import { PAYLOAD_KEYS, goodPayload } from '../inputs/payloads.js';
 import { target } from '../target.js';
 import type { Running, Target } from '../target.js';
 
+const NEVER = new AbortController().signal;
 const DEFAULTS = { logDriver: { type: 'none', options: {} }, limits: {} };
 
 /** All features of a worker that allows everything. None of them is ever prepared, so what they would work with is missing. */
@@ -34,12 +35,12 @@ async function admission(): Promise<Admission> {
 }
 
 /** From the claim to the container, as far as it takes nothing but the payload. */
-function admitted(payload: unknown, allowed: Admission): AdmittedTask {
+async function admitted(payload: unknown, allowed: Admission): Promise<AdmittedTask> {
   const definition = deepFreeze({ ...taskOf(payload), scopes: ['*'] });
   const context = runContext(definition, new MemoryOutput());
   logSettings(payload);
   writeHeader(context.output, context);
-  const result = admit(context, allowed);
+  const result = await admit(context, allowed, NEVER);
   JSON.stringify(createOptions(containerSpec(result.task, [], IMAGE, DEFAULTS)));
   return result;
 }
@@ -85,8 +86,8 @@ const good = target({
   start: async (): Promise<Running<object>> => {
     const allowed = await admission();
     return {
-      attempt: (value) => {
-        const { task } = admitted(value, allowed);
+      attempt: async (value) => {
+        const { task } = await admitted(value, allowed);
         expect(JSON.stringify(task.payload) === JSON.stringify(value), 'the payload has become another one');
       },
     };

@@ -83,8 +83,8 @@ const interactive = target({
       },
       { requestMs: REQUEST_MS, closeMs: 200 },
     );
-    const { port } = new URL(bench.url);
-    const { token } = bench.endpoint;
+    const { port, pathname } = new URL(bench.url);
+    const [, token = ''] = pathname.split('/');
     return {
       attempt: async (request) => {
         expectHttp(await exchange(Number(port), piecesOf(request, token)));
