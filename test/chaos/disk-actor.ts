@@ -14,7 +14,7 @@ export function diskActor({ disk }: World, timeline: Timeline): Actor {
   const filler = join(disk.directory, 'filler');
   return {
     name: 'disk',
-    meanGapMs: 16_000,
+    meanGapMs: 25_000,
     act: async (random) => {
       const { bavail, bsize } = await statfs(disk.directory);
       const incident = timeline.begin('disk full', `${Math.round((bavail * bsize) / 1e6)} MB taken`);

@@ -10,7 +10,7 @@ import type { World } from './world.js';
 export function engineActors(world: World, timeline: Timeline): readonly Actor[] {
   const engine: Actor = {
     name: 'engine',
-    meanGapMs: 15_000,
+    meanGapMs: 12_000,
     act: async (random) => {
       const kind = random.pick<Disturbance>(['engine killed', 'engine stopped', 'engine frozen', 'engine frozen']);
       const incident = timeline.begin(kind, '');
