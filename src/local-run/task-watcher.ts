@@ -8,6 +8,7 @@ import type { TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import got, { HTTPError, RequestError } from 'got';
+import type { Request } from 'got';
 import { clients } from 'taskcluster-client';
 import type { ArtifactInfo, Queue, RunStatus } from 'taskcluster-client';
 import type { Credentials } from '../lib/queue/queue-client.js';
@@ -24,6 +25,9 @@ export interface DownloadedArtifact {
 }
 
 const POLL_INTERVAL_MS = 100;
+const CALL_TIMEOUT_MS = 30_000;
+/** How long a download may stand still. A log may for as long as the task prints nothing. */
+const INACTIVITY_MS = 60_000;
 
 /** Follows one run of a task from outside: its state, its log, its artifacts, all over HTTP. */
 export class TaskWatcher {
@@ -77,7 +81,7 @@ export class TaskWatcher {
   /** Where an artifact's content is that the queue only refers to. */
   async address(name: string): Promise<string> {
     const signed = this.#queue.buildSignedUrl(this.#queue.getArtifact, this.#taskId, 0, name);
-    const { headers } = await got(signed, { followRedirect: false });
+    const { headers } = await got(signed, { followRedirect: false, timeout: { request: CALL_TIMEOUT_MS } });
     return headers.location ?? '';
   }
 
@@ -94,7 +98,7 @@ export class TaskWatcher {
         callback(null, chunk);
       },
     });
-    await pipeline(got.stream(signed), measure, await target(name, directory));
+    await pipeline(got.stream(signed, { timeout: { socket: INACTIVITY_MS } }), measure, await target(name, directory));
     return { name, url, bytes, sha256: hash.digest('hex') };
   }
 
@@ -111,7 +115,7 @@ export class TaskWatcher {
     const signed = this.#queue.buildSignedUrl(this.#queue.getArtifact, this.#taskId, 0, name);
     let bytes = 0;
     try {
-      for await (const part of got.stream(signed, { retry: { limit: 0 } })) {
+      for await (const part of answering(got.stream(signed, { retry: { limit: 0 } }))) {
         const chunk = part as Buffer;
         const fresh = chunk.subarray(Math.max(0, skip - bytes));
         bytes += chunk.length;
@@ -124,6 +128,19 @@ export class TaskWatcher {
       throw error;
     }
   }
+}
+
+/** Fails unless the answer begins in time, whatever redirects it is behind. */
+function answering(stream: Request): Request {
+  const limit = setTimeout(() => {
+    stream.destroy(new Error(`no answer within ${CALL_TIMEOUT_MS / 1000} s`));
+  }, CALL_TIMEOUT_MS);
+  for (const event of ['response', 'error', 'close']) {
+    stream.once(event, () => {
+      clearTimeout(limit);
+    });
+  }
+  return stream;
 }
 
 async function target(name: string, directory: string | undefined): Promise<Writable> {

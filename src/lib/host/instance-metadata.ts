@@ -41,6 +41,8 @@ export class InstanceMetadata {
     const token = await this.#token(signal);
     return await got(`${this.#baseUrl}${path}`, {
       headers: token === undefined ? {} : { 'x-aws-ec2-metadata-token': token },
+      // The service itself answers; the token is for nobody else.
+      followRedirect: false,
       timeout: { request: TIMEOUT_MS },
       retry: { limit: 0 },
       throwHttpErrors: false,
@@ -66,6 +68,7 @@ export class InstanceMetadata {
       return await got
         .put(`${this.#baseUrl}/api/token`, {
           headers: { 'x-aws-ec2-metadata-token-ttl-seconds': String(TOKEN_SECONDS) },
+          followRedirect: false,
           timeout: { request: TIMEOUT_MS },
           retry: { limit: 0 },
           signal,

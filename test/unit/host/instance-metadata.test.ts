@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { InstanceMetadata } from '../../../src/lib/host/instance-metadata.js';
 import { FakeInstanceMetadata, INSTANCE_ID } from '../../fakes/fake-instance-metadata.js';
+import { FlakyServer } from '../../support/flaky-server.js';
 
 const NEVER = new AbortController().signal;
 const ID = '/meta-data/instance-id';
@@ -22,6 +23,21 @@ describe('InstanceMetadata', () => {
       `GET /latest${ID}`,
       'GET /latest/meta-data/spot/termination-time',
     ]);
+  });
+
+  it('takes its token nowhere else', async () => {
+    const elsewhere = await FlakyServer.start((_request, response) => response.end('x'));
+    const redirecting = await FlakyServer.start((request, response) => {
+      if (request.method === 'PUT') response.end('token');
+      else response.writeHead(302, { location: elsewhere.url }).end();
+    });
+    try {
+      await assert.rejects(new InstanceMetadata(redirecting.url).get(ID, NEVER), /302/);
+      assert.equal(elsewhere.requests.length, 0);
+    } finally {
+      await redirecting.close();
+      await elsewhere.close();
+    }
   });
 
   it('gets another token when the one it has is refused', async () => {

@@ -88,10 +88,12 @@ export class Upstream {
       headers: { ...headers, ...lengthOf(method, body), authorization: authorize() },
       agent,
       signal,
+      // Set here and not on the request: that one would begin only once there is a connection.
+      timeout: this.#inactivityMs,
     };
     return new Promise((resolve, reject) => {
       const outgoing = isSecure ? httpsRequest(options) : httpRequest(options);
-      outgoing.setTimeout(this.#inactivityMs, () => {
+      outgoing.on('timeout', () => {
         outgoing.destroy(new UpstreamSilent(`nothing was heard for ${this.#inactivityMs / 1000} s`));
       });
       outgoing.once('response', resolve);

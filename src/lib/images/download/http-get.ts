@@ -18,9 +18,16 @@ export interface HttpAnswer {
 const MAX_ERROR_BYTES = 4096;
 const MAX_ERROR_TEXT = 300;
 
+/** As browsers do it, more or less; the queue needs one or two. */
+const MAX_REDIRECTS = 10;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+/** Of what is wrong with an address, which it will be the next time too. */
+const BAD_REQUEST = 400;
+
 /**
  * One GET, with redirects. `inactivityMs` bounds the wait for each of: the connection, the head of the answer, and each
- * chunk; time in which nobody wants a chunk does not count. Fails with a DownloadError, also when the answer is not 2xx.
+ * chunk, of every request that redirects make of it; time in which nobody wants a chunk does not count. Fails with a
+ * DownloadError, also when the answer is not 2xx.
  */
 export async function httpGet(
   url: string,
@@ -28,10 +35,60 @@ export async function httpGet(
   inactivityMs: number,
   parent: AbortSignal,
 ): Promise<HttpAnswer> {
+  const origin = new URL(url).host;
+  let address = new URL(url);
+  for (let redirects = 0; ; redirects += 1) {
+    const { host } = address;
+    const { response, body, close } = await requestOnce(address, headers, inactivityMs, parent);
+    const { statusCode } = response;
+    if (statusCode < 300) return { statusCode, headers: response.headers, host, body };
+    const { location } = response.headers;
+    if (!REDIRECTS.has(statusCode) || location === undefined) {
+      // Read only from where the first request went: whoever made a redirect could have the worker read what it alone can
+      // reach.
+      const error = await refusal(response, host, host === origin ? body : undefined);
+      close();
+      throw error;
+    }
+    // What a redirect says besides is of no use, and need not have an end.
+    close();
+    if (redirects === MAX_REDIRECTS) {
+      throw new DownloadError(`${origin} redirects more than ${MAX_REDIRECTS} times, at last from ${host}`, undefined);
+    }
+    address = redirectTarget(location, address);
+  }
+}
+
+function redirectTarget(location: string, from: URL): URL {
+  const target = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+  if (target?.protocol === 'http:' || target?.protocol === 'https:') return target;
+  const where = target ? `an address that begins with ${target.protocol}` : 'something that is not an address';
+  throw new DownloadError(`${from.host} redirects to ${where}; the worker follows http and https`, BAD_REQUEST);
+}
+
+interface OneAnswer {
+  readonly response: Response;
+  readonly body: AsyncIterable<Buffer>;
+  /** Ends the connection; harmless after the body's end. */
+  readonly close: () => void;
+}
+
+/**
+ * Redirects are not left to got: it does not start the time limit of an answer for them, and reads what comes with one to
+ * its end (https://github.com/sindresorhus/got/blob/v14.6.6/source/core/index.ts).
+ */
+async function requestOnce(
+  address: URL,
+  headers: Readonly<Record<string, string>>,
+  inactivityMs: number,
+  parent: AbortSignal,
+): Promise<OneAnswer> {
+  const { host } = address;
   const abort = new LinkedAbort(parent);
-  const stream = got.stream(url, {
+  const stream = got.stream(address.href, {
     headers,
     decompress: false,
+    followRedirect: false,
     throwHttpErrors: false,
     retry: { limit: 0 },
     timeout: { lookup: inactivityMs, connect: inactivityMs, secureConnect: inactivityMs, response: inactivityMs },
@@ -39,18 +96,15 @@ export async function httpGet(
   });
   // Failures are met where the answer is awaited and where its body is read.
   stream.on('error', () => undefined);
-  let host = new URL(url).host;
-  stream.on('redirect', (response: Response) => {
-    host = new URL(response.headers.location ?? '', response.url).host;
-  });
-  try {
-    const [response] = (await once(stream, 'response')) as [Response];
-    const body = bodyOf(stream, { host, inactivityMs, abort, parent });
-    if (response.statusCode >= 300) throw await refusal(response, host, host === new URL(url).host ? body : undefined);
-    return { statusCode: response.statusCode, headers: response.headers, host, body };
-  } catch (error) {
+  const close = (): void => {
     stream.destroy();
     abort.dispose();
+  };
+  try {
+    const [response] = (await once(stream, 'response')) as [Response];
+    return { response, body: bodyOf(stream, { host, inactivityMs, abort, parent }), close };
+  } catch (error) {
+    close();
     throw asDownloadError(error, host, parent);
   }
 }
