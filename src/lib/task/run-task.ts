@@ -50,7 +50,8 @@ export interface TaskRun {
   enter(phase: Phase, facts?: { readonly containerId: string }): Promise<void>;
 }
 
-const FINISH_TIMEOUT_MS = 900_000;
+// Longer than a claim lasts: a queue that is away ends the waiting of the last uploads by the loss of the claim.
+const FINISH_TIMEOUT_MS = 1_500_000;
 const SHUTDOWN_FINISH_MS = 10_000;
 
 /** What the first five phases come to. */

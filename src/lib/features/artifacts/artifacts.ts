@@ -12,7 +12,7 @@ export interface ArtifactsOptions {
   readonly skipCompressionExtensions: readonly string[];
   /** A file that has more, before compression, is not uploaded. */
   readonly maxFileBytes: number;
-  /** Of files that are too large, how many an archive is read on for. Default: 100 GiB. */
+  /** Of files that are too large, how many an archive is read on for. Default: 64 GiB. */
   readonly maxSkippedBytes?: number;
   /** When an archive that broke off is asked for again. */
   readonly archiveRetries?: RetryPolicy;
@@ -25,8 +25,8 @@ const OPEN_ARCHIVES = 4;
  * place each time must not be read for ever.
  */
 const ARCHIVE_RETRIES: RetryPolicy = { attempts: 7, firstDelayMs: 1000, maxDelayMs: 30_000, randomization: 0.25 };
-/** Some two minutes of reading: docker makes a gigabyte of the zeros of a sparse file in a second. */
-const MAX_SKIPPED_BYTES = 100 * 1024 ** 3;
+/** A minute or two of reading: docker makes up to a gigabyte of the zeros of a sparse file in a second. */
+const MAX_SKIPPED_BYTES = 64 * 1024 ** 3;
 
 /** Publishes payload.artifacts after the container has stopped. */
 export function artifactsFeature(options: ArtifactsOptions): Feature {

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { got } from 'got';
+import { shell } from '../../support/test-task.js';
+import { WorkerHarness } from '../../support/worker-harness.js';
+
+const MiB = 1024 ** 2;
+
+describe('artifacts in trouble', function () {
+  this.timeout(120_000);
+  let harness: WorkerHarness;
+  before(async () => {
+    harness = await WorkerHarness.start({ settings: { capacity: 4, artifacts: { maxFileBytes: 64 * MiB } } });
+  });
+  after(() => harness.close());
+
+  /** The artifacts that are no logs, by name. */
+  const kindsOf = async (taskId: string): Promise<Readonly<Record<string, string>>> => {
+    const { artifacts } = await harness.queue.listArtifacts(taskId, 0);
+    const own = artifacts.filter(({ name }) => !name.startsWith('public/logs/'));
+    return Object.fromEntries(own.map(({ name, storageType }) => [name, storageType]));
+  };
+  const reasonOf = async (taskId: string, name: string): Promise<unknown> => {
+    const url = harness.queue.buildSignedUrl(harness.queue.getArtifact, taskId, 0, name);
+    const { statusCode, body } = await got(url, { throwHttpErrors: false, responseType: 'json' });
+    assert.equal(statusCode, 424);
+    return (body as { readonly reason: unknown }).reason;
+  };
+
+  it('wait for a queue behind a proxy that has lost it, and the log says so once', async () => {
+    const taskId = await harness.create({
+      ...shell('mkdir /d; for n in 1 2 3 4 5; do echo $n >/d/$n; done'),
+      artifacts: { 'public/d': { type: 'directory', path: '/d' } },
+    });
+    const rule = harness.taskcluster.faults.add({
+      call: 'queue.createArtifact',
+      fault: { kind: 'status', status: 502 },
+      times: Infinity,
+      where: { taskId, name: 'public/d/*' },
+    });
+    await rule.hit(12);
+    rule.remove();
+    const { run, log } = await harness.finish(taskId);
+    assert.equal(run.state, 'completed', log);
+    assert.deepEqual(
+      Object.keys(await kindsOf(taskId)).sort(),
+      ['1', '2', '3', '4', '5'].map((n) => `public/d/${n}`),
+    );
+    assert.equal(
+      log.match(/Uploads wait: queue\.createArtifact failed: HTTP 502: [^\r\n]*\. They are/g)?.length,
+      1,
+      log,
+    );
+    assert.equal(log.match(/Uploads go on after \d+ s\./g)?.length, 1, log);
+    assert.doesNotMatch(log, /refused/);
+  });
+
+  it('are not waited for when the task is canceled', async () => {
+    const taskId = await harness.create({ ...shell('echo x >/x'), artifacts: { x: { type: 'file', path: '/x' } } });
+    const fault = { kind: 'status', status: 502 } as const;
+    const rule = harness.taskcluster.faults.add({
+      call: 'queue.createArtifact',
+      fault,
+      times: Infinity,
+      where: { taskId, name: 'x' },
+    });
+    await rule.hit(2);
+    await harness.queue.cancelTask(taskId);
+    await harness.log.next('task resolved', taskId);
+    rule.remove();
+    assert.deepEqual(await kindsOf(taskId), {});
+  });
+
+  it('are replaced by errors when they are sparse files of any length, and what lies beside them is published', async () => {
+    const { taskId, run, log } = await harness.run({
+      ...shell(`mkdir /d; echo a >/d/a; truncate -s 1024G /d/huge; truncate -s 65M /d/large; echo b >/d/z; ls -i /d
+                echo v >/v/small; truncate -s 1024G /v/huge; truncate -s 63M /v/zeros`),
+      artifacts: {
+        file: { type: 'file', path: '/d/huge' },
+        d: { type: 'directory', path: '/d' },
+        v: { type: 'volume', path: '/v' },
+      },
+    });
+    assert.equal(run.state, 'failed', log);
+    const kinds = await kindsOf(taskId);
+    assert.deepEqual([kinds['file'], kinds['d/huge'], kinds['v/huge']], ['error', 'error', 'error']);
+    assert.deepEqual([kinds['v/small'], kinds['v/zeros']], ['s3', 's3']);
+    for (const name of ['file', 'd/huge', 'v/huge']) {
+      assert.equal(await reasonOf(taskId, name), 'too-large-file-on-worker');
+    }
+    assert.match(log, /Artifact "file" is too large: 1\.1 TB, more than the 67\.1 MB that this worker takes/);
+    assert.match(log, /Artifact "d": what comes after "d\/huge" in the directory was not read/);
+    assert.match(log, /Artifact "v": not uploaded because they are larger than this worker takes \(67\.1 MB\): "huge"/);
+  });
+
+  it('are listed whatever the names of files are', async () => {
+    const [part, rest] = ['n'.repeat(250), 'm'.repeat(1024 - 'd/'.length - 4 * 251)];
+    const longest = `${`${part}/`.repeat(4)}${rest}`;
+    const { taskId, run, log } = await harness.run({
+      ...shell(`mkdir -p /d/${part}/${part}/${part}/${part}; echo x >/d/${longest}; echo y >/d/${longest}y; mkdir /v/e
+                mkdir -p /v/${part}/${part}/${part}/${part}; echo x >/v/${longest}; echo y >/v/${longest}y`),
+      artifacts: {
+        d: { type: 'directory', path: '/d' },
+        v: { type: 'volume', path: '/v' },
+        [`${'x'.repeat(1025)}`]: { type: 'file', path: `/d/${longest}` },
+      },
+    });
+    assert.equal(run.state, 'completed', log);
+    assert.deepEqual(Object.keys(await kindsOf(taskId)).sort(), [`d/${longest}`, `v/${longest}`]);
+    assert.equal(log.match(/may hold up to 1024 printable ASCII characters/g)?.length, 3, log);
+  });
+
+  it('have no name for a log that leaves no room for that of its backing log', async () => {
+    const { run, log } = await harness.run({ log: `${'x'.repeat(1013)}.log` });
+    assert.equal(run.reasonResolved, 'malformed-payload');
+    assert.match(log, /data\/log should not have .* or more than 1016 characters/);
+  });
+});
