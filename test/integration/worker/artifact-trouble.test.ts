@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { got } from 'got';
+import { CuttingEngine } from '../../support/cutting-engine.js';
 import { shell } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
@@ -113,5 +118,43 @@ describe('artifacts in trouble', function () {
     const { run, log } = await harness.run({ log: `${'x'.repeat(1013)}.log` });
     assert.equal(run.reasonResolved, 'malformed-payload');
     assert.match(log, /data\/log should not have .* or more than 1016 characters/);
+  });
+});
+
+describe('an archive of artifacts that breaks off', function () {
+  this.timeout(120_000);
+  let directory: string;
+  let engine: CuttingEngine;
+  let harness: WorkerHarness;
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'cutting-engine-'));
+    engine = await CuttingEngine.start(directory, 4, 3_000_000);
+    harness = await WorkerHarness.start({ settings: { docker: { socketPath: engine.socketPath } } });
+  });
+  after(async () => {
+    await harness.close();
+    await engine.close();
+    await rm(directory, { recursive: true });
+  });
+
+  it('is read again, and nothing of it is missing, published twice or only begun', async () => {
+    const { taskId, run, log } = await harness.run({
+      ...shell(`mkdir /d; echo a >/d/a; head -c 5000000 /dev/urandom >/d/noise; echo z >/d/z; sha256sum /d/noise
+                cp /d/noise /noise`),
+      artifacts: { d: { type: 'directory', path: '/d' }, noise: { type: 'file', path: '/noise' } },
+    });
+    assert.equal(run.state, 'completed', log);
+    assert.equal(engine.cuts, 4);
+    const [, sum] = /([0-9a-f]{64}) {2}\/d\/noise/.exec(log) ?? [];
+    for (const name of ['d/noise', 'noise']) {
+      const url = harness.queue.buildSignedUrl(harness.queue.getArtifact, taskId, 0, name);
+      assert.equal(hash('sha256', await got(url).buffer()), sum);
+    }
+    const created = harness.taskcluster.calls
+      .list()
+      .filter(({ call }) => call === 'queue.createArtifact')
+      .map(({ params }) => params['name'] ?? '')
+      .filter((name) => !name.startsWith('public/logs/'));
+    assert.deepEqual(created.sort(), ['d/a', 'd/noise', 'd/z', 'noise']);
   });
 });
