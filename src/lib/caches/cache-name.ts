@@ -6,7 +6,7 @@ export const CACHE_NAME_RULE =
 
 /** Whether a payload may name a cache so: it becomes a directory, and the part of a key before `::`. */
 export function isCacheName(name: string): boolean {
-  if (name === '' || name === '.' || /::|\/|\.\.|\p{Cc}/u.test(name)) return false;
+  if (name === '' || name === '.' || name.length > LONGEST_BYTES || /::|\/|\.\.|\p{Cc}/u.test(name)) return false;
   return Buffer.byteLength(cacheDirectoryName(name)) <= LONGEST_BYTES;
 }
 

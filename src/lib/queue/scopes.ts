@@ -10,21 +10,61 @@ export function orForPool(
   return { AnyOf: [scope, `${scope}:${provisionerId}/${workerType}`] };
 }
 
-/** True when the scopes a task has (a trailing `*` stands for anything) are enough. */
-export function satisfies(scopes: readonly string[], needed: ScopeExpression): boolean {
-  if (typeof needed === 'string') return scopes.some((scope) => grants(scope, needed));
-  if ('AllOf' in needed) return needed.AllOf.every((part) => satisfies(scopes, part));
-  return needed.AnyOf.some((part) => satisfies(scopes, part));
+/**
+ * The scopes that a task has; a trailing `*` stands for anything. A task may have, and need, tens of thousands: looking
+ * for one takes a time that hardly depends on how many there are.
+ */
+export class ScopeSet {
+  readonly #exact: ReadonlySet<string>;
+  /** Sorted, without those that begin with another one. */
+  readonly #prefixes: readonly string[];
+
+  constructor(scopes: readonly string[]) {
+    this.#exact = new Set(scopes.filter((scope) => !scope.endsWith('*')));
+    const prefixes: string[] = [];
+    for (const prefix of scopes.flatMap((scope) => (scope.endsWith('*') ? [scope.slice(0, -1)] : [])).sort()) {
+      const last = prefixes.at(-1);
+      if (last === undefined || !prefix.startsWith(last)) prefixes.push(prefix);
+    }
+    this.#prefixes = prefixes;
+  }
+
+  /** Whether they are enough. */
+  satisfies(needed: ScopeExpression): boolean {
+    if (typeof needed === 'string') return this.#grants(needed);
+    if ('AllOf' in needed) return needed.AllOf.every((part) => this.satisfies(part));
+    return needed.AnyOf.some((part) => this.satisfies(part));
+  }
+
+  /** The scopes of the expression that they do not grant. */
+  missing(needed: ScopeExpression): readonly string[] {
+    if (this.satisfies(needed)) return [];
+    if (typeof needed === 'string') return [needed];
+    const parts = 'AllOf' in needed ? needed.AllOf : needed.AnyOf;
+    return parts.flatMap((part) => this.missing(part));
+  }
+
+  #grants(scope: string): boolean {
+    if (this.#exact.has(scope)) return true;
+    // What is between a prefix and a text that begins with it begins with it too, and was left out: it can only be the
+    // last one that isn't behind the text.
+    let [low, high] = [0, this.#prefixes.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#prefixes[middle] ?? '') <= scope) low = middle + 1;
+      else high = middle;
+    }
+    const prefix = this.#prefixes[low - 1];
+    return prefix !== undefined && scope.startsWith(prefix);
+  }
 }
 
-function grants(scope: string, needed: string): boolean {
-  return scope.endsWith('*') ? needed.startsWith(scope.slice(0, -1)) : scope === needed;
+/** True when the scopes a task has are enough. */
+export function satisfies(scopes: readonly string[], needed: ScopeExpression): boolean {
+  return new ScopeSet(scopes).satisfies(needed);
 }
 
 /** The scopes of the expression that `scopes` does not grant. */
 export function missingScopes(scopes: readonly string[], needed: ScopeExpression): readonly string[] {
-  if (satisfies(scopes, needed)) return [];
-  if (typeof needed === 'string') return [needed];
-  const parts = 'AllOf' in needed ? needed.AllOf : needed.AnyOf;
-  return parts.flatMap((part) => missingScopes(scopes, part));
+  return new ScopeSet(scopes).missing(needed);
 }

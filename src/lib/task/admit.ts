@@ -1,4 +1,5 @@
 import type { Feature, TaskFeature } from '../features/feature.js';
+import { shorten } from '../util/shorten.js';
 import { TaskError } from './errors.js';
 import { DEFAULT_LOG_NAME } from './log-format.js';
 import { backingName } from './log-text.js';
@@ -24,6 +25,9 @@ export interface AdmittedTask {
   readonly task: TaskContext;
   readonly features: readonly AttachedFeature[];
 }
+
+// More than anybody reads, of scopes for thousands of caches.
+const MAX_SCOPES_LENGTH = 4096;
 
 /**
  * Decides whether the task may run: schema, features, scopes, reserved artifact names. Has no effect; throws a TaskError
@@ -67,10 +71,10 @@ async function checkScopes(task: TaskContext, features: readonly Feature[], sign
     const expression = feature.requiredScopes(task);
     const missing = expression === undefined ? [] : await task.scopes.missing(expression, signal);
     const { name, insufficientScopes = `${name}:` } = feature;
-    if (missing.length > 0)
-      lines.push(
-        `${insufficientScopes} missing ${missing.join(', ')}; the task needs the scopes ${JSON.stringify(expression)}`,
-      );
+    if (missing.length === 0) continue;
+    const lacking = shorten(missing.join(', '), MAX_SCOPES_LENGTH);
+    const all = shorten(JSON.stringify(expression), MAX_SCOPES_LENGTH);
+    lines.push(`${insufficientScopes} missing ${lacking}; the task needs the scopes ${all}`);
   }
   if (lines.length === 0) return;
   const advice = 'Add them to task.scopes or to a role of this task.';

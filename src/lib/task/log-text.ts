@@ -7,6 +7,9 @@ import type { Resolution } from './resolution.js';
 import type { RunContext } from './task-context.js';
 import type { TaskOutput } from './task-log.js';
 
+/** In the header; thousands of lines in front of a log help nobody. */
+const SHOWN_CACHES = 100;
+
 /** `public/logs/live.log` -> `public/logs/live_backing.log`. */
 export function backingName(name: string): string {
   const { dir, name: base, ext } = path.parse(name);
@@ -41,7 +44,9 @@ export function writeHeader(output: TaskOutput, { taskId, worker, definition }: 
   output.line(`Worker Version: ${worker.version}`);
   output.line(`Public IP: ${worker.publicIp}`);
   output.line(`Hostname: ${worker.hostname}`);
-  for (const [name, place] of namedCaches(definition.payload)) output.line(`using cache "${name}" -> ${place}`);
+  const caches = namedCaches(definition.payload);
+  for (const [name, place] of caches.slice(0, SHOWN_CACHES)) output.line(`using cache "${name}" -> ${place}`);
+  if (caches.length > SHOWN_CACHES) output.line(`and ${caches.length - SHOWN_CACHES} more caches`);
   output.write('\r\n');
 }
 

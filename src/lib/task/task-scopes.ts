@@ -1,7 +1,7 @@
 import type { Logger } from '../log/logger.js';
 import { QueueError } from '../queue/queue-client.js';
 import type { RunQueue } from '../queue/queue-client.js';
-import { missingScopes } from '../queue/scopes.js';
+import { ScopeSet } from '../queue/scopes.js';
 import type { ScopeExpression } from '../queue/scopes.js';
 import { errorMessage } from '../util/error-message.js';
 import { retry } from '../util/retry.js';
@@ -24,7 +24,8 @@ export class TaskScopes {
   /** As in the task's definition. Services expand the roles in them by themselves. */
   readonly listed: readonly string[];
   readonly #expand: ExpandScopes | undefined;
-  #expanded: Promise<readonly string[]> | undefined;
+  #listedSet: ScopeSet | undefined;
+  #expanded: Promise<ScopeSet> | undefined;
 
   /** Without `expand` the listed scopes are all there is. */
   constructor(listed: readonly string[], expand?: ExpandScopes) {
@@ -34,10 +35,11 @@ export class TaskScopes {
 
   /** The scopes of `needed` that neither task.scopes nor its roles grant; empty: the task may do it. */
   async missing(needed: ScopeExpression, signal: AbortSignal): Promise<readonly string[]> {
-    const literally = missingScopes(this.listed, needed);
+    this.#listedSet ??= new ScopeSet(this.listed);
+    const literally = this.#listedSet.missing(needed);
     if (literally.length === 0 || !this.#expand || !this.listed.some((scope) => ROLE.test(scope))) return literally;
-    this.#expanded ??= this.#expand(this.listed, signal);
-    return missingScopes(await this.#expanded, needed);
+    this.#expanded ??= this.#expand(this.listed, signal).then((scopes) => new ScopeSet(scopes));
+    return (await this.#expanded).missing(needed);
   }
 }
 

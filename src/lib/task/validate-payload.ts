@@ -3,6 +3,7 @@ import type { ErrorObject } from 'ajv';
 import type { TaskDefinition } from '../queue/queue-client.js';
 import { ajvOfOwnSchemas } from '../util/own-schema.js';
 import { packageFile } from '../util/package-file.js';
+import { shorten } from '../util/shorten.js';
 import type { Payload } from './payload.js';
 import { payloadProblems } from './payload-problems.js';
 
@@ -16,6 +17,13 @@ export type PayloadValidator = (task: TaskDefinition) => ValidatedPayload;
 const MAX_DEPTH = 100;
 
 const SCHEMA = packageFile('schemas/v1/payload.json');
+// A payload for people has some hundreds; to look for all problems of one with a million takes seconds.
+const MANY_VALUES = 5000;
+const ONLY_FIRST = `there may be more problems: a payload with more than ${MANY_VALUES} values is checked up to the first`;
+const MAX_PROBLEMS = 100;
+const MORE_PROBLEMS = `there are more problems than these ${MAX_PROBLEMS}`;
+const MAX_NAME_LENGTH = 200;
+const MAX_PLACE_LENGTH = 1000;
 
 interface PayloadSchema {
   readonly properties: { readonly features: { readonly properties: Record<string, object> } };
@@ -33,24 +41,55 @@ export function payloadValidator(
   const schema = JSON.parse(readFileSync(SCHEMA, 'utf8')) as PayloadSchema;
   const { properties: features } = schema.properties.features;
   for (const name of moreFeatures) features[name] ??= { type: 'boolean' };
-  const validate = ajv.compile<Payload>(schema);
+  const validateAll = ajv.compile<Payload>(schema);
+  let validateFirst: typeof validateAll | undefined;
   return (task) => {
-    // What follows would overflow the stack, and so would the programs that read the definition later.
-    if (isDeeperThan(task.payload, MAX_DEPTH)) {
+    const { payload } = task;
+    // The programs that read the definition later would overflow their stacks.
+    if (isDeeperThan(payload, MAX_DEPTH)) {
       return { problems: [`data should not be nested more than ${MAX_DEPTH} levels deep`], unknownFeatures: [] };
     }
-    // A copy, so that nothing done to it can reach the definition that chain of trust signs.
-    const payload: unknown = structuredClone(task.payload);
+    const isLarge = hasMoreValues(payload, MANY_VALUES);
+    if (isLarge) validateFirst ??= ajvOfOwnSchemas({ allowUnionTypes: true }).compile<Payload>(schema);
+    const validate = (isLarge && validateFirst) || validateAll;
     if (validate(payload)) {
-      const problems = payloadProblems(payload, task, maxTaskRunTimeSeconds);
-      return problems.length === 0 ? { payload: deepFreeze(payload) } : { problems, unknownFeatures: [] };
+      const problems = listed(payloadProblems(payload, task, maxTaskRunTimeSeconds));
+      if (problems.length > 0) return { problems, unknownFeatures: [] };
+      // A part of the definition, which is frozen when it is claimed: nothing done to it can reach what is signed.
+      return { payload: Object.isFrozen(payload) ? payload : deepFreeze(structuredClone(payload)) };
     }
-    const errors = validate.errors ?? [];
+    const errors = (validate.errors ?? []).slice(0, MAX_PROBLEMS + 1);
     const unknownFeatures = errors
       .filter(({ instancePath }) => instancePath === '/features')
-      .flatMap(additionalProperty);
-    return { problems: errors.map(inWords), unknownFeatures };
+      .flatMap(additionalProperty)
+      .map((name) => shorten(name, MAX_NAME_LENGTH));
+    return { problems: [...listed(errors.map(inWords)), ...(isLarge ? [ONLY_FIRST] : [])], unknownFeatures };
   };
+}
+
+/** Whether there are more than `limit` texts, numbers, lists and so on in a value. */
+function hasMoreValues(value: unknown, limit: number): boolean {
+  const rest: unknown[] = [value];
+  for (let count = 0; rest.length > 0; count += 1) {
+    if (count + rest.length > limit) return true;
+    const each = rest.pop();
+    if (typeof each !== 'object' || each === null) continue;
+    if (Array.isArray(each) && each.length > limit) return true;
+    const inner: readonly unknown[] = Object.values(each);
+    if (inner.length > limit) return true;
+    rest.push(...inner);
+  }
+  return false;
+}
+
+/** The first problems. */
+function listed(problems: Iterable<string>): readonly string[] {
+  const list: string[] = [];
+  for (const problem of problems) {
+    if (list.length === MAX_PROBLEMS) return [...list, MORE_PROBLEMS];
+    list.push(problem);
+  }
+  return list;
 }
 
 /** An error in the wording that tools look for: ajv's, with `should` and the name of an unexpected property. */
@@ -59,8 +98,12 @@ function inWords(error: ErrorObject): string {
   const [unexpected] = additionalProperty(error);
   const { allowedValues } = error.params as { allowedValues?: readonly unknown[] };
   const detail =
-    unexpected === undefined ? (allowedValues ? `: ${allowedValues.join(', ')}` : '') : `: "${unexpected}"`;
-  return `data${error.instancePath} ${message}${detail}`;
+    unexpected === undefined
+      ? allowedValues
+        ? `: ${allowedValues.join(', ')}`
+        : ''
+      : `: "${shorten(unexpected, MAX_NAME_LENGTH)}"`;
+  return `data${shorten(error.instancePath, MAX_PLACE_LENGTH)} ${message}${detail}`;
 }
 
 function additionalProperty({ params }: ErrorObject): readonly string[] {

@@ -55,8 +55,21 @@ function substitute(scope: string, parameter: string): string {
 }
 
 function normalize(scopes: ReadonlySet<string>): readonly string[] {
-  const patterns = [...scopes].filter((scope) => scope.endsWith('*'));
-  const covered = (scope: string): boolean =>
-    patterns.some((pattern) => pattern !== scope && scope.startsWith(pattern.slice(0, -1)));
-  return [...scopes].filter((scope) => !covered(scope)).sort();
+  const kept: string[] = [];
+  let prefix: string | undefined;
+  // Without its star, a pattern stands right in front of all that it covers.
+  for (const scope of [...scopes].sort((a, b) => compare(start(a), start(b)) || compare(b, a))) {
+    if (prefix !== undefined && scope.startsWith(prefix)) continue;
+    kept.push(scope);
+    if (scope.endsWith('*')) prefix = start(scope);
+  }
+  return kept.sort();
+}
+
+function start(scope: string): string {
+  return scope.endsWith('*') ? scope.slice(0, -1) : scope;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }

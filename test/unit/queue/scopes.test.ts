@@ -47,6 +47,42 @@ describe('scopes', () => {
     );
   });
 
+  it('grant, many together, what any of them grants', () => {
+    fc.assert(
+      fc.property(fc.array(scope, { maxLength: 50 }), scope, (given, needed) => {
+        const any = given.some((each) => (each.endsWith('*') ? needed.startsWith(each.slice(0, -1)) : each === needed));
+        assert.equal(satisfies(given, needed), any);
+      }),
+    );
+  });
+
+  it('are looked for in a time that does not grow with the product of those there are and those needed', () => {
+    const many = (form: (index: number) => string): readonly string[] =>
+      Array.from({ length: 200_000 }, (_, i) => form(i));
+    const needed = { AllOf: many((index) => `cache:needed-${index}`) };
+    assert.equal(
+      missingScopes(
+        many((index) => `cache:other-${index}*`),
+        needed,
+      ).length,
+      200_000,
+    );
+    assert.equal(
+      missingScopes(
+        many((index) => `cache:other-${index}`),
+        needed,
+      ).length,
+      200_000,
+    );
+    assert.equal(
+      satisfies(
+        many((index) => `cache:needed-${index}*`),
+        needed,
+      ),
+      true,
+    );
+  });
+
   it('are needed all, or any, however deep', () => {
     const needed = { AllOf: ['a', { AnyOf: ['b', { AllOf: ['c', 'd'] }] }] } as const;
     assert.equal(satisfies(['a', 'b'], needed), true);

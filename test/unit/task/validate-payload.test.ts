@@ -72,7 +72,9 @@ describe('the payload validator', () => {
     [
       'a log with an empty part in its name',
       { log: '/x.log' },
-      ['data/log should not have an empty part, "." or ".." between its slashes, an apostrophe, or more than 1016 characters: "/x.log"'],
+      [
+        'data/log should not have an empty part, "." or ".." between its slashes, an apostrophe, or more than 1016 characters: "/x.log"',
+      ],
     ],
     [
       'paths that no file can have',
@@ -219,14 +221,65 @@ describe('the payload validator', () => {
     assert.match('problems' in result ? (result.problems[0] ?? '') : '', /^data\/maxRunTime should be <= 100/);
   });
 
-  it('leaves the definition as it is, and gives a frozen copy', () => {
+  it('leaves the definition as it is, and gives a payload that is frozen', () => {
     const payload = { ...PAYLOAD, capabilities: {}, features: {} };
-    const definition = deepFreeze(taskOf(payload));
-    const before = JSON.stringify(definition);
-    const result = validate(definition);
-    assert.ok('payload' in result);
-    assert.equal(JSON.stringify(definition), before);
-    assert.notEqual(result.payload, payload);
-    assert.ok(Object.isFrozen(result.payload) && Object.isFrozen(result.payload.features));
+    for (const definition of [taskOf(payload), deepFreeze(taskOf(payload))]) {
+      const before = JSON.stringify(definition);
+      const result = validate(definition);
+      assert.ok('payload' in result);
+      assert.equal(JSON.stringify(definition), before);
+      assert.ok(Object.isFrozen(result.payload) && Object.isFrozen(result.payload.features));
+    }
+  });
+
+  describe('with more than anybody writes', () => {
+    const LONG = 'a/'.repeat(500_000);
+    const many = (count: number, value: (index: number) => unknown): Readonly<Record<string, unknown>> =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`name-${index}`, value(index)]));
+
+    it('takes what is right, however much it is', () => {
+      const payload = {
+        ...PAYLOAD,
+        env: many(20_000, String),
+        artifacts: many(20_000, () => ({ type: 'file', path: '/' })),
+      };
+      assert.deepEqual(validate(taskOf(payload)), { payload });
+    });
+
+    it('lists a hundred problems', () => {
+      const list = problems({ ...PAYLOAD, env: many(1000, Number) });
+      assert.equal(list.length, 101);
+      assert.equal(list[99], 'data/env/name-99 should be string');
+      assert.equal(list[100], 'there are more problems than these 100');
+      const empty = problems({ ...PAYLOAD, artifacts: many(1000, () => ({ type: 'file', path: '' })) });
+      assert.deepEqual([empty.length, empty[100]], [101, list[100]]);
+    });
+
+    it('lists the first problem when there is more than can be looked through', () => {
+      assert.deepEqual(problems({ ...PAYLOAD, env: many(6000, Number) }), [
+        'data/env/name-0 should be string',
+        'there may be more problems: a payload with more than 5000 values is checked up to the first',
+      ]);
+      assert.equal(problems({ ...PAYLOAD, artifacts: many(6000, () => ({ type: 'file', path: '' })) }).length, 101);
+    });
+
+    const long: readonly (readonly [string, unknown])[] = [
+      ['an image', { type: 'task-image', taskId: LONG, path: 'x' }],
+      ['a log', LONG],
+      ['a cache', { [LONG]: LONG }],
+      ['env', { [LONG]: 1 }],
+      ['artifacts', { [LONG]: { type: 'volume', path: LONG, contentType: `${LONG}é` } }],
+      ['features', { [LONG]: true }],
+      ['onExitStatus', { retry: LONG }],
+      ['command', [`${LONG}\ud800`]],
+    ];
+    for (const [what, value] of long) {
+      it(`quotes no more than the beginning of a long text in ${what}`, () => {
+        const key = what.split(' ').at(-1) ?? '';
+        const list = problems({ ...PAYLOAD, [key]: value });
+        assert.ok(list.length > 0);
+        assert.ok(list.join().length < 10_000, String(list.join().length));
+      });
+    }
   });
 });
