@@ -1,6 +1,6 @@
 import { QueueError } from '../queue/queue-client.js';
 import { TaskError } from '../task/errors.js';
-import { errorMessage } from '../util/error-message.js';
+import { authorMessage } from '../util/author-message.js';
 import { PutError } from './put-error.js';
 
 /** An upload's last error as the run's: whose fault it is decides how the run is resolved. A conflict is not for here. */
@@ -17,5 +17,5 @@ export function uploadFailure(name: string, error: unknown): TaskError {
     const why = `${what}${error.message}`;
     return error.isTheAuthors ? TaskError.failed(why, error) : TaskError.exception('internal-error', why, error);
   }
-  return TaskError.exception('internal-error', `${what}${errorMessage(error)}`, error);
+  return TaskError.exception('internal-error', `${what}${authorMessage(error)}`, error);
 }

@@ -93,5 +93,5 @@ export function faultIn(message: string, asked: keyof typeof RULES): DockerFault
 
 /** Programs, paths and addresses are named by authors: a program called `wait-for-timeout` means no timeout. */
 function withoutNames(message: string): string {
-  return message.replace(/"[^"]*"/g, '""').replace(/(?<!\w)\/[^\s:"']+/g, '/');
+  return message.replace(/"[^"]*"/g, '""').replace(/(^|\W)\/[^\s:"']+/g, '$1/');
 }

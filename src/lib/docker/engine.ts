@@ -133,6 +133,12 @@ export class DockerError extends Error {
   }
 }
 
+/** Whether the engine had no room left on its disk, as the error itself or what caused it says. */
+export function isDiskFull(error: unknown): boolean {
+  const cause = error instanceof Error && !(error instanceof DockerError) ? error.cause : error;
+  return cause instanceof DockerError && cause.fault === 'disk-full';
+}
+
 /**
  * The Docker engine. Every call fails with a DockerError, has a time limit of its own, and rejects with the signal's
  * reason when that aborts.

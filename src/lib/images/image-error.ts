@@ -1,6 +1,7 @@
 import { TaskError } from '../task/errors.js';
-import { DockerError } from '../docker/engine.js';
+import { DockerError, isDiskFull } from '../docker/engine.js';
 import { QueueError } from '../queue/queue-client.js';
+import { withoutHostPaths } from '../util/without-host-paths.js';
 import { DownloadError } from './download/download-error.js';
 
 /** What an author is to do about an image that could not be had. */
@@ -8,6 +9,8 @@ export interface ImageAdvice {
   readonly whenTransient: string;
   readonly whenFinal: string;
 }
+
+const DISK_FULL = 'The disk of the worker is full; this is not a mistake of the task.';
 
 /** Trouble that may be gone tomorrow. */
 export function isTransient(error: unknown): boolean {
@@ -18,9 +21,13 @@ export function isTransient(error: unknown): boolean {
 /** Trouble that may be gone tomorrow is not the author's mistake: internal-error instead of failed. */
 export function imageError(image: string, attempts: number, error: unknown, advice: ImageAdvice): TaskError {
   const tries = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
-  const words = `${(error as Error).message} (${image}, ${tries}).`;
+  const words = `${withoutHostPaths((error as Error).message)} (${image}, ${tries}).`;
   return isTransient(error)
-    ? TaskError.exception('internal-error', imageFailure(`${words} ${advice.whenTransient}`), error)
+    ? TaskError.exception(
+        'internal-error',
+        imageFailure(`${words} ${isDiskFull(error) ? DISK_FULL : advice.whenTransient}`),
+        error,
+      )
     : TaskError.failed(imageFailure(`${words} ${advice.whenFinal}`), error);
 }
 

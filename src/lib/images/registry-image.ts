@@ -4,6 +4,7 @@ import type { Logger } from '../log/logger.js';
 import { TaskError } from '../task/errors.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
+import { withoutHostPaths } from '../util/without-host-paths.js';
 import { imageError, imageFailure, isTransient } from './image-error.js';
 import type { ImageAdvice } from './image-error.js';
 import type {
@@ -77,7 +78,9 @@ class RegistryImage implements ImageSource {
     let attempts = 0;
     const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
       const seconds = Math.round(delayMs / 1000);
-      progress.line(`Pulling failed (attempt ${attempt}): ${(error as Error).message}. Trying again in ${seconds} s.`);
+      progress.line(
+        `Pulling failed (attempt ${attempt}): ${withoutHostPaths((error as Error).message)}. Trying again in ${seconds} s.`,
+      );
     };
     const pullOnce = async (attempt: number): Promise<number> => {
       attempts = attempt;

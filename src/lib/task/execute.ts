@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { DockerError } from '../docker/engine.js';
+import type { DockerFault } from '../docker/engine-words.js';
 import type {
   ContainerSpec,
   CreatedContainer,
@@ -9,9 +10,10 @@ import type {
 } from '../docker/engine.js';
 import type { Logger } from '../log/logger.js';
 import { untilAborted, withTimeout } from '../util/abortable.js';
-import { errorMessage } from '../util/error-message.js';
+import { authorMessage } from '../util/author-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import type { ResourceStack } from '../util/resource-stack.js';
+import { withoutHostPaths } from '../util/without-host-paths.js';
 import { TaskError, TaskStopped, stopOf } from './errors.js';
 import type { TaskOutput } from './task-log.js';
 
@@ -121,7 +123,7 @@ async function drain(drained: Promise<void>, { output, log }: ExecuteOptions): P
     await withTimeout('reading the rest of the output', DRAIN_TIMEOUT_MS, () => drained);
   } catch (error) {
     log.error('container output lost', { error });
-    output.error(`The last of the container's output may be missing: ${errorMessage(error)}`);
+    output.error(`The last of the container's output may be missing: ${authorMessage(error)}`);
   }
 }
 
@@ -141,11 +143,24 @@ async function startContainer(created: CreatedContainer): Promise<RunningContain
   }
 }
 
+const CHECK_COMMAND = 'Check payload.command, and the entrypoint and command of payload.image.';
+const START_ADVICE: Readonly<Partial<Record<DockerFault, string>>> = {
+  mount:
+    'Check the paths in payload.cache, and of other things the task has mounted: the image must not have a file where a directory is mounted, and nothing can be mounted below /proc and /sys.',
+  'unusable-image': 'Check payload.image: its layers are damaged, or not those of its configuration.',
+  user: 'Check the USER of payload.image: the image has to know it in its /etc/passwd or /etc/group.',
+  'working-directory':
+    'Check the WORKDIR of payload.image: it has to be a directory in the image, or a path at which one can be made.',
+};
+
 /** What the engine refuses is the payload's mistake; an engine in trouble, or one that does not answer, is the worker's. */
 function cannotStart(error: unknown): unknown {
   if (!(error instanceof DockerError) || error.isTransient) return error;
-  const advice = 'Check payload.command, and the entrypoint and command of payload.image.';
-  return TaskError.failed(`Failure to properly start execution environment.\n${error.message}\n${advice}`, error);
+  const advice = START_ADVICE[error.fault ?? 'command'] ?? CHECK_COMMAND;
+  return TaskError.failed(
+    `Failure to properly start execution environment.\n${withoutHostPaths(error.message)}\n${advice}`,
+    error,
+  );
 }
 
 async function removeContainer(id: string, engine: DockerEngine, log: Logger): Promise<void> {

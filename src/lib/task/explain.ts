@@ -1,4 +1,5 @@
-import { errorMessage } from '../util/error-message.js';
+import { isDiskFull } from '../docker/engine.js';
+import { authorMessage } from '../util/author-message.js';
 import { TaskError, TaskStopped } from './errors.js';
 import type { RunContext } from './task-context.js';
 
@@ -16,6 +17,11 @@ export function explain(context: RunContext, error: unknown): void {
   if (error instanceof TaskStopped) log.info(error.reason === 'canceled' ? 'cancel task' : 'task aborted', { error });
   else if (error instanceof TaskError) log.info('task error', { error });
   else log.error('worker error', { error });
+  if (isDiskFull(error)) {
+    const advice =
+      'Tasks end as internal-error until there is room on the disk that has the images and containers of docker.';
+    log.alert('disk of the engine is full', { error, advice });
+  }
   output.error(authorsWords(error));
 }
 
@@ -23,5 +29,5 @@ export function explain(context: RunContext, error: unknown): void {
 export function authorsWords(error: unknown): string {
   if (error instanceof TaskStopped) return STOPPED[error.reason];
   if (error instanceof TaskError) return error.message;
-  return `The worker had a problem that is not the task's fault: ${errorMessage(error)}`;
+  return `The worker had a problem that is not the task's fault: ${authorMessage(error)}`;
 }

@@ -1,7 +1,7 @@
 import type { Contribution } from '../features/feature.js';
 import type { ImageLease, ImageProvider } from '../images/image-provider.js';
 import type { Logger } from '../log/logger.js';
-import { errorMessage } from '../util/error-message.js';
+import { authorMessage } from '../util/author-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { ResourceStack } from '../util/resource-stack.js';
 import { retry } from '../util/retry.js';
@@ -97,7 +97,7 @@ async function prepareFeature(
     return await retry(PREPARE_RETRIES, { isTransient, onRetry }, attempt, signal);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    const text = `Task was aborted because states could not be created successfully. ${name}: ${errorMessage(error)}`;
+    const text = `Task was aborted because states could not be created successfully. ${name}: ${authorMessage(error)}`;
     throw new TaskError(
       error instanceof TaskError ? error.resolution : { kind: 'exception', reason: 'internal-error' },
       text,

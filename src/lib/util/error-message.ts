@@ -5,6 +5,8 @@ export function errorMessage(error: unknown): string {
   if (error.cause === undefined) return own;
   const cause = errorMessage(error.cause);
   // Whoever wrapped an error often says its words already, if not all of its lines.
-  const [firstLine = ''] = cause.split('\n');
+  const [line = ''] = cause.split('\n');
+  // dockerode puts the status in front of what the engine says.
+  const firstLine = line.replace(/^\(HTTP code \d{3}\) [a-z ]{1,40} - /, '').trim();
   return own.includes(firstLine) ? own : `${own}: ${cause}`;
 }

@@ -1,6 +1,7 @@
 import { delay } from '../../util/abortable.js';
 import { retryDelayMs } from '../../util/retry.js';
 import type { RetryPolicy } from '../../util/retry.js';
+import { withoutHostPaths } from '../../util/without-host-paths.js';
 import type { ImageProgress } from '../image-provider.js';
 
 /** The attempts that getting one image may take, whichever part of it has to be done again. */
@@ -23,7 +24,9 @@ export class Attempts {
     if (this.#made >= this.#policy.attempts) throw error;
     const delayMs = retryDelayMs(this.#policy, this.#made);
     const seconds = Math.round(delayMs / 1000);
-    this.#progress.line(`Loading failed (attempt ${this.#made}): ${error.message}. ${what} in ${seconds} s.`);
+    this.#progress.line(
+      `Loading failed (attempt ${this.#made}): ${withoutHostPaths(error.message)}. ${what} in ${seconds} s.`,
+    );
     this.#made += 1;
     await delay(delayMs, signal);
   }
