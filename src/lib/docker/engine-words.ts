@@ -44,7 +44,7 @@ const DAMAGED: readonly Rule[] = [
 ];
 
 const FOREIGN: Rule = [
-  /unsupported media type|unsupported (?:image-specific|manifest)|invalid mixed OCI image|no longer supported|Docker Image Format v1|operating system "[^"]{0,100}" cannot be used|operating system is not supported|no image found in (?:manifest list|image index)/i,
+  /unsupported media type|encountered remote "|unsupported (?:image-specific|manifest)|invalid mixed OCI image|no longer supported|Docker Image Format v1|operating system "[^"]{0,100}" cannot be used|operating system is not supported|no image found in (?:manifest list|image index)/i,
   'unusable-image',
 ];
 

@@ -39,6 +39,7 @@ describe('what the engine says of a pull', () => {
       ['no matching manifest for linux/amd64 in the manifest list entries', 'not-in-registry'],
       ['invalid reference format', 'not-in-registry'],
       ['unsupported media type application/vnd.cncf.helm.config.v1+json', 'unusable-image'],
+      ['Encountered remote "application/vnd.cncf.helm.config.v1+json"(unknown) when fetching', 'unusable-image'],
       ['image operating system "windows" cannot be used on this platform', 'unusable-image'],
       ["layers from manifest don't match image configuration", 'unusable-image'],
       ['invalid rootfs in image configuration', 'unusable-image'],
