@@ -1,3 +1,5 @@
+import { shorten } from '../util/shorten.js';
+
 /**
  * What the queue takes, except the apostrophe: the client library (hawk's use of the old url.parse) signs `%27` and sends
  * `'`, which is answered with 401.
@@ -28,5 +30,5 @@ const SHOWN_CHARACTERS = 200;
 
 /** A name as it can stand in a line of the log: in quotes, without line breaks or control characters, and not endless. */
 export function quotedName(name: string): string {
-  return JSON.stringify(name.length > SHOWN_CHARACTERS ? `${name.slice(0, SHOWN_CHARACTERS)}…` : name);
+  return JSON.stringify(shorten(name, SHOWN_CHARACTERS));
 }

@@ -1,6 +1,7 @@
 import type { Logger } from '../log/logger.js';
 import type { TaskOutput } from '../task/task-log.js';
 import { errorMessage } from '../util/error-message.js';
+import { startOf } from '../util/shorten.js';
 
 /** One failure is nothing to tell the author of: the next attempt mostly succeeds. */
 const SAID_AFTER_FAILURES = 2;
@@ -54,10 +55,6 @@ export class OutageNotice {
 }
 
 function firstLine(text: string): string {
-  return (
-    text
-      .slice(0, LONGEST_CAUSE)
-      .split(/[\r\n]/, 1)[0]
-      ?.trim() ?? ''
-  );
+  const [line = ''] = startOf(text, LONGEST_CAUSE).split(/[\r\n]/, 1);
+  return line.trim();
 }

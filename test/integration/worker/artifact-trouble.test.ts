@@ -106,7 +106,7 @@ describe('artifacts in trouble', function () {
       artifacts: {
         d: { type: 'directory', path: '/d' },
         v: { type: 'volume', path: '/v' },
-        [`${'x'.repeat(1025)}`]: { type: 'file', path: `/d/${longest}` },
+        ['x'.repeat(1025)]: { type: 'file', path: `/d/${longest}` },
       },
     });
     assert.equal(run.state, 'completed', log);
