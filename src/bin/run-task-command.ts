@@ -100,6 +100,7 @@ async function run(
     version: packageVersion(),
     signal: canceled,
     abandon: abandoned,
+    onLeft: (error) => process.stderr.write(`run-task: not cleaned up: ${errorMessage(error)}\n`),
     inspect: (outcome) => inspect(outcome, output, options.artifacts),
   });
   output.write(`Task ${run.state}${run.state === 'exception' ? ` (${run.reasonResolved ?? ''})` : ''}.\n`);

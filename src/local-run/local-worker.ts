@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nice as newSlugid } from 'slugid';
@@ -8,6 +8,7 @@ import type { ConfigTree } from '../lib/config/layers.js';
 import { loadConfig } from '../lib/config/load-config.js';
 import { DockerodeEngine } from '../lib/docker/dockerode-engine.js';
 import { LABEL } from '../lib/docker/engine.js';
+import { treeRemover } from '../lib/docker/tree-remover.js';
 import { StandaloneHost } from '../lib/host/standalone.js';
 import type { Logger } from '../lib/log/logger.js';
 import type { MetricsOutput } from '../lib/log/worker-metrics.js';
@@ -15,6 +16,8 @@ import type { Credentials } from '../lib/queue/queue-client.js';
 import { delay, untilAborted } from '../lib/util/abortable.js';
 import { LinkedAbort } from '../lib/util/linked-abort.js';
 import { packageFile } from '../lib/util/package-file.js';
+import { removeTree } from '../lib/util/remove-tree.js';
+import type { RemoveTree } from '../lib/util/remove-tree.js';
 import { composeWorker } from '../lib/worker/compose.js';
 import type { Worker } from '../lib/worker/worker.js';
 
@@ -64,7 +67,8 @@ export class LocalWorker {
       const worker = await composeWorker({ config, host: new StandaloneHost(), log, version, metricsOutput });
       return new LocalWorker(config, worker, directory, log);
     } catch (error) {
-      await removeDirectory(directory);
+      // No container has had it.
+      await removeDirectory(directory, removeTree);
       throw error;
     }
   }
@@ -78,7 +82,9 @@ export class LocalWorker {
       if (!abandon.aborted) throw error;
       await this.#abandon();
     } finally {
-      await removeDirectory(this.#directory);
+      const { docker, workerId } = this.config;
+      const removal = treeRemover(new DockerodeEngine(docker), { [LABEL.workerId]: workerId });
+      await removeDirectory(this.#directory, removal);
     }
   }
 
@@ -140,7 +146,19 @@ async function configure({ rootUrl, credentials, settings, env }: LocalWorkerOpt
   return config;
 }
 
-/** What an abandoned run still writes into it must not keep it from being removed. */
-async function removeDirectory(directory: string): Promise<void> {
-  await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+/**
+ * What an abandoned run still writes into it must not keep it from being removed, nor what root made in a container: its
+ * parts go by way of the engine where this user may not. Fails, in words, when something is left.
+ */
+async function removeDirectory(directory: string, removeTreeOf: RemoveTree): Promise<void> {
+  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true, maxRetries: 3 });
+  try {
+    await remove();
+  } catch (error) {
+    if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    const parts = (await readdir(directory)).map((name) => removeTreeOf(join(directory, name)));
+    await Promise.allSettled(parts);
+    await Promise.all(parts);
+    await remove();
+  }
 }

@@ -26,6 +26,8 @@ export interface RunLocallyOptions {
   readonly signal: AbortSignal;
   /** Once aborted nothing is waited for: container and folders are removed within seconds, and its reason is thrown. */
   readonly abandon: AbortSignal;
+  /** Something could not be cleaned up; the error says what, and is no reason to fail. */
+  readonly onLeft: (error: unknown) => void;
   /** Called while queue and artifacts are still there. */
   readonly inspect: (outcome: LocalOutcome) => Promise<void>;
 }
@@ -41,7 +43,7 @@ const CANCEL_POLL_INTERVAL_MS = 250;
 
 /**
  * Runs one task on this machine, as a worker of a deployment would: an embedded Taskcluster, a worker that claims from
- * it, a container. Nothing of all that is left when it returns.
+ * it, a container. Nothing of all that is left when it returns, unless `onLeft` was told of it.
  */
 export async function runLocally(options: RunLocallyOptions): Promise<LocalOutcome> {
   const { taskQueue, definition, log, env, version, abandon } = options;
@@ -75,10 +77,19 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalOutco
       return await untilAborted(watch(new TaskWatcher(rootUrl, credentials, taskId), options), abandon);
     } finally {
       options.signal.removeEventListener('abort', cancel);
-      await worker.stop('immediate', abandon);
+      await cleanUp(() => worker.stop('immediate', abandon), options);
     }
   } finally {
-    await taskcluster.close();
+    await cleanUp(() => taskcluster.close(), options);
+  }
+}
+
+/** What can't be cleaned up has nothing to do with how the task ended. */
+async function cleanUp(action: () => Promise<void>, { onLeft }: RunLocallyOptions): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    onLeft(error);
   }
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { DockerError } from '../../src/lib/docker/engine.js';
 import type {
@@ -43,6 +44,7 @@ type EngineCall =
   | 'isIdleNetwork'
   | 'removeNetwork'
   | 'removeVolume'
+  | 'replaceByEmptyFile'
   | 'archive';
 
 /**
@@ -254,6 +256,12 @@ export class FakeDockerEngine implements DockerEngine {
     signal.throwIfAborted();
     this.#lost.signal.throwIfAborted();
     return this.containers.get(id)?.endedAt;
+  }
+
+  async replaceByEmptyFile(path: string): Promise<void> {
+    this.called('replaceByEmptyFile');
+    await rm(path, { recursive: true, force: true });
+    await writeFile(path, '');
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection

@@ -13,6 +13,8 @@ export interface ProgramOptions {
   readonly input?: 'ignore' | 'pipe';
   /** Path of the network namespace it runs in, that of the test when not given. Needs root. */
   readonly networkNamespacePath?: string;
+  /** Whose process it is, that of the test when not given. Needs root. */
+  readonly user?: { readonly uid: number; readonly gid: number };
 }
 
 export interface Ended {
@@ -35,14 +37,14 @@ export class Program {
     name: string,
     args: readonly string[],
     env: Readonly<Record<string, string>> = {},
-    { input = 'ignore', networkNamespacePath }: ProgramOptions = {},
+    { input = 'ignore', networkNamespacePath, user }: ProgramOptions = {},
   ) {
     const given = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env };
     const program = name.endsWith('.js') ? [resolve(name)] : ['--import', TSX, resolve(`src/bin/${name}.ts`)];
     // nsenter becomes the program: the process id and signals are the program's own.
     const inside = networkNamespacePath === undefined ? [] : ['nsenter', `--net=${networkNamespacePath}`];
     const [command = '', ...rest] = [...inside, process.execPath, ...program, ...args];
-    this.#process = spawn(command, rest, { env: given, stdio: [input, 'pipe', 'pipe'] });
+    this.#process = spawn(command, rest, { env: given, stdio: [input, 'pipe', 'pipe'], ...user });
     this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
       for (const listener of this.#listeners) listener();

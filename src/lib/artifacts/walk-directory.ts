@@ -18,7 +18,10 @@ export interface DiskFile {
 
 /** What is below a directory on this machine's disk; names are relative to it. */
 export type DiskEntry =
-  DiskFile | { readonly kind: 'directory' | 'symlink' | 'device or socket' | 'too deep'; readonly name: string };
+  | DiskFile
+  | { readonly kind: 'directory' | 'symlink' | 'device or socket' | 'too deep'; readonly name: string }
+  /** A directory that can't be opened; `.` is the one that is walked. `error` is the system's. */
+  | { readonly kind: 'unreadable'; readonly name: string; readonly error: unknown };
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 /** Each level holds two file descriptors. */
@@ -27,10 +30,12 @@ const MAX_DEPTH = 100;
 /**
  * Everything below `directory`, whose content a hostile task made. No link is ever followed: each directory is opened in
  * the one before it, by its descriptor, so that nothing can lead out. Devices and fifos are not even opened.
+ * A directory that can't be opened does not keep the others from being had.
  */
 export async function* walkDirectory(directory: string): AsyncGenerator<DiskEntry, void, undefined> {
-  const root = await open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  yield* below(root, '', 1);
+  const root = await openOr(directory, (error): DiskEntry => ({ kind: 'unreadable', name: '.', error }));
+  if ('kind' in root) yield root;
+  else yield* below(root, '', 1);
 }
 
 /** Closes `directory`. */
@@ -50,11 +55,21 @@ async function* below(
         yield { kind: 'too deep', name };
       } else {
         yield { kind: 'directory', name };
-        yield* below(await open(inPlace, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), `${name}/`, depth + 1);
+        const opened = await openOr(inPlace, (error): DiskEntry => ({ kind: 'unreadable', name, error }));
+        if ('kind' in opened) yield opened;
+        else yield* below(opened, `${name}/`, depth + 1);
       }
     }
   } finally {
     await directory.close();
+  }
+}
+
+async function openOr<T>(inPlace: Buffer | string, otherwise: (error: unknown) => T): Promise<FileHandle | T> {
+  try {
+    return await open(inPlace, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  } catch (error) {
+    return otherwise(error);
   }
 }
 

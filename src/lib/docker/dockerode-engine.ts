@@ -25,6 +25,7 @@ import type {
 import { EngineAgent } from './engine-agent.js';
 import { linesOf } from './lines-of.js';
 import { loadImage } from './load-image.js';
+import { replaceByEmptyFile } from './replace-by-empty-file.js';
 
 export interface EngineAddress {
   readonly socketPath?: string;
@@ -255,6 +256,10 @@ export class DockerodeEngine implements DockerEngine {
       if (hasStatus(error, 404)) return undefined;
       throw error;
     }
+  }
+
+  async replaceByEmptyFile(path: string, labels: Labels): Promise<void> {
+    await replaceByEmptyFile(this.#docker, path, labels);
   }
 
   async removeContainer(id: string): Promise<void> {

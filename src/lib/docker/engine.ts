@@ -182,6 +182,12 @@ export interface DockerEngine {
   findContainers(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]>;
   /** When a container ended; undefined: it has not, was never started, or is gone. */
   endOfContainer(id: string, signal: AbortSignal): Promise<Date | undefined>;
+  /**
+   * Replaces what is at an absolute path of the engine's machine by an empty file, whomever it belongs to: a directory
+   * with all its content, a link itself. The directory around it has to be there, and no link. A container with these
+   * labels is there meanwhile, which never runs. Not abortable, as createContainer.
+   */
+  replaceByEmptyFile(path: string, labels: Labels): Promise<void>;
   /** Kills and removes a container with its anonymous volumes; harmless when it is gone. */
   removeContainer(id: string): Promise<void>;
   /** Returns the network's id; undefined: its subnet overlaps that of another. Not abortable, as createContainer. */

@@ -1,7 +1,8 @@
 import { mkdtemp, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TaskContext } from '../task/task-context.js';
-import { removeTree } from '../util/remove-tree.js';
+import { removeTree as removeTreeAlone } from '../util/remove-tree.js';
+import type { RemoveTree } from '../util/remove-tree.js';
 import type { ResourceStack } from '../util/resource-stack.js';
 import type { Contribution, Feature } from './feature.js';
 import { Patience } from './sidecars/patience.js';
@@ -16,7 +17,11 @@ const SOCKET = 'docker.sock';
 const START_TIMEOUT_MS = 60_000;
 
 /** A docker daemon for one task alone, in a privileged container beside the task's. */
-export function dind(image: string, services: SideContainerServices): Feature {
+export function dind(
+  image: string,
+  services: SideContainerServices,
+  removeTree: RemoveTree = removeTreeAlone,
+): Feature {
   return {
     name: NAME,
     enabledByDefault: false,
@@ -28,7 +33,7 @@ export function dind(image: string, services: SideContainerServices): Feature {
         prepare: async (resources, signal) => {
           const side = { task, feature: NAME, services, resources };
           const id = await takeSideImage(side, image, signal);
-          const directory = await makeDirectory(task, resources);
+          const directory = await makeDirectory(task, resources, removeTree);
           const binds = [`${directory}:${DIRECTORY_OF_DAEMON}`];
           const container = await startSideContainer(side, { image: id, binds, privileged: true }, signal);
           await untilDaemonAnswers(container, directory, patience, signal);
@@ -43,7 +48,7 @@ function contribution(directory: string): Contribution {
   return { binds: [`${join(directory, SOCKET)}:/var/run/docker.sock:ro`] };
 }
 
-async function makeDirectory(task: TaskContext, resources: ResourceStack): Promise<string> {
+async function makeDirectory(task: TaskContext, resources: ResourceStack, removeTree: RemoveTree): Promise<string> {
   const directory = await mkdtemp(join(task.directory, `${NAME}-`));
   // Whatever the daemon made in it, and however much.
   resources.defer(`directory of ${NAME}`, () => removeTree(directory));

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.js';
+import type { RemoveTree } from '../util/remove-tree.js';
 import { allowPtrace } from './allow-ptrace.js';
 import { artifactsFeature } from './artifacts/artifacts.js';
 import { bulkLog } from './bulk-log.js';
@@ -27,6 +28,8 @@ export interface FeatureServices extends CachesOptions {
   readonly saving: Pick<DockerSaveOptions, 'engine' | 'now'>;
   readonly sidecars: SidecarServices;
   readonly devices: Parameters<typeof devicesFeature>[0];
+  /** For directories that containers write into. */
+  readonly removeTree: RemoveTree;
 }
 
 /** The one list of features. They collect and finish in this order. */
@@ -40,9 +43,9 @@ export function createFeatures(config: Config, services: FeatureServices): reado
     taskclusterProxy(services.proxy),
     interactive(services.interactive),
     ...sidecarFeatures(config.sidecars, services.sidecars),
-    dind(config.dindImage, services.sidecars),
+    dind(config.dindImage, services.sidecars, services.removeTree),
     allowPtrace,
-    artifactsFeature(config.artifacts),
+    artifactsFeature({ ...config.artifacts, removeTree: services.removeTree }),
     dockerSave({ ...services.saving, expirationMs: config.dockerSave.expiration }),
     encryptedEnv({
       keyPath: config.dockerWorkerPrivateKey,

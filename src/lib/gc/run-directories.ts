@@ -2,6 +2,7 @@ import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../log/logger.js';
 import { removeTree } from '../util/remove-tree.js';
+import type { RemoveTree } from '../util/remove-tree.js';
 import type { GarbageSource } from './garbage.js';
 import type { OpenRuns } from './open-runs.js';
 
@@ -13,6 +14,8 @@ export interface RunDirectoriesOptions {
   readonly isRecovering: (name: string) => boolean;
   readonly log: Logger;
   readonly now: () => Date;
+  /** Default: as the user of this process may. */
+  readonly removeTree?: RemoveTree;
 }
 
 /** Nothing but a run's cleanup that failed leaves one; by then nobody has written into it for this long. */
@@ -47,7 +50,7 @@ export class RunDirectories implements GarbageSource {
     try {
       const { mtimeMs } = await lstat(path);
       if (now().getTime() - mtimeMs < LEAST_AGE_MS) return;
-      await removeTree(path, { isUrgent: false, signal });
+      await (this.#options.removeTree ?? removeTree)(path, { isUrgent: false, signal });
       log.warn('temporary files removed', { path, reason: 'left by a run that is over' });
     } catch (error) {
       if (signal.aborted || (error as NodeJS.ErrnoException).code === 'ENOENT') return;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { PurgeRequests } from '../caches/purge-requests.js';
+import { Trash } from '../caches/trash.js';
 import { OWN_DIRECTORY, VolumeCaches } from '../caches/volume-cache.js';
 import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/config.js';
@@ -8,6 +9,7 @@ import type { Meters } from '../log/meters.js';
 import type { CredentialSource } from '../queue/queue-client.js';
 import { TaskclusterPurgeCache } from '../queue/taskcluster-purge-cache.js';
 import { LinkedAbort } from '../util/linked-abort.js';
+import type { RemoveTree } from '../util/remove-tree.js';
 import { mustHoldFiles } from './must-hold-files.js';
 import { StateLock } from './state-lock.js';
 
@@ -16,6 +18,7 @@ interface Parts {
   readonly meters: Meters;
   /** The worker's own. */
   readonly credentials: CredentialSource;
+  readonly removeTree: RemoveTree;
 }
 
 export interface WorkerCaches {
@@ -34,7 +37,8 @@ const KEY = 'cache.volumeCachePath';
 const DELETION_GRACE_MS = 10_000;
 
 /** Takes the caches' directory and what the one before left there. Fails with a ConfigError when it can't be used. */
-export async function composeCaches(config: Config, { credentials, log, meters }: Parts): Promise<WorkerCaches> {
+export async function composeCaches(config: Config, parts: Parts): Promise<WorkerCaches> {
+  const { credentials, log, meters, removeTree } = parts;
   const { stateDir } = config;
   const directory = config.cache.volumeCachePath;
   if (directory.includes(':')) {
@@ -45,7 +49,12 @@ export async function composeCaches(config: Config, { credentials, log, meters }
   const lock = await StateLock.acquire(join(directory, OWN_DIRECTORY), KEY);
   let clockSkewMs = 0;
   const now = (): Date => new Date();
-  const caches = await VolumeCaches.open({ directory, stateDir, log, meters, now });
+  const trash = new Trash({
+    directory: join(directory, OWN_DIRECTORY, 'trash'),
+    log,
+    remove: (path, signal) => removeTree(path, { isUrgent: false, signal }),
+  });
+  const caches = await VolumeCaches.open({ directory, stateDir, log, meters, now, trash });
   const client = purgeCacheClient(config, credentials, () => clockSkewMs);
   const purgeRequests = new PurgeRequests({ client, caches, log, now });
   const closing = new LinkedAbort();

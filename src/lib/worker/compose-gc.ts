@@ -12,6 +12,7 @@ import type { Logger } from '../log/logger.js';
 import type { Meters } from '../log/meters.js';
 import { workerLabels } from '../task/container-spec.js';
 import type { WorkerFacts } from '../task/task-context.js';
+import type { RemoveTree } from '../util/remove-tree.js';
 import { ClaimRoom } from './claim-room.js';
 
 interface GarbageCollectionDeps {
@@ -28,6 +29,7 @@ interface GarbageCollectionDeps {
   };
   readonly beside: Pick<LeftoversDeps, 'networks'>;
   readonly lock: LeftoversDeps['lock'];
+  readonly removeTree: RemoveTree;
   /** Images, caches: collected from in this order, after the containers that use them. */
   readonly sources: readonly GarbageSource[];
 }
@@ -40,7 +42,7 @@ export interface GarbageCollection {
 
 /** What keeps the machine's disk and engine free of what nobody uses any more, and claims within what is free. */
 export function composeGarbageCollection(config: Config, deps: GarbageCollectionDeps): GarbageCollection {
-  const { engine, log, meters, facts, capacity, runs, sources } = deps;
+  const { engine, log, meters, facts, capacity, runs, sources, removeTree } = deps;
   const { containerExpiration, interval, wholeMachine } = config.garbageCollection;
   const now = (): Date => new Date();
   const labels = workerLabels(facts);
@@ -48,7 +50,7 @@ export function composeGarbageCollection(config: Config, deps: GarbageCollection
   const { lock, beside } = deps;
   const { networks } = beside;
   const leftovers = new Leftovers({ engine, lock, journal: runs.journal, networks, log, labels, stale });
-  const runDirectories = new RunDirectories({ ...runs, log, now });
+  const runDirectories = new RunDirectories({ ...runs, log, now, removeTree });
   const disk = new DiskSpace({ path: config.dockerVolume, log });
   const room: ClaimRoom = new ClaimRoom({
     disk,

@@ -4,6 +4,7 @@ import { ContentPutter } from '../artifacts/put-content.js';
 import type { Config } from '../config/config.js';
 import { DockerodeEngine } from '../docker/dockerode-engine.js';
 import type { ContainerLimits, ContainerSpec } from '../docker/engine.js';
+import { treeRemover } from '../docker/tree-remover.js';
 import { LiveLogPublisher } from '../features/live-log/live-log.js';
 import { createFeatures } from '../features/registry.js';
 import type { Host } from '../host/host.js';
@@ -11,6 +12,7 @@ import type { Logger } from '../log/logger.js';
 import { WorkerMetrics } from '../log/worker-metrics.js';
 import type { MetricsOutput } from '../log/worker-metrics.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
+import { workerLabels } from '../task/container-spec.js';
 import type { ContainerDefaults } from '../task/container-spec.js';
 import { runClaim } from '../task/run-claim.js';
 import type { RunClaimDeps } from '../task/run-claim.js';
@@ -89,8 +91,9 @@ async function composeWatched(options: ComposeOptions, { engine, facts, locks, w
   const runsDirectory = await takeDirectories(config);
   const devices = await composeDevices(config, log);
   await locks.acquire(runsDirectory);
-  const caching = await composeCaches(config, { credentials, log, meters });
-  const shared = { engine, log, meters, facts };
+  const removeTree = treeRemover(engine, workerLabels(facts));
+  const shared = { engine, log, meters, facts, removeTree };
+  const caching = await composeCaches(config, { ...shared, credentials });
   const imaging = await composeImages(config, shared);
   const onLeftover = (): void => {
     gc.leftovers.suspect();
@@ -104,24 +107,23 @@ async function composeWatched(options: ComposeOptions, { engine, facts, locks, w
   const sources = [imaging.garbage, caching.caches];
   const probe = new WriteProbe([runsDirectory, config.stateDir], log);
   const gc = composeGarbageCollection(config, { ...shared, capacity, runs, sources, beside, lock: locks.engine });
+  const services = { ...shared, ...caching, ...beside, saving: { engine, now } };
   const deps: RunClaimDeps = {
+    ...shared,
     queue,
-    engine,
     images: imaging.images,
-    admission: admission(config, { ...caching, ...beside, engine, saving: { engine, now }, devices: devices.manager }),
+    admission: admission(config, { ...services, devices: devices.manager }),
     containerDefaults: containerDefaults(config),
     journal,
     publisher: new LiveLogPublisher(liveLog.server, now),
     putter,
     metrics,
-    meters,
-    log,
     worker: facts,
     now,
     onLeftover,
     ...ofEachRun(config, runsDirectory, log),
   };
-  const recovery = await Recovery.find(deps);
+  const recovery = await Recovery.find({ ...deps, removeTree });
   const worker = new Worker({
     queue,
     ...claiming({ probe, gc, devices, caching, recovery, deps }),

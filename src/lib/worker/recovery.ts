@@ -17,6 +17,7 @@ import { TaskLog } from '../task/task-log.js';
 import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { removeTree } from '../util/remove-tree.js';
+import type { RemoveTree } from '../util/remove-tree.js';
 
 export interface RecoveryDeps {
   readonly journal: RunJournal;
@@ -27,6 +28,8 @@ export interface RecoveryDeps {
   readonly now: () => Date;
   readonly admission: { readonly features: readonly Pick<Feature, 'name' | 'recover'>[] };
   readonly settings: Pick<RunClaimDeps['settings'], 'runsDirectory' | 'artifactConcurrency' | 'artifactStorage'>;
+  /** Default: as the user of this process may. */
+  readonly removeTree?: RemoveTree;
 }
 
 const LOG_UPLOAD_LIMIT_MS = 300_000;
@@ -153,7 +156,7 @@ export class Recovery {
   async #removeDirectory(name: string): Promise<void> {
     const path = join(this.#deps.settings.runsDirectory, name);
     try {
-      await removeTree(path);
+      await (this.#deps.removeTree ?? removeTree)(path);
     } catch (error) {
       this.#deps.log.error('could not release', { what: 'directory of a run', path, error });
     }

@@ -27,11 +27,11 @@ describe('removing a tree', () => {
     await removeTree(join(root, 'nothing'), { isUrgent: false });
   });
 
-  it('says what is left', async () => {
-    await assert.rejects(
-      removeTree('/proc/self/status'),
-      /^Error: \/proc\/self\/status could not be deleted whole: rm /,
-    );
+  it('says what is left, and that permission is missing', async () => {
+    const message = /^\/proc\/self\/status could not be deleted whole: rm ended with 1 for want of permission$/;
+    await assert.rejects(removeTree('/proc/self/status'), { name: 'TreeDenied', message });
+    const refused = { name: 'Error', message: /\/\. could not be deleted whole: rm ended with 1$/ };
+    await assert.rejects(removeTree(`${root}/.`), refused);
   });
 
   it('ends when it is told to', async () => {

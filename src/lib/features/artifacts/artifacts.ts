@@ -1,3 +1,5 @@
+import { removeTree } from '../../util/remove-tree.js';
+import type { RemoveTree } from '../../util/remove-tree.js';
 import type { RetryPolicy } from '../../util/retry.js';
 import { Slots } from '../../util/slots.js';
 import { TaskError, TaskStopped } from '../../task/errors.js';
@@ -16,6 +18,8 @@ export interface ArtifactsOptions {
   readonly maxSkippedBytes?: number;
   /** When an archive that broke off is asked for again. */
   readonly archiveRetries?: RetryPolicy;
+  /** Deletes volumes. Default: as the user of this process may. */
+  readonly removeTree?: RemoveTree;
 }
 
 /** Archives read at a time; the files of all of them share the store's upload slots. */
@@ -41,7 +45,7 @@ export function artifactsFeature(options: ArtifactsOptions): Feature {
     requiredScopes: () => undefined,
     reservedArtifacts: () => [],
     attach: (task) => {
-      const volumes = new Volumes(task);
+      const volumes = new Volumes(task, options.removeTree ?? removeTree);
       return {
         prepare: (resources) => volumes.prepare(resources),
         collect: async (container, signal) => {

@@ -41,6 +41,8 @@ export class DirectoryReport {
   readonly #output: TaskOutput;
   readonly #maxFileBytes: number;
   #depth = 0;
+  /** Files and directories. */
+  #unreadable = 0;
   /** Of this reading. */
   #odd = new Listing();
   /** Directories. */
@@ -102,6 +104,15 @@ export class DirectoryReport {
     this.#output.error(failureLine(name, file, error));
   }
 
+  /** A file or a directory of a volume, which the worker reads from its own disk. Each has a line, up to a number. */
+  unreadable(file: string, error: unknown): void {
+    const words = unreadableMessage(`Artifact ${this.#name}`, file, error);
+    // Anything else is trouble of this machine.
+    const isDenied = (error as NodeJS.ErrnoException).code === 'EACCES';
+    this.#problems.push(isDenied ? TaskError.failed(words, error) : error);
+    if (this.#unreadable++ < LISTED_NAMES) this.#output.error(words);
+  }
+
   /** Says what was published and what was not. */
   summarize(path: string): void {
     const { files, bytes, skipped } = this.tally;
@@ -115,6 +126,9 @@ export class DirectoryReport {
     if (!this.#tooDeep.isEmpty) {
       const words = `Artifact ${this.#name}: what is more than ${this.#depth} directories deep is not uploaded: ${this.#tooDeep.toString()}`;
       this.failed('', '', TaskError.failed(words));
+    }
+    if (this.#unreadable > LISTED_NAMES) {
+      this.#output.error(`Artifact ${this.#name}: ${this.#unreadable - LISTED_NAMES} more could not be read`);
     }
     if (!this.#tooLarge.isEmpty) {
       const limit = sizeInWords(this.#maxFileBytes);
@@ -139,4 +153,14 @@ export function inQuotes(path: string): string {
 export function failureLine(name: string, path: string, error: unknown): string {
   if (error instanceof TaskError) return error.message;
   return `Artifact ${quotedName(name)} could not be read from ${inQuotes(path)}: ${errorMessage(error)}`;
+}
+
+/** Of a file or directory on the worker's disk that the system did not let it read. `artifact` begins the sentence. */
+export function unreadableMessage(artifact: string, file: string, error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  const why =
+    code === 'EACCES'
+      ? 'the worker does not run as root and may not read it (EACCES). Let the task make it readable: chmod a+rX'
+      : errorMessage(error);
+  return `${artifact}: ${inQuotes(file)} could not be read: ${why}`;
 }

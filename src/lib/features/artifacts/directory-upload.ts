@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { isArtifactName } from '../../artifacts/artifact-name.js';
-import type { ArtifactContent } from '../../artifacts/artifact-store.js';
+import { isArtifactName, quotedName } from '../../artifacts/artifact-name.js';
+import type { ArtifactContent, ErrorArtifact } from '../../artifacts/artifact-store.js';
 import type { TarEntry } from '../../artifacts/extract-tar.js';
 import { relativeName } from '../../artifacts/extract-tar.js';
 import type { FileSource } from '../../artifacts/file-source.js';
@@ -9,7 +9,7 @@ import type { DiskEntry, DiskFile, OpenFile } from '../../artifacts/walk-directo
 import { DockerError } from '../../docker/engine.js';
 import { TaskStopped } from '../../task/errors.js';
 import type { TaskContext } from '../../task/task-context.js';
-import { DirectoryReport } from './directory-report.js';
+import { DirectoryReport, unreadableMessage } from './directory-report.js';
 import { publishError, tooLargeMessage } from './error-artifact.js';
 import { HardLinks } from './hard-links.js';
 import type { NameClaims } from './name-claims.js';
@@ -76,6 +76,8 @@ export class DirectoryUpload {
       } else if (entry.kind === 'hard link') {
         const name = this.#nameOf(entry.name, root);
         if (name !== undefined) this.links.add(entry.target, { name, relative: relativeName(entry.name, root) ?? '' });
+      } else if (entry.kind === 'unreadable') {
+        this.report.unreadable(entry.name, entry.error);
       } else if (entry.kind === 'too deep') {
         this.report.tooDeep(entry.name);
       } else if (entry.kind !== 'directory') {
@@ -169,9 +171,10 @@ export class DirectoryUpload {
   /** Returns when the file is open and no more are than may be; its upload goes on. */
   async #startFromDisk(name: string, file: DiskFile, uploads: Uploads, signal: AbortSignal): Promise<void> {
     const leave = await this.#open.enter(signal);
-    const opened = await this.#openFile(name, file);
-    if (!opened) {
+    const opened = await this.#openFile(file);
+    if (!opened || 'error' in opened) {
       leave();
+      if (opened) await this.#unreadable(name, file.name, opened.error, uploads, signal);
       return;
     }
     const { handle, size } = opened;
@@ -189,24 +192,29 @@ export class DirectoryUpload {
     uploads.add(upload);
   }
 
-  /** Publishes in the place of a file that it is too large. */
   async #refuse(
     name: string,
     file: { readonly name: string; readonly size: number },
     uploads: Uploads,
     signal: AbortSignal,
   ): Promise<void> {
-    const { task, content, limits } = this.#options;
-    this.#done.add(name);
     this.report.tooLarge(file.name, file.size);
+    const message = tooLargeMessage(name, file.size, this.#options.limits.maxFileBytes);
+    await this.#publishWhy({ name, reason: 'too-large-file-on-worker', message }, uploads, signal);
+  }
+
+  async #unreadable(name: string, file: string, error: unknown, uploads: Uploads, signal: AbortSignal): Promise<void> {
+    this.report.unreadable(file, error);
+    const message = unreadableMessage(`Artifact ${quotedName(name)}`, file, error);
+    await this.#publishWhy({ name, reason: 'file-not-readable-on-worker', message }, uploads, signal);
+  }
+
+  /** Publishes in the place of a file why it is not there. */
+  async #publishWhy(why: Omit<ErrorArtifact, 'expires'>, uploads: Uploads, signal: AbortSignal): Promise<void> {
+    const { task, content } = this.#options;
+    this.#done.add(why.name);
     const leave = await this.#open.enter(signal);
-    const error = {
-      name,
-      reason: 'too-large-file-on-worker',
-      message: tooLargeMessage(name, file.size, limits.maxFileBytes),
-      expires: content(name).expires,
-    } as const;
-    const upload = publishError(task, error, signal)
+    const upload = publishError(task, { ...why, expires: content(why.name).expires }, signal)
       .catch((failure: unknown) => {
         if (failure instanceof TaskStopped) this.#stopped ??= failure;
       })
@@ -217,14 +225,13 @@ export class DirectoryUpload {
     uploads.add(upload);
   }
 
-  async #openFile(name: string, file: DiskFile): Promise<OpenFile | undefined> {
+  async #openFile(file: DiskFile): Promise<OpenFile | { readonly error: unknown } | undefined> {
     try {
       const opened = await file.open();
       if (!opened) this.report.tally.addSkipped('device or socket');
       return opened;
     } catch (error) {
-      this.#failed(name, file.name, error);
-      return undefined;
+      return { error };
     }
   }
 

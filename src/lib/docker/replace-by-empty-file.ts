@@ -1,0 +1,81 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { basename, dirname } from 'node:path';
+import { Readable } from 'node:stream';
+import { BLOCK, fileHeader, paddingOf } from '../images/archive/tar-header.js';
+import { call } from './call.js';
+import { hasStatus } from './docker-error.js';
+import type { Docker } from './dockerode.js';
+import type { Labels } from './engine.js';
+import { loadImage } from './load-image.js';
+
+const CALL_TIMEOUT_MS = 60_000;
+// As long as it takes to delete what is there.
+const REPLACE_TIMEOUT_MS = 900_000;
+const PARENT = '/parent';
+const NEVER = new AbortController().signal;
+
+/**
+ * Makes the engine, which is root, replace `path` by an empty file. It does so when it takes an archive into a container
+ * that never runs: an entry for a file deletes what is at its place, be it a whole directory, and follows no link
+ * (https://github.com/moby/moby/blob/v28.0.0/pkg/archive/archive.go, Unpack). The container is of an image without any
+ * content, which is loaded for it, so that no program and no registry is needed. Neither is left afterwards.
+ */
+export async function replaceByEmptyFile(docker: Docker, path: string, labels: Labels): Promise<void> {
+  const image = `docker-worker-empty:${randomUUID()}`;
+  await loadImage(docker, Readable.from([emptyImage(image)]), NEVER);
+  try {
+    await replaceIn(docker, image, path, labels);
+  } finally {
+    const remove = (abortSignal: AbortSignal): Promise<unknown> => docker.getImage(image).remove({ abortSignal });
+    await call(`removing image ${image}`, CALL_TIMEOUT_MS, remove);
+  }
+}
+
+async function replaceIn(docker: Docker, image: string, path: string, labels: Labels): Promise<void> {
+  const mount = { Type: 'bind', Source: dirname(path), Target: PARENT } as const;
+  const create = (abortSignal: AbortSignal) =>
+    docker.createContainer({
+      Image: image,
+      // It needs one, and never runs it.
+      Cmd: ['/nothing'],
+      Labels: { ...labels },
+      HostConfig: { Mounts: [mount], NetworkMode: 'none' },
+      abortSignal,
+    });
+  const container = await call(`mounting ${mount.Source}`, CALL_TIMEOUT_MS, create);
+  try {
+    const archive = tarOf({ [basename(path)]: Buffer.alloc(0) });
+    const put = (abortSignal: AbortSignal): Promise<unknown> =>
+      container.putArchive(archive, { path: PARENT, abortSignal });
+    await call(`replacing ${path}`, REPLACE_TIMEOUT_MS, put);
+  } finally {
+    const remove = (abortSignal: AbortSignal): Promise<unknown> => container.remove({ force: true, abortSignal });
+    await call(`removing container ${container.id}`, CALL_TIMEOUT_MS, remove).catch((error: unknown) => {
+      // Somebody who tidies up was first.
+      if (!hasStatus(error, 404, 409)) throw error;
+    });
+  }
+}
+
+/** An archive as `docker save` makes them; one layer, in which there is nothing. */
+function emptyImage(name: string): Buffer {
+  const layer = tarOf({});
+  const diffId = `sha256:${createHash('sha256').update(layer).digest('hex')}`;
+  const rootfs = { type: 'layers', diff_ids: [diffId] };
+  const manifest = [{ Config: 'config.json', RepoTags: [name], Layers: ['layer.tar'] }];
+  return tarOf({
+    'layer.tar': layer,
+    // The engine refuses images of other platforms only when it is to run them.
+    'config.json': Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', config: {}, rootfs })),
+    'manifest.json': Buffer.from(JSON.stringify(manifest)),
+  });
+}
+
+function tarOf(files: Readonly<Record<string, Buffer>>): Buffer {
+  const entries = Object.entries(files).flatMap(([name, content]) => [
+    fileHeader(name, content.length),
+    content,
+    Buffer.alloc(paddingOf(content.length)),
+  ]);
+  return Buffer.concat([...entries, Buffer.alloc(2 * BLOCK)]);
+}
