@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { NO_STALL, POSITION_FILE_VARIABLE, TARGETS_MODULE_VARIABLE } from './job.js';
+import { NO_POSITION, NO_STALL, POSITION_FILE_VARIABLE, TARGETS_MODULE_VARIABLE } from './job.js';
 import type { FindingKind, Job, JobResult } from './job.js';
 
 const CHILD = new URL('child.ts', import.meta.url);
@@ -27,7 +27,7 @@ export class FuzzChild {
   constructor(targetsModule?: string) {
     this.#directory = mkdtempSync(join(tmpdir(), 'docker-worker-fuzz-'));
     const path = join(this.#directory, 'position');
-    writeFileSync(path, Buffer.alloc(4));
+    writeFileSync(path, Buffer.alloc(4, 0xff));
     this.#positionFile = openSync(path, 'r');
     this.#process = fork(CHILD, {
       execArgv: ['--import', 'tsx', '--enable-source-maps', `--max-old-space-size=${HEAP_MB}`],
@@ -78,7 +78,8 @@ export class FuzzChild {
       });
       this.#process.on('exit', (code, name) => {
         settle();
-        const index = Math.max(from, this.#position());
+        const position = this.#position();
+        const index = position === NO_POSITION ? from : position;
         const { kind, detail } = verdict ?? {
           kind: 'crash',
           detail: `the process ended (${name ?? `exit code ${code ?? '?'}`}): ${this.#stderr.trim()}`,
@@ -122,7 +123,8 @@ class Watch {
     if (usage.rssBytes > MAX_RSS_BYTES) {
       return { kind: 'memory', detail: `the process uses ${Math.round(usage.rssBytes / 1024 ** 2)} MiB of memory` };
     }
-    if (usage.cpuMs - this.#cpuMsBefore < this.#maxCpuMs) return undefined;
+    const isTrying = position !== NO_POSITION;
+    if (!isTrying || usage.cpuMs - this.#cpuMsBefore < this.#maxCpuMs) return undefined;
     return { kind: 'endless', detail: `still busy after ${this.#maxCpuMs / 1000} s of CPU time` };
   }
 }

@@ -1,7 +1,7 @@
 import { openSync, writeSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { inputAt, sizeOf } from './input-at.js';
-import { NO_STALL, POSITION_FILE_VARIABLE, TARGETS_MODULE_VARIABLE } from './job.js';
+import { NO_POSITION, NO_STALL, POSITION_FILE_VARIABLE, TARGETS_MODULE_VARIABLE } from './job.js';
 import type { ChildFinding, Job, JobResult, Stall } from './job.js';
 import { slowness } from './machine-speed.js';
 import { MeasuredFailure, StallMeter } from './stall-meter.js';
@@ -56,8 +56,7 @@ class Exploration {
 
   async #try(index: number): Promise<ChildFinding | undefined> {
     // Written before it is tried: whoever has to kill this process learns what for.
-    position[0] = index;
-    writeSync(positionFile, position, 0, position.byteLength, 0);
+    notePosition(index);
     const input = inputAt(this.#target, this.#job.seed, index);
     const finding = (kind: ChildFinding['kind'], detail: string): ChildFinding => ({ kind, index, detail });
     let failure: unknown;
@@ -95,7 +94,13 @@ function detailOf(error: unknown): string {
   return `${text}${cause}`.slice(0, MAX_DETAIL_LENGTH);
 }
 
+function notePosition(index: number): void {
+  position[0] = index;
+  writeSync(positionFile, position, 0, position.byteLength, 0);
+}
+
 async function work(job: Job): Promise<JobResult> {
+  notePosition(NO_POSITION);
   const target = (await registry).TARGETS.find(({ name }) => name === job.target);
   if (!target) throw new Error(`there is no target ${job.target}`);
   const running = await target.start();

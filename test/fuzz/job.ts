@@ -51,5 +51,8 @@ export const NO_STALL: Stall = { ms: 0, bytes: 0, index: -1 };
 /** Told to a child: the module whose `TARGETS` there are; default: targets.ts. */
 export const TARGETS_MODULE_VARIABLE = 'FUZZ_TARGETS_MODULE';
 
+/** Written there while no input is being tried: the target is being started. */
+export const NO_POSITION = 0xffffffff;
+
 /** Told to a child: where to write which input it is about to try, as an unsigned 32-bit number. */
 export const POSITION_FILE_VARIABLE = 'FUZZ_POSITION_FILE';

@@ -1,3 +1,4 @@
+import { checkSize } from './check-size.js';
 import { EnvReference } from './env-tags.js';
 import type { Environment } from './env-tags.js';
 
@@ -42,7 +43,9 @@ export class LayeredConfig {
     this.#env = env;
   }
 
+  /** Fails with a ConfigError when there is more of it than a configuration can have. */
   apply(layer: Layer): void {
+    checkSize(layer.name, layer.values);
     this.#merge(this.#root, layer.values, [], layer.name);
   }
 
@@ -84,7 +87,7 @@ export class LayeredConfig {
       } else if (value !== null) {
         this.#set(target, here, value, layer);
       } else if (!isTree(below)) {
-        this.#forget(here);
+        this.#forget(here, below);
         // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- the tree is a map by configuration keys
         delete target[key];
       }
@@ -93,16 +96,18 @@ export class LayeredConfig {
   }
 
   #set(target: Record<string, unknown>, path: ConfigPath, value: unknown, layer: string): void {
-    this.#forget(path);
-    target[path.at(-1) ?? ''] = value;
+    const key = path.at(-1) ?? '';
+    this.#forget(path, target[key]);
+    target[key] = value;
     this.#origins.set(keyOf(path), layer);
   }
 
-  #forget(path: ConfigPath): void {
-    const own = keyOf(path);
-    for (const known of [this.#origins, this.#secrets]) {
-      for (const key of known.keys()) if (key === own || key.startsWith(`${own}\0`)) known.delete(key);
-    }
+  /** `value`: what is at `path` now, and with it everything inside. */
+  #forget(path: ConfigPath, value: unknown): void {
+    const key = keyOf(path);
+    this.#origins.delete(key);
+    this.#secrets.delete(key);
+    if (isTree(value)) for (const [name, inner] of Object.entries(value)) this.#forget([...path, name], inner);
   }
 
   #resolve(written: unknown): unknown {

@@ -125,10 +125,11 @@ const userData = pureTarget({
     ),
   ),
   attempt: async (text) => {
-    const data = await allowing([ConfigError], () => parseUserData(text));
-    if (!data) return;
-    const config = data.kind === 'static' ? data.config : settingsWithin(data.workerConfig);
-    accessIn(mergeConfig(config, { capacity: 1 }));
+    await allowing([ConfigError], () => {
+      const data = parseUserData(text);
+      const config = data.kind === 'static' ? data.config : settingsWithin(data.workerConfig);
+      accessIn(mergeConfig(config, { capacity: 1 }));
+    });
   },
 });
 
@@ -156,8 +157,7 @@ const runnerConfig = target({
     return {
       attempt: async (text) => {
         await writeFile(file, text);
-        const config = await allowing([ConfigError], () => readRunnerConfig(file));
-        if (config) mergeConfig(config);
+        await allowing([ConfigError], async () => mergeConfig(await readRunnerConfig(file)));
       },
       close: () => rm(directory, { recursive: true }),
     };

@@ -35,8 +35,8 @@ async function admission(): Promise<Admission> {
 }
 
 /** From the claim to the container, as far as it takes nothing but the payload. */
-async function admitted(payload: unknown, allowed: Admission): Promise<AdmittedTask> {
-  const definition = deepFreeze({ ...taskOf(payload), scopes: ['*'] });
+async function admitted(payload: unknown, scopes: readonly string[], allowed: Admission): Promise<AdmittedTask> {
+  const definition = deepFreeze({ ...taskOf(payload), scopes });
   const context = runContext(definition, new MemoryOutput());
   logSettings(payload);
   writeHeader(context.output, context);
@@ -45,35 +45,40 @@ async function admitted(payload: unknown, allowed: Admission): Promise<AdmittedT
   return result;
 }
 
+const payloadText = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(
+        goodPayload,
+        fc.dictionary(fc.constantFrom(...PAYLOAD_KEYS, 'bogus', '__proto__'), jsonValue(PAYLOAD_KEYS), { maxKeys: 3 }),
+      )
+      .map(([good, changes]) => JSON.stringify({ ...good, ...changes })),
+  },
+  { weight: 1, arbitrary: jsonValue(PAYLOAD_KEYS).map((value) => JSON.stringify(value)) },
+  { weight: 1, arbitrary: largeJson(PAYLOAD_KEYS) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.constantFrom(...PAYLOAD_KEYS), largeJson(PAYLOAD_KEYS, 1_000_000))
+      .map(([key, json]) => `{"image":"a","maxRunTime":1,"${key}":${json}}`),
+  },
+);
+
+interface PayloadInput {
+  readonly text: string;
+  readonly scopes: readonly string[];
+}
+
 const payload = target({
   name: 'payload',
   about: 'payloads of tasks, most of them wrong',
-  inputs: fc.oneof(
-    {
-      weight: 3,
-      arbitrary: fc
-        .tuple(
-          goodPayload,
-          fc.dictionary(fc.constantFrom(...PAYLOAD_KEYS, 'bogus', '__proto__'), jsonValue(PAYLOAD_KEYS), {
-            maxKeys: 3,
-          }),
-        )
-        .map(([good, changes]) => JSON.stringify({ ...good, ...changes })),
-    },
-    { weight: 1, arbitrary: jsonValue(PAYLOAD_KEYS).map((value) => JSON.stringify(value)) },
-    { weight: 1, arbitrary: largeJson(PAYLOAD_KEYS) },
-    {
-      weight: 1,
-      arbitrary: fc
-        .tuple(fc.constantFrom(...PAYLOAD_KEYS), largeJson(PAYLOAD_KEYS, 1_000_000))
-        .map(([key, json]) => `{"image":"a","maxRunTime":1,"${key}":${json}}`),
-    },
-  ),
-  start: async (): Promise<Running<string>> => {
+  inputs: fc.record({ text: payloadText, scopes: fc.constantFrom(['*'], ['docker-worker:cache:more-*'], []) }),
+  start: async (): Promise<Running<PayloadInput>> => {
     const allowed = await admission();
     return {
-      attempt: async (text) => {
-        await allowing([TaskError], () => admitted(JSON.parse(text), allowed));
+      attempt: async ({ text, scopes }) => {
+        await allowing([TaskError], () => admitted(JSON.parse(text), scopes, allowed));
       },
     };
   },
@@ -87,7 +92,7 @@ const good = target({
     const allowed = await admission();
     return {
       attempt: async (value) => {
-        const { task } = await admitted(value, allowed);
+        const { task } = await admitted(value, ['*'], allowed);
         expect(JSON.stringify(task.payload) === JSON.stringify(value), 'the payload has become another one');
       },
     };

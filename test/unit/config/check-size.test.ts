@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { ConfigError } from '../../../src/lib/config/config-error.js';
+import { LayeredConfig } from '../../../src/lib/config/layers.js';
+import { ConfigFolder, problemsOf } from './fixture.js';
+
+describe('a configuration that is too large', () => {
+  const folder = new ConfigFolder();
+  beforeEach(() => folder.create());
+  afterEach(() => folder.remove());
+
+  const aliases = (levels: number): string =>
+    Array.from({ length: levels }, (_, n) => {
+      const inner = n === 0 ? 'x' : `*a${n - 1}`;
+      return `a${n}: &a${n} [${Array<string>(10).fill(inner).join(', ')}]\n`;
+    }).join('');
+
+  const files: readonly (readonly [string, string, RegExp])[] = [
+    ['of aliases of aliases', aliases(30), /config\.yml: more than 100000 values$/],
+    ['that contains itself', 'features: &f\n  dind: *f\n', /config\.yml: (nested more than 50 levels deep|more than)/],
+    [
+      'with many levels',
+      `features: ${'{a: '.repeat(60)}1${'}'.repeat(60)}\n`,
+      /config\.yml: nested more than 50 levels/,
+    ],
+    [
+      'with more levels than the parser takes',
+      `features: ${'['.repeat(100_000)}`,
+      /config\.yml, line 1, column \d+: not valid YAML or JSON: nesting exceeded maxDepth/,
+    ],
+  ];
+  for (const [what, content, words] of files) {
+    it(`is refused in words: a file ${what}`, async () => {
+      const problems = await problemsOf({ configPath: await folder.write('config.yml', content) });
+      assert.equal(problems.length, 1);
+      assert.match(problems[0] ?? '', words);
+    });
+  }
+
+  it('is refused from a host too', () => {
+    const values = { list: Array(100_001).fill(0) as unknown[] };
+    assert.throws(
+      () => {
+        new LayeredConfig({}).apply({ name: 'host', values });
+      },
+      new ConfigError(['host: more than 100000 values']),
+    );
+  });
+
+  it('does not include what only has many keys, whatever lay below them', () => {
+    const merged = new LayeredConfig({});
+    const keys = Array.from({ length: 20_000 }, (_, n) => `key${n}`);
+    merged.apply({ name: 'below', values: Object.fromEntries(keys.map((key) => [key, { inner: 1 }])) });
+    merged.apply({ name: 'above', values: Object.fromEntries(keys.map((key) => [key, 2])) });
+    assert.equal(merged.values()['key19999'], 2);
+    assert.equal(merged.originOf(['key7', 'inner']), 'above');
+    assert.equal(merged.originOf(['key7']), 'above');
+  });
+});
