@@ -8,12 +8,15 @@ import { errorLine, workerLine } from '../../../src/lib/task/log-format.js';
 import { errorMessage } from '../../../src/lib/util/error-message.js';
 import { expect } from '../expect.js';
 import { jsonValue } from '../inputs/json.js';
-import { textOf } from '../inputs/text.js';
+import { size, textOf } from '../inputs/text.js';
 import { pureTarget } from '../target.js';
 import type { Target } from '../target.js';
 
 const SECRET = 's3cret"value/with+all\n%20é';
 const SECRET_FORMS = [SECRET, encodeURIComponent(SECRET), JSON.stringify(SECRET).slice(1, -1)];
+
+/** All forms of the secret begin with it. */
+const BEGINNING = SECRET.slice(0, 6);
 
 const LOG_TOKENS = [
   ...SECRET_FORMS,
@@ -46,11 +49,14 @@ function expectNoSecret(text: string): void {
 const redactor = pureTarget({
   name: 'redactor',
   about: 'texts that the log masks credentials in',
-  inputs: textOf(LOG_TOKENS),
-  attempt: (text) => {
-    const clean = new Redactor([SECRET]).cleanText(text, Infinity);
+  inputs: fc.record({ text: textOf(LOG_TOKENS), maxLength: fc.oneof(size(2000), size()) }),
+  attempt: ({ text, maxLength }) => {
+    const clean = new Redactor([SECRET]).cleanText(text, maxLength);
     expectNoSecret(clean);
-    expect(clean.length <= 8 * text.length + 16, `the text has become ${clean.length} characters long`);
+    const others = SECRET_FORMS.reduce((rest, form) => rest.replaceAll(form, ''), text);
+    if (!others.includes(BEGINNING)) expect(!clean.includes(BEGINNING), 'the cut has left a part of the secret');
+    const limit = 2 * Math.min(text.length, maxLength) + 100;
+    expect(clean.length <= limit, `the text has become ${clean.length} characters long`);
   },
 });
 
