@@ -19,8 +19,7 @@ const SCRIPT = `
   seq 1 100000000 | head -c ${TEXT_BYTES} >/vol/text
   cd / && sha256sum big vol/text out/sub/* >/out/sums`;
 
-describe('big artifacts', function () {
-  this.timeout(180_000);
+describe('big artifacts', () => {
   let daemon: Daemon;
   before(async () => {
     daemon = await Daemon.start();

@@ -6,8 +6,7 @@ import { readLog } from '../support/read-log.js';
 
 const LIVE = 'public/logs/live.log';
 
-describe('a big log', function () {
-  this.timeout(180_000);
+describe('a big log', () => {
   let daemon: Daemon;
   before(async () => {
     daemon = await Daemon.start();

@@ -3,7 +3,7 @@ import { WorkerHarness } from '../support/worker-harness.js';
 import { shell } from '../support/test-task.js';
 
 describe('tasks with networks of their own', function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
 
   it('may be any number, one after another: no pool runs out and no network stays', async () => {
     const harness = await WorkerHarness.start();

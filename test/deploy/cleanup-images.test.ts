@@ -18,8 +18,7 @@ const image = (ImageId: string, ageDays: number, Name = `docker-worker-app-${Ima
   ],
 });
 
-describe('cleanup-images', function () {
-  this.timeout(120_000);
+describe('cleanup-images', () => {
   const folder = new TempFolder();
   const deployment = new Deployment();
   let bin: FakeBin;

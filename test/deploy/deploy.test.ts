@@ -15,8 +15,7 @@ const PACKED = `
 `;
 const OLD = { ImageId: 'ami-001', Name: 'docker-worker-app-0', CreationDate: '2026-01-01T00:00:00.000Z' };
 
-describe('deploy.sh app, with AWS, packer and pass made up', function () {
-  this.timeout(120_000);
+describe('deploy.sh app, with AWS, packer and pass made up', () => {
   const folder = new TempFolder();
   const deployment = new Deployment();
   let bin: FakeBin;

@@ -8,8 +8,7 @@ import { TempFolder } from './support/temp-folder.js';
 
 const SECRET = 'do-not-tell';
 
-describe('deploy.sh --dry-run', function () {
-  this.timeout(120_000);
+describe('deploy.sh --dry-run', () => {
   const folder = new TempFolder();
   let bin: FakeBin;
   beforeEach(async () => {

@@ -24,7 +24,7 @@ const DEPLOYMENT = {
 };
 
 describe('what is built here and what machines are made of', function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   const folder = new TempFolder();
   beforeEach(async () => {
     for (const name of ['template', 'packer']) await cp(`deploy/${name}`, folder.at(name), { recursive: true });

@@ -4,7 +4,6 @@ import { needProgram, run, runOk, temporaryDirectory } from './machine-support.j
 
 describe('the Vagrant machine', () => {
   it('has a valid Vagrantfile', async function () {
-    this.timeout(180_000);
     await needProgram(this, 'vagrant', 'vagrant');
     await using home = await temporaryDirectory();
     const env = { HOME: home.path, VAGRANT_HOME: home.path, VAGRANT_CHECKPOINT_DISABLE: '1' };

@@ -17,8 +17,7 @@ const TOOLS: Readonly<Record<string, string>> = {
   aws: `case "$1 $2" in "iam list-account-aliases") echo '${ALIASES}' ;; *) echo '{}' ;; esac`,
 };
 
-describe('deploy.sh before it does anything', function () {
-  this.timeout(120_000);
+describe('deploy.sh before it does anything', () => {
   const folder = new TempFolder();
   let bin: FakeBin;
   beforeEach(async () => {

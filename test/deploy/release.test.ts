@@ -64,7 +64,6 @@ describe('a release on GitHub', () => {
 });
 
 describe('release.sh', function () {
-  this.timeout(120_000);
   const folder = new TempFolder();
   let github: FakeGithub;
   const git = (...args: readonly string[]): string =>

@@ -24,7 +24,7 @@ async function scripts(): Promise<readonly string[]> {
 }
 
 describe('the scripts', function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
 
   it('have nothing that shellcheck objects to', async function () {
     need(this, 'shellcheck');

@@ -13,7 +13,6 @@ import { TempFolder } from './support/temp-folder.js';
 const KEY = '-----BEGIN PRIVATE KEY-----\nnot-to-be-seen\n-----END PRIVATE KEY-----\n';
 
 describe('import-docker-worker-secrets, with a password store', function () {
-  this.timeout(120_000);
   const folder = new TempFolder();
   let home = '';
   let env: Readonly<Record<string, string>> = {};
@@ -112,8 +111,7 @@ describe('import-docker-worker-secrets, with a password store', function () {
   });
 });
 
-describe('gen-ed25519-key', function () {
-  this.timeout(60_000);
+describe('gen-ed25519-key', () => {
   const folder = new TempFolder();
   const generate = (...args: readonly string[]): Promise<Outcome> => runScript('deploy/bin/gen-ed25519-key', args);
 

@@ -153,8 +153,7 @@ describe('the templates of a machine', () => {
     await assert.rejects(build(), ({ message }: Error) => /is not JSON/.test(message) && !message.includes('not-to'));
   });
 
-  it('are rendered by make -C deploy, which fails when they can not be', async function () {
-    this.timeout(120_000);
+  it('are rendered by make -C deploy, which fails when they can not be', async () => {
     const { code, stdout } = await runScript('deploy/bin/build-template', ['--dry-run', '--folder', folder.path]);
     assert.deepEqual([code, stdout], [1, '']);
     await folder.write('template/etc/a', '{{papertrail}}');

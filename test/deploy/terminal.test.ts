@@ -29,7 +29,6 @@ async function onTerminal(
 }
 
 describe('on a terminal', function () {
-  this.timeout(60_000);
   const folder = new TempFolder();
   before(function () {
     need(this, 'script', 'bsdutils');

@@ -15,7 +15,6 @@ const CREDENTIALS = {
 };
 
 describe('upload-schema', function () {
-  this.timeout(120_000);
   let store: FakeS3;
   before(function () {
     need(this, 'aws', 'awscli');

@@ -25,8 +25,7 @@ const pool = (...launchConfigs: readonly object[]) => ({
   emailOnError: false,
 });
 
-describe('worker pools and new AMIs', function () {
-  this.timeout(120_000);
+describe('worker pools and new AMIs', () => {
   const folder = new TempFolder();
   const deployment = new Deployment();
   let bin: FakeBin;

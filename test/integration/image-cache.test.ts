@@ -20,8 +20,7 @@ const TASKS = 200;
 const AT_ONCE = 4;
 const PULL_INACTIVITY_MS = 500;
 
-describe('the cache of images, with a real engine and a real registry', function () {
-  this.timeout(120_000);
+describe('the cache of images, with a real engine and a real registry', () => {
   const { signal } = new AbortController();
   const docker = new Docker(ADDRESS);
   let registry: DockerRegistry;

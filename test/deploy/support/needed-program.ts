@@ -6,7 +6,7 @@ import { skipBecause } from '../../support/skip-because.js';
 /** For `before`: installs a program as root on Debian and Ubuntu, where it is missing; else skips the suite. */
 export function need(context: Context, program: string, debianPackage = program): void {
   if (isThere(program)) return;
-  context.timeout(300_000);
+  context.timeout(900_000);
   if (process.getuid?.() === 0) spawnSync(resolve('scripts/apt-install.sh'), [debianPackage]);
   if (!isThere(program)) skipBecause(context, `there is no ${program} (apt-get install ${debianPackage})`);
 }

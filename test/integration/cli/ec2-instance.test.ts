@@ -11,7 +11,7 @@ import type { Program } from '../../support/program.js';
 const POOL = 'local/docker-worker';
 
 describe('an EC2 instance', function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   let machine: FleetMachine;
   let metadata: FakeInstanceMetadata;
 

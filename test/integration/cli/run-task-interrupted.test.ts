@@ -106,5 +106,5 @@ describe('run-task, when somebody interrupts it,', () => {
       (await readdir(folders)).filter((name) => !name.startsWith('tsx-')),
       [],
     );
-  }).timeout(60_000);
+  });
 });

@@ -13,8 +13,7 @@ import { shell, taskclusterEnv, testTask } from '../../support/test-task.js';
 
 const STRAY = '00000000-0000-4000-8000-000000000000';
 
-describe('the caches of a worker that was killed with SIGKILL', function () {
-  this.timeout(120_000);
+describe('the caches of a worker that was killed with SIGKILL', () => {
   let directory: string;
   let taskcluster: LocalTaskcluster;
   let queue: Queue;

@@ -20,7 +20,6 @@ const LOG = 'public/logs/live.log';
 const KEPT = 'state/images.json';
 
 describe('a worker killed with SIGKILL and started again', function () {
-  this.timeout(120_000);
   let daemon: IsolatedDaemon;
   let docker: Docker;
   let directory: string;

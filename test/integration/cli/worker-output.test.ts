@@ -14,8 +14,7 @@ import { shell, taskclusterEnv, testTask } from '../../support/test-task.js';
 
 const DROPPED = /^docker_worker_log_lines_dropped_total (\d+)$/m;
 
-describe("a worker's standard output", function () {
-  this.timeout(180_000);
+describe("a worker's standard output", () => {
   let directory: string;
   let taskcluster: LocalTaskcluster;
   let queue: Queue;

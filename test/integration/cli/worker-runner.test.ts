@@ -28,7 +28,6 @@ function logOf(worker: Program): readonly ConfigTree[] {
 }
 
 describe('a worker under worker-runner', function () {
-  this.timeout(180_000);
   let machine: FleetMachine;
   let workerId: string;
   let configPath: string;

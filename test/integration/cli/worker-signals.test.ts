@@ -16,8 +16,7 @@ import { taskclusterEnv } from '../../support/test-task.js';
 const ROUNDS = 6;
 const LONGEST_START_MS = 800;
 
-describe('a signal while the worker starts', function () {
-  this.timeout(180_000);
+describe('a signal while the worker starts', () => {
   let directory: string;
   let taskcluster: LocalTaskcluster;
   const programs: Program[] = [];

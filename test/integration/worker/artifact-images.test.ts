@@ -27,8 +27,7 @@ const localName = (taskId: string, path: string): string =>
 
 const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
 
-describe('the image that a task made', function () {
-  this.timeout(120_000);
+describe('the image that a task made', () => {
   let harness: WorkerHarness;
   let saved: Buffer;
   const loaded = new Set<string>();

@@ -9,7 +9,6 @@ const IMAGE = 'docker-worker/test-dind:latest';
 const NAME = 'container-of-a-task';
 
 describe('a task with dind', function () {
-  this.timeout(120_000);
   let harness: WorkerHarness;
   const start = async (isEnabled: boolean): Promise<void> => {
     const settings = { features: { dind: { enabled: isEnabled } }, dindImage: IMAGE };

@@ -62,8 +62,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'queue.reportException': { call: 'queue.reportException', payload: { bogus: 1 }, ends: 'malformed-payload' },
 };
 
-describe('a fault in a single call', function () {
-  this.timeout(120_000);
+describe('a fault in a single call', () => {
   const outcomes = new Map<string, string>();
   const unhandled: unknown[] = [];
   const onUnhandled = (error: unknown): void => {

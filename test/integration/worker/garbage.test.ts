@@ -9,7 +9,6 @@ import { shell, TEST_IMAGE } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
 describe('garbage in the engine of a machine that is the worker’s', function () {
-  this.timeout(120_000);
   let daemon: IsolatedDaemon;
   let docker: Docker;
   let harness: WorkerHarness;

@@ -12,8 +12,7 @@ import { WorkerHarness } from '../../support/worker-harness.js';
 const PATH = 'public/image.tar';
 const FOREIGN = `docker-worker/hostile-${process.pid}:latest`;
 
-describe('a hostile image archive', function () {
-  this.timeout(60_000);
+describe('a hostile image archive', () => {
   let harness: WorkerHarness;
   let mine: TinyImage;
   let testImageId: string;

@@ -53,7 +53,7 @@ describe('an interactive task', () => {
   });
 
   it('can still be reclaimed then', async () => {
-    tasks = await InteractiveTasks.start({ minTime: 3 }, {}, { claimTimeoutMs: 1500 });
+    tasks = await InteractiveTasks.start({ minTime: 5 }, {}, { claimTimeoutMs: 4000 });
     const { run } = await tasks.harness.finish(await tasks.create('true'));
     assert.deepEqual([run.state, run.runId], ['completed', 0]);
     assert.ok(tasks.harness.log.of('reclaimed task').length >= 1);

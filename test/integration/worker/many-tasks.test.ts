@@ -71,7 +71,7 @@ describe('sixty tasks that end in every way, four at a time', () => {
     } finally {
       await harness.close();
     }
-  }).timeout(300_000);
+  }).timeout(900_000);
 });
 
 async function problemOf(

@@ -24,8 +24,7 @@ const TASK = {
 };
 const lines = (last: number): string => Array.from({ length: last }, (_, i) => `${i + 1}\n`).join('');
 
-describe('artifacts in the object service', function () {
-  this.timeout(120_000);
+describe('artifacts in the object service', () => {
   let harness: WorkerHarness;
   before(async () => {
     harness = await WorkerHarness.start({

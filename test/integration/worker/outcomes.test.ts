@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { shell, TEST_IMAGE } from '../../support/test-task.js';
+import { timedOutTask } from '../../support/timed-out-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 import { bareImage } from '../../support/bare-image.js';
 
@@ -81,14 +82,14 @@ describe('the outcome of a task', () => {
   });
 
   it('is failed when maxRunTime is over, artifacts and log included', async () => {
-    const { run, log, taskId } = await harness.run({
-      ...shell('echo made > /tmp/made; echo before; sleep 60; echo after'),
-      maxRunTime: 1,
+    const script = 'echo made > /tmp/made; trap "echo after" EXIT; echo before';
+    const { run, log, taskId, maxRunTime } = await timedOutTask(harness, script, {
       artifacts: { 'public/made.txt': { type: 'file', path: '/tmp/made' } },
     });
     assert.equal(run.state, 'failed');
     assert.match(log, /\nbefore\r\n/);
-    assert.match(log, /\n\[taskcluster:error\] Task timeout after 1 seconds\. Force killing container\.\n/);
+    const timeout = `\n[taskcluster:error] Task timeout after ${maxRunTime} seconds. Force killing container.\n`;
+    assert.ok(log.includes(timeout), log);
     assert.match(log, /Unsuccessful task run with exit code: 137 /);
     assert.ok(!log.includes('after\r'));
     assert.equal(await harness.artifactText(taskId, 'public/made.txt'), 'made\n');

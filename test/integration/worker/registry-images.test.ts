@@ -5,9 +5,7 @@ import { WorkerHarness } from '../../support/worker-harness.js';
 
 const SETTINGS = { capacity: 8, dockerConfig: { maxAttempts: 3, delayFactor: 10 } };
 
-describe('images of a real registry', function () {
-  this.timeout(120_000);
-
+describe('images of a real registry', () => {
   describe('that is open to all', () => {
     let harness: WorkerHarness;
     let registry: DockerRegistry;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StubbornEngine } from '../../support/stubborn-engine.js';
 import { shell } from '../../support/test-task.js';
+import { timedOutTask } from '../../support/timed-out-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
 /** In one piece, so that it can't be swapped or freed in between. */
@@ -41,9 +42,9 @@ describe('a task on a worker with a limit of memory', () => {
   });
 
   it('is told of it too when it then waited in vain until maxRunTime was over', async () => {
-    const { run, log } = await harness.run({ ...shell(`${EAT}; sleep 60`), maxRunTime: 2 });
+    const { run, log } = await timedOutTask(harness, EAT);
     assert.equal(run.state, 'failed');
-    assert.match(log, /Task timeout after 2 seconds\. Force killing container\./);
+    assert.match(log, /Task timeout after \d+ seconds\. Force killing container\./);
     assert.match(log, OUT_OF_MEMORY);
   });
 

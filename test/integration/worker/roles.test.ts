@@ -11,7 +11,6 @@ const ROLE = 'repo:example.com/org/proj:branch:main';
 const TASK = { scopes: [`assume:${ROLE}`] };
 
 describe('a task with a role', function () {
-  this.timeout(120_000);
   let harness: WorkerHarness;
 
   before(async () => {

@@ -11,8 +11,7 @@ import { WorkerHarness } from '../../support/worker-harness.js';
 const TASKS = 8;
 const PATH = 'public/image.tar';
 
-describe('eight tasks at once that want the same missing image', function () {
-  this.timeout(120_000);
+describe('eight tasks at once that want the same missing image', () => {
   let harness: WorkerHarness;
   let server: Server;
   let downloads: number;

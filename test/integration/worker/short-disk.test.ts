@@ -9,7 +9,6 @@ import { WorkerHarness } from '../../support/worker-harness.js';
 const MB = 1024 * 1024;
 
 describe('a disk that becomes short', function () {
-  this.timeout(120_000);
   let disk: SmallDisk;
   let registry: DockerRegistry;
   let harness: WorkerHarness;

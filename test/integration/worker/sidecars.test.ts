@@ -117,20 +117,22 @@ describe('a task with a sidecar', () => {
 
   it('says why it can not be had, to the author in short and to the operator in full, and leaves nothing', async () => {
     const words = 'what it says of itself';
-    const settings = { image: TEST_IMAGE, alias: 'x', port: 8080, timeout: 1000 };
+    // Long enough for a busy machine to start a container and a server in it.
+    const timeout = 8000;
+    const settings = { image: TEST_IMAGE, alias: 'x', port: 8080, timeout: 60_000 };
     const say = (end: string): readonly string[] => ['sh', '-c', `echo ${words}; ${end}`];
     await start({
       imageless: { ...settings, image: '127.0.0.1:1/no/such:image' },
       commandless: { ...settings, cmd: ['/no/such/{{token}}'], token: TOKEN },
-      silent: { ...settings, cmd: say('sleep 1000') },
-      broken: server(`echo ${words}`, { timeout: 1000, readyStatus: 401 }),
+      silent: { ...settings, timeout, cmd: say('sleep 1000') },
+      broken: server(`echo ${words}`, { timeout, readyStatus: 401 }),
       ending: { ...settings, cmd: say('exit 3') },
     });
     const reasons: Readonly<Record<string, RegExp>> = {
       imageless: /imageless: its image "127\.0\.0\.1:1\/no\/such:image" can't be had\. /,
       commandless: /commandless: Docker could not start its container\. /,
-      silent: /silent: it was not ready within 1 s: port 8080 takes no connection \(.*\)\. /,
-      broken: /broken: it was not ready within 1 s: GET \/ is answered with 404, and not with 401\. /,
+      silent: /silent: it was not ready within 8 s: port 8080 takes no connection \(.*\)\. /,
+      broken: /broken: it was not ready within 8 s: GET \/ is answered with 404, and not with 401\. /,
       ending: /ending: it ended with the exit code 3 before it was ready\. /,
     };
     await Promise.all(
@@ -144,10 +146,8 @@ describe('a task with a sidecar', () => {
       }),
     );
     const outputs = harness.log.of('sidecar not ready').map(({ fields }) => [fields['feature'], fields['output']]);
-    assert.deepEqual(
-      outputs.sort(),
-      ['broken', 'ending', 'silent'].map((name) => [name, words]),
-    );
+    // One that ends is tried again.
+    assert.deepEqual([...new Set(outputs.map(String))].sort(), [`broken,${words}`, `ending,${words}`, `silent,${words}`]);
     assert.equal(harness.log.of('sidecar without image').length, 1);
     assert.equal(harness.log.of('sidecar cannot start').length, 1);
     await harness.stopWorker('graceful');

@@ -58,8 +58,6 @@ class WatchedWorker {
 }
 
 describe('the metrics of a worker', function () {
-  this.timeout(120_000);
-
   it('tell of its runs, their phases, images, caches, artifacts and claims', async () => {
     const worker = await WatchedWorker.start({ capacity: 2 });
     const { harness } = worker;
@@ -127,9 +125,7 @@ describe('the metrics of a worker', function () {
   });
 });
 
-describe('the health of a worker', function () {
-  this.timeout(120_000);
-
+describe('the health of a worker', () => {
   it('is 200 while it works, and "stopping" while it finishes what runs; then nobody answers', async () => {
     const worker = await WatchedWorker.start();
     const { harness } = worker;

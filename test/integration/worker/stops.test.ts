@@ -5,6 +5,9 @@ import { IsolatedDaemon } from '../../support/docker-daemon.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 import type { HarnessOptions } from '../../support/worker-harness.js';
 
+/** As short as a worker can renew in time also on a busy machine. */
+const CLAIM_MS = 4000;
+
 const CANCELED = /\n\[taskcluster:error\] Task was canceled by another entity\. /;
 const SHUTDOWN = /\n\[taskcluster:error\] Task has been aborted prematurely\. Reason: worker-shutdown\n/;
 
@@ -72,9 +75,9 @@ describe('a cancel', () => {
 
 describe('a claim', () => {
   it('is reclaimed, and its new credentials are used, for as long as the task runs', async () => {
-    await withHarness({ taskcluster: { claimTimeoutMs: 1500 } }, async (harness) => {
+    await withHarness({ taskcluster: { claimTimeoutMs: CLAIM_MS } }, async (harness) => {
       const { run, taskId } = await harness.run({
-        command: ['/bin/sh', '-c', 'echo made > /made; sleep 4'],
+        command: ['/bin/sh', '-c', 'echo made > /made; sleep 6'],
         artifacts: { 'public/made': { type: 'file', path: '/made' } },
       });
       assert.equal(run.state, 'completed');
@@ -105,13 +108,15 @@ describe('a claim', () => {
   for (const minutes of [-10, 10]) {
     it(`is kept when the queue's clock is ${minutes} minutes ahead, without asking all the time`, async () => {
       const now = (): Date => new Date(Date.now() + minutes * 60_000);
-      await withHarness({ taskcluster: { claimTimeoutMs: 2000, now } }, async (harness) => {
+      await withHarness({ taskcluster: { claimTimeoutMs: CLAIM_MS, now } }, async (harness) => {
         const at = (ms: number): string => new Date(now().getTime() + ms).toISOString();
         const times = { created: at(0), deadline: at(3600_000), expires: at(7200_000) };
-        const { run } = await harness.run({ command: ['/bin/sh', '-c', 'echo made > /made; sleep 5'] }, times);
+        const { run } = await harness.run({ command: ['/bin/sh', '-c', 'echo made > /made; sleep 9'] }, times);
         assert.deepEqual([run.state, run.runId], ['completed', 0]);
         const reclaims = harness.log.of('reclaimed task').length;
-        assert.ok(reclaims >= 3 && reclaims <= 10, `${reclaims} reclaims`);
+        // Once in half a claim, however long a busy machine takes for the task.
+        const halves = (Date.parse(run.resolved ?? '') - Date.parse(run.started ?? '')) / (CLAIM_MS / 2);
+        assert.ok(reclaims >= 3 && reclaims <= halves * 2, `${reclaims} reclaims in ${halves} halves of a claim`);
       });
     });
   }
@@ -136,7 +141,7 @@ describe('a claim', () => {
 
   it('that the queue gave up stops the run', async () => {
     await withHarness({}, async (harness) => {
-      const deadline = new Date(Date.now() + 3000).toISOString();
+      const deadline = new Date(Date.now() + 6000).toISOString();
       const taskId = await harness.create({ command: ['/bin/sh', '-c', 'sleep 60'] }, { deadline });
       const { run, log } = await harness.finish(taskId);
       assert.equal(run.reasonResolved, 'deadline-exceeded');
@@ -183,11 +188,12 @@ describe('a worker that is stopped', () => {
   });
 
   it('while it waits for work, does not wait for the end of the poll', async () => {
-    await withHarness({ taskcluster: { longPollMs: 60_000 } }, async (harness) => {
+    const settings = { taskQueue: { claimTimeout: 600_000 } };
+    await withHarness({ taskcluster: { longPollMs: 600_000 }, settings }, async (harness) => {
       await harness.run({});
       await harness.stopWorker('graceful');
     });
-  }).timeout(20_000);
+  });
 });
 
 describe('a worker without its services', () => {
@@ -228,5 +234,5 @@ describe('a worker without its services', () => {
       const containers = await new Docker({ socketPath: daemon.socketPath }).listContainers({ all: true });
       assert.deepEqual(containers, [], 'the container of the run that was lost is left');
     });
-  }).timeout(120_000);
+  });
 });

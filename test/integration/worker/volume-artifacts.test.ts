@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { shell } from '../../support/test-task.js';
+import { timedOutTask } from '../../support/timed-out-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
 describe('artifacts of type volume', () => {
@@ -32,9 +33,7 @@ describe('artifacts of type volume', () => {
   });
 
   it('are uploaded after maxRunTime too', async () => {
-    const { taskId, run } = await harness.run({
-      ...shell('echo so far >/v/x; sleep 60'),
-      maxRunTime: 1,
+    const { taskId, run } = await timedOutTask(harness, 'echo so far >/v/x', {
       artifacts: { 'public/v': { type: 'volume', path: '/v' } },
     });
     assert.equal(run.state, 'failed');

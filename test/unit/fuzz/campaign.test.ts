@@ -11,7 +11,7 @@ const LIMITS = { stallMs: 250, quietMs: 1000, cpuMs: 1500 };
 
 describe('a fuzzing campaign', function () {
   // Each finding takes the start of several processes.
-  this.timeout(300_000);
+  this.timeout(900_000);
 
   const { signal } = new AbortController();
 

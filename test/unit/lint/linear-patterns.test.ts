@@ -14,8 +14,7 @@ async function problemsOf(code: string, filePath: string): Promise<readonly (str
   return (result ?? assert.fail()).messages.map(({ ruleId, message }) => ruleId ?? message);
 }
 
-describe('npm run lint', function () {
-  this.timeout(60_000);
+describe('npm run lint', () => {
   const [BACKTRACKING, MOVE, FORM] = RULES as [string, string, string];
 
   const refused: readonly (readonly [pattern: string, rule: string])[] = [

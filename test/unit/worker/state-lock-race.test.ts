@@ -19,8 +19,7 @@ const ROUNDS_WITH_KILLS = 5;
 const STALE = JSON.stringify({ pid: 1, startTicks: '0', bootId: 'an earlier boot' });
 const LONGEST_DELAY_MS = 4;
 
-describe('the lock of a state directory, when several processes want it at once', function () {
-  this.timeout(180_000);
+describe('the lock of a state directory, when several processes want it at once', () => {
   let root: string;
   let contenders: ChildProcess[] = [];
   let random: Random;

@@ -143,7 +143,9 @@ export class SideContainer {
     const reason = patience.lastSeen;
     this.#log.error('sidecar not ready', { reason, output: this.#output.text });
     if (isLate) return unavailable(`it was not ready within ${patience.totalMs / 1000} s: ${reason}`);
-    return patience.isWorthARetry() ? new Error(reason) : unavailable(reason);
+    const told = unavailable(reason);
+    // The last try may be one too: its words are for the author then.
+    return patience.isWorthARetry() ? new Error(told.message) : told;
   }
 
   async #watch(): Promise<void> {
