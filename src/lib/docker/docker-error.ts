@@ -1,4 +1,5 @@
 import { errorMessage } from '../util/error-message.js';
+import { shortenMiddle } from '../util/shorten.js';
 import { DockerError } from './engine.js';
 import { faultIn } from './engine-words.js';
 import type { DockerFault } from './engine-words.js';
@@ -10,12 +11,14 @@ interface DockerodeError extends Error {
   readonly code?: string;
 }
 
+const MAX_ANSWER_LENGTH = 8192;
+
 /** Any failure of an engine call as a DockerError that says what was asked. */
 export function dockerErrorOf(what: string, error: unknown): DockerError {
   if (error instanceof DockerError) return error;
   const { statusCode, json, code } = error as DockerodeError;
   if (statusCode !== undefined) {
-    return new DockerError(json?.message ?? `${what}: ${errorMessage(error)}`, statusCode, { cause: error });
+    return new DockerError(answerIn(json) ?? `${what}: ${errorMessage(error)}`, statusCode, { cause: error });
   }
   if (code !== undefined && ['ECONNREFUSED', 'ENOENT', 'EACCES'].includes(code)) {
     return new DockerError(`${what}: cannot reach the Docker engine (${errorMessage(error)})`, undefined, {
@@ -23,6 +26,11 @@ export function dockerErrorOf(what: string, error: unknown): DockerError {
     });
   }
   return new DockerError(`${what}: ${errorMessage(error)}`, undefined, { cause: error });
+}
+
+/** Its end says what is wrong with a command; the command is in front of that, and as long as its author likes. */
+function answerIn(json: DockerodeError['json']): string | undefined {
+  return json?.message === undefined ? undefined : shortenMiddle(json.message, MAX_ANSWER_LENGTH);
 }
 
 /** True for an answer with this status: expected endings (404 gone, 409 not running) are values, not errors. */

@@ -1,6 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { Readable } from 'node:stream';
 import { isTree } from '../config/layers.js';
+import { LineSplitter } from '../util/line-splitter.js';
 import type { ConfigTree } from '../config/layers.js';
 
 /** What worker-runner and a worker can agree on. */
@@ -58,12 +59,9 @@ export class RunnerProtocol {
   start(onMessage: (message: RunnerMessage) => void, onEnd: () => void): void {
     const { input } = this.#options;
     const decoder = new StringDecoder('utf8');
-    let rest = '';
+    const splitter = new LineSplitter(LONGEST_LINE);
     input.on('data', (chunk: Buffer) => {
-      const lines = (rest + decoder.write(chunk)).split('\n');
-      rest = lines.pop() ?? '';
-      if (rest.length > LONGEST_LINE) rest = '';
-      for (const line of lines) this.#receive(line, onMessage);
+      for (const line of splitter.push(decoder.write(chunk))) this.#receive(line, onMessage);
     });
     let hasEnded = false;
     const end = (): void => {

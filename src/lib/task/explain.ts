@@ -1,5 +1,6 @@
 import { isDiskFull } from '../docker/engine.js';
 import { authorMessage } from '../util/author-message.js';
+import { shorten } from '../util/shorten.js';
 import { TaskError, TaskStopped } from './errors.js';
 import type { RunContext } from './task-context.js';
 
@@ -10,6 +11,9 @@ const STOPPED: Readonly<Record<TaskStopped['reason'], string>> = {
   'reclaim-failed':
     'Task has been aborted prematurely. Reason: the worker could not renew its claim on the task before it expired.',
 };
+
+/** As long as a list of a hundred problems may become. */
+const MAX_LENGTH = 256 * 1024;
 
 /** Tells author and operator why a run ended early. */
 export function explain(context: RunContext, error: unknown): void {
@@ -28,6 +32,6 @@ export function explain(context: RunContext, error: unknown): void {
 /** An error in words for the task's log. */
 export function authorsWords(error: unknown): string {
   if (error instanceof TaskStopped) return STOPPED[error.reason];
-  if (error instanceof TaskError) return error.message;
+  if (error instanceof TaskError) return shorten(error.message, MAX_LENGTH);
   return `The worker had a problem that is not the task's fault: ${authorMessage(error)}`;
 }

@@ -9,3 +9,10 @@ export function startOf(text: string, length: number): string {
 export function shorten(text: string, length: number): string {
   return text.length <= length ? text : `${startOf(text, length)}… (${text.length - length} more characters)`;
 }
+
+/** `text`, or its beginning and its end, `length` characters together: programs say at the end of a line what went wrong. */
+export function shortenMiddle(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const start = startOf(text, Math.ceil((length * 3) / 4));
+  return `${start}… (${text.length - length} more characters) …${text.slice(start.length - length)}`;
+}

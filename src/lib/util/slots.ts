@@ -1,7 +1,8 @@
 /** Lets at most `count` operations run at a time; the others wait in the order they came. */
 export class Slots {
   #free: number;
-  readonly #waiting: (() => void)[] = [];
+  /** In the order they came; a set, as thousands may leave at once. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(count: number) {
     this.#free = count;
@@ -39,17 +40,21 @@ export class Slots {
         resolve();
       };
       const giveUp = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(take), 1);
+        this.#waiting.delete(take);
         reject(signal.reason as Error);
       };
       signal.addEventListener('abort', giveUp, { once: true });
-      this.#waiting.push(take);
+      this.#waiting.add(take);
     });
   }
 
   #leave(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#free++;
+    const [next] = this.#waiting;
+    if (!next) {
+      this.#free++;
+      return;
+    }
+    this.#waiting.delete(next);
+    next();
   }
 }

@@ -52,7 +52,7 @@ describe('ErrorReports', () => {
 
   it('is no longer than worker-manager takes', () => {
     const reports = reportsTo(send);
-    reports.alert('x'.repeat(1000), { error: 'y'.repeat(100_000) });
+    reports.alert('x'.repeat(1000), { error: { message: 'y'.repeat(100_000) } });
     assert.deepEqual([sent[0]?.title.length, sent[0]?.description.length], [128, 10_240]);
   });
 

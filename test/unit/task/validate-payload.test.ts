@@ -209,7 +209,8 @@ describe('the payload validator', () => {
     let innermost = deep;
     while (typeof innermost === 'object' && innermost !== null) {
       assert.ok(Object.isFrozen(innermost));
-      [innermost] = Object.values(innermost);
+      const inner: readonly unknown[] = Object.values(innermost);
+      innermost = inner[0];
     }
     assert.equal(innermost, 1);
   });

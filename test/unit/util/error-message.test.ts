@@ -8,6 +8,21 @@ describe('the message of an error', () => {
     assert.equal(errorMessage(new Error('upload: connection refused', { cause })), 'upload: connection refused');
   });
 
+  it('keeps beginning and end of what is too long for anybody to read', () => {
+    const long = `begin ${'x'.repeat(1_000_000)} end`;
+    for (const error of [new Error(long), new Error('outer', { cause: new Error(long) }), long]) {
+      const message = errorMessage(error);
+      assert.ok(message.length < 9000, String(message.length));
+      assert.match(message, /^(outer: )?begin x{6000}.*more characters.* end$/);
+    }
+  });
+
+  it('ends, although an error is its own cause', () => {
+    const one = new Error('one');
+    one.cause = new Error('two', { cause: one });
+    assert.match(errorMessage(one), /^one: two/);
+  });
+
   it('is there for whatever was thrown', () => {
     assert.equal(errorMessage('text'), 'text');
     assert.equal(errorMessage(undefined), 'undefined');
