@@ -22,9 +22,13 @@ export class FakeImages implements ImageProvider {
     const lease: ImageLease = {
       image: this.#image,
       artifactHash: undefined,
+      markUnusable: () => {
+        this.trace.add('images.unusable');
+      },
       dispose: () => {
         this.#held.delete(lease);
         this.trace.add('images.release');
+        return Promise.resolve();
       },
     };
     this.#held.add(lease);

@@ -135,8 +135,17 @@ export class DockerError extends Error {
 
 /** Whether the engine had no room left on its disk, as the error itself or what caused it says. */
 export function isDiskFull(error: unknown): boolean {
+  return faultOf(error) === 'disk-full';
+}
+
+/** Whether the engine could make no container of the image because of what is in that. */
+export function isUnusableImage(error: unknown): boolean {
+  return faultOf(error) === 'unusable-image';
+}
+
+function faultOf(error: unknown): DockerFault | undefined {
   const cause = error instanceof Error && !(error instanceof DockerError) ? error.cause : error;
-  return cause instanceof DockerError && cause.fault === 'disk-full';
+  return cause instanceof DockerError ? cause.fault : undefined;
 }
 
 /**

@@ -2,6 +2,7 @@ import { DockerError } from '../docker/engine.js';
 import type { DockerEngine, ImageInfo } from '../docker/engine.js';
 import type { Logger } from '../log/logger.js';
 import type { Meters } from '../log/meters.js';
+import { errorMessage } from '../util/error-message.js';
 import { Slots } from '../util/slots.js';
 import { imageError } from './image-error.js';
 import type { ImageLedger } from './image-ledger.js';
@@ -10,7 +11,7 @@ import type { ImageUse, ImageUses } from './image-uses.js';
 import { SharedFetch } from './shared-fetch.js';
 
 export interface ImageCacheDeps {
-  readonly engine: Pick<DockerEngine, 'inspectImage'>;
+  readonly engine: Pick<DockerEngine, 'inspectImage' | 'removeImage'>;
   readonly ledger: ImageLedger;
   readonly uses: ImageUses;
   readonly log: Logger;
@@ -59,12 +60,33 @@ export class ImageCache {
     use.imageId = image.id;
     const { artifactHash } = ledger.used(use.localName, image.id);
     let isHeld = true;
-    const dispose = (): void => {
-      if (isHeld) ledger.used(use.localName, image.id);
-      isHeld = false;
-      uses.end(use);
+    let isUsable = true;
+    const markUnusable = (): void => {
+      isUsable = false;
     };
-    return { image, artifactHash, dispose };
+    const dispose = async (): Promise<void> => {
+      if (!isHeld) return;
+      isHeld = false;
+      ledger.used(use.localName, image.id);
+      uses.end(use);
+      if (!isUsable) await this.#discard(use.localName, image.id);
+    };
+    return { image, artifactHash, markUnusable, dispose };
+  }
+
+  /** Else every task that wants it would fail in the same way, also when only this copy of it is damaged. */
+  async #discard(localName: string, imageId: string): Promise<void> {
+    const { engine, ledger, log, uses } = this.#deps;
+    if (ledger.find(localName, imageId)?.wasFetched !== true) return;
+    try {
+      await uses.remove(localName, imageId, async () => {
+        await engine.removeImage(localName);
+        ledger.forget(localName);
+        log.info('image removed', { image: localName, imageId, reason: 'unusable' });
+      });
+    } catch (error) {
+      log.warn('image not removed', { image: localName, imageId, error: errorMessage(error) });
+    }
   }
 
   /** The image, when the one that is here will do. */

@@ -33,7 +33,10 @@ export interface ImageIdentity {
 
 /** An image that is on this machine and stays there until the lease is disposed of. Disposing twice is harmless. */
 export interface ImageLease extends ImageIdentity {
-  dispose(): void;
+  /** No container can be made of it: once nobody uses it any more it is removed, if the worker has fetched it. */
+  markUnusable(): void;
+  /** Never fails. Resolves when an unusable image is removed. */
+  dispose(): Promise<void>;
 }
 
 /** Images for tasks. Errors are TaskErrors the author can act on, or the signal's reason. */

@@ -1,3 +1,4 @@
+import { isUnusableImage } from '../docker/engine.js';
 import type { DockerEngine, RunningContainer } from '../docker/engine.js';
 import type { ImageIdentity, ImageProvider } from '../images/image-provider.js';
 import { untilAborted } from '../util/abortable.js';
@@ -146,7 +147,7 @@ async function launch(
     void watchUsage(container, context, limit);
     await Promise.all(admitted.features.map(async ({ hooks }) => hooks.started?.(container, resources, limit)));
   };
-  const executed = await execute(
+  const executing = execute(
     spec,
     {
       engine: services.engine,
@@ -161,6 +162,10 @@ async function launch(
     },
     signal,
   );
+  const executed = await executing.catch((error: unknown) => {
+    if (isUnusableImage(error)) image.markUnusable();
+    throw error;
+  });
   stopClock();
   // After a cancel nothing is collected. After a shutdown it is, in the time that is left.
   if (executed.cause instanceof TaskStopped && executed.cause.reason !== 'worker-shutdown') throw executed.cause;

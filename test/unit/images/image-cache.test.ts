@@ -141,4 +141,42 @@ describe('the cache of images', () => {
     engine.images.set('wanted:latest', { ...IMAGE, id: 'sha256:2' });
     assert.equal((await cache.acquire(source, output(), signal)).artifactHash, undefined);
   });
+
+  describe('of which no container can be made', () => {
+    const fetched = async () => {
+      const leasing = cache.acquire(source, output(), signal);
+      await source.begun;
+      source.succeed({ artifactHash: 'sha256:a' });
+      return await leasing;
+    };
+
+    it('is removed with its last use', async () => {
+      const [lease, other] = [await fetched(), await cache.acquire(source, output(), signal)];
+      lease.markUnusable();
+      await lease.dispose();
+      assert.ok(engine.images.has('wanted:latest'));
+      other.markUnusable();
+      await other.dispose();
+      await other.dispose();
+      assert.equal(engine.images.has('wanted:latest'), false);
+      assert.deepEqual(
+        bench.log.of('image removed').map(({ fields }) => fields['reason']),
+        ['unusable'],
+      );
+      assert.equal(bench.ledger.find('wanted:latest', IMAGE.id), undefined);
+    });
+
+    it('stays when the worker has not fetched it, or when the engine keeps it', async () => {
+      engine.images.set('here:latest', IMAGE);
+      const here = await cache.acquire(sourceOf('here:latest'), output(), signal);
+      here.markUnusable();
+      await here.dispose();
+      assert.ok(engine.images.has('here:latest'));
+      const lease = await fetched();
+      engine.fail('removeImage', new Error('busy'));
+      lease.markUnusable();
+      await lease.dispose();
+      assert.equal(bench.log.of('image not removed').length, 1);
+    });
+  });
 });

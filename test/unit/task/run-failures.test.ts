@@ -51,6 +51,33 @@ describe('a run in trouble', () => {
       });
     }
 
+    it('is an internal error, and an alert, when the engine has no room for it', async () => {
+      await begin();
+      const words = 'mkdir /var/lib/docker/overlay2/x: no space left on device';
+      run.engine.fail('create', new DockerError(words, undefined, { fault: 'disk-full' }));
+      await run.run(PAYLOAD);
+      assert.match(run.text, /\[taskcluster:error\] .*mkdir \(a path on the worker\): no space left on device/);
+      assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+      assert.equal(run.log.of('disk of the engine is full').length, 1);
+    });
+
+    for (const [fault, advice] of [
+      ['working-directory', /Check the WORKDIR of payload\.image/],
+      ['mount', /Check the paths in payload\.cache/],
+      ['user', /Check the USER of payload\.image/],
+      ['unusable-image', /Check payload\.image: its layers are damaged/],
+      ['command', /Check payload\.command/],
+    ] as const) {
+      it(`says what to check when the engine refuses it: ${fault}`, async () => {
+        await begin();
+        run.engine.fail('create', new DockerError('refused', 400, { fault }));
+        await run.run(PAYLOAD);
+        assert.match(run.text, advice);
+        assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+        assert.equal(run.trace.events.includes('images.unusable'), fault === 'unusable-image');
+      });
+    }
+
     it('is failed with a feature’s own error', async () => {
       await withFeature({ name: 'one', prepare: () => Promise.reject(TaskError.failed('no such cache')) });
       await run.run(PAYLOAD);
