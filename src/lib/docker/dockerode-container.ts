@@ -27,6 +27,7 @@ import { linesOf } from './lines-of.js';
 const CALL_TIMEOUT_MS = 60_000;
 /** For calls that may have to wait until the engine has mounted, or unmounted, the container's files. */
 const SLOW_CALL_TIMEOUT_MS = 300_000;
+// By count: an engine that can't kill for some seconds is broken, and the container's removal is retried later.
 const KILL_RETRIES = { attempts: 4, firstDelayMs: 250, maxDelayMs: 2000, randomization: 0 };
 
 interface ContainerFacts {

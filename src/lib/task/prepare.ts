@@ -15,6 +15,8 @@ export interface PreparedTask {
   readonly image: ImageLease;
 }
 
+// By count: each attempt does all of a feature's work again, and no work of the task is lost yet. Services that are away are
+// waited for where they are called.
 const PREPARE_RETRIES = { attempts: 4, firstDelayMs: 2000, maxDelayMs: 30_000, randomization: 0.25 };
 
 /**

@@ -211,7 +211,7 @@ class ClaimedRun {
       storageType: settings.artifactStorage,
     });
     const definition = deepFreeze(task);
-    const scopes = new TaskScopes(definition.scopes, expandBy(queue, log));
+    const scopes = new TaskScopes(definition.scopes, expandBy(queue, log, taskLog));
     const credentials = this.#credentials;
     const logFile = { filePath: taskLog.path, keep: true } as const;
     const own = { taskId, runId, worker, definition, scopes, directory, logFile, measures: new RunMeasures() };

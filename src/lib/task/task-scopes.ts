@@ -6,15 +6,20 @@ import type { ScopeExpression } from '../queue/scopes.js';
 import { errorMessage } from '../util/error-message.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
+import { startOf } from '../util/shorten.js';
 import { TaskError } from './errors.js';
+import type { TaskOutput } from './task-log.js';
 
 /** Returns the scopes with those that their roles grant; fails with a TaskError, or with the signal's reason. */
 export type ExpandScopes = (scopes: readonly string[], signal: AbortSignal) => Promise<readonly string[]>;
 
+const LONGEST_CAUSE = 300;
+
 // Only these grant a role: `assume:<roleId>`, or a pattern such as `assu*`. The auth service goes by the same.
 const ROLE = /^(?:assume:|(?:|a|as|ass|assu|assum|assume)\*$)/;
 
-const EXPAND_RETRIES: RetryPolicy = { attempts: 10, firstDelayMs: 1000, maxDelayMs: 30_000, randomization: 0.25 };
+// Some twenty minutes, as long as a claim lasts: nothing is lost by waiting, but a run that is given up is not run again.
+const EXPAND_RETRIES: RetryPolicy = { attempts: 45, firstDelayMs: 1000, maxDelayMs: 30_000, randomization: 0.25 };
 
 /**
  * What a task may do. Its roles are expanded once, and only when something needs more than the scopes that it lists:
@@ -43,15 +48,27 @@ export class TaskScopes {
   }
 }
 
-/** Expands roles by the auth service, with the credentials of the run and with retries. */
-export function expandBy(queue: Pick<RunQueue, 'expandScopes'>, log: Logger): ExpandScopes {
+/** Expands roles by the auth service, with the credentials of the run and with retries; says once that it waits for that. */
+export function expandBy(queue: Pick<RunQueue, 'expandScopes'>, log: Logger, output: TaskOutput): ExpandScopes {
   const isTransient = (error: unknown): boolean => error instanceof QueueError && error.isTransient;
   const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
     log.warn('error expanding scopes', { error, attempt, retryInMs: Math.round(delayMs) });
+    // One failure is nothing to tell the author of.
+    if (attempt === 2) {
+      const [cause = ''] = errorMessage(error).split(/[\r\n]/, 1);
+      output.line(`Waiting for the roles in task.scopes to be expanded: ${startOf(cause, LONGEST_CAUSE)}`);
+    }
   };
   return async (scopes, signal) => {
+    let attempts = 0;
     try {
-      return await retry(EXPAND_RETRIES, { isTransient, onRetry }, () => queue.expandScopes(scopes, signal), signal);
+      const call = (attempt: number): Promise<readonly string[]> => {
+        attempts = attempt;
+        return queue.expandScopes(scopes, signal);
+      };
+      const expanded = await retry(EXPAND_RETRIES, { isTransient, onRetry }, call, signal);
+      if (attempts > 2) output.line('The roles in task.scopes are expanded; the task goes on.');
+      return expanded;
     } catch (error) {
       if (signal.aborted) throw error;
       log.error('scopes not expanded', { error });

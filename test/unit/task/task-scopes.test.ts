@@ -5,6 +5,7 @@ import { TaskScopes, expandBy } from '../../../src/lib/task/task-scopes.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
 import { FakeQueue, outage } from '../../fakes/fake-queue.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { MemoryOutput } from '../../fakes/memory-output.js';
 
 const ROLE = 'assume:repo:example.com/org/proj:branch:main';
 const MINUTE_MS = 60_000;
@@ -13,14 +14,16 @@ describe('the scopes of a task', () => {
   const { signal } = new AbortController();
   let queue: FakeQueue;
   let log: MemoryLogger;
+  let output: MemoryOutput;
 
   beforeEach(() => {
     queue = new FakeQueue();
     log = new MemoryLogger();
+    output = new MemoryOutput();
     queue.roles.set(ROLE.slice('assume:'.length), ['docker-worker:cache:proj-*', 'queue:get-artifact:private/*']);
   });
 
-  const scopesOf = (...listed: readonly string[]): TaskScopes => new TaskScopes(listed, expandBy(queue, log));
+  const scopesOf = (...listed: readonly string[]): TaskScopes => new TaskScopes(listed, expandBy(queue, log, output));
   const expansions = (): number => queue.trace.count('queue.expandScopes');
 
   it('are enough as they are listed, without a call', async () => {
@@ -65,6 +68,10 @@ describe('the scopes of a task', () => {
       await clock.advance(MINUTE_MS, 500);
       assert.deepEqual(await missing, []);
       assert.equal(log.of('error expanding scopes').length, 3);
+      assert.deepEqual(output.lines, [
+        'Waiting for the roles in task.scopes to be expanded: no answer',
+        'The roles in task.scopes are expanded; the task goes on.',
+      ]);
     } finally {
       clock.stop();
     }
@@ -77,7 +84,7 @@ describe('the scopes of a task', () => {
       const failure = scopesOf(ROLE)
         .missing('docker-worker:cache:proj-a', signal)
         .catch((error: unknown) => error);
-      await clock.advance(10 * MINUTE_MS, 1000);
+      await clock.advance(30 * MINUTE_MS, 5000);
       const error = await failure;
       assert.ok(error instanceof TaskError);
       assert.deepEqual(error.resolution, { kind: 'exception', reason: 'internal-error' });
