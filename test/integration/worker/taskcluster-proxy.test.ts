@@ -69,6 +69,13 @@ describe('a task with taskclusterProxy', () => {
     assert.deepEqual(made, ['public/first', 'public/second'], log);
   });
 
+  it('gets its answer when it closes its half of the connection after the request', async () => {
+    await start();
+    const request = 'GET /api/queue/v1/ping HTTP/1.1\\r\\nHost: taskcluster\\r\\n\\r\\n';
+    const { log } = await run(`printf '${request}' | nc taskcluster 80`);
+    assert.match(log, /HTTP\/1\.1 200 OK[^]*"alive":true/);
+  });
+
   it('is what the example shows', async () => {
     await start();
     const example = load(await readFile('examples/taskcluster-proxy.yml', 'utf8')) as object;
