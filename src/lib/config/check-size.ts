@@ -1,7 +1,7 @@
 import { ConfigError } from './config-error.js';
 
 /** Far more than any configuration has. */
-const MAX_VALUES = 100_000;
+const MAX_VALUES = 10_000;
 const MAX_DEPTH = 50;
 
 /**

@@ -41,7 +41,10 @@ export interface LoadedConfig {
   isSecret(path: ConfigPath): boolean;
 }
 
-/** Merges, validates and completes the configuration. ConfigError lists every problem with its key and layer. */
+/** A file that is no configuration may have thousands. */
+const MAX_PROBLEMS = 100;
+
+/** Merges, validates and completes the configuration. ConfigError lists the problems, each with its key and layer. */
 export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
   const { layers, warnings } = withoutRetiredKeys(await collectLayers(sources));
   const merged = new LayeredConfig(sources.env);
@@ -50,7 +53,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const isSecret = (path: ConfigPath): boolean => isSecretKey(path) || merged.isSecret(path);
   const found = allProblems(merged, isSecret);
   const problems = [...found.map(({ text }) => text), ...dockerHostProblems(merged.values(), sources.env)];
-  if (problems.length > 0) throw new ConfigError(problems, { keys: found.map(({ key }) => key) });
+  if (problems.length > 0) throw new ConfigError(listed(problems), { keys: found.map(({ key }) => key) });
 
   const config = completeConfig(merged.values(), sources.env, sources.machine.cores);
   return {
@@ -135,6 +138,11 @@ function allProblems(
     const key = path.join('.');
     return { key, text: `${key}: ${message}${origin === undefined ? '' : ` (from ${origin})`}` };
   });
+}
+
+function listed(problems: readonly string[]): readonly string[] {
+  const more = problems.length - MAX_PROBLEMS;
+  return more > 0 ? [...problems.slice(0, MAX_PROBLEMS), `… and ${more} more problems`] : problems;
 }
 
 function dockerHostProblems(values: ConfigTree, env: Environment): string[] {
