@@ -65,7 +65,7 @@ export const chunkBytes = fc.oneof(fc.constantFrom(1, 7, 512, 4096, 65_536), fc.
 
 export async function* chunksOf(bytes: Buffer, length: number): AsyncGenerator<Buffer, void, undefined> {
   // One chunk for each byte of a large input would measure the generator.
-  const step = Math.max(length, Math.ceil(bytes.length / 5000));
+  const step = Math.max(length, Math.ceil(bytes.length / 500));
   for (let from = 0; from < bytes.length; from += step) {
     // As from a socket: the event loop turns in between.
     await setImmediate();
