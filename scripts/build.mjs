@@ -16,6 +16,9 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
  */
 const SEPARATE = ['dockerode', 'fastify', 'openpgp', 'pino', 'prom-client'];
 
+/** Programs of threads, which are loaded by their path. */
+const THREADS = ['src/bin/watchdog-thread.ts'];
+
 /** For bundled libraries that are no ES modules and ask for node's own. */
 const REQUIRE =
   "import { createRequire as createRequireOf } from 'node:module'; const require = createRequireOf(import.meta.url);";
@@ -26,7 +29,7 @@ const outdir = path.resolve(ROOT, values.outDir);
 rmSync(outdir, { recursive: true, force: true });
 await build({
   absWorkingDir: ROOT,
-  entryPoints: programs(),
+  entryPoints: [...programs(), ...THREADS],
   outbase: 'src',
   outdir,
   bundle: true,

@@ -15,6 +15,7 @@ import { untilAborted } from '../lib/util/abortable.js';
 import { errorMessage } from '../lib/util/error-message.js';
 import { heapGrowth } from '../lib/util/heap-growth.js';
 import { packageFile, packageVersion } from '../lib/util/package-file.js';
+import { Watchdog } from '../lib/worker/watchdog.js';
 import { createHost } from './create-host.js';
 import type { ProcessSignals } from './process-signals.js';
 import { parseWorkerArguments, usageExitCode } from './worker-command.js';
@@ -23,6 +24,7 @@ import type { WorkerArguments } from './worker-command.js';
 const OK = 0;
 const CRASHED = 1;
 const BAD_USAGE = 2;
+const STALLED = 3;
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -160,6 +162,7 @@ async function run({ config, host, log, version, signals }: RunOptions): Promise
     worker.stop('graceful', CRASHED);
   });
   signals.passTo(worker);
+  const watchdog = watchStalls(config, log);
   try {
     await worker.run();
     return worker.exitCode;
@@ -167,7 +170,18 @@ async function run({ config, host, log, version, signals }: RunOptions): Promise
     log.alert('the worker crashed', { error });
     log.error('exit', { error });
     return CRASHED;
+  } finally {
+    await watchdog?.stop();
   }
+}
+
+function watchStalls({ stateDir, watchdog }: Config, log: Logger): Watchdog | undefined {
+  const stallTimeoutMs = watchdog.stallTimeout;
+  // Straight from the source there is none: threads do not get the loader that compiles TypeScript.
+  if (stallTimeoutMs === 0 || import.meta.url.endsWith('.ts')) return undefined;
+  // This module is built into a folder beside that of the programs.
+  const threadUrl = new URL('../bin/watchdog-thread.js', import.meta.url);
+  return new Watchdog({ threadUrl, stateDir, stallTimeoutMs, exitCode: STALLED, log });
 }
 
 /** After an error that nobody handled nothing is certain any more; what was running is found again at the next start. */

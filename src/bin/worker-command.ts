@@ -45,7 +45,8 @@ credentials only), DOCKER_HOST, and what your configuration names by !env tags. 
 file that worker-runner wrote), DOCKER_WORKER_METADATA_URL, DOCKER_WORKER_USER_DATA, DOCKER_WORKER_REGISTRATION and
 DOCKER_WORKER_SHUTDOWN_COMMAND; see docs/hosts.md.
 Signals: SIGTERM or SIGINT finishes running tasks and exits; a second one aborts them. SIGHUP looks for new devices.
-Exit codes: 0 done, 1 crashed, a check failed or standard output was closed, 2 bad usage or configuration (standard error says what).`;
+Exit codes: 0 done, 1 crashed, a check failed or standard output was closed, 2 bad usage or configuration (standard error says what),
+3 stood still and was ended by its watchdog.`;
 
 /** Parses the command line. Help, version and wrong usage are written by commander and thrown as CommanderError. */
 export function parseWorkerArguments(argv: readonly string[], version: string): WorkerArguments {

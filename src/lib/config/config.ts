@@ -137,6 +137,8 @@ export interface Config {
     readonly gracePeriodSeconds?: number;
     readonly nodeTerminationPoll: number;
   };
+  /** stallTimeout 0: no watchdog. */
+  readonly watchdog: { readonly stallTimeout: number };
   readonly alivenessCheckInterval: number;
   readonly metricsCollection: { readonly hostMetricsInterval: number };
   /** Absent port: no metrics endpoint. */

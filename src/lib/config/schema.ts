@@ -117,6 +117,7 @@ const service = {
     { enabled: flag, afterIdleSeconds: seconds, nodeTerminationPoll: interval },
     { gracePeriodSeconds: seconds },
   ),
+  watchdog: section({ stallTimeout: milliseconds }),
   alivenessCheckInterval: interval,
   metricsCollection: section({ hostMetricsInterval: interval }),
 };

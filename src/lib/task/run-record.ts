@@ -24,6 +24,8 @@ export interface RunRecord {
   /** The log artifact and whether there is a live one. */
   readonly log?: { readonly name: string; readonly isLive: boolean };
   readonly containerId?: string;
+  /** The worker was ended because it stood still for so long, and this run may be the cause. */
+  readonly stalledMs?: number;
 }
 
 const TEXT = { type: 'string', minLength: 1 } as const;
@@ -48,6 +50,7 @@ const SCHEMA = {
     directory: TEXT,
     log: { type: 'object', properties: { name: TEXT, isLive: { type: 'boolean' } }, required: ['name', 'isLive'] },
     containerId: TEXT,
+    stalledMs: { type: 'number' },
   },
   required: ['taskId', 'runId', 'workerGroup', 'workerId', 'takenUntil', 'clockSkewMs', 'expires', 'phase'],
 } as const;

@@ -123,7 +123,7 @@ async function composeWatched(options: ComposeOptions, { engine, facts, locks, w
     onLeftover,
     ...ofEachRun(config, runsDirectory, log),
   };
-  const recovery = await Recovery.find({ ...deps, removeTree });
+  const recovery = await Recovery.find({ ...deps, removeTree, stateDir: config.stateDir });
   const worker = new Worker({
     queue,
     ...claiming({ probe, gc, devices, caching, recovery, deps }),

@@ -18,8 +18,10 @@ import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { removeTree } from '../util/remove-tree.js';
 import type { RemoveTree } from '../util/remove-tree.js';
+import { blameStall } from './blame-stall.js';
 
 export interface RecoveryDeps {
+  readonly stateDir: string;
   readonly journal: RunJournal;
   readonly queue: Pick<QueueClient, 'forRun'>;
   readonly publisher: Pick<LogPublisher, 'publishLate'>;
@@ -35,10 +37,15 @@ export interface RecoveryDeps {
 const LOG_UPLOAD_LIMIT_MS = 300_000;
 const EPITAPH =
   'Task has been aborted prematurely. Reason: worker-shutdown (the worker ended unexpectedly and was started again).';
+const stallEpitaph = (stalledMs: number): string =>
+  `Task has been aborted prematurely. Reason: internal-error (the worker stood still for ${Math.round(stalledMs / 1000)} s ` +
+  'while it worked on this run, and had to be started again). The run may be the cause, so the task is not run again by ' +
+  'itself. The log of the worker says where it stood.';
 
 /**
  * What a worker that died left behind on the disk: the records of its runs, their logs and their directories. Each run
- * is resolved worker-shutdown, so that the queue has it run again at once and not when its claim is over. Its containers
+ * is resolved worker-shutdown, so that the queue has it run again at once and not when its claim is over; or
+ * internal-error, if it may be why the worker stood still. Its containers
  * are `Leftovers`: removing them needs the engine, this needs the queue, and neither waits for the other.
  */
 export class Recovery {
@@ -58,6 +65,7 @@ export class Recovery {
   /** Looks for what is there. Has to be over before anything is claimed: all that is found is taken for abandoned. */
   static async find(deps: RecoveryDeps): Promise<Recovery> {
     const entries = await deps.journal.abandoned(deps.log);
+    await blameStall(deps.stateDir, entries, deps.log);
     return new Recovery(deps, entries, await readdir(deps.settings.runsDirectory));
   }
 
@@ -104,7 +112,7 @@ export class Recovery {
     const takenUntil = new Date(record.takenUntil);
     try {
       const reporter = new Reporter({ queue: run, takenUntil: () => takenUntil, log, now, signal });
-      await reporter.report(exception('worker-shutdown'));
+      await reporter.report(exception(record.stalledMs === undefined ? 'worker-shutdown' : 'internal-error'));
       if (signal.aborted) return;
       await entry.update({ phase: 'cleanup', credentials: undefined });
       await this.#publishLog(record, run, log, signal);
@@ -124,7 +132,7 @@ export class Recovery {
     limit.abortAfter(LOG_UPLOAD_LIMIT_MS, () => new Error(`it took longer than ${LOG_UPLOAD_LIMIT_MS / 1000} s`));
     try {
       const taskLog = await TaskLog.open({ path: join(directory, LOG_FILE), now });
-      taskLog.error(EPITAPH);
+      taskLog.error(record.stalledMs === undefined ? EPITAPH : stallEpitaph(record.stalledMs));
       await taskLog.close();
       const { artifactConcurrency: concurrency, artifactStorage: storageType } = settings;
       const own = { output: taskLog, tempDir: directory, concurrency, storageType };

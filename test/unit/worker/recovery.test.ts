@@ -45,6 +45,7 @@ describe('a worker that starts after one that died', () => {
   };
   const find = async (journal?: RunJournal): Promise<Recovery> =>
     await Recovery.find({
+      stateDir: stateDir(),
       journal: journal ?? (await RunJournal.open(stateDir())),
       queue,
       publisher,
@@ -162,6 +163,68 @@ describe('a worker that starts after one that died', () => {
     await leave('one', { directory: outside });
     await recover();
     assert.deepEqual(await readdir(root), ['precious', 'runs', 'state']);
+  });
+
+  it('resolves those runs internal-error that may be why the worker stood still, and says so once', async () => {
+    const working = ['claimed', 'admit', 'prepare', 'compile', 'collect', 'finish'] as const;
+    for (const phase of working) await leave(phase, { phase });
+    await leave('waiting', { phase: 'execute' });
+    await leave('resolving', { phase: 'report' });
+    await leave('resolved', { phase: 'cleanup', credentials: undefined });
+    const stall = { at: '2026-01-01T00:00:00.000Z', stalledMs: 30_500, stack: 'at poison (/file.js:1:2)' };
+    await writeFile(join(stateDir(), 'stall.json'), JSON.stringify(stall));
+    await recover();
+    const reasons: unknown = Object.fromEntries(
+      log.of('task resolved').map(({ fields }) => [fields['taskId'], fields['taskState']]),
+    );
+    const expected = [
+      ...working.map((phase) => [phase, 'internal-error']),
+      ['waiting', 'worker-shutdown'],
+      ['resolving', 'worker-shutdown'],
+    ];
+    assert.deepEqual(reasons, Object.fromEntries(expected));
+    const runs = working.map((phase) => `${phase}/0`);
+    const [alert, ...others] = log.of('the worker stood still');
+    assert.deepEqual(
+      { ...alert?.fields, runs: [...(alert?.fields['runs'] as string[])].sort() },
+      { ...stall, runs: runs.sort() },
+    );
+    assert.deepEqual(others, []);
+    const told = publisher.late.filter(({ text }) =>
+      /Reason: internal-error \(the worker stood still for 31 s/.test(text),
+    );
+    assert.equal(told.length, working.length);
+    assert.deepEqual(await readdir(stateDir()), ['runs']);
+  });
+
+  it('still knows which runs may be why the worker stood still when it could not report them at first', async () => {
+    await leave('one', { phase: 'collect' });
+    await writeFile(
+      join(stateDir(), 'stall.json'),
+      JSON.stringify({ at: new Date().toISOString(), stalledMs: 1, stack: '' }),
+    );
+    queue.break('reportException', outage());
+    const recovering = (await find()).run(abort.signal);
+    await queue.trace.until('queue.reportException');
+    abort.abort(new Error('stopped'));
+    await recovering;
+    await leave('claimed-since', { phase: 'collect' });
+    queue.break('reportException', undefined);
+    abort = new AbortController();
+    await recover();
+    assert.deepEqual([...queue.resolutions].sort(), [
+      'reportException internal-error',
+      'reportException worker-shutdown',
+    ]);
+  });
+
+  it('says when it cannot read how the worker stood still', async () => {
+    await leave('one', { phase: 'collect' });
+    await writeFile(join(stateDir(), 'stall.json'), '{"at":');
+    await recover();
+    assert.equal(log.of('record of a stall cannot be read').length, 1);
+    assert.deepEqual(queue.resolutions, ['reportException worker-shutdown']);
+    assert.deepEqual(await readdir(stateDir()), ['runs']);
   });
 
   it('does not touch the runs of its own', async () => {

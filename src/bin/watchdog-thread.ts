@@ -1,0 +1,83 @@
+import { readFileSync, renameSync, write, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { workerData } from 'node:worker_threads';
+import { pauseMainThread } from '../lib/worker/main-thread-stack.js';
+import { StallMeter } from '../lib/worker/stall-meter.js';
+import type { ThreadUse } from '../lib/worker/stall-meter.js';
+import type { StallRecord } from '../lib/worker/stall-record.js';
+import type { WatchdogData } from '../lib/worker/watchdog.js';
+
+// The program of the watchdog's thread. What would need the main thread, such as process.stderr, is not used here.
+
+const STDERR = 2;
+const PAUSE_TIMEOUT_MS = 5000;
+// A line that nobody reads must not keep the process alive.
+const STDERR_TIMEOUT_MS = 1000;
+// More than the log takes to be flushed, which process.exit waits for.
+const EXIT_TIMEOUT_MS = 10_000;
+/** Of utime and stime in proc(5); Linux has always told them in hundredths of a second. */
+const MS_PER_TICK = 10;
+
+const { beats, stallTimeoutMs, tickMs, exitCode, recordPath } = workerData as WatchdogData;
+
+await watch();
+
+/** Returns only by ending the process. */
+async function watch(): Promise<never> {
+  const meter = new StallMeter(tickMs);
+  for (;;) {
+    await setTimeout(tickMs);
+    const beat = Atomics.load(beats, 0);
+    const isDebugged = Atomics.load(beats, 1) === 1;
+    const stalledMs = meter.tick(beat, mainThreadUse());
+    if (stalledMs >= stallTimeoutMs && !isDebugged) await endProcess(stalledMs, beat);
+  }
+}
+
+/** Returns when the main thread has come round in the meantime. */
+async function endProcess(stalledMs: number, beat: number): Promise<void> {
+  const paused = await pauseMainThread(PAUSE_TIMEOUT_MS);
+  if (Atomics.load(beats, 0) !== beat) {
+    paused?.resume();
+    return;
+  }
+  const stack = paused?.stack ?? `unknown: the main thread is ${whereabouts()}`;
+  writeRecord({ at: new Date().toISOString(), stalledMs, stack });
+  const seconds = Math.round(stalledMs / 1000);
+  await complain(`docker-worker: the worker stood still for ${seconds} s and is ended by its watchdog:\n${stack}\n`);
+  paused?.exit(exitCode);
+  if (paused) await setTimeout(EXIT_TIMEOUT_MS);
+  // Native code can't be ended otherwise.
+  process.kill(process.pid, 'SIGKILL');
+}
+
+/** The id of the main thread is that of the process. */
+function mainThreadUse(): ThreadUse {
+  const stat = readFileSync(`/proc/self/task/${process.pid}/stat`, 'utf8');
+  // The second field, the name of the command in brackets, may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0] ?? '', cpuMs: (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK };
+}
+
+function whereabouts(): string {
+  return mainThreadUse().state === 'S' ? 'waiting in a system call' : 'in native code, where no JavaScript runs';
+}
+
+/** To be read when the process is started again. Without room for it the line on standard error has to do. */
+function writeRecord(record: StallRecord): void {
+  try {
+    writeFileSync(`${recordPath}.next`, JSON.stringify(record), { mode: 0o600 });
+    renameSync(`${recordPath}.next`, recordPath);
+  } catch (error) {
+    void complain(`docker-worker: ${recordPath} could not be written: ${String(error)}\n`);
+  }
+}
+
+async function complain(text: string): Promise<void> {
+  const written = new Promise<void>((resolve) => {
+    write(STDERR, text, () => {
+      resolve();
+    });
+  });
+  await Promise.race([written, setTimeout(STDERR_TIMEOUT_MS)]);
+}
