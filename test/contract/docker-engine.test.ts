@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { DockerError } from '../../src/lib/docker/engine.js';
+import { ContainerGoneError, DockerError } from '../../src/lib/docker/engine.js';
 import type {
   ContainerNetwork,
   ContainerSpec,
@@ -141,6 +141,12 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await running.kill();
       await engine.removeContainer(running.id);
       await running.kill();
+    });
+
+    it('fails to wait for a container that is removed while it runs', async () => {
+      const running = await (await create('forEver')).start();
+      const ended = running.wait(signal);
+      await Promise.all([assert.rejects(ended, ContainerGoneError), engine.removeContainer(running.id)]);
     });
 
     it('tells the end to whoever waits for it afterwards too', async () => {
@@ -331,10 +337,13 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
         }
       });
 
-      it('has nothing for a container that is gone', async () => {
+      it('fails when the container is gone, whether its path was there or not', async () => {
         const { stopped } = await run('files');
         await engine.removeContainer(stopped.id);
-        assert.equal(await stopped.getArchive('/out/one', signal), undefined);
+        for (const path of ['/out/one', '/nowhere']) {
+          await assert.rejects(stopped.getArchive(path, signal), ContainerGoneError);
+          await assert.rejects(stopped.linkTarget(path, signal), ContainerGoneError);
+        }
       });
     });
   });

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { DockerError } from '../../src/lib/docker/engine.js';
+import { ContainerGoneError, DockerError } from '../../src/lib/docker/engine.js';
 import type {
   ContainerSpec,
   ContainerUsage,
@@ -92,6 +92,7 @@ export class FakeContainer implements CreatedContainer, RunningContainer {
     this.#engine.lost.throwIfAborted();
     if (!this.#ended) throw new Error('a container that was not started can not be waited for');
     const exitCode = await untilAborted(untilAborted(this.#ended, signal), this.#engine.lost);
+    if (exitCode === 137 && !this.#engine.containers.has(this.id)) throw new ContainerGoneError();
     return {
       id: this.id,
       exitCode,
@@ -173,7 +174,7 @@ export class FakeContainer implements CreatedContainer, RunningContainer {
   async #archive(path: string, signal: AbortSignal): Promise<Readable | undefined> {
     signal.throwIfAborted();
     this.#engine.called('archive');
-    if (!this.#engine.containers.has(this.id)) return undefined;
+    if (!this.#engine.containers.has(this.id)) throw new ContainerGoneError();
     return archiveOf(path, this.#files, this.#links);
   }
 
@@ -181,6 +182,7 @@ export class FakeContainer implements CreatedContainer, RunningContainer {
   async #linkTarget(path: string, signal: AbortSignal): Promise<string | undefined> {
     signal.throwIfAborted();
     this.#engine.called('archive');
+    if (!this.#engine.containers.has(this.id)) throw new ContainerGoneError();
     let target = this.#links.get(path);
     for (let next = target; next !== undefined; next = this.#links.get(next)) target = next;
     return target;

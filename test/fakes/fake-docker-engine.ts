@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { DockerError } from '../../src/lib/docker/engine.js';
+import { DockerError, EngineLostError } from '../../src/lib/docker/engine.js';
 import type {
   ContainerSpec,
   CreatedContainer,
@@ -91,7 +91,7 @@ export class FakeDockerEngine implements DockerEngine {
 
   /** Every call under way and every later one fails without an answer, until `comeBack`. */
   lose(): void {
-    this.#lost.abort(new DockerError('the connection to the engine was cut', undefined));
+    this.#lost.abort(new EngineLostError('the connection to the engine was cut'));
   }
 
   comeBack(): void {

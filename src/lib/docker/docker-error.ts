@@ -1,6 +1,7 @@
 import { errorMessage } from '../util/error-message.js';
+import { TimeoutError } from '../util/abortable.js';
 import { shortenMiddle } from '../util/shorten.js';
-import { DockerError } from './engine.js';
+import { DockerError, EngineLostError } from './engine.js';
 import { faultIn } from './engine-words.js';
 import type { DockerFault } from './engine-words.js';
 
@@ -12,6 +13,9 @@ interface DockerodeError extends Error {
 }
 
 const MAX_ANSWER_LENGTH = 8192;
+const UNREACHABLE = ['ECONNREFUSED', 'ENOENT', 'EACCES', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'ETIMEDOUT'];
+/** Of connections that there were: a process that ends, or a machine that does, leaves these. */
+const CUT_OFF = ['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'];
 
 /** Any failure of an engine call as a DockerError that says what was asked. */
 export function dockerErrorOf(what: string, error: unknown): DockerError {
@@ -20,10 +24,16 @@ export function dockerErrorOf(what: string, error: unknown): DockerError {
   if (statusCode !== undefined) {
     return new DockerError(answerIn(json) ?? `${what}: ${errorMessage(error)}`, statusCode, { cause: error });
   }
-  if (code !== undefined && ['ECONNREFUSED', 'ENOENT', 'EACCES'].includes(code)) {
-    return new DockerError(`${what}: cannot reach the Docker engine (${errorMessage(error)})`, undefined, {
+  if (code !== undefined && UNREACHABLE.includes(code)) {
+    return new EngineLostError(`${what}: cannot reach the Docker engine (${errorMessage(error)})`, { cause: error });
+  }
+  if (code !== undefined && CUT_OFF.includes(code)) {
+    return new EngineLostError(`${what}: the Docker engine cut the connection (${errorMessage(error)})`, {
       cause: error,
     });
+  }
+  if (error instanceof TimeoutError) {
+    return new EngineLostError(`the Docker engine does not answer: ${errorMessage(error)}`, { cause: error });
   }
   return new DockerError(`${what}: ${errorMessage(error)}`, undefined, { cause: error });
 }
@@ -56,7 +66,9 @@ const CONFLICT = 409;
  * said, and what it thinks of the image, as text, in a 500 or inside a stream that began with 200.
  */
 export function pullError(image: string, error: unknown): DockerError {
-  const { message, statusCode } = dockerErrorOf(`pulling ${image}`, error);
+  const known = dockerErrorOf(`pulling ${image}`, error);
+  if (known instanceof EngineLostError) return known;
+  const { message, statusCode } = known;
   // Its name is the author's choice, and may have any of the words that matter.
   const fault = faultIn(withoutPreamble(message.replaceAll(image, '')), 'pull');
   return withFault(message, fault, statusCode, error);
@@ -67,16 +79,33 @@ export function pullError(image: string, error: unknown): DockerError {
  * status, trouble of the machine's own does not.
  */
 export function startError(what: string, error: unknown): DockerError {
-  const { message, statusCode } = dockerErrorOf(what, error);
-  if (statusCode === CONFLICT || /no such (?:image|container)/i.test(message)) {
-    return withFault(message, 'engine-trouble', statusCode, error);
-  }
-  return withFault(message, faultIn(withoutPreamble(message), 'start'), statusCode, error);
+  const known = dockerErrorOf(what, error);
+  if (known instanceof EngineLostError) return known;
+  const { message, statusCode } = known;
+  if (statusCode === CONFLICT) return withFault(message, 'engine-trouble', statusCode, error);
+  const fault = faultIn(withoutPreamble(message), 'start');
+  if (!isMissing(known, fault)) return withFault(message, fault, statusCode, error);
+  return withFault(`${message}. ${REMOVED}`, 'engine-trouble', statusCode, undefined);
+}
+
+const REMOVED =
+  'It was there a moment ago: something other than this worker removed it (docker system prune, or the like).';
+
+/**
+ * An image, a container or a network that was there when the run was prepared. The status decides where it can, as the
+ * author's command may be in the words.
+ */
+function isMissing({ message, statusCode }: DockerError, fault: DockerFault | undefined): boolean {
+  const isSaid = /^unable to find network|^no such (?:image|container)/i.test(message);
+  return isSaid || (statusCode === 404 && fault === undefined);
 }
 
 /** The error of a load; what the engine will say again of the same archive carries a status of 400. */
 export function loadError(error: unknown): DockerError {
-  const { message, statusCode } = dockerErrorOf('loading an image', error);
+  const known = dockerErrorOf('loading an image', error);
+  // A connection that is cut says nothing: the engine does that too when it refuses an archive that is still being sent.
+  if (known instanceof EngineLostError && /cannot reach/.test(known.message)) return known;
+  const { message, statusCode } = known;
   // Whatever else keeps an archive from being loaded is in the archive.
   return withFault(message, faultIn(withoutPreamble(message), 'load') ?? 'unusable-image', statusCode, error);
 }

@@ -1,18 +1,19 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
-import { json } from 'node:stream/consumers';
+import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import type { Container } from 'dockerode';
-import { untilAborted } from '../util/abortable.js';
+import { TimeoutError, untilAborted } from '../util/abortable.js';
 import { retry } from '../util/retry.js';
 import { archiveStream } from './archive-stream.js';
 import { call } from './call.js';
 import { usageOf } from './container-usage.js';
 import type { EngineStats } from './container-usage.js';
 import { dockerErrorOf, hasStatus, startError } from './docker-error.js';
+import type { Docker } from './dockerode.js';
 import { startExec } from './dockerode-exec.js';
-import { DockerError } from './engine.js';
+import { ContainerGoneError, DockerError, EngineLostError } from './engine.js';
 import type {
   ContainerUsage,
   CreatedContainer,
@@ -33,7 +34,12 @@ const KILL_RETRIES = { attempts: 4, firstDelayMs: 250, maxDelayMs: 2000, randomi
 interface ContainerFacts {
   /** The kernel may kill its processes for memory though the machine has enough. */
   readonly isMemoryLimited: boolean;
+  /** The same engine, by a connection that is made for each call. */
+  readonly anew: Docker;
 }
+
+/** What SIGKILL leaves, and so `docker rm -f` and an engine that is shut down. */
+const KILLED = 128 + 9;
 
 /** A container between create and start. */
 export class DockerodeCreatedContainer implements CreatedContainer {
@@ -51,13 +57,12 @@ export class DockerodeCreatedContainer implements CreatedContainer {
 
   async attach(output: Writable, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }> {
     // The connection is taken over: the output comes from the socket itself, without node's HTTP client in between.
-    const options = { stream: true, stdout: true, stderr: true, hijack: true };
-    const attach = (abortSignal: AbortSignal) => this.#container.attach({ ...options, abortSignal });
+    const attach = (abortSignal: AbortSignal) => attachTo(this.#container, abortSignal);
     const stream = await call('attaching to the container', CALL_TIMEOUT_MS, attach, signal);
     const copy = async (): Promise<void> => {
       try {
         // Aborting the request does not close a connection that was taken over.
-        await pipeline(new Gulps(stream as unknown as Duplex), output, { end: false, signal });
+        await pipeline(new Gulps(stream), output, { end: false, signal });
       } catch (error) {
         if (!signal.aborted) throw dockerErrorOf('reading the output of the container', error);
       }
@@ -96,10 +101,11 @@ class DockerodeRunningContainer implements RunningContainer {
 
   async wait(signal: AbortSignal): Promise<StoppedContainer> {
     try {
-      const StatusCode = await untilAborted(exitOf(this.#container, signal), signal);
-      return new DockerodeStoppedContainer(this.#container, StatusCode, await this.#oomKilled(StatusCode));
+      const exitCode = await untilAborted(exitOf(this.#container, signal), signal);
+      return new DockerodeStoppedContainer(this.#container, exitCode, await this.#oomKilled(exitCode));
     } catch (error) {
       if (signal.aborted) throw signal.reason;
+      if (hasStatus(error, 404)) throw new ContainerGoneError();
       throw dockerErrorOf('waiting for the end of the container', error);
     }
   }
@@ -137,18 +143,31 @@ class DockerodeRunningContainer implements RunningContainer {
     await retry(KILL_RETRIES, { isTransient }, kill, new AbortController().signal);
   }
 
+  /**
+   * What the exit code does not tell. An engine that is being stopped ends its containers and still says how they ended,
+   * but takes no new connections by then; one that removes a container for somebody else kills it first.
+   */
   async #oomKilled(exitCode: number): Promise<boolean | undefined> {
     // A success needs no explanation, unless one of its processes may be missing: that saves a call for most tasks.
     if (exitCode === 0 && !this.#facts.isMemoryLimited) return false;
-    const inspect = (abortSignal: AbortSignal) => this.#container.inspect({ abortSignal });
+    const container = this.#facts.anew.getContainer(this.id);
+    const inspect = (abortSignal: AbortSignal) => container.inspect({ abortSignal });
     try {
       const { State } = await call('inspecting the container', CALL_TIMEOUT_MS, inspect);
+      if (State.Status === 'removing' && exitCode === KILLED) throw new ContainerGoneError();
       return State.OOMKilled;
-    } catch {
+    } catch (error) {
+      if (exitCode === KILLED && hasStatus(error, 404)) throw new ContainerGoneError();
+      if (error instanceof ContainerGoneError || isEngineDown(error)) throw error;
       // It only explains how the task ended, which is known: not worth losing that and the artifacts.
       return undefined;
     }
   }
+}
+
+/** Not merely slow: what it says of a container that has ended holds then too. */
+function isEngineDown(error: unknown): boolean {
+  return error instanceof EngineLostError && !(error.cause instanceof TimeoutError);
 }
 
 /**
@@ -157,13 +176,39 @@ class DockerodeRunningContainer implements RunningContainer {
  * sent together with start can miss the exit and hang for ever.
  */
 async function exitOf(container: Container, abortSignal: AbortSignal): Promise<number> {
-  const modem = container.modem as { dial(options: object, callback: (error: unknown, body: Readable) => void): void };
-  const dial = promisify(modem.dial.bind(modem));
-  const statusCodes = { 200: true, 404: 'no such container', 500: 'server error' };
   const path = `/containers/${container.id}/wait`;
-  const body = await dial({ path, method: 'POST', isStream: true, statusCodes, abortSignal });
-  const { StatusCode } = (await json(body)) as { readonly StatusCode: number };
+  const body = await dial(container, { path, method: 'POST', isStream: true, statusCodes: STATUS_CODES, abortSignal });
+  const answer = await text(body);
+  // What a proxy of the engine may make of a connection that was cut.
+  if (answer.trim() === '') throw new EngineLostError('waiting for the end of the container: there was no answer');
+  const { StatusCode, Error: failure } = JSON.parse(answer) as WaitAnswer;
+  if (failure?.Message) throw new DockerError(`the container could not be waited for: ${failure.Message}`, undefined);
   return StatusCode;
+}
+
+/**
+ * The container's output. dockerode would send the options as the body too, and without options in chunks: what is sent
+ * behind the head of a connection that is taken over is typed input for Podman, also where stdin is not attached.
+ */
+async function attachTo(container: Container, abortSignal: AbortSignal): Promise<Duplex> {
+  const path = `/containers/${container.id}/attach?`;
+  const options = { stream: true, stdout: true, stderr: true };
+  const empty = { file: Buffer.alloc(0), headers: { 'Content-Type': 'text/plain' } };
+  const call = { path, method: 'POST', isStream: true, hijack: true, options, ...empty };
+  return await dial<Duplex>(container, { ...call, statusCodes: STATUS_CODES, abortSignal });
+}
+
+const STATUS_CODES = { 200: true, 404: 'no such container', 500: 'server error' };
+
+/** docker-modem itself, for what dockerode's own methods can't be told. */
+async function dial<T extends Readable>(container: Container, options: object): Promise<T> {
+  const modem = container.modem as { dial(options: object, callback: (error: unknown, body: T) => void): void };
+  return await promisify(modem.dial.bind(modem))(options);
+}
+
+interface WaitAnswer {
+  readonly StatusCode: number;
+  readonly Error?: { readonly Message?: string } | null;
 }
 
 class DockerodeStoppedContainer implements StoppedContainer {
@@ -187,7 +232,7 @@ class DockerodeStoppedContainer implements StoppedContainer {
     try {
       return archiveStream(what, (await call(what, SLOW_CALL_TIMEOUT_MS, get, signal)) as unknown as IncomingMessage);
     } catch (error) {
-      throwUnlessMissing(error);
+      await this.#throwUnlessMissing(error);
       return undefined;
     }
   }
@@ -202,12 +247,27 @@ class DockerodeStoppedContainer implements StoppedContainer {
         signal,
       )) as IncomingMessage;
       const stat = answer.headers['x-docker-container-path-stat'];
-      const text = Buffer.from(typeof stat === 'string' ? stat : '', 'base64').toString();
-      const { linkTarget } = JSON.parse(text) as { readonly linkTarget: string };
+      const decoded = Buffer.from(typeof stat === 'string' ? stat : '', 'base64').toString();
+      const { linkTarget } = JSON.parse(decoded) as { readonly linkTarget: string };
       return linkTarget === '' ? undefined : linkTarget;
     } catch (error) {
-      throwUnlessMissing(error);
+      await this.#throwUnlessMissing(error);
       return undefined;
+    }
+  }
+
+  async #throwUnlessMissing(error: unknown): Promise<void> {
+    if (!hasStatus(error, 404)) throwUnlessBelowFile(error);
+    // The same status stands for a file and for the container; the words differ from engine to engine, and a HEAD has none.
+    else await this.#mustExist();
+  }
+
+  async #mustExist(): Promise<void> {
+    const inspect = (abortSignal: AbortSignal) => this.#container.inspect({ abortSignal });
+    try {
+      await call('inspecting the container', CALL_TIMEOUT_MS, inspect);
+    } catch (error) {
+      throw hasStatus(error, 404) ? new ContainerGoneError() : error;
     }
   }
 }
@@ -216,9 +276,9 @@ class DockerodeStoppedContainer implements StoppedContainer {
  * What is wrong with a path itself is a 500 for the engine, in words that name a path on this machine. Below a file there
  * is nothing; the rest can't change and is said without that path.
  */
-function throwUnlessMissing(error: unknown): void {
+function throwUnlessBelowFile(error: unknown): void {
   const { message } = error as Error;
-  if (hasStatus(error, 404) || /not a directory/i.test(message)) return;
+  if (/not a directory/i.test(message)) return;
   const [, reason] =
     /(invalid argument|file name too long|too many (?:levels of symbolic )?links)/i.exec(message) ?? [];
   if (reason !== undefined) throw new DockerError(reason, 400, { cause: error });

@@ -4,6 +4,7 @@ import type { NetworkInspectInfo } from 'dockerode';
 import { Docker } from './dockerode.js';
 import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
+import { inBody, inUrl } from './call-options.js';
 import { archiveStream } from './archive-stream.js';
 import { call } from './call.js';
 import { createOptions } from './create-options.js';
@@ -66,6 +67,7 @@ interface PullLine {
 /** The DockerEngine over the engine's HTTP API, on a unix socket or a host and port. */
 export class DockerodeEngine implements DockerEngine {
   readonly #docker: Docker;
+  readonly #anew: Docker;
   readonly #pullInactivityMs: number;
 
   /** `pullInactivityMs`: a pull that says nothing for so long has failed. */
@@ -73,10 +75,13 @@ export class DockerodeEngine implements DockerEngine {
     this.#pullInactivityMs = pullInactivityMs;
     const options = { ...address, agent: new EngineAgent() };
     this.#docker = new Docker(options);
+    const optionsAnew = { ...address, agent: new EngineAgent({ keepAlive: false }) };
+    this.#anew = new Docker(optionsAnew);
   }
 
   async ping(signal: AbortSignal): Promise<void> {
-    await call('ping', CALL_TIMEOUT_MS, () => this.#docker.ping() as Promise<unknown>, signal);
+    // An engine that is being stopped goes on answering by the connections that there are.
+    await call('ping', CALL_TIMEOUT_MS, () => this.#anew.ping() as Promise<unknown>, signal);
   }
 
   async id(signal: AbortSignal): Promise<string> {
@@ -115,7 +120,8 @@ export class DockerodeEngine implements DockerEngine {
         password: auth.password,
         serveraddress: auth.serverAddress,
       };
-      const options = { fromImage: name, abortSignal: inactivity.signal, ...(authconfig && { authconfig }) };
+      const told = inUrl({ fromImage: name });
+      const options = { ...told, abortSignal: inactivity.signal, ...(authconfig && { authconfig }) };
       const stream = (await untilAborted(this.#docker.createImage(options), inactivity.signal)) as unknown as Readable;
       await untilAborted(followPull(stream, onProgress, alive), inactivity.signal);
     } catch (error) {
@@ -139,8 +145,10 @@ export class DockerodeEngine implements DockerEngine {
     const { Entrypoint } = (inspected as InspectedImage).Config ?? {};
     // The engine takes the container's for what is null, and its command only along with its entrypoint.
     const start = { Entrypoint: words(Entrypoint), Cmd: words(Config.Cmd) };
-    // Told so apart, because dockerode's own options all become part of the query.
-    const told = { _query: { container: id, repo: name }, _body: { Labels: labels, ...start } };
+    const at = name.lastIndexOf(':');
+    // Podman takes no tag within the repository.
+    const query = { container: id, repo: name.slice(0, at), tag: name.slice(at + 1) };
+    const told = { _query: query, _body: { Labels: labels, ...start } };
     const commit = (abortSignal: AbortSignal): Promise<unknown> => container.commit({ ...told, abortSignal });
     await call(what, COMMIT_TIMEOUT_MS, commit);
   }
@@ -173,12 +181,14 @@ export class DockerodeEngine implements DockerEngine {
   }
 
   async createContainer(spec: ContainerSpec): Promise<CreatedContainer> {
-    const create = (abortSignal: AbortSignal) => this.#docker.createContainer({ ...createOptions(spec), abortSignal });
+    const create = (abortSignal: AbortSignal) =>
+      this.#docker.createContainer({ ...inBody(createOptions(spec)), abortSignal });
     const what = 'creating a container';
     const container = await call(what, SLOW_CALL_TIMEOUT_MS, create).catch((error: unknown) => {
       throw startError(what, error);
     });
-    return new DockerodeCreatedContainer(container, { isMemoryLimited: spec.limits.memoryBytes !== undefined });
+    const isMemoryLimited = spec.limits.memoryBytes !== undefined;
+    return new DockerodeCreatedContainer(container, { isMemoryLimited, anew: this.#anew });
   }
 
   async findContainers(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
@@ -189,14 +199,13 @@ export class DockerodeEngine implements DockerEngine {
   }
 
   async createNetwork({ name, subnet, gateway, labels }: NetworkSpec): Promise<string | undefined> {
-    const create = (abortSignal: AbortSignal) =>
-      this.#docker.createNetwork({
-        Name: name,
-        Driver: 'bridge',
-        IPAM: { Driver: 'default', Config: [{ Subnet: subnet, Gateway: gateway }] },
-        Labels: { ...labels },
-        abortSignal,
-      });
+    const options = {
+      Name: name,
+      Driver: 'bridge',
+      IPAM: { Driver: 'default', Config: [{ Subnet: subnet, Gateway: gateway }] },
+      Labels: { ...labels },
+    };
+    const create = (abortSignal: AbortSignal) => this.#docker.createNetwork({ ...inBody(options), abortSignal });
     try {
       return (await call(`creating a network with the subnet ${subnet}`, CALL_TIMEOUT_MS, create)).id;
     } catch (error) {

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { Writable } from 'node:stream';
 import type { Container, Exec } from 'dockerode';
 import { delay } from '../util/abortable.js';
+import { inBody, inUrl } from './call-options.js';
 import { call } from './call.js';
 import { dockerErrorOf, hasStatus } from './docker-error.js';
 import { DockerError } from './engine.js';
@@ -32,7 +33,7 @@ export async function startExec(container: Container, spec: ExecSpec, signal: Ab
   const exec = await call(what, CALL_TIMEOUT_MS, create, signal);
   // A connection of its own, which can be closed in one direction: that is how the end of stdin is told.
   const start = (abortSignal: AbortSignal): Promise<Duplex> =>
-    exec.start({ hijack: true, stdin: true, Tty: tty, Detach: false, abortSignal });
+    exec.start({ hijack: true, stdin: true, ...inBody({ Tty: tty, Detach: false }), abortSignal });
   return new DockerodeExec(exec, await call(what, CALL_TIMEOUT_MS, start, signal), tty);
 }
 
@@ -59,12 +60,12 @@ class DockerodeExec implements ExecSession {
     await this.#running;
     if (this.#isOver) return;
     const resize = (abortSignal: AbortSignal): Promise<unknown> =>
-      this.#exec.resize({ h: rows, w: columns, abortSignal });
+      this.#exec.resize({ ...inUrl({ h: rows, w: columns }), abortSignal });
     try {
       await call('resizing the terminal', CALL_TIMEOUT_MS, resize);
     } catch (error) {
-      // It may have ended meanwhile, and the engine be the first to know.
-      if (!hasStatus(error, 404, 409, 500)) throw error;
+      // It may have ended meanwhile, and the engine be the first to know. 201 is what Podman answers when all is well.
+      if (!hasStatus(error, 201, 404, 409, 500)) throw error;
     }
   }
 

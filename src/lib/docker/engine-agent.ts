@@ -7,9 +7,9 @@ import { inspect } from 'node:util';
  * tasks that took up to a second a call.
  */
 export class EngineAgent extends Agent {
-  constructor() {
+  constructor({ keepAlive = true }: { readonly keepAlive?: boolean } = {}) {
     // Attach and wait keep theirs for as long as a task runs, so there is no limit.
-    super({ keepAlive: true });
+    super({ keepAlive });
   }
 
   [inspect.custom](): string {

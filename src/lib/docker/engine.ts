@@ -116,7 +116,7 @@ interface DockerErrorOptions extends ErrorOptions {
  * (engine down, connection cut, no answer in time).
  */
 export class DockerError extends Error {
-  override readonly name = 'DockerError';
+  override readonly name: string = 'DockerError';
   readonly statusCode: number | undefined;
   /** undefined: the engine's words do not tell. */
   readonly fault: DockerFault | undefined;
@@ -146,6 +146,28 @@ export function isUnusableImage(error: unknown): boolean {
 function faultOf(error: unknown): DockerFault | undefined {
   const cause = error instanceof Error && !(error instanceof DockerError) ? error.cause : error;
   return cause instanceof DockerError ? cause.fault : undefined;
+}
+
+/**
+ * There was no answer because the engine is not there: it was never reached, it went away in the middle of the call, or
+ * it did not answer in time. What was asked for may have been done.
+ */
+export class EngineLostError extends DockerError {
+  override readonly name = 'EngineLostError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, undefined, options);
+  }
+}
+
+/** A container that this worker has made, and has not removed, does not exist any more. */
+export class ContainerGoneError extends DockerError {
+  override readonly name = 'ContainerGoneError';
+
+  constructor() {
+    const whose = 'something other than this worker removed it (docker rm, docker container prune)';
+    super(`the container is gone: ${whose}`, undefined);
+  }
 }
 
 /**
@@ -276,7 +298,10 @@ export interface RunningContainer {
   readonly id: string;
   /** Starts a process. A container that has ended refuses with a 409. */
   exec(spec: ExecSpec, signal: AbortSignal): Promise<ExecSession>;
-  /** Waits for the end, however long it takes; only a lost engine makes it fail. */
+  /**
+   * Waits for the end, however long it takes. Fails with an EngineLostError when the engine goes away, also when that is
+   * what ended the container, and with a ContainerGoneError when the container was removed while it ran.
+   */
   wait(signal: AbortSignal): Promise<StoppedContainer>;
   /**
    * Calls back about once a second, from one second on at the earliest. May go on after the container's end, so it has
@@ -296,11 +321,14 @@ export interface StoppedContainer {
    * undefined: the engine would not tell.
    */
   readonly oomKilled: boolean | undefined;
-  /** A tar of `path`; undefined: there is no such path in the container. Destroy it when not read to its end. */
+  /**
+   * A tar of `path`; undefined: there is no such path in the container. Fails with a ContainerGoneError when there is no
+   * container. Destroy it when not read to its end.
+   */
   getArchive(path: string, signal: AbortSignal): Promise<Readable | undefined>;
   /**
    * Where `path` leads when it is a link, through all links on the way, as a path within the container (which nothing
-   * may be at); undefined: there is no such path, or it is no link.
+   * may be at); undefined: there is no such path, or it is no link. Fails with a ContainerGoneError as getArchive does.
    */
   linkTarget(path: string, signal: AbortSignal): Promise<string | undefined>;
 }

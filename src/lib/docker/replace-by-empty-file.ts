@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { basename, dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { BLOCK, fileHeader, paddingOf } from '../images/archive/tar-header.js';
+import { inBody } from './call-options.js';
 import { call } from './call.js';
 import { hasStatus } from './docker-error.js';
 import type { Docker } from './dockerode.js';
@@ -33,15 +34,14 @@ export async function replaceByEmptyFile(docker: Docker, path: string, labels: L
 
 async function replaceIn(docker: Docker, image: string, path: string, labels: Labels): Promise<void> {
   const mount = { Type: 'bind', Source: dirname(path), Target: PARENT } as const;
-  const create = (abortSignal: AbortSignal) =>
-    docker.createContainer({
-      Image: image,
-      // It needs one, and never runs it.
-      Cmd: ['/nothing'],
-      Labels: { ...labels },
-      HostConfig: { Mounts: [mount], NetworkMode: 'none' },
-      abortSignal,
-    });
+  const options = {
+    Image: image,
+    // It needs one, and never runs it.
+    Cmd: ['/nothing'],
+    Labels: { ...labels },
+    HostConfig: { Mounts: [mount], NetworkMode: 'none' },
+  };
+  const create = (abortSignal: AbortSignal) => docker.createContainer({ ...inBody(options), abortSignal });
   const container = await call(`mounting ${mount.Source}`, CALL_TIMEOUT_MS, create);
   try {
     const archive = tarOf({ [basename(path)]: Buffer.alloc(0) });

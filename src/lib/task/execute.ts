@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { DockerError } from '../docker/engine.js';
+import { ContainerGoneError, DockerError } from '../docker/engine.js';
 import type { DockerFault } from '../docker/engine-words.js';
 import type {
   ContainerSpec,
@@ -71,7 +71,13 @@ export async function execute(spec: ContainerSpec, options: ExecuteOptions, sign
     limit.abortAfter(maxRunTimeSeconds * 1000, () => new MaxRunTimeOver());
     const ended = running.wait(requests.signal);
     const startedHooks = options.started(running, limit.signal);
-    const executed = await untilEnd(running, ended, startedHooks, limit.signal, options);
+    const executed = await untilEnd(running, ended, startedHooks, limit.signal, options).catch(
+      async (error: unknown) => {
+        // What it printed until then is on its way; an engine that is gone has no more of it.
+        if (error instanceof ContainerGoneError) await drain(drained, options);
+        throw error;
+      },
+    );
     await drain(drained, options);
     if (executed.container.oomKilled === undefined) log.warn('container not looked at', { containerId: created.id });
     output.line('=== Task Finished ===');

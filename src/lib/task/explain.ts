@@ -2,6 +2,7 @@ import { isDiskFull } from '../docker/engine.js';
 import { authorMessage } from '../util/author-message.js';
 import { shorten } from '../util/shorten.js';
 import { TaskError, TaskStopped } from './errors.js';
+import { isEngineLoss } from './resolution.js';
 import type { RunContext } from './task-context.js';
 
 const STOPPED: Readonly<Record<TaskStopped['reason'], string>> = {
@@ -14,11 +15,13 @@ const STOPPED: Readonly<Record<TaskStopped['reason'], string>> = {
 
 /** As long as a list of a hundred problems may become. */
 const MAX_LENGTH = 256 * 1024;
+const RUNS_AGAIN = 'The queue runs the task again while it has retries left.';
 
 /** Tells author and operator why a run ended early. */
 export function explain(context: RunContext, error: unknown): void {
   const { log, output } = context;
   if (error instanceof TaskStopped) log.info(error.reason === 'canceled' ? 'cancel task' : 'task aborted', { error });
+  else if (isEngineLoss(error)) log.error('task lost its engine', { error });
   else if (error instanceof TaskError) log.info('task error', { error });
   else log.error('worker error', { error });
   if (isDiskFull(error)) {
@@ -32,6 +35,11 @@ export function explain(context: RunContext, error: unknown): void {
 /** An error in words for the task's log. */
 export function authorsWords(error: unknown): string {
   if (error instanceof TaskStopped) return STOPPED[error.reason];
+  if (isEngineLoss(error)) {
+    const words =
+      error instanceof TaskError ? error.message : `The worker has lost its Docker engine: ${authorMessage(error)}`;
+    return `${shorten(words, MAX_LENGTH).replace(/\.$/, '')}. ${RUNS_AGAIN}`;
+  }
   if (error instanceof TaskError) return shorten(error.message, MAX_LENGTH);
   return `The worker had a problem that is not the task's fault: ${authorMessage(error)}`;
 }

@@ -1,3 +1,4 @@
+import { EngineLostError } from '../docker/engine.js';
 import type { ExceptionReason } from '../queue/queue-client.js';
 import { TaskError, TaskStopped } from './errors.js';
 
@@ -16,8 +17,28 @@ export function exception(reason: ExceptionReason): Resolution {
   return { kind: 'exception', reason };
 }
 
-/** The one table from errors to resolutions. Whatever is not a task's own error is the worker's: internal-error. */
+/**
+ * The one table from errors to resolutions. Whatever is not a task's own error is the worker's: internal-error, or
+ * worker-shutdown when the engine went away, as the task can run on another worker then.
+ */
 export function resolutionOf(error: unknown): Resolution {
+  const resolution = ownResolution(error);
+  const isInternal = resolution.kind === 'exception' && resolution.reason === 'internal-error';
+  return isInternal && isEngineLoss(error) ? exception('worker-shutdown') : resolution;
+}
+
+const LONGEST_CHAIN = 16;
+
+/** Whether the engine's going away is at the bottom of it. */
+export function isEngineLoss(error: unknown): boolean {
+  let cause = error;
+  for (let depth = 0; depth < LONGEST_CHAIN && cause instanceof Error; depth++, cause = cause.cause) {
+    if (cause instanceof EngineLostError) return true;
+  }
+  return false;
+}
+
+function ownResolution(error: unknown): Resolution {
   if (error instanceof TaskError) return error.resolution;
   if (error instanceof TaskStopped) {
     switch (error.reason) {

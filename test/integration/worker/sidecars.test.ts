@@ -147,7 +147,11 @@ describe('a task with a sidecar', () => {
     );
     const outputs = harness.log.of('sidecar not ready').map(({ fields }) => [fields['feature'], fields['output']]);
     // One that ends is tried again.
-    assert.deepEqual([...new Set(outputs.map(String))].sort(), [`broken,${words}`, `ending,${words}`, `silent,${words}`]);
+    assert.deepEqual([...new Set(outputs.map(String))].sort(), [
+      `broken,${words}`,
+      `ending,${words}`,
+      `silent,${words}`,
+    ]);
     assert.equal(harness.log.of('sidecar without image').length, 1);
     assert.equal(harness.log.of('sidecar cannot start').length, 1);
     await harness.stopWorker('graceful');

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import Docker from 'dockerode';
 import { FakeRegistry } from '../../support/fake-registry.js';
-import { IsolatedDaemon } from '../../support/docker-daemon.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 import type { HarnessOptions } from '../../support/worker-harness.js';
 
@@ -213,26 +211,6 @@ describe('a worker without its services', () => {
       assert.match(error, /cannot reach the Docker engine .*\/nowhere\/docker\.sock/);
       assert.equal((await harness.queue.status(taskId)).status.state, 'pending');
       await harness.stopWorker('graceful');
-    });
-  });
-
-  it('resolves its runs as internal-error when docker dies, and claims again when it is back', async () => {
-    await using daemon = await IsolatedDaemon.start();
-    await withHarness({ settings: { docker: { socketPath: daemon.socketPath } } }, async (harness) => {
-      const taskId = await harness.create({ command: ['/bin/sh', '-c', 'echo running; sleep 600'], maxRunTime: 600 });
-      await harness.sees(taskId, 'running');
-      await daemon.kill();
-      const { run, log } = await harness.finish(taskId);
-      assert.deepEqual([run.state, run.reasonResolved], ['exception', 'internal-error']);
-      assert.match(log, /\n\[taskcluster:error\] The worker had a problem that is not the task's fault: /);
-      const next = await harness.create({ command: ['echo', 'again'] });
-      await harness.log.next('error reaching docker');
-      assert.equal((await harness.queue.status(next)).status.state, 'pending');
-      await daemon.startAgain();
-      assert.equal((await harness.finish(next)).run.state, 'completed');
-      await harness.stopWorker('graceful');
-      const containers = await new Docker({ socketPath: daemon.socketPath }).listContainers({ all: true });
-      assert.deepEqual(containers, [], 'the container of the run that was lost is left');
     });
   });
 });

@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
-import { dockerErrorOf, hasStatus } from '../../../src/lib/docker/docker-error.js';
-import { DockerError } from '../../../src/lib/docker/engine.js';
+import { dockerErrorOf, hasStatus, loadError, pullError, startError } from '../../../src/lib/docker/docker-error.js';
+import { DockerError, EngineLostError } from '../../../src/lib/docker/engine.js';
+import { TimeoutError } from '../../../src/lib/util/abortable.js';
 
 const answer = (statusCode: number, message: string): Error =>
   Object.assign(new Error(`(HTTP code ${statusCode}) ${message}`), { statusCode, json: { message } });
@@ -31,5 +32,52 @@ describe('an error of the engine', () => {
     assert.equal(hasStatus(answer(409, 'x'), 404, 409), true);
     assert.equal(hasStatus(answer(500, 'x'), 404, 409), false);
     assert.equal(hasStatus(new Error('x'), 404), false);
+  });
+});
+
+describe('an error of creating or starting a container', () => {
+  for (const [statusCode, message] of [
+    [404, 'No such image: sha256:0'],
+    [404, 'network dw-1 not found'],
+    [404, 'No such container: 0'],
+    [500, 'unable to find network with name or ID dw-1: network not found'],
+  ] as const) {
+    it(`is the machine’s for "${message}", and says that it was there before`, () => {
+      const error = startError('creating', answer(statusCode, message));
+      assert.equal(error.isTransient, true);
+      assert.match(error.message, new RegExp(`^${message}\\. .*something other than this worker removed it`));
+    });
+  }
+
+  it('is the payload’s when its command only sounds like that', () => {
+    const message = 'OCI runtime create failed: exec: "no such image, network x not found": executable file not found';
+    assert.equal(startError('starting', answer(400, message)).isTransient, false);
+  });
+});
+
+describe('an engine that is gone', () => {
+  const coded = (code: string): Error => Object.assign(new Error(`failed: ${code}`), { code });
+  const signs: readonly (readonly [string, Error])[] = [
+    ['a socket that is not there', coded('ENOENT')],
+    ['a refused connection', coded('ECONNREFUSED')],
+    ['a reset connection', coded('ECONNRESET')],
+    ['a broken pipe', coded('EPIPE')],
+    ['the early end of an answer', coded('ERR_STREAM_PREMATURE_CLOSE')],
+    ['no answer in time', new TimeoutError('creating a container', 300_000)],
+  ];
+  for (const [sign, error] of signs) {
+    it(`is known by ${sign}`, () => {
+      for (const of of [dockerErrorOf, pullError, startError] as const) {
+        const known = of('creating', error);
+        assert.ok(known instanceof EngineLostError, String(known));
+        assert.match(known.message, /Docker engine/);
+      }
+    });
+  }
+
+  it('is not what a refusal says, nor an image that can not be loaded', () => {
+    assert.ok(!(dockerErrorOf('x', answer(500, 'connect ECONNREFUSED 1.2.3.4:443')) instanceof EngineLostError));
+    assert.ok(!(loadError(coded('EPIPE')) instanceof EngineLostError));
+    assert.ok(loadError(coded('ECONNREFUSED')) instanceof EngineLostError);
   });
 });

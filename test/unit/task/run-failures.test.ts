@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { DockerError } from '../../../src/lib/docker/engine.js';
+import { DockerError, EngineLostError } from '../../../src/lib/docker/engine.js';
 import { TaskError } from '../../../src/lib/task/errors.js';
 import { runsForEver } from '../../fakes/fake-container.js';
 import { fakeFeature } from '../../fakes/fake-feature.js';
@@ -41,13 +41,22 @@ describe('a run in trouble', () => {
     });
 
     for (const call of ['create', 'attach', 'start'] as const) {
-      it(`is an internal error when the engine does not answer to ${call}`, async () => {
+      it(`is an internal error when the engine is in trouble with ${call}`, async () => {
         await begin();
-        run.engine.fail(call, new DockerError('connect ECONNREFUSED', undefined));
+        run.engine.fail(call, new DockerError('no space left on device', undefined));
         await run.run(PAYLOAD);
-        assert.match(run.text, /\[taskcluster:error\] .*ECONNREFUSED/);
+        assert.match(run.text, /\[taskcluster:error\] .*not the task's fault: no space left/);
         assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
         assert.equal(run.log.of('worker error').length, 1);
+      });
+
+      it(`is for another worker when the engine does not answer to ${call}`, async () => {
+        await begin();
+        run.engine.fail(call, new EngineLostError('connect ECONNREFUSED'));
+        await run.run(PAYLOAD);
+        assert.match(run.text, /\[taskcluster:error\] .*lost its Docker engine: connect ECONNREFUSED\. The queue runs/);
+        assert.deepEqual(run.queue.resolutions, ['reportException worker-shutdown']);
+        assert.equal(run.log.of('task lost its engine').length, 1);
       });
     }
 
@@ -187,16 +196,29 @@ describe('a run in trouble', () => {
   });
 
   describe('when the engine breaks', () => {
-    it('while the container runs, is an internal error', async () => {
+    it('while the container runs, is for another worker', async () => {
       await begin();
       run.engine.programs.set('wait', runsForEver);
       const { finished } = await run.start({ ...PAYLOAD, command: ['wait'] });
       await run.trace.until('container.started');
       run.engine.lose();
       await finished;
-      assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
-      assert.match(run.text, /\[taskcluster:error\] .*not the task's fault/);
+      assert.deepEqual(run.queue.resolutions, ['reportException worker-shutdown']);
+      assert.match(
+        run.text,
+        /\[taskcluster:error\] The worker has lost its Docker engine: .*\. The queue runs the task/,
+      );
       assert.equal(run.log.of('could not release')[0]?.fields['what'], 'container');
+    });
+
+    it('while a feature collects, is for another worker, whatever the exit code', async () => {
+      const lost = new TaskError({ kind: 'exception', reason: 'internal-error' }, 'an artifact is lost', {
+        cause: new EngineLostError('cut off'),
+      });
+      await withFeature({ collect: () => Promise.reject(lost) });
+      await run.run({ ...PAYLOAD, command: ['fail'] });
+      assert.deepEqual(run.queue.resolutions, ['reportException worker-shutdown']);
+      assert.match(run.text, /an artifact is lost\. The queue runs the task again/);
     });
 
     it('and a cancelled container can not be killed, is still reported by nobody', async () => {

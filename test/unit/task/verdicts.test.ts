@@ -1,3 +1,4 @@
+import { ContainerGoneError, DockerError, EngineLostError } from '../../../src/lib/docker/engine.js';
 import { strict as assert } from 'node:assert';
 import { constants } from 'node:os';
 import { TaskError, TaskStopped, stopOf } from '../../../src/lib/task/errors.js';
@@ -97,6 +98,24 @@ describe('the resolution of an error', () => {
       assert.deepEqual(resolutionOf(error), exception('internal-error'));
     });
   }
+
+  it('is worker-shutdown when the engine went away, however that is wrapped', () => {
+    const lost = new EngineLostError('cut off');
+    const internal = TaskError.exception('internal-error', 'x', new Error('y', { cause: lost }));
+    for (const error of [lost, new Error('x', { cause: lost }), internal])
+      assert.deepEqual(resolutionOf(error), exception('worker-shutdown'));
+    // What the author can mend stays so, and so does what a stop says.
+    assert.deepEqual(resolutionOf(TaskError.failed('x', lost)), FAILED);
+    assert.deepEqual(resolutionOf(new TaskStopped('canceled', { cause: lost })), DROPPED);
+    for (const other of [new DockerError('no space left', undefined), new ContainerGoneError()])
+      assert.deepEqual(resolutionOf(other), exception('internal-error'));
+  });
+
+  it('ends where causes go round', () => {
+    const error = new Error('x');
+    error.cause = error;
+    assert.deepEqual(resolutionOf(error), exception('internal-error'));
+  });
 });
 
 describe('the graver of two resolutions', () => {

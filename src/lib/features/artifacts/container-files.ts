@@ -1,7 +1,7 @@
 import type { TarEntry } from '../../artifacts/extract-tar.js';
 import { tarEntries } from '../../artifacts/extract-tar.js';
 import type { StoppedContainer } from '../../docker/engine.js';
-import { DockerError } from '../../docker/engine.js';
+import { ContainerGoneError, DockerError } from '../../docker/engine.js';
 import type { Logger } from '../../log/logger.js';
 import { errorMessage } from '../../util/error-message.js';
 import { retry } from '../../util/retry.js';
@@ -50,7 +50,8 @@ export class ContainerFiles {
 
   async #patiently<T>(path: string, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
     const { log, retries } = this.#deps;
-    const isTransient = (error: unknown): boolean => error instanceof DockerError && error.isTransient;
+    const isTransient = (error: unknown): boolean =>
+      error instanceof DockerError && !(error instanceof ContainerGoneError) && error.isTransient;
     const onRetry = (error: unknown, _attempt: number, delayMs: number): void => {
       log.warn('reading artifact again', { path, delayMs: Math.round(delayMs), error: errorMessage(error) });
     };

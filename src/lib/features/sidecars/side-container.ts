@@ -1,9 +1,10 @@
-import { DockerError } from '../../docker/engine.js';
+import { ContainerGoneError, DockerError, EngineLostError } from '../../docker/engine.js';
 import type { ContainerSpec, DockerEngine, RunningContainer, StoppedContainer } from '../../docker/engine.js';
 import type { ImageProvider } from '../../images/image-provider.js';
 import type { Logger } from '../../log/logger.js';
 import { runLabels } from '../../task/container-spec.js';
 import { TaskError } from '../../task/errors.js';
+import { isEngineLoss } from '../../task/resolution.js';
 import type { TaskContext } from '../../task/task-context.js';
 import { TaskScopes } from '../../task/task-scopes.js';
 import { delay } from '../../util/abortable.js';
@@ -58,7 +59,7 @@ export async function takeSideImage(
   } catch (error) {
     signal.throwIfAborted();
     log.error('sidecar without image', { feature, image: name, error });
-    throw unavailable(`its image "${name}" can't be had`);
+    throw isEngineLoss(error) ? error : unavailable(`its image "${name}" can't be had`);
   }
 }
 
@@ -90,7 +91,7 @@ export async function startSideContainer(
     signal.throwIfAborted();
     task.log.error('sidecar cannot start', { feature, error });
     const text = 'Docker could not start its container';
-    throw error instanceof DockerError && !error.isTransient ? unavailable(text) : new Error(text);
+    throw error instanceof DockerError && !error.isTransient ? unavailable(text) : lostOr(text, error);
   }
 }
 
@@ -155,7 +156,10 @@ export class SideContainer {
       this.#log.error('sidecar ended', { exitCode, oomKilled, output: this.#output.text });
       task.output.error(`${feature}: its container has ended (exit code ${exitCode}), so it does nothing any more.`);
     } catch (error) {
-      if (!this.#over.aborted) this.#log.warn('sidecar not watched any more', { error });
+      if (this.#over.aborted) return;
+      this.#log.warn('sidecar not watched any more', { error });
+      if (error instanceof ContainerGoneError)
+        task.output.error(`${feature}: ${error.message}. It does nothing any more.`);
     }
   }
 }
@@ -189,6 +193,11 @@ function sideSpec(task: TaskContext, settings: SideContainerSettings): Container
     ...settings,
     labels: runLabels(task, 'sidecar'),
   };
+}
+
+/** A lost engine has no words of the container's in it, and decides how the run ends. */
+function lostOr(text: string, error: unknown): Error {
+  return error instanceof EngineLostError ? new Error(text, { cause: error }) : new Error(text);
 }
 
 function unavailable(what: string): TaskError {

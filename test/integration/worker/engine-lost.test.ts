@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import Docker from 'dockerode';
+import { IsolatedDaemon } from '../../support/docker-daemon.js';
+import { InterveningEngine } from '../../support/intervening-engine.js';
+import { shell } from '../../support/test-task.js';
+import { WorkerHarness } from '../../support/worker-harness.js';
+import type { FinishedTask } from '../../support/worker-harness.js';
+
+const LOST = /\n\[taskcluster:error\] [^]*Docker engine[^]*The queue runs the task again while it has retries left\.\n/;
+const WAITS = { ...shell('echo running; sleep 600'), maxRunTime: 600 };
+
+describe('a worker that loses its engine', function () {
+  this.timeout(180_000);
+  let daemon: IsolatedDaemon;
+  let engine: InterveningEngine;
+  let harness: WorkerHarness;
+
+  before(async () => {
+    daemon = await IsolatedDaemon.start();
+    engine = await InterveningEngine.start(daemon.socketPath);
+    const dockerConfig = { maxAttempts: 2, delayFactor: 100 };
+    harness = await WorkerHarness.start({ settings: { docker: { socketPath: daemon.socketPath }, dockerConfig } });
+  });
+  after(async () => {
+    await harness.close();
+    await engine.close();
+    await daemon.stop();
+  });
+
+  /** Whatever becomes of the next run of it, it waits for nobody. */
+  const finish = async (taskId: string): Promise<FinishedTask> => {
+    const finished = await harness.finish(taskId);
+    await harness.queue.cancelTask(taskId);
+    return finished;
+  };
+
+  const assertAnotherRun = ({ run, runs, log }: FinishedTask): void => {
+    assert.equal(run.reasonResolved, 'worker-shutdown', log);
+    assert.match(log, LOST);
+    assert.doesNotMatch(log, /exit code: 1(37|43)/);
+    assert.equal(runs.length, 2);
+  };
+
+  it('while a task runs, has it run again, and claims nothing until the engine is back', async () => {
+    const taskId = await harness.create(WAITS);
+    await harness.sees(taskId, 'running');
+    await daemon.kill();
+    assertAnotherRun(await finish(taskId));
+    const next = await harness.create({ command: ['echo', 'again'] });
+    await harness.log.next('error reaching docker');
+    assert.equal((await harness.queue.status(next)).status.state, 'pending');
+    await daemon.startAgain();
+    assert.equal((await harness.finish(next)).run.state, 'completed');
+    const containers = await new Docker({ socketPath: daemon.socketPath }).listContainers({ all: true });
+    assert.deepEqual(containers, [], 'the container of the run that was lost is left');
+  });
+
+  for (const [when, request] of [
+    ['while its image is looked for', /^GET \/images\/.*\/json/],
+    ['before its container is made', /^POST \/containers\/create/],
+    ['before its container is started', /^POST \/containers\/\w+\/start/],
+  ] as const) {
+    it(`${when}, has the task run again`, async () => {
+      let killed: Promise<void> | undefined;
+      engine.intervene = (text) => (request.test(text) ? (killed ??= daemon.kill()) : undefined);
+      const other = await WorkerHarness.start({ settings: { docker: { socketPath: engine.socketPath } } });
+      try {
+        const taskId = await other.create(WAITS);
+        const finished = await other.finish(taskId);
+        await other.queue.cancelTask(taskId);
+        assertAnotherRun(finished);
+      } finally {
+        await other.close();
+        await killed;
+        await daemon.startAgain();
+      }
+    });
+  }
+
+  for (const [what, command] of [
+    ['is killed by it', 'sleep 600'],
+    ['ends by itself when it is asked to', 'trap "exit 9" TERM; sleep 600 & wait'],
+  ] as const) {
+    it(`that is stopped, does not blame a task that ${what}`, async () => {
+      const taskId = await harness.create({ ...shell(`echo running; ${command}`), maxRunTime: 600 });
+      await harness.sees(taskId, 'running');
+      await daemon.terminate();
+      assertAnotherRun(await finish(taskId));
+      await daemon.startAgain();
+      assert.equal((await harness.run({})).run.state, 'completed');
+    });
+  }
+});
