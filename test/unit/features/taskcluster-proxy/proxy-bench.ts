@@ -33,18 +33,17 @@ export class ProxyBench {
   /** What the address of whoever connects is asked. */
   isTask = true;
   readonly service: FlakyServer;
-  readonly #upstream = new Upstream({
-    retryPolicy: { attempts: 3, firstDelayMs: 1, maxDelayMs: 1, randomization: 0 },
-    inactivityMs: 300,
-  });
+  readonly #upstream: Upstream;
   #proxy: ProxyServer | undefined;
 
-  private constructor(service: FlakyServer) {
+  private constructor(service: FlakyServer, inactivityMs: number) {
     this.service = service;
+    const retryPolicy = { attempts: 3, firstDelayMs: 1, maxDelayMs: 1, randomization: 0 };
+    this.#upstream = new Upstream({ retryPolicy, inactivityMs });
   }
 
-  static async start(answer: Answer, maxBodyBytes = 2_000_000): Promise<ProxyBench> {
-    const bench = new ProxyBench(await FlakyServer.start(answer));
+  static async start(answer: Answer, maxBodyBytes = 2_000_000, inactivityMs = 300): Promise<ProxyBench> {
+    const bench = new ProxyBench(await FlakyServer.start(answer), inactivityMs);
     const { log, credentials, service } = bench;
     const signer = new RequestSigner({ credentials, scopes: SCOPES });
     const own = { signer, scopes: SCOPES, upstream: bench.#upstream, version: '1.2.3', log, maxBodyBytes };

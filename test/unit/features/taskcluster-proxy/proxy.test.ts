@@ -14,8 +14,8 @@ const KIB = 1024;
 
 describe('a taskcluster proxy', () => {
   let bench: ProxyBench;
-  const start = async (answer: Answer, maxBodyBytes?: number): Promise<void> => {
-    bench = await ProxyBench.start(answer, maxBodyBytes);
+  const start = async (answer: Answer, maxBodyBytes?: number, inactivityMs?: number): Promise<void> => {
+    bench = await ProxyBench.start(answer, maxBodyBytes, inactivityMs);
   };
   afterEach(() => bench.close());
 
@@ -236,15 +236,17 @@ describe('a taskcluster proxy', () => {
     const waiting: (() => void)[] = [];
     let markFull: () => void = () => undefined;
     const full = new Promise<void>((resolve) => (markFull = resolve));
-    await start((_request, response) => {
+    // A busy machine takes a while to make all of these connections.
+    const answer: Answer = (_request, response) => {
       waiting.push(() => void response.end('late'));
       if (waiting.length === 64) markFull();
-    });
+    };
+    await start(answer, undefined, 60_000);
     const idle = await idleConnections(bench.port, 200);
     const all = Array.from({ length: 64 }, () => bench.ask(PING));
     await full;
     assert.deepEqual((await bench.ask(PING)).status, 503);
-    for (const answer of waiting) answer();
+    for (const finish of waiting) finish();
     assert.deepEqual(new Set((await Promise.all(all)).map(({ body }) => body)), new Set(['late']));
     const again = bench.ask(PING);
     while (waiting.length < 65) await setImmediate();
