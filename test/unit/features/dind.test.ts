@@ -78,7 +78,8 @@ describe('the feature dind', () => {
     const ending: FakeProgram = ({ print }) => print('no cgroups\n').then(() => 1);
     await assert.rejects(prepare(ending), {
       name: 'Error',
-      message: 'it ended with the exit code 1 before it was ready',
+      message:
+        'it ended with the exit code 1 before it was ready. This is no mistake of the task: ask the operator of the worker, whose log says more.',
     });
     assert.equal(log.of('sidecar not ready')[0]?.fields['output'], 'no cgroups');
   });
