@@ -1,7 +1,4 @@
 import { strict as assert } from 'node:assert';
-import { lstat, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { ContainerGoneError, DockerError } from '../../src/lib/docker/engine.js';
@@ -56,25 +53,6 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       sink.end();
       return { stopped, output: await printed };
     };
-
-    it('replaces a directory by an empty file, and nothing that a link in it leads to', async () => {
-      const root = await mkdtemp(join(tmpdir(), 'replaced-'));
-      try {
-        await mkdir(join(root, 'tree/sub'), { recursive: true });
-        await writeFile(join(root, 'beside'), 'x');
-        await symlink(root, join(root, 'tree/sub/link'));
-        await engine.replaceByEmptyFile(join(root, 'tree'), LABELS);
-        assert.deepEqual((await readdir(root)).sort(), ['beside', 'tree']);
-        assert.equal(await readFile(join(root, 'tree'), 'utf8'), '');
-        await symlink(join(root, 'beside'), join(root, 'link'));
-        await engine.replaceByEmptyFile(join(root, 'link'), LABELS);
-        assert.equal((await lstat(join(root, 'link'))).isFile(), true);
-        assert.equal(await readFile(join(root, 'beside'), 'utf8'), 'x');
-        assert.deepEqual(await found(LABELS), []);
-      } finally {
-        await rm(root, { recursive: true });
-      }
-    });
 
     it('answers a ping', async () => {
       await engine.ping(signal);

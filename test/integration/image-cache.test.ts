@@ -81,7 +81,7 @@ describe('the cache of images, with a real engine and a real registry', () => {
         const lease = await bench.cache.acquire(source, new MemoryOutput(), signal);
         const { id } = await engine.createContainer(minimalSpec(lease.image.id, ['true'], { labels: LABELS }));
         await engine.removeContainer(id);
-        lease.dispose();
+        await lease.dispose();
       }
     };
     const state = { isOver: false };

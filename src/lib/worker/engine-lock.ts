@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { ConfigError } from '../config/config-error.js';
 import type { DockerEngine, Labels } from '../docker/engine.js';
 import { withTimeout } from '../util/abortable.js';
+import { identityOf } from '../util/process-identity.js';
 
 export interface EngineLockOptions {
   readonly engine: Pick<DockerEngine, 'id'>;
@@ -62,7 +63,10 @@ export class EngineLock {
   async #acquire(signal: AbortSignal): Promise<void> {
     const { engine, labels } = this.#options;
     const name = socketName(await engine.id(signal), labels);
-    const server = createServer(answer);
+    const { pid } = await identityOf('self');
+    const server = createServer((socket) => {
+      answer(socket, pid);
+    });
     server.unref();
     try {
       server.listen(name);
@@ -79,11 +83,11 @@ export class EngineLock {
   }
 }
 
-/** Who holds the lock. */
-function answer(socket: Socket): void {
-  // Whoever asked may be gone by now, which is their affair alone.
+/** Tells a process that wants the lock which process holds it. */
+function answer(socket: Socket, pid: number): void {
+  // The other process may have ended in the meantime.
   socket.on('error', () => undefined);
-  socket.end(String(process.pid));
+  socket.end(String(pid));
 }
 
 /** In words; empty when the holder does not say. */

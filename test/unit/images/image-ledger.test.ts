@@ -71,7 +71,7 @@ describe('what is known of images', () => {
     const lease = await acquire(new TestSource('here:latest', engine, IMAGE));
     await assert.rejects(stat(file()), { code: 'ENOENT' });
     bench.nowMs += 5000;
-    lease.dispose();
+    await lease.dispose();
     await bench.ledger.flush();
     const { images } = JSON.parse(await readFile(file(), 'utf8')) as { images: unknown };
     const lastUsedAt = new Date(bench.nowMs).toISOString();

@@ -35,7 +35,7 @@ describe('images that nobody uses', () => {
 
   /** Used and released. */
   const use = async (name: string, image?: ImageInfo): Promise<void> => {
-    (await lease(name, image)).dispose();
+    await (await lease(name, image)).dispose();
     bench.nowMs += 1;
   };
 
@@ -53,7 +53,7 @@ describe('images that nobody uses', () => {
   it('expire after the end of their last use, and not after its beginning', async () => {
     const held = await lease('long:latest');
     bench.nowMs += 2 * EXPIRATION_MS;
-    held.dispose();
+    await held.dispose();
     bench.nowMs += EXPIRATION_MS - 1;
     assert.deepEqual(await bench.collect(), []);
     bench.nowMs += 1;
@@ -91,7 +91,7 @@ describe('images that nobody uses', () => {
     await use('two:latest', image);
     bench.nowMs += EXPIRATION_MS;
     assert.deepEqual(await bench.collect(5), []);
-    held.dispose();
+    await held.dispose();
     assert.deepEqual(await bench.collect(5), ['two:latest', 'one:latest']);
   });
 
@@ -106,8 +106,8 @@ describe('images that nobody uses', () => {
     const other = await acquiring;
     bench.nowMs += EXPIRATION_MS;
     assert.deepEqual(await bench.collect(5), []);
-    held.dispose();
-    other.dispose();
+    await held.dispose();
+    await other.dispose();
     assert.deepEqual(await bench.collect(5), ['held:latest', 'wanted:latest']);
   });
 
@@ -135,7 +135,7 @@ describe('images that nobody uses', () => {
     assert.deepEqual(await collecting, ['going:latest']);
     await source.begun;
     source.succeed({});
-    (await acquiring).dispose();
+    await (await acquiring).dispose();
     assert.ok(engine.images.has('going:latest'));
   });
 
@@ -156,7 +156,7 @@ describe('images that nobody uses', () => {
     answer();
     const held = await acquiring;
     assert.deepEqual(await bench.collect(5), []);
-    held.dispose();
+    await held.dispose();
     assert.deepEqual(await bench.collect(1), ['repo:v1']);
   });
 
