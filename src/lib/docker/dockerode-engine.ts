@@ -92,10 +92,12 @@ export class DockerodeEngine implements DockerEngine {
   async inspectImage(name: string, signal: AbortSignal): Promise<ImageInfo | undefined> {
     const what = `inspecting image ${name}`;
     try {
-      const inspect = () => this.#docker.getImage(name).inspect();
-      // An image may be without `config`, whatever the types say.
-      const { Id, Config } = (await call(what, CALL_TIMEOUT_MS, inspect, signal)) as InspectedImage;
-      return { id: Id, entrypoint: words(Config?.Entrypoint), command: words(Config?.Cmd) };
+      const inspect = async (): Promise<ImageInfo> => {
+        // An image may be without `config`, whatever the types say.
+        const { Id, Config } = (await this.#docker.getImage(name).inspect()) as InspectedImage;
+        return { id: Id, entrypoint: words(Config?.Entrypoint), command: words(Config?.Cmd) };
+      };
+      return await call(what, CALL_TIMEOUT_MS, inspect, signal);
     } catch (error) {
       if (hasStatus(error, 404)) return undefined;
       throw error;
@@ -192,10 +194,12 @@ export class DockerodeEngine implements DockerEngine {
   }
 
   async findContainers(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
-    const list = (abortSignal: AbortSignal) =>
-      this.#docker.listContainers({ all: true, filters: labelFilter(labels), abortSignal });
-    const found = await call('listing containers', CALL_TIMEOUT_MS, list, signal);
-    return found.map(({ Id, Labels }) => ({ id: Id, labels: Labels }));
+    // Read within the call: an answer that is no list is a failure of it.
+    const list = async (abortSignal: AbortSignal): Promise<readonly Labelled[]> => {
+      const found = await this.#docker.listContainers({ all: true, filters: labelFilter(labels), abortSignal });
+      return found.map(({ Id, Labels }) => ({ id: Id, labels: Labels }));
+    };
+    return await call('listing containers', CALL_TIMEOUT_MS, list, signal);
   }
 
   async createNetwork({ name, subnet, gateway, labels }: NetworkSpec): Promise<string | undefined> {
@@ -215,9 +219,11 @@ export class DockerodeEngine implements DockerEngine {
   }
 
   async findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
-    const list = (abortSignal: AbortSignal) => this.#docker.listNetworks({ filters: labelFilter(labels), abortSignal });
-    const found = await call('listing networks', CALL_TIMEOUT_MS, list, signal);
-    return found.map(({ Id, Labels = {} }) => ({ id: Id, labels: Labels }));
+    const list = async (abortSignal: AbortSignal): Promise<readonly Labelled[]> => {
+      const found = await this.#docker.listNetworks({ filters: labelFilter(labels), abortSignal });
+      return found.map(({ Id, Labels = {} }) => ({ id: Id, labels: Labels }));
+    };
+    return await call('listing networks', CALL_TIMEOUT_MS, list, signal);
   }
 
   async isIdleNetwork(id: string): Promise<boolean> {

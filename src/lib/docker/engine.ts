@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { shorten } from '../util/shorten.js';
 import type { DockerFault } from './engine-words.js';
 
 /** Labels by which the worker knows its own containers, networks, volumes and images. */
@@ -111,6 +112,9 @@ interface DockerErrorOptions extends ErrorOptions {
   readonly fault?: DockerFault;
 }
 
+/** Of what the engine, or whatever answers in its place, says. */
+const MAX_MESSAGE_LENGTH = 16 * 1024;
+
 /**
  * What the engine answered when it refused, in its own words. `statusCode` is undefined when there was no answer
  * (engine down, connection cut, no answer in time).
@@ -122,7 +126,7 @@ export class DockerError extends Error {
   readonly fault: DockerFault | undefined;
 
   constructor(message: string, statusCode: number | undefined, options: DockerErrorOptions = {}) {
-    super(message, options);
+    super(shorten(message, MAX_MESSAGE_LENGTH) || 'the Docker engine gave no reason', options);
     this.statusCode = statusCode;
     this.fault = options.fault;
   }

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { DockerodeEngine } from '../../../src/lib/docker/dockerode-engine.js';
+import { DockerError } from '../../../src/lib/docker/engine.js';
+import { EngineSocket } from '../../support/engine-socket.js';
+
+describe('an engine that answers nonsense', () => {
+  const { signal } = new AbortController();
+
+  for (const body of ['1.5', '{}', '[null]']) {
+    it(`has failed: ${body}`, async () => {
+      const socket = await EngineSocket.start((_request, response) => {
+        response.setHeader('content-type', 'application/json').end(body);
+      });
+      const engine = new DockerodeEngine({ socketPath: socket.socketPath });
+      const calls = [engine.findContainers({ a: 'b' }, signal), engine.findNetworks({ a: 'b' }, signal)];
+      try {
+        await Promise.all(calls.map((call) => assert.rejects(call, DockerError)));
+      } finally {
+        await socket.close();
+      }
+    });
+  }
+
+  it('has given no reason when it says nothing, and none without an end', () => {
+    assert.equal(new DockerError('', undefined).message, 'the Docker engine gave no reason');
+    assert.ok(new DockerError('x'.repeat(1_000_000), undefined).message.length < 17_000);
+  });
+});
