@@ -1,4 +1,5 @@
 import { realpath } from 'node:fs/promises';
+import { shorten } from '../util/shorten.js';
 import { completeConfig, parseDockerHost } from './complete-config.js';
 import type { Config } from './config.js';
 import { ConfigError } from './config-error.js';
@@ -43,6 +44,7 @@ export interface LoadedConfig {
 
 /** A file that is no configuration may have thousands. */
 const MAX_PROBLEMS = 100;
+const MAX_PROBLEM_LENGTH = 2000;
 
 /** Merges, validates and completes the configuration. ConfigError lists the problems, each with its key and layer. */
 export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
@@ -142,7 +144,8 @@ function allProblems(
 
 function listed(problems: readonly string[]): readonly string[] {
   const more = problems.length - MAX_PROBLEMS;
-  return more > 0 ? [...problems.slice(0, MAX_PROBLEMS), `… and ${more} more problems`] : problems;
+  const shown = problems.slice(0, MAX_PROBLEMS).map((problem) => shorten(problem, MAX_PROBLEM_LENGTH));
+  return more > 0 ? [...shown, `… and ${more} more problems`] : shown;
 }
 
 function dockerHostProblems(values: ConfigTree, env: Environment): string[] {

@@ -42,6 +42,8 @@ const REGISTRY = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\
 const TAG = /^\w[\w.-]{0,127}$/;
 const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{32,}$/;
 const LONGEST_PATH = 255;
+/** With a host, a tag and a digest around the path. What is longer is not taken apart at all. */
+const LONGEST_NAME = 1024;
 // With or without a "tag", the engine takes it for the id of an image.
 const IMAGE_ID = /^(?:[0-9a-f]{64}|sha(?:256|384|512))$/;
 
@@ -51,6 +53,7 @@ const IMAGE_ID = /^(?:[0-9a-f]{64}|sha(?:256|384|512))$/;
  * may not have by its name.
  */
 export function isImageName(name: string): boolean {
+  if (name.length > LONGEST_NAME) return false;
   const { registry, path, tag, digest } = parseImage(name);
   if (registry !== undefined && !REGISTRY.test(registry)) return false;
   if (path.length > LONGEST_PATH || !PATH.test(path)) return false;

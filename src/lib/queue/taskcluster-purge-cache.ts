@@ -1,5 +1,5 @@
 import { clients } from 'taskcluster-client';
-import { attempt } from './attempt.js';
+import { attempt, mustBe } from './attempt.js';
 import { dateOf } from './parse-claim.js';
 import type { PurgeCacheClient, PurgeRequest } from './purge-cache-client.js';
 import type { CredentialSource } from './queue-client.js';
@@ -29,10 +29,10 @@ export class TaskclusterPurgeCache implements PurgeCacheClient {
     const client = new clients.PurgeCache(options);
     const call = async (): Promise<readonly PurgeRequest[]> => {
       const { requests } = await client.purgeRequests(workerPoolId, query);
-      return requests.map(({ cacheName, before }) => ({
-        cacheName,
-        before: new Date(dateOf(before, 'before').getTime() + skewMs),
-      }));
+      return requests.map(({ cacheName, before }) => {
+        mustBe(typeof cacheName === 'string');
+        return { cacheName, before: new Date(dateOf(before, 'before').getTime() + skewMs) };
+      });
     };
     return await attempt('purgeCache.purgeRequests', call, signal);
   }

@@ -130,6 +130,7 @@ class TaskclusterRunQueue implements RunQueue {
     const { taskId, runId, clockSkewMs } = this.#run;
     const call = async (queue: Queue): Promise<ReclaimResponse> => {
       const { takenUntil, credentials } = await queue.reclaimTask(taskId, runId);
+      mustBe([credentials.clientId, credentials.accessToken].every((text) => typeof text === 'string'));
       return { takenUntil: new Date(dateOf(takenUntil, 'takenUntil').getTime() + clockSkewMs), credentials };
     };
     return await this.#attempt('queue.reclaimTask', call, signal);

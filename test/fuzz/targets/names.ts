@@ -84,11 +84,11 @@ const imageName = pureTarget({
   about: 'names of docker images',
   inputs: textOf(IMAGE_TOKENS),
   attempt: (name) => {
+    if (!isImageName(name)) return;
     const parsed = parseImage(name);
     findRegistryLogin(parsed, { registries: REGISTRIES, defaultRegistry: 'docker.io' });
-    if (!isImageName(name)) return;
     const full = fullImageName(parsed);
-    expect(!/[?#%\\ \0]|\.\.|^\/|\/$/.test(full), 'the name would be another path in the API');
+    expect(!/[?#%\\ \0]|(^|\/)\.\.?(\/|$)|^\/|\/$/.test(full), 'the name would be another path in the API');
     expect(isImageName(full) && fullImageName(parseImage(full)) === full, 'the full name is another one');
   },
 });

@@ -51,6 +51,10 @@ describe('a configuration that is too large', () => {
     const problems = await problemsOf({ configPath: await folder.write('config.yml', keys.join('')) });
     assert.equal(problems.length, 101);
     assert.equal(problems.at(-1), '… and 4900 more problems');
+    const [long = ''] = await problemsOf({
+      configPath: await folder.write('config.yml', `${'x'.repeat(900)}: {a: ${'y'.repeat(9000)}}`),
+    });
+    assert.ok(long.length < 2100);
   });
 
   it('does not include what only has many keys, whatever lay below them', () => {
