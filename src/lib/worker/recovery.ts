@@ -114,7 +114,7 @@ export class Recovery {
       const reporter = new Reporter({ queue: run, takenUntil: () => takenUntil, log, now, signal });
       await reporter.report(exception(record.stalledMs === undefined ? 'worker-shutdown' : 'internal-error'));
       if (signal.aborted) return;
-      await entry.update({ phase: 'cleanup', credentials: undefined });
+      await noteResolved(entry, log);
       await this.#publishLog(record, run, log, signal);
     } finally {
       for (const reveal of hidden) reveal();
@@ -168,6 +168,15 @@ export class Recovery {
     } catch (error) {
       this.#deps.log.error('could not release', { what: 'directory of a run', path, error });
     }
+  }
+}
+
+/** A full disk must not keep the rest from being done: the record, and the credentials in it, are removed after that. */
+async function noteResolved(entry: RunEntry, log: Logger): Promise<void> {
+  try {
+    await entry.update({ phase: 'cleanup', credentials: undefined });
+  } catch (error) {
+    log.error('journal could not be written', { error });
   }
 }
 

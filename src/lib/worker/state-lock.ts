@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ConfigError } from '../config/config-error.js';
+import { errorMessage } from '../util/error-message.js';
 import { identityOf, isRunning } from '../util/process-identity.js';
 import type { ProcessIdentity } from '../util/process-identity.js';
 import { readStateFile, replaceStateFile } from '../util/state-file.js';
@@ -44,7 +45,9 @@ export class StateLock {
       });
     } catch (error) {
       if (error instanceof TurnTimeoutError) refuse(error.pid);
-      throw error;
+      if (error instanceof ConfigError) throw error;
+      // Not a mistake of the configuration: the disk may have room again at the next start.
+      throw new Error(`${setting}: ${path} cannot be used: ${errorMessage(error)}`, { cause: error });
     }
     return new StateLock(path);
   }

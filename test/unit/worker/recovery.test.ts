@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RunJournal } from '../../../src/lib/task/run-journal.js';
+import { mock } from 'node:test';
+import { RunEntry, RunJournal } from '../../../src/lib/task/run-journal.js';
 import type { RunRecord } from '../../../src/lib/task/run-record.js';
 import { Recovery } from '../../../src/lib/worker/recovery.js';
 import type { RecoveryDeps } from '../../../src/lib/worker/recovery.js';
@@ -34,6 +35,9 @@ describe('a worker that starts after one that died', () => {
     features = [];
   });
   afterEach(() => rm(root, { recursive: true, force: true }));
+  afterEach(() => {
+    mock.restoreAll();
+  });
 
   /** A run as a worker leaves it that dies in the middle of it. */
   const leave = async (taskId: string, facts: Partial<RunRecord> = {}): Promise<void> => {
@@ -133,6 +137,20 @@ describe('a worker that starts after one that died', () => {
     assert.deepEqual(queue.resolutions, ['reportException worker-shutdown']);
     assert.equal(publisher.late.length, 1);
     assert.deepEqual(await records(), []);
+  });
+
+  it('publishes logs and removes records, and the credentials in them, when the disk is full', async () => {
+    await leave('one');
+    const recovery = await find();
+    mock.method(RunEntry.prototype, 'update', () =>
+      Promise.reject(new Error('ENOSPC: no space left on device, write')),
+    );
+    await recovery.run(abort.signal);
+    assert.equal(log.of('journal could not be written').length, 1);
+    assert.deepEqual(queue.resolutions, ['reportException worker-shutdown']);
+    assert.equal(publisher.late.length, 1);
+    assert.deepEqual(await records(), []);
+    assert.deepEqual(await readdir(runsDirectory()), []);
   });
 
   it('says which directories must stay until their runs are done with', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError } from '../../../src/lib/config/config-error.js';
@@ -34,6 +34,15 @@ describe('the lock of a state directory', () => {
     await assert.rejects(StateLock.acquireName(root, 'one'), /workerId: another worker .* has this name/);
     await Promise.all([lock.release(), other.release()]);
     await (await StateLock.acquireName(root, 'one')).release();
+  });
+
+  it('names its file when that cannot be used, which is no mistake of the configuration', async () => {
+    await mkdir(file(), { recursive: true });
+    await assert.rejects(acquire(), (error) => {
+      assert.ok(error instanceof Error && !(error instanceof ConfigError));
+      assert.ok(error.message.startsWith(`stateDir: ${file()} cannot be used: `), error.message);
+      return true;
+    });
   });
 
   it('of a process that is gone counts for nothing', async () => {
