@@ -32,7 +32,7 @@ describe('services whose answers make no sense', () => {
       callTimeoutMs: TIMEOUT_MS,
       claimTimeoutMs: TIMEOUT_MS,
       uploadInactivityMs: TIMEOUT_MS,
-      onBadClaim: assert.fail,
+      onBadClaim: () => undefined,
     });
     const run = queue.forRun({ taskId: 'a', runId: 0, clockSkewMs: 0 }, credentials);
     await assert.rejects(run.reclaim(signal), QueueError);
