@@ -15,6 +15,8 @@ export interface HostConnection {
   readonly host: Host;
   /** Nobody sits in front of it: what goes wrong at the start has to be told to somebody. */
   readonly isUnattended: boolean;
+  /** A closed standard output means that the program that started the worker has ended, which is an ordinary end. */
+  readonly isStartedByRunner?: boolean;
   /** Takes the worker's log, a line at a time. */
   readonly logDestination: { write(line: string): void };
   /** To be called before the worker runs, and when it has ended. */
@@ -111,6 +113,7 @@ function workerRunner(configPath: string | undefined, stdout: LineOutput, onProb
   });
   return {
     host,
+    isStartedByRunner: true,
     isUnattended: true,
     logDestination: {
       write: (line) => {

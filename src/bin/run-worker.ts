@@ -54,7 +54,7 @@ async function main(signals: ProcessSignals): Promise<number> {
     signals.restoreDefaults();
     return await look(args, connection.host);
   }
-  const { host, logDestination: destination } = connection;
+  const { host, logDestination: destination, isStartedByRunner = false } = connection;
   const reports = new ErrorReports(host, (error) => {
     complain(`warning: an error could not be reported: ${errorMessage(error)}`);
   });
@@ -72,7 +72,7 @@ async function main(signals: ProcessSignals): Promise<number> {
     stdout.onDropped((lines) => {
       log.warn('log lines dropped', { lines });
     });
-    return await run({ config, host, log, version, signals });
+    return await run({ config, host, isStartedByRunner, log, version, signals });
   } catch (error) {
     const log = createLogger({ ...BARE_LOG, ...output });
     if (error === signals.stopped.reason) return stopEarly(log);
@@ -140,12 +140,13 @@ async function check(config: Config, log: Logger): Promise<number> {
 interface RunOptions {
   readonly config: Config;
   readonly host: Host;
+  readonly isStartedByRunner: boolean;
   readonly log: Logger;
   readonly version: string;
   readonly signals: ProcessSignals;
 }
 
-async function run({ config, host, log, version, signals }: RunOptions): Promise<number> {
+async function run({ config, host, isStartedByRunner, log, version, signals }: RunOptions): Promise<number> {
   const { composeWorker } = await import('../lib/worker/compose.js');
   // Not before all is loaded, which takes much memory for a moment.
   heapGrowth.limit();
@@ -159,7 +160,7 @@ async function run({ config, host, log, version, signals }: RunOptions): Promise
   // What reads the log is gone for good: a worker that nobody can watch finishes its tasks and takes no more.
   stdout.onClosed(() => {
     log.error('standard output closed');
-    worker.stop('graceful', CRASHED);
+    worker.stop('graceful', isStartedByRunner ? OK : CRASHED);
   });
   signals.passTo(worker);
   const watchdog = watchStalls(config, log);
