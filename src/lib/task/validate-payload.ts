@@ -13,7 +13,7 @@ export type ValidatedPayload =
 /** Checks a task's payload; every problem is listed at once. */
 export type PayloadValidator = (task: TaskDefinition) => ValidatedPayload;
 
-/** The schema has no use for more than three. */
+/** Of lists and objects. The schema has no use for more than three. */
 const MAX_DEPTH = 100;
 
 const SCHEMA = packageFile('schemas/v1/payload.json');
@@ -46,10 +46,11 @@ export function payloadValidator(
   return (task) => {
     const { payload } = task;
     // The programs that read the definition later would overflow their stacks.
-    if (isDeeperThan(payload, MAX_DEPTH)) {
+    const { levels, values } = measure(payload);
+    if (levels > MAX_DEPTH) {
       return { problems: [`data should not be nested more than ${MAX_DEPTH} levels deep`], unknownFeatures: [] };
     }
-    const isLarge = hasMoreValues(payload, MANY_VALUES);
+    const isLarge = values > MANY_VALUES;
     if (isLarge) validateFirst ??= ajvOfOwnSchemas({ allowUnionTypes: true }).compile<Payload>(schema);
     const validate = (isLarge && validateFirst) || validateAll;
     if (validate(payload)) {
@@ -65,21 +66,6 @@ export function payloadValidator(
       .map((name) => shorten(name, MAX_NAME_LENGTH));
     return { problems: [...listed(errors.map(inWords)), ...(isLarge ? [ONLY_FIRST] : [])], unknownFeatures };
   };
-}
-
-/** Whether there are more than `limit` texts, numbers, lists and so on in a value. */
-function hasMoreValues(value: unknown, limit: number): boolean {
-  const rest: unknown[] = [value];
-  for (let count = 0; rest.length > 0; count += 1) {
-    if (count + rest.length > limit) return true;
-    const each = rest.pop();
-    if (typeof each !== 'object' || each === null) continue;
-    if (Array.isArray(each) && each.length > limit) return true;
-    const inner: readonly unknown[] = Object.values(each);
-    if (inner.length > limit) return true;
-    rest.push(...inner);
-  }
-  return false;
 }
 
 /** The first problems. */
@@ -116,21 +102,41 @@ export function deepFreeze<T>(value: T): T {
   const pending: unknown[] = [value];
   while (pending.length > 0) {
     const next = pending.pop();
-    if (typeof next !== 'object' || next === null) continue;
-    for (const inner of Object.values(next)) pending.push(inner);
+    if (!isObject(next)) continue;
+    pushInner(next, pending);
     Object.freeze(next);
   }
   return value;
 }
 
-/** Level by level, as a recursion is what it protects from. */
-function isDeeperThan(value: unknown, levels: number): boolean {
-  let level: readonly object[] = [value].filter(isObject);
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth >= levels) return true;
-    level = level.flatMap((each) => Object.values(each).filter(isObject));
+/**
+ * How many levels of lists and objects plain JSON data has, and how many values in all. Goes level by level, as a
+ * recursion is what it protects from, and stops below the first level that is too deep.
+ */
+function measure(value: unknown): { readonly levels: number; readonly values: number } {
+  let level: readonly unknown[] = [value];
+  let levels = 0;
+  let values = 1;
+  while (levels <= MAX_DEPTH) {
+    const inner: unknown[] = [];
+    let hasObjects = false;
+    for (const each of level) {
+      if (!isObject(each)) continue;
+      hasObjects = true;
+      pushInner(each, inner);
+    }
+    if (!hasObjects) break;
+    levels += 1;
+    values += inner.length;
+    level = inner;
   }
-  return false;
+  return { levels, values };
+}
+
+/** One by one: to list the values of an object with tens of thousands of keys takes several times as long. */
+function pushInner(value: object, values: unknown[]): void {
+  if (Array.isArray(value)) for (const inner of value) values.push(inner);
+  else for (const key in value) values.push((value as Readonly<Record<string, unknown>>)[key]);
 }
 
 function isObject(value: unknown): value is object {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { createOptions } from '../../../src/lib/docker/create-options.js';
 import { createFeatures } from '../../../src/lib/features/registry.js';
@@ -38,8 +39,11 @@ async function admission(): Promise<Admission> {
 async function admitted(payload: unknown, scopes: readonly string[], allowed: Admission): Promise<AdmittedTask> {
   const definition = deepFreeze({ ...taskOf(payload), scopes });
   const context = runContext(definition, new MemoryOutput());
+  // What the worker does between these steps waits for files.
+  await setImmediate();
   logSettings(payload);
   writeHeader(context.output, context);
+  await setImmediate();
   const result = await admit(context, allowed, NEVER);
   JSON.stringify(createOptions(containerSpec(result.task, [], IMAGE, DEFAULTS)));
   return result;
