@@ -42,7 +42,10 @@ const REGISTRY = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\
 const TAG = /^\w[\w.-]{0,127}$/;
 const DIGEST = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{32,}$/;
 const LONGEST_PATH = 255;
-/** With a host, a tag and a digest around the path. What is longer is not taken apart at all. */
+const LONGEST_REGISTRY = 255;
+/** A sha512 has 135 characters. */
+const LONGEST_DIGEST = 256;
+/** More than all parts together, also once `:latest` is added. What is longer is not taken apart at all. */
 const LONGEST_NAME = 1024;
 // With or without a "tag", the engine takes it for the id of an image.
 const IMAGE_ID = /^(?:[0-9a-f]{64}|sha(?:256|384|512))$/;
@@ -55,10 +58,11 @@ const IMAGE_ID = /^(?:[0-9a-f]{64}|sha(?:256|384|512))$/;
 export function isImageName(name: string): boolean {
   if (name.length > LONGEST_NAME) return false;
   const { registry, path, tag, digest } = parseImage(name);
-  if (registry !== undefined && !REGISTRY.test(registry)) return false;
+  if (registry !== undefined && (registry.length > LONGEST_REGISTRY || !REGISTRY.test(registry))) return false;
   if (path.length > LONGEST_PATH || !PATH.test(path)) return false;
   if (registry === undefined && IMAGE_ID.test(path)) return false;
-  return (tag === undefined || TAG.test(tag)) && (digest === undefined || DIGEST.test(digest));
+  if (tag !== undefined && !TAG.test(tag)) return false;
+  return digest === undefined || (digest.length <= LONGEST_DIGEST && DIGEST.test(digest));
 }
 
 /** The name in full as docker shows it: with its tag or digest, and with its registry unless that is Docker Hub. */

@@ -77,6 +77,8 @@ describe('isImageName', () => {
     'host:port/a',
     '-a',
     'a'.repeat(256),
+    `${'h'.repeat(252)}.com/a`,
+    `a@sha256:${'0'.repeat(250)}`,
     `a:${'t'.repeat(129)}`,
     'a'.repeat(64),
     `sha256:${'a'.repeat(64)}`,
