@@ -15,6 +15,9 @@ import { pureTarget, target } from '../target.js';
 import type { Running, Target } from '../target.js';
 
 const { signal: NEVER } = new AbortController();
+// docker-modem overflows the stack, in an event that nothing can catch, when it makes text of an error that is nested
+// thousands of levels deep. No engine sends one: its errors are objects with a message.
+const MAX_NESTING = 500;
 
 const ENGINE_KEYS = [
   'status',
@@ -74,6 +77,7 @@ const engine = target({
     const docker = new DockerodeEngine({ socketPath: socket.socketPath });
     return {
       attempt: async (answer) => {
+        if (nesting(answer.body) > MAX_NESTING) return;
         current = answer;
         const report = new PullReport({
           line: (text) => {
@@ -99,6 +103,17 @@ const engine = target({
     };
   },
 });
+
+/** How deep lists and objects are nested at most, strings not regarded. */
+function nesting(body: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const character of body) {
+    if (character === '[' || character === '{') deepest = Math.max(deepest, ++depth);
+    else if (character === ']' || character === '}') depth -= 1;
+  }
+  return deepest;
+}
 
 const execOutput = pureTarget({
   name: 'exec-output',
