@@ -1,5 +1,6 @@
 import { openSync, writeSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { withTimeout } from '../../src/lib/util/abortable.js';
 import { inputAt, sizeOf } from './input-at.js';
 import { NO_POSITION, NO_STALL, POSITION_FILE_VARIABLE, TARGETS_MODULE_VARIABLE } from './job.js';
 import type { ChildFinding, Job, JobResult, Stall } from './job.js';
@@ -9,6 +10,7 @@ import type { Running, Target } from './target.js';
 import { threadClock } from './thread-clock.js';
 
 const MAX_DETAIL_LENGTH = 4000;
+const CLOSE_TIMEOUT_MS = 60_000;
 
 const { env } = process;
 const registry = import(env[TARGETS_MODULE_VARIABLE] ?? './targets.js') as Promise<{
@@ -106,7 +108,7 @@ async function work(job: Job): Promise<JobResult> {
   const running = await target.start();
   const result = await new Exploration(job, target, running).run();
   // Something that is stuck may keep this from ending; the process does not outlive it.
-  if (!result.finding) await running.close?.();
+  if (!result.finding) await withTimeout('closing the target', CLOSE_TIMEOUT_MS, async () => running.close?.());
   return result;
 }
 

@@ -40,7 +40,9 @@ export function dockerErrorOf(what: string, error: unknown): DockerError {
 
 /** Its end says what is wrong with a command; the command is in front of that, and as long as its author likes. */
 function answerIn(json: DockerodeError['json']): string | undefined {
-  return json?.message === undefined ? undefined : shortenMiddle(json.message, MAX_ANSWER_LENGTH);
+  // An object with another message, or none, comes from something other than an engine.
+  const message: unknown = json?.message;
+  return typeof message === 'string' ? shortenMiddle(message, MAX_ANSWER_LENGTH) : undefined;
 }
 
 /** True for an answer with this status: expected endings (404 gone, 409 not running) are values, not errors. */

@@ -21,6 +21,18 @@ describe('an engine that answers nonsense', () => {
     });
   }
 
+  it('has failed when its error has no text for a message', async () => {
+    const socket = await EngineSocket.start((_request, response) => {
+      response.writeHead(409, { 'content-type': 'application/json' }).end('{"message":{"Cmd":1.5}}');
+    });
+    const engine = new DockerodeEngine({ socketPath: socket.socketPath });
+    try {
+      await assert.rejects(engine.inspectImage('a:b', signal), { name: 'DockerError', statusCode: 409 });
+    } finally {
+      await socket.close();
+    }
+  });
+
   it('has given no reason when it says nothing, and none without an end', () => {
     assert.equal(new DockerError('', undefined).message, 'the Docker engine gave no reason');
     assert.ok(new DockerError('x'.repeat(1_000_000), undefined).message.length < 17_000);
