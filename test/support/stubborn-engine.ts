@@ -1,46 +1,38 @@
-import { once } from 'node:events';
-import { createConnection, createServer } from 'node:net';
-import type { Server, Socket } from 'node:net';
-import { join } from 'node:path';
+import { EngineRelay } from './engine-relay.js';
 
 /** Passes everything on to the Docker engine, except for requests that it takes and never answers. */
 export class StubbornEngine {
-  readonly socketPath: string;
   /** Resolves when the first request was ignored. */
   readonly ignored: Promise<void>;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #relay: EngineRelay;
 
-  private constructor(socketPath: string, ignores: () => RegExp) {
-    this.socketPath = socketPath;
-    this.#server = createServer();
-    this.ignored = new Promise((resolve) => {
-      this.#server.on('connection', (client) => {
-        const engine = createConnection('/var/run/docker.sock');
-        for (const socket of [client, engine]) {
-          this.#sockets.add(socket);
-          socket.on('error', () => undefined).on('close', () => [client, engine].map((end) => end.destroy()));
-        }
-        client.on('data', (data) => {
-          if (ignores().test(data.toString('latin1'))) resolve();
-          else engine.write(data);
-        });
-        engine.pipe(client);
-      });
-    });
+  private constructor(relay: EngineRelay, ignored: Promise<void>) {
+    this.#relay = relay;
+    this.ignored = ignored;
   }
 
   /** `ignores` is compared with the beginning of each request: `POST /containers/…`. */
   static async start(directory: string, ignores: () => RegExp): Promise<StubbornEngine> {
-    const engine = new StubbornEngine(join(directory, 'docker.sock'), ignores);
-    engine.#server.listen(engine.socketPath);
-    await once(engine.#server, 'listening');
-    return engine;
+    let markIgnored = (): void => undefined;
+    const ignored = new Promise<void>((resolve) => {
+      markIgnored = resolve;
+    });
+    const relay = await EngineRelay.start(directory, (client, engine) => {
+      client.on('data', (data) => {
+        if (ignores().test(data.toString('latin1'))) markIgnored();
+        else engine.write(data);
+      });
+      client.on('end', () => engine.end());
+      engine.pipe(client);
+    });
+    return new StubbornEngine(relay, ignored);
+  }
+
+  get socketPath(): string {
+    return this.#relay.socketPath;
   }
 
   async close(): Promise<void> {
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
-    await once(this.#server, 'close');
+    await this.#relay.close();
   }
 }
