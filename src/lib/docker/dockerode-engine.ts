@@ -311,6 +311,6 @@ async function followPull(stream: Readable, onProgress: (progress: PullProgress)
 }
 
 function words(value: string | string[] | null | undefined): readonly string[] {
-  if (value === null || value === undefined) return [];
-  return typeof value === 'string' ? [value] : value;
+  if (typeof value === 'string') return [value];
+  return Array.isArray(value) ? value : [];
 }

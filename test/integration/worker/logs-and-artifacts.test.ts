@@ -78,7 +78,8 @@ describe('what a task leaves', () => {
       .subarray(begin + noise.length)
       .toString('latin1')
       .split(' ');
-    assert.equal(createHash('sha256').update(noise).digest('hex'), printed);
+    const around = JSON.stringify([log.toString('latin1', begin, begin + 200), log.subarray(-600).toString('latin1')]);
+    assert.equal(createHash('sha256').update(noise).digest('hex'), printed, `${log.length} bytes: ${around}`);
   });
 
   it('is published as its payload says: files, folders, and errors for what is not there', async () => {
