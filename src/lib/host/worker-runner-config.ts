@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { checkSize } from '../config/check-size.js';
 import { ConfigError } from '../config/config-error.js';
 import { isTree } from '../config/layers.js';
 import type { ConfigTree } from '../config/layers.js';
@@ -25,8 +26,10 @@ export async function readRunnerConfig(file: string): Promise<ConfigTree> {
     const why = error instanceof SyntaxError ? 'not valid JSON' : `can't be read: ${errorMessage(error)}`;
     throw new ConfigError([`${file} (written by worker-runner): ${why}`], { cause: error });
   }
+  const name = `${file} (written by worker-runner)`;
+  checkSize(name, values);
   if (isTree(values)) return inOurSpelling(values);
-  throw new ConfigError([`${file} (written by worker-runner): expected a map of settings`]);
+  throw new ConfigError([`${name}: expected a map of settings`]);
 }
 
 function inOurSpelling(written: ConfigTree): ConfigTree {

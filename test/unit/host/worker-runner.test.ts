@@ -237,7 +237,8 @@ describe('the configuration that worker-runner writes', () => {
   });
 
   it('that can not be used is named, and never quoted', async () => {
-    for (const text of ['{"accessToken": "the-token"', '["the-token"]']) {
+    const large = JSON.stringify({ accessToken: 'the-token', list: Array(20_000).fill(0) });
+    for (const text of ['{"accessToken": "the-token"', '["the-token"]', large]) {
       await assert.rejects(read(text), (error) => {
         assert.ok(error instanceof ConfigError);
         assert.match(error.message, /config\.json \(written by worker-runner\): /);
