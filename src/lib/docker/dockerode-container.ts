@@ -63,6 +63,7 @@ export class DockerodeCreatedContainer implements CreatedContainer {
       try {
         // Aborting the request does not close a connection that was taken over.
         await pipeline(new Gulps(stream), output, { end: false, signal });
+        await written(output);
       } catch (error) {
         if (!signal.aborted) throw dockerErrorOf('reading the output of the container', error);
       }
@@ -196,6 +197,17 @@ async function attachTo(container: Container, abortSignal: AbortSignal): Promise
   const empty = { file: Buffer.alloc(0), headers: { 'Content-Type': 'text/plain' } };
   const call = { path, method: 'POST', isStream: true, hijack: true, options, ...empty };
   return await dial<Duplex>(container, { ...call, statusCodes: STATUS_CODES, abortSignal });
+}
+
+/** A pipeline that leaves its last stream open is over before that has written what it still holds. */
+async function written(output: Writable): Promise<void> {
+  if (output.writableLength === 0) return;
+  await new Promise<void>((resolve, reject) => {
+    output.write(Buffer.alloc(0), (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }
 
 const STATUS_CODES = { 200: true, 404: 'no such container', 500: 'server error' };
