@@ -15,7 +15,7 @@ export interface HostConnection {
   readonly host: Host;
   /** Nobody sits in front of it: what goes wrong at the start has to be told to somebody. */
   readonly isUnattended: boolean;
-  /** A closed standard output means that the program that started the worker has ended, which is an ordinary end. */
+  /** worker-runner started it: when standard output is closed, worker-runner has ended, and the exit code is 0. */
   readonly isStartedByRunner?: boolean;
   /** Takes the worker's log, a line at a time. */
   readonly logDestination: { write(line: string): void };
