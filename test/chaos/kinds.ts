@@ -1,4 +1,4 @@
-import { KINDS, numbers } from '../stress/kinds.js';
+import { KINDS, numbers, untilRoom } from '../stress/kinds.js';
 import type { Kind } from '../stress/kinds.js';
 import { shell } from '../support/test-task.js';
 
@@ -11,6 +11,13 @@ const UNSEEN = ['blocked', 'canceledEarly'];
 const namedFiles = Object.fromEntries(
   Array.from({ length: MANY_FILES }, (_, index) => [`public/many/${index}`, `file ${index}\n`]),
 );
+
+const FILL_VOLUME = [
+  untilRoom('mkdir -p /v/sub'),
+  untilRoom('echo one > /v/1'),
+  'sleep 1',
+  untilRoom('echo two > /v/sub/2'),
+];
 
 const EXTRA: Readonly<Record<string, Kind>> = {
   // Long enough to be hit in the middle; what it printed before and after has to be there.
@@ -45,7 +52,7 @@ const EXTRA: Readonly<Record<string, Kind>> = {
   volumeArtifacts: {
     share: 8,
     payload: {
-      ...shell('mkdir /v/sub; echo one > /v/1; sleep 1; echo two > /v/sub/2'),
+      ...shell(FILL_VOLUME.join('; ')),
       artifacts: { 'public/v': { type: 'volume', path: '/v' } },
     },
     ends: ['completed'],

@@ -28,6 +28,11 @@ const makesFiles = {
 const CACHE = { cache: { 'stress-kept': '/cache' } };
 const CACHE_SCOPES = ['docker-worker:cache:stress-*'];
 
+/** Caches and volumes may be on a disk that a test fills. Without this, it would be the task that fails. */
+export function untilRoom(command: string): string {
+  return `until ${command}; do sleep 1; done`;
+}
+
 /** What `seq` prints, as a terminal has it. */
 export function numbers(from: number, to: number): string {
   return Array.from({ length: to - from + 1 }, (_, index) => `${from + index}\r\n`).join('');
@@ -56,7 +61,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   },
   cache: {
     share: 8,
-    payload: { ...shell('echo "$TASK_ID" >> /cache/users && tail -n 1 /cache/users'), ...CACHE },
+    payload: { ...shell(`${untilRoom('echo "$TASK_ID" >> /cache/users')}; tail -n 1 /cache/users`), ...CACHE },
     scopes: CACHE_SCOPES,
     ends: ['completed'],
     log: /using cache "stress-kept" -> \/cache\n/,
