@@ -33,7 +33,8 @@ export class ReportLog {
     this.#calls.clear();
     for (const call of reports) {
       const { taskId, runId } = call.params;
-      if (call.status !== OK) continue;
+      // What is answered with garbage may have had no effect; if it had, the queue refuses any other report.
+      if (call.status !== OK || call.fault === 'garbage') continue;
       const run = `${taskId}/${runId}`;
       this.#reports.set(run, [...(this.#reports.get(run) ?? []), call]);
     }

@@ -1,8 +1,14 @@
 import type { Readable } from 'node:stream';
 
 /** The reasons a queue takes for an exception (Taskcluster queue, reportException). */
-export type ExceptionReason =
-  'malformed-payload' | 'worker-shutdown' | 'internal-error' | 'resource-unavailable' | 'intermittent-task';
+export const EXCEPTION_REASONS = [
+  'malformed-payload',
+  'worker-shutdown',
+  'internal-error',
+  'resource-unavailable',
+  'intermittent-task',
+] as const;
+export type ExceptionReason = (typeof EXCEPTION_REASONS)[number];
 
 /** Taskcluster credentials; `certificate` is a JSON string and only there for temporary ones. */
 export interface Credentials {

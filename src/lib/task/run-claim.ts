@@ -233,7 +233,9 @@ class ClaimedRun {
       this.#phase = phase;
     }
     const takenUntil = this.#keeper.takenUntil.toISOString();
-    await this.#note({ phase, takenUntil, credentials: this.#credentials.current, ...facts });
+    // A stop is reported when it comes; what counts is the first report.
+    const resolution = facts.resolution && { resolution: this.#reporter.reported ?? facts.resolution };
+    await this.#note({ phase, takenUntil, credentials: this.#credentials.current, ...facts, ...resolution });
   }
 
   /** Returns how long it took, in whole milliseconds. */

@@ -1,5 +1,7 @@
+import { EXCEPTION_REASONS } from '../queue/queue-client.js';
 import type { Claim, Credentials } from '../queue/queue-client.js';
 import { schemaAssertion } from '../util/own-schema.js';
+import type { Resolution } from './resolution.js';
 
 /** The phases of a run, in their order. */
 const PHASES = ['claimed', 'admit', 'prepare', 'compile', 'execute', 'collect', 'finish', 'report', 'cleanup'] as const;
@@ -19,6 +21,8 @@ export interface RunRecord {
   /** Gone as soon as the run is resolved. */
   readonly credentials?: Credentials | undefined;
   readonly phase: Phase;
+  /** How the run ended, as soon as that is decided and all that it publishes is there: only the report is left. */
+  readonly resolution?: Resolution;
   /** Directory of the run's log and temporary files. */
   readonly directory?: string;
   /** The log artifact and whether there is a live one. */
@@ -47,6 +51,16 @@ const SCHEMA = {
       required: ['clientId', 'accessToken'],
     },
     phase: { type: 'string', enum: PHASES },
+    resolution: {
+      type: 'object',
+      oneOf: [
+        { properties: { kind: { enum: ['completed', 'failed', 'dropped'] } }, required: ['kind'] },
+        {
+          properties: { kind: { const: 'exception' }, reason: { enum: EXCEPTION_REASONS } },
+          required: ['kind', 'reason'],
+        },
+      ],
+    },
     directory: TEXT,
     log: { type: 'object', properties: { name: TEXT, isLive: { type: 'boolean' } }, required: ['name', 'isLive'] },
     containerId: TEXT,

@@ -21,7 +21,7 @@ import type { PublishedLog } from './log-publisher.js';
 import { prepare } from './prepare.js';
 import { DROPPED, FAILED, exception, graver, resolutionOf } from './resolution.js';
 import type { Resolution } from './resolution.js';
-import type { Phase } from './run-record.js';
+import type { Phase, RunRecord } from './run-record.js';
 import type { RunContext } from './task-context.js';
 import type { TaskLog } from './task-log.js';
 import { watchUsage } from './watch-usage.js';
@@ -48,7 +48,7 @@ export interface TaskRun {
   readonly signal: AbortSignal;
   /** The first resolution counts; never throws. */
   report(resolution: Resolution): Promise<void>;
-  enter(phase: Phase, facts?: { readonly containerId: string }): Promise<void>;
+  enter(phase: Phase, facts?: Pick<RunRecord, 'containerId' | 'resolution'>): Promise<void>;
 }
 
 // Longer than a claim lasts: a queue that is away ends the waiting of the last uploads by the loss of the claim.
@@ -89,7 +89,7 @@ export async function runTask(run: TaskRun, services: TaskServices): Promise<() 
   if (failure) context.log.error('task log could not be written', { error: failure });
   // A log with a hole in it must not pass for a success; the disk is the worker's, not the task's.
   const resolution = failure ? graver(finished, exception('internal-error')) : finished;
-  await run.enter('report');
+  await run.enter('report', { resolution });
   await run.report(resolution);
   return () => resources.close();
 }

@@ -9,6 +9,7 @@ import type { Credentials, QueueClient, RunQueue } from '../queue/queue-client.j
 import type { LogPublisher } from '../task/log-publisher.js';
 import { Reporter } from '../task/reporter.js';
 import { exception } from '../task/resolution.js';
+import type { Resolution } from '../task/resolution.js';
 import { LOG_FILE } from '../task/run-claim.js';
 import type { RunClaimDeps } from '../task/run-claim.js';
 import type { RunEntry, RunJournal } from '../task/run-journal.js';
@@ -43,9 +44,9 @@ const stallEpitaph = (stalledMs: number): string =>
   'itself. The log of the worker says where it stood.';
 
 /**
- * What a worker that died left behind on the disk: the records of its runs, their logs and their directories. Each run
- * is resolved worker-shutdown, so that the queue has it run again at once and not when its claim is over; or
- * internal-error, if it may be why the worker stood still. Its containers
+ * What a worker that died left behind on the disk: the records of its runs, their logs and their directories. A run that
+ * only had to be reported is reported as it ended. Each other is resolved worker-shutdown, so that the queue has it run
+ * again at once and not when its claim is over; or internal-error, if it may be why the worker stood still. Its containers
  * are `Leftovers`: removing them needs the engine, this needs the queue, and neither waits for the other.
  */
 export class Recovery {
@@ -112,10 +113,11 @@ export class Recovery {
     const takenUntil = new Date(record.takenUntil);
     try {
       const reporter = new Reporter({ queue: run, takenUntil: () => takenUntil, log, now, signal });
-      await reporter.report(exception(record.stalledMs === undefined ? 'worker-shutdown' : 'internal-error'));
+      await reporter.report(record.resolution ?? interruption(record));
       if (signal.aborted) return;
       await noteResolved(entry, log);
-      await this.#publishLog(record, run, log, signal);
+      // Of a run that only had to be reported everything is published.
+      if (!record.resolution) await this.#publishLog(record, run, log, signal);
     } finally {
       for (const reveal of hidden) reveal();
     }
@@ -169,6 +171,10 @@ export class Recovery {
       this.#deps.log.error('could not release', { what: 'directory of a run', path, error });
     }
   }
+}
+
+function interruption({ stalledMs }: RunRecord): Resolution {
+  return exception(stalledMs === undefined ? 'worker-shutdown' : 'internal-error');
 }
 
 /** A full disk must not keep the rest from being done: the record, and the credentials in it, are removed after that. */

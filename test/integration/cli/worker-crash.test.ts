@@ -117,7 +117,6 @@ describe('a worker killed with SIGKILL and started again', function () {
     collect: (taskId) => hold('queue.createArtifact', { taskId, name: 'public/made' }),
     finish: (taskId) => hold('queue.createArtifact', { taskId, name: 'public/logs/live_backing.log' }),
     'finish, uploading': (taskId) => hold('objects.PUT', { key: `${taskId}/0/public/logs/live_backing.log` }),
-    report: (taskId) => hold('queue.reportCompleted', { taskId }),
   };
   const hold = (call: string, where: Readonly<Record<string, string>>): Promise<void> =>
     taskcluster.faults.add({ call, where, fault: { kind: 'hang' } }).hit();
@@ -143,6 +142,23 @@ describe('a worker killed with SIGKILL and started again', function () {
       assert.deepEqual(await list(), before_);
     });
   }
+
+  it('in the phase report, has reported the run as it ended, with all that it published', async () => {
+    const artifacts = { 'public/made': { type: 'file', path: '/made' } };
+    const taskId = newSlugid();
+    const first = start();
+    const isReached = hold('queue.reportCompleted', { taskId });
+    await createTask('echo made > /made', { artifacts }, taskId);
+    await isReached;
+    await kill(first);
+    const second = start();
+    assert.equal((await ended(taskId, 0)).state, 'completed');
+    await stop(second);
+    assert.equal((await runs(taskId)).length, 1);
+    assert.equal(await textOf(taskId, 0, 'public/made'), 'made\n');
+    assert.match(await textOf(taskId, 0, LOG), /Successful task run/);
+    assert.deepEqual(await list(), before_);
+  });
 
   it('at the moment the queue gave it several runs, has resolved them all worker-shutdown', async () => {
     const taskIds = await Promise.all([1, 2, 3].map(() => createTask('true')));

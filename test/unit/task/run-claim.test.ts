@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { readFileSync, readdirSync } from 'node:fs';
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fakeFeature } from '../../fakes/fake-feature.js';
@@ -277,6 +278,21 @@ describe('a claimed run', () => {
     run.stop('canceled');
     await finished;
     await run.assertNothingLeft();
+  });
+
+  it('has in the journal how it ended before the queue is told', async () => {
+    const records: Record<string, unknown>[] = [];
+    await begin();
+    const { finished } = await run.start(PAYLOAD);
+    run.trace.at('queue.reportCompleted', () => {
+      const [name = ''] = readdirSync(run.journalDirectory);
+      records.push(JSON.parse(readFileSync(join(run.journalDirectory, name), 'utf8')) as Record<string, unknown>);
+    });
+    await finished;
+    assert.deepEqual(
+      records.map(({ phase, resolution }) => ({ phase, resolution })),
+      [{ phase: 'report', resolution: { kind: 'completed' } }],
+    );
   });
 
   it('keeps its credentials out of the worker’s log from its claim to its end', async () => {

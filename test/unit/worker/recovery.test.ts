@@ -98,6 +98,29 @@ describe('a worker that starts after one that died', () => {
     assert.deepEqual(await records(), []);
   });
 
+  it('reports a run as it ended when only the report was missing, and publishes nothing again', async () => {
+    await leave('completed', { phase: 'report', resolution: { kind: 'completed' } });
+    await leave('failed', { phase: 'report', resolution: { kind: 'failed' } });
+    await leave('retried', { phase: 'report', resolution: { kind: 'exception', reason: 'intermittent-task' } });
+    await leave('canceled', { phase: 'report', resolution: { kind: 'dropped' } });
+    await recover();
+    assert.deepEqual([...queue.resolutions].sort(), [
+      'reportCompleted',
+      'reportException intermittent-task',
+      'reportFailed',
+    ]);
+    assert.deepEqual(publisher.late, []);
+    assert.deepEqual(await records(), []);
+    assert.deepEqual(await readdir(runsDirectory()), []);
+  });
+
+  it('takes a record with a resolution that does not exist for one that cannot be read', async () => {
+    await leave('one', { phase: 'report', resolution: { kind: 'exception', reason: 'bored' as 'worker-shutdown' } });
+    await recover();
+    assert.deepEqual(queue.resolutions, []);
+    assert.equal(log.of('record of a run cannot be read').length, 1);
+  });
+
   it('reports nothing of a run that was resolved, and has no credentials for it', async () => {
     await leave('one', { phase: 'cleanup', credentials: undefined });
     await recover();
