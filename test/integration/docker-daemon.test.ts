@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { access } from 'node:fs/promises';
 import Docker from 'dockerode';
+import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
 import { IsolatedDaemon } from '../support/docker-daemon.js';
 import { skipBecause } from '../support/skip-because.js';
 
@@ -9,6 +10,16 @@ const IMAGE = 'docker-worker/test:latest';
 describe('the isolated Docker daemon of the tests', () => {
   before(function () {
     if (process.getuid?.() !== 0) skipBecause(this, 'a second Docker daemon needs root');
+  });
+
+  it('is an engine of its own to a worker, although engines of one machine may share an id', async () => {
+    const daemon = await IsolatedDaemon.start();
+    try {
+      const idOf = (socketPath: string) => new DockerodeEngine({ socketPath }).id(new AbortController().signal);
+      assert.notEqual(await idOf(daemon.socketPath), await idOf('/var/run/docker.sock'));
+    } finally {
+      await daemon.stop();
+    }
   });
 
   it('comes back with its containers after a crash, and leaves nothing when stopped', async () => {

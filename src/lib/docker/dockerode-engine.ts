@@ -85,8 +85,10 @@ export class DockerodeEngine implements DockerEngine {
   }
 
   async id(signal: AbortSignal): Promise<string> {
-    const ask = () => this.#docker.info() as Promise<{ readonly ID: string }>;
-    return (await call('asking for the id of the engine', CALL_TIMEOUT_MS, ask, signal)).ID;
+    const ask = () => this.#docker.info() as Promise<{ readonly ID: string; readonly DockerRootDir?: string }>;
+    const { ID, DockerRootDir } = await call('asking for the id of the engine', CALL_TIMEOUT_MS, ask, signal);
+    // Older engines have their id from /etc/docker/key.json, which all engines of a machine share.
+    return `${ID} ${DockerRootDir ?? ''}`;
   }
 
   async inspectImage(name: string, signal: AbortSignal): Promise<ImageInfo | undefined> {
