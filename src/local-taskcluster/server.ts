@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,52 +5,30 @@ import { join } from 'node:path';
 import { fastify } from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Credentials } from '../lib/queue/queue-client.js';
-import { authEndpoints } from './auth/auth-endpoints.js';
+import { newAccessToken } from './auth/access-token.js';
+import { ANONYMOUS_SCOPES } from './auth/anonymous-scopes.js';
 import { Authenticator } from './auth/authenticator.js';
 import { ClientTable } from './auth/client-table.js';
 import type { PermanentClient } from './auth/client-table.js';
 import { RoleTable } from './auth/role-table.js';
+import type { NewRole } from './auth/role-table.js';
 import { AdminServer } from './faults/admin-server.js';
 import type { CallLog } from './faults/call-log.js';
 import type { FaultRules } from './faults/fault-rules.js';
 import { Traffic } from './faults/traffic.js';
+import { sendError } from './http/error-reply.js';
+import { registerRootRoutes } from './http/root-routes.js';
 import { registerService } from './http/service.js';
-import { objectEndpoints } from './object/object-endpoints.js';
-import { ObjectTable } from './object/object-table.js';
-import { ObjectStore } from './object-store/object-store.js';
 import { registerObjectRoutes } from './object-store/object-routes.js';
-import { SignedUrls } from './object-store/signed-urls.js';
-import { artifactEndpoints } from './queue/artifact-endpoints.js';
-import { ArtifactTable } from './queue/artifact-table.js';
-import { claimEndpoints } from './queue/claim-endpoints.js';
-import { ObjectArtifacts } from './queue/object-artifacts.js';
-import { Queue } from './queue/queue.js';
-import { taskEndpoints } from './queue/task-endpoints.js';
-import { taskListEndpoints } from './queue/task-list-endpoints.js';
-import { taskQueueEndpoints } from './queue/task-queue-endpoints.js';
-import { SUPPORTING_ANONYMOUS_SCOPES, supportingServices } from './supporting-services.js';
+import { ObjectStore } from './object-store/object-store.js';
+import type { ContentLengthRule } from './schemas/artifact-schemas.js';
+import type { TerminationDecision, WorkerKey } from './schemas/worker-schemas.js';
+import { Services } from './services.js';
 
 const DEFAULT_CLAIM_TIMEOUT_MS = 20 * 60_000;
 const DEFAULT_LONG_POLL_MS = 20_000;
 const DEFAULT_CREDENTIALS_GRACE_MS = 15 * 60_000;
 const LONGEST_PARAMETER = 4096;
-
-/** What a deployment lets everybody do, credentials or not. */
-const ANONYMOUS_SCOPES = [
-  'auth:current-scopes',
-  'auth:expand-scopes',
-  'queue:claimed-count:*',
-  'queue:claimed-list:*',
-  'queue:get-artifact:public/*',
-  'queue:get-task:*',
-  'queue:list-artifacts:*',
-  'queue:list-dependent-tasks:*',
-  'queue:list-task-group:*',
-  'queue:pending-count:*',
-  'queue:pending-list:*',
-  'queue:status:*',
-  ...SUPPORTING_ANONYMOUS_SCOPES,
-];
 
 export interface LocalTaskclusterOptions {
   /** Address to listen on, 127.0.0.1 when not given. */
@@ -71,6 +48,10 @@ export interface LocalTaskclusterOptions {
   readonly credentialsGraceMs?: number;
   /** How long claimWork waits for work; 20 seconds when not given. */
   readonly longPollMs?: number;
+  /** Roles that there are from the start, beside `anonymous` or in its place. */
+  readonly roles?: readonly NewRole[];
+  /** `refused` makes createArtifact answer 400 to a `contentLength`, as queues of before 96.7 do. */
+  readonly artifactContentLength?: ContentLengthRule;
   /** The clock of tasks, claims, certificates and addresses; what falls due by it needs a timer or `resolveDue`. */
   readonly now?: () => Date;
   /** Port for the admin API on the loopback address, 0 for any free one; there is none when not given. */
@@ -79,9 +60,9 @@ export interface LocalTaskclusterOptions {
 
 interface Parts {
   readonly app: FastifyInstance;
+  readonly services: Services;
   readonly clients: ClientTable;
   readonly roles: RoleTable;
-  readonly queue: Queue;
   readonly store: ObjectStore;
   readonly traffic: Traffic;
   readonly closing: AbortController;
@@ -109,7 +90,7 @@ export class LocalTaskcluster {
     const parts = await assemble(options, credentials);
     try {
       await parts.app.listen({ host, port: options.port ?? 0 });
-      if (options.adminPort !== undefined) parts.admin = await AdminServer.start(parts.traffic, options.adminPort);
+      if (options.adminPort !== undefined) parts.admin = await startAdmin(parts, options.adminPort);
     } catch (error) {
       await shutDown(parts);
       throw error;
@@ -142,9 +123,14 @@ export class LocalTaskcluster {
     this.#parts.roles.set(roleId, scopes);
   }
 
+  /** What shouldWorkerTerminate answers about the worker from now on; before that, that nothing was decided. */
+  decideTermination(worker: WorkerKey, decision: TerminationDecision): void {
+    this.#parts.services.terminations.decide(worker, decision);
+  }
+
   /** Expires claims and deadlines that are due by the clock now; for clocks that do not pass by themselves. */
   resolveDue(): void {
-    this.#parts.queue.resolveDue();
+    this.#parts.services.queue.resolveDue();
   }
 
   /** Ends long polls and connections at once and removes the temporary directory. Harmless when called again. */
@@ -155,60 +141,54 @@ export class LocalTaskcluster {
 
 async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentClient, 'scopes'>): Promise<Parts> {
   const now = options.now ?? (() => new Date());
+  const [clients, roles] = [new ClientTable(now), rolesOf(options.roles ?? [], now)];
+  clients.set({ ...root, scopes: ['*'] });
   const temporaryDir = options.dataDir === undefined ? await mkdtemp(join(tmpdir(), 'local-taskcluster-')) : undefined;
   const store = new ObjectStore(join(options.dataDir ?? temporaryDir ?? '', 'objects'), now);
-  const clients = new ClientTable();
-  clients.set({ ...root, scopes: ['*'] });
-  const roles = new RoleTable();
-  roles.set('anonymous', ANONYMOUS_SCOPES);
-  const issuer = addIssuer(clients, 'queue');
-  const queue = new Queue({
-    claimTimeoutMs: options.claimTimeoutMs ?? DEFAULT_CLAIM_TIMEOUT_MS,
-    longPollMs: options.longPollMs ?? DEFAULT_LONG_POLL_MS,
-    credentialsGraceMs: options.credentialsGraceMs ?? DEFAULT_CREDENTIALS_GRACE_MS,
+  const services = new Services({
+    store,
+    queue: {
+      claimTimeoutMs: options.claimTimeoutMs ?? DEFAULT_CLAIM_TIMEOUT_MS,
+      longPollMs: options.longPollMs ?? DEFAULT_LONG_POLL_MS,
+      credentialsGraceMs: options.credentialsGraceMs ?? DEFAULT_CREDENTIALS_GRACE_MS,
+    },
+    artifactContentLength: options.artifactContentLength ?? 'taken',
+    clients,
+    roles,
     now,
-    issuer,
   });
+  const { endpoints, urls } = services;
   const closing = new AbortController();
-  const app = fastify({ forceCloseConnections: true, routerOptions: { maxParamLength: LONGEST_PARAMETER } });
+  const app = fastify({
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: LONGEST_PARAMETER },
+    frameworkErrors: (error, request, reply) =>
+      void sendError(request, reply, { method: { name: 'unknown' }, error, time: now() }),
+  });
   const traffic = new Traffic(now);
   const context = { authenticator: new Authenticator({ clients, roles, now }), now, closing: closing.signal, traffic };
-  const urls = new SignedUrls(now);
-  const artifacts = new ArtifactTable(now);
-  const objects = new ObjectTable(now);
-  const objectArtifacts = new ObjectArtifacts({ objects, urls, now, issuer });
-  const artifactServices = { queue, artifacts, urls, objects: objectArtifacts };
-  await registerService(app, 'auth', authEndpoints(roles), context);
-  await registerService(
-    app,
-    'queue',
-    [
-      ...taskEndpoints(queue, now),
-      ...taskListEndpoints(queue, now),
-      ...taskQueueEndpoints(queue),
-      ...claimEndpoints(queue),
-      ...artifactEndpoints(artifactServices),
-    ],
-    context,
-  );
-  await registerService(app, 'object', objectEndpoints({ objects, store, urls }), context);
-  for (const [name, endpoints] of Object.entries(supportingServices(now, addIssuer(clients, 'services')))) {
-    await registerService(app, name, endpoints, context);
-  }
+  registerRootRoutes(app, Object.keys(endpoints), now);
+  for (const [name, methods] of Object.entries(endpoints)) await registerService(app, name, methods, context);
   await registerObjectRoutes(app, { store, urls, traffic });
-  return { app, clients, roles, queue, store, traffic, closing, admin: undefined, temporaryDir };
+  return { app, services, clients, roles, store, traffic, closing, admin: undefined, temporaryDir };
 }
 
-/** A client that signs credentials which services give out. */
-function addIssuer(clients: ClientTable, name: string): PermanentClient {
-  const issuer = { clientId: `static/taskcluster/${name}`, accessToken: newAccessToken(), scopes: ['*'] };
-  clients.set(issuer);
-  return issuer;
+/** Those given, beside what everybody may do unless one of them says that too. Throws an Error for one that can't be. */
+function rolesOf(given: readonly NewRole[], now: () => Date): RoleTable {
+  const roles = new RoleTable(now);
+  roles.set('anonymous', ANONYMOUS_SCOPES);
+  for (const role of given) roles.define(role);
+  return roles;
 }
 
-async function shutDown({ app, queue, store, closing, admin, temporaryDir }: Parts): Promise<void> {
+async function startAdmin({ traffic, services }: Parts, port: number): Promise<AdminServer> {
+  const { terminations } = services;
+  return AdminServer.start({ faults: traffic.faults, calls: traffic.calls, terminations }, port);
+}
+
+async function shutDown({ app, services, store, closing, admin, temporaryDir }: Parts): Promise<void> {
   closing.abort();
-  queue.close();
+  services.queue.close();
   await app.close();
   await admin?.close();
   await store.idle();
@@ -220,8 +200,4 @@ function rootUrlOf(app: FastifyInstance, host: string): string {
   const { port } = app.server.address() as AddressInfo;
   const reachable = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
-}
-
-function newAccessToken(): string {
-  return randomBytes(33).toString('base64url');
 }

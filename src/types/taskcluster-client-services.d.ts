@@ -16,7 +16,7 @@ declare module 'taskcluster-client' {
 
   export interface Index extends Client {
     readonly findTask: (indexPath: string) => Promise<IndexedTask>;
-    readonly findTasksAtIndex: (request: { readonly indexPaths: readonly string[] }, paging?: Paging) => TaskPage;
+    readonly findTasksAtIndex: (request: { readonly indexes: readonly string[] }, paging?: Paging) => TaskPage;
     readonly insertTask: (namespace: string, request: object) => Promise<IndexedTask>;
     readonly deleteTask: (namespace: string) => Promise<unknown>;
     readonly listTasks: (namespace: string, paging?: Paging) => TaskPage;

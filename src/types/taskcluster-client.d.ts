@@ -57,6 +57,8 @@ declare module 'taskcluster-client' {
     readonly schedulerId: string;
     readonly projectId: string;
     readonly taskGroupId: string;
+    /** Newer queues tell it. */
+    readonly priority?: string;
     readonly deadline: string;
     readonly expires: string;
     readonly retriesLeft: number;
@@ -105,6 +107,8 @@ declare module 'taskcluster-client' {
     readonly name: string;
     readonly expires: string;
     readonly contentType: string;
+    /** The size before any encoding, if its creator said it. */
+    readonly contentLength?: number;
   }
 
   export interface ArtifactList {

@@ -38,23 +38,32 @@ interface Key {
   readonly scopes: readonly string[];
 }
 
+interface AuthenticatorDeps {
+  readonly clients: Pick<ClientTable, 'use'>;
+  readonly roles: Pick<RoleTable, 'expand'>;
+  readonly now: () => Date;
+}
+
 /**
  * Verifies Hawk headers and bewits against the clients and roles of this deployment. `now` is for certificates; the times
  * in headers and bewits are made by clients' own clocks and compared with that of this machine.
  */
 export class Authenticator {
-  readonly #deps: { readonly clients: ClientTable; readonly roles: RoleTable; readonly now: () => Date };
+  readonly #deps: AuthenticatorDeps;
 
-  constructor(deps: { readonly clients: ClientTable; readonly roles: RoleTable; readonly now: () => Date }) {
+  constructor(deps: AuthenticatorDeps) {
     this.#deps = deps;
+  }
+
+  /** A caller without credentials. */
+  anonymous(): Identity {
+    return { clientId: undefined, scopes: this.#deps.roles.expand([ANONYMOUS]) };
   }
 
   /** Who sent the request; `body` is compared with the payload hash if the header has one. Rejects with a 401. */
   async authenticate(request: IncomingMessage, body: Buffer): Promise<Identity> {
     const isBewit = /[?&]bewit=/.test(request.url ?? '');
-    if (request.headers.authorization === undefined && !isBewit) {
-      return { clientId: undefined, scopes: this.#deps.roles.expand([ANONYMOUS]) };
-    }
+    if (request.headers.authorization === undefined && !isBewit) return this.anonymous();
     try {
       const key = isBewit ? await this.#byBewit(request) : await this.#byHeader(request, body);
       return { clientId: key.user, scopes: key.scopes };
@@ -89,8 +98,7 @@ export class Authenticator {
     const certificate = ext.certificate ? parseCertificate(ext.certificate) : undefined;
     const issuerId = certificate?.issuer ?? clientId;
     if (certificate?.issuer === clientId) throw new Error('ext.certificate.issuer must differ from the clientId');
-    const client = clients.get(issuerId);
-    if (!client) throw new Error(`client ${issuerId} not found`);
+    const client = clients.use(issuerId);
     const issuer = { ...client, scopes: roles.expand(client.scopes) };
     const { accessToken, scopes } = certificate ? verifyCertificate(certificate, clientId, issuer, now()) : issuer;
     const limited = ext.authorizedScopes ? this.#limit(scopes, ext.authorizedScopes) : scopes;

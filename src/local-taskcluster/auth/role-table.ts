@@ -1,15 +1,61 @@
-const ROLE_PREFIX = 'assume:';
-const PARAMETER = '<..>';
+import { ApiError } from '../http/api-error.js';
+import { matchRole, parameterized } from './role-match.js';
+import { checkRole } from './role-rules.js';
+import type { RoleGrant } from './role-rules.js';
+
+/** A role as it is kept; times are ISO strings. */
+export interface Role extends RoleGrant {
+  readonly description: string;
+  readonly created: string;
+  readonly lastModified: string;
+}
+
+/** A role to be: its description may be left out. */
+export interface NewRole extends RoleGrant {
+  readonly description?: string;
+}
 
 /**
  * Roles and the scopes they grant. `assume:<roleId>` stands for the scopes of that role; a role id may end with `*`, and
  * `<..>` in its scopes is then replaced by what the star stood for.
  */
 export class RoleTable {
-  readonly #roles = new Map<string, readonly string[]>();
+  readonly #roles = new Map<string, Role>();
+  readonly #now: () => Date;
 
+  constructor(now: () => Date = () => new Date()) {
+    this.#now = now;
+  }
+
+  /** Adds the role, or replaces the one of that id, whatever its scopes are. */
   set(roleId: string, scopes: readonly string[]): void {
-    this.#roles.set(roleId, scopes);
+    this.#set({ roleId, scopes });
+  }
+
+  /** The same; throws InputError for a role that can't be. */
+  define(role: NewRole): Role {
+    checkRole(role, this.#roles.values());
+    return this.#set(role);
+  }
+
+  find(roleId: string): Role | undefined {
+    return this.#roles.get(roleId);
+  }
+
+  /** Throws ResourceNotFound. */
+  get(roleId: string): Role {
+    const role = this.find(roleId);
+    if (!role) throw new ApiError('ResourceNotFound', `There is no role ${roleId}.`);
+    return role;
+  }
+
+  delete(roleId: string): void {
+    this.#roles.delete(roleId);
+  }
+
+  /** By their ids. */
+  list(): readonly Role[] {
+    return [...this.#roles.values()].sort((one, other) => compare(one.roleId, other.roleId));
   }
 
   /** All scopes that follow from these, sorted, without those that others of them cover. */
@@ -24,34 +70,22 @@ export class RoleTable {
     return normalize(found);
   }
 
+  #set({ roleId, scopes, description = '' }: NewRole): Role {
+    const lastModified = this.#now().toJSON();
+    const created = this.#roles.get(roleId)?.created ?? lastModified;
+    const role = { roleId, scopes: [...scopes].sort(), description, created, lastModified };
+    this.#roles.set(roleId, role);
+    return role;
+  }
+
   #impliedBy(scope: string): readonly string[] {
     const implied: string[] = [];
-    for (const [roleId, granted] of this.#roles) {
+    for (const [roleId, { scopes }] of this.#roles) {
       const parameter = matchRole(scope, roleId);
-      if (parameter !== undefined) implied.push(...granted.map((one) => substitute(one, parameter)));
+      if (parameter !== undefined) implied.push(...scopes.map((one) => parameterized(one, parameter)));
     }
     return implied;
   }
-}
-
-/** What `<..>` stands for under this scope in the scopes of the role; undefined when the role is not granted. */
-function matchRole(scope: string, roleId: string): string | undefined {
-  const role = ROLE_PREFIX + roleId;
-  if (!roleId.endsWith('*')) {
-    const granted = scope.endsWith('*') ? role.startsWith(scope.slice(0, -1)) : role === scope;
-    // Nothing stands for a parameter here: it is put back as it is.
-    return granted ? PARAMETER : undefined;
-  }
-  const base = role.slice(0, -1);
-  if (scope.startsWith(base)) return scope.slice(base.length);
-  return scope.endsWith('*') && base.startsWith(scope.slice(0, -1)) ? '*' : undefined;
-}
-
-function substitute(scope: string, parameter: string): string {
-  const at = scope.indexOf(PARAMETER);
-  if (at < 0) return scope;
-  // A parameter that is itself a pattern swallows what follows: a star counts at the end only.
-  return scope.slice(0, at) + parameter + (parameter.endsWith('*') ? '' : scope.slice(at + PARAMETER.length));
 }
 
 function normalize(scopes: ReadonlySet<string>): readonly string[] {

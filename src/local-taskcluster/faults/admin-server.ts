@@ -2,6 +2,8 @@ import type { AddressInfo } from 'node:net';
 import { fastify } from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errorMessage } from '../../lib/util/error-message.js';
+import { TERMINATION_REQUEST } from '../schemas/worker-schemas.js';
+import type { Terminations } from '../worker-manager/terminations.js';
 import { FAULT_RULE } from './fault.js';
 import type { FaultRule, FaultRuleJson } from './fault.js';
 import type { FaultHandle } from './fault-rules.js';
@@ -9,8 +11,12 @@ import type { Traffic } from './traffic.js';
 
 const LOOPBACK = '127.0.0.1';
 
+interface AdminDeps extends Pick<Traffic, 'faults' | 'calls'> {
+  readonly terminations: Pick<Terminations, 'decide' | 'list'>;
+}
+
 /**
- * Faults and the log of calls over HTTP, on a port of its own. There are no credentials: it listens on the loopback
+ * Faults, decisions about workers and the log of calls over HTTP, on a port of its own. There are no credentials: it listens on the loopback
  * address and answers only to programs of this machine, not to pages in a browser.
  */
 export class AdminServer {
@@ -24,7 +30,7 @@ export class AdminServer {
   }
 
   /** Port 0 is any free one. Rejects when the port can't be had. */
-  static async start({ faults, calls }: Traffic, port: number): Promise<AdminServer> {
+  static async start({ faults, calls, terminations }: AdminDeps, port: number): Promise<AdminServer> {
     const app = fastify({ forceCloseConnections: true });
     // What a page may send anywhere without asking: only JSON is left, for which its browser has to ask.
     app.removeContentTypeParser('text/plain');
@@ -50,6 +56,14 @@ export class AdminServer {
       return reply.code(204).send();
     });
     app.get('/calls', () => ({ calls: calls.list() }));
+    app.get('/terminations', () => ({ terminations: terminations.list() }));
+    app.post('/terminations', (request, reply) => {
+      const checked = TERMINATION_REQUEST.check(request.body);
+      if ('problems' in checked) return refuse(reply, 400, checked.problems.join('; '));
+      const { terminate, reason, ...worker } = checked.value;
+      terminations.decide(worker, { terminate, reason });
+      return reply.code(204).send();
+    });
     await app.listen({ host: LOOPBACK, port });
     return new AdminServer(app);
   }

@@ -3,6 +3,7 @@ const STATUS_OF_CODE = {
   InvalidRequestArguments: 400,
   InputValidationError: 400,
   InputError: 400,
+  DenylistedAddress: 400,
   AuthenticationFailed: 401,
   InsufficientScopes: 403,
   ResourceNotFound: 404,

@@ -1,5 +1,7 @@
 import type { ScopeExpression } from '../../lib/queue/scopes.js';
+import type { Authenticator, Identity } from '../auth/authenticator.js';
 import { ApiError } from './api-error.js';
+import type { QueryOption, RouteParameter } from './route.js';
 import type { Schema } from './schema.js';
 
 /** One request to a service, parsed and authenticated. */
@@ -10,6 +12,10 @@ export interface ApiCall<Input> {
   readonly input: Input;
   /** The caller's scopes, roles expanded. */
   readonly scopes: readonly string[];
+  /** Undefined for a caller without credentials. */
+  readonly clientId: string | undefined;
+  /** Who calls in the eyes of another authenticator; rejects with a 401. */
+  readonly identifyBy: (authenticator: Authenticator) => Promise<Identity>;
   /** Throws InsufficientScopes, naming what is missing, unless the caller has the scopes. */
   readonly authorize: (needed: ScopeExpression) => void;
   /** Aborts when the caller hangs up or the server closes. */
@@ -30,19 +36,20 @@ export interface EndpointSpec<Input> {
   readonly name: string;
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly route: string;
-  readonly query?: readonly string[];
+  readonly query?: readonly QueryOption[];
   readonly input?: Schema<Input>;
   /** Checked on every reply of status 200 or 303: a mismatch is this server's bug and answers 500. */
   readonly output?: Schema<unknown>;
   /** Scopes that depend on the route alone; they are checked before the body is looked at. */
   readonly scopes?: (param: ApiCall<unknown>['param']) => ScopeExpression;
+  /** Its callers' credentials are not looked at before it is called: they are those of everybody. */
+  readonly isOpen?: boolean;
   /** The input must not be shown, not even in an error's answer. */
   readonly isConfidential?: boolean;
   readonly handle: (call: ApiCall<Input>) => ApiReply | Promise<ApiReply>;
 }
 
-export interface Endpoint extends Omit<EndpointSpec<unknown>, 'input' | 'handle'> {
-  readonly takesInput: boolean;
+export interface Endpoint extends Omit<EndpointSpec<unknown>, 'handle'> {
   readonly run: (call: ApiCall<unknown>) => ApiReply | Promise<ApiReply>;
 }
 
@@ -50,7 +57,7 @@ export interface Endpoint extends Omit<EndpointSpec<unknown>, 'input' | 'handle'
 export function endpoint<Input>({ input: schema, handle, ...spec }: EndpointSpec<Input>): Endpoint {
   return {
     ...spec,
-    takesInput: schema !== undefined,
+    ...(schema && { input: schema }),
     run: (call) => {
       if (spec.scopes) call.authorize(spec.scopes(call.param));
       return handle({ ...call, input: parseInput(schema, call.input) });
@@ -65,63 +72,4 @@ function parseInput<Input>(schema: Schema<Input> | undefined, body: unknown): In
   if ('value' in checked) return checked.value;
   const problems = checked.problems.map((problem) => `  * ${problem}`).join('\n');
   throw new ApiError('InputValidationError', `The request does not match the schema "${schema.title}":\n${problems}`);
-}
-
-const IDENTIFIER = /^[a-zA-Z0-9_-]{1,38}$/;
-const SLUGID = /^[A-Za-z0-9_-]{8}[Q-T][A-Za-z0-9_-][CGKOSWaeimquy26-][A-Za-z0-9_-]{10}[AQgw]$/;
-const TWO_IDENTIFIERS = /^[a-zA-Z0-9_-]{1,38}\/[a-zA-Z0-9_-]{1,38}$/;
-const INDEX_PATH = /^(?=.{1,255}$)([a-zA-Z0-9_!~*'()%-]+\.)*[a-zA-Z0-9_!~*'()%-]+$/;
-const PARAMETERS = {
-  taskId: SLUGID,
-  taskGroupId: SLUGID,
-  runId: /^(0|[1-9][0-9]{0,3})$/,
-  name: /^[\x20-\x7e]+$/,
-  taskQueueId: TWO_IDENTIFIERS,
-  workerPoolId: TWO_IDENTIFIERS,
-  workerGroup: IDENTIFIER,
-  workerId: IDENTIFIER,
-  // The root, where tasks can't be, is listed with an empty one.
-  namespace: /^(?=.{0,255}$)(?:$|(?:[a-zA-Z0-9_!~*'()%-]+\.)*[a-zA-Z0-9_!~*'()%-]+$)/,
-  indexPath: INDEX_PATH,
-} as const;
-
-export type RouteParameter = keyof typeof PARAMETERS;
-
-const WITH_SLASHES: readonly string[] = ['name', 'taskQueueId', 'workerPoolId'];
-
-/** Whether a parameter's slashes may come as they are: at the end of its route. Elsewhere they have to be encoded. */
-function takesRest(route: string, name: string): boolean {
-  return WITH_SLASHES.includes(name) && route.endsWith(`<${name}>`);
-}
-
-/** Fastify's spelling of a `<parameter>` route. */
-export function fastifyRoute(route: string): string {
-  return route.replace(/<(\w+)>/g, (_, name: string) => (takesRest(route, name) ? '*' : `:${name}`));
-}
-
-/** The route's parameters by name, from what Fastify matched. */
-export function namedParams(
-  route: string,
-  matched: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
-  const names = [...route.matchAll(/<(\w+)>/g)].map(([, name = '']) => name);
-  return Object.fromEntries(names.map((name) => [name, matched[takesRest(route, name) ? '*' : name] ?? '']));
-}
-
-/** The same; throws InvalidRequestArguments for a parameter that breaks its pattern. */
-export function checkParams(
-  route: string,
-  matched: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
-  const params = namedParams(route, matched);
-  for (const [name, value] of Object.entries(params)) {
-    const pattern = PARAMETERS[name as RouteParameter];
-    if (!pattern.test(value)) {
-      throw new ApiError(
-        'InvalidRequestArguments',
-        `${JSON.stringify(value)} in the address is not a valid ${name}: it has to match ${String(pattern)}.`,
-      );
-    }
-  }
-  return params;
 }

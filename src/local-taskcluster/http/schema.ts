@@ -8,10 +8,13 @@ ajvFormats.default(ajv);
 /** A JSON schema together with the type it promises. Unknown properties are refused unless the schema allows them. */
 export class Schema<T> {
   readonly title: string;
+  /** As it was given. */
+  readonly definition: object;
   readonly #validate: ValidateFunction<T>;
 
   constructor(title: string, definition: object) {
     this.title = title;
+    this.definition = definition;
     this.#validate = ajv.compile<T>(definition);
   }
 

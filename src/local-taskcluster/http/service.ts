@@ -1,11 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errorMessage } from '../../lib/util/error-message.js';
-import { missingScopes, satisfies } from '../../lib/queue/scopes.js';
-import type { Authenticator, Identity } from '../auth/authenticator.js';
+import type { Authenticator } from '../auth/authenticator.js';
 import type { Traffic, WatchedRoute } from '../faults/traffic.js';
 import { ApiError, codeOfStatus } from './api-error.js';
-import { checkParams, fastifyRoute, namedParams } from './endpoint.js';
-import type { ApiCall, ApiReply, Endpoint } from './endpoint.js';
+import { authorizeAs } from './authorize.js';
+import type { ApiReply, Endpoint } from './endpoint.js';
+import { sendError, sendErrorBody } from './error-reply.js';
+import { monitoringEndpoints } from './monitoring.js';
+import { checkParams, checkQuery, fastifyRoutes, namedParams } from './route.js';
 
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
@@ -17,7 +19,7 @@ export interface ServiceContext {
   readonly traffic: Traffic;
 }
 
-/** Serves the endpoints below /api/<name>/v1, with Taskcluster's error bodies and a ping. */
+/** Serves the endpoints below /api/<name>/v1, with Taskcluster's error bodies, and what monitors ask for. */
 export async function registerService(
   app: FastifyInstance,
   name: string,
@@ -32,22 +34,17 @@ export async function registerService(
         parsed(null, body);
       });
       scope.setErrorHandler((error, request, reply) =>
-        sendError(request, reply, { name: 'unknown' }, error, context.now()),
+        sendError(request, reply, { method: { name: 'unknown' }, error, time: context.now() }),
       );
-      const startedAt = context.now().getTime();
-      const hooks = (route: Pick<Endpoint, 'name' | 'route' | 'isConfidential'>): object =>
-        context.traffic.hooks(watchedRoute(name, route, context.now));
-      scope.get('/ping', hooks({ name: 'ping', route: '/ping' }), () => ({
-        alive: true,
-        uptime: (context.now().getTime() - startedAt) / 1000,
-      }));
-      for (const endpoint of endpoints) {
-        scope.route({
-          method: endpoint.method,
-          url: fastifyRoute(endpoint.route),
-          ...hooks(endpoint),
-          handler: (request, reply) => serve(endpoint, context, request, reply),
-        });
+      for (const endpoint of [...monitoringEndpoints(context.now), ...endpoints]) {
+        for (const url of fastifyRoutes(endpoint.route)) {
+          scope.route({
+            method: endpoint.method,
+            url,
+            ...context.traffic.hooks(watchedRoute(name, endpoint, context.now)),
+            handler: (request, reply) => serve(endpoint, context, request, reply),
+          });
+        }
       }
       done();
     },
@@ -55,18 +52,16 @@ export async function registerService(
   );
 }
 
-type Named = Pick<Endpoint, 'name' | 'isConfidential'>;
-
-function watchedRoute(service: string, route: Named & { readonly route: string }, now: () => Date): WatchedRoute {
-  const call = `${service}.${route.name}`;
+function watchedRoute(service: string, endpoint: Endpoint, now: () => Date): WatchedRoute {
+  const call = `${service}.${endpoint.name}`;
   return {
     names: [call],
     nameOf: () => call,
-    paramsOf: (request) => namedParams(route.route, request.params as Record<string, string>),
+    paramsOf: (request) => namedParams(endpoint.route, request.params as Record<string, string>),
     streamsBody: false,
     refuse: (request, reply, statusCode) => {
       const error = { statusCode, code: codeOfStatus(statusCode), message: `Injected status ${statusCode}.` };
-      return sendErrorBody(request, reply, route, { ...error, time: now() });
+      return sendErrorBody(request, reply, { method: endpoint, ...error, time: now() });
     },
   };
 }
@@ -86,13 +81,16 @@ async function serve(
   context.closing.addEventListener('abort', abort, { once: true });
   try {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-    const identity = await context.authenticator.authenticate(request.raw, body);
+    const { authenticator } = context;
+    const identity = endpoint.isOpen ? authenticator.anonymous() : await authenticator.authenticate(request.raw, body);
     const params = checkParams(endpoint.route, request.params as Record<string, string>);
     const answer = await endpoint.run({
       param: (name) => params[name] ?? '',
-      query: checkQuery(endpoint, request.query as Record<string, string>),
-      input: endpoint.takesInput ? parseJson(request, body) : undefined,
+      query: checkQuery(endpoint.name, endpoint.query ?? [], request.query as Record<string, unknown>),
+      input: endpoint.input ? parseJson(request, body) : undefined,
       scopes: identity.scopes,
+      clientId: identity.clientId,
+      identifyBy: (other) => other.authenticate(request.raw, body),
       authorize: authorizeAs(identity),
       closed: hangUp.signal,
       baseUrl: `${request.protocol}://${request.host}`,
@@ -102,7 +100,7 @@ async function serve(
     if (answer.body === undefined) return await reply.send();
     return await reply.type('application/json; charset=utf-8').send(JSON.stringify(answer.body));
   } catch (error) {
-    return await sendError(request, reply, endpoint, error, context.now());
+    return await sendError(request, reply, { method: endpoint, error, time: context.now() });
   } finally {
     context.closing.removeEventListener('abort', abort);
     reply.raw.removeListener('close', abort);
@@ -121,85 +119,10 @@ function parseJson(request: FastifyRequest, body: Buffer): unknown {
   }
 }
 
-function checkQuery(endpoint: Endpoint, query: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  const allowed = ['bewit', ...(endpoint.query ?? [])];
-  const unknown = Object.keys(query).filter((key) => !allowed.includes(key));
-  if (unknown.length > 0) {
-    throw new ApiError('InvalidRequestArguments', `${endpoint.name} takes no query option ${unknown.join(', ')}.`);
-  }
-  return query;
-}
-
-function authorizeAs(identity: Identity): ApiCall<unknown>['authorize'] {
-  return (needed) => {
-    if (satisfies(identity.scopes, needed)) return;
-    const who = identity.clientId === undefined ? 'Without credentials you' : `Client ${identity.clientId}`;
-    throw new ApiError(
-      'InsufficientScopes',
-      [
-        `${who} ${identity.clientId === undefined ? 'do' : 'does'} not have sufficient scopes. Missing:`,
-        ...missingScopes(identity.scopes, needed).map((scope) => `  ${scope}`),
-        'Granted:',
-        ...identity.scopes.map((scope) => `  ${scope}`),
-        `This request needs ${JSON.stringify(needed)}`,
-      ].join('\n'),
-    );
-  };
-}
-
 function checkOutput(endpoint: Endpoint, answer: ApiReply): void {
   if (!endpoint.output || ![200, 303].includes(answer.status ?? 200)) return;
   const checked = endpoint.output.check(JSON.parse(JSON.stringify(answer.body)));
   if ('problems' in checked) {
     throw new Error(`the answer of ${endpoint.name} breaks its schema: ${checked.problems.join('; ')}`);
-  }
-}
-
-async function sendError(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  method: Named,
-  error: unknown,
-  time: Date,
-): Promise<FastifyReply> {
-  const { statusCode, code, message } = error instanceof ApiError ? error : fromFastify(error);
-  return sendErrorBody(request, reply, method, { statusCode, code, message, time });
-}
-
-async function sendErrorBody(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { name: method, isConfidential }: Named,
-  error: { readonly statusCode: number; readonly code: string; readonly message: string; readonly time: Date },
-): Promise<FastifyReply> {
-  const { statusCode, code, message } = error;
-  const time = error.time.toJSON();
-  const details = `* method:     ${method}\n* errorCode:  ${code}\n* statusCode: ${statusCode}\n* time:       ${time}`;
-  const payload = isConfidential ? '(OMITTED)' : payloadOf(request);
-  if (statusCode === 401) void reply.header('www-authenticate', 'hawk');
-  return reply
-    .code(statusCode)
-    .type('application/json; charset=utf-8')
-    .send(
-      JSON.stringify({
-        code,
-        message: `${message}\n\n---\n\n${details}`,
-        requestInfo: { method, params: request.params ?? {}, payload, time },
-      }),
-    );
-}
-
-function fromFastify(error: unknown): ApiError {
-  const { statusCode } = error as { readonly statusCode?: number };
-  return new ApiError(codeOfStatus(statusCode ?? 500), errorMessage(error));
-}
-
-function payloadOf(request: FastifyRequest): unknown {
-  if (!Buffer.isBuffer(request.body) || request.body.length === 0) return {};
-  const text = request.body.toString('utf8');
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text; // What was sent is not JSON: it is shown as it came.
   }
 }

@@ -1,9 +1,11 @@
 import { client as hawkClient } from 'hawk';
+import { satisfies } from '../../lib/queue/scopes.js';
 import type { PermanentClient } from '../auth/client-table.js';
 import { ApiError } from '../http/api-error.js';
 import { endpoint } from '../http/endpoint.js';
-import type { ApiCall, Endpoint } from '../http/endpoint.js';
+import type { ApiCall, ApiReply, Endpoint } from '../http/endpoint.js';
 import { PAGING, pageOf } from '../http/page.js';
+import type { FindArtifact } from '../queue/find-artifact.js';
 import {
   INDEXED_TASK_RESPONSE,
   INSERT_TASK_REQUEST,
@@ -18,8 +20,18 @@ const GET_ARTIFACT = 'queue:get-artifact:';
 
 const pathOf = ({ namespace }: IndexedTask): string => namespace;
 
-/** The index service. `issuer` signs the addresses of artifacts that it redirects to. */
-export function indexEndpoints(index: IndexTable, issuer: PermanentClient): readonly Endpoint[] {
+interface IndexServices {
+  readonly index: IndexTable;
+  readonly findArtifact: FindArtifact;
+  /** Whether everybody may read artifacts of this name. */
+  readonly isPublic: (name: string) => boolean;
+  /** Signs the addresses of other artifacts. */
+  readonly issuer: PermanentClient;
+}
+
+/** The index service. */
+export function indexEndpoints(services: IndexServices): readonly Endpoint[] {
+  const { index } = services;
   return [
     ...taskEndpoints(index),
     ...listEndpoints(index),
@@ -28,12 +40,20 @@ export function indexEndpoints(index: IndexTable, issuer: PermanentClient): read
       method: 'GET',
       route: '/task/<indexPath>/artifacts/<name>',
       scopes: (param) => `${GET_ARTIFACT}${param('name')}`,
-      handle: (call) => {
-        const location = artifactUrl(call, index.get(call.param('indexPath')).taskId, issuer);
-        return { status: 303, headers: { location }, body: {} };
-      },
+      handle: (call) => redirect(services, call),
     }),
   ];
+}
+
+/** To where the artifact is for everybody, or to the queue with what lets this caller read it. */
+function redirect({ index, findArtifact, isPublic, issuer }: IndexServices, call: ApiCall<unknown>): ApiReply {
+  const name = call.param('name');
+  const { taskId } = index.get(call.param('indexPath'));
+  const mayRead = isPublic(name) ? isPublic : (each: string) => satisfies(call.scopes, GET_ARTIFACT + each);
+  const artifact = findArtifact(taskId, name, mayRead);
+  const inQueue = `${call.baseUrl}/api/queue/v1/task/${taskId}/artifacts/${encodeURIComponent(name)}`;
+  const url = isPublic(name) ? (artifact?.url ?? inQueue) : signed(inQueue, call.scopes, issuer);
+  return { status: 303, headers: { location: url }, body: { storageType: artifact?.storageType, url } };
 }
 
 function taskEndpoints(index: IndexTable): readonly Endpoint[] {
@@ -80,9 +100,9 @@ function listEndpoints(index: IndexTable): readonly Endpoint[] {
       query: PAGING,
       input: TASKS_AT_INDEX_REQUEST,
       output: LIST_TASKS_RESPONSE,
-      handle: ({ input: { indexPaths }, query, authorize }) => {
-        authorize({ AllOf: indexPaths.map((path) => `index:find-task:${path}`) });
-        const found = [...new Set(indexPaths)].flatMap((path) => index.find(path) ?? []);
+      handle: ({ input: { indexes }, query, authorize }) => {
+        authorize({ AllOf: indexes.map((path) => `index:find-task:${path}`) });
+        const found = [...new Set(indexes)].flatMap((path) => index.find(path) ?? []);
         const { items: tasks, next } = pageOf(found, pathOf, query);
         return { body: { tasks, ...next } };
       },
@@ -115,9 +135,8 @@ function listEndpoints(index: IndexTable): readonly Endpoint[] {
   ];
 }
 
-/** The address of the artifact in the queue, good for what the caller may read itself. */
-function artifactUrl({ param, scopes, baseUrl }: ApiCall<unknown>, taskId: string, issuer: PermanentClient): string {
-  const url = `${baseUrl}/api/queue/v1/task/${taskId}/artifacts/${encodeURIComponent(param('name'))}`;
+/** The address, good for what a caller of these scopes may read itself. */
+function signed(url: string, scopes: readonly string[], issuer: PermanentClient): string {
   const ext = Buffer.from(JSON.stringify({ authorizedScopes: scopes.flatMap(readingPart) })).toString('base64');
   const credentials = { id: issuer.clientId, key: issuer.accessToken, algorithm: 'sha256' } as const;
   return `${url}?bewit=${hawkClient.getBewit(url, { credentials, ttlSec: LINK_SECONDS, localtimeOffsetMsec: 0, ext })}`;

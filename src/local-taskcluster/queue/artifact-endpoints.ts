@@ -9,19 +9,22 @@ import {
   FINISH_ARTIFACT_REQUEST,
   GET_ARTIFACT_RESPONSE,
   LIST_ARTIFACTS_RESPONSE,
-  POST_ARTIFACT_REQUEST,
+  POST_ARTIFACT_REQUESTS,
   POST_ARTIFACT_RESPONSE,
 } from '../schemas/artifact-schemas.js';
+import type { ContentLengthRule } from '../schemas/artifact-schemas.js';
 import { infoOf } from './artifact-table.js';
 import type { Artifact, ArtifactTable } from './artifact-table.js';
 import type { ObjectArtifacts } from './object-artifacts.js';
 import type { Queue } from './queue.js';
 
-interface ArtifactServices {
+/** What the methods of artifacts work with. */
+export interface ArtifactServices {
   readonly queue: Queue;
   readonly artifacts: ArtifactTable;
   readonly urls: SignedUrls;
   readonly objects: ObjectArtifacts;
+  readonly contentLength: ContentLengthRule;
 }
 
 type Call = ApiCall<unknown>;
@@ -46,12 +49,12 @@ export function artifactEndpoints(services: ArtifactServices): readonly Endpoint
   ];
 }
 
-function createArtifact({ queue, artifacts, urls, objects }: ArtifactServices): Endpoint {
+function createArtifact({ queue, artifacts, urls, objects, contentLength }: ArtifactServices): Endpoint {
   return endpoint({
     name: 'createArtifact',
     method: 'POST',
     route: '/task/<taskId>/runs/<runId>/artifacts/<name>',
-    input: POST_ARTIFACT_REQUEST,
+    input: POST_ARTIFACT_REQUESTS[contentLength],
     output: POST_ARTIFACT_RESPONSE,
     scopes: (param) => `queue:create-artifact:${param('taskId')}/${param('runId')}`,
     handle: ({ param, input, baseUrl }) => {

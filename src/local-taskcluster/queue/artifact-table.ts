@@ -42,6 +42,7 @@ export class ArtifactTable {
       name,
       expires: expires.toJSON(),
       contentType: contentTypeOf(request),
+      ...contentLengthOf(request),
       request,
       ...(request.storageType === 'object' ? { uploadId: newSlugid(), isPresent: false } : { isPresent: true }),
     };
@@ -144,8 +145,8 @@ export class ArtifactTable {
   }
 }
 
-export function infoOf({ storageType, name, expires, contentType }: Artifact): ArtifactInfo {
-  return { storageType, name, expires, contentType };
+export function infoOf({ storageType, name, expires, contentType, contentLength }: Artifact): ArtifactInfo {
+  return { storageType, name, expires, contentType, ...(contentLength !== undefined && { contentLength }) };
 }
 
 function notFound(taskId: string, runId: number, name: string): ApiError {
@@ -154,6 +155,11 @@ function notFound(taskId: string, runId: number, name: string): ApiError {
 
 function contentTypeOf(request: ArtifactRequest): string {
   return ('contentType' in request ? request.contentType : undefined) ?? 'application/binary';
+}
+
+function contentLengthOf(request: ArtifactRequest): Pick<ArtifactInfo, 'contentLength'> {
+  const { contentLength } = request as { readonly contentLength?: number };
+  return contentLength === undefined ? {} : { contentLength };
 }
 
 function mayReplace(existing: Artifact, wanted: Artifact): boolean {
@@ -166,9 +172,14 @@ function mayReplace(existing: Artifact, wanted: Artifact): boolean {
 }
 
 function replacement(existing: Artifact, wanted: Artifact): Artifact {
-  // A link has no content type of its own: the one it replaces keeps what it said.
-  const { contentType, uploadId } = existing;
-  return { ...wanted, contentType, ...(uploadId !== undefined && { uploadId }) };
+  // A link has no content type of its own: the one it replaces keeps what it said. A length is said once.
+  const { name, contentType, contentLength, uploadId } = existing;
+  const { storageType, expires, request, isPresent } = wanted;
+  return {
+    ...{ storageType, name, expires, request, isPresent, contentType },
+    ...(contentLength !== undefined && { contentLength }),
+    ...(uploadId !== undefined && { uploadId }),
+  };
 }
 
 function isOneOf(type: StorageType, allowed: readonly StorageType[]): boolean {
@@ -177,5 +188,5 @@ function isOneOf(type: StorageType, allowed: readonly StorageType[]): boolean {
 
 /** What the request says beyond the properties that have rules of their own. */
 function details({ request }: Artifact): object {
-  return { ...request, expires: undefined, contentType: undefined };
+  return { ...request, expires: undefined, contentType: undefined, contentLength: undefined };
 }

@@ -10,54 +10,15 @@ import {
 import { EXCEPTION_REQUEST, STATUS_RESPONSE } from '../schemas/status-schemas.js';
 import type { Claim, Queue } from './queue.js';
 import type { Resolution } from './task.js';
+import type { TaskRun, WorkerTable } from './worker-table.js';
 import { trimEnd } from '../../lib/util/trim-end.js';
 
 /** queue: what a worker calls to get runs, keep them and resolve them. */
-export function claimEndpoints(queue: Queue): readonly Endpoint[] {
+export function claimEndpoints(queue: Queue, workers: WorkerTable): readonly Endpoint[] {
   return [
-    endpoint({
-      name: 'claimWork',
-      method: 'POST',
-      route: '/claim-work/<taskQueueId>',
-      input: CLAIM_WORK_REQUEST,
-      output: CLAIM_WORK_RESPONSE,
-      handle: async ({ param, input: { tasks, ...worker }, authorize, closed }) => {
-        const taskQueueId = param('taskQueueId');
-        authorize({
-          AllOf: [`queue:claim-work:${taskQueueId}`, `queue:worker-id:${worker.workerGroup}/${worker.workerId}`],
-        });
-        const claims = await queue.claimWork(taskQueueId, tasks, worker, closed);
-        return { body: { tasks: claims.map(claimed) } };
-      },
-    }),
-    endpoint({
-      name: 'claimTask',
-      method: 'POST',
-      route: '/task/<taskId>/runs/<runId>/claim',
-      input: CLAIM_TASK_REQUEST,
-      output: CLAIM_RESPONSE,
-      handle: ({ param, input: worker, authorize }) => {
-        const { taskId, definition } = queue.task(param('taskId'));
-        authorize({
-          AllOf: [
-            `queue:claim-task:${definition.taskQueueId}`,
-            `queue:worker-id:${worker.workerGroup}/${worker.workerId}`,
-          ],
-        });
-        return { body: claimed(queue.claimTask(taskId, Number(param('runId')), worker)) };
-      },
-    }),
-    endpoint({
-      name: 'reclaimTask',
-      method: 'POST',
-      route: '/task/<taskId>/runs/<runId>/reclaim',
-      output: RECLAIM_RESPONSE,
-      scopes: (param) => `queue:reclaim-task:${param('taskId')}/${param('runId')}`,
-      handle: ({ param }) => {
-        const claim = queue.reclaimTask(param('taskId'), Number(param('runId')));
-        return { body: { ...claimFields(claim), takenUntil: claim.takenUntil.toJSON() } };
-      },
-    }),
+    claimWork(queue, workers),
+    claimTask(queue, workers),
+    reclaimTask(queue, workers),
     report(queue, 'reportCompleted', '/completed', { state: 'completed' }),
     report(queue, 'reportFailed', '/failed', { state: 'failed' }),
     endpoint({
@@ -72,6 +33,68 @@ export function claimEndpoints(queue: Queue): readonly Endpoint[] {
       }),
     }),
   ];
+}
+
+function claimWork(queue: Queue, workers: WorkerTable): Endpoint {
+  return endpoint({
+    name: 'claimWork',
+    method: 'POST',
+    route: '/claim-work/<taskQueueId>',
+    input: CLAIM_WORK_REQUEST,
+    output: CLAIM_WORK_RESPONSE,
+    handle: async ({ param, input: { tasks, ...worker }, authorize, closed }) => {
+      const taskQueueId = param('taskQueueId');
+      authorize({
+        AllOf: [`queue:claim-work:${taskQueueId}`, `queue:worker-id:${worker.workerGroup}/${worker.workerId}`],
+      });
+      workers.seen(taskQueueId, worker);
+      if (workers.isQuarantined(workers.get(taskQueueId, worker))) {
+        await queue.idle(closed);
+        return { body: { tasks: [] } };
+      }
+      const claims = await queue.claimWork(taskQueueId, tasks, worker, closed);
+      for (const claim of claims) workers.tookTask(taskQueueId, worker, runOf(claim));
+      return { body: { tasks: claims.map(claimed) } };
+    },
+  });
+}
+
+function claimTask(queue: Queue, workers: WorkerTable): Endpoint {
+  return endpoint({
+    name: 'claimTask',
+    method: 'POST',
+    route: '/task/<taskId>/runs/<runId>/claim',
+    input: CLAIM_TASK_REQUEST,
+    output: CLAIM_RESPONSE,
+    handle: ({ param, input: worker, authorize }) => {
+      const { taskId, definition } = queue.task(param('taskId'));
+      authorize({
+        AllOf: [
+          `queue:claim-task:${definition.taskQueueId}`,
+          `queue:worker-id:${worker.workerGroup}/${worker.workerId}`,
+        ],
+      });
+      workers.seenQueue(definition.taskQueueId);
+      const claim = queue.claimTask(taskId, Number(param('runId')), worker);
+      workers.tookTask(definition.taskQueueId, worker, runOf(claim));
+      return { body: claimed(claim) };
+    },
+  });
+}
+
+function reclaimTask(queue: Queue, workers: WorkerTable): Endpoint {
+  return endpoint({
+    name: 'reclaimTask',
+    method: 'POST',
+    route: '/task/<taskId>/runs/<runId>/reclaim',
+    output: RECLAIM_RESPONSE,
+    scopes: (param) => `queue:reclaim-task:${param('taskId')}/${param('runId')}`,
+    handle: ({ param }) => {
+      const claim = queue.reclaimTask(param('taskId'), Number(param('runId')));
+      workers.seen(claim.task.definition.taskQueueId, claim.worker);
+      return { body: { ...claimFields(claim), takenUntil: claim.takenUntil.toJSON() } };
+    },
+  });
 }
 
 function report(queue: Queue, name: string, ending: string, resolution: Resolution): Endpoint {
@@ -89,6 +112,10 @@ function report(queue: Queue, name: string, ending: string, resolution: Resoluti
 
 function claimed(claim: Claim): object {
   return { ...claimFields(claim), takenUntil: databaseTime(claim.takenUntil), task: claim.task.definition };
+}
+
+function runOf({ task: { taskId }, runId }: Claim): TaskRun {
+  return { taskId, runId };
 }
 
 function claimFields({ task, runId, worker, credentials }: Claim): object {

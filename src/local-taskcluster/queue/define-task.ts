@@ -1,5 +1,5 @@
 import { ApiError } from '../http/api-error.js';
-import type { CreateTaskRequest, TaskDefinition } from '../schemas/task-schemas.js';
+import type { CreateTaskRequest, Priority, TaskDefinition } from '../schemas/task-schemas.js';
 
 const CLOCK_SKEW_MS = 15 * 60_000;
 const FURTHEST_DEADLINE_MS = 5 * 24 * 60 * 60_000;
@@ -18,11 +18,16 @@ export function defineTask(taskId: string, request: CreateTaskRequest, now: Date
     workerType,
     taskQueueId,
     taskGroupId: request.taskGroupId ?? taskId,
-    priority: request.priority === 'normal' ? 'lowest' : request.priority,
+    priority: priorityOf(request.priority),
     created: new Date(request.created).toJSON(),
     deadline: deadline.toJSON(),
     expires: expires.toJSON(),
   };
+}
+
+/** The priority that the name stands for: there was a time when the lowest one was the normal one. */
+export function priorityOf(name: Priority | 'normal'): Priority {
+  return name === 'normal' ? 'lowest' : name;
 }
 
 function poolOf(request: CreateTaskRequest): {

@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Credentials } from '../../lib/queue/queue-client.js';
 import type { PermanentClient } from '../auth/client-table.js';
 import { ApiError } from '../http/api-error.js';
 import type { TaskStatus } from '../schemas/status-schemas.js';
-import type { TaskDefinition } from '../schemas/task-schemas.js';
+import type { Priority, TaskDefinition } from '../schemas/task-schemas.js';
 import { claimCredentials } from './claim-credentials.js';
 import { Dependencies, checkDependencies } from './dependencies.js';
 import { DueTimers } from './due-timers.js';
@@ -20,6 +21,8 @@ export interface QueueOptions {
   readonly now: () => Date;
   /** Signs the credentials of claims. */
   readonly issuer: PermanentClient;
+  /** Called with every task that completed. */
+  readonly onCompleted?: (task: Task) => void;
 }
 
 export interface Claim {
@@ -81,6 +84,15 @@ export class Queue {
   async claimWork(taskQueueId: string, count: number, worker: Worker, closed: AbortSignal): Promise<readonly Claim[]> {
     const runs = await this.#pending.take(taskQueueId, count, this.#options.longPollMs, closed);
     return runs.map(({ task, runId }) => this.#claim(task, runId, worker));
+  }
+
+  /** What claimWork does for a worker that gets nothing: it waits as long as for work that does not come. */
+  async idle(closed: AbortSignal): Promise<void> {
+    try {
+      await sleep(this.#options.longPollMs, undefined, { signal: closed });
+    } catch {
+      // The caller has hung up.
+    }
   }
 
   /** Claims this one run. A RequestConflict unless it is pending. */
@@ -153,6 +165,27 @@ export class Queue {
     return open;
   }
 
+  /** A RequestConflict for a task that is past its deadline, was resolved, or has that priority already. */
+  changePriority(taskId: string, priority: Priority): TaskStatus {
+    const task = this.#beforeDeadline(taskId, 'given another priority');
+    if (!mayChangePriority(task, priority)) {
+      const why = task.wasResolved ? 'it was resolved' : `it is ${priority} already`;
+      throw new ApiError('RequestConflict', `The priority of task ${taskId} can't be changed: ${why}.`);
+    }
+    task.changePriority(priority);
+    return task.status();
+  }
+
+  /** Changes it for those of the group whose priority can be changed, and returns them. Throws ResourceNotFound. */
+  changeGroupPriority(taskGroupId: string, priority: Priority): readonly Task[] {
+    const now = this.#options.now();
+    const changing = this.groups
+      .tasks(taskGroupId)
+      .filter((task) => task.deadline > now && mayChangePriority(task, priority));
+    for (const task of changing) task.changePriority(priority);
+    return changing;
+  }
+
   /** All tasks that name this one as a dependency. */
   dependents(taskId: string): readonly Task[] {
     return this.#dependencies.dependents(taskId);
@@ -223,6 +256,7 @@ export class Queue {
       this.#pending.add(task, next.runId);
       return;
     }
+    if (resolution.state === 'completed') this.#options.onCompleted?.(task);
     for (const dependent of this.#dependencies.resolved(task)) {
       if (dependent.state === 'unscheduled' && dependent.deadline >= now) this.#schedule(dependent);
     }
@@ -235,6 +269,10 @@ export class Queue {
 
 function isOpen(task: Task): boolean {
   return ['unscheduled', 'pending', 'running'].includes(task.state);
+}
+
+function mayChangePriority({ wasResolved, definition }: Task, priority: Priority): boolean {
+  return !wasResolved && definition.priority !== priority;
 }
 
 function pastDeadline({ taskId, definition }: Task, change: string): ApiError {

@@ -3,9 +3,10 @@ import { endpoint } from '../http/endpoint.js';
 import type { Endpoint } from '../http/endpoint.js';
 import { STATUS_RESPONSE } from '../schemas/status-schemas.js';
 import type { TaskStatus } from '../schemas/status-schemas.js';
+import { CHANGE_PRIORITY_REQUEST } from '../schemas/task-list-schemas.js';
 import { CREATE_TASK_REQUEST, PRIORITIES, TASK_RESPONSE } from '../schemas/task-schemas.js';
 import type { TaskDefinition } from '../schemas/task-schemas.js';
-import { defineTask } from './define-task.js';
+import { defineTask, priorityOf } from './define-task.js';
 import type { Queue } from './queue.js';
 import type { Task } from './task.js';
 
@@ -43,6 +44,19 @@ export function taskEndpoints(queue: Queue, now: () => Date): readonly Endpoint[
     change(queue, 'schedule', (taskId) => queue.scheduleTask(taskId)),
     change(queue, 'rerun', (taskId) => queue.rerunTask(taskId)),
     change(queue, 'cancel', (taskId) => queue.cancelTask(taskId)),
+    endpoint({
+      name: 'changeTaskPriority',
+      method: 'POST',
+      route: '/task/<taskId>/priority',
+      input: CHANGE_PRIORITY_REQUEST,
+      output: STATUS_RESPONSE,
+      handle: ({ param, input, authorize }) => {
+        const { taskId, definition } = queue.task(param('taskId'));
+        const inQueue = `queue:change-task-priority-in-queue:${definition.taskQueueId}`;
+        authorize({ AnyOf: [`queue:change-task-priority:${taskId}`, inQueue] });
+        return { body: { status: queue.changePriority(taskId, priorityOf(input.newPriority)) } };
+      },
+    }),
   ];
 }
 

@@ -3,13 +3,16 @@ import type { Endpoint } from '../http/endpoint.js';
 import { PAGING, pageOf } from '../http/page.js';
 import {
   CANCEL_TASK_GROUP_RESPONSE,
+  CHANGE_PRIORITY_REQUEST,
   DEPENDENT_TASKS_RESPONSE,
+  GROUP_PRIORITY_RESPONSE,
   LIST_TASK_GROUP_RESPONSE,
   STATUSES_RESPONSE,
   TASKS_RESPONSE,
   TASK_GROUP_RESPONSE,
   TASK_IDS_REQUEST,
 } from '../schemas/task-list-schemas.js';
+import { priorityOf } from './define-task.js';
 import type { Queue } from './queue.js';
 import type { Task } from './task.js';
 
@@ -117,6 +120,20 @@ function changingEndpoints(queue: Queue, now: () => Date): readonly Endpoint[] {
         const taskIds = queue.cancelTaskGroup(taskGroupId).map(idOf);
         const taskGroupSize = queue.groups.tasks(taskGroupId).length;
         return { body: { taskGroupId, taskGroupSize, cancelledCount: taskIds.length, taskIds } };
+      },
+    }),
+    endpoint({
+      name: 'changeTaskGroupPriority',
+      method: 'POST',
+      route: '/task-group/<taskGroupId>/priority',
+      input: CHANGE_PRIORITY_REQUEST,
+      output: GROUP_PRIORITY_RESPONSE,
+      handle: ({ param, input, authorize }) => {
+        const { taskGroupId, schedulerId } = queue.groups.group(param('taskGroupId'));
+        authorize(`queue:change-task-group-priority:${schedulerId}/${taskGroupId}`);
+        const newPriority = priorityOf(input.newPriority);
+        const taskIds = queue.changeGroupPriority(taskGroupId, newPriority).map(idOf);
+        return { body: { taskGroupId, schedulerId, newPriority, tasksAffected: taskIds.length, taskIds } };
       },
     }),
   ];

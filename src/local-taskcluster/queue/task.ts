@@ -6,7 +6,7 @@ import type {
   RunStatus,
   TaskStatus,
 } from '../schemas/status-schemas.js';
-import type { TaskDefinition } from '../schemas/task-schemas.js';
+import type { Priority, TaskDefinition } from '../schemas/task-schemas.js';
 
 export interface Worker {
   readonly workerGroup: string;
@@ -37,18 +37,29 @@ const RETRIED: Readonly<Partial<Record<ReasonResolved, ReasonCreated>>> = {
  */
 export class Task {
   readonly taskId: string;
-  readonly definition: TaskDefinition;
   readonly deadline: Date;
   readonly expires: Date;
+  #definition: TaskDefinition;
+  #wasResolved = false;
   #retriesLeft: number;
   readonly #runs: RunStatus[] = [];
 
   constructor(taskId: string, definition: TaskDefinition) {
     this.taskId = taskId;
-    this.definition = definition;
+    this.#definition = definition;
     this.deadline = new Date(definition.deadline);
     this.expires = new Date(definition.expires);
     this.#retriesLeft = definition.retries;
+  }
+
+  /** Never changes but for its priority. */
+  get definition(): TaskDefinition {
+    return this.#definition;
+  }
+
+  /** One of its runs is resolved and was not followed by another: that is true of a task that is run again, too. */
+  get wasResolved(): boolean {
+    return this.#wasResolved;
   }
 
   get state(): 'unscheduled' | RunState {
@@ -77,6 +88,11 @@ export class Task {
     return this.schedule('rerun', now);
   }
 
+  /** Pending runs have the new priority from now on. */
+  changePriority(priority: Priority): void {
+    this.#definition = { ...this.#definition, priority };
+  }
+
   /** The run begins, taken by the worker. */
   claim(runId: number, worker: Worker, takenUntil: Date, now: Date): void {
     this.#change(runId, { ...worker, state: 'running', takenUntil: takenUntil.toJSON(), started: now.toJSON() });
@@ -92,7 +108,10 @@ export class Task {
     const reasonResolved = reasonOf(resolution);
     this.#change(run.runId, { state: resolution.state, reasonResolved, resolved: now.toJSON() });
     const next = RETRIED[reasonResolved];
-    if (next === undefined || this.#retriesLeft === 0) return undefined;
+    if (next === undefined || this.#retriesLeft === 0) {
+      this.#wasResolved = true;
+      return undefined;
+    }
     this.#retriesLeft--;
     return this.schedule(next, now);
   }
@@ -107,6 +126,7 @@ export class Task {
       schedulerId: definition.schedulerId,
       projectId: definition.projectId,
       taskGroupId: definition.taskGroupId,
+      priority: definition.priority,
       deadline: definition.deadline,
       expires: definition.expires,
       retriesLeft: this.#retriesLeft,

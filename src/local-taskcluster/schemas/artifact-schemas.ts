@@ -1,6 +1,7 @@
 import { Schema } from '../http/schema.js';
-import { DATE_TIME, PROJECT_ID, SLUGID } from './task-schemas.js';
 import { CREDENTIALS } from './claim-schemas.js';
+import { listSchema, objectOf } from './define.js';
+import { DATE_TIME, PROJECT_ID, SLUGID } from './task-schemas.js';
 
 const ERROR_REASONS = [
   'file-missing-on-worker',
@@ -11,7 +12,13 @@ const ERROR_REASONS = [
 
 /** What createArtifact takes, by storage type. */
 export type ArtifactRequest =
-  | { readonly storageType: 's3' | 'object'; readonly contentType: string; readonly expires: string }
+  | {
+      readonly storageType: 's3' | 'object';
+      readonly contentType: string;
+      readonly expires: string;
+      /** The size of the content before any encoding. */
+      readonly contentLength?: number;
+    }
   | { readonly storageType: 'reference'; readonly url: string; readonly contentType: string; readonly expires: string }
   | { readonly storageType: 'link'; readonly artifact: string; readonly contentType?: string; readonly expires: string }
   | {
@@ -23,64 +30,75 @@ export type ArtifactRequest =
 
 export type StorageType = ArtifactRequest['storageType'];
 
+/** Whether createArtifact takes a `contentLength`: queues of before 96.7 refuse it. */
+export type ContentLengthRule = 'taken' | 'refused';
+
 const STORAGE_TYPES = ['s3', 'object', 'reference', 'link', 'error'] as const satisfies readonly StorageType[];
 const CONTENT_TYPE = { type: 'string', maxLength: 255 } as const;
-const ARTIFACT_NAME = { type: 'string', maxLength: 1024, pattern: '^[\\x20-\\x7e]+$' } as const;
+const CONTENT_LENGTH = { type: 'integer', minimum: 0 } as const;
+const URI = { type: 'string', format: 'uri' } as const;
 
 // An artifact's name with its task and run before it.
 const OBJECT_NAME = { type: 'string', pattern: '^[\\x20-\\x7e]+$' } as const;
 
-const variant = (storageType: StorageType, properties: object, required: readonly string[]): object => ({
-  type: 'object',
-  additionalProperties: false,
-  properties: { storageType: { const: storageType }, expires: DATE_TIME, ...properties },
-  required: ['storageType', 'expires', ...required],
-});
+const variant = (storageType: StorageType, properties: object, optional: readonly string[] = []): object =>
+  objectOf({ storageType: { const: storageType }, ...properties }, optional);
 
-const REQUEST_VARIANTS: Readonly<Record<StorageType, object>> = {
-  s3: variant('s3', { contentType: CONTENT_TYPE }, ['contentType']),
-  object: variant('object', { contentType: CONTENT_TYPE }, ['contentType']),
-  reference: variant('reference', { contentType: CONTENT_TYPE, url: { type: 'string', format: 'uri' } }, [
-    'contentType',
-    'url',
-  ]),
-  link: variant('link', { contentType: CONTENT_TYPE, artifact: ARTIFACT_NAME }, ['artifact']),
-  error: variant(
-    'error',
-    { reason: { type: 'string', enum: ERROR_REASONS }, message: { type: 'string', maxLength: 4096 } },
-    ['reason', 'message'],
-  ),
-};
-
-export const POST_ARTIFACT_REQUEST = new Schema<ArtifactRequest>('Post Artifact Request', {
+const byStorageType = (...variants: readonly object[]): object => ({
   type: 'object',
   discriminator: { propertyName: 'storageType' },
   required: ['storageType'],
-  oneOf: Object.values(REQUEST_VARIANTS),
+  oneOf: variants,
 });
 
-export const POST_ARTIFACT_RESPONSE = new Schema<unknown>('Post Artifact Response', {
-  type: 'object',
-  additionalProperties: false,
-  properties: {
-    storageType: { type: 'string', enum: STORAGE_TYPES },
-    contentType: CONTENT_TYPE,
+function postArtifactRequest(rule: ContentLengthRule): Schema<ArtifactRequest> {
+  const stored = {
     expires: DATE_TIME,
-    putUrl: { type: 'string', format: 'uri' },
-    name: OBJECT_NAME,
-    projectId: PROJECT_ID,
-    uploadId: SLUGID,
-    credentials: CREDENTIALS,
-  },
-  required: ['storageType'],
-});
+    contentType: CONTENT_TYPE,
+    ...(rule === 'taken' && { contentLength: CONTENT_LENGTH }),
+  };
+  return new Schema<ArtifactRequest>(
+    'Post Artifact Request',
+    byStorageType(
+      variant('s3', stored, ['contentLength']),
+      variant('object', stored, ['contentLength']),
+      variant('reference', { expires: DATE_TIME, contentType: CONTENT_TYPE, url: URI }),
+      variant('link', { expires: DATE_TIME, contentType: CONTENT_TYPE, artifact: { type: 'string' } }, ['contentType']),
+      variant('error', {
+        expires: DATE_TIME,
+        reason: { type: 'string', enum: ERROR_REASONS },
+        message: { type: 'string', maxLength: 4096 },
+      }),
+    ),
+  );
+}
 
-export const FINISH_ARTIFACT_REQUEST = new Schema<{ readonly uploadId: string }>('Finish Artifact Request', {
-  type: 'object',
-  additionalProperties: false,
-  properties: { uploadId: SLUGID },
-  required: ['uploadId'],
-});
+export const POST_ARTIFACT_REQUESTS: Readonly<Record<ContentLengthRule, Schema<ArtifactRequest>>> = {
+  taken: postArtifactRequest('taken'),
+  refused: postArtifactRequest('refused'),
+};
+
+export const POST_ARTIFACT_RESPONSE = new Schema<unknown>(
+  'Post Artifact Response',
+  byStorageType(
+    variant('s3', { contentType: CONTENT_TYPE, expires: DATE_TIME, putUrl: URI }),
+    variant('object', {
+      name: OBJECT_NAME,
+      projectId: PROJECT_ID,
+      uploadId: SLUGID,
+      expires: DATE_TIME,
+      credentials: CREDENTIALS,
+    }),
+    variant('reference', {}),
+    variant('link', {}),
+    variant('error', {}),
+  ),
+);
+
+export const FINISH_ARTIFACT_REQUEST = new Schema<{ readonly uploadId: string }>(
+  'Finish Artifact Request',
+  objectOf({ uploadId: SLUGID }),
+);
 
 /** An artifact as lists show it. */
 export interface ArtifactInfo {
@@ -88,46 +106,36 @@ export interface ArtifactInfo {
   readonly name: string;
   readonly expires: string;
   readonly contentType: string;
+  /** What its creator said; not there when nothing was said. */
+  readonly contentLength?: number;
 }
 
-const ARTIFACT = {
-  type: 'object',
-  additionalProperties: false,
-  properties: {
+const ARTIFACT = objectOf(
+  {
     storageType: { type: 'string', enum: STORAGE_TYPES },
-    name: ARTIFACT_NAME,
+    name: { type: 'string', maxLength: 1024 },
     expires: DATE_TIME,
     contentType: CONTENT_TYPE,
+    contentLength: CONTENT_LENGTH,
   },
-  required: ['storageType', 'name', 'expires', 'contentType'],
-} as const;
+  ['contentLength'],
+);
 
 export const ARTIFACT_RESPONSE = new Schema<unknown>('Artifact', ARTIFACT);
 
-export const LIST_ARTIFACTS_RESPONSE = new Schema<unknown>('List Artifacts Response', {
-  type: 'object',
-  additionalProperties: false,
-  properties: { artifacts: { type: 'array', items: ARTIFACT }, continuationToken: { type: 'string' } },
-  required: ['artifacts'],
-});
+export const LIST_ARTIFACTS_RESPONSE = listSchema('List Artifacts Response', 'artifacts', ARTIFACT);
 
-export const GET_ARTIFACT_RESPONSE = new Schema<unknown>('Get Artifact Response', {
-  type: 'object',
-  additionalProperties: false,
-  properties: { storageType: { type: 'string' }, url: { type: 'string', format: 'uri' } },
-  required: ['storageType', 'url'],
-});
+export const GET_ARTIFACT_RESPONSE = new Schema<unknown>(
+  'Get Artifact Response',
+  objectOf({ storageType: { type: 'string' }, url: URI }),
+);
 
-export const ARTIFACT_CONTENT_RESPONSE = new Schema<unknown>('Get Artifact Content Response', {
-  type: 'object',
-  additionalProperties: false,
-  properties: {
-    storageType: { type: 'string', enum: ['s3', 'object', 'reference', 'error'] },
-    url: { type: 'string', format: 'uri' },
-    name: OBJECT_NAME,
-    credentials: CREDENTIALS,
-    reason: { type: 'string' },
-    message: { type: 'string' },
-  },
-  required: ['storageType'],
-});
+export const ARTIFACT_CONTENT_RESPONSE = new Schema<unknown>(
+  'Get Artifact Content Response',
+  byStorageType(
+    variant('s3', { url: URI }),
+    variant('object', { name: OBJECT_NAME, credentials: CREDENTIALS }),
+    variant('reference', { url: URI }),
+    variant('error', { reason: { type: 'string' }, message: { type: 'string' } }),
+  ),
+);

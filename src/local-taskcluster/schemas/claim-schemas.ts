@@ -16,7 +16,8 @@ export const CLAIM_WORK_REQUEST = new Schema<ClaimWorkRequest>('Claim Work Reque
     workerGroup: IDENTIFIER,
     workerId: IDENTIFIER,
   },
-  required: ['workerGroup', 'workerId'],
+  // The default comes first.
+  required: ['tasks', 'workerGroup', 'workerId'],
 });
 
 export const CLAIM_TASK_REQUEST = new Schema<Omit<ClaimWorkRequest, 'tasks'>>('Task Claim Request', {

@@ -11,7 +11,7 @@ export interface InsertTaskRequest {
 }
 
 const ENTRY = { taskId: SLUGID, rank: { type: 'number' }, data: { type: 'object' }, expires: DATE_TIME } as const;
-const PATH = { type: 'string', maxLength: 255, pattern: "^([a-zA-Z0-9_!~*'()%-]+\\.)*[a-zA-Z0-9_!~*'()%-]+$" } as const;
+const PATH = { type: 'string', maxLength: 255 } as const;
 const TASK = objectOf({ namespace: PATH, ...ENTRY });
 
 export const INSERT_TASK_REQUEST = new Schema<InsertTaskRequest>('Insert Task Request', objectOf(ENTRY));
@@ -20,9 +20,9 @@ export const INDEXED_TASK_RESPONSE = new Schema<unknown>('Indexed Task Response'
 
 export const LIST_TASKS_RESPONSE = listSchema('List Tasks Response', 'tasks', TASK);
 
-export const TASKS_AT_INDEX_REQUEST = new Schema<{ readonly indexPaths: readonly string[] }>(
+export const TASKS_AT_INDEX_REQUEST = new Schema<{ readonly indexes: readonly string[] }>(
   'List Tasks At Index Request',
-  objectOf({ indexPaths: { type: 'array', items: PATH } }),
+  objectOf({ indexes: { type: 'array', items: { type: 'string' }, default: [] } }, ['indexes']),
 );
 
 export const LIST_NAMESPACES_RESPONSE = listSchema(

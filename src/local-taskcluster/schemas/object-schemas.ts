@@ -32,8 +32,8 @@ export interface StartDownloadRequest {
 const HASHES = {
   type: 'object',
   properties: {
-    sha256: { type: 'string', pattern: '^[0-9a-f]{64}$' },
-    sha512: { type: 'string', pattern: '^[0-9a-f]{128}$' },
+    sha256: { type: 'string', pattern: '^[a-z0-9]{64}$' },
+    sha512: { type: 'string', pattern: '^[a-z0-9]{128}$' },
   },
 } as const;
 const URI = { type: 'string', format: 'uri' } as const;
@@ -60,9 +60,9 @@ export const CREATE_UPLOAD_REQUEST = new Schema<CreateUploadRequest>(
         {
           dataInline: closed({
             contentType: { type: 'string' },
-            objectData: { type: 'string', maxLength: LONGEST_INLINE_DATA, pattern: '^[A-Za-z0-9+/]*={0,2}$' },
+            objectData: { type: 'string', maxLength: LONGEST_INLINE_DATA },
           }),
-          putUrl: closed({ contentType: { type: 'string' }, contentLength: { type: 'integer', minimum: 0 } }),
+          putUrl: closed({ contentType: { type: 'string' }, contentLength: { type: 'integer' } }),
         },
         [],
       ),

@@ -2,7 +2,7 @@ import { Schema } from '../http/schema.js';
 import { listSchema, objectOf } from './define.js';
 import { DATE_TIME, IDENTIFIER } from './task-schemas.js';
 
-const CACHE_NAME = { type: 'string', minLength: 1, maxLength: 255 } as const;
+const CACHE_NAME = { type: 'string' } as const;
 
 export const PURGE_CACHE_REQUEST = new Schema<{ readonly cacheName: string }>(
   'Purge Cache Request',

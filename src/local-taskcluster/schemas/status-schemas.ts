@@ -1,5 +1,15 @@
 import { Schema } from '../http/schema.js';
-import { DATE_TIME, IDENTIFIER, SLUGID, TASK_QUEUE_ID } from './task-schemas.js';
+import {
+  DATE_TIME,
+  IDENTIFIER,
+  PRIORITY,
+  PROJECT_ID,
+  PROVISIONER_ID,
+  SLUGID,
+  TASK_QUEUE_ID,
+  WORKER_TYPE,
+} from './task-schemas.js';
+import type { Priority } from './task-schemas.js';
 
 const RUN_STATES = ['pending', 'running', 'completed', 'failed', 'exception'] as const;
 export type RunState = (typeof RUN_STATES)[number];
@@ -24,6 +34,7 @@ const REASONS_RESOLVED = [
   'canceled',
   'claim-expired',
   ...EXCEPTION_REASONS,
+  'superseded',
 ] as const;
 export type ReasonResolved = (typeof REASONS_RESOLVED)[number];
 
@@ -49,6 +60,7 @@ export interface TaskStatus {
   readonly schedulerId: string;
   readonly projectId: string;
   readonly taskGroupId: string;
+  readonly priority: Priority;
   readonly deadline: string;
   readonly expires: string;
   readonly retriesLeft: number;
@@ -78,12 +90,13 @@ const RUN = {
 
 const STATUS_PROPERTIES = {
   taskId: SLUGID,
-  provisionerId: IDENTIFIER,
-  workerType: IDENTIFIER,
+  provisionerId: PROVISIONER_ID,
+  workerType: WORKER_TYPE,
   taskQueueId: TASK_QUEUE_ID,
   schedulerId: IDENTIFIER,
-  projectId: { type: 'string' },
+  projectId: PROJECT_ID,
   taskGroupId: SLUGID,
+  priority: PRIORITY,
   deadline: DATE_TIME,
   expires: DATE_TIME,
   retriesLeft: { type: 'integer', minimum: 0, maximum: 999 },
@@ -96,7 +109,7 @@ export const STATUS = {
   type: 'object',
   additionalProperties: false,
   properties: STATUS_PROPERTIES,
-  required: Object.keys(STATUS_PROPERTIES),
+  required: Object.keys(STATUS_PROPERTIES).filter((name) => name !== 'priority'),
 } as const;
 
 export const STATUS_RESPONSE = new Schema<unknown>('Task Status Response', {

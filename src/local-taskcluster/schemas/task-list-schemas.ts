@@ -1,7 +1,19 @@
 import { Schema } from '../http/schema.js';
 import { RUN_ID, STATUS } from './status-schemas.js';
-import { DATE_TIME, IDENTIFIER, SLUGID, TASK, TASK_QUEUE_ID } from './task-schemas.js';
+import {
+  DATE_TIME,
+  IDENTIFIER,
+  PRIORITIES,
+  PRIORITY,
+  PROVISIONER_ID,
+  SLUGID,
+  TASK,
+  TASK_QUEUE_ID,
+  WORKER_TYPE,
+} from './task-schemas.js';
+import type { Priority } from './task-schemas.js';
 
+const TEXT = { type: 'string' } as const;
 const COUNT = { type: 'integer', minimum: 0 } as const;
 const TOKEN = { continuationToken: { type: 'string' } } as const;
 
@@ -22,12 +34,12 @@ export const TASK_IDS_REQUEST = new Schema<{ readonly taskIds: readonly string[]
 
 export const TASKS_RESPONSE = new Schema<unknown>(
   'Task Definitions Response',
-  closed({ tasks: listOf(closed({ taskId: SLUGID, task: TASK })) }, TOKEN),
+  closed({ tasks: listOf(closed({ taskId: TEXT, task: TASK })) }, TOKEN),
 );
 
 export const STATUSES_RESPONSE = new Schema<unknown>(
   'Task Statuses Response',
-  closed({ statuses: listOf(closed({ taskId: SLUGID, status: STATUS })) }, TOKEN),
+  closed({ statuses: listOf(closed({ taskId: TEXT, status: STATUS })) }, TOKEN),
 );
 
 const DEFINITIONS_AND_STATUSES = listOf(closed({ status: STATUS, task: TASK }));
@@ -52,7 +64,24 @@ export const CANCEL_TASK_GROUP_RESPONSE = new Schema<unknown>(
   closed({ taskGroupId: SLUGID, taskGroupSize: COUNT, cancelledCount: COUNT, taskIds: listOf(SLUGID) }),
 );
 
-const TASK_QUEUE = { provisionerId: IDENTIFIER, workerType: IDENTIFIER, taskQueueId: TASK_QUEUE_ID } as const;
+/** What changes the priority of one task, or of all in a group. */
+export const CHANGE_PRIORITY_REQUEST = new Schema<{ readonly newPriority: Priority | 'normal' }>(
+  'Change Task Priority Request',
+  closed({ newPriority: { type: 'string', enum: [...PRIORITIES, 'normal'] } }),
+);
+
+export const GROUP_PRIORITY_RESPONSE = new Schema<unknown>(
+  'Change Task Group Priority Response',
+  closed({
+    taskGroupId: SLUGID,
+    schedulerId: IDENTIFIER,
+    newPriority: PRIORITY,
+    tasksAffected: COUNT,
+    taskIds: listOf(SLUGID),
+  }),
+);
+
+const TASK_QUEUE = { provisionerId: PROVISIONER_ID, workerType: WORKER_TYPE, taskQueueId: TASK_QUEUE_ID } as const;
 
 export const PENDING_TASKS_RESPONSE = new Schema<unknown>(
   'Count Pending Tasks Response',
@@ -73,8 +102,5 @@ export const LIST_PENDING_TASKS_RESPONSE = new Schema<unknown>(
 
 export const LIST_CLAIMED_TASKS_RESPONSE = new Schema<unknown>(
   'List Claimed Tasks Response',
-  closed(
-    { tasks: listOf(closed({ ...RUN, workerGroup: IDENTIFIER, workerId: IDENTIFIER, claimed: DATE_TIME })) },
-    TOKEN,
-  ),
+  closed({ tasks: listOf(closed({ ...RUN, workerGroup: TEXT, workerId: TEXT, claimed: DATE_TIME })) }, TOKEN),
 );

@@ -7,8 +7,14 @@ export const SLUGID = {
 } as const;
 export const IDENTIFIER = { type: 'string', minLength: 1, maxLength: 38, pattern: '^[a-zA-Z0-9_-]*$' } as const;
 export const DATE_TIME = { type: 'string', format: 'date-time' } as const;
-export const TASK_QUEUE_ID = { type: 'string', pattern: '^[a-zA-Z0-9_-]{1,38}/[a-zA-Z0-9_-]{1,38}$' } as const;
-export const PROJECT_ID = { type: 'string', maxLength: 500, pattern: '^[a-zA-Z0-9._/-]{1,500}$' } as const;
+export const PROVISIONER_ID = { type: 'string', pattern: '^[a-zA-Z0-9_-]{1,38}$' } as const;
+export const WORKER_TYPE = { type: 'string', pattern: '^[a-z]([-a-z0-9]{0,36}[a-z0-9])?$' } as const;
+/** The name of a task queue, which is that of its worker pool. */
+export const TASK_QUEUE_ID = {
+  type: 'string',
+  pattern: '^[a-zA-Z0-9_-]{1,38}/[a-z]([-a-z0-9]{0,36}[a-z0-9])?$',
+} as const;
+export const PROJECT_ID = { type: 'string', minLength: 1, maxLength: 500, pattern: '^[a-zA-Z0-9._/-]*$' } as const;
 
 /** Highest first, the order in which pending tasks are handed out. */
 export const PRIORITIES = ['highest', 'very-high', 'high', 'medium', 'low', 'very-low', 'lowest'] as const;
@@ -51,8 +57,8 @@ export interface TaskDefinition extends TaskFields {
 }
 
 const FIELDS = {
-  provisionerId: IDENTIFIER,
-  workerType: IDENTIFIER,
+  provisionerId: PROVISIONER_ID,
+  workerType: WORKER_TYPE,
   taskQueueId: TASK_QUEUE_ID,
   schedulerId: { ...IDENTIFIER, default: '-' },
   projectId: { ...PROJECT_ID, default: 'none' },
@@ -79,7 +85,16 @@ const FIELDS = {
       name: { type: 'string', maxLength: 255 },
       description: { type: 'string', maxLength: 32_768 },
       owner: { type: 'string', maxLength: 255 },
-      source: { type: 'string', format: 'uri', pattern: '^(https?|ssh)://', maxLength: 4096 },
+      source: {
+        type: 'string',
+        // What git takes as an address is no URI.
+        anyOf: [
+          { type: 'string', format: 'uri' },
+          { type: 'string', format: 'regex' },
+        ],
+        pattern: '^(https?://|ssh://|git@)',
+        maxLength: 4096,
+      },
     },
     required: ['name', 'description', 'owner', 'source'],
   },
@@ -94,14 +109,17 @@ export const CREATE_TASK_REQUEST = new Schema<CreateTaskRequest>('Task Definitio
   required: ['created', 'deadline', 'payload', 'metadata'],
 });
 
-const TASK_PROPERTIES = { ...FIELDS, priority: { type: 'string', enum: PRIORITIES } } as const;
+export const PRIORITY = { type: 'string', enum: PRIORITIES } as const;
+const TASK_PROPERTIES = { ...FIELDS, priority: PRIORITY } as const;
+// Not promised for tasks of before there was such a thing; those of here have them.
+const NEWER = ['projectId', 'expires'];
 
 /** The schema of a whole definition, for use inside of others. */
 export const TASK = {
   type: 'object',
   additionalProperties: false,
   properties: TASK_PROPERTIES,
-  required: Object.keys(TASK_PROPERTIES),
+  required: Object.keys(TASK_PROPERTIES).filter((name) => !NEWER.includes(name)),
 } as const;
 
 export const TASK_RESPONSE = new Schema<unknown>('Task Definition Response', TASK);

@@ -1,16 +1,22 @@
 import { Schema } from '../http/schema.js';
 import { listSchema, objectOf } from './define.js';
-import { DATE_TIME, IDENTIFIER, SLUGID, TASK_QUEUE_ID } from './task-schemas.js';
+import { DATE_TIME, IDENTIFIER, TASK_QUEUE_ID } from './task-schemas.js';
 
 type Json = Readonly<Record<string, unknown>>;
+
+/** What instances in a cloud are started with; the one of a worker's region is its configuration. */
+export interface LaunchConfig {
+  readonly region?: string;
+  readonly workerConfig?: Json;
+  readonly workerManager?: { readonly launchConfigId?: string };
+}
 
 /** The part of a pool's configuration that means something here. */
 export interface PoolConfig {
   readonly lifecycle?: { readonly registrationTimeout?: number; readonly reregistrationTimeout?: number };
   /** What workers of a static pool are configured with. */
   readonly workerConfig?: Json;
-  /** What instances in a cloud are started with; the one of a worker's region is its configuration. */
-  readonly launchConfigs?: readonly { readonly region?: string; readonly workerConfig?: Json }[];
+  readonly launchConfigs?: readonly LaunchConfig[];
 }
 
 export interface PoolDefinition {
@@ -21,28 +27,41 @@ export interface PoolDefinition {
   readonly emailOnError: boolean;
 }
 
-const SECONDS = { type: 'integer', minimum: 0 } as const;
-const CONFIG = {
-  // What else there may be is between the pool's owner and the cloud.
+const SECONDS = { type: 'integer' } as const;
+const LAUNCH_CONFIG_ID = { type: 'string', minLength: 1, maxLength: 38, pattern: '^[a-zA-Z0-9_-]*$' } as const;
+
+/** What has to be true of a pool's configuration; all else there may be is between the pool's owner and the cloud. */
+export const POOL_CONFIG = new Schema<PoolConfig>('Worker Pool Configuration', {
   type: 'object',
   properties: {
     lifecycle: {
       type: 'object',
       additionalProperties: false,
-      properties: { registrationTimeout: SECONDS, reregistrationTimeout: SECONDS, queueInactivityTimeout: SECONDS },
+      properties: {
+        registrationTimeout: SECONDS,
+        reregistrationTimeout: { ...SECONDS, maximum: 2_592_000 },
+        queueInactivityTimeout: { ...SECONDS, minimum: 1200 },
+      },
     },
     workerConfig: { type: 'object' },
     launchConfigs: {
       type: 'array',
-      items: { type: 'object', properties: { region: { type: 'string' }, workerConfig: { type: 'object' } } },
+      items: {
+        type: 'object',
+        properties: {
+          region: { type: 'string' },
+          workerConfig: { type: 'object' },
+          workerManager: { type: 'object', properties: { launchConfigId: LAUNCH_CONFIG_ID } },
+        },
+      },
     },
   },
-} as const;
+});
 
 const DEFINITION = {
   providerId: IDENTIFIER,
   description: { type: 'string', maxLength: 10_240 },
-  config: CONFIG,
+  config: { type: 'object' },
   owner: { type: 'string', format: 'email' },
   emailOnError: { type: 'boolean' },
 } as const;
@@ -60,11 +79,7 @@ export const UPDATE_POOL_REQUEST = new Schema<PoolDefinition & { readonly worker
 );
 
 const COUNT = { type: 'integer', minimum: 0 } as const;
-const FULL = objectOf({
-  ...DEFINITION,
-  workerPoolId: TASK_QUEUE_ID,
-  created: DATE_TIME,
-  lastModified: DATE_TIME,
+const COUNTS = {
   currentCapacity: COUNT,
   requestedCount: COUNT,
   runningCount: COUNT,
@@ -74,41 +89,50 @@ const FULL = objectOf({
   runningCapacity: COUNT,
   stoppingCapacity: COUNT,
   stoppedCapacity: COUNT,
-});
+} as const;
+
+const FULL = objectOf(
+  { ...DEFINITION, workerPoolId: TASK_QUEUE_ID, created: DATE_TIME, lastModified: DATE_TIME, ...COUNTS },
+  ['workerPoolId'],
+);
 
 export const POOL_RESPONSE = new Schema<unknown>('Worker Pool Full Definition', FULL);
 
 export const POOL_LIST = listSchema('Worker Pool List', 'workerPools', FULL);
 
+export const POOL_STATS = new Schema<unknown>(
+  'Worker Pool Statistics',
+  objectOf({
+    launchConfigStats: {
+      type: 'array',
+      items: objectOf({ workerPoolId: TASK_QUEUE_ID, launchConfigId: { type: 'string' }, ...COUNTS }),
+    },
+  }),
+);
+
+export const POOL_STATS_LIST = listSchema(
+  'Worker Pool List Statistics',
+  'workerPoolsStats',
+  objectOf({ workerPoolId: TASK_QUEUE_ID, ...COUNTS }),
+);
+
+const TEXT = { type: 'string' } as const;
+
+export const LAUNCH_CONFIG_LIST = listSchema(
+  'Worker Pool Launch Configs',
+  'workerPoolLaunchConfigs',
+  objectOf({
+    launchConfigId: TEXT,
+    workerPoolId: TEXT,
+    isArchived: { type: 'boolean' },
+    configuration: { type: 'object' },
+    created: DATE_TIME,
+    lastModified: DATE_TIME,
+  }),
+);
+
 export const PROVIDER_LIST = listSchema(
   'Provider List',
   'providers',
-  objectOf({ providerId: IDENTIFIER, providerType: { type: 'string' } }),
+  objectOf({ providerId: TEXT, providerType: TEXT }),
 );
-
-export interface WorkerErrorReport {
-  readonly workerGroup: string;
-  readonly workerId: string;
-  readonly kind: string;
-  readonly title: string;
-  readonly description: string;
-  readonly extra: Json;
-}
-
-const ERROR = {
-  kind: { type: 'string', maxLength: 128, pattern: '[-a-z0-9]+' },
-  title: { type: 'string', maxLength: 128 },
-  description: { type: 'string', maxLength: 10_240 },
-  extra: { type: 'object' },
-} as const;
-
-export const WORKER_ERROR_REPORT = new Schema<WorkerErrorReport>(
-  'Worker Error Report',
-  objectOf({ workerGroup: IDENTIFIER, workerId: IDENTIFIER, ...ERROR }),
-);
-
-const POOL_ERROR = objectOf({ workerPoolId: TASK_QUEUE_ID, errorId: SLUGID, reported: DATE_TIME, ...ERROR });
-
-export const POOL_ERROR_RESPONSE = new Schema<unknown>('Worker Pool Error', POOL_ERROR);
-
-export const POOL_ERROR_LIST = listSchema('Worker Pool Error List', 'workerPoolErrors', POOL_ERROR);

@@ -8,10 +8,12 @@ export type WorkerState = (typeof WORKER_STATES)[number];
 
 const SECRET = { type: 'string', pattern: '^[a-zA-Z0-9_-]{44}$' } as const;
 
+const CAPACITY = { type: 'integer', minimum: 1 } as const;
+
 export interface CreateWorkerRequest {
   readonly expires: string;
-  readonly capacity: number;
-  readonly providerInfo?: { readonly staticSecret?: string };
+  readonly capacity?: number;
+  readonly providerInfo?: { readonly staticSecret: string };
 }
 
 export const CREATE_WORKER_REQUEST = new Schema<CreateWorkerRequest>(
@@ -19,8 +21,8 @@ export const CREATE_WORKER_REQUEST = new Schema<CreateWorkerRequest>(
   objectOf(
     {
       expires: DATE_TIME,
-      capacity: { type: 'integer', minimum: 1, default: 1 },
-      providerInfo: objectOf({ staticSecret: SECRET }, ['staticSecret']),
+      capacity: CAPACITY,
+      providerInfo: { type: 'object', oneOf: [objectOf({ staticSecret: SECRET })] },
     },
     ['capacity', 'providerInfo'],
   ),
@@ -35,16 +37,20 @@ export interface WorkerKey {
 
 const KEY = { workerPoolId: TASK_QUEUE_ID, workerGroup: IDENTIFIER, workerId: IDENTIFIER } as const;
 
-const WORKER = objectOf({
-  ...KEY,
-  providerId: IDENTIFIER,
-  created: DATE_TIME,
-  expires: DATE_TIME,
-  lastModified: DATE_TIME,
-  lastChecked: DATE_TIME,
-  capacity: { type: 'integer', minimum: 1 },
-  state: { type: 'string', enum: WORKER_STATES },
-});
+const WORKER = objectOf(
+  {
+    ...KEY,
+    providerId: IDENTIFIER,
+    created: DATE_TIME,
+    expires: DATE_TIME,
+    lastModified: DATE_TIME,
+    lastChecked: DATE_TIME,
+    capacity: CAPACITY,
+    state: { type: 'string', enum: WORKER_STATES },
+    launchConfigId: IDENTIFIER,
+  },
+  ['launchConfigId'],
+);
 
 export const WORKER_RESPONSE = new Schema<unknown>('Worker Full Definition', WORKER);
 
@@ -52,14 +58,17 @@ export const WORKER_LIST = listSchema('Worker List', 'workers', WORKER);
 
 /** How a worker shows who it is, by the type of its provider. */
 export type IdentityProof =
-  { readonly staticSecret: string } | { readonly document: string; readonly signature: string };
+  | { readonly token: string }
+  | { readonly staticSecret: string }
+  | { readonly document: string; readonly signature: string }
+  | { readonly document: string };
 
 export interface RegisterWorkerRequest extends WorkerKey {
   readonly providerId: string;
   readonly workerIdentityProof: IdentityProof;
 }
 
-const TEXT = { type: 'string', minLength: 1 } as const;
+const TEXT = { type: 'string' } as const;
 
 export const REGISTER_WORKER_REQUEST = new Schema<RegisterWorkerRequest>(
   'Register Worker Request',
@@ -69,7 +78,12 @@ export const REGISTER_WORKER_REQUEST = new Schema<RegisterWorkerRequest>(
       providerId: IDENTIFIER,
       workerIdentityProof: {
         type: 'object',
-        oneOf: [objectOf({ staticSecret: SECRET }), objectOf({ document: TEXT, signature: TEXT })],
+        oneOf: [
+          objectOf({ token: TEXT }),
+          objectOf({ staticSecret: SECRET }),
+          objectOf({ document: TEXT, signature: TEXT }),
+          objectOf({ document: TEXT }),
+        ],
       },
       systemBootTime: DATE_TIME,
     },
@@ -84,7 +98,7 @@ export const REREGISTER_WORKER_REQUEST = new Schema<WorkerKey & { readonly secre
 
 const REGISTRATION = {
   expires: DATE_TIME,
-  credentials: objectOf({ clientId: TEXT, accessToken: TEXT, certificate: TEXT }),
+  credentials: objectOf({ clientId: TEXT, accessToken: TEXT, certificate: TEXT }, ['certificate']),
   secret: SECRET,
 } as const;
 
@@ -94,3 +108,22 @@ export const REGISTER_WORKER_RESPONSE = new Schema<unknown>(
 );
 
 export const REREGISTER_WORKER_RESPONSE = new Schema<unknown>('Reregister Worker Response', objectOf(REGISTRATION));
+
+/** Whether a worker is to end itself, and why. */
+export interface TerminationDecision {
+  readonly terminate: boolean;
+  readonly reason: string;
+}
+
+const DECISION = { terminate: { type: 'boolean' }, reason: { type: 'string', minLength: 1 } } as const;
+
+export const SHOULD_TERMINATE_RESPONSE = new Schema<TerminationDecision>(
+  'Should Worker Terminate Response',
+  objectOf(DECISION),
+);
+
+/** What the admin API takes to decide. */
+export const TERMINATION_REQUEST = new Schema<WorkerKey & TerminationDecision>(
+  'Termination Decision',
+  objectOf({ ...KEY, ...DECISION }),
+);

@@ -3,17 +3,16 @@ import { ApiError } from '../http/api-error.js';
 import { endpoint } from '../http/endpoint.js';
 import type { Endpoint } from '../http/endpoint.js';
 import { PAGING, pageOf } from '../http/page.js';
+import { POOL_ERROR_LIST, POOL_ERROR_RESPONSE, WORKER_ERROR_REPORT } from '../schemas/pool-error-schemas.js';
 import {
   CREATE_POOL_REQUEST,
-  POOL_ERROR_LIST,
-  POOL_ERROR_RESPONSE,
   POOL_LIST,
   POOL_RESPONSE,
   PROVIDER_LIST,
   UPDATE_POOL_REQUEST,
-  WORKER_ERROR_REPORT,
 } from '../schemas/worker-pool-schemas.js';
-import type { WorkerState } from '../schemas/worker-schemas.js';
+import { capacityOf } from './capacity.js';
+import type { PoolErrors } from './pool-errors.js';
 import { PROVIDERS } from './worker-pools.js';
 import type { WorkerPool, WorkerPools } from './worker-pools.js';
 import type { Worker, Workers } from './workers.js';
@@ -21,6 +20,7 @@ import type { Worker, Workers } from './workers.js';
 interface PoolServices {
   readonly pools: WorkerPools;
   readonly workers: Workers;
+  readonly errors: PoolErrors;
 }
 
 /** worker-manager: pools, and the errors of their workers. */
@@ -108,7 +108,7 @@ function readingEndpoints({ pools, workers }: PoolServices): readonly Endpoint[]
   ];
 }
 
-function errorEndpoints({ pools }: PoolServices): readonly Endpoint[] {
+function errorEndpoints({ pools, workers, errors }: PoolServices): readonly Endpoint[] {
   return [
     endpoint({
       name: 'reportWorkerError',
@@ -119,7 +119,10 @@ function errorEndpoints({ pools }: PoolServices): readonly Endpoint[] {
       handle: ({ param, input, authorize }) => {
         const worker = `${input.workerGroup}/${input.workerId}`;
         authorize({ AllOf: [`assume:worker-pool:${param('workerPoolId')}`, `assume:worker-id:${worker}`] });
-        return { body: pools.reportError(param('workerPoolId'), input) };
+        const { workerPoolId } = pools.get(param('workerPoolId'));
+        const { workerGroup, workerId } = input;
+        const launchConfigId = workers.find({ workerPoolId, workerGroup, workerId })?.launchConfigId;
+        return { body: errors.report(workerPoolId, input, launchConfigId) };
       },
     }),
     endpoint({
@@ -130,10 +133,11 @@ function errorEndpoints({ pools }: PoolServices): readonly Endpoint[] {
       output: POOL_ERROR_LIST,
       scopes: (param) => `worker-manager:list-worker-pool-errors:${param('workerPoolId')}`,
       handle: ({ param, query }) => {
-        const { errorId: wanted } = query;
-        // No error here belongs to a launch configuration.
-        const all = query['launchConfigId'] === undefined ? pools.errorsOf(param('workerPoolId')) : [];
-        const found = all.filter(({ errorId }) => wanted === undefined || errorId === wanted);
+        const { errorId, launchConfigId } = query;
+        const found = errors
+          .list(param('workerPoolId'))
+          .filter((error) => errorId === undefined || error.errorId === errorId)
+          .filter((error) => launchConfigId === undefined || error.launchConfigId === launchConfigId);
         const keyOf = (error: (typeof found)[number]): string => `${error.reported} ${error.errorId}`;
         const { items: workerPoolErrors, next } = pageOf(found, keyOf, query);
         return { body: { workerPoolErrors, ...next } };
@@ -153,19 +157,5 @@ function isRunning({ state }: Worker): boolean {
 }
 
 function shown(pool: WorkerPool, workers: Workers): object {
-  const all = workers.inPool(pool.workerPoolId);
-  const inState = (state: WorkerState): readonly Worker[] => all.filter((worker) => worker.state === state);
-  const capacity = (state: WorkerState): number => inState(state).reduce((sum, worker) => sum + worker.capacity, 0);
-  return {
-    ...pool,
-    currentCapacity: capacity('requested') + capacity('running') + capacity('stopping'),
-    requestedCount: inState('requested').length,
-    runningCount: inState('running').length,
-    stoppingCount: inState('stopping').length,
-    stoppedCount: inState('stopped').length,
-    requestedCapacity: capacity('requested'),
-    runningCapacity: capacity('running'),
-    stoppingCapacity: capacity('stopping'),
-    stoppedCapacity: capacity('stopped'),
-  };
+  return { ...pool, ...capacityOf(workers.inPool(pool.workerPoolId)) };
 }

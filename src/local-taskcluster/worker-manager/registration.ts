@@ -4,7 +4,7 @@ import type { PermanentClient } from '../auth/client-table.js';
 import { sameText } from '../auth/same-text.js';
 import { issueCredentials } from '../auth/temporary-credentials.js';
 import { ApiError } from '../http/api-error.js';
-import type { PoolConfig } from '../schemas/worker-pool-schemas.js';
+import type { LaunchConfig } from '../schemas/worker-pool-schemas.js';
 import type { RegisterWorkerRequest, WorkerKey } from '../schemas/worker-schemas.js';
 import type { WorkerPool, WorkerPools } from './worker-pools.js';
 import { nameOf } from './workers.js';
@@ -44,8 +44,9 @@ export class Registration {
     if (pool.providerId !== request.providerId) {
       throw new ApiError('InputError', `The pool ${pool.workerPoolId} is not one of ${request.providerId}.`);
     }
-    const worker = this.#identify(request);
-    return { ...this.#grant(worker, pool), workerConfig: workerConfigOf(pool.config, worker) };
+    const worker = this.#identify(request, pool);
+    const workerConfig = pool.config.workerConfig ?? launchConfigOf(pool, request)?.workerConfig ?? {};
+    return { ...this.#grant(worker, pool), workerConfig };
   }
 
   /** Throws InputError, which does not say what was wrong. */
@@ -57,7 +58,7 @@ export class Registration {
     return this.#grant(worker, this.#deps.pools.get(key.workerPoolId));
   }
 
-  #identify(request: RegisterWorkerRequest): Worker {
+  #identify(request: RegisterWorkerRequest, pool: WorkerPool): Worker {
     const proof = request.workerIdentityProof;
     const worker = this.#deps.workers.find(request);
     if (request.providerId === 'static') {
@@ -72,12 +73,15 @@ export class Registration {
     }
     if (worker)
       throw new ApiError('InputError', `The worker ${nameOf(request)} is ${worker.state}: it registers once.`);
-    if (!('document' in proof)) throw new ApiError('InputError', 'There is no instance identity document.');
+    if (!('document' in proof && 'signature' in proof))
+      throw new ApiError('InputError', 'There is no signed instance identity document.');
     checkDocument(proof.document, request);
     const { workerPoolId, workerGroup, workerId, providerId } = request;
     const expires = new Date(this.#deps.now().getTime() + INSTANCE_LIFETIME_MS).toJSON();
     const key = { workerPoolId, workerGroup, workerId };
-    return this.#deps.workers.create({ ...key, providerId, expires, capacity: 1, state: 'running' });
+    const launchConfigId = launchConfigOf(pool, request)?.workerManager?.launchConfigId;
+    const origin = { providerId, ...(launchConfigId !== undefined && { launchConfigId }) };
+    return this.#deps.workers.create({ ...key, ...origin, expires, capacity: 1, state: 'running' });
   }
 
   #grant(worker: Worker, { config }: WorkerPool): Registered {
@@ -108,12 +112,14 @@ function workerScopes(worker: Worker): readonly string[] {
     `secrets:get:worker-pool:${workerPoolId}`,
     `worker-manager:remove-worker:${nameOf(worker)}`,
     `worker-manager:reregister-worker:${nameOf(worker)}`,
+    `worker-manager:should-worker-terminate:${nameOf(worker)}`,
   ];
 }
 
-function workerConfigOf({ workerConfig, launchConfigs = [] }: PoolConfig, { workerGroup }: Worker): object {
-  const launched = launchConfigs.find(({ region }) => region === workerGroup) ?? launchConfigs[0];
-  return workerConfig ?? launched?.workerConfig ?? {};
+/** The one for the worker's region, or else the first one. */
+function launchConfigOf({ config }: WorkerPool, { workerGroup }: WorkerKey): LaunchConfig | undefined {
+  const { launchConfigs = [] } = config;
+  return launchConfigs.find(({ region }) => region === workerGroup) ?? launchConfigs[0];
 }
 
 /** The signature is taken on trust: it is Amazon's, and tests have no instance of theirs. */

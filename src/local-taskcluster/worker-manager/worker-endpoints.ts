@@ -2,8 +2,14 @@ import { ApiError } from '../http/api-error.js';
 import { endpoint } from '../http/endpoint.js';
 import type { ApiCall, Endpoint } from '../http/endpoint.js';
 import { PAGING, pageOf } from '../http/page.js';
-import { CREATE_WORKER_REQUEST, WORKER_LIST, WORKER_RESPONSE } from '../schemas/worker-schemas.js';
+import {
+  CREATE_WORKER_REQUEST,
+  SHOULD_TERMINATE_RESPONSE,
+  WORKER_LIST,
+  WORKER_RESPONSE,
+} from '../schemas/worker-schemas.js';
 import type { CreateWorkerRequest, WorkerKey } from '../schemas/worker-schemas.js';
+import type { Terminations } from './terminations.js';
 import type { WorkerPools } from './worker-pools.js';
 import { nameOf } from './workers.js';
 import type { Worker, Workers } from './workers.js';
@@ -13,6 +19,7 @@ const WORKER = '/workers/<workerPoolId>/<workerGroup>/<workerId>';
 interface WorkerServices {
   readonly pools: WorkerPools;
   readonly workers: Workers;
+  readonly terminations: Pick<Terminations, 'decisionOn'>;
   readonly now: () => Date;
 }
 
@@ -22,7 +29,7 @@ export function workerEndpoints(services: WorkerServices): readonly Endpoint[] {
 }
 
 function changingEndpoints(services: WorkerServices): readonly Endpoint[] {
-  const { pools, workers } = services;
+  const { pools, workers, terminations } = services;
   return [
     endpoint({
       name: 'createWorker',
@@ -57,6 +64,14 @@ function changingEndpoints(services: WorkerServices): readonly Endpoint[] {
         if (workers.inPool(workerPoolId).every(({ state }) => state === 'stopped')) pools.dropIfMarked(workerPoolId);
         return { body: {} };
       },
+    }),
+    endpoint({
+      name: 'shouldWorkerTerminate',
+      method: 'GET',
+      route: `${WORKER}/should-terminate`,
+      output: SHOULD_TERMINATE_RESPONSE,
+      scopes: (param) => `worker-manager:should-worker-terminate:${nameOf(keyOf(param))}`,
+      handle: ({ param }) => ({ body: terminations.decisionOn(workers.get(keyOf(param))) }),
     }),
   ];
 }
@@ -97,9 +112,11 @@ function readingEndpoints({ pools, workers }: WorkerServices): readonly Endpoint
       scopes: (param) => `worker-manager:list-workers:${param('workerPoolId')}`,
       handle: ({ param, query }) => {
         const { workerPoolId } = pools.get(param('workerPoolId'));
-        // No worker here belongs to a launch configuration.
-        const inPool = query['launchConfigId'] === undefined ? workers.inPool(workerPoolId) : [];
-        const found = inPool.filter(({ state }) => query['state'] === undefined || state === query['state']);
+        const { launchConfigId, state } = query;
+        const found = workers
+          .inPool(workerPoolId)
+          .filter((worker) => launchConfigId === undefined || worker.launchConfigId === launchConfigId)
+          .filter((worker) => state === undefined || worker.state === state);
         return { body: list(found, query) };
       },
     }),
@@ -121,7 +138,7 @@ function create({ pools, workers, now }: WorkerServices, key: WorkerKey, input: 
 function definitionOf(
   pools: WorkerPools,
   workerPoolId: string,
-  { expires, capacity, providerInfo }: CreateWorkerRequest,
+  { expires, capacity = 1, providerInfo }: CreateWorkerRequest,
 ): Pick<Worker, 'expires' | 'capacity'> & { readonly staticSecret: string } {
   const { providerId } = pools.get(workerPoolId);
   if (providerId !== 'static') {
@@ -144,5 +161,6 @@ function keyOf(param: ApiCall<unknown>['param']): WorkerKey {
 function shown(worker: Worker): object {
   const { workerPoolId, workerGroup, workerId, providerId, created, expires, lastModified, capacity, state } = worker;
   const times = { created, expires, lastModified, lastChecked: lastModified };
-  return { workerPoolId, workerGroup, workerId, providerId, ...times, capacity, state };
+  const launched = worker.launchConfigId === undefined ? {} : { launchConfigId: worker.launchConfigId };
+  return { workerPoolId, workerGroup, workerId, providerId, ...times, capacity, state, ...launched };
 }

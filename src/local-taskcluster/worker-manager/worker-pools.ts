@@ -1,6 +1,8 @@
-import { nice as newSlugid } from 'slugid';
 import { ApiError } from '../http/api-error.js';
-import type { PoolDefinition, WorkerErrorReport } from '../schemas/worker-pool-schemas.js';
+import { POOL_CONFIG } from '../schemas/worker-pool-schemas.js';
+import type { PoolConfig, PoolDefinition } from '../schemas/worker-pool-schemas.js';
+import { LaunchConfigs } from './launch-configs.js';
+import type { KeptLaunchConfig } from './launch-configs.js';
 
 /** The providers that pools may have: what starts their workers, and how these show who they are. */
 export const PROVIDERS = [
@@ -17,24 +19,15 @@ export interface WorkerPool extends PoolDefinition {
   readonly lastModified: string;
 }
 
-interface PoolError {
-  readonly workerPoolId: string;
-  readonly errorId: string;
-  readonly reported: string;
-  readonly kind: string;
-  readonly title: string;
-  readonly description: string;
-  readonly extra: Readonly<Record<string, unknown>>;
-}
-
-/** The worker pools, and the errors that their workers reported. */
+/** The worker pools, and their launch configurations. */
 export class WorkerPools {
   readonly #pools = new Map<string, WorkerPool>();
-  readonly #errors: PoolError[] = [];
+  readonly #launchConfigs: LaunchConfigs;
   readonly #now: () => Date;
 
   constructor(now: () => Date) {
     this.#now = now;
+    this.#launchConfigs = new LaunchConfigs(now);
   }
 
   /** Throws RequestConflict, InputError. */
@@ -46,7 +39,7 @@ export class WorkerPools {
     return this.#set({ ...definition, workerPoolId, created, lastModified: created });
   }
 
-  /** Throws ResourceNotFound, InputError. */
+  /** Throws ResourceNotFound, RequestConflict, InputError. */
   update(workerPoolId: string, definition: PoolDefinition): WorkerPool {
     const { created } = this.get(workerPoolId);
     const lastModified = this.#now().toJSON();
@@ -64,27 +57,23 @@ export class WorkerPools {
     return [...this.#pools.values()];
   }
 
+  /** Those that the pool has and those that it had. Throws ResourceNotFound. */
+  launchConfigs(workerPoolId: string): readonly KeptLaunchConfig[] {
+    return this.#launchConfigs.list(this.get(workerPoolId).workerPoolId);
+  }
+
   /** Takes away the provider: the pool goes with its last worker. Throws ResourceNotFound. */
   markForDeletion(workerPoolId: string): WorkerPool {
-    return this.update(workerPoolId, { ...this.get(workerPoolId), providerId: NULL_PROVIDER });
+    const pool = this.get(workerPoolId);
+    const config = pool.config.launchConfigs ? { ...pool.config, launchConfigs: [] } : pool.config;
+    return this.update(workerPoolId, { ...pool, config, providerId: NULL_PROVIDER });
   }
 
   /** To be called when a pool has no workers that run: removes it if it is to go. */
   dropIfMarked(workerPoolId: string): void {
-    if (this.#pools.get(workerPoolId)?.providerId === NULL_PROVIDER) this.#pools.delete(workerPoolId);
-  }
-
-  /** Throws ResourceNotFound. */
-  reportError(workerPoolId: string, { workerGroup, workerId, ...error }: WorkerErrorReport): PoolError {
-    this.get(workerPoolId);
-    const extra = { ...error.extra, workerGroup, workerId };
-    const reported = { workerPoolId, errorId: newSlugid(), reported: this.#now().toJSON(), ...error, extra };
-    this.#errors.push(reported);
-    return reported;
-  }
-
-  errorsOf(workerPoolId: string): readonly PoolError[] {
-    return this.#errors.filter((error) => error.workerPoolId === workerPoolId);
+    if (this.#pools.get(workerPoolId)?.providerId !== NULL_PROVIDER) return;
+    this.#pools.delete(workerPoolId);
+    this.#launchConfigs.drop(workerPoolId);
   }
 
   #set(pool: WorkerPool): WorkerPool {
@@ -92,9 +81,21 @@ export class WorkerPools {
     if (!allowed.includes(pool.providerId)) {
       throw new ApiError('InputError', `There is no provider ${pool.providerId}; there are ${allowed.join(', ')}.`);
     }
-    const { providerId, description, config, owner, emailOnError, workerPoolId, created, lastModified } = pool;
+    const { providerId, description, owner, emailOnError, workerPoolId, created, lastModified } = pool;
+    const config = this.#withIds(workerPoolId, checked(pool.config));
     const kept = { workerPoolId, providerId, description, config, owner, emailOnError, created, lastModified };
     this.#pools.set(workerPoolId, kept);
     return kept;
   }
+
+  #withIds(workerPoolId: string, { launchConfigs, ...config }: PoolConfig): PoolConfig {
+    const kept = this.#launchConfigs.replace(workerPoolId, launchConfigs ?? []);
+    return launchConfigs === undefined ? config : { ...config, launchConfigs: kept };
+  }
+}
+
+function checked(config: PoolConfig): PoolConfig {
+  const result = POOL_CONFIG.check(config);
+  if ('value' in result) return result.value;
+  throw new ApiError('InputValidationError', `The pool's config can't be: ${result.problems.join('; ')}`);
 }

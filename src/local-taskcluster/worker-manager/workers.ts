@@ -8,6 +8,8 @@ export interface Worker extends WorkerKey {
   readonly lastModified: string;
   readonly capacity: number;
   readonly state: WorkerState;
+  /** Of an instance: the launch configuration of its region. */
+  readonly launchConfigId?: string;
   /** What a worker of a static pool has to show to register. */
   readonly staticSecret?: string;
   /** What it has to show to register again; there once it is registered. */

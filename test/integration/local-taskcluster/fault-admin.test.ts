@@ -43,6 +43,17 @@ describe('the admin API of the local Taskcluster', () => {
     assert.equal((await refusal(call('DELETE', `/faults/${id}`))).status, 404);
   });
 
+  it('takes decisions about workers and shows them', async () => {
+    const decision = { terminate: true, reason: 'over capacity' };
+    const worker = { workerPoolId: 'local/pool', workerGroup: 'here', workerId: 'worker-1' };
+    const { adminUrl = '' } = deployment.server;
+    await got.post(`${adminUrl}/terminations`, { json: { ...worker, ...decision } });
+    assert.deepEqual(await call('GET', '/terminations'), {
+      terminations: [{ worker: 'local/pool/here/worker-1', ...decision }],
+    });
+    assert.equal((await refusal(call('POST', '/terminations', { json: { ...worker, terminate: 'yes' } }))).status, 400);
+  });
+
   it('removes all rules', async () => {
     await add(always500);
     await add({ call: 'objects.PUT', fault: { kind: 'reset-mid-body' } });

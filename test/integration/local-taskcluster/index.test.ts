@@ -99,7 +99,7 @@ describe('the index of the local Taskcluster', () => {
 
   it('finds several tasks at once', async () => {
     const { taskId } = await insert('a.one');
-    const { tasks } = await anonymous.findTasksAtIndex({ indexPaths: ['a.one', 'a.none'] });
+    const { tasks } = await anonymous.findTasksAtIndex({ indexes: ['a.one', 'a.none'] });
     assert.deepEqual(
       tasks.map((task) => task.taskId),
       [taskId],
@@ -138,8 +138,30 @@ describe('the index of the local Taskcluster', () => {
       await publish('public/dir/x');
       const address = `${deployment.server.rootUrl}/api/index/v1/task/a.build/artifacts/public/dir/x`;
       assert.equal(await got(address).text(), 'hello');
-      assert.equal((await got(address, { followRedirect: false })).statusCode, 303);
+      const { taskId } = await index.findTask('a.build');
+      const inQueue = `${deployment.server.rootUrl}/api/queue/v1/task/${taskId}/artifacts/public%2Fdir%2Fx`;
+      const { statusCode, headers, body } = await got(address, { followRedirect: false });
+      assert.deepEqual([statusCode, headers.location], [303, inQueue]);
+      assert.deepEqual(JSON.parse(body), { storageType: 's3', url: inQueue });
       assert.equal(await statusOf(address.replace('a.build', 'a.none')), 404);
+      assert.equal(await statusOf(address.replace('dir/x', 'dir/none')), 404);
+    });
+
+    it('redirects straight to where a public reference leads', async () => {
+      const { taskId, queue } = await deployment.runTask({}, clock.now());
+      const url = 'https://example.com/elsewhere';
+      const reference = { storageType: 'reference', contentType: 'text/plain', url, expires: inMinutes(60) };
+      await queue.createArtifact(taskId, 0, 'public/x', reference);
+      await queue.createArtifact(taskId, 0, 'private/x', reference);
+      const link = { storageType: 'link', artifact: 'private/x', expires: inMinutes(60) };
+      await queue.createArtifact(taskId, 0, 'public/link', link);
+      await insert('a.build', { taskId });
+      const { rootUrl } = deployment.server;
+      const locationOf = async (name: string) =>
+        (await got(`${rootUrl}/api/index/v1/task/a.build/artifacts/${name}`, { followRedirect: false })).headers
+          .location;
+      assert.equal(await locationOf('public/x'), url);
+      assert.equal(await locationOf('public/link'), `${rootUrl}/api/queue/v1/task/${taskId}/artifacts/public%2Flink`);
     });
 
     it('gives the private ones to those who may read them, and to nobody else', async () => {

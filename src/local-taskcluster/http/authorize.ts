@@ -1,0 +1,22 @@
+import { missingScopes, satisfies } from '../../lib/queue/scopes.js';
+import type { Identity } from '../auth/authenticator.js';
+import { ApiError } from './api-error.js';
+import type { ApiCall } from './endpoint.js';
+
+/** Throws InsufficientScopes, naming what is missing, unless that caller has the scopes. */
+export function authorizeAs(identity: Identity): ApiCall<unknown>['authorize'] {
+  return (needed) => {
+    if (satisfies(identity.scopes, needed)) return;
+    const who = identity.clientId === undefined ? 'Without credentials you' : `Client ${identity.clientId}`;
+    throw new ApiError(
+      'InsufficientScopes',
+      [
+        `${who} ${identity.clientId === undefined ? 'do' : 'does'} not have sufficient scopes. Missing:`,
+        ...missingScopes(identity.scopes, needed).map((scope) => `  ${scope}`),
+        'Granted:',
+        ...identity.scopes.map((scope) => `  ${scope}`),
+        `This request needs ${JSON.stringify(needed)}`,
+      ].join('\n'),
+    );
+  };
+}

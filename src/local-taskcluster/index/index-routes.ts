@@ -1,0 +1,29 @@
+import type { Task } from '../queue/task.js';
+import type { InsertTaskRequest } from '../schemas/index-schemas.js';
+import type { IndexTable } from './index-table.js';
+
+const PREFIX = 'index.';
+const LONGEST_PATH = 255;
+const PATH = /^(?:[a-zA-Z0-9_!~*'()%-]+\.)*[a-zA-Z0-9_!~*'()%-]+$/;
+
+/** Indexes a completed task where its routes say, with the rank, data and expiry of its `extra.index`. */
+export function followIndexRoutes(index: IndexTable, { taskId, definition }: Task): void {
+  const entry = entryOf(taskId, definition.extra['index'], definition.expires);
+  if (!entry) return;
+  for (const route of definition.routes) {
+    const path = route.startsWith(PREFIX) ? route.slice(PREFIX.length) : '';
+    if (path.length <= LONGEST_PATH && PATH.test(path)) index.insert(path, entry);
+  }
+}
+
+/** Undefined when what the task says of it makes no sense: nothing is indexed then, and nobody is told. */
+function entryOf(taskId: string, extra: unknown, taskExpires: string): InsertTaskRequest | undefined {
+  const { rank = 0, data = {}, expires = taskExpires } = Object(extra) as Readonly<Record<string, unknown>>;
+  if (typeof rank !== 'number' || !isRecord(data) || typeof expires !== 'string') return undefined;
+  if (Number.isNaN(new Date(expires).getTime())) return undefined;
+  return { taskId, rank, data, expires };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
