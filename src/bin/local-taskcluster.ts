@@ -1,7 +1,11 @@
 #!/usr/bin/env node
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { errorMessage } from '../lib/util/error-message.js';
+import { readRoles } from '../local-taskcluster/auth/read-roles.js';
+import type { NewRole } from '../local-taskcluster/auth/role-table.js';
+import { containerAdvice } from '../local-taskcluster/container-address.js';
 import { LocalTaskcluster } from '../local-taskcluster/server.js';
 
 const BAD_USAGE = 2;
@@ -12,6 +16,8 @@ interface Flags {
   readonly dataDir?: string;
   readonly credentialsFile?: string;
   readonly adminPort?: number;
+  /** The file. */
+  readonly roles?: string;
 }
 
 function parsePort(text: string): number {
@@ -23,20 +29,21 @@ function parsePort(text: string): number {
 function parseFlags(args: readonly string[]): Flags {
   return new Command('local-taskcluster')
     .description(
-      'A Taskcluster for one machine: queue, auth, object, index, secrets, purge-cache, worker-manager and artifact ' +
-        'storage, kept in memory until it ends.',
+      'A Taskcluster for one machine: queue, auth, object, index, secrets, purge-cache, worker-manager, notify (which ' +
+        'sends nothing), hooks (of which there are none) and artifact storage, kept in memory until it ends.',
     )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on, 0 for any free one', parsePort, 8080)
     .option('--data-dir <directory>', 'where artifacts are kept (default: a temporary directory, removed at the end)')
     .option('--credentials-file <file>', 'write {rootUrl, clientId, accessToken} there, readable by you only')
+    .option('--roles <file>', 'define these roles: YAML or JSON, each role id with the list of its scopes')
     .option('--admin-port <port>', 'serve fault injection and the log of calls there, on 127.0.0.1 only', parsePort)
     .exitOverride()
     .parse(args, { from: 'user' })
     .opts();
 }
 
-function instructions({ rootUrl, credentials, adminUrl }: LocalTaskcluster): string {
+function instructions({ rootUrl, credentials, adminUrl }: LocalTaskcluster, { host }: Flags): string {
   return [
     `Taskcluster is at ${rootUrl}`,
     ...(adminUrl === undefined ? [] : [`Faults and the log of calls are at ${adminUrl}`]),
@@ -50,6 +57,7 @@ function instructions({ rootUrl, credentials, adminUrl }: LocalTaskcluster): str
     '  node dist/bin/worker.js config.yml',
     '  taskcluster api queue ping',
     '',
+    ...containerAdvice(host, networkInterfaces()).flatMap((line) => [line, '']),
     'Ctrl-C ends it.',
     '',
   ].join('\n');
@@ -65,9 +73,18 @@ async function writeCredentials(file: string, { rootUrl, credentials }: LocalTas
   });
 }
 
+async function rolesIn(file: string): Promise<readonly NewRole[]> {
+  try {
+    return readRoles(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw new Error(`the roles of ${file} can't be used: ${errorMessage(error)}`, { cause: error });
+  }
+}
+
 async function main(flags: Flags): Promise<void> {
-  const { credentialsFile, ...options } = flags;
-  const server = await LocalTaskcluster.start(options);
+  const { credentialsFile, roles: rolesFile, ...options } = flags;
+  const roles = rolesFile === undefined ? [] : await rolesIn(rolesFile);
+  const server = await LocalTaskcluster.start({ ...options, roles });
   const stop = (): void => {
     void server.close();
   };
@@ -79,7 +96,7 @@ async function main(flags: Flags): Promise<void> {
     await server.close();
     throw error;
   }
-  process.stdout.write(instructions(server));
+  process.stdout.write(instructions(server, flags));
 }
 
 try {

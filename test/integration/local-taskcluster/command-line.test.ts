@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -62,6 +62,33 @@ describe('the local-taskcluster program', () => {
       assert.deepEqual(scopes, ['*']);
       program.kill(signal);
       assert.deepEqual(await exited, [0, null]);
+    });
+  }
+
+  it('defines the roles of the file, and says how containers reach it', async () => {
+    const [file, credentialsFile] = [join(directory, 'roles.yml'), join(directory, 'credentials.json')];
+    await writeFile(file, 'repo:github.com/a/b:*:\n  - index:insert-task:a.*\n');
+    const program = start('--port', '0', '--roles', file, '--credentials-file', credentialsFile);
+    assert.match(await instructionsOf(program), /^Containers can't reach 127\.0\.0\.1: .*--host/m);
+    const { rootUrl } = JSON.parse(await readFile(credentialsFile, 'utf8')) as { readonly rootUrl: string };
+    const { scopes } = await new clients.Auth({ rootUrl, retries: 0 }).expandScopes({
+      scopes: ['assume:repo:github.com/a/b:branch:main'],
+    });
+    assert.ok(scopes.includes('index:insert-task:a.*'));
+  });
+
+  for (const [what, text] of [
+    ['are none', 'a: x'],
+    ['lead back to themselves', 'a: [assume:a]'],
+  ] as const) {
+    it(`ends with 1 and one line about it when roles ${what}`, async () => {
+      const file = join(directory, 'roles.yml');
+      await writeFile(file, text);
+      const program = start('--port', '0', '--roles', file);
+      const exited = once(program, 'exit');
+      const errors = await outputOf(program.stderr);
+      assert.deepEqual(await exited, [1, null]);
+      assert.match(errors, /^local-taskcluster: .+\n$/);
     });
   }
 

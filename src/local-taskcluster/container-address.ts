@@ -1,0 +1,25 @@
+import type { NetworkInterfaceInfo } from 'node:os';
+
+type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+
+const DOCKER_BRIDGE = 'docker0';
+
+/** The address under which containers reach this machine: the gateway of docker's bridge. Undefined without a bridge. */
+function containerAddress(interfaces: Interfaces): string | undefined {
+  return interfaces[DOCKER_BRIDGE]?.find(({ family }) => family === 'IPv4')?.address;
+}
+
+/** What to know, at the start, of how containers reach a server on that address; nothing when they do. */
+export function containerAdvice(host: string, interfaces: Interfaces): readonly string[] {
+  if (!isLoopback(host)) return [];
+  const gateway = containerAddress(interfaces);
+  const start =
+    gateway === undefined
+      ? "--host and the gateway of docker's bridge (usually 172.17.0.1; there is no docker0 here)"
+      : `--host ${gateway}, the gateway of docker's bridge`;
+  return [`Containers can't reach ${host}: for tasks that call Taskcluster themselves, start it with ${start}.`];
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
