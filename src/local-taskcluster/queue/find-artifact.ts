@@ -15,6 +15,7 @@ export type FindArtifact = (
   mayRead: (name: string) => boolean,
 ) => FoundArtifact | undefined;
 
+/** Looks among the artifacts of the queue. */
 export function artifactFinder(queue: Queue, artifacts: ArtifactTable): FindArtifact {
   return (taskId, name, mayRead) => {
     const runId = queue.find(taskId)?.lastRun?.runId;

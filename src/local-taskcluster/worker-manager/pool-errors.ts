@@ -3,6 +3,8 @@ import type { WorkerErrorReport } from '../schemas/pool-error-schemas.js';
 
 const HOUR_MS = 60 * 60_000;
 const DAY_MS = 24 * HOUR_MS;
+const DAYS = 7;
+const HOURS = 24;
 
 /** An error that a worker reported; `reported` is an ISO time. */
 export interface PoolError {
@@ -18,15 +20,16 @@ export interface PoolError {
 
 type Counts = Readonly<Record<string, number>>;
 
-/** How many errors of the last seven days there are, all together and by their properties. */
+/** How many errors there are, of all times by their properties and lately by days and hours, those without any too. */
 export interface ErrorTotals {
+  /** Of the last seven days. */
   readonly total: number;
   readonly daily: Counts;
-  /** Of the last day. */
   readonly hourly: Counts;
   readonly title: Counts;
   readonly code: Counts;
   readonly workerPool: Counts;
+  /** Of one pool: of several, the same names mean nothing. */
   readonly launchConfig: Counts;
 }
 
@@ -58,23 +61,27 @@ export class PoolErrors {
 
   /** Of the pool, or of all pools. */
   totals(workerPoolId?: string): ErrorTotals {
-    const recent = this.list(workerPoolId).filter((error) => this.#isWithin(error, 7 * DAY_MS));
+    const errors = this.list(workerPoolId);
+    const daily = this.#series(errors, DAY_MS, DAYS);
     return {
-      total: recent.length,
-      daily: count(recent.map(({ reported }) => startOf(reported, DAY_MS))),
-      hourly: count(
-        recent.filter((error) => this.#isWithin(error, DAY_MS)).map(({ reported }) => startOf(reported, HOUR_MS)),
-      ),
-      title: count(recent.map(({ title }) => title)),
-      code: count(recent.map(({ extra }) => (typeof extra['code'] === 'string' ? extra['code'] : 'other'))),
-      workerPool: count(recent.map((error) => error.workerPoolId)),
+      total: Object.values(daily).reduce((sum, each) => sum + each, 0),
+      daily,
+      hourly: this.#series(errors, HOUR_MS, HOURS),
+      title: count(errors.map(({ title }) => title)),
+      code: count(errors.map(({ extra }) => (typeof extra['code'] === 'string' ? extra['code'] : 'other'))),
+      workerPool: count(errors.map((error) => error.workerPoolId)),
       launchConfig:
-        workerPoolId === undefined ? {} : count(recent.map(({ launchConfigId }) => launchConfigId ?? 'unknown')),
+        workerPoolId === undefined ? {} : count(errors.map(({ launchConfigId }) => launchConfigId ?? 'unknown')),
     };
   }
 
-  #isWithin({ reported }: PoolError, milliseconds: number): boolean {
-    return new Date(reported).getTime() > this.#now().getTime() - milliseconds;
+  /** The numbers of errors in the last so many units, the present one at the end. */
+  #series(errors: readonly PoolError[], unitMs: number, units: number): Counts {
+    const counts = count(errors.map(({ reported }) => startOf(new Date(reported), unitMs)));
+    const starts = Array.from({ length: units }, (_, index) =>
+      startOf(new Date(this.#now().getTime() - (units - 1 - index) * unitMs), unitMs),
+    );
+    return Object.fromEntries(starts.map((start) => [start, counts[start] ?? 0]));
   }
 }
 
@@ -85,6 +92,6 @@ function count(keys: readonly string[]): Counts {
 }
 
 /** The beginning of the hour or day in which the time is. */
-function startOf(time: string, unitMs: number): string {
-  return new Date(Math.floor(new Date(time).getTime() / unitMs) * unitMs).toJSON();
+function startOf(time: Date, unitMs: number): string {
+  return new Date(Math.floor(time.getTime() / unitMs) * unitMs).toJSON();
 }
