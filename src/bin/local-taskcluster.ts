@@ -37,7 +37,11 @@ function parseFlags(args: readonly string[]): Flags {
     .option('--data-dir <directory>', 'where artifacts are kept (default: a temporary directory, removed at the end)')
     .option('--credentials-file <file>', 'write {rootUrl, clientId, accessToken} there, readable by you only')
     .option('--roles <file>', 'define these roles: YAML or JSON, each role id with the list of its scopes')
-    .option('--admin-port <port>', 'serve fault injection and the log of calls there, on 127.0.0.1 only', parsePort)
+    .option(
+      '--admin-port <port>',
+      'serve faults, decisions about workers and the log of calls there, on 127.0.0.1 only',
+      parsePort,
+    )
     .exitOverride()
     .parse(args, { from: 'user' })
     .opts();
