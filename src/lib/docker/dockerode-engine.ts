@@ -41,6 +41,8 @@ const SLOW_CALL_TIMEOUT_MS = 300_000;
 const COMMIT_TIMEOUT_MS = 900_000;
 const PULL_INACTIVITY_MS = 60_000;
 
+/** Of containers that ask for no other. */
+const DEFAULT_NETWORK = 'bridge';
 // A dead one is what a removal left that failed half-way.
 const ENDED = new Set(['exited', 'dead']);
 
@@ -69,6 +71,7 @@ export class DockerodeEngine implements DockerEngine {
   readonly #docker: Docker;
   readonly #anew: Docker;
   readonly #pullInactivityMs: number;
+  #defaultHasIPv6: boolean | undefined;
 
   /** `pullInactivityMs`: a pull that says nothing for so long has failed. */
   constructor(address: EngineAddress, pullInactivityMs = PULL_INACTIVITY_MS) {
@@ -204,19 +207,48 @@ export class DockerodeEngine implements DockerEngine {
     return await call('listing containers', CALL_TIMEOUT_MS, list, signal);
   }
 
-  async createNetwork({ name, subnet, gateway, labels }: NetworkSpec): Promise<string | undefined> {
+  async createNetwork(spec: NetworkSpec): Promise<string | undefined> {
+    const more = (await this.#hasIPv6()) ? { EnableIPv6: true } : {};
+    try {
+      return await this.#createNetwork(spec, more);
+    } catch (error) {
+      const { message } = error as Error;
+      // Before version 27 an engine had no IPv6 addresses of its own to give to other networks.
+      if (more.EnableIPv6 && error instanceof DockerError && /ipv6/i.test(message)) {
+        this.#defaultHasIPv6 = false;
+        return await this.createNetwork(spec);
+      }
+      if (hasStatus(error, 403) && /overlap/i.test(message)) return undefined;
+      throw error;
+    }
+  }
+
+  async #createNetwork({ name, subnet, gateway, labels }: NetworkSpec, more: object): Promise<string> {
     const options = {
       Name: name,
       Driver: 'bridge',
       IPAM: { Driver: 'default', Config: [{ Subnet: subnet, Gateway: gateway }] },
       Labels: { ...labels },
+      ...more,
     };
     const create = (abortSignal: AbortSignal) => this.#docker.createNetwork({ ...inBody(options), abortSignal });
+    return (await call(`creating a network with the subnet ${subnet}`, CALL_TIMEOUT_MS, create)).id;
+  }
+
+  /** Whether tasks that need no network of their own have IPv6; asked once, as it is part of the engine's settings. */
+  async #hasIPv6(): Promise<boolean> {
+    if (this.#defaultHasIPv6 !== undefined) return this.#defaultHasIPv6;
+    const inspect = (): Promise<NetworkInspectInfo> => this.#docker.getNetwork(DEFAULT_NETWORK).inspect();
     try {
-      return (await call(`creating a network with the subnet ${subnet}`, CALL_TIMEOUT_MS, create)).id;
+      const network: Partial<NetworkInspectInfo> = await call(
+        `inspecting network ${DEFAULT_NETWORK}`,
+        CALL_TIMEOUT_MS,
+        inspect,
+      );
+      return (this.#defaultHasIPv6 = network.EnableIPv6 ?? false);
     } catch (error) {
-      if (hasStatus(error, 403) && /overlap/i.test((error as DockerError).message)) return undefined;
-      throw error;
+      if (!hasStatus(error, 404)) throw error;
+      return (this.#defaultHasIPv6 = false);
     }
   }
 

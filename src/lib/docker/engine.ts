@@ -225,7 +225,10 @@ export interface DockerEngine {
   replaceByEmptyFile(path: string, labels: Labels): Promise<void>;
   /** Kills and removes a container with its anonymous volumes; harmless when it is gone. */
   removeContainer(id: string): Promise<void>;
-  /** Returns the network's id; undefined: its subnet overlaps that of another. Not abortable, as createContainer. */
+  /**
+   * Returns the network's id; undefined: its subnet overlaps that of another. It has IPv6 too where the engine's default
+   * network has. Not abortable, as createContainer.
+   */
   createNetwork(spec: NetworkSpec): Promise<string | undefined>;
   /** All networks that carry these labels. */
   findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]>;

@@ -170,6 +170,7 @@ describe('the requests to the engine', () => {
     ],
     createNetwork: [
       () => engine.createNetwork({ name: 'n', subnet: '10.0.0.0/28', gateway: '10.0.0.1', labels }),
+      { line: 'GET /networks/bridge', query: {} },
       {
         line: 'POST /networks/create',
         query: {},
