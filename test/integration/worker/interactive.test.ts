@@ -132,6 +132,31 @@ describe('a shell of an interactive task', () => {
     assert.deepEqual(await client.closed, { code: 1000, reason: 'exit code 4' });
   });
 
+  describe('that is asked for without a command', () => {
+    // Of a shell script alone, each program says what it is asked to be.
+    const made = (name: string): string =>
+      `printf '#!/bin/sh\\necho "${name} $*" is $0 for $USER $LOGNAME $HOME; exit 3\\n'`;
+    const shellOf = async (prepare: string): Promise<string> => {
+      const { url } = await tasks.open();
+      assert.equal(await (await framed(url, ['sh', '-c', prepare])).exitCode, 0);
+      const client = await new RawClient(url).opened();
+      await client.closed;
+      return client.text;
+    };
+
+    it('greets with the message of the image and is a login bash, if the image has them', async () => {
+      const prepare = `${made('bash')} >/bin/bash; chmod +x /bin/bash; echo welcome >/etc/taskcluster-motd`;
+      const text = await shellOf(prepare);
+      assert.match(text, /^welcome\r\nbash -li is \/bin\/bash for root root \/root\r\n/);
+    });
+
+    it('is the one that the image has for people, rather than bash', async () => {
+      const own = '/bin/taskcluster-interactive-shell';
+      const prepare = `for p in /bin/bash ${own}; do ${made('any')} >$p; chmod +x $p; done`;
+      assert.match(await shellOf(prepare), /^any {2}is \/bin\/taskcluster-interactive-shell for /);
+    });
+  });
+
   it('is had as the user and with the variables of the image, whatever its entrypoint', async () => {
     const { url, taskId } = await tasks.open({ image: 'docker-worker/test-entrypoint:latest', env: { MINE: 'm' } });
     const { printed, exitCode } = await framed(url, ['sh', '-c', 'echo $(id -u) $(pwd) $FROM_IMAGE $MINE $TASK_ID']);

@@ -46,7 +46,7 @@ const RUN = `
     set -- "$_tcp" "$@"; _tcr=$#;
     while IFS= read -r -d '' _tcv; do
       case \${_tcv%%=*} in
-        [0-9]*|*[!A-Za-z0-9_]*|IFS|OLDPWD|OPTIND|PPID|PWD|SHLVL|_tc[cprv]) set -- "$_tcv" "$@";;
+        [0-9]*|*[!A-Za-z0-9_]*|IFS|OLDPWD|OPTIND|PPID|PWD|SHLVL|_tc[cprtv]) set -- "$_tcv" "$@";;
       esac;
     done 2>/dev/null </proc/$$/environ;
     [ $# -eq $_tcr ] || exec ${BUSYBOX} env -- "$@";
@@ -65,9 +65,21 @@ const HOLD_COMMAND = oneLine(`${RUN}
   read -r _tcr <${HOLD_DIRECTORY}/${FIFO.release};
   exit "$_tcc"`);
 
-/** The first process of a session, by whose command line KILL_SESSION finds it: runs its arguments, or the best shell. */
+/**
+ * The first process of a session, by whose command line KILL_SESSION finds it: runs its arguments, or the best shell. What
+ * an image may have for people (a message, a shell of its own) Taskcluster's pages have always asked for by these names.
+ */
 const RUN_SESSION = oneLine(`${RUN}
-  [ $# -gt 0 ] || { find bash && set -- "$_tcp"; } || { find sh && set -- "$_tcp"; } || set -- ${BUSYBOX} sh;
+  if [ $# -eq 0 ]; then
+    USER=\${USER:-$(${BUSYBOX} id -un 2>/dev/null)}; USER=\${USER:-root};
+    export USER HOME="\${HOME:-/root}" LOGNAME="\${LOGNAME:-$USER}";
+    _tct=; [ -t 0 ] && _tct=1;
+    [ -n "$_tct" ] && [ -f /etc/taskcluster-motd ] && ${BUSYBOX} cat /etc/taskcluster-motd;
+    if [ -n "$_tct" ] && [ -f /bin/taskcluster-interactive-shell ]; then set -- /bin/taskcluster-interactive-shell;
+    elif find bash; then set -- "$_tcp" \${_tct:+-li};
+    elif find sh; then set -- "$_tcp";
+    else set -- ${BUSYBOX} sh; fi;
+  fi;
   (run "$@");
   exit $?`);
 
