@@ -135,7 +135,8 @@ export class ArtifactStore {
    */
   async upload(artifact: ArtifactContent, source: ContentSource | KeptFile, signal: AbortSignal): Promise<void> {
     if (!isArtifactName(artifact.name)) {
-      this.#deps.output.error(`Artifact ${quotedName(artifact.name)} was not uploaded: ${NAME_RULE}`);
+      // No error: the task does not fail for it.
+      this.#deps.output.line(`Artifact ${quotedName(artifact.name)} was not uploaded: ${NAME_RULE}`);
       if ('destroy' in source) source.destroy();
       if ('stream' in source) source.stream.destroy();
       return;

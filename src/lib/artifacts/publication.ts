@@ -44,7 +44,9 @@ export class S3Publication implements Publication {
     const { queue, putter } = this.#deps;
     if (!this.#target || Date.now() > this.#target.until) {
       const until = Date.now() + PUT_URL_LIFE_MS;
-      const { putUrl } = await queue.createArtifact(name, { storageType: 's3', contentType, expires }, signal);
+      const { size: contentLength } = this.#content;
+      const request = { storageType: 's3', contentType, contentLength, expires } as const;
+      const { putUrl } = await queue.createArtifact(name, request, signal);
       if (putUrl === undefined) throw new QueueError('its answer names no putUrl', undefined);
       this.#target = { url: putUrl, until };
     }
@@ -75,7 +77,8 @@ export class ObjectPublication implements Publication {
   async attempt(signal: AbortSignal): Promise<void> {
     const { name, contentType, expires } = this.#artifact;
     if (!this.#upload) {
-      const request = { storageType: 'object', contentType, expires } as const;
+      const { size: contentLength } = this.#content;
+      const request = { storageType: 'object', contentType, contentLength, expires } as const;
       const { upload } = await this.#queue.createArtifact(name, request, signal);
       if (!upload) throw new QueueError('its answer names no object to upload to', undefined);
       this.#upload = upload;

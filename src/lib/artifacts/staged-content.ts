@@ -47,6 +47,8 @@ export interface StagedContent {
   readonly contentEncoding: ContentEncoding;
   /** Bytes as stored. */
   readonly length: number;
+  /** Bytes before compression. */
+  readonly size: number;
   /** A Buffer when it is small. */
   body(): Buffer | Readable;
   /** Deletes the temporary file, if there is one; harmless twice. */
@@ -84,6 +86,7 @@ async function stageBuffer(source: Buffer, { encoding, hashed }: StagingOptions)
     sha256: Promise.resolve(hashed ? hash('sha256', source) : undefined),
     contentEncoding,
     length: stored.length,
+    size: source.length,
     body: () => stored,
     dispose: () => Promise.resolve(),
   };
@@ -98,8 +101,10 @@ async function stageStream(
   const store = new SpoolingStore(path.join(tempDir, `artifact-${randomUUID()}`));
   const adaptive = new AdaptiveGzip();
   const coders = encoding === 'auto' ? [adaptive] : encoding === 'gzip' ? [createGzip()] : [];
+  let bytesRead = 0;
   // Heard beside the pipeline, which takes what it wants of it: one more stage would cost each piece more than this.
   stream.on('data', ({ length }: Buffer) => {
+    bytesRead += length;
     heapGrowth.buffersPassed(length);
   });
   const sha256 = pipeline([stream, ...taps, ...coders, store], { signal }).then(async () => {
@@ -120,6 +125,7 @@ async function stageStream(
     sha256,
     contentEncoding: encoding === 'auto' ? adaptive.contentEncoding : encoding,
     length: store.length,
+    size: bytesRead,
     body: () => store.body(),
     dispose: () => store.dispose(),
   };
@@ -136,6 +142,7 @@ function comingContent(sha256: Promise<string | undefined>, store: SpoolingStore
     },
     contentEncoding: 'identity',
     length,
+    size: length,
     body: () => store.follow(length),
     dispose: async () => {
       store.destroy();
@@ -151,6 +158,7 @@ async function stageFile(source: FileSource, { hashed }: StagingOptions, signal:
     sha256: Promise.resolve(hashed ? await hashOf(readFile(source, length), signal) : undefined),
     contentEncoding: 'identity',
     length,
+    size: length,
     body: () => readFile(source, length),
     dispose: () => Promise.resolve(),
   };

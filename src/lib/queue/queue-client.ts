@@ -81,7 +81,13 @@ export interface CredentialSource {
 
 /** What is uploaded as an artifact of the run, as queue.createArtifact takes it. */
 export type ArtifactRequest =
-  | { readonly storageType: 's3' | 'object'; readonly contentType: string; readonly expires: string }
+  | {
+      readonly storageType: 's3' | 'object';
+      readonly contentType: string;
+      /** Bytes before compression; for people, and left off where the queue does not take it. */
+      readonly contentLength?: number;
+      readonly expires: string;
+    }
   | { readonly storageType: 'reference'; readonly url: string; readonly contentType: string; readonly expires: string }
   | { readonly storageType: 'link'; readonly artifact: string; readonly contentType: string; readonly expires: string }
   | {

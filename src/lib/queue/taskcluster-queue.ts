@@ -57,6 +57,7 @@ Object.assign(agents, sharedAgents);
 export class TaskclusterQueue implements QueueClient {
   readonly #options: TaskclusterQueueOptions;
   readonly #claimAgents = keepAliveAgents();
+  readonly #abilities: QueueAbilities = { takesContentLength: true };
   #claimClient: { readonly credentials: Credentials; readonly queue: Queue } | undefined;
 
   constructor(options: TaskclusterQueueOptions) {
@@ -86,7 +87,7 @@ export class TaskclusterQueue implements QueueClient {
   }
 
   forRun(run: RunIdentity, credentials: CredentialSource): RunQueue {
-    return new TaskclusterRunQueue(this.#options, run, credentials);
+    return new TaskclusterRunQueue({ ...this.#options, abilities: this.#abilities }, run, credentials);
   }
 
   async missingScopes(signal: AbortSignal): Promise<readonly string[]> {
@@ -112,7 +113,15 @@ export class TaskclusterQueue implements QueueClient {
   }
 }
 
-type RunQueueOptions = Pick<TaskclusterQueueOptions, 'rootUrl' | 'callTimeoutMs' | 'uploadInactivityMs'>;
+/** What is known of the queue by now, for all runs. */
+interface QueueAbilities {
+  /** Queues before 96.7 refuse artifacts that say how large they are. */
+  takesContentLength: boolean;
+}
+
+interface RunQueueOptions extends Pick<TaskclusterQueueOptions, 'rootUrl' | 'callTimeoutMs' | 'uploadInactivityMs'> {
+  readonly abilities: QueueAbilities;
+}
 
 class TaskclusterRunQueue implements RunQueue {
   readonly #options: RunQueueOptions;
@@ -174,6 +183,22 @@ class TaskclusterRunQueue implements RunQueue {
   }
 
   async createArtifact(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<CreatedArtifact> {
+    const { abilities } = this.#options;
+    if (!('contentLength' in request)) return await this.#createArtifact(name, request, signal);
+    const { storageType, contentType, expires } = request;
+    const withoutLength = { storageType, contentType, expires };
+    if (!abilities.takesContentLength) return await this.#createArtifact(name, withoutLength, signal);
+    try {
+      return await this.#createArtifact(name, request, signal);
+    } catch (error) {
+      const isRefusal = error instanceof QueueError && error.statusCode === 400;
+      if (!isRefusal || !error.message.includes('contentLength')) throw error;
+      abilities.takesContentLength = false;
+      return await this.#createArtifact(name, withoutLength, signal);
+    }
+  }
+
+  async #createArtifact(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<CreatedArtifact> {
     const { taskId, runId } = this.#run;
     const call = async (queue: Queue): Promise<CreatedArtifact> => {
       const { storageType, putUrl, ...answer } = await queue.createArtifact(taskId, runId, name, request);

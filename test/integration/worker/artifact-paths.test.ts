@@ -51,13 +51,13 @@ describe('the paths of artifacts', () => {
     // The container's own host name.
     assert.match(await text('public/up'), /^[0-9a-f]{12}\n$/);
     assert.match(done.log, /Artifact "public\/dangling" not found at "\/dangling"/);
-    assert.match(done.log, /Artifact "public\/loop": "\/loop" cannot be read: too many links/);
+    assert.match(done.log, /Error uploading "public\/loop"\. It cannot be read: too many links \("\/loop"\)/);
   });
 
   it('are named in the log so that they can be read, without any path of the worker', () => {
     assert.equal(done.run.state, 'completed');
     assert.ok(done.log.includes('not found at "/a\\nb\\u001b[31m"'), done.log);
-    assert.match(done.log, /Artifact "public\/long": "\/x{300}" cannot be read: file name too long/);
+    assert.match(done.log, /Error uploading "public\/long"\. It cannot be read: file name too long \("\/x{300}"\)/);
     assert.match(done.log, /Artifact "public\/below" not found at "\/real\/file\/x"/);
     assert.doesNotMatch(done.log, /\/var\/lib|merged|overlay/);
   });

@@ -117,7 +117,9 @@ describe('what a task leaves', () => {
       ];
     assert.equal(await stored('public/folder/1.txt'), 'gzip');
     assert.equal(await stored('public/x.gz'), undefined);
-    assert.match(log, /Artifact "public\/missing" not found at "\/missing"/);
+    assert.match(log, /\] Artifact "public\/missing" not found at "\/missing"\n/);
+    assert.match(log, /Error uploading "public\/wrong"\. Expected artifact to be a "file" but was "directory"/);
+    assert.doesNotMatch(log, /\[taskcluster:error\]/);
     const missing = await got(queue.buildSignedUrl(queue.getArtifact, taskId, 0, 'public/missing'), {
       throwHttpErrors: false,
     });

@@ -205,7 +205,7 @@ describe('ArtifactStore in trouble', () => {
 
   it("says in the log when a name cannot be an artifact's", async () => {
     await upload('x', { name: 'public/ü\n.txt' });
-    assert.deepEqual(bench.output.errors, [`Artifact "public/ü\\n.txt" was not uploaded: ${NAME_RULE}`]);
+    assert.deepEqual(bench.output.lines, [`Artifact "public/ü\\n.txt" was not uploaded: ${NAME_RULE}`]);
     assert.equal(bench.queue.artifacts.length, 0);
   });
 

@@ -33,8 +33,9 @@ describe('ArtifactStore', () => {
 
   it('stores content compressed, with the headers its readers need', async () => {
     await upload('hello '.repeat(1000));
+    // The length is that before compression.
     assert.deepEqual(bench.queue.requestsFor('public/a.txt'), [
-      { storageType: 's3', contentType: 'text/plain', expires: EXPIRES },
+      { storageType: 's3', contentType: 'text/plain', contentLength: 6000, expires: EXPIRES },
     ]);
     const stored = bench.objects.objects.get('public/a.txt');
     assert.ok(stored);

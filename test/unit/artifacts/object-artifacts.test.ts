@@ -38,7 +38,7 @@ describe('ArtifactStore with the object service', () => {
   it('stores content as it is, for the service cannot be told that it is compressed', async () => {
     await upload('hello');
     assert.deepEqual(bench.queue.requestsFor(NAME), [
-      { storageType: 'object', contentType: 'text/plain', expires: EXPIRES },
+      { storageType: 'object', contentType: 'text/plain', contentLength: 5, expires: EXPIRES },
     ]);
     assert.deepEqual(stored(), { type: 'text/plain', content: 'hello', isFinished: true });
     assert.equal(bench.store.manifest.get(NAME)?.sha256, createHash('sha256').update('hello').digest('hex'));

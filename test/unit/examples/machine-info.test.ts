@@ -35,7 +35,12 @@ describe('the feature machineInfo', () => {
     const facts = { workerGroup: 'group', workerId: 'worker', instanceType: 'instance', exitCode: 3 };
     assert.deepEqual(JSON.parse(bench.objects.text('public/machine.json')), facts);
     assert.deepEqual(bench.queue.requestsFor('public/machine.json'), [
-      { storageType: 's3', contentType: 'application/json', expires: EXPIRES },
+      {
+        storageType: 's3',
+        contentType: 'application/json',
+        contentLength: JSON.stringify(facts).length,
+        expires: EXPIRES,
+      },
     ]);
     assert.deepEqual(bench.output.lines, ['"public/machine.json" says which machine this was.']);
   });

@@ -27,7 +27,7 @@ describe('the bulkLog feature', () => {
     await rm(`${bench.tempDir}/log`);
     await bulkLog.attach(task).finish?.({ kind: 'completed' }, never);
     assert.deepEqual(bench.queue.requestsFor(NAME), [
-      { storageType: 's3', contentType: 'text/plain', expires: EXPIRES },
+      { storageType: 's3', contentType: 'text/plain', contentLength: 5000, expires: EXPIRES },
     ]);
     assert.equal(bench.objects.objects.get(NAME)?.headers['content-encoding'], 'gzip');
     assert.ok(bench.objects.content(NAME).equals(bench.objects.content('backing')));

@@ -49,7 +49,8 @@ describe('the dockerSave feature', () => {
     assert.deepEqual(Object.values(await filesOf('public/cache/one.tar')), ['kept']);
     for (const artifact of [IMAGE, 'public/cache/one.tar']) {
       const expires = '2026-11-25T00:00:00.000Z';
-      const request = { storageType: 's3', contentType: 'application/x-tar', expires };
+      const contentLength = bench.objects.content(artifact).length;
+      const request = { storageType: 's3', contentType: 'application/x-tar', contentLength, expires };
       assert.deepEqual(bench.queue.requestsFor(artifact), [request]);
       assert.equal(bench.objects.objects.get(artifact)?.headers['content-encoding'], 'gzip');
     }
@@ -94,8 +95,9 @@ describe('the dockerSave feature', () => {
 
   it('tells that a cache was not saved whose name can be no artifact’s', async () => {
     await save({ 'b\u00fccher': '/cache' });
-    assert.match(bench.output.errors.join('\n'), /"public\/cache\/b\u00fccher\.tar" was not uploaded/);
-    assert.deepEqual(bench.output.lines, [`Saved the container as the image "${IMAGE}".`]);
+    assert.equal(bench.output.lines[0], `Saved the container as the image "${IMAGE}".`);
+    assert.match(bench.output.lines[1] ?? '', /"public\/cache\/b\u00fccher\.tar" was not uploaded/);
+    assert.equal(bench.output.lines.length, 2);
   });
 
   it('removes the image that a worker left which died while it saved', async () => {

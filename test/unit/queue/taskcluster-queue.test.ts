@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import type { TaskClaim } from 'taskcluster-client';
 import { parseClaim } from '../../../src/lib/queue/parse-claim.js';
@@ -139,5 +140,64 @@ describe('credentials that ran out while a call was on its way', () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     }
+  });
+});
+
+describe('the size of an artifact', () => {
+  /** Answers as a queue that takes `contentLength`, or as those before it. */
+  const withQueue = async (
+    refusals: (request: Readonly<Record<string, unknown>>) => string | undefined,
+    use: (queue: TaskclusterQueue) => Promise<void>,
+  ): Promise<readonly unknown[]> => {
+    const lengths: unknown[] = [];
+    const server = createServer((request, response) => {
+      void json(request).then((body) => {
+        const asked = body as Readonly<Record<string, unknown>>;
+        lengths.push(asked['contentLength']);
+        const message = refusals(asked);
+        const answer = message === undefined ? { storageType: 's3', putUrl: 'http://x' } : { message };
+        response.writeHead(message === undefined ? 200 : 400, { 'content-type': 'application/json' });
+        response.end(JSON.stringify(answer));
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const rootUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const pool = { provisionerId: 'p', workerType: 't', workerGroup: 'g', workerId: 'w' };
+      const limits = { callTimeoutMs: 5000, claimTimeoutMs: 5000, uploadInactivityMs: 5000 };
+      const credentials = new CredentialHolder({ clientId: 'c', accessToken: 't' });
+      await use(new TaskclusterQueue({ rootUrl, credentials, ...pool, ...limits, onBadClaim: () => undefined }));
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+    return lengths;
+  };
+  const s3 = { storageType: 's3', contentType: 'text/plain', contentLength: 7, expires: 'later' } as const;
+  const create = async (queue: TaskclusterQueue): Promise<void> => {
+    const run = queue.forRun(RUN, new CredentialHolder({ clientId: 'c', accessToken: 't' }));
+    assert.deepEqual(await run.createArtifact('a', s3, SIGNAL), { putUrl: 'http://x' });
+  };
+
+  it('is told to a queue that takes it', async () => {
+    assert.deepEqual(await withQueue(() => undefined, create), [7]);
+  });
+
+  it('is left off, for all runs from then on, once a queue has refused it by its name', async () => {
+    const old = ({ contentLength }: Readonly<Record<string, unknown>>): string | undefined =>
+      contentLength === undefined
+        ? undefined
+        : 'data must NOT have additional properties: "contentLength"\n---\n* payload';
+    const twice = async (queue: TaskclusterQueue): Promise<void> => {
+      await create(queue);
+      await create(queue);
+    };
+    assert.deepEqual(await withQueue(old, twice), [7, undefined, undefined]);
+  });
+
+  it('is not left off for another mistake, whose answer repeats what was asked', async () => {
+    const other = 'Expires must be in the future\n---\n* payload: {"contentLength": 7}';
+    const fails = (queue: TaskclusterQueue): Promise<void> => assert.rejects(create(queue), { statusCode: 400 });
+    assert.deepEqual(await withQueue(() => other, fails), [7]);
   });
 });

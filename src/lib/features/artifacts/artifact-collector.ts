@@ -85,7 +85,7 @@ export class ArtifactCollector {
   }
 
   async #collectFile(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
-    const content = this.#content(name, artifact);
+    const content = this.#content(name, artifact, artifact.path);
     const tally = new ArtifactTally();
     const read = async (entries: AsyncGenerator<TarEntry, void>): Promise<TarEntry['kind'] | 'empty'> => {
       const first = await entries.next();
@@ -103,7 +103,7 @@ export class ArtifactCollector {
       kind = target === undefined ? undefined : await this.#files.read(target, signal, read);
     }
     if (kind === undefined) return this.#missing(name, artifact, signal);
-    if (kind !== 'file') throw new WrongKind(`is ${withArticle(kind)}, not a file`);
+    if (kind !== 'file') throw unexpected('file', kind);
     if (isArtifactName(name)) {
       this.#task.output.line(
         `Uploaded artifact "${name}" from ${inQuotes(artifact.path)}: ${tally.bytes}, ${content.contentType}`,
@@ -125,7 +125,7 @@ export class ArtifactCollector {
     // The engine follows a link only when the path ends with a slash.
     if (kind === 'symlink') kind = await this.#files.read(`${plainPath}/`, signal, read);
     if (kind === undefined) return this.#missing(name, artifact, signal);
-    if (kind !== 'directory') throw new WrongKind(`is ${withArticle(kind)}, not a directory`);
+    if (kind !== 'directory') throw unexpected('directory', kind);
     await this.#collectHardLinks(upload, `${plainPath}/`, signal);
     upload.report.summarize(artifact.path);
     return upload.report.problems;
@@ -160,17 +160,18 @@ export class ArtifactCollector {
   }
 
   #directoryUpload(name: string, artifact: PayloadArtifact): DirectoryUpload {
-    const content = (file: string): ArtifactContent => this.#content(file, artifact);
+    const content = (file: string): ArtifactContent => this.#content(file, artifact, file);
     const { limits } = this.#settings;
     return new DirectoryUpload({ key: name, names: this.#names, content, limits, task: this.#task });
   }
 
-  #content(name: string, artifact: PayloadArtifact): ArtifactContent {
-    const extension = path.extname(name).slice(1).toLowerCase();
+  /** What it is says the name of its file, and that of the artifact only where that says nothing. */
+  #content(name: string, artifact: PayloadArtifact, file: string): ArtifactContent {
+    const extension = extensionOf(file) || extensionOf(name);
     const isCompressed = this.#settings.skipCompressionExtensions.has(extension);
     return {
       name,
-      contentType: artifact.contentType?.trim() || contentTypeOf(name),
+      contentType: artifact.contentType?.trim() || contentTypeOf(extension),
       contentEncoding: artifact.contentEncoding ?? (isCompressed ? 'identity' : 'auto'),
       expires: this.#expires(artifact),
     };
@@ -182,8 +183,8 @@ export class ArtifactCollector {
 
   async #missing(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
     const message = `Artifact ${quotedName(name)} not found at ${inQuotes(artifact.path)}`;
-    if (artifact.optional) this.#task.output.line(message);
-    else this.#task.output.error(message);
+    // No error: it does not make the run fail, and whoever looks for why a run failed would be led astray.
+    this.#task.output.line(message);
     await this.#publishError({ name, reason: 'file-missing-on-worker', message }, artifact, signal);
     return [];
   }
@@ -194,8 +195,8 @@ export class ArtifactCollector {
     what: string,
     signal: AbortSignal,
   ): Promise<readonly unknown[]> {
-    const message = `Artifact ${quotedName(name)}: ${inQuotes(artifact.path)} ${what}`;
-    this.#task.output.error(message);
+    const message = `Error uploading ${quotedName(name)}. ${what} (${inQuotes(artifact.path)})`;
+    this.#task.output.line(message);
     await this.#publishError({ name, reason: 'invalid-resource-on-worker', message }, artifact, signal);
     return [];
   }
@@ -232,20 +233,27 @@ async function onlyFile(
   entries: AsyncGenerator<TarEntry, void>,
 ): Promise<Buffer | SizedStream> {
   const afterEnd = async (): Promise<void> => {
-    if (!(await entries.next()).done) throw new WrongKind('is more than one file');
+    if (!(await entries.next()).done) throw unexpected('file', 'several files');
   };
   if (!Buffer.isBuffer(content)) return { stream: content, size, afterEnd };
   await afterEnd();
   return content;
 }
 
-function withArticle(kind: TarEntry['kind'] | 'empty'): string {
-  return kind === 'empty' ? kind : `a ${kind}`;
+/** In the words that tools look for. */
+function unexpected(expected: PayloadArtifact['type'], found: string): WrongKind {
+  return new WrongKind(`Expected artifact to be a "${expected}" but was "${found}"`);
 }
 
-/** By the extension; a name without one is not itself taken for an extension. `.log` files are text for everybody. */
-function contentTypeOf(name: string): string {
-  const extension = path.extname(name);
-  if (extension === '.log') return 'text/plain';
-  return (extension !== '' && mime.lookup(extension)) || 'application/octet-stream';
+/** Without its dot, in lower case; '': it has none. */
+function extensionOf(name: string): string {
+  return path.extname(name).slice(1).toLowerCase();
+}
+
+/** What the table of types does not have, or not as everybody expects it. */
+const OWN_TYPES: Readonly<Record<string, string>> = { log: 'text/plain', jsonl: 'application/jsonl' };
+
+function contentTypeOf(extension: string): string {
+  if (Object.hasOwn(OWN_TYPES, extension)) return OWN_TYPES[extension] ?? '';
+  return (extension !== '' && mime.lookup(`.${extension}`)) || 'application/octet-stream';
 }

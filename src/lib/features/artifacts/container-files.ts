@@ -60,7 +60,7 @@ export class ContainerFiles {
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof DockerError) || error.isTransient) throw error;
-      throw new WrongKind(`cannot be read: ${error.message}`, { cause: error });
+      throw new WrongKind(`It cannot be read: ${error.message}`, { cause: error });
     }
   }
 }

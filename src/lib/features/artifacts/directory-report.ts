@@ -119,7 +119,8 @@ export class DirectoryReport {
     this.#output.line(`Uploaded artifact ${this.#name} from ${inQuotes(path)}: ${files}, ${bytes}`);
     if (skipped) this.#output.line(`Artifact ${this.#name}: skipped ${skipped}; only files are uploaded`);
     if (!this.#odd.isEmpty) {
-      this.#output.error(
+      // No error: the task does not fail for it.
+      this.#output.line(
         `Artifact ${this.#name}: not uploaded because of their names: ${this.#odd.toString()}; ${NAME_RULE}`,
       );
     }

@@ -127,9 +127,9 @@ export class DirectoryUpload {
       return undefined;
     }
     if (this.#done.has(name)) return undefined;
-    const other = this.#options.names.claim(name, this.#options.key);
-    if (other === undefined) return name;
-    this.report.taken(name, other);
+    const claim = this.#options.names.claim(name, this.#options.key);
+    if (claim === 'granted') return name;
+    if (claim !== 'same file') this.report.taken(name, claim.owner);
     return undefined;
   }
 

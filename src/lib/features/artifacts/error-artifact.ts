@@ -18,7 +18,7 @@ export async function publishError(
   signal: AbortSignal,
 ): Promise<void> {
   if (!isArtifactName(error.name)) {
-    output.error(`No artifact tells of ${quotedName(error.name)}: ${NAME_RULE}`);
+    output.line(`No artifact tells of ${quotedName(error.name)}: ${NAME_RULE}`);
     return;
   }
   try {
@@ -27,7 +27,7 @@ export async function publishError(
     signal.throwIfAborted();
     // The queue never lets an artifact that is meant to have content become another.
     if (cause instanceof QueueError && cause.isConflict) {
-      output.error(`Artifact ${quotedName(error.name)} stays in the list of artifacts, but has no content.`);
+      output.line(`Artifact ${quotedName(error.name)} stays in the list of artifacts, but has no content.`);
     }
     log.warn('error artifact not published', { name: error.name, error: errorMessage(cause) });
   }

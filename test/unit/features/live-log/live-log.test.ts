@@ -58,7 +58,7 @@ describe('LiveLogPublisher', () => {
   const publish = (isLive = true) =>
     new LiveLogPublisher(server, now).publish(bench.task(), log, { name: NAME, isLive });
   const contentType = 'text/plain; charset=utf-8';
-  const s3 = { storageType: 's3', contentType, expires: EXPIRES };
+  const s3 = (contentLength: number) => ({ storageType: 's3', contentType, contentLength, expires: EXPIRES });
   const toWorker = { storageType: 'reference', url: 'http://worker.invalid/log/token', contentType, expires: EXPIRES };
   const link = { storageType: 'link', artifact: BACKING, contentType, expires: EXPIRES };
   const artifactUrl = `http://queue.invalid/artifacts/${BACKING}`;
@@ -72,7 +72,7 @@ describe('LiveLogPublisher', () => {
     await log.close();
     await published.finish(never);
     assert.deepEqual(bench.queue.artifacts.slice(1), [
-      { name: BACKING, request: s3 },
+      { name: BACKING, request: s3(content.length) },
       { name: NAME, request: link },
     ]);
     assert.ok(content.equals(bench.objects.content(BACKING)));
@@ -110,7 +110,7 @@ describe('LiveLogPublisher', () => {
     const published = publish(false);
     await log.close();
     await published.finish(never);
-    assert.deepEqual(bench.queue.artifacts, [{ name: BACKING, request: s3 }]);
+    assert.deepEqual(bench.queue.artifacts, [{ name: BACKING, request: s3(0) }]);
     assert.deepEqual(server.calls, []);
   });
 
