@@ -1,5 +1,6 @@
-import type { TaskContext } from '../task/task-context.js';
-import type { Feature } from './feature.js';
+import type { RunContext } from '../task/task-context.js';
+import type { Feature, TaskFeature } from './feature.js';
+import { LIVE_LOG_CONTENT_TYPE } from './live-log/live-log-endpoint.js';
 
 const NAME = 'public/logs/terminal_bulk.log.gz';
 
@@ -12,10 +13,13 @@ export const bulkLog: Feature = {
   enabledByDefault: false,
   requiredScopes: () => undefined,
   reservedArtifacts: () => [NAME],
-  attach: (task) => ({ finish: (_soFar, signal) => upload(task, signal) }),
+  attach: published,
+  // It tells why, in a log that some tools look for nowhere else.
+  attachRefused: published,
 };
 
-async function upload({ artifacts, definition, logFile }: TaskContext, signal: AbortSignal): Promise<void> {
+function published({ artifacts, definition, logFile }: RunContext): TaskFeature {
+  const content = { name: NAME, contentType: LIVE_LOG_CONTENT_TYPE, contentEncoding: 'gzip' } as const;
   const { expires } = definition;
-  await artifacts.upload({ name: NAME, contentType: 'text/plain', contentEncoding: 'gzip', expires }, logFile, signal);
+  return { finish: (_soFar, signal) => artifacts.upload({ ...content, expires }, logFile, signal) };
 }

@@ -3,8 +3,11 @@ import { LABEL } from '../docker/engine.js';
 import type { DockerEngine, StoppedContainer } from '../docker/engine.js';
 import type { Logger } from '../log/logger.js';
 import { orForPool } from '../queue/scopes.js';
-import { mountPath } from '../task/mount-path.js';
+import { NO_EXIT_CODE } from '../task/exit-verdict.js';
+import { mountOf, mountPath } from '../task/mount-path.js';
 import type { Payload } from '../task/payload.js';
+import type { Resolution } from '../task/resolution.js';
+import { resolutionName } from '../task/resolution.js';
 import type { TaskContext } from '../task/task-context.js';
 import type { ResourceStack } from '../util/resource-stack.js';
 import type { ContainerEnd, Contribution, Feature, TaskFeature } from './feature.js';
@@ -21,6 +24,7 @@ export function cachesFeature(options: CachesOptions): Feature {
   return {
     name: 'caches',
     enabledByDefault: true,
+    insufficientScopes: 'Insufficient scopes to attach cache volumes.',
     isUsedBy: (payload) => Object.keys(payload.cache ?? {}).length > 0,
     requiredScopes: ({ payload, worker }) => ({
       AllOf: Object.keys(payload.cache ?? {}).map((name) => orForPool(`docker-worker:cache:${name}`, worker)),
@@ -37,6 +41,7 @@ class TaskCaches implements TaskFeature {
   #leases: CacheLease[] = [];
   /** Why nobody should have them after this task; undefined: they are as its command left them. */
   #spoiled: string | undefined;
+  #hasSucceeded = false;
 
   constructor(task: TaskContext, options: CachesOptions) {
     this.#task = task;
@@ -53,7 +58,8 @@ class TaskCaches implements TaskFeature {
       signal.throwIfAborted();
       const lease = await caches.acquire(name, this.#task.log);
       this.#leases.push(lease);
-      binds.push(`${lease.path}:${mountPath(place)}`);
+      const { path, mode } = mountOf(place);
+      binds.push(`${lease.path}:${mountPath(path)}${mode}`);
     }
     return { binds };
   }
@@ -66,11 +72,21 @@ class TaskCaches implements TaskFeature {
 
   collect(container: StoppedContainer, _signal: AbortSignal, end: ContainerEnd): Promise<void> {
     const { output, payload } = this.#task;
+    this.#hasSucceeded = end === 'exit' && container.exitCode === 0;
     this.#spoiled = spoiledBy(container, end, payload);
     if (this.#spoiled !== undefined) {
       const names = this.#leases.map(({ name }) => `"${name}"`).join(', ');
       output.line(`Purging the caches of this task (${names}): ${this.#spoiled}.`);
     }
+    return Promise.resolve();
+  }
+
+  /** A success whose artifacts could not be had counts as an exit code too. */
+  finish(soFar: Resolution): Promise<void> {
+    const { purgeCaches } = this.#task.payload.onExitStatus ?? {};
+    const hasFailedSince = this.#hasSucceeded && !['completed', 'worker-shutdown'].includes(resolutionName(soFar));
+    if (hasFailedSince && purgeCaches?.includes(NO_EXIT_CODE))
+      this.#spoiled ??= `exit code ${NO_EXIT_CODE} is in onExitStatus.purgeCaches`;
     return Promise.resolve();
   }
 

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { LABEL } from '../docker/engine.js';
 import type { DockerEngine, StoppedContainer } from '../docker/engine.js';
-import { mountPath } from '../task/mount-path.js';
+import { mountOf, mountPath } from '../task/mount-path.js';
 import type { Payload } from '../task/payload.js';
 import type { RunContext, TaskContext } from '../task/task-context.js';
 import type { Feature } from './feature.js';
@@ -30,7 +30,11 @@ export function dockerSave(options: DockerSaveOptions): Feature {
     enabledByDefault: false,
     requiredScopes: () => undefined,
     reservedArtifacts: ({ payload }) => [IMAGE, ...cachesOf(payload).map(({ artifact }) => artifact)],
-    attach: (task) => ({ collect: (container, signal) => save(task, container, options, signal) }),
+    attach: (task) => ({
+      collect: async (container, signal, end) => {
+        if (end !== 'not-started') await save(task, container, options, signal);
+      },
+    }),
     recover: (run) => options.engine.removeImage(imageName(run)),
   };
 }
@@ -96,6 +100,6 @@ function cachesOf({
   return Object.entries(cache).map(([name, place]) => ({
     cache: name,
     artifact: `public/cache/${name}.tar`,
-    path: mountPath(place),
+    path: mountPath(mountOf(place).path),
   }));
 }

@@ -24,8 +24,8 @@ export interface Contribution {
   readonly privileged?: boolean;
 }
 
-/** How a container came to its end: by itself, or because the worker killed it. */
-export type ContainerEnd = 'exit' | 'killed';
+/** How a container came to its end: by itself, because the worker killed it, or by not even starting. */
+export type ContainerEnd = 'exit' | 'killed' | 'not-started';
 
 /** A capability of the worker that tasks can ask for. One per worker; holds no task's state. */
 export interface Feature {
@@ -49,6 +49,11 @@ export interface Feature {
   recover?(run: Pick<RunContext, 'taskId' | 'runId'>): Promise<void>;
   /** Synchronous and without effects. */
   attach(task: TaskContext): TaskFeature;
+  /**
+   * For a task that is refused, whose payload may not be valid: of what is returned only `finish` is called. Absent: such a
+   * task has nothing of the feature.
+   */
+  attachRefused?(run: RunContext): TaskFeature;
 }
 
 /**
@@ -64,7 +69,10 @@ export interface TaskFeature {
   prepare?(resources: ResourceStack, signal: AbortSignal): Promise<Contribution>;
   /** Just after the container's start, while it runs. */
   started?(container: RunningContainer, resources: ResourceStack, signal: AbortSignal): Promise<void>;
-  /** After the container stopped by itself or by maxRunTime; not after a cancel. The task log is still open. */
+  /**
+   * After the container stopped by itself or by maxRunTime, or was refused by the engine (and may not be there at all);
+   * not after a cancel. The task log is still open.
+   */
   collect?(container: StoppedContainer, signal: AbortSignal, end: ContainerEnd): Promise<void>;
   /**
    * Always runs once the feature was attached, except after a cancel. The task log is closed and uploaded. The signal is

@@ -5,7 +5,7 @@ import { DEFAULT_LOG_NAME } from './log-format.js';
 import { backingName } from './log-text.js';
 import type { Payload } from './payload.js';
 import type { RunContext, TaskContext } from './task-context.js';
-import type { PayloadValidator } from './validate-payload.js';
+import type { PayloadValidator, RefusedPayload } from './validate-payload.js';
 
 export interface Admission {
   readonly validatePayload: PayloadValidator;
@@ -34,35 +34,56 @@ const MAX_SCOPES_LENGTH = 4096;
  * that lists everything there is to change, or the signal's reason.
  */
 export async function admit(run: RunContext, admission: Admission, signal: AbortSignal): Promise<AdmittedTask> {
-  const asked: TaskContext = { ...run, payload: validPayload(run, admission), reservedArtifacts: new Map() };
-  const used = usedFeatures(asked.payload, admission);
+  const validated = admission.validatePayload(run.definition);
+  // Of a payload that is not valid the rest is looked at all the same: its author is to hear of everything at once.
+  const payload = 'payload' in validated ? validated.payload : (validated.rest as Payload);
+  const asked: TaskContext = { ...run, payload, reservedArtifacts: new Map() };
+  const used = usedFeatures(payload, admission);
+  const reserved = reservedArtifacts(asked, used);
+  const problems = [
+    ...('payload' in validated ? [] : schemaProblems(validated)),
+    ...refusals(payload, admission),
+    ...reserved.problems,
+    ...takenNames(payload, reserved.names),
+  ];
+  if (problems.length > 0) throw TaskError.malformed(problems.join('\n'));
   await checkScopes(asked, used, signal);
-  const task: TaskContext = Object.freeze({ ...asked, reservedArtifacts: reservedArtifacts(asked, used) });
-  checkArtifactNames(task);
+  const task: TaskContext = Object.freeze({ ...asked, reservedArtifacts: reserved.names });
   return { task, features: used.map((feature) => ({ name: feature.name, hooks: feature.attach(task) })) };
 }
 
-function validPayload(run: RunContext, { validatePayload }: Admission): Payload {
-  const result = validatePayload(run.definition);
-  if ('payload' in result) return result.payload;
-  const list = JSON.stringify(result.problems, null, 2);
-  const features = result.unknownFeatures.map((name) => `\n${name} is not part of valid features`);
-  throw TaskError.malformed(`\`task.payload\` format is invalid json schema errors:\n${list}${features.join('')}`);
+/** What a task that is refused gets all the same, as far as its payload can be understood: what tells of its log. */
+export function refusedFeatures(run: RunContext, { features, isEnabled }: Admission): readonly AttachedFeature[] {
+  const { features: asked } = (run.definition.payload ?? {}) as { features?: Readonly<Record<string, unknown>> | null };
+  return features.flatMap((feature) => {
+    const { name } = feature;
+    const hooks = asked?.[name] === true && isEnabled(name) ? feature.attachRefused?.(run) : undefined;
+    return hooks ? [{ name, hooks }] : [];
+  });
+}
+
+function schemaProblems({ problems, unknownFeatures }: RefusedPayload): readonly string[] {
+  const list = JSON.stringify(problems, null, 2);
+  const features = unknownFeatures.map((name) => `${name} is not part of valid features`);
+  return [`\`task.payload\` format is invalid json schema errors:\n${list}`, ...features];
 }
 
 function usedFeatures(payload: Payload, { features, isEnabled }: Admission): readonly Feature[] {
+  return features.filter((feature) => {
+    if (feature.isUsedBy) return feature.isUsedBy(payload);
+    return payload.features?.[feature.name] ?? (feature.enabledByDefault && isEnabled(feature.name));
+  });
+}
+
+/** What this worker does not do for anybody. */
+function refusals(payload: Payload, { features, isEnabled }: Admission): readonly string[] {
   const known = new Set(features.map(({ name }) => name));
   const asked = Object.entries(payload.features ?? {}).flatMap(([name, isAsked]) => (isAsked ? [name] : []));
   const unavailable = asked.flatMap((name) => {
     if (!known.has(name)) return [`${name} is not part of valid features`];
     return isEnabled(name) ? [] : [`${name} is not enabled on this worker`];
   });
-  const problems = [...unavailable, ...features.flatMap((feature) => feature.refusals?.(payload) ?? [])];
-  if (problems.length > 0) throw TaskError.malformed(problems.join('\n'));
-  return features.filter((feature) => {
-    if (feature.isUsedBy) return feature.isUsedBy(payload);
-    return payload.features?.[feature.name] ?? (feature.enabledByDefault && isEnabled(feature.name));
-  });
+  return [...unavailable, ...features.flatMap((feature) => feature.refusals?.(payload) ?? [])];
 }
 
 async function checkScopes(task: TaskContext, features: readonly Feature[], signal: AbortSignal): Promise<void> {
@@ -82,26 +103,28 @@ async function checkScopes(task: TaskContext, features: readonly Feature[], sign
 }
 
 /** The log is there whatever features a task uses. One name for two things of the worker's can only be payload.log's. */
-function reservedArtifacts(task: TaskContext, features: readonly Feature[]): ReadonlyMap<string, string> {
-  const reserved = new Map([[backingName(task.payload.log ?? DEFAULT_LOG_NAME), 'log']]);
+function reservedArtifacts(
+  task: TaskContext,
+  features: readonly Feature[],
+): { readonly names: ReadonlyMap<string, string>; readonly problems: readonly string[] } {
+  const names = new Map([[backingName(task.payload.log || DEFAULT_LOG_NAME), 'log']]);
+  const problems: string[] = [];
   for (const feature of features) {
     for (const name of feature.reservedArtifacts(task)) {
-      const owner = reserved.get(name);
+      const owner = names.get(name);
       if (owner !== undefined) {
         const both = `"${name}" is published by ${owner} and by ${feature.name}`;
-        throw TaskError.malformed(
-          `payload.log takes a name that the worker needs: ${both}. Choose another name for it.`,
-        );
+        problems.push(`payload.log takes a name that the worker needs: ${both}. Choose another name for it.`);
       }
-      reserved.set(name, feature.name);
+      names.set(name, feature.name);
     }
   }
-  return reserved;
+  return { names, problems };
 }
 
-function checkArtifactNames({ payload, reservedArtifacts }: TaskContext): void {
-  const taken = [...reservedArtifacts].filter(([name]) => Object.hasOwn(payload.artifacts ?? {}, name));
-  if (taken.length === 0) return;
+function takenNames({ artifacts = {} }: Payload, reserved: ReadonlyMap<string, string>): readonly string[] {
+  const taken = [...reserved].filter(([name]) => Object.hasOwn(artifacts, name));
+  if (taken.length === 0) return [];
   const list = taken.map(([name, feature]) => `"${name}" is published by the worker itself (${feature})`).join('; ');
-  throw TaskError.malformed(`payload.artifacts uses reserved names: ${list}. Choose other names.`);
+  return [`payload.artifacts uses reserved names: ${list}. Choose other names.`];
 }

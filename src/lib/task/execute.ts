@@ -15,6 +15,7 @@ import { LinkedAbort } from '../util/linked-abort.js';
 import type { ResourceStack } from '../util/resource-stack.js';
 import { withoutHostPaths } from '../util/without-host-paths.js';
 import { TaskError, TaskStopped, stopOf } from './errors.js';
+import { NO_EXIT_CODE } from './exit-verdict.js';
 import type { TaskOutput } from './task-log.js';
 
 export interface ExecuteOptions {
@@ -29,13 +30,15 @@ export interface ExecuteOptions {
   /** The container's removal is registered here as soon as it exists. */
   readonly resources: ResourceStack;
   readonly onCreated: (containerId: string) => Promise<void>;
+  /** Hears, before the last line of this phase, why there is no container that runs. */
+  readonly onRefused: (error: TaskError) => void;
   readonly started: (container: RunningContainer, signal: AbortSignal) => Promise<void>;
 }
 
-/** A container that has run, and why it ended if not by itself. */
+/** A container that has run, and why it ended if not by itself; or why it could not be started. */
 export interface Executed {
   readonly container: StoppedContainer;
-  readonly cause: 'exit' | 'max-run-time' | 'log-full' | TaskStopped;
+  readonly cause: 'exit' | 'max-run-time' | 'log-full' | TaskStopped | TaskError;
 }
 
 const KILLED_END_TIMEOUT_MS = 120_000;
@@ -47,13 +50,28 @@ class LogFull extends Error {}
 
 /**
  * Creates, attaches, starts and waits. maxRunTime cuts only this. However the container came to its end it is returned
- * stopped, with all its output written; errors are those of creating, starting and of a lost engine.
+ * stopped, with all its output written, also when the engine refused to make or to start it; errors are those of an
+ * engine that is in trouble or lost.
  */
 export async function execute(spec: ContainerSpec, options: ExecuteOptions, signal: AbortSignal): Promise<Executed> {
-  const { engine, output, log, sink, maxRunTimeSeconds, resources } = options;
-  const created = await createContainer(spec, engine);
-  resources.defer('container', () => removeContainer(created.id, engine, log));
-  await options.onCreated(created.id);
+  const { engine, log, resources } = options;
+  let id = '';
+  try {
+    const created = await engine.createContainer(spec).catch(cannotStart);
+    id = created.id;
+    resources.defer('container', () => removeContainer(id, engine, log));
+    await options.onCreated(id);
+    return await run(created, options, signal);
+  } catch (error) {
+    // Of a run that was stopped meanwhile nothing is collected.
+    if (!(error instanceof Refused) || signal.aborted) throw error;
+    if (id === '') options.onRefused(error.reason);
+    return { container: neverRun(id), cause: error.reason };
+  }
+}
+
+async function run(created: CreatedContainer, options: ExecuteOptions, signal: AbortSignal): Promise<Executed> {
+  const { output, log, sink, maxRunTimeSeconds } = options;
   signal.throwIfAborted();
   const requests = new LinkedAbort();
   const limit = new LinkedAbort(signal);
@@ -61,12 +79,14 @@ export async function execute(spec: ContainerSpec, options: ExecuteOptions, sign
     limit.abort(new LogFull());
   };
   options.logFull.addEventListener('abort', whenLogFull, { once: true });
+  let hasBegun = false;
   try {
     const { drained } = await created.attach(sink, requests.signal);
     signal.throwIfAborted();
     // Written before the start, so that it comes before the first output.
     output.line('=== Task Starting ===');
-    const running = await startContainer(created);
+    hasBegun = true;
+    const running = await created.start().catch(cannotStart);
     log.info('task run', { containerId: running.id });
     limit.abortAfter(maxRunTimeSeconds * 1000, () => new MaxRunTimeOver());
     const ended = running.wait(requests.signal);
@@ -80,9 +100,13 @@ export async function execute(spec: ContainerSpec, options: ExecuteOptions, sign
     );
     await drain(drained, options);
     if (executed.container.oomKilled === undefined) log.warn('container not looked at', { containerId: created.id });
-    output.line('=== Task Finished ===');
     return executed;
+  } catch (error) {
+    if (error instanceof Refused) options.onRefused(error.reason);
+    throw error;
   } finally {
+    // Whatever came of it: readers of logs take what is between the two for a step.
+    if (hasBegun) output.line('=== Task Finished ===');
     options.logFull.removeEventListener('abort', whenLogFull);
     // A hook that still waits for something in the container is told that it is gone.
     limit.abort(new Error('the container has ended'));
@@ -129,24 +153,29 @@ async function drain(drained: Promise<void>, { output, log }: ExecuteOptions): P
     await withTimeout('reading the rest of the output', DRAIN_TIMEOUT_MS, () => drained);
   } catch (error) {
     log.error('container output lost', { error });
-    output.error(`The last of the container's output may be missing: ${authorMessage(error)}`);
+    output.line(`The last of the container's output may be missing: ${authorMessage(error)}`);
   }
 }
 
-async function createContainer(spec: ContainerSpec, engine: DockerEngine): Promise<CreatedContainer> {
-  try {
-    return await engine.createContainer(spec);
-  } catch (error) {
-    throw cannotStart(error);
+/** The engine does not make, or start, this container, and never will. */
+class Refused extends Error {
+  readonly reason: TaskError;
+
+  constructor(reason: TaskError) {
+    super(reason.message, { cause: reason });
+    this.reason = reason;
   }
 }
 
-async function startContainer(created: CreatedContainer): Promise<RunningContainer> {
-  try {
-    return await created.start();
-  } catch (error) {
-    throw cannotStart(error);
-  }
+/** Its command has made nothing: what it was to leave is missing, and no file of the image may pass for it. */
+function neverRun(id: string): StoppedContainer {
+  return {
+    id,
+    exitCode: NO_EXIT_CODE,
+    oomKilled: false,
+    getArchive: () => Promise.resolve(undefined),
+    linkTarget: () => Promise.resolve(undefined),
+  };
 }
 
 const CHECK_COMMAND = 'Check payload.command, and the entrypoint and command of payload.image.';
@@ -160,12 +189,14 @@ const START_ADVICE: Readonly<Partial<Record<DockerFault, string>>> = {
 };
 
 /** What the engine refuses is the payload's mistake; an engine in trouble, or one that does not answer, is the worker's. */
-function cannotStart(error: unknown): unknown {
-  if (!(error instanceof DockerError) || error.isTransient) return error;
+function cannotStart(error: unknown): never {
+  if (!(error instanceof DockerError) || error.isTransient) throw error;
   const advice = START_ADVICE[error.fault ?? 'command'] ?? CHECK_COMMAND;
-  return TaskError.failed(
-    `Failure to properly start execution environment.\n${withoutHostPaths(error.message)}\n${advice}`,
-    error,
+  throw new Refused(
+    TaskError.failed(
+      `Failure to properly start execution environment.\n${withoutHostPaths(error.message)}\n${advice}`,
+      error,
+    ),
   );
 }
 

@@ -1,6 +1,9 @@
 import type { Payload } from './payload.js';
-import { COMPLETED, FAILED, exception } from './resolution.js';
+import { COMPLETED, FAILED, exception, resolutionName } from './resolution.js';
 import type { Resolution } from './resolution.js';
+
+/** Of runs whose command came to no end of its own, as their log and onExitStatus have it. */
+export const NO_EXIT_CODE = -1;
 
 /** How the container came to its end, as far as the verdict goes. */
 export interface Ending {
@@ -20,8 +23,26 @@ export interface Ending {
 /** What an ending means for the run. Pure. */
 export function exitVerdict(ending: Ending, payload: Pick<Payload, 'onExitStatus'>): Resolution {
   if (ending.timedOut || ending.logTruncated) return FAILED;
-  if (payload.onExitStatus?.retry?.includes(ending.exitCode)) return exception('intermittent-task');
-  return ending.exitCode === 0 ? COMPLETED : FAILED;
+  if (ending.exitCode === 0) return COMPLETED;
+  return isRetried(ending.exitCode, payload) ? exception('intermittent-task') : FAILED;
+}
+
+/**
+ * The resolution of a run whose artifacts, or the like, could not be had: for the payload its exit code is -1 then, unless
+ * its command had failed before. Pure.
+ */
+export function collectedVerdict(
+  verdict: Resolution,
+  collected: Resolution,
+  payload: Pick<Payload, 'onExitStatus'>,
+): Resolution {
+  const name = resolutionName(collected);
+  const isForPayload = verdict.kind === 'completed' && (name === 'failed' || name === 'internal-error');
+  return isForPayload && isRetried(NO_EXIT_CODE, payload) ? exception('intermittent-task') : collected;
+}
+
+function isRetried(exitCode: number, { onExitStatus }: Pick<Payload, 'onExitStatus'>): boolean {
+  return onExitStatus?.retry?.includes(exitCode) ?? false;
 }
 
 /** Signals that end a process which does not handle them; the others are ignored or stop it. */

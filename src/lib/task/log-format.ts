@@ -11,7 +11,11 @@ export function workerLine(text: string, now: Date): string {
   return `[taskcluster ${now.toISOString().replace('T', ' ')}] ${trimEnd(text, LINE_BREAKS)}\n`;
 }
 
-/** An error of the worker, on a line of its own wherever the output before it ended. */
+/**
+ * An error of the worker, on lines of its own wherever the output before it ended. Each of its lines is marked as one, as
+ * tools look for errors line by line; empty ones are left out.
+ */
 export function errorLine(text: string): string {
-  return `\n[taskcluster:error] ${trimEnd(text, LINE_BREAKS)}\n`;
+  const lines = text.split(/[\r\n]/).filter((line) => line !== '');
+  return `\n${(lines.length > 0 ? lines : ['']).map((line) => `[taskcluster:error] ${line}\n`).join('')}`;
 }

@@ -2,7 +2,7 @@ import path from 'node:path/posix';
 import { isArtifactName } from '../artifacts/artifact-name.js';
 import { isCacheName } from '../caches/cache-name.js';
 import { DEFAULT_LOG_NAME } from './log-format.js';
-import { isMountPath } from './mount-path.js';
+import { isMountPath, mountOf } from './mount-path.js';
 import type { Resolution } from './resolution.js';
 import type { RunContext } from './task-context.js';
 import type { TaskOutput } from './task-log.js';
@@ -55,11 +55,11 @@ function namedCaches(payload: unknown): readonly (readonly [string, string])[] {
   const { cache } = (payload ?? {}) as { cache?: unknown };
   if (typeof cache !== 'object' || cache === null) return [];
   return Object.entries(cache as Record<string, unknown>).flatMap(([name, place]) =>
-    typeof place === 'string' && isCacheName(name) && isMountPath(place) ? [[name, place] as const] : [],
+    typeof place === 'string' && isCacheName(name) && isMountPath(mountOf(place).path) ? [[name, place] as const] : [],
   );
 }
 
-/** The last line of every log. */
+/** The last line of every log. `seconds` as they are: tools read decimals. */
 export function footer(resolution: Resolution, exitCode: number, seconds: number): string {
   const success = resolution.kind === 'completed' ? 'Successful' : 'Unsuccessful';
   return `${success} task run with exit code: ${exitCode} completed in ${seconds} seconds`;

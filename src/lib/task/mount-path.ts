@@ -13,6 +13,17 @@ export function isMountPath(place: string): boolean {
   return plain.startsWith('/') && plain !== '/' && !/(^|\/)\.\.?(\/|$)/.test(place) && !/[:\0]/.test(place);
 }
 
+/**
+ * The two parts of a cache's place in a container: the path, and `:ro` or `:rw` where it says so, as docker's words for a
+ * mount do.
+ */
+export function mountOf(place: string): { readonly path: string; readonly mode: '' | ':ro' | ':rw' } {
+  for (const mode of [':ro', ':rw'] as const) {
+    if (place.endsWith(mode)) return { path: place.slice(0, -mode.length), mode };
+  }
+  return { path: place, mode: '' };
+}
+
 /** The path as docker names it: without slashes too many. */
 export function mountPath(place: string): string {
   return path.normalize(place).replace(/(?<=.)\/$/, '');

@@ -3,25 +3,39 @@ import { CACHE_NAME_RULE, isCacheName } from '../caches/cache-name.js';
 import type { TaskDefinition } from '../queue/queue-client.js';
 import { shorten } from '../util/shorten.js';
 import { isLogName } from './log-text.js';
-import { MOUNT_PATH_RULE, isMountPath, mountPath } from './mount-path.js';
+import { MOUNT_PATH_RULE, isMountPath, mountOf, mountPath } from './mount-path.js';
 import type { Payload, PayloadArtifact } from './payload.js';
 
 // Linux's PATH_MAX, with its terminating NUL.
 const LONGEST_PATH = 4095;
 const MAX_QUOTED_LENGTH = 1000;
+/** What the clocks of the worker and of the queue may differ; the queue takes times that are no longer past. */
+const CLOCK_SKEW_MS = 15 * 60_000;
 // An empty one is as good as none.
 const HEADER_VALUE = /^[\x20-\x7e]*$/;
 
-/** What is wrong with a payload that its schema can't say, in the schema's manner of naming places, found as it is read. */
+export interface PayloadContext {
+  readonly task: TaskDefinition;
+  readonly maxTaskRunTimeSeconds: number | undefined;
+  readonly now: Date;
+}
+
+/**
+ * What is wrong with a payload, or with those of its parts that are as the schema wants them, that the schema can't say.
+ * Names places in the schema's manner, and finds them as it is read.
+ */
 export function* payloadProblems(
-  payload: Payload,
-  task: TaskDefinition,
-  maxTaskRunTimeSeconds: number | undefined,
+  payload: Partial<Payload>,
+  { task, maxTaskRunTimeSeconds, now }: PayloadContext,
 ): Iterable<string> {
   // Half a pair stands in JSON as an escape, which is found sooner than by looking at each of a million texts.
   if (JSON.stringify(payload).includes('\\ud')) yield* brokenText(payload, ['data']);
   yield* logName(payload);
-  for (const [name, artifact] of Object.entries(payload.artifacts ?? {})) yield* artifactProblems(name, artifact, task);
+  yield* envProblems(payload);
+  for (const [name, artifact] of Object.entries(payload.artifacts ?? {})) {
+    yield* artifactProblems(name, artifact);
+    yield* expiryProblems(name, artifact, { task, now });
+  }
   yield* cacheProblems(payload);
   yield* sharedMountPaths(payload);
   yield* tooLong(payload, maxTaskRunTimeSeconds);
@@ -33,32 +47,50 @@ function* brokenText(value: object, at: readonly string[]): Iterable<string> {
     if (!key.isWellFormed()) {
       yield `${at.join('/')} should have keys that are well-formed Unicode: ${quoted(key)}`;
     } else if (typeof each === 'object' && each !== null) {
-      yield* brokenText(each, [...at, pointer(key)]);
+      yield* brokenText(each, [...at, shortened(key)]);
     } else if (typeof each === 'string' && !each.isWellFormed()) {
-      yield `${[...at, pointer(key)].join('/')} should be well-formed Unicode: ${quoted(each)}`;
+      yield `${[...at, shortened(key)].join('/')} should be well-formed Unicode: ${quoted(each)}`;
     }
   }
 }
 
-function* logName({ log }: Payload): Iterable<string> {
-  if (log === undefined || isLogName(log)) return;
+function* logName({ log = '' }: Partial<Payload>): Iterable<string> {
+  if (log === '' || isLogName(log)) return;
   const longest = LONGEST_ARTIFACT_NAME - '_backing'.length;
   yield `data/log should not have an empty part, "." or ".." between its slashes, an apostrophe, or more than ${longest} characters: ${quotedName(log)}`;
 }
 
-function* artifactProblems(name: string, artifact: PayloadArtifact, task: TaskDefinition): Iterable<string> {
-  const problem = (key: string, text: string): string => `data/artifacts/${pointer(name)}/${key} ${text}`;
-  const { expires, path: place, type, contentType } = artifact;
+/** The engine takes a text with an equals sign in it, and the name ends at the first. */
+function* envProblems({ env = {} }: Partial<Payload>): Iterable<string> {
+  for (const name of Object.keys(env)) {
+    if (name === '' || /[=\0]/.test(name)) {
+      yield `data/env should have other names than ${quoted(name)}: the name of a variable has no "=" or NUL character, and is not empty`;
+    }
+  }
+}
+
+function* expiryProblems(
+  name: string,
+  { expires }: PayloadArtifact,
+  { task, now }: Pick<PayloadContext, 'task' | 'now'>,
+): Iterable<string> {
+  if (expires === undefined) return;
+  const place = `data/artifacts/${shortened(name)}/expires`;
+  const time = Date.parse(expires);
+  if (Number.isNaN(time)) {
+    yield `${place} should be a date such as 2030-01-31T12:00:00.000Z: ${quoted(expires)}`;
+  } else if (time > Date.parse(task.expires)) {
+    yield `Artifact expiration for '${shortened(name)}' must not be greater than task expiration: ${place} is ${expires}, and the task expires ${task.expires}`;
+  } else if (time < now.getTime() - CLOCK_SKEW_MS) {
+    yield `${place} should not be in the past: ${quoted(expires)}`;
+  }
+}
+
+function* artifactProblems(name: string, artifact: PayloadArtifact): Iterable<string> {
+  const problem = (key: string, text: string): string => `data/artifacts/${shortened(name)}/${key} ${text}`;
+  const { path: place, type, contentType } = artifact;
   if (contentType !== undefined && !HEADER_VALUE.test(contentType)) {
     yield problem('contentType', `should be printable ASCII, as HTTP demands: ${quoted(contentType)}`);
-  }
-  if (expires !== undefined && Number.isNaN(Date.parse(expires))) {
-    yield problem('expires', `should be a date such as 2030-01-31T12:00:00.000Z: ${quoted(expires)}`);
-  } else if (expires !== undefined && Date.parse(expires) > Date.parse(task.expires)) {
-    yield problem(
-      'expires',
-      `should not be after the task's own expiration (${expires} is later than ${task.expires})`,
-    );
   }
   if (Buffer.byteLength(place) > LONGEST_PATH) {
     yield problem('path', `should be no longer than ${LONGEST_PATH} bytes, as no file has such a path`);
@@ -70,11 +102,11 @@ function* artifactProblems(name: string, artifact: PayloadArtifact, task: TaskDe
   }
 }
 
-function* cacheProblems({ cache = {} }: Payload): Iterable<string> {
+function* cacheProblems({ cache = {} }: Partial<Payload>): Iterable<string> {
   for (const [name, place] of Object.entries(cache)) {
     if (!isCacheName(name)) yield `data/cache should have other names than ${quoted(name)}: ${CACHE_NAME_RULE}`;
-    if (!isMountPath(place)) {
-      yield `data/cache/${pointer(name)} should be ${MOUNT_PATH_RULE}, where the cache is mounted: ${quoted(place)}`;
+    if (!isMountPath(mountOf(place).path)) {
+      yield `data/cache/${shortened(name)} should be ${MOUNT_PATH_RULE}, where the cache is mounted: ${quoted(place)}`;
     }
   }
 }
@@ -86,7 +118,7 @@ interface Mount {
 }
 
 /** Docker would refuse a second mount at one path, or mount only one of them. */
-function* sharedMountPaths(payload: Payload): Iterable<string> {
+function* sharedMountPaths(payload: Partial<Payload>): Iterable<string> {
   const taken = new Map<string, string>();
   for (const { at, what, place } of mounts(payload)) {
     const owner = taken.get(mountPath(place));
@@ -98,26 +130,25 @@ function* sharedMountPaths(payload: Payload): Iterable<string> {
 }
 
 /** Those that can be mounted at all. */
-function* mounts({ artifacts = {}, cache = {} }: Payload): Iterable<Mount> {
-  for (const [name, place] of Object.entries(cache)) {
-    if (isMountPath(place))
-      yield { at: `cache/${pointer(name)}`, what: `cache "${shorten(name, MAX_QUOTED_LENGTH)}"`, place };
+function* mounts({ artifacts = {}, cache = {} }: Partial<Payload>): Iterable<Mount> {
+  for (const [name, mount] of Object.entries(cache)) {
+    const place = mountOf(mount).path;
+    if (isMountPath(place)) yield { at: `cache/${shortened(name)}`, what: `cache "${shortened(name)}"`, place };
   }
   for (const [name, { type, path: place }] of Object.entries(artifacts)) {
     if (type !== 'volume' || !isMountPath(place)) continue;
-    const what = `volume of artifact "${shorten(name, MAX_QUOTED_LENGTH)}"`;
-    yield { at: `artifacts/${pointer(name)}/path`, what, place };
+    const what = `volume of artifact "${shortened(name)}"`;
+    yield { at: `artifacts/${shortened(name)}/path`, what, place };
   }
 }
 
-function* tooLong({ maxRunTime }: Payload, maxTaskRunTimeSeconds: number | undefined): Iterable<string> {
+function* tooLong({ maxRunTime = 0 }: Partial<Payload>, maxTaskRunTimeSeconds: number | undefined): Iterable<string> {
   if (maxTaskRunTimeSeconds === undefined || maxRunTime <= maxTaskRunTimeSeconds) return;
   yield `data/maxRunTime should be <= ${maxTaskRunTimeSeconds}, the longest this worker allows`;
 }
 
-/** As in a JSON pointer. */
-function pointer(name: string): string {
-  return shorten(name, MAX_QUOTED_LENGTH).replaceAll('~', '~0').replaceAll('/', '~1');
+function shortened(name: string): string {
+  return shorten(name, MAX_QUOTED_LENGTH);
 }
 
 function quoted(text: string): string {

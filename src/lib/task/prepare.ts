@@ -7,6 +7,7 @@ import { ResourceStack } from '../util/resource-stack.js';
 import { retry } from '../util/retry.js';
 import type { AdmittedTask, AttachedFeature } from './admit.js';
 import { TaskError } from './errors.js';
+import { exception } from './resolution.js';
 import type { TaskContext } from './task-context.js';
 
 /** All that the container needs and that the payload does not hold. */
@@ -99,13 +100,13 @@ async function prepareFeature(
     return await retry(PREPARE_RETRIES, { isTransient, onRetry }, attempt, signal);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    const text = `Task was aborted because states could not be created successfully. ${name}: ${authorMessage(error)}`;
-    throw new TaskError(
-      error instanceof TaskError ? error.resolution : { kind: 'exception', reason: 'internal-error' },
-      text,
-      {
-        cause: error,
-      },
-    );
+    throw stateError('created', name, error);
   }
+}
+
+/** A feature's failure before the container is there (`created`), or when it runs (`started`), for the task's author. */
+export function stateError(stage: 'created' | 'started', feature: string, cause: unknown): TaskError {
+  const text = `Task was aborted because states could not be ${stage} successfully. ${feature}: ${authorMessage(cause)}`;
+  const resolution = cause instanceof TaskError ? cause.resolution : exception('internal-error');
+  return new TaskError(resolution, text, { cause });
 }

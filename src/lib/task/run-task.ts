@@ -1,24 +1,25 @@
 import { isUnusableImage } from '../docker/engine.js';
 import type { DockerEngine, RunningContainer } from '../docker/engine.js';
+import type { ContainerEnd } from '../features/feature.js';
 import type { ImageIdentity, ImageProvider } from '../images/image-provider.js';
 import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { ResourceStack } from '../util/resource-stack.js';
 import { CollectDeadline, SHUTDOWN_UPLOAD_MS } from './collect-deadline.js';
 import type { CollectLimit } from './collect-deadline.js';
-import { admit } from './admit.js';
+import { admit, refusedFeatures } from './admit.js';
 import type { Admission, AdmittedTask, AttachedFeature } from './admit.js';
 import { containerSpec } from './container-spec.js';
 import type { ContainerDefaults } from './container-spec.js';
-import { TaskStopped, stopOf } from './errors.js';
+import { TaskError, TaskStopped, stopOf } from './errors.js';
 import { execute } from './execute.js';
 import type { Executed } from './execute.js';
-import { endingInWords, exitVerdict } from './exit-verdict.js';
+import { NO_EXIT_CODE, collectedVerdict, endingInWords, exitVerdict } from './exit-verdict.js';
 import type { Ending } from './exit-verdict.js';
 import { authorsWords, explain } from './explain.js';
 import { footer } from './log-text.js';
 import type { PublishedLog } from './log-publisher.js';
-import { prepare } from './prepare.js';
+import { prepare, stateError } from './prepare.js';
 import { DROPPED, FAILED, exception, graver, resolutionOf } from './resolution.js';
 import type { Resolution } from './resolution.js';
 import type { Phase, RunRecord } from './run-record.js';
@@ -97,9 +98,9 @@ export async function runTask(run: TaskRun, services: TaskServices): Promise<() 
 /** Phases 1 to 5. An error or a stop in any of them goes straight to its resolution, in words in the task's log. */
 async function work(run: TaskRun, services: TaskServices, resources: ResourceStack): Promise<Outcome> {
   const startedAt = performance.now();
-  const seconds = (): number => Math.round((performance.now() - startedAt) / 1000);
+  const seconds = (): number => Math.round(performance.now() - startedAt) / 1000;
   const { output, log, measures } = run.context;
-  let features: readonly AttachedFeature[] = [];
+  let features = refusedFeatures(run.context, services.admission);
   try {
     await run.enter('admit');
     run.signal.throwIfAborted();
@@ -109,12 +110,14 @@ async function work(run: TaskRun, services: TaskServices, resources: ResourceSta
     await run.enter('collect');
     const ending = endingOf(executed, services.containerDefaults.limits.memoryBytes);
     const verdict = exitVerdict(ending, admitted.task.payload);
-    const { soFar, isClean } = await collect(run, features, executed, verdict);
+    const { soFar: collected, isClean } = await collect(run, features, executed, verdict);
+    const soFar = isClean ? collected : collectedVerdict(verdict, collected, admitted.task.payload);
     const words = endingInWords(ending);
-    if (words !== undefined) output.error(words);
+    if (words !== undefined) output[soFar.kind === 'completed' ? 'line' : 'error'](words);
     measures.report(output, log);
-    output.line(footer(soFar, isClean ? ending.exitCode : -1, seconds()));
-    return { soFar, features, image };
+    const isTheCommands = executed.cause === 'exit' && (isClean || ending.exitCode !== 0);
+    output.line(footer(soFar, isTheCommands ? ending.exitCode : NO_EXIT_CODE, seconds()));
+    return { soFar, features, ...(!(executed.cause instanceof TaskError) && { image }) };
   } catch (error) {
     // Once somebody stopped the run it ends as that says, whatever else broke because of it.
     const stop = stopOf(run.signal);
@@ -122,7 +125,7 @@ async function work(run: TaskRun, services: TaskServices, resources: ResourceSta
     const soFar = resolutionOf(stop ?? error);
     explain(run.context, stop ?? error);
     measures.report(output, log);
-    output.line(footer(soFar, -1, seconds()));
+    output.line(footer(soFar, NO_EXIT_CODE, seconds()));
     return { soFar, features };
   }
 }
@@ -145,7 +148,14 @@ async function launch(
   const started = async (container: RunningContainer, limit: AbortSignal): Promise<void> => {
     stopClock = context.measures.start('command');
     void watchUsage(container, context, limit);
-    await Promise.all(admitted.features.map(async ({ hooks }) => hooks.started?.(container, resources, limit)));
+    const startOne = async ({ name, hooks }: AttachedFeature): Promise<void> => {
+      try {
+        await hooks.started?.(container, resources, limit);
+      } catch (error) {
+        throw limit.aborted ? error : stateError('started', name, error);
+      }
+    };
+    await Promise.all(admitted.features.map(startOne));
   };
   const executing = execute(
     spec,
@@ -158,11 +168,16 @@ async function launch(
       logFull: run.logFull,
       resources,
       onCreated: (containerId) => run.enter('execute', { containerId }),
+      onRefused: (error) => {
+        if (isUnusableImage(error)) image.markUnusable();
+        explain(context, error);
+      },
       started,
     },
     signal,
   );
   const executed = await executing.catch((error: unknown) => {
+    // Of an engine in trouble, whose words are no refusal.
     if (isUnusableImage(error)) image.markUnusable();
     throw error;
   });
@@ -198,7 +213,7 @@ async function collect(
   try {
     for (const { name, hooks } of features) {
       try {
-        await hooks.collect?.(container, deadline.signal, cause === 'exit' ? 'exit' : 'killed');
+        await hooks.collect?.(container, deadline.signal, endOf(cause));
       } catch (failure) {
         const timeout = deadline.timeout(context.artifacts.waitingFor);
         const error = timeout ?? failure;
@@ -224,6 +239,11 @@ async function collect(
     soFar = resolutionOf(stop);
   }
   return { soFar, isClean };
+}
+
+function endOf(cause: Executed['cause']): ContainerEnd {
+  if (cause instanceof TaskError) return 'not-started';
+  return cause === 'exit' ? 'exit' : 'killed';
 }
 
 /** Phase 6. The log first: it is what people look at. After a cancel it is all there is. */

@@ -1,10 +1,6 @@
-import type { WorkerFacts } from './task-context.js';
+import type { RunContext } from './task-context.js';
 
-interface IdentifiedRun {
-  readonly taskId: string;
-  readonly runId: number;
-  readonly worker: WorkerFacts;
-}
+type IdentifiedRun = Pick<RunContext, 'taskId' | 'runId' | 'worker' | 'definition'>;
 
 /**
  * The task's environment: payload.env over what features add, and over both what a task may rely on to be the worker's
@@ -19,10 +15,13 @@ export function taskEnv(
 }
 
 /** What the worker itself tells every task. */
-export function workersEnv({ taskId, runId, worker }: IdentifiedRun): Readonly<Record<string, string>> {
+export function workersEnv({ taskId, runId, worker, definition }: IdentifiedRun): Readonly<Record<string, string>> {
+  const { taskGroupId } = definition;
   return {
     TASK_ID: taskId,
     RUN_ID: String(runId),
+    // A task that was given no group is the first of one of its own.
+    TASK_GROUP_ID: typeof taskGroupId === 'string' ? taskGroupId : taskId,
     TASKCLUSTER_WORKER_TYPE: worker.workerType,
     TASKCLUSTER_WORKER_POOL: `${worker.provisionerId}/${worker.workerType}`,
     TASKCLUSTER_INSTANCE_TYPE: worker.instanceType,

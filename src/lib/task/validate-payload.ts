@@ -1,14 +1,20 @@
 import { readFileSync } from 'node:fs';
-import type { ErrorObject } from 'ajv';
 import type { TaskDefinition } from '../queue/queue-client.js';
 import { ajvOfOwnSchemas } from '../util/own-schema.js';
 import { packageFile } from '../util/package-file.js';
-import { shorten } from '../util/shorten.js';
 import type { Payload } from './payload.js';
 import { payloadProblems } from './payload-problems.js';
+import type { ImageSchema } from './schema-problems.js';
+import { inWords, relevantErrors, unknownFeatures, withoutFaults } from './schema-problems.js';
 
-export type ValidatedPayload =
-  { readonly payload: Payload } | { readonly problems: readonly string[]; readonly unknownFeatures: readonly string[] };
+export type ValidatedPayload = { readonly payload: Payload } | RefusedPayload;
+
+export interface RefusedPayload {
+  readonly problems: readonly string[];
+  readonly unknownFeatures: readonly string[];
+  /** What there is of it that is as it should be: more may be wrong with that. */
+  readonly rest: Partial<Payload>;
+}
 
 /** Checks a task's payload; every problem is listed at once. */
 export type PayloadValidator = (task: TaskDefinition) => ValidatedPayload;
@@ -22,11 +28,12 @@ const MANY_VALUES = 5000;
 const ONLY_FIRST = `there may be more problems: a payload with more than ${MANY_VALUES} values is checked up to the first`;
 const MAX_PROBLEMS = 100;
 const MORE_PROBLEMS = `there are more problems than these ${MAX_PROBLEMS}`;
-const MAX_NAME_LENGTH = 200;
-const MAX_PLACE_LENGTH = 1000;
 
 interface PayloadSchema {
-  readonly properties: { readonly features: { readonly properties: Record<string, object> } };
+  readonly properties: {
+    readonly features: { readonly properties: Record<string, object> };
+    readonly image: ImageSchema;
+  };
 }
 
 /**
@@ -36,8 +43,9 @@ interface PayloadSchema {
 export function payloadValidator(
   maxTaskRunTimeSeconds: number | undefined,
   moreFeatures: readonly string[] = [],
+  now = (): Date => new Date(),
 ): PayloadValidator {
-  const ajv = ajvOfOwnSchemas({ allErrors: true, allowUnionTypes: true });
+  const ajv = ajvOfOwnSchemas({ allErrors: true, allowUnionTypes: true, verbose: true });
   const schema = JSON.parse(readFileSync(SCHEMA, 'utf8')) as PayloadSchema;
   const { properties: features } = schema.properties.features;
   for (const name of moreFeatures) features[name] ??= { type: 'boolean' };
@@ -48,23 +56,26 @@ export function payloadValidator(
     // The programs that read the definition later would overflow their stacks.
     const { levels, values } = measure(payload);
     if (levels > MAX_DEPTH) {
-      return { problems: [`data should not be nested more than ${MAX_DEPTH} levels deep`], unknownFeatures: [] };
+      const problems = [`data should not be nested more than ${MAX_DEPTH} levels deep`];
+      return { problems, unknownFeatures: [], rest: {} };
     }
     const isLarge = values > MANY_VALUES;
-    if (isLarge) validateFirst ??= ajvOfOwnSchemas({ allowUnionTypes: true }).compile<Payload>(schema);
+    if (isLarge) validateFirst ??= ajvOfOwnSchemas({ allowUnionTypes: true, verbose: true }).compile<Payload>(schema);
     const validate = (isLarge && validateFirst) || validateAll;
+    const context = { task, maxTaskRunTimeSeconds, now: now() };
     if (validate(payload)) {
-      const problems = listed(payloadProblems(payload, task, maxTaskRunTimeSeconds));
-      if (problems.length > 0) return { problems, unknownFeatures: [] };
+      const problems = listed(payloadProblems(payload, context));
+      if (problems.length > 0) return { problems, unknownFeatures: [], rest: payload };
       // A part of the definition, which is frozen when it is claimed: nothing done to it can reach what is signed.
       return { payload: Object.isFrozen(payload) ? payload : deepFreeze(structuredClone(payload)) };
     }
-    const errors = (validate.errors ?? []).slice(0, MAX_PROBLEMS + 1);
-    const unknownFeatures = errors
-      .filter(({ instancePath }) => instancePath === '/features')
-      .flatMap(additionalProperty)
-      .map((name) => shorten(name, MAX_NAME_LENGTH));
-    return { problems: [...listed(errors.map(inWords)), ...(isLarge ? [ONLY_FIRST] : [])], unknownFeatures };
+    const all = validate.errors ?? [];
+    const errors = relevantErrors(all.slice(0, MAX_PROBLEMS + 1), payload, schema.properties.image);
+    const unknown = unknownFeatures(errors);
+    if (isLarge) return { problems: [...errors.map(inWords), ONLY_FIRST], unknownFeatures: unknown, rest: {} };
+    const rest: Partial<Payload> = all.length > MAX_PROBLEMS ? {} : withoutFaults(payload, all);
+    const problems = listed([...errors.map(inWords), ...listed(payloadProblems(rest, context))]);
+    return { problems, unknownFeatures: unknown, rest };
   };
 }
 
@@ -76,25 +87,6 @@ function listed(problems: Iterable<string>): readonly string[] {
     list.push(problem);
   }
   return list;
-}
-
-/** An error in the wording that tools look for: ajv's, with `should` and the name of an unexpected property. */
-function inWords(error: ErrorObject): string {
-  const message = (error.message ?? 'is wrong').replace(/\bmust\b/g, 'should');
-  const [unexpected] = additionalProperty(error);
-  const { allowedValues } = error.params as { allowedValues?: readonly unknown[] };
-  const detail =
-    unexpected === undefined
-      ? allowedValues
-        ? `: ${allowedValues.join(', ')}`
-        : ''
-      : `: "${shorten(unexpected, MAX_NAME_LENGTH)}"`;
-  return `data${shorten(error.instancePath, MAX_PLACE_LENGTH)} ${message}${detail}`;
-}
-
-function additionalProperty({ params }: ErrorObject): readonly string[] {
-  const { additionalProperty: name } = params as { additionalProperty?: string };
-  return name === undefined ? [] : [name];
 }
 
 /** Freezes plain JSON data all the way down, however deep that is. */

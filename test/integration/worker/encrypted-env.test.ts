@@ -116,7 +116,7 @@ describe('a task with encryptedEnv', () => {
           'payload\\.encryptedEnv\\[1\\]: it cannot be decrypted, or is no message for this task',
           'payload\\.encryptedEnv\\[2\\]: its name is one that the worker sets',
           'payload\\.encryptedEnv\\[3\\]: it is no OpenPGP message',
-        ].join('\n'),
+        ].join('\n\\[taskcluster:error\\] '),
       ),
     );
     const [{ fields } = assert.fail()] = harness.log.of('encrypted env refused');

@@ -137,7 +137,7 @@ describe('an interactive task', () => {
         const text = await tasks.harness.artifactText(taskId, 'public/env');
         return text
           .split('\0')
-          .filter((variable) => !/^(?:TASK_ID|HOSTNAME)=/.test(variable))
+          .filter((variable) => !/^(?:TASK_ID|TASK_GROUP_ID|HOSTNAME)=/.test(variable))
           .sort();
       }),
     );

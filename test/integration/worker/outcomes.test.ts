@@ -31,18 +31,20 @@ describe('the outcome of a task', () => {
       '/dev/pts/0\r',
       `${time} === Task Finished ===`,
       `(?:${time} Resources: .*\n)?${time} Times: image \\d\\.\\d s, command \\d+\\.\\d s`,
-      `${time} Successful task run with exit code: 0 completed in \\d+ seconds`,
+      `${time} Successful task run with exit code: 0 completed in [\\d.]+ seconds`,
     ];
     assert.match(log, new RegExp(`^${lines.join('\n')}\n$`));
   });
 
   it('gives the command its environment, the reserved variables above all', async () => {
-    const env = { MINE: 'a b=c', TASK_ID: 'mine', RUN_ID: '7', TASKCLUSTER_ROOT_URL: 'mine' };
+    const env = { MINE: 'a b=c', TASK_ID: 'mine', TASK_GROUP_ID: 'mine', RUN_ID: '7', TASKCLUSTER_ROOT_URL: 'mine' };
     const { log, taskId } = await harness.run({ env, ...shell('env') });
     for (const line of [
       'MINE=a b=c',
       `TASK_ID=${taskId}`,
       'RUN_ID=0',
+      // The queue puts a task that names no group into one of its own.
+      `TASK_GROUP_ID=${taskId}`,
       'TASKCLUSTER_WORKER_TYPE=docker-worker',
       'TASKCLUSTER_WORKER_POOL=local/docker-worker',
       'TASKCLUSTER_WORKER_GROUP=local',
@@ -64,7 +66,7 @@ describe('the outcome of a task', () => {
   it('is failed for any other exit code', async () => {
     const { run, log } = await harness.run(shell('exit 3'));
     assert.deepEqual([run.state, run.reasonResolved], ['failed', 'failed']);
-    assert.match(log, /Unsuccessful task run with exit code: 3 completed in \d+ seconds\n$/);
+    assert.match(log, /Unsuccessful task run with exit code: 3 completed in [\d.]+ seconds\n$/);
   });
 
   it('is intermittent-task for an exit code to retry, and the queue runs it again', async () => {
@@ -90,7 +92,7 @@ describe('the outcome of a task', () => {
     assert.match(log, /\nbefore\r\n/);
     const timeout = `\n[taskcluster:error] Task timeout after ${maxRunTime} seconds. Force killing container.\n`;
     assert.ok(log.includes(timeout), log);
-    assert.match(log, /Unsuccessful task run with exit code: 137 /);
+    assert.match(log, /Unsuccessful task run with exit code: -1 /);
     assert.ok(!log.includes('after\r'));
     assert.equal(await harness.artifactText(taskId, 'public/made.txt'), 'made\n');
   });
@@ -104,7 +106,11 @@ describe('the outcome of a task', () => {
   it('is failed, in words, when the command cannot be started', async () => {
     const { run, log } = await harness.run({ command: ['/no/such/program'] });
     assert.equal(run.state, 'failed');
-    assert.match(log, /\[taskcluster:error\] Failure to properly start execution environment\.\n/);
+    assert.match(
+      log,
+      /=== Task Starting ===\n\n\[taskcluster:error\] Failure to properly start execution environment\.\n/,
+    );
+    assert.match(log, /\[taskcluster:error\] Check payload\.command.*\n.*=== Task Finished ===\n/);
     assert.match(log, /\/no\/such\/program.*no such file or directory/);
     assert.match(log, /Unsuccessful task run with exit code: -1 /);
   });
@@ -113,7 +119,24 @@ describe('the outcome of a task', () => {
     const image = await bareImage(harness.docker);
     const { run, log } = await harness.run({ image, command: undefined });
     assert.equal(run.state, 'failed');
-    assert.match(log, /Failure to properly start execution environment\.\nNo command specified/i);
+    assert.match(log, /Failure to properly start execution environment\.\n\[taskcluster:error\] No command specified/i);
+  });
+
+  it('that could not start has error artifacts, and is run again for the exit code -1', async () => {
+    const { run, taskId } = await harness.run(
+      {
+        command: ['/no/such/program'],
+        artifacts: { 'public/x': { type: 'file', path: '/etc/passwd' }, 'public/v': { type: 'volume', path: '/v' } },
+        onExitStatus: { retry: [-1] },
+      },
+      { retries: 0 },
+    );
+    assert.deepEqual([run.state, run.reasonResolved], ['exception', 'intermittent-task']);
+    const { artifacts } = await harness.queue.listArtifacts(taskId, 0);
+    assert.deepEqual(
+      artifacts.filter(({ name }) => !name.includes('logs')).map(({ name, storageType }) => [name, storageType]),
+      [['public/x', 'error']],
+    );
   });
 
   it('is malformed-payload with every problem of the payload at once', async () => {
@@ -121,6 +144,7 @@ describe('the outcome of a task', () => {
       {
         maxRunTime: undefined,
         bogus: 1,
+        cache: { a: '/x', b: '/x' },
         onExitStatus: { retry: ['four'] },
         artifacts: { 'public/x': { type: 'file', path: '/x', expires: 'never' } },
       },
@@ -132,9 +156,10 @@ describe('the outcome of a task', () => {
       `"data should have required property 'maxRunTime'"`,
       `"data should NOT have additional properties: \\"bogus\\""`,
       `"data/onExitStatus/retry/0 should be integer"`,
-      `"data/artifacts/public~1x/expires should match format \\"date-time\\""`,
+      `"data/artifacts/public/x/expires should match format \\"date-time\\""`,
+      `"data/cache/b should be another path: the cache \\"a\\" is mounted at /x"`,
     ]) {
-      assert.ok(log.includes(problem), `${problem} in\n${log}`);
+      assert.ok(log.includes(`[taskcluster:error]   ${problem}`), `${problem} in\n${log}`);
     }
     assert.ok(!log.includes('=== Task Starting ==='));
   });
@@ -143,7 +168,25 @@ describe('the outcome of a task', () => {
     const expires = new Date(Date.now() + 10 * 3600_000).toISOString();
     const { run, log } = await harness.run({ artifacts: { 'public/x': { type: 'file', path: '/x', expires } } });
     assert.equal(run.reasonResolved, 'malformed-payload');
-    assert.match(log, /expires should not be after the task's own expiration/);
+    assert.match(log, /Artifact expiration for 'public\/x' must not be greater than task expiration: /);
+  });
+
+  it('is malformed-payload for an artifact that has expired already', async () => {
+    const expires = new Date(Date.now() - 3600_000).toISOString();
+    const { run, log } = await harness.run({ artifacts: { 'public/x': { type: 'file', path: '/x', expires } } });
+    assert.equal(run.reasonResolved, 'malformed-payload');
+    assert.match(log, /data\/artifacts\/public\/x\/expires should not be in the past/);
+    assert.ok(!log.includes('=== Task Starting ==='));
+  });
+
+  it('has its log as terminal_bulk.log.gz too when it is refused', async () => {
+    const { run, taskId } = await harness.run({ features: { bulkLog: true }, bogus: 1 });
+    assert.equal(run.reasonResolved, 'malformed-payload');
+    const { artifacts } = await harness.queue.listArtifacts(taskId, 0);
+    const [bulk] = artifacts.filter(({ name }) => name === 'public/logs/terminal_bulk.log.gz');
+    assert.equal(bulk?.contentType, 'text/plain; charset=utf-8');
+    const text = await harness.artifactText(taskId, 'public/logs/terminal_bulk.log.gz');
+    assert.match(text, /should NOT have additional properties: \\"bogus\\"/);
   });
 
   it('is malformed-payload when the payload is not an object at all', async () => {
@@ -157,7 +200,7 @@ describe('the outcome of a task', () => {
     const unknown = await harness.run({ features: { bogus: true } });
     assert.equal(unknown.run.reasonResolved, 'malformed-payload');
     assert.match(unknown.log, /data\/features should NOT have additional properties: \\"bogus\\"/);
-    assert.match(unknown.log, /\nbogus is not part of valid features\n/);
+    assert.match(unknown.log, /\n\[taskcluster:error\] bogus is not part of valid features\n/);
   });
 
   it('is malformed-payload when an artifact takes the name of the log', async () => {

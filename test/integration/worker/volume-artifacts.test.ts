@@ -43,6 +43,6 @@ describe('artifacts of type volume', () => {
   it('are malformed payload where nothing can be mounted', async () => {
     const { run, log } = await harness.run({ artifacts: { 'public/v': { type: 'volume', path: 'relative' } } });
     assert.equal(run.reasonResolved, 'malformed-payload');
-    assert.match(log, /data\/artifacts\/public~1v\/path should be an absolute path below \//);
+    assert.match(log, /data\/artifacts\/public\/v\/path should be an absolute path below \//);
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { chmod, mkdir, readFile, readdir, rmdir, stat, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { cacheNameOf } from '../../../src/lib/caches/cache-name.js';
 import { Trash } from '../../../src/lib/caches/trash.js';
 import type { VolumeCaches } from '../../../src/lib/caches/volume-cache.js';
 import { CacheFixture, exists } from './cache-fixture.js';
@@ -83,7 +84,16 @@ describe('volume caches', () => {
       assert.deepEqual(fixture.keys('cache volume is gone'), [first.key, second.key]);
     });
 
-    for (const name of ['', '.', '..', 'a/b', '../a', 'a::b', 'a\n', 'a\0', 'ä'.repeat(128)]) {
+    for (const name of ['level-1/checkouts', '/a/', 'a:b', '%2F', '.a']) {
+      it(`has one directory in that of all caches, named ${name}`, async () => {
+        const { path } = await acquire(name);
+        const [directory = ''] = (await readdir(fixture.directory)).filter((entry) => !entry.startsWith('.'));
+        assert.equal(cacheNameOf(directory), name);
+        assert.equal(dirname(path), join(fixture.directory, directory));
+      });
+    }
+
+    for (const name of ['', '.', '..', 'a/../b', '../a', 'a::b', 'a\n', 'a\0', 'ä'.repeat(128)]) {
       it(`can not be named ${JSON.stringify(name.slice(0, 9))}`, async () => {
         await assert.rejects(acquire(name), /cannot be the name of a cache/);
         assert.deepEqual(await readdir(fixture.directory), []);

@@ -18,6 +18,14 @@ describe('the bulkLog feature', () => {
     assert.deepEqual(bulkLog.reservedArtifacts(bench.task()), [NAME]);
   });
 
+  it('is there for tasks that are refused too', async () => {
+    const task = bench.task();
+    await writeFile(`${bench.tempDir}/log`, 'why');
+    await bulkLog.attachRefused?.(task).finish?.({ kind: 'failed' }, never);
+    await rm(`${bench.tempDir}/log`);
+    assert.equal(bench.objects.text(NAME), 'why');
+  });
+
   it('publishes the log, which is compressed only once for all its artifacts', async () => {
     const task = bench.task();
     await writeFile(`${bench.tempDir}/log`, 'line\n'.repeat(1000));
@@ -27,7 +35,7 @@ describe('the bulkLog feature', () => {
     await rm(`${bench.tempDir}/log`);
     await bulkLog.attach(task).finish?.({ kind: 'completed' }, never);
     assert.deepEqual(bench.queue.requestsFor(NAME), [
-      { storageType: 's3', contentType: 'text/plain', contentLength: 5000, expires: EXPIRES },
+      { storageType: 's3', contentType: 'text/plain; charset=utf-8', contentLength: 5000, expires: EXPIRES },
     ]);
     assert.equal(bench.objects.objects.get(NAME)?.headers['content-encoding'], 'gzip');
     assert.ok(bench.objects.content(NAME).equals(bench.objects.content('backing')));

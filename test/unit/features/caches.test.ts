@@ -67,6 +67,34 @@ describe('the caches of a task', () => {
     assert.match(run.text, /Hostname: .*\n\[taskcluster\] using cache "one" -> \/one\n.* "two" -> .*\n\r\n/);
   });
 
+  it('are mounted as the payload says, read-only for example, whatever their names', async () => {
+    await start();
+    await ended({ cache: { 'level-1/checkouts': '/one:ro', two: '/two/:rw' } });
+    const paths = run.log.of('cache volume miss').map(({ fields }) => String(fields['path']));
+    assert.deepEqual(run.engine.specs[0]?.binds, [`${paths[0] ?? ''}:/one:ro`, `${paths[1] ?? ''}:/two:rw`]);
+    assert.match(paths[0] ?? '', /\/level-1%2Fcheckouts\/[^/]+$/);
+    assert.match(run.text, /using cache "level-1\/checkouts" -> \/one:ro\n/);
+  });
+
+  for (const [what, payload, collect, expected] of [
+    ['whose artifacts failed are purged', {}, () => Promise.reject(new Error('no store')), ['one', 'two']],
+    ['that failed by itself are kept', { command: ['fail'] }, () => Promise.reject(new Error('no store')), []],
+    ['that succeeded are kept', {}, () => Promise.resolve(), []],
+    ['that could not start are purged', { command: ['no-such-program'] }, () => Promise.resolve(), ['one', 'two']],
+  ] as const) {
+    it(`of a task ${what} when the payload says so of exit code -1`, async () => {
+      await start({ features: (trace) => [fakeFeature({ trace, name: 'later', collect })] });
+      await ended({ ...payload, onExitStatus: { purgeCaches: [-1] } });
+      assert.deepEqual(purged(), expected);
+    });
+  }
+
+  it('of a task that could not start are kept otherwise', async () => {
+    await start();
+    await ended({ command: ['no-such-program'] });
+    assert.deepEqual(purged(), []);
+  });
+
   it('are none when the payload names none, whatever the configuration says', async () => {
     await start();
     await run.run({ ...PAYLOAD, cache: {} });

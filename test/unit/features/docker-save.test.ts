@@ -43,6 +43,22 @@ describe('the dockerSave feature', () => {
     assert.deepEqual(reserved, [IMAGE, 'public/cache/one.tar', 'public/cache/two-x.tar']);
   });
 
+  it('has nothing to save of a container that could not start', async () => {
+    const gone = { id: '', exitCode: -1, oomKilled: false } as const;
+    const nothing = () => Promise.resolve(undefined);
+    const container = { ...gone, getArchive: nothing, linkTarget: nothing };
+    await feature()
+      .attach(bench.task({ cache: { one: '/one' } }))
+      .collect?.(container, never, 'not-started');
+    assert.deepEqual(bench.queue.artifacts, []);
+    assert.deepEqual(engine.trace.events, []);
+  });
+
+  it('saves a cache from where it is mounted, however', async () => {
+    await save({ one: '/cache/:ro' });
+    assert.deepEqual(Object.values(await filesOf('public/cache/one.tar')), ['kept']);
+  });
+
   it('publishes the container as an image and its caches as they are, compressed', async () => {
     await save({ one: '/cache/' });
     assert.deepEqual(JSON.parse((await filesOf(IMAGE))['manifest.json'] ?? ''), [{ RepoTags: [NAME] }]);

@@ -41,18 +41,31 @@ describe('the spec of a task’s container', () => {
     });
   });
 
+  it('says which group the task is of', () => {
+    const task = taskContext(PAYLOAD);
+    const grouped = { ...task, definition: { ...task.definition, taskGroupId: 'a-group' } };
+    assert.equal(containerSpec(grouped, [], IMAGE, DEFAULTS).env['TASK_GROUP_ID'], 'a-group');
+  });
+
   it('leaves the command to the image when the payload has none', () => {
     assert.equal(containerSpec(taskContext(NO_COMMAND), [], IMAGE, DEFAULTS).command, undefined);
   });
 
   it('lays payload.env over the features’ and the worker’s word over both', () => {
-    const env = { TASK_ID: 'forged', TASKCLUSTER_ROOT_URL: 'forged', MINE: 'mine', BOTH: 'mine' };
+    const env = {
+      TASK_ID: 'forged',
+      TASK_GROUP_ID: 'forged',
+      TASKCLUSTER_ROOT_URL: 'forged',
+      MINE: 'mine',
+      BOTH: 'mine',
+    };
     assert.deepEqual(spec({ env }, [{ env: { THEIRS: 'theirs', BOTH: 'theirs', RUN_ID: 'forged' } }]).env, {
       THEIRS: 'theirs',
       BOTH: 'mine',
       MINE: 'mine',
       TASK_ID,
       RUN_ID: '3',
+      TASK_GROUP_ID: TASK_ID,
       TASKCLUSTER_WORKER_TYPE: 'a-type',
       TASKCLUSTER_WORKER_POOL: 'a-provisioner/a-type',
       TASKCLUSTER_INSTANCE_TYPE: 'an-instance',

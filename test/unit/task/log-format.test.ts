@@ -14,7 +14,12 @@ describe('the lines of a task log', () => {
 
   it('keep the further lines of a text as they are', () => {
     assert.equal(workerLine('one\ntwo', NOW), '[taskcluster 2026-11-23 15:04:05.678Z] one\ntwo\n');
-    assert.equal(errorLine('schema errors:\n[\n  "a"\n]'), '\n[taskcluster:error] schema errors:\n[\n  "a"\n]\n');
+  });
+
+  it('mark each line of an error, as tools look for errors line by line', () => {
+    const marked = '\n[taskcluster:error] schema errors:\n[taskcluster:error]   "a"\n[taskcluster:error] end\n';
+    assert.equal(errorLine('schema errors:\r\n  "a"\n\nend'), marked);
+    assert.equal(errorLine(''), '\n[taskcluster:error] \n');
   });
 
   it('add no empty line for a text that ends with a line break', () => {

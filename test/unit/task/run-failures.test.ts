@@ -28,16 +28,54 @@ describe('a run in trouble', () => {
       run.images.beforeAcquire = () =>
         Promise.reject(TaskError.failed('Pulling docker image has failed.\nError: gone'));
       await run.run(PAYLOAD);
-      assert.match(run.text, /Pulling docker image has failed\.\nError: gone/);
+      assert.match(
+        run.text,
+        /\n\[taskcluster:error\] Pulling docker image has failed\.\n\[taskcluster:error\] Error: gone\n/,
+      );
       assert.deepEqual(run.queue.resolutions, ['reportFailed']);
     });
 
     it('is failed when the engine refuses its command, with the engine’s words', async () => {
       await begin();
       await run.run({ ...PAYLOAD, command: ['no-such-program'] });
-      assert.match(run.text, /Failure to properly start execution environment\.\n.*no-such-program.*not found/);
+      assert.match(
+        run.text,
+        /=== Task Starting ===\n\n\[taskcluster:error\] Failure to properly start execution environment\.\n\[taskcluster:error\] .*no-such-program.*not found.*\n\[taskcluster:error\] Check payload\.command.*\n\[taskcluster\] === Task Finished ===\n/,
+      );
       assert.match(run.text, /Unsuccessful task run with exit code: -1 /);
       assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+    });
+
+    for (const call of ['create', 'start'] as const) {
+      it(`has its artifacts collected, of which there are none, when the engine refuses to ${call} it`, async () => {
+        const collected: unknown[] = [];
+        await withFeature({
+          name: 'one',
+          collect: async (container, signal, end) => {
+            collected.push(end, container.exitCode, await container.getArchive('/etc/passwd', signal));
+          },
+        });
+        run.engine.fail(call, new DockerError('refused', 400, { fault: 'mount' }));
+        await run.run(PAYLOAD);
+        assert.deepEqual(collected, ['not-started', -1, undefined]);
+        assert.deepEqual(run.trace.only('one.collect', 'one.finish'), ['one.collect', 'one.finish']);
+        assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+        assert.equal(run.log.of('task error').length, 1);
+      });
+
+      it(`is tried again when the engine refuses to ${call} it and -1 is among the codes for that`, async () => {
+        await begin();
+        run.engine.fail(call, new DockerError('refused', 400, { fault: 'mount' }));
+        await run.run({ ...PAYLOAD, onExitStatus: { retry: [-1] } });
+        assert.deepEqual(run.queue.resolutions, ['reportException intermittent-task']);
+      });
+    }
+
+    it('has the end of its step in the log also when the engine goes away within it', async () => {
+      await begin();
+      run.engine.fail('start', new EngineLostError('connect ECONNREFUSED'));
+      await run.run(PAYLOAD);
+      assert.match(run.text, /=== Task Starting ===\n\[taskcluster\] === Task Finished ===\n\n\[taskcluster:error\] /);
     });
 
     for (const call of ['create', 'attach', 'start'] as const) {
@@ -137,7 +175,10 @@ describe('a run in trouble', () => {
       await withFeature({ started: () => Promise.reject(new Error('the shell has no port')) });
       run.engine.programs.set('wait', runsForEver);
       await run.run({ ...PAYLOAD, command: ['wait'] });
-      assert.match(run.text, /the shell has no port/);
+      assert.match(
+        run.text,
+        /\[taskcluster:error\] Task was aborted because states could not be started successfully\. \S+: the shell has no port/,
+      );
       assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
       assert.equal(run.trace.count('container.ended'), 1);
     });
@@ -171,6 +212,22 @@ describe('a run in trouble', () => {
       await withFeature({ collect: () => Promise.reject(error) });
       await run.run(PAYLOAD);
       assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+    });
+
+    it('in collect, has the exit code -1, by which it may be run again', async () => {
+      for (const [command, retry, expected, exitCode] of [
+        ['succeed', [-1], 'reportException intermittent-task', -1],
+        ['succeed', [0, 1], 'reportException internal-error', -1],
+        // A failure of the command's own has its own exit code.
+        ['fail', [-1], 'reportException internal-error', 1],
+      ] as const) {
+        const error = TaskError.exception('internal-error', 'Artifact "a" could not be uploaded');
+        await withFeature({ collect: () => Promise.reject(error) });
+        await run.run({ ...PAYLOAD, command: [command], onExitStatus: { retry } });
+        assert.deepEqual(run.queue.resolutions, [expected]);
+        assert.match(run.text, new RegExp(`Unsuccessful task run with exit code: ${exitCode} completed`));
+        if (command !== 'fail') await run.remove();
+      }
     });
 
     it('in finish, is no success', async () => {

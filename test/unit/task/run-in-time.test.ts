@@ -45,6 +45,8 @@ describe('a run, as time passes,', () => {
     await begin([{ name: 'one' }]);
     await finish(WAITS);
     assert.match(run.text, /\[taskcluster:error\] Task timeout after 60 seconds\. Force killing container\.\n/);
+    // Not that of the kill, for which tools have an explanation of their own.
+    assert.match(run.text, /Unsuccessful task run with exit code: -1 completed in/);
     assert.deepEqual(run.queue.resolutions, ['reportFailed']);
     assert.deepEqual(run.trace.only('engine.kill', 'one.collect', 'log.finish', 'one.finish'), [
       'engine.kill',

@@ -3,7 +3,8 @@ import { deepFreeze, payloadValidator } from '../../../src/lib/task/validate-pay
 import { PAYLOAD, taskOf } from './task-fixture.js';
 
 describe('the payload validator', () => {
-  const validate = payloadValidator(undefined);
+  const now = (): Date => new Date('2026-11-25T12:00:00.000Z');
+  const validate = payloadValidator(undefined, [], now);
   const problems = (payload: unknown): readonly string[] => {
     const result = validate(taskOf(payload));
     return 'problems' in result ? result.problems : [];
@@ -18,12 +19,12 @@ describe('the payload validator', () => {
       problems({
         ...PAYLOAD,
         env: { A: 'b' },
-        cache: { name: '/path' },
+        cache: { name: '/path', 'level-1/checkouts': '/builds:ro', '/rw': '/out/:rw' },
         capabilities: { privileged: true, disableSeccomp: true, devices: { kvm: true, hostSharedMemory: false } },
         artifacts: { 'public/a': { type: 'volume', path: '/a', expires: '2026-12-01T00:00:00.000Z' } },
         features: { dind: true, dockerSave: false, relengAPIProxy: true, balrogVPNProxy: true },
-        onExitStatus: { retry: [0, 1], purgeCaches: [2] },
-        log: 'public/logs/mine.log',
+        onExitStatus: { retry: [0, 1, 1, -1], purgeCaches: [2, -1, 2] },
+        log: '',
         encryptedEnv: ['abc'],
         supersederUrl: 'anything at all',
       }),
@@ -59,7 +60,7 @@ describe('the payload validator', () => {
       'an artifact that outlives its task',
       { artifacts: { 'public/a~b': { type: 'file', path: '/', expires: '2026-12-01T00:00:00.001Z' } } },
       [
-        "data/artifacts/public~1a~0b/expires should not be after the task's own expiration (2026-12-01T00:00:00.001Z is later than 2026-12-01T00:00:00.000Z)",
+        "Artifact expiration for 'public/a~b' must not be greater than task expiration: data/artifacts/public/a~b/expires is 2026-12-01T00:00:00.001Z, and the task expires 2026-12-01T00:00:00.000Z",
       ],
     ],
     [
@@ -114,27 +115,27 @@ describe('the payload validator', () => {
           `a volume at ${path}`,
           { artifacts: { 'public/v': { type: 'volume', path } } },
           [
-            `data/artifacts/public~1v/path should be an absolute path below /, without "." or ".." or a colon, where the volume is mounted: "${path}"`,
+            `data/artifacts/public/v/path should be an absolute path below /, without "." or ".." or a colon, where the volume is mounted: "${path}"`,
           ],
         ] as const,
     ),
-    ...['', '.', '..', 'a/b', 'a::b', 'a..b', 'a\u0085', 'x'.repeat(256), 'é'.repeat(128)].map(
+    ...['', '.', '..', 'a/../b', 'a::b', 'a..b', 'a\u0085', 'x'.repeat(256), 'é'.repeat(128)].map(
       (name) =>
         [
           `a cache named ${JSON.stringify(name.slice(0, 8))}`,
           { cache: { [name]: '/c' } },
           [
-            `data/cache should have other names than ${JSON.stringify(name)}: a cache's name is 1 to 255 bytes long, is not ".", and has no "::", "/", ".." or control character`,
+            `data/cache should have other names than ${JSON.stringify(name)}: a cache's name is 1 to 255 bytes long, is not ".", and has no "::", ".." or control character`,
           ],
         ] as const,
     ),
-    ...['relative', '/', '', '/a/../b', '/a:ro'].map(
+    ...['relative', '/', '', '/a/../b', '/a:rx', '/a:ro:ro', '/:ro'].map(
       (path) =>
         [
           `a cache at "${path}"`,
           { cache: { 'a~b': path } },
           [
-            `data/cache/a~0b should be an absolute path below /, without "." or ".." or a colon, where the cache is mounted: "${path}"`,
+            `data/cache/a~b should be an absolute path below /, without "." or ".." or a colon, where the cache is mounted: "${path}"`,
           ],
         ] as const,
     ),

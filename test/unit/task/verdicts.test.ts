@@ -2,7 +2,7 @@ import { ContainerGoneError, DockerError, EngineLostError } from '../../../src/l
 import { strict as assert } from 'node:assert';
 import { constants } from 'node:os';
 import { TaskError, TaskStopped, stopOf } from '../../../src/lib/task/errors.js';
-import { endingInWords, exitVerdict } from '../../../src/lib/task/exit-verdict.js';
+import { collectedVerdict, endingInWords, exitVerdict } from '../../../src/lib/task/exit-verdict.js';
 import type { Ending } from '../../../src/lib/task/exit-verdict.js';
 import {
   COMPLETED,
@@ -33,7 +33,7 @@ describe('the verdict on an ending', () => {
   it('is an intermittent task for the codes the payload lists', () => {
     const payload = { onExitStatus: { retry: [0, 4] } };
     assert.deepEqual(exitVerdict(ended({ exitCode: 4 }), payload), exception('intermittent-task'));
-    assert.deepEqual(exitVerdict(ended({ exitCode: 0 }), payload), exception('intermittent-task'));
+    assert.deepEqual(exitVerdict(ended({ exitCode: 0 }), payload), COMPLETED);
     assert.deepEqual(exitVerdict(ended({ exitCode: 1 }), payload), FAILED);
   });
 
@@ -43,6 +43,18 @@ describe('the verdict on an ending', () => {
       assert.deepEqual(exitVerdict(ended({ exitCode, timedOut: true }), payload), FAILED);
       assert.deepEqual(exitVerdict(ended({ exitCode, logTruncated: true }), payload), FAILED);
     }
+  });
+
+  it('makes a run whose artifacts failed an intermittent task where -1 is listed, unless it was stopped', () => {
+    const payload = { onExitStatus: { retry: [-1] } };
+    const retried = exception('intermittent-task');
+    for (const collected of [FAILED, exception('internal-error')]) {
+      assert.deepEqual(collectedVerdict(COMPLETED, collected, payload), retried);
+      assert.deepEqual(collectedVerdict(COMPLETED, collected, {}), collected);
+      assert.deepEqual(collectedVerdict(FAILED, collected, payload), collected);
+    }
+    for (const stopped of [exception('worker-shutdown'), DROPPED])
+      assert.deepEqual(collectedVerdict(COMPLETED, stopped, payload), stopped);
   });
 
   it('names every signal that ends a process', () => {

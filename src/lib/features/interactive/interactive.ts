@@ -191,7 +191,7 @@ class TaskInteractive implements TaskFeature {
       if (signal.aborted) return;
       if (kind === 'shell') log.error('interactive shell not published', { name, error });
       else log.error('interactive display not published', { name, error });
-      output.error(`The artifact ${name} could not be made, so nobody can open a ${kind}: ${errorMessage(error)}`);
+      output.line(`The artifact ${name} could not be made, so nobody can open a ${kind}: ${errorMessage(error)}`);
     }
   }
 

@@ -9,6 +9,6 @@ export const localLiveLog: Feature = {
   name: 'localLiveLog',
   enabledByDefault: true,
   requiredScopes: () => undefined,
-  reservedArtifacts: ({ payload }) => [payload.log ?? DEFAULT_LOG_NAME],
+  reservedArtifacts: ({ payload }) => [payload.log || DEFAULT_LOG_NAME],
   attach: () => ({}),
 };

@@ -154,12 +154,13 @@ export class SideContainer {
     try {
       const { exitCode, oomKilled } = await this.#ended;
       this.#log.error('sidecar ended', { exitCode, oomKilled, output: this.#output.text });
-      task.output.error(`${feature}: its container has ended (exit code ${exitCode}), so it does nothing any more.`);
+      // No error, which the task may do without.
+      task.output.line(`${feature}: its container has ended (exit code ${exitCode}), so it does nothing any more.`);
     } catch (error) {
       if (this.#over.aborted) return;
       this.#log.warn('sidecar not watched any more', { error });
       if (error instanceof ContainerGoneError)
-        task.output.error(`${feature}: ${error.message}. It does nothing any more.`);
+        task.output.line(`${feature}: ${error.message}. It does nothing any more.`);
     }
   }
 }
