@@ -48,6 +48,8 @@ export class ImageCache {
       const image = present ?? (await this.#fetchOf(source).join(progress, signal));
       log.info('ensure image', { image: localName, imageId: image.id, pulled: present === undefined });
       meters?.imageAcquired(present !== undefined);
+      const words = source.using?.(image.id);
+      if (words !== undefined) progress.line(words);
       return this.#lease(use, image);
     } catch (error) {
       uses.end(use);

@@ -65,6 +65,8 @@ export interface ImageSource {
    * it; else it is fetched again.
    */
   readonly needsArtifactHash: boolean;
+  /** What the log of each task is told of the image that it gets, also when that was on the machine; absent: nothing. */
+  using?(imageId: string): string;
   /**
    * Gets it into the engine, each attempt of its own in turn. Retries what may pass; throws TaskErrors that say what was
    * asked and what to do.

@@ -130,7 +130,7 @@ function ownName(name: string): string {
 
 function scopeMissing(name: string, scope: string): string {
   const advice = 'Add it to task.scopes or to a role of this task; whoever creates the task must have it.';
-  return `image "${name}" is of a registry that the worker logs in to, and the task lacks the scope ${scope}. ${advice}`;
+  return `Not authorized to use image "${name}": it is of a registry that the worker logs in to, and the task lacks the scope ${scope}. ${advice}`;
 }
 
 const ADVICE = {

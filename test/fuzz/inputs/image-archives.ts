@@ -132,6 +132,19 @@ export const linkedLayers: fc.Arbitrary<Buffer> = fc
     return rawTar([file('file', 'x'), file('c.json', '{}'), ...chain, file('manifest.json', JSON.stringify([item]))]);
   });
 
+/** What Docker before 1.10 saved: layers that name their parents, which may be others, missing, or go round. */
+export const legacyLayers: fc.Arbitrary<Buffer> = fc
+  .tuple(fc.array(fc.integer({ min: -2, max: 40 }), { minLength: 1, maxLength: 40 }), size(1500), fc.boolean())
+  .map(([parents, more, isLong]) => {
+    const all = isLong ? Array.from({ length: more + 1 }, (_, n) => n - 1) : parents;
+    const layers = all.flatMap((parent, n) => [
+      file(`${n}/json`, JSON.stringify({ id: String(n), ...(parent >= 0 && { parent: String(parent) }), config: {} })),
+      file(`${n}/layer.tar`, String(n)),
+    ]);
+    const tags = { latest: String(all.length - 1) };
+    return rawTar([...layers, file('repositories', JSON.stringify({ 'some/name': tags }))]);
+  });
+
 const NAME_TOKENS = [
   'manifest.json',
   'index.json',

@@ -3,7 +3,15 @@ import { ArchiveError } from '../../../src/lib/images/archive/archive-error.js';
 import { rewriteImageTar } from '../../../src/lib/images/archive/rewrite-image-tar.js';
 import { allowing, expect } from '../expect.js';
 import { chunkBytes, chunksOf, mutated } from '../inputs/bytes.js';
-import { dockerImage, linkedLayers, ociImage, rawTar, tangledOci, wildTar } from '../inputs/image-archives.js';
+import {
+  dockerImage,
+  legacyLayers,
+  linkedLayers,
+  ociImage,
+  rawTar,
+  tangledOci,
+  wildTar,
+} from '../inputs/image-archives.js';
 import type { DescribedImage } from '../inputs/image-archives.js';
 import { pureTarget } from '../target.js';
 import type { Target } from '../target.js';
@@ -15,7 +23,7 @@ const MAX_OVERHEAD_BYTES = 64 * 1024;
 
 async function rewritten(archive: Buffer, step: number): Promise<readonly Buffer[]> {
   const pieces: Buffer[] = [];
-  for await (const piece of rewriteImageTar(chunksOf(archive, step), LOCAL_NAME)) pieces.push(piece);
+  for await (const piece of rewriteImageTar(chunksOf(archive, step), LOCAL_NAME, new Map())) pieces.push(piece);
   return pieces;
 }
 
@@ -31,6 +39,7 @@ const archive = pureTarget({
       { weight: 1, arbitrary: mutated(wildTar) },
       { weight: 1, arbitrary: tangledOci },
       { weight: 1, arbitrary: linkedLayers },
+      { weight: 1, arbitrary: mutated(legacyLayers) },
     ),
     step: chunkBytes,
   }),

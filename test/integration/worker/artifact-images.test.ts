@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { clients } from 'taskcluster-client';
-import { ociFiles, tarOf } from '../../support/image-archive.js';
+import { extract } from 'tar-stream';
+import { PLATFORM } from '../../../src/lib/images/archive/platform.js';
+import { legacyFiles, legacyId, ociFiles, ociOf, tarOf } from '../../support/image-archive.js';
+import type { TarFile } from '../../support/image-archive.js';
 import { publishedTask } from '../../support/published-task.js';
 import { shell, TEST_IMAGE } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
@@ -24,6 +28,26 @@ const localName = (taskId: string, path: string): string =>
   `${createHash('md5')
     .update(taskId + path)
     .digest('hex')}:latest`;
+
+/** The regular files of an archive. */
+const unpackedFiles = async (archive: Buffer): Promise<readonly (TarFile & { readonly content: Buffer })[]> => {
+  const files: (TarFile & { readonly content: Buffer })[] = [];
+  const entries = Readable.from([archive]).pipe(extract());
+  for await (const entry of entries) {
+    const { name, type } = entry.header;
+    const content = await buffer(entry);
+    if (type === 'file') files.push({ name, content });
+  }
+  return files;
+};
+
+/** Of what `docker save` wrote. */
+const layersOf = (files: readonly (TarFile & { readonly content: Buffer })[]): readonly Buffer[] => {
+  const contentOf = (wanted: string): Buffer =>
+    files.find(({ name }) => name === wanted)?.content ?? assert.fail(wanted);
+  const [{ Layers } = assert.fail()] = JSON.parse(String(contentOf('manifest.json'))) as { Layers: string[] }[];
+  return Layers.map(contentOf);
+};
 
 const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
 
@@ -77,6 +101,8 @@ describe('the image that a task made', () => {
     const { run: again, log } = await run(taskId, 'public/image.tar');
     assert.equal(again.state, 'completed', log);
     assert.doesNotMatch(log, /Loading the image/);
+    const id = await imageId(TEST_IMAGE);
+    assert.ok(log.includes(`] Image 'public/image.tar' from task '${taskId}' loaded.  Using image ID ${id}.\n`), log);
   });
 
   it('may be stored with a content encoding, and its hash is that of the file', async () => {
@@ -129,6 +155,7 @@ describe('the image that a task made', () => {
       loaded.add(localName(taskId, image.path));
       assert.match(log, new RegExp(`Task ${taskId} is indexed as "${namespace}"`));
       assert.match(log, new RegExp(`Loading the image: artifact "public/image.tar" of task ${taskId}`));
+      assert.match(log, new RegExp(`Image 'public/image.tar' from task '${taskId}' loaded\\.  Using image ID sha256:`));
     }
   });
 
@@ -167,7 +194,7 @@ describe('the image that a task made', () => {
     rule.remove();
     assert.equal(result.reasonResolved, 'internal-error');
     assert.equal(rule.hits, 5);
-    assert.match(log, /Pulling docker image has failed\.\nError: .* answered 503 .*5 attempts\)/);
+    assert.match(log, /Pulling docker image has failed\.\n\[taskcluster:error\] Error: .* answered 503 .*5 attempts\)/);
   });
 
   it('that is not there fails the task at once', async () => {
@@ -177,10 +204,74 @@ describe('the image that a task made', () => {
     assert.match(log, /answered 404 .*1 attempt\)\. Check payload\.image, and that the task it names has published/);
   });
 
-  it('has to be an archive by its name', async () => {
-    const taskId = await publish('public/image.zip', saved);
-    const { run: result, log } = await run(taskId, 'public/image.zip');
-    assert.equal(result.state, 'failed');
-    assert.match(log, /has to end with one of \.tar, \.tar\.zst, \.tar\.lz4, \.tar\.gz, \.tgz/);
+  for (const [file, pack] of Object.entries(PACK)) {
+    it(`goes by its content where its name tells nothing: as ${file}`, async () => {
+      const taskId = await publish('public/image', pack(saved));
+      const { run: result, log } = await run(taskId, 'public/image');
+      assert.equal(result.state, 'completed', log);
+    });
+  }
+
+  it('may be packed with the longest window of zstd', async () => {
+    const packed = execFileSync('zstd', ['-qc1', '--ultra', '--long=31'], { ...MAX, input: saved });
+    const taskId = await publish('public/image.tar.zst', packed);
+    const { run: result, log } = await run(taskId, 'public/image.tar.zst');
+    assert.equal(result.state, 'completed', log);
+  });
+
+  it('may be a tar of a directory, whose names begin with ./', async () => {
+    const files = await unpackedFiles(saved);
+    const dotted = [
+      { name: './', type: 'directory' as const },
+      ...files.map((file) => ({ ...file, name: `./${file.name}` })),
+    ];
+    const taskId = await publish('public/image.tar', await tarOf(dotted));
+    const { run: result, log } = await run(taskId, 'public/image.tar');
+    assert.equal(result.state, 'completed', log);
+  });
+
+  it('may be for several platforms, of which it runs that of this machine', async () => {
+    const programs = layersOf(await unpackedFiles(saved));
+    const files = ociOf(['linux/of-another', PLATFORM], programs);
+    const taskId = await publish('public/image.tar', await tarOf(files));
+    const { run: result, log } = await run(taskId, 'public/image.tar');
+    assert.equal(result.state, 'completed', log);
+    const none = await publish('public/image.tar', await tarOf(ociOf(['linux/a', 'linux/b'], programs)));
+    const refused = await run(none, 'public/image.tar');
+    assert.equal(refused.run.state, 'failed');
+    assert.match(refused.log, /it has an image for each of linux\/a, linux\/b, and none for this machine/);
+  });
+
+  it('may be an archive of Docker before 1.10', async () => {
+    const [programs = assert.fail()] = layersOf(await unpackedFiles(saved)).slice(-1);
+    const files = await legacyFiles(['base', 'top'], { 'some/name': { latest: 1 } });
+    const withPrograms = files.map((file) =>
+      file.name === `${legacyId(1)}/layer.tar` ? { ...file, content: programs } : file,
+    );
+    const taskId = await publish('public/image.tar', await tarOf(withPrograms));
+    const { run: result, log } = await run(taskId, 'public/image.tar');
+    assert.equal(result.state, 'completed', log);
+    assert.match(log, /has to be read twice/);
+    await assert.rejects(imageId('some/name:latest'), { statusCode: 404 });
+  });
+
+  it('may have a configuration without a config, and runs when the payload has a command', async () => {
+    const programs = layersOf(await unpackedFiles(saved));
+    const taskId = await publish('public/image.tar', await tarOf(ociOf([PLATFORM], programs)));
+    const { run: result, log } = await run(taskId, 'public/image.tar');
+    assert.equal(result.state, 'completed', log);
+  });
+
+  it('that is the files of a container fails the task, with what to do', async () => {
+    const container = await harness.docker.createContainer({ Image: TEST_IMAGE });
+    try {
+      const exported = await buffer(await container.export());
+      const taskId = await publish('public/image.tar', exported);
+      const { run: result, log } = await run(taskId, 'public/image.tar');
+      assert.equal(result.state, 'failed');
+      assert.match(log, /as docker export writes them, and no image\. .*docker commit.*docker save/);
+    } finally {
+      await container.remove();
+    }
   });
 });

@@ -50,7 +50,7 @@ describe('a hostile image archive', () => {
   const attack = async (taskId: string, words: RegExp, reason = 'failed'): Promise<void> => {
     const { run, log } = await harness.run({ image: { type: 'task-image', taskId, path: PATH } });
     assert.equal(run.reasonResolved, reason, log);
-    assert.match(log, /Pulling docker image has failed\.\nError: /);
+    assert.match(log, /Pulling docker image has failed\.\n\[taskcluster:error\] Error: /);
     assert.match(log, words);
     await checkUntouched(taskId);
   };

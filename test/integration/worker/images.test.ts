@@ -16,7 +16,10 @@ describe('the image of a task', () => {
       const { run, log } = await harness.run({ image });
       assert.equal(run.state, 'failed');
       assert.match(log, new RegExp(`Pulling image "${image}"`));
-      assert.match(log, /\[taskcluster:error\] Pulling docker image has failed\.\nError: .*manifest/);
+      assert.match(
+        log,
+        /\[taskcluster:error\] Pulling docker image has failed\.\n\[taskcluster:error\] Error: .*manifest/,
+      );
       assert.match(log, /1 attempt\)\. Check the name of the image/);
     } finally {
       await registry.close();
@@ -29,7 +32,7 @@ describe('the image of a task', () => {
       const { run, log } = await harness.run({ image: `${registry.host}/some/image:latest` });
       assert.deepEqual([run.state, run.reasonResolved], ['exception', 'internal-error']);
       assert.match(log, /Pulling failed \(attempt 2\)/);
-      assert.match(log, /Pulling docker image has failed\.\nError: .*3 attempts\)/);
+      assert.match(log, /Pulling docker image has failed\.\n\[taskcluster:error\] Error: .*3 attempts\)/);
     } finally {
       await registry.close();
     }
@@ -38,7 +41,7 @@ describe('the image of a task', () => {
   it('with a name that docker does not understand makes the task failed', async () => {
     const { run, log } = await harness.run({ image: 'NOT//an image!' });
     assert.equal(run.state, 'failed');
-    assert.match(log, /Pulling docker image has failed\.\nError: invalid reference format/);
+    assert.match(log, /Pulling docker image has failed\.\n\[taskcluster:error\] Error: invalid reference format/);
   });
 
   it('may be given as an object', async () => {

@@ -12,7 +12,7 @@ import { FakeQueue, outage } from '../../fakes/fake-queue.js';
 import { MemoryOutput } from '../../fakes/memory-output.js';
 import { FlakyServer, serve } from '../../support/flaky-server.js';
 import type { Answer } from '../../support/flaky-server.js';
-import { dockerArchive } from '../../support/image-archive.js';
+import { dockerArchive, legacyFiles, tarOf } from '../../support/image-archive.js';
 
 const PATH = 'public/image.tar';
 const IMAGE: ImageReference = { type: 'task-image', taskId: 'fRWeAYyFTv66bvy2SXul1w', path: PATH };
@@ -135,9 +135,44 @@ describe('images of artifacts', () => {
   });
 
   it('are not public because their path only looks so', async () => {
-    for (const path of ['publicity/image.tar', 'x/public/image.tar', 'public.tar', '/public/image.tar']) {
-      await refusal(images().resolve(request({ ...IMAGE, path }), signal));
+    for (const path of ['publicity/image.tar', 'x/public/image.tar', 'public.tar', '//public/image.tar']) {
+      const error = await refusal(images().resolve(request({ ...IMAGE, path }), signal));
+      assert.match(error.message, /\nError: Not authorized to use artifact /);
     }
+  });
+
+  it('need no scope of the worker’s for a path that begins with a slash, as they never did', async () => {
+    const asked: unknown[] = [];
+    queue.latestArtifactUrl = (_taskId, path, rights) => {
+      asked.push(path, rights?.scopes);
+      return 'http://127.0.0.1:1/';
+    };
+    const source = await images().resolve(request({ ...IMAGE, path: '/public/image.tar' }, ['a']), signal);
+    await refusal(source.fetch(output, atOnce, signal));
+    assert.deepEqual(asked.slice(0, 2), ['/public/image.tar', ['a']]);
+  });
+
+  it('say in the log which they are, in one line whatever their path', async () => {
+    const words = async (path: string): Promise<string | undefined> => {
+      const source = await images().resolve(request({ ...IMAGE, path }), signal);
+      return source.using?.('sha256:1');
+    };
+    const end = "from task 'fRWeAYyFTv66bvy2SXul1w' loaded.  Using image ID sha256:1.";
+    assert.equal(await words('public/image.tar.zst'), `Image 'public/image.tar.zst' ${end}`);
+    assert.equal(await words('public/\n[x]'), `Image 'public/\\n[x]' ${end}`);
+  });
+
+  it('are read twice when only that tells what they are made of', async () => {
+    content = await tarOf(await legacyFiles(['base', 'top'], { 'some/name': { '1': 1 } }));
+    try {
+      const { artifactHash } = await fetch(sends);
+      assert.equal(artifactHash, `sha256:${createHash('sha256').update(content).digest('hex')}`);
+    } finally {
+      content = await dockerArchive('x'.repeat(200_000), ['some/name:1']);
+    }
+    assert.deepEqual([...engine.images.keys()], [NAME]);
+    assert.equal(server?.requests.length, 2);
+    assert.ok(output.lines.some((line) => line.includes('has to be read twice')));
   });
 
   describe('of the index', () => {

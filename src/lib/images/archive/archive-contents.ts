@@ -1,12 +1,14 @@
-import { ArchiveError } from './archive-error.js';
-import { isCanonical, isMetadata, linkTarget, quoted } from './entry-name.js';
+import { ArchiveError, TOO_MANY_IMAGES } from './archive-error.js';
+import { isCanonical, isMetadata, linkTarget, plainName, quoted } from './entry-name.js';
 import type { MetadataName } from './entry-name.js';
 import { isRecord, jsonOf } from './json-of.js';
 import { LinkedFiles } from './linked-files.js';
+import { legacyImage } from './legacy-layout.js';
+import type { ConvertedImage } from './legacy-layout.js';
 import { ociImages } from './oci-layout.js';
 import type { OciImage } from './oci-layout.js';
+import { imageForPlatform } from './platform.js';
 
-const TOO_MANY_IMAGES = 'Image tarballs must only contain one image';
 /** The engine reads a config whole; real ones have some kilobytes. */
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 /** Docker itself refuses an image of more than 125, but only after it has unpacked as many. */
@@ -16,6 +18,18 @@ const MAX_LAYERS = 1000;
 interface ArchivedImage {
   readonly config: string;
   readonly layers: readonly string[];
+}
+
+/**
+ * The archive is one of Docker before 1.10, which does not say the hashes of its layers: it has to be read once more, with
+ * somewhere to note them.
+ */
+export class LayerHashesNeeded extends ArchiveError {}
+
+/** What stands for an image at the end of an archive: manifest.json, and what it names that the archive lacks. */
+export interface ImageFiles {
+  readonly manifest: Buffer;
+  readonly config: ConvertedImage['config'] | undefined;
 }
 
 /** What an image archive has in it, as far as it is needed to say which image that is. */
@@ -46,39 +60,61 @@ export class ArchiveContents {
     this.#blobs.set(name, content);
   }
 
-  /** A manifest.json for the one image of the archive, under the one name that it is to get. To be called at its end. */
-  async manifestFor(localName: string): Promise<Buffer> {
-    const { config, layers } = await this.#image(new LinkedFiles(this.#fileBytes, this.#links));
-    if ((this.#fileBytes.get(config) ?? 0) > MAX_CONFIG_BYTES) {
-      throw new ArchiveError(`the image's config ${quoted(config)} has more than ${MAX_CONFIG_BYTES} bytes`);
+  /**
+   * What says of the one image of the archive which it is, under the one name that it is to get. To be called at its end.
+   * `layerHashes`, by the names of layers, are needed for some archives: fails with LayerHashesNeeded then.
+   */
+  async imageFiles(localName: string, layerHashes: ReadonlyMap<string, string> | undefined): Promise<ImageFiles> {
+    const files = new LinkedFiles(this.#fileBytes, this.#links);
+    const manifestOf = ({ config, layers }: ArchivedImage): Buffer =>
+      Buffer.from(JSON.stringify([{ Config: config, RepoTags: [localName], Layers: layers }]));
+    const converted = await this.#converted(files, layerHashes);
+    if (converted) {
+      const layers = layersIn(converted.layers, files);
+      return { manifest: manifestOf({ config: converted.config.name, layers }), config: converted.config };
     }
-    return Buffer.from(JSON.stringify([{ Config: config, RepoTags: [localName], Layers: layers }]));
+    const image = await this.#image(files);
+    if ((this.#fileBytes.get(image.config) ?? 0) > MAX_CONFIG_BYTES) {
+      throw new ArchiveError(`the image's config ${quoted(image.config)} has more than ${MAX_CONFIG_BYTES} bytes`);
+    }
+    return { manifest: manifestOf(image), config: undefined };
   }
 
   async #image(files: LinkedFiles): Promise<ArchivedImage> {
     const manifest = this.#metadata.get('manifest.json');
     const index = this.#metadata.get('index.json');
-    const blob = (name: string): Buffer | undefined => this.#blobs.get(files.fileOf(name) ?? name);
-    const inLayout = index && (await ociImages(index, blob));
-    if (inLayout && inLayout.length > 1) throw new ArchiveError(TOO_MANY_IMAGES);
-    const [described] = inLayout ?? [];
-    if (manifest) return await imageOfManifest(manifest, described, files);
+    const inLayout = index === undefined ? [] : await ociImages(index, (name) => this.#blob(name, files));
+    if (manifest) return await imageOfManifest(manifest, inLayout, files);
+    const described = imageForPlatform(inLayout);
     if (described) return inArchive(described, files);
-    throw new ArchiveError(this.#whyThereIsNone(index !== undefined));
+    throw new ArchiveError(
+      index === undefined
+        ? 'it has neither manifest.json nor index.json, so it is no image archive. Make one with docker save'
+        : 'its index.json names no image that is in it, or one whose manifest is too large',
+    );
   }
 
-  #whyThereIsNone(hasIndex: boolean): string {
-    if (hasIndex) return 'its index.json names no image that is in it, or one whose manifest is too large';
-    if (this.#metadata.has('repositories')) {
-      return 'it has no manifest.json: Docker before 1.10 made it. Load it into a newer one, and save it there';
-    }
-    return 'it has neither manifest.json nor index.json, so it is no image archive. Make one with docker save';
+  /** Of an archive that says in `repositories` alone which image it has. */
+  async #converted(
+    files: LinkedFiles,
+    layerHashes: ReadonlyMap<string, string> | undefined,
+  ): Promise<ConvertedImage | undefined> {
+    const repositories = this.#metadata.get('repositories');
+    if (!repositories || this.#metadata.has('manifest.json') || this.#metadata.has('index.json')) return undefined;
+    if (!layerHashes) throw new LayerHashesNeeded('it does not say the hashes of its layers');
+    const blob = (name: string): Buffer | undefined => this.#blob(name, files);
+    const hashOf = (name: string): string | undefined => layerHashes.get(files.fileOf(name) ?? name);
+    return await legacyImage(repositories, { blob, hashOf }, MAX_LAYERS);
+  }
+
+  #blob(name: string, files: LinkedFiles): Buffer | undefined {
+    return this.#blobs.get(files.fileOf(name) ?? name);
   }
 }
 
 async function imageOfManifest(
   content: Buffer,
-  described: OciImage | undefined,
+  inLayout: readonly OciImage[],
   files: LinkedFiles,
 ): Promise<ArchivedImage> {
   const items = await jsonOf(content, 'manifest.json');
@@ -91,7 +127,8 @@ async function imageOfManifest(
   const names: unknown = layers ?? [];
   if (!isListOfTexts(names)) throw new ArchiveError('manifest.json has no list of layers');
   const image = inArchive({ config, layers: names }, files);
-  if (described && inArchive(described, files).config !== image.config) {
+  const isDescribed = inLayout.some((described) => files.fileOf(plainName(described.config)) === image.config);
+  if (inLayout.length > 0 && !isDescribed) {
     throw new ArchiveError('manifest.json and index.json speak of different images');
   }
   return image;
@@ -99,17 +136,29 @@ async function imageOfManifest(
 
 /** The image with the names of regular files alone: links are followed here, so that the engine meets none. */
 function inArchive({ config, layers }: OciImage, files: LinkedFiles): ArchivedImage {
-  if (layers.length > MAX_LAYERS) throw new ArchiveError(`its image has more than ${MAX_LAYERS} layers`);
-  const find = (name: string): string => {
-    const file = isCanonical(name) ? files.fileOf(name) : undefined;
-    if (file === undefined) throw new ArchiveError(`its image consists of ${quoted(name)}, which is not a file in it`);
-    return file;
-  };
-  return { config: find(config), layers: layers.map(find) };
+  return { config: fileIn(config, files), layers: layersIn(layers, files) };
 }
 
+function layersIn(layers: readonly string[], files: LinkedFiles): readonly string[] {
+  if (layers.length > MAX_LAYERS) throw new ArchiveError(`its image has more than ${MAX_LAYERS} layers`);
+  return layers.map((name) => fileIn(name, files));
+}
+
+function fileIn(name: string, files: LinkedFiles): string {
+  const plain = plainName(name);
+  const file = isCanonical(plain) ? files.fileOf(plain) : undefined;
+  if (file === undefined) throw new ArchiveError(`its image consists of ${quoted(name)}, which is not a file in it`);
+  return file;
+}
+
+/** What may say something about an image: blobs of an OCI layout, and descriptions of layers by Docker before 1.10. */
 export function isBlob(name: string): boolean {
-  return name.startsWith('blobs/') && !isMetadata(name);
+  return (name.startsWith('blobs/') && !isMetadata(name)) || /^[^/]+\/json$/.test(name);
+}
+
+/** What a layer is called by all versions of Docker before 25. */
+export function isLegacyLayer(name: string): boolean {
+  return name.endsWith('/layer.tar');
 }
 
 function twice(name: string): ArchiveError {

@@ -2,3 +2,5 @@
 export class ArchiveError extends Error {
   override readonly name = 'ArchiveError';
 }
+
+export const TOO_MANY_IMAGES = 'Image tarballs must only contain one image';

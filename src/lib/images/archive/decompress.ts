@@ -11,20 +11,33 @@ export interface Packing {
   readonly command: readonly [program: string, ...args: string[]] | undefined;
 }
 
+// With --long up to what zstd itself can pack with; it takes that much memory only where the archive asks for it.
+const ZSTD: Packing = { command: ['zstd', '-dcq', '--long=31'] };
+const LZ4: Packing = { command: ['lz4', '-dcq'] };
+const GZIP: Packing = { command: ['gzip', '-dcq'] };
+
 const PACKINGS: Readonly<Record<string, Packing>> = {
   '.tar': { command: undefined },
-  '.tar.zst': { command: ['zstd', '-dcq'] },
-  '.tar.lz4': { command: ['lz4', '-dcq'] },
-  '.tar.gz': { command: ['gzip', '-dcq'] },
-  '.tgz': { command: ['gzip', '-dcq'] },
+  '.tar.zst': ZSTD,
+  '.tar.lz4': LZ4,
+  '.tar.gz': GZIP,
+  '.tgz': GZIP,
 };
 
-export const EXTENSIONS = Object.keys(PACKINGS);
+/** What packed content begins with. */
+const MAGIC: readonly (readonly [bytes: string, packing: Packing])[] = [
+  ['28b52ffd', ZSTD],
+  ['04224d18', LZ4],
+  ['1f8b', GZIP],
+];
+const LONGEST_MAGIC = 4;
 
-/** By the file's name; undefined: no name of an image archive. */
+/** By the file's name; undefined: that says nothing, and its content has to. */
 export function packingOf(path: string): Packing | undefined {
   // The longer ones end with a shorter one that means something else.
-  const extension = EXTENSIONS.filter((end) => path.endsWith(end)).sort((a, b) => b.length - a.length)[0];
+  const [extension] = Object.keys(PACKINGS)
+    .filter((end) => path.endsWith(end))
+    .sort((a, b) => b.length - a.length);
   return extension === undefined ? undefined : PACKINGS[extension];
 }
 
@@ -58,13 +71,41 @@ async function* gunzipped(source: AsyncIterable<Buffer>, encoding: string): Asyn
   }
 }
 
-/** Unpacks in a process of its own, which is killed when the reader stops or the signal aborts. */
+/**
+ * Unpacks in a process of its own, which is killed when the reader stops or the signal aborts. Without a packing the first
+ * bytes tell what to do.
+ */
 export function decompress(
   source: AsyncIterable<Buffer>,
-  { command }: Packing,
+  packing: Packing | undefined,
   signal: AbortSignal,
 ): AsyncIterable<Buffer> {
-  return command === undefined ? source : unpacked(source, command, signal);
+  if (packing === undefined) return unpackedByContent(source, signal);
+  return packing.command === undefined ? source : unpacked(source, packing.command, signal);
+}
+
+async function* unpackedByContent(
+  source: AsyncIterable<Buffer>,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer, void, undefined> {
+  const chunks = source[Symbol.asyncIterator]();
+  try {
+    let start: Buffer = Buffer.alloc(0);
+    for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
+      start = Buffer.concat([start, next.value]);
+      if (start.length >= LONGEST_MAGIC) break;
+    }
+    const hex = start.toString('hex', 0, LONGEST_MAGIC);
+    const [, packing] = MAGIC.find(([bytes]) => hex.startsWith(bytes)) ?? [];
+    yield* decompress(after(start, chunks), packing ?? { command: undefined }, signal);
+  } finally {
+    await chunks.return?.();
+  }
+}
+
+async function* after(start: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  yield start;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
 }
 
 async function* unpacked(

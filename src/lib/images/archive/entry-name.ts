@@ -11,6 +11,13 @@ export function isMetadata(name: string): name is MetadataName {
   return (METADATA as readonly string[]).includes(name);
 }
 
+/** Without what a tar of `.` has before each of its names. */
+export function plainName(name: string): string {
+  let start = 0;
+  while (name.startsWith('./', start)) start += 2;
+  return name.slice(start);
+}
+
 /** Refuses every name but a plain relative path without `.`, `..`, empty parts and control characters. */
 export function checkName(name: string): void {
   const advice = 'Names have to be relative paths without "." and ".." parts, as docker save writes them.';
@@ -30,7 +37,7 @@ export function isCanonical(name: string): boolean {
  */
 export function linkTarget(name: string, type: 'link' | 'symlink', target: string): string {
   const isTooLong = target.length > LONGEST_NAME;
-  const resolved = isTooLong || type === 'link' ? target : resolveSymlink(name, target);
+  const resolved = isTooLong || type === 'link' ? plainName(target) : resolveSymlink(name, target);
   if (resolved === undefined || !isCanonical(resolved)) {
     throw new ArchiveError(`its entry ${quoted(name)} is a link to ${quoted(target)}, which is not in the archive`);
   }

@@ -6,6 +6,14 @@ import { CooperativeYield } from '../../util/cooperative-yield.js';
 export interface OciImage {
   readonly config: string;
   readonly layers: readonly string[];
+  /** `linux/amd64`, say; undefined: nothing says which. */
+  readonly platform?: string | undefined;
+}
+
+interface NamedIndex {
+  readonly name: string;
+  readonly parsed: unknown;
+  readonly platform: string | undefined;
 }
 
 /** Manifests that say something about an image, as builders add them, and are none. */
@@ -25,7 +33,9 @@ export async function ociImages(
   const images: OciImage[] = [];
   const turns = new CooperativeYield(BYTES_PER_TURN);
   const found = new Set<string>();
-  const indexes = [{ name: 'index.json', parsed: await jsonOf(index, 'index.json') }];
+  const indexes: NamedIndex[] = [
+    { name: 'index.json', parsed: await jsonOf(index, 'index.json'), platform: undefined },
+  ];
   for (let next = indexes.pop(); next !== undefined; next = indexes.pop()) {
     for (const descriptor of listOf(next.parsed, 'manifests', next.name)) {
       const name = blobName(descriptor, next.name);
@@ -35,11 +45,33 @@ export async function ociImages(
       if (content === undefined) continue;
       await turns.after(content.length);
       const parsed = await jsonOf(content, name);
-      if (isRecord(parsed) && Array.isArray(parsed['manifests'])) indexes.push({ name, parsed });
-      else images.push(imageOf(parsed, name));
+      const platform = platformOf(isRecord(descriptor) ? descriptor['platform'] : undefined) ?? next.platform;
+      if (isRecord(parsed) && Array.isArray(parsed['manifests'])) indexes.push({ name, parsed, platform });
+      else images.push({ ...imageOf(parsed, name), platform });
     }
   }
-  return images;
+  return images.length > 1 ? await withPlatforms(images, blob, turns) : images;
+}
+
+/** What no index says of an image its own config may; that of many is read once. */
+async function withPlatforms(
+  images: readonly OciImage[],
+  blob: (name: string) => Buffer | undefined,
+  turns: CooperativeYield,
+): Promise<readonly OciImage[]> {
+  const known = new Map<string, string | undefined>();
+  for (const { platform, config: name } of images) {
+    const content = platform === undefined && !known.has(name) ? blob(name) : undefined;
+    if (content === undefined) continue;
+    await turns.after(content.length);
+    known.set(name, platformOf(await jsonOf(content, name)));
+  }
+  return images.map((image) => ({ ...image, platform: image.platform ?? known.get(image.config) }));
+}
+
+function platformOf(described: unknown): string | undefined {
+  const { os, architecture } = isRecord(described) ? described : {};
+  return typeof os === 'string' && typeof architecture === 'string' ? `${os}/${architecture}` : undefined;
 }
 
 function imageOf(manifest: unknown, where: string): OciImage {

@@ -1,8 +1,10 @@
-import { ArchiveContents, isBlob } from './archive-contents.js';
+import { createHash } from 'node:crypto';
+import { ArchiveContents, isBlob, isLegacyLayer } from './archive-contents.js';
 import { ArchiveError } from './archive-error.js';
 import { ChunkReader, brokenOff } from './chunk-reader.js';
-import { checkName, isMetadata } from './entry-name.js';
+import { checkName, isMetadata, plainName } from './entry-name.js';
 import type { MetadataName } from './entry-name.js';
+import { RootDirectories } from './root-directories.js';
 import { BLOCK, fileHeader, paddingOf } from './tar-header.js';
 import { MAX_METADATA_BYTES, MetadataBudget, TarReader } from './tar-reader.js';
 import type { TarEntry } from './tar-reader.js';
@@ -21,36 +23,51 @@ const ENTRIES_PER_TURN = 500;
  * Nothing of the original but the content of its regular files reaches the engine: headers are written anew, links are
  * resolved, and manifest.json, which alone decides what is loaded, is made from what was found. It comes last, and the
  * end of the archive, which the engine waits for, after that: an ArchiveError thrown before leaves the engine as it was.
+ *
+ * In `layerHashes` the sha256 of each layer is noted that an archive of Docker before 1.10 may have. It takes time that other
+ * archives need not: without it such an archive fails with LayerHashesNeeded.
  */
 export async function* rewriteImageTar(
   archive: AsyncIterable<Buffer>,
   localName: string,
+  layerHashes?: Map<string, string>,
 ): AsyncGenerator<Buffer, void, undefined> {
   const chunks = new ChunkReader(archive);
+  const entries = new ArchiveEntries(chunks);
   try {
-    const entries = new ArchiveEntries(chunks);
     // All in this one loop: each generator within another would take its time for each piece.
     for (let file = await entries.nextFile(); file !== undefined; file = await entries.nextFile()) {
+      const hash = layerHashes && isLegacyLayer(file.name) ? createHash('sha256') : undefined;
       yield fileHeader(file.name, file.bytes);
       if (file.content) yield file.content;
       else {
         for (let missing = file.bytes; missing > 0;) {
           const piece = (await chunks.some(missing)) ?? brokenOff();
           missing -= piece.length;
+          hash?.update(piece);
           yield piece;
         }
+        if (hash) layerHashes?.set(file.name, hash.digest('hex'));
         await entries.skipPadding(file.bytes);
       }
       const padding = paddingOf(file.bytes);
       if (padding > 0) yield Buffer.alloc(padding);
     }
-    const manifest = await entries.contents.manifestFor(localName);
-    yield fileHeader('manifest.json', manifest.length);
-    yield manifest;
-    yield Buffer.alloc(paddingOf(manifest.length) + 2 * BLOCK);
+    const { manifest, config } = await entries.contents.imageFiles(localName, layerHashes);
+    if (config) yield* fileOf(config.name, config.content);
+    yield* fileOf('manifest.json', manifest);
+    yield Buffer.alloc(2 * BLOCK);
+  } catch (error) {
+    throw entries.explained(error);
   } finally {
     await chunks.close();
   }
+}
+
+function* fileOf(name: string, content: Buffer): Generator<Buffer, void, undefined> {
+  yield fileHeader(name, content.length);
+  yield content;
+  yield Buffer.alloc(paddingOf(content.length));
 }
 
 /** A regular file that is no metadata. */
@@ -67,6 +84,7 @@ class ArchiveEntries {
   readonly #budget = new MetadataBudget();
   readonly #tar: TarReader;
   readonly #turns = new CooperativeYield(ENTRIES_PER_TURN);
+  readonly #rootDirectories = new RootDirectories();
   #blobBytesLeft = MAX_METADATA_BYTES;
 
   constructor(chunks: ChunkReader) {
@@ -78,7 +96,8 @@ class ArchiveEntries {
     for (let entry = await this.#tar.next(); entry !== undefined; entry = await this.#tar.next()) {
       const { kind, bytes, linkname } = entry;
       await this.#turns.after(1);
-      const name = kind === 'directory' ? trimEnd(entry.name, '/') : entry.name;
+      const name = plainName(kind === 'directory' ? trimEnd(entry.name, '/') : entry.name);
+      this.#rootDirectories.add(name);
       // A directory packed as such begins with itself.
       if (kind === 'directory' && (name === '.' || name === '')) continue;
       checkName(name);
@@ -91,6 +110,16 @@ class ArchiveEntries {
       }
     }
     return undefined;
+  }
+
+  /** Why an archive cannot be used, where what is in it tells more than where it was noticed. */
+  explained(error: unknown): unknown {
+    return error instanceof ArchiveError && this.#rootDirectories.areThere
+      ? new ArchiveError(
+          'it has the files of a container, as docker export writes them, and no image. Make an image of the container with docker commit, and an archive of that with docker save',
+          { cause: error },
+        )
+      : error;
   }
 
   async skipPadding(bytes: number): Promise<void> {

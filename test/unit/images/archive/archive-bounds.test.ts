@@ -40,7 +40,7 @@ describe('the work that an image archive makes', () => {
       read.push(name);
       return blobs.get(name);
     });
-    assert.deepEqual(images, [{ config: `blobs/sha256/${hexOf(8)}`, layers: [] }]);
+    assert.deepEqual(images, [{ config: `blobs/sha256/${hexOf(8)}`, layers: [], platform: undefined }]);
     assert.deepEqual(read, [...blobs.keys()]);
   });
 
