@@ -30,11 +30,18 @@ run() {
 }
 
 check_tools() {
+  local version
   command -v docker >/dev/null || fail 'docker: not found.' 'Install Docker Engine (https://docs.docker.com/engine/install/).'
   command -v packer >/dev/null || fail 'packer: not found.' 'Install HashiCorp packer (https://developer.hashicorp.com/packer/install).'
   # That of cracklib has the same name, and no versions.
-  packer version 2>/dev/null | grep -q '^Packer v' ||
-    fail "$(command -v packer) is not HashiCorp packer (cracklib has a program of that name)."
+  version=$(packer version 2>/dev/null | sed -n 's/^Packer v//p')
+  [[ -n $version ]] || fail "$(command -v packer) is not HashiCorp packer (cracklib has a program of that name)."
+  # Since 1.10 it has no plugins of its own; `packer plugins installed` prints their paths.
+  if [[ $(printf '%s\n' 1.10 "$version" | sort -V | head -n 1) == 1.10 ]] &&
+    ! packer plugins installed | grep -q '/packer-plugin-docker_v'; then
+    fail "packer: the plugin docker is missing, which packer $version does not bring along." \
+      'Install it: packer plugins install github.com/hashicorp/docker'
+  fi
 }
 
 check_inputs() {
@@ -88,6 +95,7 @@ while (($# > 0)); do
   shift
 done
 
+export CHECKPOINT_DISABLE=1
 check_tools
 if [[ $dry_run == no ]]; then
   check_inputs
@@ -95,7 +103,6 @@ if [[ $dry_run == no ]]; then
   install -d -m 700 "$output"
 fi
 mapfile -t flags < <(version_flags)
-export CHECKPOINT_DISABLE=1
 run packer build "${flags[@]}" "-var=image=$image" "-var=output=$output/image.tar" "$deploy/packer/packet.json"
 run split_image
 [[ $dry_run == yes ]] || printf 'image.tar.gz, kernel.tar.gz, initrd.tar.gz and modules.tar.gz are in %s\n' "$output"

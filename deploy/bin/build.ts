@@ -27,6 +27,14 @@ const machine = {
   deployFolder: DEPLOY_FOLDER,
 };
 
+/** Packer's options have one dash: what is unknown and looks otherwise is a mistake, and must not be lost. */
+function mustBeForPacker(target: Target, options: readonly string[]): void {
+  const [first = '-'] = options;
+  const mistake = options.find((option) => /^--./.test(option)) ?? (first.startsWith('-') ? undefined : first);
+  if (mistake !== undefined) command.error(`error: '${mistake}' is no option of ours, and none for packer`);
+  if (target === 'packet' && options.length > 0) command.error('error: packet takes no options for packer');
+}
+
 const command = new Command('build')
   .description(
     'Builds AMIs with packer for the deployment of TASKCLUSTER_ROOT_URL, with the variables of deploy/deploy.json, and ' +
@@ -35,6 +43,9 @@ const command = new Command('build')
       'secrets before it does the same.',
   )
   .addArgument(new Argument('<target>', 'what to build').choices(TARGETS))
+  .argument('[packer-options...]', 'for base and app: given to packer build, such as -debug or -on-error=ask')
+  // Packer's options begin with one dash.
+  .allowUnknownOption()
   .option(
     '--source-ami <id>',
     "AMI to begin with, in place of the newest Ubuntu (base) or the account's base AMI (app)",
@@ -42,14 +53,17 @@ const command = new Command('build')
   .option('--test', 'for trying out: one region, without the trusted builder, and named so')
   .option('--deployments <file>', 'table of deployments', DEPLOYMENTS_FILE)
   .option('--dry-run', 'say each step and the exact packer command, and do nothing')
-  .action(async (target: Target, { deployments, sourceAmi, test, dryRun }: Flags) => {
-    await packerPrerequisite(tools).check();
+  .action(async (target: Target, packerOptions: readonly string[], flags: Flags) => {
+    const { deployments, sourceAmi, test, dryRun } = flags;
+    mustBeForPacker(target, packerOptions);
+    await packerPrerequisite(tools, target === 'packet' ? 'docker' : 'amazon').check();
     if (target === 'packet') {
       await (dryRun ? describePacket(machine) : buildPacket(machine));
       return;
     }
     const deployment = findDeployment(await readDeployments(deployments), rootUrlOf(process.env));
-    const options = { target, deployment, isTest: test ?? false, ...(sourceAmi === undefined ? {} : { sourceAmi }) };
+    const given = { target, deployment, isTest: test ?? false, packerOptions };
+    const options = { ...given, ...(sourceAmi === undefined ? {} : { sourceAmi }) };
     if (dryRun) await describeBuild(options, machine);
     else await runBuild(options, machine);
   });

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Deployment } from './deployments.js';
 import { DeployError } from './deploy-error.js';
 import { readDeployJson } from './deploy-json.js';
+import { readPackerOptions } from './packer-options.js';
 import { packerUses } from './packer.js';
 import type { PackerBuild } from './packer.js';
 import { resolveVariables } from './resolve-variables.js';
@@ -25,6 +26,8 @@ export interface BuildOptions {
   readonly isTest: boolean;
   /** The AMI to begin with, in place of the one that the tables say. */
   readonly sourceAmi?: string;
+  /** Options for packer, as they were typed. */
+  readonly packerOptions?: readonly string[];
 }
 
 /** The checkout that is built. */
@@ -75,7 +78,7 @@ export function baseAmiOf({ account, baseAmi }: Deployment): string {
 
 /** What packer is to be run with. Throws DeployError when a variable has no value. */
 export async function planBuild(
-  { target, deployment, isTest, sourceAmi = '' }: BuildOptions,
+  { target, deployment, isTest, sourceAmi = '', packerOptions = [] }: BuildOptions,
   { version, deployFolder }: Checkout,
   { env, terminal, now }: PlanSources,
 ): Promise<BuildPlan> {
@@ -100,6 +103,6 @@ export async function planBuild(
   const chainOfTrustKey = stored['chainOfTrustKey'];
   // A machine is trusted for its key: what is only tried out must not have it.
   const isTrustedToo = target === 'app' && !isTest && chainOfTrustKey !== undefined;
-  const builders = isTrustedToo ? [UNTRUSTED, TRUSTED] : [UNTRUSTED];
-  return { amiName, template, builders, values, chainOfTrustKey };
+  const { builders, rest } = readPackerOptions(packerOptions, isTrustedToo ? [UNTRUSTED, TRUSTED] : [UNTRUSTED]);
+  return { amiName, template, builders, values, chainOfTrustKey, options: rest };
 }

@@ -65,7 +65,7 @@ function prerequisitesOf(options: DeployOptions, { tools, env, checkout }: Build
   const isOnAws = target !== 'packet';
   return [
     ...(target === 'base' ? [] : [makePrerequisite(tools)]),
-    packerPrerequisite(tools),
+    packerPrerequisite(tools, isOnAws ? 'amazon' : 'docker'),
     ...(isOnAws ? [awsPrerequisite(tools)] : []),
     ...(target === 'base' ? [] : [passPrerequisite(tools)]),
     ...(isTest ? [] : [gitPrerequisite(tools, checkout)]),

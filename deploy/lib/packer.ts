@@ -34,6 +34,8 @@ export interface PackerBuild {
   readonly builders: readonly string[];
   /** What the trusted builder is to sign with. */
   readonly chainOfTrustKey: string | undefined;
+  /** Options for packer itself, behind ours so that they win. */
+  readonly options: readonly string[];
 }
 
 /**
@@ -53,7 +55,7 @@ export async function runPacker(build: PackerBuild, { tools, terminal }: Machine
       if (text !== undefined) terminal.say(text);
     });
     if (code === undefined) throw new DeployError('packer: not found. Install HashiCorp packer.');
-    if (code !== 0) throw new DeployError(`${typed(call)} failed (exit code ${code}); its output says why.`);
+    if (code !== 0) throw failure(call, code, output);
     return output.builders;
   } finally {
     await rm(directory, { recursive: true, force: true });
@@ -66,6 +68,16 @@ export function describePacker(build: PackerBuild, secrets: ReadonlySet<string>)
   const values = [...valuesOf(build, keyFile)];
   const lines = values.map(([name, value]) => `    ${name} = ${secrets.has(name) ? '***' : JSON.stringify(value)}`);
   return [typed(packerCall(build, varFile)), '  with these variables in that file, which only you may read:', ...lines];
+}
+
+/** Names the builders that failed, and the AMIs that others made all the same: nobody knows of them otherwise. */
+function failure(call: Call, code: number, { errors, builders }: PackerOutput): DeployError {
+  const failed = [...errors].map(([builder, message]) => `\n  ${builder}: ${message}`);
+  const made = Object.entries(builders).flatMap(([builder, amis]) =>
+    Object.entries(amis).map(([region, ami]) => `\n  ${builder} ${region}: ${ami}`),
+  );
+  const left = made.length === 0 ? '' : `\nThese AMIs were made and are not recorded; remove them:${made.join('')}`;
+  return new DeployError(`${typed(call)} failed (exit code ${code}); its output says why.${failed.join('')}${left}`);
 }
 
 interface Machine {
@@ -81,10 +93,10 @@ function valuesOf({ values }: PackerBuild, keyFile: string): ReadonlyMap<string,
   return values.has('chainOfTrustKeyFile') ? new Map([...values, ['chainOfTrustKeyFile', keyFile]]) : values;
 }
 
-function packerCall({ template, builders }: PackerBuild, varFile: string): Call {
+function packerCall({ template, builders, options }: PackerBuild, varFile: string): Call {
   return {
     command: 'packer',
-    args: ['build', '-machine-readable', `-only=${builders.join(',')}`, `-var-file=${varFile}`, template],
+    args: ['build', '-machine-readable', `-only=${builders.join(',')}`, `-var-file=${varFile}`, ...options, template],
     // No question to HashiCorp whether there is a newer version.
     env: { CHECKPOINT_DISABLE: '1' },
   };

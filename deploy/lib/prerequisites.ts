@@ -23,23 +23,69 @@ export function makePrerequisite(tools: Tools): Prerequisite {
   };
 }
 
-/** HashiCorp's packer: the cracklib packages have a program of that name too. */
-export function packerPrerequisite(tools: Tools): Prerequisite {
-  const install =
-    'Install HashiCorp packer (https://developer.hashicorp.com/packer/install; apt-get install packer on Debian).';
+/** What packer builds our images with. */
+export type PackerPlugin = 'amazon' | 'docker';
+
+/** The first version that knows all that our templates use. */
+const OLDEST_PACKER = [1, 6, 6] as const;
+/** Since this version packer has no plugins of its own. */
+const PACKER_WITHOUT_PLUGINS = [1, 10, 0] as const;
+
+const GET_PACKER =
+  'Install HashiCorp packer (https://developer.hashicorp.com/packer/install; apt-get install packer on Debian).';
+
+/** HashiCorp's packer, new enough, with the plugin. The cracklib packages have a program of that name too. */
+export function packerPrerequisite(tools: Tools, plugin: PackerPlugin): Prerequisite {
   return {
     name: 'packer',
     check: async () => {
-      const call = { command: 'packer', args: ['version'], env: { CHECKPOINT_DISABLE: '1' } };
-      const { stdout } = await mustRun(tools, call, install, 'any exit code');
-      if (!/^Packer v\d/m.test(stdout)) {
+      const version = await packerVersion(tools);
+      if (isOlder(version, OLDEST_PACKER)) {
         throw new DeployError(
-          `packer: the one on the PATH is not HashiCorp's, it is probably that of cracklib (\`packer version\` should ` +
-            `answer "Packer v…"). ${install} Put it before the other one on the PATH.`,
+          `packer: version ${version.join('.')} is too old, the templates need ${OLDEST_PACKER.join('.')}. ${GET_PACKER}`,
         );
       }
+      if (!isOlder(version, PACKER_WITHOUT_PLUGINS)) await mustHavePlugin(tools, plugin, version.join('.'));
     },
   };
+}
+
+type Version = readonly [number, number, number];
+
+async function packerVersion(tools: Tools): Promise<Version> {
+  const { stdout } = await mustRun(tools, packerCall('version'), GET_PACKER, 'any exit code');
+  const found = /^Packer v(\d{1,9})\.(\d{1,9})\.(\d{1,9})/m.exec(stdout);
+  if (found) return [Number(found[1]), Number(found[2]), Number(found[3])];
+  throw new DeployError(
+    `packer: the one on the PATH is not HashiCorp's, it is probably that of cracklib (\`packer version\` should ` +
+      `answer "Packer v…"). ${GET_PACKER} Put it before the other one on the PATH.`,
+  );
+}
+
+function isOlder(version: Version, than: Version): boolean {
+  for (const [index, part] of version.entries()) {
+    const other = than[index] ?? 0;
+    if (part !== other) return part < other;
+  }
+  return false;
+}
+
+async function mustHavePlugin(tools: Tools, plugin: PackerPlugin, version: string): Promise<void> {
+  const source = `github.com/hashicorp/${plugin}`;
+  const install =
+    `Install it: packer plugins install ${source}\nOn a machine that does not reach GitHub: packer plugins install ` +
+    `--path packer-plugin-${plugin} ${source}, with the program of https://releases.hashicorp.com/packer-plugin-${plugin}.`;
+  const { stdout } = await mustRun(tools, packerCall('plugins', 'installed'), install);
+  // One path a line; nothing when there are none.
+  if (stdout.split('\n').some((line) => line.includes(`/packer-plugin-${plugin}_v`))) return;
+  throw new DeployError(
+    `packer: the plugin ${plugin} is missing, which packer ${version} does not bring along. ${install}`,
+  );
+}
+
+function packerCall(...args: readonly string[]): Call {
+  // Without a question to HashiCorp whether there is a newer version.
+  return { command: 'packer', args, env: { CHECKPOINT_DISABLE: '1' } };
 }
 
 export function awsPrerequisite(tools: Tools): Prerequisite {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { EventEmitter } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { readRecords } from '../../deploy/lib/ami-record.js';
 import { PackerOutput } from '../../deploy/lib/packer-output.js';
@@ -11,14 +12,12 @@ import { FakeBin } from './support/fake-bin.js';
 import { FakeTerminal } from './support/fake-terminal.js';
 import { TempFolder } from './support/temp-folder.js';
 
-const MADE = `
-1795637070,,ui,say,==> hvm-builder: Creating AMI%!(PACKER_COMMA) wait
-1795637070,hvm-builder,artifact-count,1
-1795637070,hvm-builder,artifact,0,builder-id,mitchellh.amazonebs
-1795637070,hvm-builder,artifact,0,id,us-east-1:ami-0e%!(PACKER_COMMA)us-west-2:ami-0a
-1795637070,hvm-builder,artifact,0,end
-`;
-const MADE_TRUSTED = MADE.replaceAll(',hvm-builder,', ',hvm-builder-trusted,').replaceAll('ami-0', 'ami-1');
+/** What packer 1.6.6 prints of a build, and 1.16.0: the AMIs of hvm-builder, and those of both with `trusted`. */
+const OUTPUTS = ['1.6.6', '1.16.0'];
+const outputOf = (version: string): string => readFileSync(`test/fixtures/packer/built-${version}.txt`, 'utf8');
+const MADE = outputOf('1.16.0');
+const trusted = (output: string): string =>
+  output.replaceAll('hvm-builder', 'hvm-builder-trusted').replaceAll('ami-0', 'ami-1');
 
 describe('a build of AMIs', () => {
   const folder = new TempFolder();
@@ -61,7 +60,7 @@ describe('a build of AMIs', () => {
       await folder.write(`checkout/${name}`, '{ "version": "1.2.3" }');
     }
     await folder.write('deploy.json', JSON.stringify({ sslKey: 'not-to-be-seen', chainOfTrustKey: 'c2VlZA==' }), 0o600);
-    await packer(MADE + MADE_TRUSTED);
+    await packer(MADE + trusted(MADE));
   });
   afterEach(() => bin.dispose());
 
@@ -82,7 +81,8 @@ describe('a build of AMIs', () => {
   const seen = async (): Promise<Readonly<Record<string, string>>> =>
     JSON.parse(await readFile(folder.at('seen.json'), 'utf8')) as Record<string, string>;
 
-  it('records the AMIs of each builder and region', async () => {
+  const recordsAmis = async (version: string): Promise<void> => {
+    await packer(outputOf(version) + trusted(outputOf(version)));
     const file = await build();
     const [record = assert.fail()] = await readRecords(folder.at('amis'));
     assert.deepEqual(record.builders, {
@@ -94,6 +94,43 @@ describe('a build of AMIs', () => {
     assert.equal(file, folder.at('amis', `${record.amiName}.json`));
     assert.match(terminal.text, /==> hvm-builder: Creating AMI, wait/);
     assert.match(terminal.text, / {2}hvm-builder us-east-1: ami-0e\n/);
+  };
+
+  for (const version of OUTPUTS) {
+    it(`records the AMIs of each builder and region that packer ${version} tells of`, () => recordsAmis(version));
+  }
+
+  for (const version of OUTPUTS) {
+    it(`tells which builder of packer ${version} failed and why, and of AMIs that were made all the same`, async () => {
+      const failed = readFileSync(`test/fixtures/packer/failed-${version}.txt`, 'utf8');
+      await packer(outputOf(version) + failed, 1);
+      await assert.rejects(build(), ({ message }: Error) => {
+        assert.match(
+          message,
+          /failed \(exit code 1\); its output says why\.\n {2}hvm-builder-trusted: .*, no such VPC\n/,
+        );
+        assert.match(message, /remove them:\n {2}hvm-builder us-east-1: ami-0e\n {2}hvm-builder us-west-2: ami-0a$/);
+        return true;
+      });
+      await assert.rejects(readdir(folder.at('amis')), /ENOENT/);
+    });
+  }
+
+  it('gives packer the options that it is given, and leaves out builders as they say', async () => {
+    await packer(MADE);
+    await build({
+      packerOptions: ['-debug', '-except', 'hvm-builder-trusted', '-on-error=ask', '-var', 'rootVolumeGB=40'],
+    });
+    const call = (await bin.calls()).find((each) => each.startsWith('packer')) ?? '';
+    assert.match(call, / -only=hvm-builder -var-file=\S+ -debug -on-error=ask -var rootVolumeGB=40 \S+\/app\.json$/);
+    await assert.rejects(
+      build({ packerOptions: ['-only=hvm'] }),
+      /^DeployError: -only needs names of builders\. This build has hvm-builder, hvm-builder-trusted\.$/,
+    );
+    await assert.rejects(
+      build({ packerOptions: ['-only=hvm-builder', '-except=hvm-builder'] }),
+      /^DeployError: -only and -except leave no builder of hvm-builder, hvm-builder-trusted\.$/,
+    );
   });
 
   it('gives packer its variables in files for its owner only, which are gone afterwards', async () => {

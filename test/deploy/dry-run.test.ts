@@ -107,6 +107,13 @@ describe('deploy.sh --dry-run', () => {
     assert.match(stdout, /packer build .*app\.json\n/);
   });
 
+  it('says that a plugin of packer is missing, and how to get it', async () => {
+    await bin.add('packer', 'case $1 in version) echo Packer v1.16.0 ;; esac');
+    const { code, stderr } = await dryRun('ami-0ba5e', 'app');
+    assert.equal(code, 1);
+    assert.match(stderr, /Install it: packer plugins install github\.com\/hashicorp\/amazon\n/);
+  });
+
   it('shows how the Ubuntu below a base would be found', async () => {
     await folder.write('deploy.json', JSON.stringify({ sslKey: SECRET }), 0o600);
     const { code, stdout } = await dryRun('', 'base');

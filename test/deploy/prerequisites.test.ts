@@ -91,6 +91,34 @@ describe('deploy.sh before it does anything', () => {
     await refuses(deploy(), /packer: the one on the PATH is not HashiCorp's, it is probably that of cracklib/);
   });
 
+  it('asks for a packer that knows what the templates use', async () => {
+    await bin.add('packer', 'echo Packer v1.6.5');
+    await refuses(
+      deploy(),
+      /packer: version 1\.6\.5 is too old, the templates need 1\.6\.6\. Install HashiCorp packer/,
+    );
+  });
+
+  it('asks for the plugin that packer does not bring along since 1.10, with the command for it', async () => {
+    const plugin =
+      '/root/.config/packer/plugins/github.com/hashicorp/amazon/packer-plugin-amazon_v1.8.0_x5.0_linux_amd64';
+    // Without plugins it prints nothing.
+    await bin.add('packer', 'case $1 in version) echo Packer v1.16.0 ;; esac');
+    await bin.add('aws', 'exit 9');
+    for (const target of ['base', 'app']) {
+      await refuses(
+        deploy({}, target),
+        /the plugin amazon is missing, .* 1\.16\.0 .*\. Install it: packer plugins install github\.com\/hashicorp\/amazon\n.*--path /,
+      );
+    }
+    await refuses(
+      deploy({}, 'packet'),
+      /the plugin docker is missing.*packer plugins install github\.com\/hashicorp\/docker\n/,
+    );
+    await bin.add('packer', `case "$*" in version) echo Packer v1.16.0 ;; 'plugins installed') echo ${plugin} ;; esac`);
+    await refuses(deploy(), /aws --version failed/);
+  });
+
   it('asks for the AWS CLI', async () => {
     await bin.remove('aws');
     await refuses(deploy(), /aws: not found\. Install the AWS CLI/);

@@ -1,0 +1,39 @@
+import { DeployError } from './deploy-error.js';
+
+/** What packer is told by whoever builds: which of our builders to run, and the rest as it was typed. */
+export interface PackerOptions {
+  readonly builders: readonly string[];
+  readonly rest: readonly string[];
+}
+
+/**
+ * Takes `-only` and `-except` out of options for packer and applies them to `builders`; the record of a build must have an AMI
+ * of each builder that ran. Throws DeployError when nothing is left, or for a builder that there is not.
+ */
+export function readPackerOptions(words: readonly string[], builders: readonly string[]): PackerOptions {
+  const rest: string[] = [];
+  let chosen = builders;
+  for (let index = 0; index < words.length; index += 1) {
+    const word = words[index] ?? '';
+    const name = CHOICES.find((each) => word === each || word.startsWith(`${each}=`));
+    if (name === undefined) {
+      rest.push(word);
+      continue;
+    }
+    // Packer takes both -only=a,b and -only a,b.
+    const value = word === name ? words[(index += 1)] : word.slice(name.length + 1);
+    const named = namesIn(value ?? '', name, builders);
+    chosen = chosen.filter((builder) => named.has(builder) === (name === '-only'));
+  }
+  if (chosen.length > 0) return { builders: chosen, rest };
+  throw new DeployError(`-only and -except leave no builder of ${builders.join(', ')}.`);
+}
+
+const CHOICES = ['-only', '-except'] as const;
+
+function namesIn(value: string, option: string, builders: readonly string[]): ReadonlySet<string> {
+  const names = value.split(',').filter((name) => name !== '');
+  const unknown = names.find((name) => !builders.includes(name));
+  if (names.length > 0 && unknown === undefined) return new Set(names);
+  throw new DeployError(`${option} needs names of builders. This build has ${builders.join(', ')}.`);
+}
