@@ -11,7 +11,7 @@
 #   6. npm run check
 #   7. deploy/bin/github-release: compiles and packs the worker, creates the release with its tag
 #
-# --dry-run   do 1 to 5, say what 6 and 7 would do, change nothing (GITHUB_TOKEN is not needed)
+# --dry-run   do 1 to 5, say what would stop a release and what 6 and 7 would do, change nothing (needs no GITHUB_TOKEN)
 # The other options are given to deploy/bin/github-release.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
@@ -19,6 +19,12 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 fail() {
   printf 'release.sh: %s\n' "$*" >&2
   exit 1
+}
+
+# What stops a release. A dry run says so and goes on: who only looks should see the rest too.
+refuse() {
+  [[ -n $dry_run ]] || fail "$*"
+  printf 'Would stop here: %s\n' "$*"
 }
 
 usage() { sed -n '2,/^set /{s/^# \{0,1\}//;/^set /!p}' release.sh; }
@@ -35,28 +41,31 @@ check_tools() {
 check_tree() {
   local branch changes
   changes=$(git status --porcelain) || fail 'this is no git repository: release from a clone.'
-  [[ -z $changes ]] || fail "the working tree has changes that are not committed:"$'\n'"$changes"
-  branch=$(git symbolic-ref --quiet --short HEAD) || fail 'no branch is checked out. Run: git switch main'
-  [[ $branch == main ]] || fail "the branch $branch is checked out; releases are made from main. Run: git switch main"
-  git fetch --quiet --tags origin main || fail 'git fetch origin main failed. Is the repository reachable, may you read it?'
-  [[ $(git rev-parse HEAD) == $(git rev-parse FETCH_HEAD) ]] ||
-    fail 'main is not what origin has. Run git pull, or push what you have and let it be reviewed.'
+  [[ -z $changes ]] || refuse "the working tree has changes that are not committed:"$'\n'"$changes"
+  branch=$(git symbolic-ref --quiet --short HEAD) || branch='(none)'
+  [[ $branch == main ]] ||
+    refuse "the branch $branch is checked out; releases are made from main. Run: git switch main"
+  if ! git fetch --quiet --tags origin main; then
+    refuse 'git fetch origin main failed. Is the repository reachable, may you read it?'
+  elif [[ $(git rev-parse HEAD) != $(git rev-parse FETCH_HEAD) ]]; then
+    refuse 'main is not what origin has. Run git pull, or push what you have and let it be reviewed.'
+  fi
 }
 
 check_version() {
   local locked
   version=$(node -p 'require("./package.json").version')
   locked=$(node -p 'require("./package-lock.json").version')
-  [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "package.json has the version $version, which is none to release."
-  [[ $locked == "$version" ]] || fail "package-lock.json has the version $locked, package.json $version. Run: npm install"
+  [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || refuse "package.json has the version $version, which is none to release."
+  [[ $locked == "$version" ]] || refuse "package-lock.json has the version $locked, package.json $version. Run: npm install"
   if git rev-parse --quiet --verify "refs/tags/v$version" >/dev/null; then
-    fail "the tag v$version exists already. Raise the version: npm version --no-git-tag-version patch (or minor, major)"
+    refuse "the tag v$version exists already. Raise the version: npm version --no-git-tag-version patch (or minor, major)"
   fi
 }
 
 check_changelog() {
   grep -qF "## [$version]" CHANGELOG.md ||
-    fail "CHANGELOG.md has no section \"## [$version]\". Give what is below Unreleased that heading, with the date."
+    refuse "CHANGELOG.md has no section \"## [$version]\". Give what is below Unreleased that heading, with the date."
 }
 
 dry_run=''

@@ -4,21 +4,34 @@ import { Command } from 'commander';
 import { notesOf } from '../lib/changelog.js';
 import { DeployError } from '../lib/deploy-error.js';
 import { createRelease } from '../lib/github.js';
+import { findNodeRelease } from '../lib/node-release.js';
 import { CHECKOUT, DEPLOY_FOLDER } from '../lib/paths.js';
 import { ProcessTerminal } from '../lib/process-terminal.js';
 import { ProcessTools } from '../lib/process-tools.js';
 import { runProgram } from '../lib/program.js';
+import { buildReleaseTarball, releaseTarballIn } from '../lib/release-tarball.js';
 import { buildWorkerTarball, workerTarballIn } from '../lib/worker-tarball.js';
 
 interface Flags {
   readonly repository: string;
   readonly commit: string;
   readonly apiUrl: string;
-  readonly asset?: string;
+  readonly asset: readonly string[];
   readonly dryRun?: true;
 }
 
+const MADE_HERE = [workerTarballIn(DEPLOY_FOLDER), releaseTarballIn(DEPLOY_FOLDER)];
+
 const terminal = new ProcessTerminal(process);
+
+const collect = (value: string, earlier: readonly string[]): readonly string[] => [...earlier, value];
+
+async function buildAssets(): Promise<void> {
+  const tools = new ProcessTools(process.env, process);
+  await buildWorkerTarball(CHECKOUT, workerTarballIn(DEPLOY_FOLDER), tools);
+  const node = await findNodeRelease(DEPLOY_FOLDER);
+  await buildReleaseTarball({ checkout: CHECKOUT, node }, releaseTarballIn(DEPLOY_FOLDER), tools);
+}
 
 async function versionHere(): Promise<string> {
   const text = await readFile(resolve(CHECKOUT, 'package.json'), 'utf8');
@@ -36,29 +49,30 @@ function tokenOf(env: NodeJS.ProcessEnv): string {
 const command = new Command('github-release')
   .description(
     'Creates a release of the version in package.json on GitHub: a tag on the commit, the section of CHANGELOG.md, and ' +
-      'the worker as the machines get it (docker-worker.tar.gz). Needs GITHUB_TOKEN. Use ./release.sh, which checks ' +
-      'before that all is as it should be.',
+      'the worker: as the machines get it (docker-worker.tar.gz), and with its packages and Node.js ' +
+      '(docker-worker-x64.tgz). Needs GITHUB_TOKEN. Use ./release.sh, which checks before that all is as it should be.',
   )
   .requiredOption('--commit <sha>', 'commit to release')
   .option('--repository <owner/name>', 'repository', 'taskcluster/docker-worker')
-  .option('--asset <file>', 'tarball to release (default: made of this checkout)')
+  .option('--asset <file>', 'file to release (default: both, made of this checkout); may be repeated', collect, [])
   .option('--api-url <url>', 'API of GitHub', 'https://api.github.com')
   .option('--dry-run', 'only say what would be released')
   .action(async ({ repository, commit, apiUrl, asset, dryRun }: Flags) => {
     const version = await versionHere();
-    const notes = notesOf(await readFile(resolve(CHECKOUT, 'CHANGELOG.md'), 'utf8'), version);
+    const changelog = await readFile(resolve(CHECKOUT, 'CHANGELOG.md'), 'utf8');
+    // Who only looks before a release has not given the notes their heading yet.
+    const notes = notesOf(changelog, version) ?? (dryRun ? notesOf(changelog, 'Unreleased') : undefined);
     if (notes === undefined) throw new DeployError(`CHANGELOG.md says nothing about version ${version}.`);
-    const tarball = asset ?? workerTarballIn(DEPLOY_FOLDER);
+    const assets = asset.length > 0 ? asset : MADE_HERE;
     if (dryRun) {
-      terminal.say(
-        `Would release v${version} of ${repository} at ${commit} with ${basename(tarball)} and these notes:`,
-      );
+      const names = assets.map((file) => basename(file)).join(', ');
+      terminal.say(`Would release v${version} of ${repository} at ${commit} with ${names} and these notes:`);
       terminal.say(notes);
       return;
     }
     const token = tokenOf(process.env);
-    if (asset === undefined) await buildWorkerTarball(CHECKOUT, tarball, new ProcessTools(process.env, process));
-    const release = { repository, tag: `v${version}`, commit, notes, asset: tarball };
+    if (asset.length === 0) await buildAssets();
+    const release = { repository, tag: `v${version}`, commit, notes, assets };
     terminal.say(`Released: ${await createRelease(release, apiUrl, token)}`);
   });
 

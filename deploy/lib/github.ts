@@ -13,14 +13,14 @@ export interface Release {
   readonly commit: string;
   /** Markdown. */
   readonly notes: string;
-  /** The file that comes with it. */
-  readonly asset: string;
+  /** The files that come with it. */
+  readonly assets: readonly string[];
 }
 
 const TIMEOUT_MS = { request: 300_000 };
 
 /**
- * Creates a release with its tag and its asset, and returns its address. It is a draft until the asset is there, so that
+ * Creates a release with its tag and its assets, and returns its address. It is a draft until all of them are there, so that
  * nobody sees a part of it. Throws DeployError; a draft that could not be completed is removed again.
  */
 export async function createRelease(release: Release, apiUrl: string, token: string): Promise<string> {
@@ -43,7 +43,7 @@ export async function createRelease(release: Release, apiUrl: string, token: str
   );
   const path = `repos/${repository}/releases/${draft.id}`;
   try {
-    await uploadAsset(github, draft, release.asset);
+    for (const asset of release.assets) await uploadAsset(github, draft, asset);
     const published = github.patch(path, { json: { draft: false } }).json<Created>();
     return (await call('publishing the release', published)).html_url;
   } catch (error) {

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { notesOf } from '../../deploy/lib/changelog.js';
 import { createRelease } from '../../deploy/lib/github.js';
+import { VARIABLES } from '../../deploy/variables.js';
 import { FakeGithub } from './support/fake-github.js';
 import { runScript } from './support/run-script.js';
 import type { Outcome } from './support/run-script.js';
 import { TempFolder } from './support/temp-folder.js';
+
+const NODE_VERSION = VARIABLES.find(({ name }) => name === 'nodeVersion')?.defaultValue?.({}) ?? '';
 
 describe('a release on GitHub', () => {
   const folder = new TempFolder();
@@ -19,7 +23,7 @@ describe('a release on GitHub', () => {
   const release = async (token = github.token): Promise<string> => {
     const asset = await folder.write('docker-worker.tar.gz', 'the worker');
     const rest = { repository: 'me/repo', tag: 'v1.2.3', commit: 'abc', notes: '- better' };
-    return await createRelease({ ...rest, asset }, github.url, token);
+    return await createRelease({ ...rest, assets: [asset] }, github.url, token);
   };
 
   it('has a tag on the commit, the notes and the worker, and is public once all is there', async () => {
@@ -83,8 +87,10 @@ describe('release.sh', function () {
       'release.sh',
       'deploy/bin',
       'deploy/lib',
+      'deploy/release',
       'deploy/run-program.sh',
       'deploy/variables.ts',
+      'LICENSE',
       'src/lib',
     ]) {
       await cp(name, folder.at('clone', name), { recursive: true });
@@ -92,7 +98,8 @@ describe('release.sh', function () {
     const scripts = { check: 'echo checked >>../ran', build: 'sh compile.sh' };
     await writePackage('1.2.3', scripts);
     await folder.write('clone/compile.sh', '[ "$1" = --outDir ] && mkdir -p "$2/bin" && echo 1 >"$2/bin/worker.js"\n');
-    await folder.write('clone/.gitignore', 'node_modules\ndist/\ndeploy/*.tar.gz\n');
+    await folder.write('clone/.gitignore', 'node_modules\ndist/\ndeploy/*.tar.gz\ndeploy/*.tgz\n');
+    await offerNode();
     await folder.write('clone/CHANGELOG.md', '# Changelog\n\n## [Unreleased]\n\n## [1.2.3] - 2026-01-01\n\n- better\n');
     await folder.write('clone/config.yml', '{}');
     await mkdir(folder.at('clone/schemas'));
@@ -106,11 +113,29 @@ describe('release.sh', function () {
   const writePackage = async (version: string, scripts: object): Promise<void> => {
     const text = JSON.stringify({ name: 'w', version, type: 'module', scripts });
     await folder.write('clone/package.json', text);
-    await folder.write('clone/package-lock.json', JSON.stringify({ version }));
+    const lock = { name: 'w', version, lockfileVersion: 3, packages: { '': { name: 'w', version } } };
+    await folder.write('clone/package-lock.json', JSON.stringify(lock));
+  };
+  /** A made-up Node.js, where curl finds it, with the checksum that the clone knows. */
+  const offerNode = async (): Promise<void> => {
+    const name = `node-v${NODE_VERSION}-linux-x64`;
+    for (const file of ['bin/node', 'LICENSE', 'include/node.h'])
+      await folder.write(`node/${name}/${file}`, 'node', 0o755);
+    execFileSync('tar', ['-cJf', folder.at('node.tar.xz'), '-C', folder.at('node'), name]);
+    const sha256 = createHash('sha256')
+      .update(await readFile(folder.at('node.tar.xz')))
+      .digest('hex');
+    await folder.write('clone/deploy/packer/base/scripts/node.sh', `  [${NODE_VERSION}-linux-x64]=${sha256}\n`);
+    const curl = `#!/bin/sh\nwhile [ "$1" != --output ]; do shift; done\ncp '${folder.at('node.tar.xz')}' "$2"\n`;
+    await folder.write('bin/curl', curl, 0o755);
   };
   const run = (...args: readonly string[]): Promise<Outcome> =>
     runScript(folder.at('clone/release.sh'), ['--repository', 'me/repo', '--api-url', github.url, ...args], {
-      env: { GITHUB_TOKEN: github.token, NPM_CONFIG_UPDATE_NOTIFIER: 'false' },
+      env: {
+        GITHUB_TOKEN: github.token,
+        NPM_CONFIG_UPDATE_NOTIFIER: 'false',
+        PATH: `${folder.at('bin')}:${process.env['PATH'] ?? ''}`,
+      },
     });
   const refuses = async (message: RegExp, ...args: readonly string[]): Promise<void> => {
     const { code, stderr } = await run(...args);
@@ -129,10 +154,31 @@ describe('release.sh', function () {
       ['v1.2.3', git('rev-parse', 'HEAD').trim(), '- better'],
     );
     assert.equal(await readFile(folder.at('ran'), 'utf8'), 'checked\n');
-    const [{ content } = assert.fail()] = github.assets;
-    await writeFile(folder.at('asset.tar.gz'), content);
-    const names = execFileSync('tar', ['-tzf', folder.at('asset.tar.gz')], { encoding: 'utf8' });
-    assert.match(names, /^config\.yml\ndist\ndist\/bin\ndist\/bin\/worker\.js\npackage-lock\.json\n/);
+    assert.deepEqual(
+      github.assets.map(({ name }) => name),
+      ['docker-worker.tar.gz', 'docker-worker-x64.tgz'],
+    );
+    const [worker, release] = await Promise.all(
+      github.assets.map(async ({ content }, index) => namesIn(content, index)),
+    );
+    assert.match(worker ?? '', /^config\.yml\ndist\ndist\/bin\ndist\/bin\/worker\.js\npackage-lock\.json\n/);
+    for (const name of ['LICENSE', 'bin/docker-worker', 'dist/bin/worker.js', 'node/bin/node', 'node/LICENSE']) {
+      assert.match(release ?? '', new RegExp(`^docker-worker/${name}$`, 'm'));
+    }
+    assert.doesNotMatch(release ?? '', /include/);
+  });
+
+  const namesIn = async (content: Buffer, index: number): Promise<string> => {
+    const file = folder.at(`asset-${index}.tar.gz`);
+    await writeFile(file, content);
+    return execFileSync('tar', ['-tzf', file], { encoding: 'utf8' });
+  };
+
+  it('refuses a Node.js with another checksum', async () => {
+    await folder.write('clone/deploy/packer/base/scripts/node.sh', `  [${NODE_VERSION}-linux-x64]=${'0'.repeat(64)}\n`);
+    commit();
+    git('push', '--quiet', 'origin', 'main');
+    await refuses(/linux-x64\.tar\.xz is not what it was: its SHA-256 is [0-9a-f]{64}, not 0{64}\./);
   });
 
   it('only says what it would do in a dry run, without a token', async () => {
@@ -140,9 +186,27 @@ describe('release.sh', function () {
     assert.equal(code, 0);
     assert.match(
       stdout,
-      /^Would run npm run check\.\nWould release v1\.2\.3 of me\/repo at [0-9a-f]{40} with docker-worker\.tar\.gz/,
+      /^Would run npm run check\.\nWould release v1\.2\.3 of me\/repo at [0-9a-f]{40} with docker-worker\.tar\.gz, docker-worker-x64\.tgz/,
     );
     await assert.rejects(readFile(folder.at('ran')), /ENOENT/);
+  });
+
+  it('says in a dry run what would stop a release, and the rest all the same', async () => {
+    await writePackage('2.0.0', {});
+    await folder.write('clone/CHANGELOG.md', '# Changelog\n\n## [Unreleased]\n\n- to come\n');
+    commit();
+    git('checkout', '--quiet', '-b', 'side');
+    const { code, stdout } = await runScript(folder.at('clone/release.sh'), ['--dry-run', '--repository', 'me/repo']);
+    assert.equal(code, 0);
+    assert.deepEqual(
+      stdout.split('\n').filter((line) => line.startsWith('Would stop here: ')),
+      [
+        'Would stop here: the branch side is checked out; releases are made from main. Run: git switch main',
+        'Would stop here: main is not what origin has. Run git pull, or push what you have and let it be reviewed.',
+        'Would stop here: CHANGELOG.md has no section "## [2.0.0]". Give what is below Unreleased that heading, with the date.',
+      ],
+    );
+    assert.match(stdout, /\nWould release v2\.0\.0 of me\/repo .* and these notes:\n- to come\n$/);
   });
 
   it('refuses changes that are not committed', async () => {

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { DeployError } from './deploy-error.js';
+import type { NodeRelease } from './node-release.js';
+import { packTree } from './pack-tree.js';
+import { typed } from './tools.js';
+import type { Call, Tools } from './tools.js';
+import { buildWorkerTarball } from './worker-tarball.js';
+
+/** The one folder in the tarball. */
+const FOLDER = 'docker-worker';
+
+/** Where the tarball of a release is. */
+export function releaseTarballIn(folder: string): string {
+  return join(folder, 'docker-worker-x64.tgz');
+}
+
+/** What a tarball is made of. */
+export interface ReleaseSources {
+  /** Root of the checkout. */
+  readonly checkout: string;
+  readonly node: NodeRelease;
+}
+
+/**
+ * Packs the worker with its packages and with Node.js into `tarball`: unpacked anywhere, its `bin/docker-worker` starts the
+ * worker, with nothing else to install. Throws DeployError.
+ */
+export async function buildReleaseTarball(sources: ReleaseSources, tarball: string, tools: Tools): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'docker-worker-release-'));
+  try {
+    const home = join(directory, FOLDER);
+    await mkdir(home);
+    await unpackWorker(sources.checkout, home, tools);
+    await unpackNode(sources.node, home, tools);
+    await cp(join(sources.checkout, 'LICENSE'), join(home, 'LICENSE'));
+    await cp(join(sources.checkout, 'deploy/release/bin'), join(home, 'bin'), { recursive: true });
+    await packTree(tarball, [{ from: home, name: FOLDER }]);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function unpackWorker(checkout: string, home: string, tools: Tools): Promise<void> {
+  const archive = `${home}.tar.gz`;
+  await buildWorkerTarball(checkout, archive, tools);
+  await mustRun(tools, { command: 'tar', args: ['-xzf', archive, '-C', home] });
+  // Nothing that a package brings is run: none of them needs it.
+  const args = ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  await mustRun(tools, { command: 'npm', args, cwd: home });
+}
+
+async function unpackNode({ name, url, sha256 }: NodeRelease, home: string, tools: Tools): Promise<void> {
+  const [archive, node] = [`${home}-node.tar.xz`, join(home, 'node')];
+  const flags = ['--fail', '--silent', '--show-error', '--location', '--retry', '5', '--max-time', '600'];
+  await mustRun(tools, { command: 'curl', args: [...flags, '--output', archive, url] });
+  const found = await sha256Of(archive);
+  if (found !== sha256) throw new DeployError(`${url} is not what it was: its SHA-256 is ${found}, not ${sha256}.`);
+  await mkdir(node);
+  // npm and the headers are of no use to the worker.
+  const wanted = [`${name}/bin/node`, `${name}/LICENSE`];
+  await mustRun(tools, { command: 'tar', args: ['-xJf', archive, '-C', node, '--strip-components=1', ...wanted] });
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
+}
+
+async function mustRun(tools: Tools, call: Call): Promise<void> {
+  const code = await tools.run(call);
+  if (code === undefined) throw new DeployError(`${call.command}: not found. Install it.`);
+  if (code !== 0) throw new DeployError(`${typed(call)} failed (exit code ${code}); its output says why.`);
+}
