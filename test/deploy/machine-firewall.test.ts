@@ -1,5 +1,7 @@
 import { strict as assert } from 'node:assert';
-import { needProgram, needRoot, run, runOk } from './machine-support.js';
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TEMPLATE, needProgram, needRoot, run, runOk, temporaryDirectory } from './machine-support.js';
 
 const SCRIPT = 'deploy/template/usr/local/sbin/docker-worker-metadata-firewall';
 const NAMESPACE = `dw-firewall-${process.pid}`;
@@ -34,6 +36,20 @@ describe('the metadata firewall', () => {
     await asDockerDoes('iptables');
     await runOk(inside(SCRIPT));
     assert.equal((await rules('ip6tables', 'FORWARD'))[0], IPV6);
+  });
+
+  it('waits for the chain of an engine that does IPv6, which would come before a rule in FORWARD', async () => {
+    await using folder = await temporaryDirectory();
+    const env = { DOCKER_DAEMON_JSON: join(folder.path, 'daemon.json') };
+    await copyFile(join(TEMPLATE, 'etc/docker/daemon.json'), env.DOCKER_DAEMON_JSON);
+    await asDockerDoes('iptables');
+    const script = run(inside(SCRIPT), env);
+    while (!(await rules('iptables', 'DOCKER-USER')).includes(IPV4));
+    await asDockerDoes('ip6tables');
+    const { code, stderr } = await script;
+    assert.equal(code, 0, stderr);
+    assert.equal((await rules('ip6tables', 'DOCKER-USER'))[0], IPV6);
+    assert.ok(!(await rules('ip6tables', 'FORWARD')).includes(IPV6));
   });
 
   it('refuses a connection of a container to the metadata address', async () => {
