@@ -1,13 +1,10 @@
 import { strict as assert } from 'node:assert';
-import { chmod, cp, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { needProgram, renderTemplates, run, runOk, temporaryDirectory } from './machine-support.js';
+import { machineRoot } from './support/machine-root.js';
+import { needProgram, run, runOk, temporaryDirectory } from './machine-support.js';
 
 const UNITS = 'deploy/template/etc/systemd/system';
-
-/** Programs of packages that a machine has, and that the machine of the test may lack. */
-const PROGRAMS = ['kill', 'dockerd', 'containerd'];
-const DOCKER_UNITS = ['docker.service', 'docker.socket', 'containerd.service'];
 
 describe('the units of machines', () => {
   before(async function () {
@@ -64,25 +61,3 @@ describe('the units of machines', () => {
     assert.ok(Number(exposure) < 6, report);
   });
 });
-
-/** A file system with systemd's own units, docker's, and ours. */
-async function machineRoot(root: string): Promise<string> {
-  await mkdir(join(root, 'usr/bin'), { recursive: true });
-  await cp('/usr/lib/systemd/system', join(root, 'usr/lib/systemd/system'), {
-    recursive: true,
-    verbatimSymlinks: true,
-  });
-  for (const name of ['lib', 'bin']) await symlink(`usr/${name}`, join(root, name));
-  for (const program of PROGRAMS) {
-    await writeFile(join(root, 'usr/bin', program), '#!/bin/sh\n');
-    await chmod(join(root, 'usr/bin', program), 0o755);
-  }
-  for (const unit of DOCKER_UNITS) {
-    const text = unit.endsWith('.socket')
-      ? '[Socket]\nListenStream=/run/docker.sock\n'
-      : `[Unit]\nAfter=network-online.target\n[Service]\nExecStart=/usr/bin/${unit === 'docker.service' ? 'dockerd' : 'containerd'}\n`;
-    await writeFile(join(root, 'usr/lib/systemd/system', unit), text);
-  }
-  await renderTemplates(root);
-  return root;
-}
