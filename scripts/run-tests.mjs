@@ -1,7 +1,8 @@
 // All tests (`npm test`), by two mochas at the same time: most of what a test of the worker does is wait for containers.
 // No test may rely on being alone on the Docker engine; the workers of tests have ids of their own.
 //
-// usage: node scripts/run-tests.mjs [OPTION OF MOCHA...]
+// usage: node scripts/run-tests.mjs [FILE...] [OPTION OF MOCHA...]
+//   FILE   only these, by one mocha
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
@@ -15,11 +16,15 @@ const LANES = [
   ],
 ];
 
+const isTestFile = (word) => /\.(test|slow)\.ts$/.test(word);
+const files = process.argv.slice(2).filter(isTestFile);
+const options = process.argv.slice(2).filter((word) => !isTestFile(word));
+
 const colors = process.stdout.isTTY ? ['--colors'] : [];
 
 /** Runs mocha and resolves with its exit code; `turn` tells when its output may be shown. */
 async function runLane(files, turn) {
-  const args = ['node_modules/mocha/bin/mocha.js', ...files, ...colors, ...process.argv.slice(2)];
+  const args = ['node_modules/mocha/bin/mocha.js', ...files, ...colors, ...options];
   const mocha = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const exit = once(mocha, 'close');
   const waiting = [];
@@ -38,8 +43,8 @@ async function runLane(files, turn) {
 }
 
 let turn = Promise.resolve();
-const lanes = LANES.map((files) => {
-  const lane = runLane(files, turn);
+const lanes = (files.length > 0 ? [files] : LANES).map((filesOfLane) => {
+  const lane = runLane(filesOfLane, turn);
   turn = lane;
   return lane;
 });

@@ -1,0 +1,17 @@
+// Runs the TypeScript programs of this checkout for the files in deploy/bin and bin that end in .js, whose names are those
+// of docker-worker 2019. deploy/run-program.sh does the same for the others.
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = new URL('../', import.meta.url);
+
+/** Runs a program, given by its path within the checkout, in this process. */
+export async function runProgram(path) {
+  if (!existsSync(new URL('node_modules/tsx/package.json', ROOT))) {
+    process.stderr.write(`node_modules: tsx is not installed in ${fileURLToPath(ROOT)}. Run npm ci there.\n`);
+    process.exit(1);
+  }
+  const { register } = await import('tsx/esm/api');
+  register();
+  await import(new URL(path, ROOT).href);
+}
