@@ -8,7 +8,7 @@ import { ProcessTools } from '../../deploy/lib/process-tools.js';
 import { buildWorkerTarball } from '../../deploy/lib/worker-tarball.js';
 import { VARIABLES } from '../../deploy/variables.js';
 import { FakeTerminal } from './support/fake-terminal.js';
-import { need } from './support/needed-program.js';
+import { needPacker } from './support/need-packer.js';
 import { runScript } from './support/run-script.js';
 import { TempFolder } from './support/temp-folder.js';
 
@@ -42,7 +42,7 @@ describe('what is built here and what machines are made of', function () {
   });
 
   it('agree on the variables of packer, which takes its templates with the values that it is given', async function () {
-    need(this, 'packer');
+    await needPacker(this, 'amazon');
     const sources = { env: ENV, terminal: new FakeTerminal(), now: new Date() };
     for (const target of ['base', 'app'] as const) {
       const options = { target, deployment: DEPLOYMENT, isTest: false, sourceAmi: 'ami-0123456789abcdef0' };

@@ -1,7 +1,8 @@
 import { strict as assert } from 'node:assert';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { needProgram, run, temporaryDirectory } from './machine-support.js';
+import { run, temporaryDirectory } from './machine-support.js';
+import { needPacker } from './support/need-packer.js';
 
 interface Provisioner {
   readonly type: string;
@@ -21,11 +22,8 @@ const REGIONS = { amiRegions: 'us-west-2,eu-central-1' };
 const VERSIONS = { nodeVersion: '24.18.0', dockerVersion: '28.5.2' };
 
 describe('the packer templates', () => {
-  before(async function () {
-    await needProgram(this, 'packer', 'packer');
-  });
-
-  it('are valid with values for their variables', async () => {
+  it('are valid with values for their variables', async function () {
+    await needPacker(this, 'amazon', 'docker');
     await using directory = await temporaryDirectory();
     const tarball = join(directory.path, 'x.tar.gz');
     await writeFile(tarball, '');
@@ -35,7 +33,8 @@ describe('the packer templates', () => {
     await mustBeValid('packet', { ...VERSIONS, ...tarballs, output: join(directory.path, 'image.tar') });
   });
 
-  it('need an AMI to begin with', async () => {
+  it('need an AMI to begin with', async function () {
+    await needPacker(this, 'amazon');
     const { code, stdout, stderr } = await validate('base', { ...AMI, ...VERSIONS, sourceAmi: '' });
     assert.equal(code, 1);
     assert.match(stdout + stderr, /source_ami/);

@@ -1,0 +1,19 @@
+import type { Context } from 'mocha';
+import { packerPrerequisite } from '../../../deploy/lib/prerequisites.js';
+import type { PackerPlugin } from '../../../deploy/lib/prerequisites.js';
+import { ProcessTools } from '../../../deploy/lib/process-tools.js';
+import { skipBecause } from '../../support/skip-because.js';
+import { need } from './needed-program.js';
+
+/** Installs packer as `need` does; skips where it lacks a plugin, which today's versions have to be given. */
+export async function needPacker(context: Context, ...plugins: readonly PackerPlugin[]): Promise<void> {
+  need(context, 'packer');
+  const tools = new ProcessTools(process.env, process);
+  for (const plugin of plugins) {
+    try {
+      await packerPrerequisite(tools, plugin).check();
+    } catch (error) {
+      skipBecause(context, (error as Error).message);
+    }
+  }
+}
