@@ -48,6 +48,14 @@ describe('the scripts', function () {
   });
 });
 
+describe('the repository', () => {
+  it('ignores what vagrant writes into it, and has none of that', () => {
+    const git = (...args: readonly string[]): string => spawnSync('git', args, { encoding: 'utf8' }).stdout;
+    assert.equal(git('check-ignore', '.vagrant/machines/default'), '.vagrant/machines/default\n');
+    assert.equal(git('ls-files', '.vagrant'), '');
+  });
+});
+
 describe('the table of deployments', () => {
   const folder = new TempFolder();
 
