@@ -37,7 +37,7 @@ describe('docs/from-99.md', () => {
     for (const area of ['Command line', 'Configuration', 'Hosts', 'Payload', 'Scopes', 'Task log', 'Artifacts']) {
       assert.match(section(area), /^\| what was +\| what is now +\| what to do +\|$/m, area);
     }
-    for (const area of ['Look at these first', 'Images', 'Caches', 'Deployment']) {
+    for (const area of ['Look at these first', 'Worker log and metrics', 'Images', 'Caches', 'Deployment']) {
       assert.match(section(area), /^\| what was +\| what is now +\| what to do +\|$/m, area);
     }
   });
