@@ -16,6 +16,13 @@ function valueAt(tree: object, key: string): unknown {
   return key.split('.').reduce<unknown>((value, part) => (value as Record<string, unknown> | undefined)?.[part], tree);
 }
 
+/** What tables of a page have in backticks, by columns; `column` -1: in any. */
+function quotedInTables(text: string, column = -1): ReadonlySet<string> {
+  const rows = text.split('\n').filter((line) => line.startsWith('|'));
+  const cells = rows.flatMap((row) => (column < 0 ? [row] : [row.split(' | ')[column] ?? '']));
+  return new Set(cells.flatMap((cell) => [...quotedIn(cell)]));
+}
+
 function quotedIn(text: string): ReadonlySet<string> {
   return new Set([...text.matchAll(/`([^`\n]+)`/g)].map(([, name = '']) => name));
 }
@@ -65,6 +72,17 @@ describe('docs/from-99.md', () => {
 
   it('names every option of the old command line', () => {
     assert.deepEqual(missing(OPTIONS_OF_99, section('Command line')), []);
+  });
+
+  it('names no event of the worker log that there is not', async () => {
+    const [events = ''] = section('Worker log and metrics').split('| what is now (each begins with', 1);
+    const named = quotedInTables(events, 1);
+    assert.ok(named.size > 20, 'the table is not found any more');
+    const known = quotedInTables(await readFile('docs/operations.md', 'utf8'));
+    assert.deepEqual(
+      [...named].filter((name) => !known.has(name)),
+      [],
+    );
   });
 
   it('says of every old metric what it is now', () => {
