@@ -70,9 +70,14 @@ function layersOf(file: string, values: ConfigTree, profile: string | undefined)
   ];
 }
 
+/** The name of the layer that a section of a file is. */
+export function sectionName(file: string, section: string): string {
+  return `${file} [${section}]`;
+}
+
 function sectionLayer(file: string, name: string, section: unknown): Layer[] {
   if (section === undefined || section === null) return [];
-  if (isTree(section)) return [{ name: `${file} [${name}]`, values: section }];
+  if (isTree(section)) return [{ name: sectionName(file, name), values: section }];
   throw new ConfigError([`${file}: expected a map of settings in the section ${name}`]);
 }
 

@@ -14,6 +14,12 @@ export interface Layer {
 /** A place in the configuration. */
 export type ConfigPath = readonly string[];
 
+/** A key that was written with an empty value. */
+export interface EmptiedKey {
+  readonly path: ConfigPath;
+  readonly layer: string;
+}
+
 /** A value that could not be had; a problem only if no later layer replaces it. */
 class Unresolved {
   readonly message: string;
@@ -38,6 +44,8 @@ export class LayeredConfig {
   readonly #root = emptyTree();
   readonly #origins = new Map<string, string>();
   readonly #secrets = new Set<string>();
+  /** Places to which a layer gave an empty value, by the layer that was the last to do so. */
+  readonly #emptied = new Map<string, EmptiedKey>();
 
   constructor(env: Environment) {
     this.#env = env;
@@ -57,6 +65,11 @@ export class LayeredConfig {
   /** Variables that are missing or malformed and that no layer above replaces. */
   problems(): readonly { readonly path: ConfigPath; readonly message: string }[] {
     return unresolvedIn(this.#root, []);
+  }
+
+  /** Keys that were written with an empty value: nothing is left of them among the values, but they may be misspelt. */
+  emptied(): readonly EmptiedKey[] {
+    return [...this.#emptied.values()];
   }
 
   /** The layer that set the value at `path`, or, for a map, that set something in it; undefined: no layer did. */
@@ -81,6 +94,7 @@ export class LayeredConfig {
       if (value === undefined) continue;
       const here = [...path, key];
       const below = target[key];
+      if (value === null) this.#emptied.set(keyOf(here), { path: here, layer });
       if (isTree(value)) {
         if (!isTree(below)) this.#set(target, here, emptyTree(), layer);
         this.#merge(target[key] as Record<string, unknown>, value, here, layer);

@@ -3,14 +3,14 @@ import { shorten } from '../util/shorten.js';
 import { completeConfig, parseDockerHost } from './complete-config.js';
 import type { Config } from './config.js';
 import { ConfigError } from './config-error.js';
-import { additionalFiles, readConfigFile } from './config-files.js';
+import { additionalFiles, readConfigFile, sectionName } from './config-files.js';
 import type { ConfigFile } from './config-files.js';
 import type { Environment } from './env-tags.js';
 import { LayeredConfig } from './layers.js';
 import type { ConfigPath, ConfigTree, Layer } from './layers.js';
 import { replaceRetiredKeys } from './retired-keys.js';
 import { isSecretKey } from './secret-keys.js';
-import { validateConfig } from './validate-config.js';
+import { unknownKeys, validateConfig } from './validate-config.js';
 import type { ConfigProblem } from './validate-config.js';
 
 /** Where a worker's configuration comes from. */
@@ -40,6 +40,8 @@ export interface LoadedConfig {
   /** Every credential in it, so that the worker log can leave them out wherever they turn up. */
   readonly secrets: readonly string[];
   isSecret(path: ConfigPath): boolean;
+  /** Whether the value is the one that comes with the worker, by its `defaults`. */
+  readonly isUntouched: (path: ConfigPath) => boolean;
 }
 
 /** A file that is no configuration may have thousands. */
@@ -52,7 +54,10 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const merged = new LayeredConfig(sources.env);
   for (const layer of layers) merged.apply(layer);
 
-  const isSecret = (path: ConfigPath): boolean => isSecretKey(path) || merged.isSecret(path);
+  const packaged = sectionName(sources.packagedConfigPath, 'defaults');
+  const isUntouched = (path: ConfigPath): boolean => merged.originOf(path) === packaged;
+  // What anybody can read in the packaged file is no secret, unless it is there by a tag.
+  const isSecret = (path: ConfigPath): boolean => merged.isSecret(path) || (isSecretKey(path) && !isUntouched(path));
   const found = allProblems(merged, isSecret);
   const problems = [...found.map(({ text }) => text), ...dockerHostProblems(merged.values(), sources.env)];
   if (problems.length > 0) throw new ConfigError(listed(problems), { keys: found.map(({ key }) => key) });
@@ -64,6 +69,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
     layers: layers.map(({ name }) => name),
     secrets: secretValues(config, [], isSecret),
     isSecret,
+    isUntouched,
   };
 }
 
@@ -135,10 +141,23 @@ function allProblems(
   const known = new Set(unresolved.map(({ path }) => path.join('\0')));
   const invalid = validateConfig(merged.values(), isSecret).filter(({ path }) => !known.has(path.join('\0')));
   const all: readonly ConfigProblem[] = [...unresolved, ...invalid];
-  return all.map(({ path, message, cause = path }) => {
+  const described = all.map(({ path, message, cause = path }) => {
     const origin = merged.originOf(cause);
     const key = path.join('.');
     return { key, text: `${key}: ${message}${origin === undefined ? '' : ` (from ${origin})`}` };
+  });
+  return [...described, ...emptyKeyProblems(merged)];
+}
+
+/** An empty value takes another one away. Where there can't be one, the key is as wrong as with any other value. */
+function emptyKeyProblems(merged: LayeredConfig): readonly { readonly key: string; readonly text: string }[] {
+  return unknownKeys(
+    merged.values(),
+    merged.emptied().map(({ path }) => path),
+  ).map(({ path, message }) => {
+    const key = path.join('.');
+    const layer = merged.emptied().find((each) => each.path.join('.') === key)?.layer ?? 'a file';
+    return { key, text: `${key}: ${message} (from ${layer})` };
   });
 }
 

@@ -2,9 +2,13 @@ import { isTree } from './layers.js';
 import type { ConfigPath, ConfigTree, Layer } from './layers.js';
 
 interface RetiredKey {
+  /** A star stands for any key. */
   readonly path: ConfigPath;
-  readonly successor?: ConfigPath;
+  /** The keys that have its meaning now. */
+  readonly successors?: readonly ConfigPath[];
 }
+
+const DEVICES = ['cpu', 'loopbackAudio', 'loopbackVideo', 'hostSharedMemory', 'kvm'];
 
 /** Keys of older versions. They are accepted so that an old configuration file still starts a worker. */
 const RETIRED_KEYS: readonly RetiredKey[] = [
@@ -30,11 +34,20 @@ const RETIRED_KEYS: readonly RetiredKey[] = [
   { path: ['logging', 'liveLogChunkInterval'] },
   { path: ['logging', 'liveLogExpires'] },
   { path: ['logging', 'bulkLogExpires'] },
-  { path: ['features', 'relengAPIProxy', 'image'], successor: ['sidecars', 'relengAPIProxy', 'image'] },
-  { path: ['features', 'relengAPIProxy', 'token'], successor: ['sidecars', 'relengAPIProxy', 'token'] },
-  { path: ['relengAPIProxyImage'], successor: ['sidecars', 'relengAPIProxy', 'image'] },
-  { path: ['balrogVPNProxyImage'], successor: ['sidecars', 'balrogVPNProxy', 'image'] },
-  { path: ['balrogStageVPNProxyImage'], successor: ['sidecars', 'balrogStageVPNProxy', 'image'] },
+  { path: ['features', 'relengAPIProxy', 'image'], successors: [['sidecars', 'relengAPIProxy', 'image']] },
+  { path: ['features', 'relengAPIProxy', 'token'], successors: [['sidecars', 'relengAPIProxy', 'token']] },
+  { path: ['relengAPIProxyImage'], successors: [['sidecars', 'relengAPIProxy', 'image']] },
+  // Before the one that stands for both.
+  { path: ['balrogStageVPNProxyImage'], successors: [['sidecars', 'balrogStageVPNProxy', 'image']] },
+  {
+    path: ['balrogVPNProxyImage'],
+    successors: [
+      ['sidecars', 'balrogVPNProxy', 'image'],
+      ['sidecars', 'balrogStageVPNProxy', 'image'],
+    ],
+  },
+  { path: ['registries', '*', 'email'] },
+  { path: ['garbageCollection', 'dockerVolume'], successors: [['dockerVolume']] },
 ];
 
 /** Whether `key` at the top of a file is one of an older version. */
@@ -47,23 +60,46 @@ export function replaceRetiredKeys(layer: Layer): {
   readonly layer: Layer;
   readonly retired: ReadonlyMap<string, string>;
 } {
-  let values = layer.values;
   const retired = new Map<string, string>();
-  for (const { path, successor } of RETIRED_KEYS) {
-    const value = valueAt(values, path);
-    if (value === undefined) continue;
-    values = without(values, path);
-    // The file's own word for the successor stands.
-    if (successor && valueAt(values, successor) === undefined) values = withValue(values, successor, value);
+  const note = (path: ConfigPath, advice: string): void => {
     const key = path.join('.');
-    retired.set(key, `${key}: retired, ${successor ? `now called ${successor.join('.')}` : 'ignored'} (${layer.name})`);
+    retired.set(key, `${key}: retired, ${advice} (${layer.name})`);
+  };
+  let values = layer.values;
+  for (const { path, successors = [] } of RETIRED_KEYS) {
+    for (const place of placesOf(path, values)) {
+      const value = valueAt(values, place);
+      values = without(values, place);
+      for (const successor of successors) {
+        // The file's own word for the successor stands.
+        if (valueAt(values, successor) === undefined) values = withValue(values, successor, value);
+      }
+      const now = successors.map((successor) => successor.join('.')).join(' and ');
+      note(place, now === '' ? 'ignored' : `now called ${now}`);
+    }
+  }
+  for (const device of DEVICES) {
+    const place = ['deviceManagement', device];
+    const enabled = valueAt(values, place);
+    if (typeof enabled !== 'boolean') continue;
+    values = withValue(values, place, { enabled });
+    note(place, `now called ${place.join('.')}.enabled`);
   }
   return { layer: { ...layer, values }, retired };
 }
 
+/** Where in `tree` there is something at `path`. */
+function placesOf(path: ConfigPath, tree: ConfigTree): readonly ConfigPath[] {
+  const star = path.indexOf('*');
+  if (star < 0) return valueAt(tree, path) === undefined ? [] : [path];
+  const map = valueAt(tree, path.slice(0, star));
+  const keys = isTree(map) ? Object.keys(map) : [];
+  return keys.flatMap((key) => placesOf([...path.slice(0, star), key, ...path.slice(star + 1)], tree));
+}
+
 function valueAt(tree: ConfigTree, path: ConfigPath): unknown {
   let value: unknown = tree;
-  for (const key of path) value = isTree(value) ? value[key] : undefined;
+  for (const key of path) value = isTree(value) && Object.hasOwn(value, key) ? value[key] : undefined;
   return value;
 }
 

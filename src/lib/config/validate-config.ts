@@ -35,6 +35,7 @@ const TAKEN_HOSTS = ['localhost', 'localhost.localdomain', 'taskcluster'];
 /** Labels of letters, digits and hyphens, with dots between them: what follows the signed label of a host name. */
 const DOMAIN = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/i;
 
+const UNKNOWN = 'unknown';
 /** More keys than these are not listed in a message: nobody reads them there. */
 const KEYS_WORTH_LISTING = 12;
 
@@ -51,6 +52,23 @@ export function validateConfig(values: ConfigTree, isSecret: (path: ConfigPath) 
   return [...problems.values()];
 }
 
+/** Those of `paths` at which a configuration with these values can have nothing at all, in words. */
+export function unknownKeys(values: ConfigTree, paths: readonly ConfigPath[]): readonly ConfigProblem[] {
+  if (paths.length === 0) return [];
+  const asked = new Set(paths.map((path) => path.join('\0')));
+  const filled = paths.reduce(withPlaceholder, values);
+  return validateConfig(filled, () => true).filter(
+    ({ path, message }) => message.startsWith(UNKNOWN) && asked.has(path.join('\0')),
+  );
+}
+
+/** With something at `path`, unless there is. */
+function withPlaceholder(tree: ConfigTree, [key = '', ...rest]: ConfigPath): ConfigTree {
+  const inner = Object.hasOwn(tree, key) ? tree[key] : undefined;
+  if (rest.length === 0) return inner === undefined ? { ...tree, [key]: {} } : tree;
+  return { ...tree, [key]: withPlaceholder(isTree(inner) ? inner : {}, rest) };
+}
+
 function problemOf(error: ErrorObject, isSecret: (path: ConfigPath) => boolean): ConfigProblem {
   const path = error.instancePath.split('/').slice(1).map(unescapePointer);
   const schema = error.parentSchema as ConfigTree | undefined;
@@ -58,7 +76,7 @@ function problemOf(error: ErrorObject, isSecret: (path: ConfigPath) => boolean):
   const params = error.params as Readonly<Record<string, unknown>>;
   if (error.keyword === 'additionalProperties') {
     const key = String(params['additionalProperty']);
-    return { path: [...path, key], message: `unknown key${knownKeys(key, Object.keys(properties))}` };
+    return { path: [...path, key], message: `${UNKNOWN} key${knownKeys(key, Object.keys(properties))}` };
   }
   if (error.keyword === 'required') {
     const key = String(params['missingProperty']);
@@ -86,7 +104,7 @@ function relationProblems(values: ConfigTree): ConfigProblem[] {
   if (isTree(features)) {
     const known = [...FEATURES, ...(isTree(sidecars) ? Object.keys(sidecars) : [])];
     for (const name of Object.keys(features).filter((feature) => !known.includes(feature))) {
-      problems.push({ path: ['features', name], message: `unknown feature, expected one of ${known.join(', ')}` });
+      problems.push({ path: ['features', name], message: `${UNKNOWN} feature, expected one of ${known.join(', ')}` });
     }
   }
   if (isTree(statelessHostname) && statelessHostname['enabled'] === true) {
