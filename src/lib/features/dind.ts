@@ -14,6 +14,8 @@ const NAME = 'dind';
 /** Where the daemon of `dindImage` makes its socket. */
 const DIRECTORY_OF_DAEMON = '/opt/dind-service/run';
 const SOCKET = 'docker.sock';
+/** The image listens on TCP too unless this is empty, and that without asking who it is: other containers get there. */
+const NO_TCP = { PORT: '' };
 /** It takes a second or two, but on a machine that is busy with other tasks much longer. One that ends is noticed at once. */
 const START_TIMEOUT_MS = 180_000;
 
@@ -36,7 +38,7 @@ export function dind(
           const id = await takeSideImage(side, image, signal);
           const directory = await makeDirectory(task, resources, removeTree);
           const binds = [`${directory}:${DIRECTORY_OF_DAEMON}`];
-          const container = await startSideContainer(side, { image: id, binds, privileged: true }, signal);
+          const container = await startSideContainer(side, { image: id, env: NO_TCP, binds, privileged: true }, signal);
           await untilDaemonAnswers(container, directory, patience, signal);
           return contribution(directory);
         },

@@ -67,6 +67,7 @@ describe('the feature dind', () => {
     assert.deepEqual(rest, {});
     const [spec = assert.fail()] = engine.specs;
     assert.equal(spec.privileged, true);
+    assert.equal(spec.env['PORT'], '', 'it would listen where other containers get to');
     assert.equal(spec.labels[LABEL.role], 'sidecar');
     const [bind = assert.fail()] = spec.binds;
     const made = bind.replace(/:\/opt\/dind-service\/run$/, '');
