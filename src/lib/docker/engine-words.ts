@@ -91,6 +91,21 @@ export function faultIn(message: string, asked: keyof typeof RULES): DockerFault
   return RULES[asked].find(([pattern]) => pattern.test(words))?.[1];
 }
 
+// Of what is between a registry and the disk: these are never said of a registry by itself.
+const OF_THE_MACHINE =
+  /no space left on device|quota exceeded|resource temporarily unavailable|ttrpc|input\/output error|too many open files|cannot allocate memory|read-only file system/i;
+// A registry's own words, which whoever runs it chooses: an error by its code, an answer that is none, a status.
+const FROM_REGISTRY =
+  /(?:^|: )(?:unknown|unsupported|unavailable|unauthorized|denied|toomanyrequests|[a-z]{1,20} (?:unknown|invalid|unverified|unsupported)): |error parsing HTTP|unexpected (?:HTTP )?status|Server message/i;
+
+/**
+ * Of a pull that failed: whether the engine's machine is what is in trouble. Anything else is the trouble of the registry,
+ * or of the way to it.
+ */
+export function isMachineTrouble(message: string): boolean {
+  return OF_THE_MACHINE.test(withoutNames(message)) && !FROM_REGISTRY.test(message);
+}
+
 /** Programs, paths and addresses are named by authors: a program called `wait-for-timeout` means no timeout. */
 function withoutNames(message: string): string {
   return message.replace(/"[^"]*"/g, '""').replace(/(^|\W)\/[^\s:"']+/g, '$1/');

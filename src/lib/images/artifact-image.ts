@@ -50,6 +50,13 @@ const ADVICE = {
     'The services that store artifacts, or the way to them, are in trouble; this is not a mistake of the task.',
   whenFinal: 'Check payload.image, and the artifact that it names.',
 };
+const REFERENCE_ADVICE = {
+  ...ADVICE,
+  whenFinal:
+    'The artifact is only a reference to that address, where something is in trouble, or on the way to it. Whoever made the artifact has to mend that.',
+};
+/** The status of what is not worth another attempt. */
+const FINAL = 400;
 // The engine takes an archive in bursts.
 const BUFFER_BYTES = 1024 * 1024;
 
@@ -117,6 +124,8 @@ class ArtifactImage implements ImageSource {
   readonly needsArtifactHash = true;
   readonly #deps: ArtifactImagesDeps;
   readonly #artifact: ImageArtifact;
+  /** The last attempt led to an address that whoever made the artifact has chosen. */
+  #isReference = false;
 
   constructor(deps: ArtifactImagesDeps, artifact: ImageArtifact) {
     this.#deps = deps;
@@ -186,8 +195,13 @@ class ArtifactImage implements ImageSource {
     const address = (): string => queue.latestArtifactUrl(taskId, path, rights);
     // Ends whatever stage still waits for something when another one has failed.
     const attempt = new LinkedAbort(parent);
+    this.#isReference = false;
+    const onReference = (): void => {
+      this.#isReference = true;
+    };
     try {
-      const download = await startDownload({ address, inactivityMs, attempts, progress }, attempt.signal);
+      const options = { address, inactivityMs, attempts, progress, onReference };
+      const download = await startDownload(options, attempt.signal);
       const hash = createHash('sha256');
       const artifact = hashed(decodeContent(download.body, download.contentEncoding), hash);
       const unpacked = decompress(artifact, packingOf(path), attempt.signal);
@@ -208,6 +222,10 @@ class ArtifactImage implements ImageSource {
     if (error instanceof ArchiveError) {
       const unusable = new ArchiveError(`the image archive cannot be used: ${error.message}`, { cause: error });
       return imageError(this.label, attempts, unusable, ADVICE);
+    }
+    if (error instanceof DownloadError && error.isTransient && this.#isReference) {
+      // Else whoever makes such an artifact could have the operator alarmed.
+      return imageError(this.label, attempts, new DownloadError(error.message, FINAL), REFERENCE_ADVICE);
     }
     if (error instanceof DownloadError) return imageError(this.label, attempts, error, adviceOn(error.statusCode));
     return error instanceof DockerError ? imageError(this.label, attempts, error, ADVICE) : error;

@@ -42,6 +42,16 @@ export function findRegistryLogin(name: ImageName, settings: RegistrySettings): 
   return undefined;
 }
 
+/**
+ * Whether the operator has to do with the registry: it is Docker Hub, or in the configuration. Any other is the author's
+ * choice alone.
+ */
+export function isKnownRegistry({ registry }: Pick<ImageName, 'registry'>, settings: RegistrySettings): boolean {
+  if (registry === undefined) return true;
+  const places = [...Object.keys(settings.registries), settings.defaultRegistry, ...HUB_HOSTS];
+  return places.some((place) => place.split('/')[0] === registry);
+}
+
 function hubHosts(defaultRegistry: string): readonly string[] {
   const host = withoutSlash(defaultRegistry);
   return HUB_HOSTS.includes(host) ? [host, ...HUB_HOSTS.filter((other) => other !== host)] : [host];

@@ -1,5 +1,6 @@
-import { DockerError } from '../docker/engine.js';
+import { DockerError, EngineLostError } from '../docker/engine.js';
 import type { DockerEngine } from '../docker/engine.js';
+import { isMachineTrouble } from '../docker/engine-words.js';
 import type { Logger } from '../log/logger.js';
 import { TaskError } from '../task/errors.js';
 import { retry } from '../util/retry.js';
@@ -19,7 +20,7 @@ import { megabytes } from './download/download-progress.js';
 import { fullImageName, isImageName, parseImage } from './parse-image.js';
 import type { ImageName } from './parse-image.js';
 import { PullReport } from './pull-report.js';
-import { findRegistryLogin } from './registry-auth.js';
+import { findRegistryLogin, isKnownRegistry } from './registry-auth.js';
 import type { RegistryLogin, RegistrySettings } from './registry-auth.js';
 
 export interface RegistryImagesDeps {
@@ -29,6 +30,8 @@ export interface RegistryImagesDeps {
   readonly log: Logger;
 }
 
+/** The status of what is not worth another attempt. */
+const FINAL = 400;
 // Under such names the worker has the images of tasks, which need other scopes.
 const OWN_NAME = /^[0-9a-f]{32}$/;
 
@@ -62,10 +65,13 @@ class RegistryImage implements ImageSource {
   readonly needsArtifactHash = false;
   readonly #deps: RegistryImagesDeps;
   readonly #login: RegistryLogin | undefined;
+  /** Undefined: it is one that the configuration knows. */
+  readonly #foreignRegistry: string | undefined;
 
   constructor(deps: RegistryImagesDeps, name: ImageName, login: RegistryLogin | undefined) {
     this.#deps = deps;
     this.#login = login;
+    this.#foreignRegistry = isKnownRegistry(name, deps.settings) ? undefined : name.registry;
     // Where there is a digest a tag means nothing to the engine: names that differ in it alone are one image.
     this.localName = fullImageName(name.digest === undefined ? name : { ...name, tag: undefined });
     this.label = `image "${fullImageName(name)}"`;
@@ -93,12 +99,22 @@ class RegistryImage implements ImageSource {
     try {
       bytes = await retry(pullRetries, { isTransient, onRetry }, (attempt) => inTurn(() => pullOnce(attempt)), signal);
     } catch (error) {
-      throw signal.aborted ? error : imageError(this.label, attempts, error, this.#advice(error));
+      if (signal.aborted) throw error;
+      throw this.#foreignFailure(error, attempts) ?? imageError(this.label, attempts, error, this.#advice(error));
     }
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     const downloaded = bytes > 0 ? ` (${megabytes(bytes)} MB downloaded)` : '';
     progress.line(`Pulled ${this.label} in ${seconds} s${downloaded}.`);
     return {};
+  }
+
+  /** Trouble of a registry that only the payload knows is the task's: no author can have an operator alarmed by it. */
+  #foreignFailure(error: unknown, attempts: number): TaskError | undefined {
+    const isOwn = this.#foreignRegistry === undefined || !isTransient(error);
+    if (isOwn || error instanceof EngineLostError || isMachineTrouble((error as Error).message)) return undefined;
+    const whenFinal = `The registry ${this.#foreignRegistry}, or the way to it, is in trouble, and this worker's operators have nothing to do with it. Check its name, and ask whoever runs it.`;
+    const words = new DockerError((error as Error).message, FINAL);
+    return imageError(this.label, attempts, words, { ...ADVICE, whenFinal });
   }
 
   /** An author can do nothing about the worker's own credentials. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { DockerRegistry, LOGIN } from '../../support/docker-registry.js';
 import { shell } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
+import type { FinishedTask } from '../../support/worker-harness.js';
 
 const SETTINGS = { capacity: 8, dockerConfig: { maxAttempts: 3, delayFactor: 10 } };
 
@@ -76,7 +77,7 @@ describe('images of a real registry', () => {
       assert.match(log, /manifest.*unknown.*1 attempt\)\. Check the name of the image/s);
     });
 
-    it('are asked for again when it answers 500, and after all attempts it is nobody’s mistake', async () => {
+    it('are asked for again when it answers 500, and after all attempts that is the task’s affair', async () => {
       let failures = 0;
       registry.interfere = (request, response) => {
         if (!request.url?.includes('/manifests/')) return false;
@@ -85,24 +86,39 @@ describe('images of a real registry', () => {
         return true;
       };
       const { run, log } = await harness.run({ image: `${name}:v1` }, { retries: 0 });
-      assert.deepEqual([run.state, run.reasonResolved], ['exception', 'internal-error'], log);
-      assert.match(log, /3 attempts\)\. .*not a mistake of the task/);
+      assert.equal(run.state, 'failed', log);
+      assert.match(log, /3 attempts\)\. The registry .* is in trouble/);
       assert.ok(failures >= 3);
     });
   });
 
   describe('that is down', () => {
-    it('are asked for again, and after all attempts it is nobody’s mistake', async () => {
-      const registry = await DockerRegistry.start({ isPrivate: false });
-      await registry.close();
-      const harness = await WorkerHarness.start({ settings: SETTINGS });
+    const runWith = async (host: string, dockerConfig: object): Promise<FinishedTask> => {
+      const settings = { ...SETTINGS, dockerConfig: { ...SETTINGS.dockerConfig, ...dockerConfig } };
+      const harness = await WorkerHarness.start({ settings });
       try {
-        const { run, log } = await harness.run({ image: `${registry.host}/us/app` });
-        assert.deepEqual([run.state, run.reasonResolved], ['exception', 'internal-error'], log);
-        assert.match(log, /refused.*3 attempts\)/);
+        return await harness.run({ image: `${host}/us/app` });
       } finally {
         await harness.close();
       }
+    };
+    let host: string;
+    before(async () => {
+      const registry = await DockerRegistry.start({ isPrivate: false });
+      ({ host } = registry);
+      await registry.close();
+    });
+
+    it('are asked for again, and after all attempts it is nobody’s mistake where the operators chose it', async () => {
+      const { run, log } = await runWith(host, { defaultRegistry: host });
+      assert.deepEqual([run.state, run.reasonResolved], ['exception', 'internal-error'], log);
+      assert.match(log, /refused.*3 attempts\)/);
+    });
+
+    it('are the task’s affair where only its author did', async () => {
+      const { run, log } = await runWith(host, {});
+      assert.equal(run.state, 'failed', log);
+      assert.match(log, /refused.*3 attempts\)\. The registry .* is in trouble, .* Check its name/);
     });
   });
 

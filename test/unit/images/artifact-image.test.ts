@@ -94,6 +94,27 @@ describe('images of artifacts', () => {
     assert.equal(engine.images.size, 0);
   });
 
+  for (const [storageType, resolution] of [
+    ['reference', { kind: 'failed' }],
+    ['s3', { kind: 'exception', reason: 'internal-error' }],
+  ] as const) {
+    it(`that can't be had are ${resolution.kind} when they are where an artifact of type ${storageType} leads`, async () => {
+      const nobody = await FlakyServer.start(() => undefined);
+      await nobody.close();
+      const redirects: Answer = (_request, response) => {
+        const headers = { location: `${nobody.url}/image`, 'x-taskcluster-artifact-storage-type': storageType };
+        response.writeHead(303, headers).end();
+      };
+      const error = await refusal(fetch(redirects));
+      assert.deepEqual(error.resolution, resolution);
+      assert.match(error.message, /the connection to 127\.0\.0\.1:\d+ failed \(ECONNREFUSED\) \(.*, 4 attempts\)/);
+      assert.match(
+        error.message,
+        storageType === 'reference' ? /Whoever made the artifact has to mend that/ : /not a mistake/,
+      );
+    });
+  }
+
   it('are loaded again when the engine was in trouble, and not when it refuses them', async () => {
     engine.fail('loadImage', new DockerError('no space left on device', undefined));
     await fetch(sends);

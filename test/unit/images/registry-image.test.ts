@@ -1,10 +1,12 @@
 import { strict as assert } from 'node:assert';
-import { DockerError } from '../../../src/lib/docker/engine.js';
+import { pullError } from '../../../src/lib/docker/docker-error.js';
+import { DockerError, EngineLostError, isDiskFull } from '../../../src/lib/docker/engine.js';
 import type { ImageRequest } from '../../../src/lib/images/image-provider.js';
 import { Images } from '../../../src/lib/images/images.js';
 import { RegistryImages } from '../../../src/lib/images/registry-image.js';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import { TaskError } from '../../../src/lib/task/errors.js';
+import { isEngineLoss } from '../../../src/lib/task/resolution.js';
 import { TaskScopes } from '../../../src/lib/task/task-scopes.js';
 import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
 import { ImageBench } from '../../fakes/image-bench.js';
@@ -79,6 +81,64 @@ describe('images of registries', () => {
     const error = await refusal('there');
     assert.deepEqual(error.resolution, { kind: 'exception', reason: 'internal-error' });
     assert.match(error.message, /timeout \(image "there:latest", 3 attempts\)/);
+  });
+
+  describe('of a registry that only the payload knows', () => {
+    const NAME = 'registry.example.com:5000/x/y:v1';
+    const failing = async (name: string, ...said: readonly string[]): Promise<TaskError> => {
+      engine.fail('pullImage', ...said.map((words) => pullError(name, new Error(words))));
+      return await refusal(name);
+    };
+    const always = (words: string): readonly string[] => [words, words, words];
+
+    for (const words of [
+      'Get "https://registry.example.com:5000/v2/": dial tcp 203.0.113.9:5000: connect: connection refused',
+      'Get "https://registry.example.com:5000/v2/": dial tcp: lookup registry.example.com: i/o timeout',
+      'received unexpected HTTP status: 503 Service Unavailable',
+      'something that nobody has ever said',
+      // What somebody who runs a registry could say so that it looks like the machine's trouble.
+      'unknown: write /var/lib/docker/tmp/x: no space left on device',
+      'error parsing HTTP 500 response body: no space left on device',
+      'received unexpected HTTP status: 500 too many open files',
+    ]) {
+      it(`fail the task when it is in trouble, and alarm nobody: ${words}`, async () => {
+        const error = await failing(NAME, ...always(words));
+        assert.deepEqual(error.resolution, { kind: 'failed' });
+        assert.match(
+          error.message,
+          /3 attempts\)\. The registry registry\.example\.com:5000, or the way to it, is in trouble/,
+        );
+        assert.equal(isDiskFull(error), false);
+      });
+    }
+
+    for (const words of [
+      'write /var/lib/docker/tmp/GetImageBlob1: no space left on device',
+      'failed to register layer: write /usr/bin/x: no space left on device',
+      'open /var/lib/docker/tmp/x: too many open files',
+      'failed to register layer: fork/exec /proc/self/exe: cannot allocate memory',
+    ]) {
+      it(`are an internal error when the trouble is the machine's own: ${words}`, async () => {
+        assert.deepEqual((await failing(NAME, ...always(words))).resolution, {
+          kind: 'exception',
+          reason: 'internal-error',
+        });
+      });
+    }
+
+    it('are no failure of the task when the engine is what has gone', async () => {
+      engine.fail('pullImage', ...[1, 2, 3].map(() => new EngineLostError('cannot reach the Docker engine')));
+      const error = await refusal(NAME);
+      assert.ok(isEngineLoss(error));
+      assert.notDeepEqual(error.resolution, { kind: 'failed' });
+    });
+  });
+
+  it('are an internal error when the registry in trouble is one of the operators, or Docker Hub', async () => {
+    for (const name of ['quay.io/other/app', 'registry.hub.docker.com/us/app', 'index.docker.io/us/app', 'us/app']) {
+      engine.fail('pullImage', ...[1, 2, 3].map(() => pullError(name, new Error('connection refused'))));
+      assert.deepEqual((await refusal(name)).resolution, { kind: 'exception', reason: 'internal-error' }, name);
+    }
   });
 
   for (const name of ['Ubuntu', '../containers/json?all=1', 'a b']) {

@@ -15,6 +15,19 @@ export interface HttpAnswer {
   readonly body: AsyncIterable<Buffer>;
 }
 
+export interface GetOptions {
+  readonly headers: Readonly<Record<string, string>>;
+  /**
+   * Bounds the wait for each of: the connection, the head of the answer, and each chunk, of every request that redirects
+   * make of it; time in which nobody wants a chunk does not count.
+   */
+  readonly inactivityMs: number;
+  /** Called when the queue redirects to an address that whoever made the artifact has chosen. */
+  readonly onReference?: () => void;
+}
+
+/** With which the queue says what kind of artifact it redirects to. */
+const STORAGE_TYPE = 'x-taskcluster-artifact-storage-type';
 const MAX_ERROR_BYTES = 4096;
 const MAX_ERROR_TEXT = 300;
 
@@ -25,14 +38,11 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const BAD_REQUEST = 400;
 
 /**
- * One GET, with redirects. `inactivityMs` bounds the wait for each of: the connection, the head of the answer, and each
- * chunk, of every request that redirects make of it; time in which nobody wants a chunk does not count. Fails with a
- * DownloadError, also when the answer is not 2xx.
+ * One GET, with redirects. Fails with a DownloadError, also when the answer is not 2xx.
  */
 export async function httpGet(
   url: string,
-  headers: Readonly<Record<string, string>>,
-  inactivityMs: number,
+  { headers, inactivityMs, onReference }: GetOptions,
   parent: AbortSignal,
 ): Promise<HttpAnswer> {
   const origin = new URL(url).host;
@@ -55,6 +65,7 @@ export async function httpGet(
     if (redirects === MAX_REDIRECTS) {
       throw new DownloadError(`${origin} redirects more than ${MAX_REDIRECTS} times, at last from ${host}`, undefined);
     }
+    if (host === origin && response.headers[STORAGE_TYPE] === 'reference') onReference?.();
     address = redirectTarget(location, address);
   }
 }

@@ -3,12 +3,11 @@ import type { Attempts } from './attempts.js';
 import { DownloadError } from './download-error.js';
 import { DownloadProgress } from './download-progress.js';
 import { httpGet } from './http-get.js';
-import type { HttpAnswer } from './http-get.js';
+import type { GetOptions, HttpAnswer } from './http-get.js';
 
-export interface DownloadOptions {
+export interface DownloadOptions extends Pick<GetOptions, 'inactivityMs' | 'onReference'> {
   /** A fresh address for each request: signatures run out. */
   readonly address: () => string;
-  readonly inactivityMs: number;
   readonly attempts: Attempts;
   readonly progress: ImageProgress;
 }
@@ -25,8 +24,8 @@ export interface Download {
 
 /** Sends the first request. One attempt; what goes wrong once the body is being read is tried again in its course. */
 export async function startDownload(options: DownloadOptions, signal: AbortSignal): Promise<Download> {
-  const { address, inactivityMs } = options;
-  const answer = await httpGet(address(), { 'accept-encoding': 'gzip, identity' }, inactivityMs, signal);
+  const headers = { 'accept-encoding': 'gzip, identity' };
+  const answer = await httpGet(options.address(), { ...options, headers }, signal);
   mustBeContent(answer);
   const version = versionOf(answer);
   return { contentEncoding: version.contentEncoding, body: resumingBody(answer, version, options, signal) };
@@ -90,9 +89,10 @@ async function resume(
   cause: unknown,
   received: number,
   version: Version,
-  { address, inactivityMs, attempts }: DownloadOptions,
+  options: DownloadOptions,
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
+  const { address, attempts } = options;
   for (let error = cause; ;) {
     if (signal.aborted || !(error instanceof DownloadError) || !error.isTransient) throw error;
     // Begun anew, it is another attempt too.
@@ -100,7 +100,7 @@ async function resume(
     await attempts.another(error, `Going on after ${(received / 1e6).toFixed(1)} MB`, signal);
     const headers = { range: `bytes=${received}-`, 'if-range': version.etag, 'accept-encoding': 'gzip, identity' };
     try {
-      const answer = await httpGet(address(), headers, inactivityMs, signal);
+      const answer = await httpGet(address(), { ...options, headers }, signal);
       checkContinues(answer, received, version);
       return answer;
     } catch (next) {

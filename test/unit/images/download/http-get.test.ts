@@ -18,8 +18,7 @@ describe('a GET with redirects', () => {
     server = await FlakyServer.start(answer);
     const { body } = await httpGet(
       `${server.url}/file?signature=SECRET`,
-      {},
-      inactivityMs,
+      { headers: {}, inactivityMs },
       new AbortController().signal,
     );
     return await buffer(Readable.from(body));
