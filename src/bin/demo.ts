@@ -1,20 +1,34 @@
 #!/usr/bin/env node
 import { Writable } from 'node:stream';
-import { packageFile } from '../lib/util/package-file.js';
+import { Command } from 'commander';
+import { packageFile, packageVersion } from '../lib/util/package-file.js';
 import type { LocalOutcome } from '../local-run/run-locally.js';
-import { runTaskCommand } from './run-task-command.js';
+import { runTaskCommand, workerLogOption } from './run-task-command.js';
+import type { TaskArguments } from './run-task-command.js';
 
 const HELLO = packageFile('examples/hello.yml');
 
-process.stdout.write(`A Taskcluster, a worker and a container, all on this machine, run ${HELLO}.
+process.exit(await runTaskCommand(parse, verifyArtifacts));
+
+/** Says what is going to happen, unless only help or version was asked for. */
+function parse(): TaskArguments {
+  const command = new Command('demo')
+    .description('Runs a Taskcluster, a worker and a task on this machine, shows the log and checks the artifacts.')
+    .addOption(workerLogOption())
+    .version(packageVersion())
+    .showHelpAfterError('(--help shows all options)')
+    .exitOverride()
+    .parse();
+  process.stdout.write(`A Taskcluster, a worker and a container, all on this machine, run ${HELLO}.
 The task's log, read over HTTP while it runs:
 
 `);
-process.exit(await runTaskCommand([HELLO, ...process.argv.slice(2)], verifyArtifacts));
+  return { source: HELLO, options: { env: {}, ...command.opts<Pick<TaskArguments['options'], 'workerLog'>>() } };
+}
 
 /** Downloads each artifact and compares it with the sha256 that the task itself printed of the file it made. */
-async function verifyArtifacts({ run, watcher }: LocalOutcome, output: Writable): Promise<void> {
-  if (run.state !== 'completed') return;
+async function verifyArtifacts({ run, watcher }: LocalOutcome, output: Writable): Promise<boolean> {
+  if (run.state !== 'completed') return false;
   const printed = await printedHashes((log) => watcher.followLog(log));
   output.write('\nArtifacts:\n');
   let verified = 0;
@@ -31,6 +45,7 @@ async function verifyArtifacts({ run, watcher }: LocalOutcome, output: Writable)
     throw new Error(`the task made ${printed.size} files, and ${verified} of them are artifacts`);
   }
   output.write('\n');
+  return true;
 }
 
 /** Lines of the log as sha256sum prints them, `<hash>  <artifact name>`. */

@@ -3,6 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { errorMessage } from '../lib/util/error-message.js';
+import { packageVersion } from '../lib/util/package-file.js';
 import { readRoles } from '../local-taskcluster/auth/read-roles.js';
 import type { NewRole } from '../local-taskcluster/auth/role-table.js';
 import { containerAdvice } from '../local-taskcluster/container-address.js';
@@ -42,6 +43,7 @@ function parseFlags(args: readonly string[]): Flags {
       'serve faults, decisions about workers and the log of calls there, on 127.0.0.1 only',
       parsePort,
     )
+    .version(packageVersion())
     .exitOverride()
     .parse(args, { from: 'user' })
     .opts();

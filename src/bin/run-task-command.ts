@@ -3,7 +3,6 @@ import { basename } from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import type { ArtifactInfo } from 'taskcluster-client';
 import { ConfigError } from '../lib/config/config-error.js';
 import { LineOutput } from '../lib/log/line-output.js';
 import { createLogger } from '../lib/log/logger.js';
@@ -14,7 +13,9 @@ import { fetchTask, parseTaskAddress } from '../local-run/fetch-task.js';
 import { runLocally } from '../local-run/run-locally.js';
 import type { LocalOutcome } from '../local-run/run-locally.js';
 import { TaskFileError, taskDefinition } from '../local-run/task-definition.js';
+import { DirectoryError, listArtifacts, mustHoldArtifacts } from '../local-run/save-artifacts.js';
 import { Interruption } from './interruption.js';
+import { defaultFormat, logOutput } from './log-output.js';
 
 const TASK_QUEUE = { provisionerId: 'local', workerType: 'docker-worker' };
 const BAD_USAGE = 2;
@@ -29,13 +30,22 @@ interface Options {
   readonly workerLog: 'debug' | 'info' | 'warn' | 'error';
 }
 
-type Inspect = (outcome: LocalOutcome, output: Writable, directory?: string) => Promise<void>;
+/** What is done with what a task came to; false: not all that was asked for could be done. */
+type Inspect = (outcome: LocalOutcome, output: Writable, directory?: string) => Promise<boolean>;
+
+/** What the command line asks for. */
+export interface TaskArguments {
+  /** A file, or `taskId@rootUrl`. */
+  readonly source: string;
+  readonly options: Options;
+}
 
 /** Runs one task on this machine; returns the exit code, the task's own where there is one. */
-export async function runTaskCommand(argv: readonly string[], inspect: Inspect = listArtifacts): Promise<number> {
+export async function runTaskCommand(parse: () => TaskArguments, inspect: Inspect = listArtifacts): Promise<number> {
   const interruption = new Interruption();
   try {
-    const { source, options } = parse(argv);
+    const { source, options } = parse();
+    if (options.artifacts !== undefined) await mustHoldArtifacts(options.artifacts);
     const exitCode = await run(source, options, interruption, inspect);
     return interruption.exitCode ?? exitCode;
   } catch (error) {
@@ -44,11 +54,12 @@ export async function runTaskCommand(argv: readonly string[], inspect: Inspect =
     for (const line of error instanceof ConfigError ? error.problems : [errorMessage(error)]) {
       process.stderr.write(`run-task: ${line}\n`);
     }
-    return error instanceof TaskFileError || isMissing(error) || error instanceof ConfigError ? BAD_USAGE : FAILED;
+    return isBadUsage(error) ? BAD_USAGE : FAILED;
   }
 }
 
-function parse(argv: readonly string[]): { readonly source: string; readonly options: Options } {
+/** Help, version and wrong usage are written by commander and thrown as CommanderError. */
+export function parseTaskArguments(argv: readonly string[]): TaskArguments {
   const command = new Command('run-task')
     .description('Run one task on this machine as a worker would, and end with its exit code.')
     .argument(
@@ -61,7 +72,8 @@ function parse(argv: readonly string[]): { readonly source: string; readonly opt
         .argParser(collectEnv)
         .default({}, 'none'),
     )
-    .option('--worker-log <level>', "print the worker's own log from this level on (debug, info, warn, error)", 'error')
+    .addOption(workerLogOption())
+    .version(packageVersion())
     .addHelpText(
       'after',
       `
@@ -70,12 +82,20 @@ Examples:
   node dist/bin/run-task.js fRWeAYyFTv66bvy2SXul1w@https://tc.example.com
 
 Ctrl-C cancels the task; a second one stops at once.
-Exit codes: the task's own, 1 when it has none, 2 when the file or the command line is wrong.
+Exit codes: the task's own, 1 when it has none or an artifact could not be saved, 2 when the file or the command line is wrong.
 `,
     )
+    .showHelpAfterError('(--help shows all options)')
     .exitOverride();
   command.parse([...argv], { from: 'user' });
   return { source: command.args[0] ?? '', options: command.opts<Options>() };
+}
+
+/** For all programs that have a worker inside. */
+export function workerLogOption(): Option {
+  return new Option('--worker-log <level>', "print the worker's own log from this level on, on standard error")
+    .choices(['debug', 'info', 'warn', 'error'])
+    .default('error');
 }
 
 function collectEnv(setting: string, sofar: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -91,6 +111,7 @@ async function run(
   inspect: Inspect,
 ): Promise<number> {
   const { text, name } = await read(source, canceled);
+  const saving = { isComplete: true };
   const { run, exitCode } = await runLocally({
     definition: taskDefinition(text, name, TASK_QUEUE, options.env),
     taskQueue: TASK_QUEUE,
@@ -101,11 +122,13 @@ async function run(
     signal: canceled,
     abandon: abandoned,
     onLeft: (error) => process.stderr.write(`run-task: not cleaned up: ${errorMessage(error)}\n`),
-    inspect: (outcome) => inspect(outcome, output, options.artifacts),
+    inspect: async (outcome) => {
+      saving.isComplete = await inspect(outcome, output, options.artifacts);
+    },
   });
   output.write(`Task ${run.state}${run.state === 'exception' ? ` (${run.reasonResolved ?? ''})` : ''}.\n`);
   await finished(output.end());
-  if (run.state === 'completed') return 0;
+  if (run.state === 'completed') return saving.isComplete ? 0 : FAILED;
   return exitCode === undefined || exitCode === 0 ? FAILED : exitCode;
 }
 
@@ -115,39 +138,18 @@ async function read(source: string, signal: AbortSignal): Promise<{ readonly tex
   return { text: await fetchTask(address, signal), name: address.taskId };
 }
 
-async function listArtifacts({ watcher }: LocalOutcome, output: Writable, directory?: string): Promise<void> {
-  const artifacts = await watcher.artifacts();
-  if (artifacts.length === 0) return;
-  output.write(
-    directory === undefined ? '\nArtifacts (--artifacts saves them):\n' : `\nArtifacts, saved below ${directory}:\n`,
-  );
-  for (const artifact of artifacts) {
-    output.write(`  ${artifact.name}  ${await describeArtifact(watcher, artifact, directory)}\n`);
-  }
-}
-
-/** What one artifact is, or why it can't be had: that must not keep the others from being saved. */
-async function describeArtifact(
-  watcher: LocalOutcome['watcher'],
-  { name, storageType }: ArtifactInfo,
-  directory: string | undefined,
-): Promise<string> {
-  if (storageType === 'error') return '(missing: see the log)';
-  try {
-    // What it refers to is somewhere else, and may be a page for people.
-    if (storageType === 'reference') return `-> ${await watcher.address(name)}`;
-    return `${(await watcher.download(name, directory)).bytes} bytes`;
-  } catch (error) {
-    return `(not saved: ${errorMessage(error)})`;
-  }
-}
-
 function workerLog({ workerLog: level }: Options): Logger {
   const destination = new LineOutput(STDERR);
   process.once('exit', () => {
     destination.flush(FLUSH_MS);
   });
-  return createLogger({ baseFields: { source: 'docker-worker' }, level, destination });
+  const readable = logOutput(destination, defaultFormat(STDERR));
+  return createLogger({ baseFields: { source: 'docker-worker' }, level, destination: readable });
+}
+
+function isBadUsage(error: unknown): boolean {
+  const kinds = [TaskFileError, ConfigError, DirectoryError];
+  return kinds.some((kind) => error instanceof kind) || isMissing(error);
 }
 
 function isMissing(error: unknown): boolean {

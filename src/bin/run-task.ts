@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { runTaskCommand } from './run-task-command.js';
+import { parseTaskArguments, runTaskCommand } from './run-task-command.js';
 
-process.exit(await runTaskCommand(process.argv.slice(2)));
+process.exit(await runTaskCommand(() => parseTaskArguments(process.argv.slice(2))));

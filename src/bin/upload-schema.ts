@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { errorMessage } from '../lib/util/error-message.js';
-import { packageFile } from '../lib/util/package-file.js';
+import { packageFile, packageVersion } from '../lib/util/package-file.js';
 
 const FAILED = 1;
 const BAD_USAGE = 2;
@@ -68,6 +68,7 @@ const command = new Command('upload-schema')
   .option('--region <region>', 'region of the bucket (default: that of your AWS configuration)')
   .option('--endpoint-url <url>', 'another S3 than that of AWS')
   .option('--dry-run', 'only print what would be run')
+  .version(packageVersion())
   .showHelpAfterError('(--help shows all options)')
   .exitOverride()
   .action((flags: Flags) => {

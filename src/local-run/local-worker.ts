@@ -22,6 +22,8 @@ import { composeWorker } from '../lib/worker/compose.js';
 import type { Worker } from '../lib/worker/worker.js';
 
 export interface LocalWorkerOptions {
+  /** Where its folders are made; default: that of temporary files. */
+  readonly parent?: string;
   readonly rootUrl: string;
   readonly credentials: Credentials;
   /** Laid over the packaged defaults. */
@@ -60,8 +62,8 @@ export class LocalWorker {
 
   /** Claims as soon as it resolves. Fails with a ConfigError when the settings are wrong. */
   static async start(options: LocalWorkerOptions): Promise<LocalWorker> {
-    const { log, version, metricsOutput } = options;
-    const directory = await mkdtemp(join(tmpdir(), 'docker-worker-'));
+    const { log, version, metricsOutput, parent = tmpdir() } = options;
+    const directory = await mkdtemp(join(parent, 'docker-worker-'));
     try {
       const config = await configure(options, directory);
       const worker = await composeWorker({ config, host: new StandaloneHost(), log, version, metricsOutput });

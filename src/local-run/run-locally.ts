@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { clients } from 'taskcluster-client';
 import type { RunStatus } from 'taskcluster-client';
@@ -28,7 +31,7 @@ export interface RunLocallyOptions {
   readonly abandon: AbortSignal;
   /** Something could not be cleaned up; the error says what, and is no reason to fail. */
   readonly onLeft: (error: unknown) => void;
-  /** Called while queue and artifacts are still there. */
+  /** Called when the run is over, while queue and artifacts are still there. */
   readonly inspect: (outcome: LocalOutcome) => Promise<void>;
 }
 
@@ -40,14 +43,25 @@ export interface LocalOutcome {
 }
 
 const CANCEL_POLL_INTERVAL_MS = 250;
+/** Of a directory that holds all that a run has on the disk, and nothing of anybody else. */
+const RUN_PREFIX = 'run-task-';
 
 /**
  * Runs one task on this machine, as a worker of a deployment would: an embedded Taskcluster, a worker that claims from
  * it, a container. Nothing of all that is left when it returns, unless `onLeft` was told of it.
  */
 export async function runLocally(options: RunLocallyOptions): Promise<LocalOutcome> {
-  const { taskQueue, definition, log, env, version, abandon } = options;
-  const taskcluster = await LocalTaskcluster.start();
+  const directory = await mkdtemp(join(tmpdir(), RUN_PREFIX));
+  try {
+    return await runIn(directory, options);
+  } finally {
+    await cleanUp(() => rm(directory, { recursive: true, force: true }), options);
+  }
+}
+
+async function runIn(directory: string, options: RunLocallyOptions): Promise<LocalOutcome> {
+  const { taskQueue, definition, log, env, version, abandon, inspect } = options;
+  const taskcluster = await LocalTaskcluster.start({ dataDir: join(directory, 'taskcluster') });
   try {
     const { rootUrl, credentials } = taskcluster;
     grantRoles(taskcluster, options);
@@ -56,8 +70,11 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalOutco
     await queue.createTask(taskId, definition);
     // The queue is in this process: asking it often costs nothing, and Ctrl-C ends the task at once.
     const task = { cancelPollInterval: CANCEL_POLL_INTERVAL_MS };
-    const settings = { task, ...options.settings, ...taskQueue, capacity: 1 };
+    // Somebody waits for it: an image that can't be had is said at once, and not after minutes.
+    const dockerConfig = { maxAttempts: 1 };
+    const settings = { task, dockerConfig, ...options.settings, ...taskQueue, capacity: 1 };
     const worker = await LocalWorker.start({
+      parent: directory,
       rootUrl,
       credentials,
       settings,
@@ -73,12 +90,17 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalOutco
     };
     options.signal.addEventListener('abort', cancel, { once: true });
     if (options.signal.aborted) cancel();
+    let outcome: LocalOutcome | undefined;
     try {
-      return await untilAborted(watch(new TaskWatcher(rootUrl, credentials, taskId), options), abandon);
+      outcome = await untilAborted(watch(new TaskWatcher(rootUrl, credentials, taskId), options), abandon);
     } finally {
       options.signal.removeEventListener('abort', cancel);
-      await cleanUp(() => worker.stop('immediate', abandon), options);
+      // The log of a run that was canceled is published later than that: it is there when the worker has ended by itself.
+      const mode = outcome?.run.reasonResolved === 'canceled' ? 'graceful' : 'immediate';
+      await cleanUp(() => worker.stop(mode, abandon), options);
     }
+    await untilAborted(inspect(outcome), abandon);
+    return outcome;
   } finally {
     await cleanUp(() => taskcluster.close(), options);
   }
@@ -101,13 +123,11 @@ function grantRoles(taskcluster: LocalTaskcluster, { definition, output }: RunLo
   output.write(`What the roles in task.scopes grant is not known here: the task has every scope that it needs.\n`);
 }
 
-async function watch(watcher: TaskWatcher, { definition, output, inspect }: RunLocallyOptions): Promise<LocalOutcome> {
+async function watch(watcher: TaskWatcher, { definition, output }: RunLocallyOptions): Promise<LocalOutcome> {
   const footer = new FooterReader(output);
   const { name } = logSettings(definition['payload']);
   const [run] = await Promise.all([watcher.resolved(), watcher.followLog(footer, name)]);
-  const outcome = { run, watcher, exitCode: footer.exitCode };
-  await inspect(outcome);
-  return outcome;
+  return { run, watcher, exitCode: footer.exitCode };
 }
 
 const FOOTER = /^\[taskcluster [^\]\n]*\] (?:Successful|Unsuccessful) task run with exit code: (-?\d+) completed/gm;

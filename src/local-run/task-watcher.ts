@@ -98,7 +98,9 @@ export class TaskWatcher {
         callback(null, chunk);
       },
     });
-    await pipeline(got.stream(signed, { timeout: { socket: INACTIVITY_MS } }), measure, await target(name, directory));
+    // Before the request: nobody would hear of what goes wrong with it while the file can't be made.
+    const file = await target(name, directory);
+    await pipeline(got.stream(signed, { timeout: { socket: INACTIVITY_MS } }), measure, file);
     return { name, url, bytes, sha256: hash.digest('hex') };
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
@@ -34,11 +34,11 @@ describe('run-task, when somebody interrupts it,', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  async function run(env: Readonly<Record<string, string>> = {}): Promise<Program> {
+  async function run(env: Readonly<Record<string, string>> = {}, ...args: readonly string[]): Promise<Program> {
     const file = join(directory, 'task.yml');
     const payload = { image: 'docker-worker/test:latest', command: PRINTS_FOR_EVER, maxRunTime: 60 };
     await writeFile(file, JSON.stringify(payload));
-    const program = new Program('run-task', [file], { TMPDIR: folders, ...env });
+    const program = new Program('run-task', [file, ...args], { TMPDIR: folders, ...env });
     started.push(program);
     await program.prints('running');
     return program;
@@ -71,6 +71,20 @@ describe('run-task, when somebody interrupts it,', () => {
     program.kill('SIGINT');
     assert.equal((await program.ended).code, 1);
     assert.match(program.stdout, /Task exception \(canceled\)\.\n$/);
+    assert.equal(program.stderr, FIRST_SIGNAL);
+    await assertNothingLeft(program);
+  });
+
+  it('saves what a canceled task publishes, which is its log, and says so', async () => {
+    const out = join(directory, 'out');
+    const program = await run({}, '--artifacts', out);
+    program.kill('SIGINT');
+    assert.equal((await program.ended).code, 1);
+    assert.match(program.stdout, /\nThe task was canceled: it publishes nothing but its log\.\n/);
+    assert.match(program.stdout, /\nArtifacts, saved below \S+:\n {2}public\/logs\/live\.log {2}\d+ bytes\n/);
+    const log = await readFile(join(out, 'public', 'logs', 'live_backing.log'), 'utf8');
+    assert.match(log, /\nrunning\r\n/);
+    assert.match(log, /Task was canceled/);
     assert.equal(program.stderr, FIRST_SIGNAL);
     await assertNothingLeft(program);
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nice as newSlugid } from 'slugid';
@@ -141,6 +141,56 @@ describe('run-task', () => {
         assert.match(program.stderr, says);
       }
     });
+  });
+
+  it('refuses a directory that can not hold artifacts before the task starts, with 2', async () => {
+    await writeFile(join(directory, 'file'), '');
+    for (const place of [join(directory, 'file'), join(directory, 'file', 'out'), '/proc/out']) {
+      const program = await run({ image, command: [...SHELL, 'true'], maxRunTime: 60 }, '--artifacts', place);
+      assert.equal((await program.ended).code, 2);
+      assert.ok(program.stderr.startsWith(`run-task: --artifacts ${place}: cannot be written to: E`), program.stderr);
+      assert.equal(program.stdout, '');
+    }
+  });
+
+  it('ends with 1, and says which, when an artifact of a completed task can not be saved', async () => {
+    const made = { type: 'file', path: '/made' };
+    const artifacts = { 'public/taken': made, 'public/taken/inside': made };
+    const program = await run(
+      { image, command: [...SHELL, 'echo made >/made'], maxRunTime: 60, artifacts },
+      '--artifacts',
+      join(directory, 'out'),
+    );
+    assert.equal((await program.ended).code, 1, program.stdout);
+    assert.match(program.stdout, /\nArtifacts, of which 1 of 4 could not be saved below \S+:\n/);
+    assert.match(program.stdout, /\n {2}public\/taken\/inside {2}\(not saved: E[^\n]*\)\n/);
+    assert.match(program.stdout, /\nTask completed\.\n$/);
+    assert.equal(await readFile(join(directory, 'out', 'public', 'taken'), 'utf8'), 'made\n');
+  });
+
+  it('gives up at once, in words, on an image that can not be had', async () => {
+    const program = await run({ image: '127.0.0.1:1/us/app', command: ['true'], maxRunTime: 60 });
+    assert.equal((await program.ended).code, 1);
+    assert.doesNotMatch(program.stdout, /Trying again/);
+    assert.match(program.stdout, /Pulling docker image has failed\.[^]*1 attempt\)\. The registry 127\.0\.0\.1:1/);
+    assert.match(program.stdout, /\nTask failed\.\n$/);
+  });
+
+  it('takes only levels that there are, and ends with 2', async () => {
+    const program = await run({ image, command: ['true'], maxRunTime: 60 }, '--worker-log', 'loud');
+    assert.equal((await program.ended).code, 2);
+    assert.match(program.stderr, /'loud' is invalid.*debug, info, warn, error/);
+    assert.equal(program.stdout, '');
+  });
+
+  it('keeps all it has on the disk in one folder of its own', async () => {
+    const program = await run({ image, command: [...SHELL, 'echo began; sleep 600'], maxRunTime: 600 });
+    await program.prints('began');
+    const folders = (await readdir(directory)).filter((name) => name !== 'task.yml' && !name.startsWith('tsx-'));
+    assert.equal(folders.length, 1, folders.join());
+    assert.match(folders[0] ?? '', /^run-task-[A-Za-z0-9]{6}$/);
+    program.kill('SIGINT');
+    await program.ended;
   });
 
   it('says in one line what is wrong with its file, and ends with 2', async () => {

@@ -1,0 +1,89 @@
+const TIME_LENGTH = '2026-11-30T07:00:00.000'.length;
+/** Written with the first line and whenever they change: who is writing is the same on all others. */
+const WRITER = ['source', 'provisionerId', 'workerType', 'workerGroup', 'workerId', 'workerNodeType'];
+const LEVELS: Readonly<Record<string, string>> = { debug: 'debug', info: 'info ', warn: 'WARN ', error: 'ERROR' };
+const INDENT = '    ';
+const LONGEST_CHAIN = 16;
+/** What would move the cursor of a terminal, or worse. Tabs and line feeds are dealt with before. */
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g;
+
+/**
+ * Turns the lines of the worker's log, JSON objects, into lines that people can read on a terminal: time, level, event,
+ * facts; below that the stack of an error. What is no such line is left out, or, when it is text, stays as it is.
+ */
+export class ReadableLines {
+  readonly #write: (line: string) => void;
+  #writer = '';
+
+  constructor(write: (line: string) => void) {
+    this.#write = write;
+  }
+
+  /** Takes a line with its end. */
+  write(line: string): void {
+    const entry = parsed(line);
+    this.#write(entry ? this.#readable(entry) : line);
+  }
+
+  #readable({ time, level, type, ...fields }: Readonly<Record<string, unknown>>): string {
+    const at = String(time).slice(0, TIME_LENGTH).replace('T', ' ');
+    const about = this.#newFacts(fields).map(([key, value]) => ` ${key}=${valueOf(value)}`);
+    const name = LEVELS[String(level)] ?? String(level);
+    const first = printable(`${at} ${name} ${String(type)}${about.join('')}`);
+    const stack = level === 'error' || level === 'warn' ? stackOf(fields['error']) : [];
+    return [first, ...stack, ''].join('\n');
+  }
+
+  /** Without what the line before said of the writer. */
+  #newFacts(fields: Readonly<Record<string, unknown>>): readonly (readonly [string, unknown])[] {
+    const writer = JSON.stringify(WRITER.map((key) => fields[key]));
+    const isKnown = writer === this.#writer;
+    this.#writer = writer;
+    return Object.entries(fields).filter(([key]) => !isKnown || !WRITER.includes(key));
+  }
+}
+
+function parsed(line: string): Readonly<Record<string, unknown>> | undefined {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    return JSON.parse(line) as Readonly<Record<string, unknown>>;
+  } catch {
+    return undefined;
+  }
+}
+
+function valueOf(value: unknown): string {
+  const message = chainOf(value).join(': ');
+  if (message !== '') return JSON.stringify(message);
+  return typeof value === 'string' && /^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(value);
+}
+
+/** The messages of an error and of what caused it. */
+function chainOf(value: unknown): readonly string[] {
+  const messages: string[] = [];
+  for (let error = value, depth = 0; depth < LONGEST_CHAIN && isError(error); depth++, error = error.cause) {
+    const { message } = error;
+    if (!messages.some((each) => each.includes(message))) messages.push(message);
+  }
+  return messages;
+}
+
+function stackOf(value: unknown): readonly string[] {
+  if (!isError(value) || typeof value.stack !== 'string') return [];
+  const places = value.stack.split('\n').filter((line) => /^\s+at /.test(line));
+  return places.map((line) => printable(INDENT + line.trim()));
+}
+
+interface ErrorFields {
+  readonly message: string;
+  readonly stack?: unknown;
+  readonly cause?: unknown;
+}
+
+function isError(value: unknown): value is ErrorFields {
+  return typeof value === 'object' && value !== null && 'message' in value && typeof value.message === 'string';
+}
+
+function printable(text: string): string {
+  return text.replaceAll('\n', ' ').replace(CONTROL, '?');
+}

@@ -1,0 +1,71 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Writable } from 'node:stream';
+import type { ArtifactInfo } from 'taskcluster-client';
+import { errorMessage } from '../lib/util/error-message.js';
+import { makeDirectory } from '../lib/util/make-directory.js';
+import type { LocalOutcome } from './run-locally.js';
+
+/** A directory that can't hold artifacts: the message says why. */
+export class DirectoryError extends Error {
+  override readonly name = 'DirectoryError';
+}
+
+/** What became of one artifact. */
+interface Described {
+  readonly name: string;
+  readonly words: string;
+  /** Undefined: it has no content that could be saved. */
+  readonly isSaved: boolean | undefined;
+}
+
+const PROBE = '.run-task-can-write';
+
+/** Fails with a DirectoryError unless files can be made in the directory, which is made if it is not there. */
+export async function mustHoldArtifacts(directory: string): Promise<void> {
+  const probe = join(directory, PROBE);
+  try {
+    await makeDirectory(resolve(directory));
+    await writeFile(probe, '');
+    await rm(probe);
+  } catch (error) {
+    const remedy = 'Name a directory that you may write to.';
+    throw new DirectoryError(`--artifacts ${directory}: cannot be written to: ${errorMessage(error)}. ${remedy}`);
+  }
+}
+
+/** Says what the task has published, and saves it below `directory` if there is one. Returns whether all was saved. */
+export async function listArtifacts(outcome: LocalOutcome, output: Writable, directory?: string): Promise<boolean> {
+  const { watcher, run } = outcome;
+  if (run.reasonResolved === 'canceled') output.write('\nThe task was canceled: it publishes nothing but its log.\n');
+  const described: Described[] = [];
+  for (const artifact of await watcher.artifacts()) described.push(await describe(watcher, artifact, directory));
+  const failed = described.filter(({ isSaved }) => isSaved === false).length;
+  if (described.length > 0) output.write(heading(described.length, failed, directory));
+  for (const { name, words } of described) output.write(`  ${name}  ${words}\n`);
+  return failed === 0;
+}
+
+function heading(count: number, failed: number, directory: string | undefined): string {
+  if (directory === undefined) return '\nArtifacts (--artifacts saves them):\n';
+  if (failed === 0) return `\nArtifacts, saved below ${directory}:\n`;
+  return `\nArtifacts, of which ${failed} of ${count} could not be saved below ${directory}:\n`;
+}
+
+/** What one artifact is, or why it can't be had: that must not keep the others from being saved. */
+async function describe(
+  watcher: LocalOutcome['watcher'],
+  { name, storageType }: ArtifactInfo,
+  directory: string | undefined,
+): Promise<Described> {
+  if (storageType === 'error') return { name, words: '(missing: see the log)', isSaved: undefined };
+  try {
+    // What it refers to is somewhere else, and may be a page for people.
+    if (storageType === 'reference') {
+      return { name, words: `-> ${await watcher.address(name)}`, isSaved: undefined };
+    }
+    return { name, words: `${(await watcher.download(name, directory)).bytes} bytes`, isSaved: true };
+  } catch (error) {
+    return { name, words: `(not saved: ${errorMessage(error)})`, isSaved: false };
+  }
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { createLogger } from '../../../src/lib/log/logger.js';
+import type { Logger } from '../../../src/lib/log/logger.js';
+import { ReadableLines } from '../../../src/lib/log/readable-lines.js';
+
+const BASE = { source: 'docker-worker', workerId: 'box-1' };
+
+describe('the log of the worker for people', () => {
+  let lines: string[];
+  let log: Logger;
+  beforeEach(() => {
+    lines = [];
+    const destination = new ReadableLines((line) => lines.push(line));
+    log = createLogger({ baseFields: BASE, level: 'debug', destination });
+  });
+  const timeless = (): readonly string[] =>
+    lines.map((line) => {
+      assert.match(line, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [^]*\n$/);
+      return line.slice('2026-11-30 07:00:00.000 '.length, -1);
+    });
+
+  it('has time, level, event and facts, and says who is writing once', () => {
+    log.info('start', { capacity: 4 });
+    log.with({ taskId: 'abc', runId: 0 }).warn('devices missing', { kinds: ['kvm'], advice: 'switch them off' });
+    log.alert('the worker stood still');
+    assert.deepEqual(timeless(), [
+      'info  start source=docker-worker workerId=box-1 capacity=4',
+      'WARN  devices missing taskId=abc runId=0 kinds=["kvm"] advice="switch them off"',
+      'ERROR [alert-operator] the worker stood still',
+    ]);
+  });
+
+  it('has an error in words with what caused it, and below that where it happened', () => {
+    const error = new Error('asking failed', { cause: new Error('no route to host') });
+    log.error('error claiming work', { error, failures: 2 });
+    log.info('error in passing', { error });
+    const [failed = '', passing = ''] = timeless();
+    const [first, second, ...places] = failed.split('\n');
+    assert.match(first ?? '', / error="asking failed: no route to host" failures=2$/);
+    assert.match(second ?? '', /^ {4}at .*readable-lines\.test\.ts/);
+    for (const place of places) assert.match(place, /^ {4}at /);
+    assert.equal(passing, 'info  error in passing error="asking failed: no route to host"');
+  });
+
+  it('does nothing to a terminal that an author has chosen', () => {
+    const evil = 'a\u001b[2Jb\u009bc\nINFO forged';
+    log.info('task error', { error: new Error(evil), text: evil, [evil]: 1 });
+    const [line = ''] = timeless();
+    assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f]/);
+  });
+
+  it('leaves as it is what is no line of the log', () => {
+    const reader = new ReadableLines((line) => lines.push(line));
+    reader.write('plain words\n');
+    reader.write('{ broken\n');
+    assert.deepEqual(lines, ['plain words\n', '{ broken\n']);
+  });
+});
