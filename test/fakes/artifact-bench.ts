@@ -108,6 +108,7 @@ export class ArtifactBench {
       log: this.log,
       queue: this.queue,
       credentials: { current: { clientId: 'task-client', accessToken: 'none' } },
+      ended: new AbortController().signal,
       artifacts: this.store,
       measures: new RunMeasures(),
       directory: this.tempDir,

@@ -8,6 +8,8 @@ import { CacheDirectory } from './cache-directory.js';
 import { isCacheName } from './cache-name.js';
 import { CacheState } from './cache-state.js';
 import type { CacheInstance, CacheRecord } from './cache-state.js';
+import { HandOver } from './hand-over.js';
+import type { CacheUser } from './hand-over.js';
 import { strayInstances } from './stray-instances.js';
 import type { StrayInstance } from './stray-instances.js';
 import { Trash } from './trash.js';
@@ -19,6 +21,8 @@ export interface VolumeCachesOptions {
   readonly log: Logger;
   readonly meters?: Pick<Meters, 'cacheAcquired'>;
   readonly now: () => Date;
+  /** `cache.releaseTimeout`: how long a directory is waited for whose run has ended. */
+  readonly releaseTimeoutMs: number;
   /** Default: one in `directory`. */
   readonly trash?: Trash;
 }
@@ -57,6 +61,7 @@ export class VolumeCaches implements GarbageSource {
   readonly #trash: Trash;
   /** By key, the least recently used first. */
   readonly #instances = new Map<string, Held>();
+  readonly #handOver: HandOver<Held>;
   #strays: StrayInstance[] = [];
   #purgedUpTo: Date | undefined;
 
@@ -67,6 +72,7 @@ export class VolumeCaches implements GarbageSource {
     this.#meters = options.meters;
     this.#now = now;
     this.#state = new CacheState(stateDir);
+    this.#handOver = new HandOver(options.releaseTimeoutMs);
     this.#trash = options.trash ?? new Trash({ directory: join(directory, OWN_DIRECTORY, 'trash'), log });
   }
 
@@ -106,14 +112,17 @@ export class VolumeCaches implements GarbageSource {
     }
   }
 
-  /** The most recently used free instance of the cache, or a new one. Fails when the disk does. */
-  async acquire(name: string, log: Logger): Promise<CacheLease> {
+  /**
+   * The most recently used free instance of the cache; else one whose run has ended, as soon as that has given it back; else
+   * a new one. Rejects when the signal aborts, and as the disk does.
+   */
+  async acquire(name: string, user: CacheUser, signal: AbortSignal): Promise<CacheLease> {
     if (!isCacheName(name)) throw new Error(`${JSON.stringify(name)} cannot be the name of a cache`);
-    const free = await this.#takeFree(name);
-    const instance = free ?? (await this.#create(name));
-    log.info(free ? 'cache volume hit' : 'cache volume miss', this.#factsOf(instance));
-    this.#meters?.cacheAcquired(free !== undefined);
-    return this.#leaseOf(instance, log);
+    const used = await this.#takeUsed(name, user, signal);
+    const instance = used ?? (await this.#create(name));
+    user.log.info(used ? 'cache volume hit' : 'cache volume miss', this.#factsOf(instance));
+    this.#meters?.cacheAcquired(used !== undefined);
+    return this.#leaseOf(instance, user);
   }
 
   /**
@@ -156,14 +165,10 @@ export class VolumeCaches implements GarbageSource {
     await this.#trash.close(limitMs);
   }
 
-  async #takeFree(name: string): Promise<Held | undefined> {
+  async #takeUsed(name: string, user: CacheUser, signal: AbortSignal): Promise<Held | undefined> {
     for (;;) {
-      const instance = [...this.#instances.values()]
-        .filter((each) => each.name === name && !each.isInUse && !each.isPurged)
-        .at(-1);
+      const instance = this.#takeFree(name) ?? (await this.#handOver.wait(name, user, signal));
       if (!instance) return undefined;
-      // Before anything is waited for, so that nobody else takes it.
-      instance.isInUse = true;
       try {
         if (await this.#directory.isThere(instance)) {
           await this.#noteUse();
@@ -176,6 +181,15 @@ export class VolumeCaches implements GarbageSource {
       this.#log.warn('cache volume is gone', this.#factsOf(instance));
       this.#instances.delete(keyOf(instance));
     }
+  }
+
+  /** Synchronous, so that nobody else takes it. */
+  #takeFree(name: string): Held | undefined {
+    const instance = [...this.#instances.values()]
+      .filter((each) => each.name === name && !each.isInUse && !each.isPurged)
+      .at(-1);
+    if (instance) instance.isInUse = true;
+    return instance;
   }
 
   async #create(name: string): Promise<Held> {
@@ -194,8 +208,14 @@ export class VolumeCaches implements GarbageSource {
     }
   }
 
-  #leaseOf(instance: Held, log: Logger): CacheLease {
+  #leaseOf(instance: Held, { log, ended }: CacheUser): CacheLease {
     let isHeld = true;
+    let hasLeft = (): void => undefined;
+    const leave = (): void => {
+      hasLeft = this.#handOver.leave(instance.name);
+    };
+    if (ended.aborted) leave();
+    else ended.addEventListener('abort', leave, { once: true });
     return {
       name: instance.name,
       key: keyOf(instance),
@@ -206,7 +226,12 @@ export class VolumeCaches implements GarbageSource {
       dispose: async () => {
         if (!isHeld) return;
         isHeld = false;
-        await this.#release(instance, log);
+        ended.removeEventListener('abort', leave);
+        try {
+          await this.#release(instance, log);
+        } finally {
+          hasLeft();
+        }
       },
     };
   }
@@ -218,8 +243,12 @@ export class VolumeCaches implements GarbageSource {
     this.#instances.delete(keyOf(instance));
     this.#instances.set(keyOf(instance), instance);
     log.info('cache volume release', this.#factsOf(instance));
-    if (instance.isPurged) await this.#discard(instance);
-    else await this.#save();
+    if (instance.isPurged) {
+      await this.#discard(instance);
+      return;
+    }
+    instance.isInUse = this.#handOver.pass(instance.name, instance);
+    await this.#save();
   }
 
   async #purge(instance: Held, reason: string, log: Logger): Promise<void> {

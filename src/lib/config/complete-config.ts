@@ -7,13 +7,15 @@ import { trimEnd } from '../util/trim-end.js';
 /** Validated values: what the schema says, before what follows from other values is filled in. */
 type WrittenConfig = Omit<Config, 'docker' | 'cache' | 'dockerSave' | 'sidecars'> & {
   readonly docker?: { readonly socketPath?: string; readonly host?: string; readonly port?: number };
-  readonly cache?: { readonly volumeCachePath?: string };
+  readonly cache?: { readonly volumeCachePath?: string; readonly releaseTimeout?: number };
   readonly dockerSave: { readonly expiration: number | string };
   readonly sidecars: Readonly<Record<string, Partial<SidecarConfig> & Pick<SidecarConfig, 'image' | 'alias' | 'port'>>>;
 };
 
 const UNIT_MS = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000, week: 604_800_000 } as const;
 const SIDECAR_DEFAULTS = { env: {}, cmd: [], capAdd: [], extraHosts: [], timeout: 60_000 } as const;
+// Removing a container takes long when it has written many gigabytes outside of its mounts.
+const DEFAULT_RELEASE_TIMEOUT_MS = 60_000;
 const DEFAULT_SOCKET = '/var/run/docker.sock';
 // The port of docker's own clients where DOCKER_HOST names none.
 const DEFAULT_DOCKER_PORT = 2375;
@@ -31,6 +33,7 @@ export function completeConfig(validated: ConfigTree, env: Environment, cores: n
     docker: dockerEndpoint(written.docker ?? {}, env),
     cache: {
       volumeCachePath: written.cache?.volumeCachePath ?? path.join(written.dockerVolume, 'var/cache/docker-worker'),
+      releaseTimeout: written.cache?.releaseTimeout ?? DEFAULT_RELEASE_TIMEOUT_MS,
     },
     dockerSave: { expiration: durationMs(written.dockerSave.expiration) },
     sidecars: Object.fromEntries(

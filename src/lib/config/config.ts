@@ -105,7 +105,11 @@ export interface Config {
   readonly registries: Readonly<Record<string, RegistryCredentials>>;
   readonly docker: DockerEndpoint;
   readonly dockerVolume: string;
-  readonly cache: { readonly volumeCachePath: string };
+  readonly cache: {
+    readonly volumeCachePath: string;
+    /** How long a run waits for a cache whose run has ended, milliseconds; 0: not at all. */
+    readonly releaseTimeout: number;
+  };
   readonly stateDir: string;
   /** diskspaceThreshold: bytes per free slot. */
   readonly capacityManagement: { readonly diskspaceThreshold: number };

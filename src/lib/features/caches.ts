@@ -1,7 +1,7 @@
+import type { CacheUser } from '../caches/hand-over.js';
 import type { CacheLease } from '../caches/volume-cache.js';
 import { LABEL } from '../docker/engine.js';
 import type { DockerEngine, StoppedContainer } from '../docker/engine.js';
-import type { Logger } from '../log/logger.js';
 import { orForPool } from '../queue/scopes.js';
 import { NO_EXIT_CODE } from '../task/exit-verdict.js';
 import { mountOf, mountPath } from '../task/mount-path.js';
@@ -9,11 +9,12 @@ import type { Payload } from '../task/payload.js';
 import type { Resolution } from '../task/resolution.js';
 import { resolutionName } from '../task/resolution.js';
 import type { TaskContext } from '../task/task-context.js';
+import { LinkedAbort } from '../util/linked-abort.js';
 import type { ResourceStack } from '../util/resource-stack.js';
 import type { ContainerEnd, Contribution, Feature, TaskFeature } from './feature.js';
 
 export interface CachesOptions {
-  readonly caches: { acquire(name: string, log: Logger): Promise<CacheLease> };
+  readonly caches: { acquire(name: string, user: CacheUser, signal: AbortSignal): Promise<CacheLease> };
   /** Carries out what was asked of the purge-cache service. */
   readonly purgeRequests: { apply(signal: AbortSignal): Promise<void> };
   readonly engine: Pick<DockerEngine, 'findContainers'>;
@@ -49,19 +50,33 @@ class TaskCaches implements TaskFeature {
   }
 
   async prepare(resources: ResourceStack, signal: AbortSignal): Promise<Contribution> {
-    const { caches, purgeRequests } = this.#options;
+    const { purgeRequests } = this.#options;
     await purgeRequests.apply(signal);
     this.#leases = [];
     resources.defer('caches', () => this.#giveBack());
-    const binds: string[] = [];
-    for (const [name, place] of Object.entries(this.#task.payload.cache ?? {})) {
-      signal.throwIfAborted();
-      const lease = await caches.acquire(name, this.#task.log);
-      this.#leases.push(lease);
+    signal.throwIfAborted();
+    const together = new LinkedAbort(signal);
+    const { caches } = this.#options;
+    const mounts = Object.entries(this.#task.payload.cache ?? {});
+    // At once: a run that waits for several caches waits no longer than for the last of them.
+    const leases = mounts.map(async ([name]) => {
+      try {
+        return await caches.acquire(name, this.#task, together.signal);
+      } catch (error) {
+        together.abort(error);
+        throw error;
+      }
+    });
+    // Whatever comes of one, those that there are have to be given back.
+    const settled = await Promise.allSettled(leases);
+    together.dispose();
+    this.#leases = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    const paths = (await Promise.all(leases)).map(({ path }) => path);
+    const bind = (place: string, directory: string): string => {
       const { path, mode } = mountOf(place);
-      binds.push(`${lease.path}:${mountPath(path)}${mode}`);
-    }
-    return { binds };
+      return `${directory}:${mountPath(path)}${mode}`;
+    };
+    return { binds: mounts.map(([, place], i) => bind(place, paths[i] ?? '')) };
   }
 
   started(): Promise<void> {

@@ -77,6 +77,7 @@ class ClaimedRun {
   readonly #log: Logger;
   readonly #resources: ResourceStack;
   readonly #abort: LinkedAbort;
+  readonly #ended: LinkedAbort;
   readonly #credentials: CredentialHolder;
   readonly #keeper: ClaimKeeper;
   readonly #reporter: Reporter;
@@ -96,6 +97,7 @@ class ClaimedRun {
       deps.onLeftover();
     });
     this.#abort = this.#resources.use('stop signal', new LinkedAbort(stop));
+    this.#ended = this.#resources.use('end signal', new LinkedAbort(this.#abort.signal));
     this.#credentials = new CredentialHolder(claim.credentials);
     this.#queue = deps.queue.forRun(claim, this.#credentials);
     this.#entry = deps.journal.entry(claim);
@@ -215,10 +217,13 @@ class ClaimedRun {
     const credentials = this.#credentials;
     const logFile = { filePath: taskLog.path, keep: true } as const;
     const own = { taskId, runId, worker, definition, scopes, directory, logFile, measures: new RunMeasures() };
-    return Object.freeze({ ...own, output: taskLog, log, queue, credentials, artifacts });
+    const ended = this.#ended.signal;
+    return Object.freeze({ ...own, output: taskLog, log, queue, credentials, ended, artifacts });
   }
 
   async #report(resolution: Parameters<Reporter['report']>[0]): Promise<void> {
+    // Before the queue knows: it may hand out what comes after this run at once, by another poll.
+    this.#ended.abort(new Error('the run has ended'));
     await this.#reporter.report(resolution);
     // From here on a reclaim would only be answered with a conflict.
     this.#keeper.stop();

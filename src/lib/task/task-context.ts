@@ -39,6 +39,8 @@ export interface RunContext {
   readonly log: Logger;
   readonly queue: RunQueue;
   readonly credentials: CredentialSource;
+  /** Aborts when somebody stops the run, and just before the queue is told how it ended: its slot is about to be free. */
+  readonly ended: AbortSignal;
   readonly artifacts: ArtifactStore;
   /** Whatever takes long enough to interest the author may be timed here. */
   readonly measures: RunMeasures;

@@ -40,7 +40,7 @@ const DELETION_GRACE_MS = 10_000;
 export async function composeCaches(config: Config, parts: Parts): Promise<WorkerCaches> {
   const { credentials, log, meters, removeTree } = parts;
   const { stateDir } = config;
-  const directory = config.cache.volumeCachePath;
+  const { volumeCachePath: directory, releaseTimeout: releaseTimeoutMs } = config.cache;
   if (directory.includes(':')) {
     throw new ConfigError([`${KEY}: ${directory} has a colon in it, so that docker can't mount what is there`]);
   }
@@ -54,7 +54,7 @@ export async function composeCaches(config: Config, parts: Parts): Promise<Worke
     log,
     remove: (path, signal) => removeTree(path, { isUrgent: false, signal }),
   });
-  const caches = await VolumeCaches.open({ directory, stateDir, log, meters, now, trash });
+  const caches = await VolumeCaches.open({ directory, stateDir, log, meters, now, releaseTimeoutMs, trash });
   const client = purgeCacheClient(config, credentials, () => clockSkewMs);
   const purgeRequests = new PurgeRequests({ client, caches, log, now });
   const closing = new LinkedAbort();

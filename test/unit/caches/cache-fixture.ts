@@ -2,8 +2,45 @@ import { lstat, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Trash } from '../../../src/lib/caches/trash.js';
+import type { CacheUser } from '../../../src/lib/caches/hand-over.js';
 import { VolumeCaches } from '../../../src/lib/caches/volume-cache.js';
+import type { CacheLease } from '../../../src/lib/caches/volume-cache.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { MemoryOutput } from '../../fakes/memory-output.js';
+
+/** A run that takes caches; it is at work until it ends. */
+export class FakeCacheUser implements CacheUser {
+  readonly output = new MemoryOutput();
+  readonly log: MemoryLogger;
+  readonly #end = new AbortController();
+  readonly #stop = new AbortController();
+
+  constructor(log: MemoryLogger) {
+    this.log = log;
+  }
+
+  get ended(): AbortSignal {
+    return this.#end.signal;
+  }
+
+  acquire(caches: VolumeCaches, name = 'a'): Promise<CacheLease> {
+    return caches.acquire(name, this, this.#stop.signal);
+  }
+
+  /** Its end is about to be reported. */
+  end(): void {
+    this.#end.abort(new Error('the run has ended'));
+  }
+
+  /** Somebody stops it. */
+  stop(reason: Error): void {
+    this.#stop.abort(reason);
+    this.#end.abort(reason);
+  }
+}
+
+/** The bound on waiting, in tests of it. */
+export const RELEASE_TIMEOUT_MS = 60_000;
 
 /** Caches in a directory of their own, which worker after worker may open. */
 export class CacheFixture {
@@ -30,9 +67,20 @@ export class CacheFixture {
     return join(this.stateDir, 'caches.json');
   }
 
-  async open(trash?: Trash): Promise<VolumeCaches> {
+  async open(trash?: Trash, releaseTimeoutMs = RELEASE_TIMEOUT_MS): Promise<VolumeCaches> {
     const { directory, stateDir, log, now } = this;
-    return await VolumeCaches.open({ directory, stateDir, log, now, ...(trash && { trash }) });
+    return await VolumeCaches.open({
+      directory,
+      stateDir,
+      log,
+      now,
+      releaseTimeoutMs,
+      ...(trash && { trash }),
+    });
+  }
+
+  user(): FakeCacheUser {
+    return new FakeCacheUser(this.log);
   }
 
   /** The keys of all records of an event. */

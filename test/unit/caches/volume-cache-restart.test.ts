@@ -17,7 +17,7 @@ describe('volume caches, kept', () => {
   });
   afterEach(() => fixture.remove());
 
-  const acquire = (name = 'a', from = caches) => from.acquire(name, fixture.log);
+  const acquire = (name = 'a', from = caches) => fixture.user().acquire(from, name);
   /** Instances of one cache, given back in this order. */
   const several = async (count: number): Promise<readonly string[]> => {
     const leases = [];

@@ -16,7 +16,7 @@ describe('volume caches', () => {
   });
   afterEach(() => fixture.remove());
 
-  const acquire = (name = 'a', from = caches) => from.acquire(name, fixture.log);
+  const acquire = (name = 'a', from = caches) => fixture.user().acquire(from, name);
   /** Instances of one cache, given back in this order. */
   const several = async (count: number): Promise<readonly string[]> => {
     const leases = [];

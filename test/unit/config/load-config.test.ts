@@ -14,6 +14,7 @@ describe('loadConfig: layers', () => {
     assert.equal(config.capacity, 1);
     assert.deepEqual(config.docker, { socketPath: '/var/run/docker.sock' });
     assert.equal(config.cache.volumeCachePath, '/var/lib/docker-worker/var/cache/docker-worker');
+    assert.equal(config.cache.releaseTimeout, 60_000);
     assert.equal(config.dockerSave.expiration, 604_800_000);
     assert.deepEqual(warnings, []);
   });

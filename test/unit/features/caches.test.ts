@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import type { VolumeCaches } from '../../../src/lib/caches/volume-cache.js';
 import { DockerError, LABEL } from '../../../src/lib/docker/engine.js';
+import type { DockerEngine } from '../../../src/lib/docker/engine.js';
 import { cachesFeature } from '../../../src/lib/features/caches.js';
 import { runsForEver } from '../../fakes/fake-container.js';
 import { fakeFeature } from '../../fakes/fake-feature.js';
+import type { MemoryLogger } from '../../fakes/memory-logger.js';
 import { minimalSpec } from '../../support/minimal-spec.js';
 import { CacheFixture } from '../caches/cache-fixture.js';
 import { RunFixture } from '../task/run-fixture.js';
@@ -17,8 +19,11 @@ describe('the caches of a task', () => {
   let fixture: CacheFixture;
   let caches: VolumeCaches;
   let run: RunFixture;
+  /** Keeps the run from giving them back. */
+  let hold: Promise<void>;
 
   const start = async (options: RunOptions = {}): Promise<void> => {
+    hold = Promise.resolve();
     fixture = await CacheFixture.create();
     await mkdir(fixture.directory);
     caches = await fixture.open();
@@ -28,14 +33,18 @@ describe('the caches of a task', () => {
         return Promise.resolve();
       },
     };
-    const acquire: VolumeCaches['acquire'] = (name, log) => {
+    const acquire: VolumeCaches['acquire'] = (name, user, signal) => {
       run.trace.add(`acquire ${name}`);
-      return caches.acquire(name, log);
+      return caches.acquire(name, user, signal);
+    };
+    const findContainers: DockerEngine['findContainers'] = async (labels, signal) => {
+      await hold;
+      return await run.engine.findContainers(labels, signal);
     };
     run = await RunFixture.create({
       scopes: ['docker-worker:cache:*'],
       features: () => [
-        cachesFeature({ caches: { acquire }, purgeRequests, engine: run.engine }),
+        cachesFeature({ caches: { acquire }, purgeRequests, engine: { findContainers } }),
         ...(options.features?.(run.trace) ?? []),
       ],
       ...(options.maxLogBytes !== undefined && { maxLogBytes: options.maxLogBytes }),
@@ -54,12 +63,17 @@ describe('the caches of a task', () => {
     assert.equal(run.log.of('cache volume release').length, run.log.of('cache volume miss').length);
   };
 
+  /** The new directory of a cache; those of several caches are made at the same time. */
+  const directoryOf = (cache: string): string => {
+    const made = run.log.of('cache volume miss').find(({ fields }) => fields['name'] === cache);
+    return String(made?.fields['path']);
+  };
+
   it('are mounted, and given back when its container is gone', async () => {
     await start();
     await ended({});
     const [spec] = run.engine.specs;
-    const paths = run.log.of('cache volume miss').map(({ fields }) => String(fields['path']));
-    assert.deepEqual(spec?.binds, [`${paths[0] ?? ''}:/one`, `${paths[1] ?? ''}:/builds/two`]);
+    assert.deepEqual(spec?.binds, [`${directoryOf('one')}:/one`, `${directoryOf('two')}:/builds/two`]);
     const order = run.log.events.filter((event) => ['container removed', 'cache volume release'].includes(event));
     assert.deepEqual(order, ['container removed', 'cache volume release', 'cache volume release']);
     assert.deepEqual(run.trace.only('purge', 'acquire'), ['purge requests', 'acquire one', 'acquire two']);
@@ -70,9 +84,9 @@ describe('the caches of a task', () => {
   it('are mounted as the payload says, read-only for example, whatever their names', async () => {
     await start();
     await ended({ cache: { 'level-1/checkouts': '/one:ro', two: '/two/:rw' } });
-    const paths = run.log.of('cache volume miss').map(({ fields }) => String(fields['path']));
-    assert.deepEqual(run.engine.specs[0]?.binds, [`${paths[0] ?? ''}:/one:ro`, `${paths[1] ?? ''}:/two:rw`]);
-    assert.match(paths[0] ?? '', /\/level-1%2Fcheckouts\/[^/]+$/);
+    const checkouts = directoryOf('level-1/checkouts');
+    assert.deepEqual(run.engine.specs[0]?.binds, [`${checkouts}:/one:ro`, `${directoryOf('two')}:/two:rw`]);
+    assert.match(checkouts, /\/level-1%2Fcheckouts\/[^/]+$/);
     assert.match(run.text, /using cache "level-1\/checkouts" -> \/one:ro\n/);
   });
 
@@ -93,6 +107,58 @@ describe('the caches of a task', () => {
     await start();
     await ended({ command: ['no-such-program'] });
     assert.deepEqual(purged(), []);
+  });
+
+  describe('of a run that is being reported', () => {
+    let next: RunFixture;
+    let giveBack: () => void;
+    afterEach(() => next.remove());
+
+    /** Another run begins within the report, and wants the caches before they are given back. */
+    const followedBy = async (whenItWaits: () => void): Promise<void> => {
+      await start();
+      hold = new Promise((resolve) => {
+        giveBack = resolve;
+      });
+      const acquire: VolumeCaches['acquire'] = (name, user, signal) => {
+        const leased = caches.acquire(name, user, signal);
+        if (name === 'two') whenItWaits();
+        return leased;
+      };
+      const purgeRequests = { apply: () => Promise.resolve() };
+      next = await RunFixture.create({
+        scopes: ['docker-worker:cache:*'],
+        features: () => [cachesFeature({ caches: { acquire }, purgeRequests, engine: next.engine })],
+      });
+      let following: Promise<void> | undefined;
+      run.trace.at('queue.reportCompleted', () => {
+        following = next.run({ ...PAYLOAD, ...CACHE }).finally(giveBack);
+      });
+      await ended({});
+      await following;
+    };
+    const keys = (log: MemoryLogger, event: string): readonly unknown[] =>
+      log.of(event).map(({ fields }) => fields['key']);
+
+    it('are given to the one that comes after it', async () => {
+      await followedBy(() => {
+        giveBack();
+      });
+      const given = keys(next.log, 'cache volume hit');
+      assert.deepEqual([...given].sort(), [...keys(run.log, 'cache volume miss')].sort());
+      assert.deepEqual(keys(next.log, 'cache volume miss'), []);
+    });
+
+    it('keep nobody who is stopped while it waits for them', async () => {
+      await followedBy(() => {
+        next.stop('worker-shutdown');
+      });
+      assert.deepEqual(
+        next.log.events.filter((event) => /hit|miss/.test(event)),
+        [],
+      );
+      assert.deepEqual(next.queue.resolutions, ['reportException worker-shutdown']);
+    });
   });
 
   it('are none when the payload names none, whatever the configuration says', async () => {

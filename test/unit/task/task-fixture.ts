@@ -61,6 +61,7 @@ export function runContext(definition: TaskDefinition, output: TaskOutput = new 
     output,
     log,
     queue,
+    ended: new AbortController().signal,
     directory: '/nonexistent',
     logFile: { filePath: '/nonexistent/log', keep: true },
     credentials: new CredentialHolder({ clientId: 'c', accessToken: 'a' }),
