@@ -4,7 +4,7 @@ import type { Credentials } from '../../lib/queue/queue-client.js';
 import type { PermanentClient } from '../auth/client-table.js';
 import { ApiError } from '../http/api-error.js';
 import type { TaskStatus } from '../schemas/status-schemas.js';
-import type { Priority, TaskDefinition } from '../schemas/task-schemas.js';
+import type { TaskDefinition } from '../schemas/task-schemas.js';
 import { claimCredentials } from './claim-credentials.js';
 import { Dependencies, checkDependencies } from './dependencies.js';
 import { DueTimers } from './due-timers.js';
@@ -165,27 +165,6 @@ export class Queue {
     return open;
   }
 
-  /** A RequestConflict for a task that is past its deadline, was resolved, or has that priority already. */
-  changePriority(taskId: string, priority: Priority): TaskStatus {
-    const task = this.#beforeDeadline(taskId, 'given another priority');
-    if (!mayChangePriority(task, priority)) {
-      const why = task.wasResolved ? 'it was resolved' : `it is ${priority} already`;
-      throw new ApiError('RequestConflict', `The priority of task ${taskId} can't be changed: ${why}.`);
-    }
-    task.changePriority(priority);
-    return task.status();
-  }
-
-  /** Changes it for those of the group whose priority can be changed, and returns them. Throws ResourceNotFound. */
-  changeGroupPriority(taskGroupId: string, priority: Priority): readonly Task[] {
-    const now = this.#options.now();
-    const changing = this.groups
-      .tasks(taskGroupId)
-      .filter((task) => task.deadline > now && mayChangePriority(task, priority));
-    for (const task of changing) task.changePriority(priority);
-    return changing;
-  }
-
   /** All tasks that name this one as a dependency. */
   dependents(taskId: string): readonly Task[] {
     return this.#dependencies.dependents(taskId);
@@ -269,10 +248,6 @@ export class Queue {
 
 function isOpen(task: Task): boolean {
   return ['unscheduled', 'pending', 'running'].includes(task.state);
-}
-
-function mayChangePriority({ wasResolved, definition }: Task, priority: Priority): boolean {
-  return !wasResolved && definition.priority !== priority;
 }
 
 function pastDeadline({ taskId, definition }: Task, change: string): ApiError {

@@ -6,6 +6,7 @@ import type { TaskStatus } from '../schemas/status-schemas.js';
 import { CHANGE_PRIORITY_REQUEST } from '../schemas/task-list-schemas.js';
 import { CREATE_TASK_REQUEST, PRIORITIES, TASK_RESPONSE } from '../schemas/task-schemas.js';
 import type { TaskDefinition } from '../schemas/task-schemas.js';
+import { changePriority } from './change-priority.js';
 import { defineTask, priorityOf } from './define-task.js';
 import type { Queue } from './queue.js';
 import type { Task } from './task.js';
@@ -51,10 +52,11 @@ export function taskEndpoints(queue: Queue, now: () => Date): readonly Endpoint[
       input: CHANGE_PRIORITY_REQUEST,
       output: STATUS_RESPONSE,
       handle: ({ param, input, authorize }) => {
-        const { taskId, definition } = queue.task(param('taskId'));
-        const inQueue = `queue:change-task-priority-in-queue:${definition.taskQueueId}`;
-        authorize({ AnyOf: [`queue:change-task-priority:${taskId}`, inQueue] });
-        return { body: { status: queue.changePriority(taskId, priorityOf(input.newPriority)) } };
+        const task = queue.task(param('taskId'));
+        const inQueue = `queue:change-task-priority-in-queue:${task.definition.taskQueueId}`;
+        authorize({ AnyOf: [`queue:change-task-priority:${task.taskId}`, inQueue] });
+        changePriority(task, priorityOf(input.newPriority), now());
+        return { body: { status: task.status() } };
       },
     }),
   ];

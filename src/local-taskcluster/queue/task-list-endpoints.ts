@@ -12,6 +12,7 @@ import {
   TASK_GROUP_RESPONSE,
   TASK_IDS_REQUEST,
 } from '../schemas/task-list-schemas.js';
+import { changePriorities } from './change-priority.js';
 import { priorityOf } from './define-task.js';
 import type { Queue } from './queue.js';
 import type { Task } from './task.js';
@@ -132,7 +133,7 @@ function changingEndpoints(queue: Queue, now: () => Date): readonly Endpoint[] {
         const { taskGroupId, schedulerId } = queue.groups.group(param('taskGroupId'));
         authorize(`queue:change-task-group-priority:${schedulerId}/${taskGroupId}`);
         const newPriority = priorityOf(input.newPriority);
-        const taskIds = queue.changeGroupPriority(taskGroupId, newPriority).map(idOf);
+        const taskIds = changePriorities(queue.groups.tasks(taskGroupId), newPriority, now()).map(idOf);
         return { body: { taskGroupId, schedulerId, newPriority, tasksAffected: taskIds.length, taskIds } };
       },
     }),

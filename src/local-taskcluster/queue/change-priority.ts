@@ -1,0 +1,25 @@
+import { ApiError } from '../http/api-error.js';
+import type { Priority } from '../schemas/task-schemas.js';
+import type { Task } from './task.js';
+
+/** Throws RequestConflict for a task that is past its deadline, was resolved, or has that priority already. */
+export function changePriority(task: Task, priority: Priority, now: Date): void {
+  const obstacle = obstacleTo(task, priority, now);
+  if (obstacle !== undefined) {
+    throw new ApiError('RequestConflict', `The priority of task ${task.taskId} can't be changed: ${obstacle}.`);
+  }
+  task.changePriority(priority);
+}
+
+/** Changes it for those whose priority can be changed, and returns them. */
+export function changePriorities(tasks: readonly Task[], priority: Priority, now: Date): readonly Task[] {
+  const changing = tasks.filter((task) => obstacleTo(task, priority, now) === undefined);
+  for (const task of changing) task.changePriority(priority);
+  return changing;
+}
+
+function obstacleTo({ deadline, wasResolved, definition }: Task, priority: Priority, now: Date): string | undefined {
+  if (deadline <= now) return `it is past its deadline (${definition.deadline})`;
+  if (wasResolved) return 'it was resolved';
+  return definition.priority === priority ? `it is ${priority} already` : undefined;
+}
