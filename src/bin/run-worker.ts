@@ -162,7 +162,9 @@ async function run({ config, host, isStartedByRunner, log, version, signals }: R
     log.error('standard output closed');
     worker.stop('graceful', isStartedByRunner ? OK : CRASHED);
   });
-  signals.passTo(worker);
+  signals.passTo(worker, () => {
+    log.warn('signal ignored', { signal: 'SIGUSR2' });
+  });
   const watchdog = watchStalls(config, log);
   try {
     await worker.run();

@@ -44,7 +44,8 @@ Environment: TASKCLUSTER_ROOT_URL, TASKCLUSTER_CLIENT_ID, TASKCLUSTER_ACCESS_TOK
 credentials only), DOCKER_HOST, and what your configuration names by !env tags. For hosts: DOCKER_WORKER_CONFIG (the
 file that worker-runner wrote), DOCKER_WORKER_METADATA_URL, DOCKER_WORKER_USER_DATA, DOCKER_WORKER_REGISTRATION and
 DOCKER_WORKER_SHUTDOWN_COMMAND; see docs/hosts.md.
-Signals: SIGTERM or SIGINT finishes running tasks and exits; a second one aborts them. SIGHUP looks for new devices.
+Signals: SIGTERM aborts running tasks, which run again elsewhere, and exits within two minutes. SIGQUIT, or Ctrl-C once, lets
+them end first (Ctrl-C again aborts them). SIGHUP looks for new devices. SIGUSR2 is reserved, and ignored.
 Exit codes: 0 done, 1 crashed, a check failed or standard output was closed, 2 bad usage or configuration (standard error says what),
 3 stood still and was ended by its watchdog.`;
 

@@ -27,7 +27,7 @@ export function workerProblems(worker: Supervisor, timeline: Timeline): readonly
     ...worker.ownEnds
       .filter(({ atMs }) => !timeline.hasAny(EXPLAINED_ENDS, atMs - START_MS, atMs))
       .map(({ how, complaints }) => `the worker ended by itself (${how}): ${complaints}`),
-    ...(worker.hung > 0 ? [`the worker did not end after SIGTERM, ${worker.hung} times`] : []),
+    ...(worker.hung > 0 ? [`the worker did not end after SIGQUIT, ${worker.hung} times`] : []),
     ...worker.complaints.map((text) => `the worker wrote to the standard error: ${text}`),
     ...worker.events.filter((event) => !isExplained(event, timeline)).map((event) => JSON.stringify(event)),
     ...repeated(worker.events),

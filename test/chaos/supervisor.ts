@@ -68,7 +68,7 @@ export class Supervisor {
     await this.#collectTokens();
   }
 
-  /** SIGTERM; nothing is started. Returns the exit code, undefined for a worker that had to be killed as it did not end. */
+  /** SIGQUIT; nothing is started. Returns the exit code, undefined for a worker that had to be killed as it did not end. */
   async stop(): Promise<number | null | undefined> {
     const worker = this.#worker;
     if (!worker) return 0;

@@ -37,7 +37,7 @@ async function kill(worker: Supervisor, timeline: Timeline, random: Random): Pro
 async function stop(worker: Supervisor, timeline: Timeline): Promise<void> {
   const incident = timeline.begin('worker stopped', `process ${worker.pid}`);
   const code = await worker.stop();
-  if (code !== 0) timeline.say(`the worker ended with ${String(code)} after SIGTERM`);
+  if (code !== 0) timeline.say(`the worker ended with ${String(code)} after SIGQUIT`);
   worker.start();
   timeline.end(incident);
 }

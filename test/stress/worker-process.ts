@@ -84,9 +84,9 @@ export class WorkerProcess {
     };
   }
 
-  /** Asks it to end and returns its exit code. */
+  /** Asks it to end once its runs have ended, and returns its exit code. */
   async stop(): Promise<number | null> {
-    this.#program.kill('SIGTERM');
+    this.#program.kill('SIGQUIT');
     return (await this.#program.ended).code;
   }
 

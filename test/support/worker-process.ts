@@ -57,7 +57,7 @@ export class WorkerProcess {
 
   /** Lets it finish what it runs; fails when anything of its runs is left on the disk then. */
   async stop(): Promise<void> {
-    this.program.kill('SIGTERM');
+    this.program.kill('SIGQUIT');
     await this.program.ended;
     const runs = join(this.#directory, 'tmp', 'docker-worker-runs');
     const left = await readdir(runs).catch(() => []);

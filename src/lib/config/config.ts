@@ -136,6 +136,7 @@ export interface Config {
   readonly taskQueue: { readonly pollInterval: number; readonly callTimeout: number; readonly claimTimeout: number };
   readonly shutdown: {
     readonly enabled: boolean;
+    /** 0: never. */
     readonly afterIdleSeconds: number;
     /** Absent: a graceful stop waits as long as its tasks take. */
     readonly gracePeriodSeconds?: number;

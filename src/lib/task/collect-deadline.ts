@@ -1,8 +1,12 @@
 import { LinkedAbort } from '../util/linked-abort.js';
 import { TaskError, stopOf } from './errors.js';
 
-/** A machine that is taken away leaves about two minutes. */
-export const SHUTDOWN_UPLOAD_MS = 110_000;
+/**
+ * A machine that is taken away leaves about two minutes. From the stop on, artifacts may take so long, and all of a run's
+ * uploads, its log last, so long; the rest is for removing what it had.
+ */
+const SHUTDOWN_COLLECT_MS = 80_000;
+export const SHUTDOWN_UPLOAD_MS = 95_000;
 /** What is left of the task's time for its log and its resolution: at most so much, and half of a short rest. */
 const LOG_AND_REPORT_MS = 60_000;
 
@@ -28,7 +32,7 @@ export class CollectDeadline {
   readonly #limitMs: number;
   readonly #follow = (): void => {
     const stop = stopOf(this.#run);
-    if (stop?.reason === 'worker-shutdown') this.#abort.abortAfter(SHUTDOWN_UPLOAD_MS, () => stop);
+    if (stop?.reason === 'worker-shutdown') this.#abort.abortAfter(stop.leftOf(SHUTDOWN_COLLECT_MS), () => stop);
     else if (stop) this.#abort.abort(stop);
   };
 

@@ -31,10 +31,16 @@ export type StopReason = 'canceled' | 'worker-shutdown' | 'reclaim-failed';
 export class TaskStopped extends Error {
   override readonly name = 'TaskStopped';
   readonly reason: StopReason;
+  readonly #atMs = performance.now();
 
   constructor(reason: StopReason, options?: ErrorOptions) {
     super(`the run was stopped: ${reason}`, options);
     this.reason = reason;
+  }
+
+  /** What is left of `ms` that began when it was stopped. */
+  leftOf(ms: number): number {
+    return Math.max(0, ms - (performance.now() - this.#atMs));
   }
 }
 

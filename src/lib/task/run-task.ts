@@ -255,8 +255,11 @@ async function finish(run: TaskRun, { soFar, features, image }: Outcome): Promis
   };
   let hurried: NodeJS.Timeout | undefined;
   const hurry = (): void => {
-    limitTo(SHUTDOWN_UPLOAD_MS);
-    if (stopOf(signal)?.reason !== 'worker-shutdown') return;
+    const stop = stopOf(signal);
+    const isShutdown = stop?.reason === 'worker-shutdown';
+    // After a shutdown artifacts have had a part of the time already.
+    limitTo(isShutdown ? stop.leftOf(SHUTDOWN_UPLOAD_MS) : SHUTDOWN_UPLOAD_MS);
+    if (!isShutdown) return;
     // What the task came to is worth a moment; after that another worker had better run it again.
     hurried = setTimeout(() => void run.report(exception('worker-shutdown')), SHUTDOWN_FINISH_MS);
   };

@@ -232,10 +232,12 @@ function admission(config: Config, services: Parameters<typeof createFeatures>[1
   };
 }
 
-function shutdownSettings({ shutdown }: Config): WorkerOptions['shutdown'] {
+function shutdownSettings({ capacity, shutdown }: Config): WorkerOptions['shutdown'] {
   const { enabled, afterIdleSeconds, gracePeriodSeconds, nodeTerminationPoll } = shutdown;
+  // Who configures that nothing is claimed wants to look at the machine. One that can claim nothing is of no use.
+  const endsWhenIdle = enabled && afterIdleSeconds > 0 && capacity > 0;
   return {
-    afterIdleMs: enabled ? afterIdleSeconds * 1000 : undefined,
+    afterIdleMs: endsWhenIdle ? afterIdleSeconds * 1000 : undefined,
     gracePeriodMs: gracePeriodSeconds === undefined ? undefined : gracePeriodSeconds * 1000,
     terminationPollMs: nodeTerminationPoll,
   };

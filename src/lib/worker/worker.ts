@@ -1,4 +1,4 @@
-import type { Host, TerminationNotice } from '../host/host.js';
+import type { Host } from '../host/host.js';
 import type { WorkerMetrics } from '../log/worker-metrics.js';
 import type { CredentialHolder } from '../queue/credential-holder.js';
 import type { Claim } from '../queue/queue-client.js';
@@ -37,6 +37,8 @@ export interface WorkerOptions extends Omit<TaskListenerOptions, 'run' | 'onBusy
 
 // A worker that is stopped soon after its start still finishes with what the one before it left.
 const RECOVERY_GRACE_MS = 10_000;
+/** From an immediate stop on. Service managers and clouds take two minutes, of which giving the machine back needs some. */
+const END_LIMIT_MS = 104_000;
 
 /**
  * The worker's life: starting → working (claims) → draining (graceful stop: no claims, runs go on) → aborting
@@ -49,8 +51,14 @@ export class Worker {
   readonly #listener: TaskListener;
   #graceTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
+  #endTimer: NodeJS.Timeout | undefined;
   #givesMachineBack = false;
+  #hasEnded = false;
   #exitCode = 0;
+  #markOverdue = (): void => undefined;
+  readonly #overdue = new Promise<void>((resolve) => {
+    this.#markOverdue = resolve;
+  });
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -79,8 +87,18 @@ export class Worker {
     return this.#exitCode;
   }
 
-  /** Claims and runs tasks until stopped; resolves when nothing of them is left. */
+  /** Claims and runs tasks until stopped; resolves when nothing of them is left, or when an immediate stop takes too long. */
   async run(): Promise<void> {
+    const { host, log, metrics } = this.#options;
+    await Promise.race([this.#work(), this.#overdue]);
+    this.#hasEnded = true;
+    clearTimeout(this.#endTimer);
+    metrics.instanceShutdown();
+    log.info('exit', { code: this.#exitCode });
+    if (this.#givesMachineBack) await host.shutdown();
+  }
+
+  async #work(): Promise<void> {
     const { host, log, metrics, capacity, close, shutdown, recover } = this.#options;
     log.info('start', { capacity });
     const recovering = new LinkedAbort(this.#running.signal);
@@ -94,7 +112,8 @@ export class Worker {
       pollIntervalMs: shutdown.terminationPollMs,
       log,
       onNotice: (notice) => {
-        this.#giveBack(notice);
+        log.warn('termination notice', { ...notice });
+        this.#giveBack(notice.finishTasks ? 'graceful' : 'immediate');
       },
     });
     await this.#listener.listen(this.#claiming.signal);
@@ -106,9 +125,6 @@ export class Worker {
     recovering.dispose();
     hostWatch.close();
     await close();
-    metrics.instanceShutdown();
-    log.info('exit', { code: this.#exitCode });
-    if (this.#givesMachineBack) await host.shutdown();
   }
 
   /** To be called when the machine has changed; never fails. */
@@ -122,7 +138,7 @@ export class Worker {
     this.#exitCode ||= exitCode;
     log.info('shutdown', { mode, running: this.#listener.running });
     this.#claiming.abort(new Error('the worker is stopping'));
-    if (mode === 'immediate') this.#running.abort(new TaskStopped('worker-shutdown'));
+    if (mode === 'immediate') this.#abort();
     else if (shutdown.gracePeriodMs !== undefined && this.#graceTimer === undefined) {
       this.#graceTimer = setTimeout(() => {
         this.stop('immediate');
@@ -130,21 +146,29 @@ export class Worker {
     }
   }
 
-  #giveBack(notice: TerminationNotice): void {
-    this.#options.log.warn('termination notice', { ...notice });
+  #abort(): void {
+    this.#running.abort(new TaskStopped('worker-shutdown'));
+    if (this.#hasEnded) return;
+    this.#endTimer ??= setTimeout(() => {
+      const { running } = this.#listener;
+      // What is left is found by the next start of this worker.
+      this.#options.log.alert('the worker did not end in time', { limitMs: END_LIMIT_MS, running });
+      this.#markOverdue();
+    }, END_LIMIT_MS);
+  }
+
+  #giveBack(mode: StopMode): void {
     this.#givesMachineBack = true;
-    this.stop(notice.finishTasks ? 'graceful' : 'immediate');
+    this.stop(mode);
   }
 
   #watchIdleness(isBusy: boolean): void {
-    const { log, shutdown, capacity } = this.#options;
+    const { log, shutdown } = this.#options;
     clearTimeout(this.#idleTimer);
-    // A worker that may claim nothing is kept up for somebody to look at.
-    if (capacity === 0 || isBusy || shutdown.afterIdleMs === undefined || this.#claiming.signal.aborted) return;
+    if (isBusy || shutdown.afterIdleMs === undefined || this.isStopping) return;
     log.info('pending shutdown', { afterMs: shutdown.afterIdleMs });
     this.#idleTimer = setTimeout(() => {
-      this.#givesMachineBack = true;
-      this.stop('graceful');
+      this.#giveBack('graceful');
     }, timerMs(shutdown.afterIdleMs));
   }
 }

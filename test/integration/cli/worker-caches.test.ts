@@ -52,7 +52,7 @@ describe('the caches of a worker that was killed with SIGKILL', () => {
   }
 
   async function stop(worker: Program): Promise<void> {
-    worker.kill('SIGTERM');
+    worker.kill('SIGQUIT');
     assert.deepEqual(await worker.ended, { code: 0, signal: null }, worker.stdout + worker.stderr);
   }
 

@@ -80,7 +80,7 @@ describe('a worker killed with SIGKILL and started again', function () {
 
   async function stop(worker: Program): Promise<void> {
     await worker.prints('"type":"start"');
-    worker.kill('SIGTERM');
+    worker.kill('SIGQUIT');
     assert.deepEqual(await worker.ended, { code: 0, signal: null }, worker.stdout + worker.stderr);
     assert.equal(worker.stderr, '');
   }

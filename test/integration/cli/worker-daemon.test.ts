@@ -5,6 +5,7 @@ import { tmpdir, uptime } from 'node:os';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import got from 'got';
 import { nice as newSlugid } from 'slugid';
 import { clients } from 'taskcluster-client';
 import type { Queue } from 'taskcluster-client';
@@ -79,14 +80,16 @@ describe('the worker as a daemon', () => {
 
   const watch = (taskId: string): TaskWatcher => new TaskWatcher(taskcluster.rootUrl, taskcluster.credentials, taskId);
 
-  it('claims and resolves tasks, and at SIGTERM finishes what runs and exits 0', async () => {
+  it('claims and resolves tasks, and at SIGQUIT finishes what runs and exits 0', async () => {
     const daemon = worker(['--capacity', '2']);
     const [first, second] = [await createTask('true'), await createTask('exit 5')];
     assert.equal((await watch(first).resolved()).state, 'completed');
     assert.equal((await watch(second).resolved()).state, 'failed');
     const last = await createTask('echo running; sleep 1');
     await daemon.prints(`"taskId":"${last}","runId":0,"containerId":`);
-    daemon.kill('SIGTERM');
+    daemon.kill('SIGQUIT');
+    await daemon.prints('"mode":"graceful"');
+    daemon.kill('SIGQUIT');
     assert.deepEqual(await daemon.ended, { code: 0, signal: null });
     assert.equal((await watch(last).resolved()).state, 'completed');
     assert.equal(daemon.stderr, '');
@@ -146,15 +149,38 @@ describe('the worker as a daemon', () => {
     assert.deepEqual(await readdir(join(directory, 'tmp', 'docker-worker-runs')), []);
   });
 
-  it('resolves what runs as worker-shutdown at the second signal, and exits 0', async () => {
+  it('resolves what runs as worker-shutdown at SIGTERM, uploads its log, and exits 0', async () => {
+    const daemon = worker();
+    const taskId = await createTask('echo so far; sleep 600');
+    await daemon.prints('"type":"task run"');
+    daemon.kill('SIGTERM');
+    assert.deepEqual(await daemon.ended, { code: 0, signal: null });
+    assert.equal((await watch(taskId).resolved()).reasonResolved, 'worker-shutdown');
+    const log = queue.buildSignedUrl(queue.getArtifact, taskId, 0, 'public/logs/live.log');
+    assert.match(await got(log, { retry: { limit: 0 } }).text(), /\nso far\r\n[^]*Reason: worker-shutdown\n/);
+  });
+
+  it('lets what runs end at the first SIGINT, resolves it as worker-shutdown at the second, and exits 0', async () => {
     const daemon = worker();
     const taskId = await createTask('sleep 60');
     await daemon.prints('"type":"task run"');
-    daemon.kill('SIGTERM');
+    daemon.kill('SIGINT');
     await daemon.prints('"mode":"graceful"');
     daemon.kill('SIGINT');
     assert.deepEqual(await daemon.ended, { code: 0, signal: null });
     assert.equal((await watch(taskId).resolved()).reasonResolved, 'worker-shutdown');
+  });
+
+  it('goes on at SIGUSR2, and says so', async () => {
+    const daemon = worker();
+    await daemon.prints('"type":"start"');
+    daemon.kill('SIGUSR2');
+    await daemon.prints('"type":"signal ignored"');
+    const taskId = await createTask('true');
+    await daemon.prints(`"taskId":"${taskId}"`);
+    daemon.kill('SIGQUIT');
+    assert.equal((await daemon.ended).code, 0);
+    assert.equal((await watch(taskId).resolved()).state, 'completed');
   });
 
   it('looks for new devices at SIGHUP', async () => {

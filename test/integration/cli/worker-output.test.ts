@@ -72,7 +72,7 @@ describe("a worker's standard output", () => {
     assert.equal((await got(`http://127.0.0.1:${port}/healthz`)).statusCode, 200);
     worker.resumeReading();
     await worker.prints('"type":"log lines dropped"');
-    worker.kill('SIGTERM');
+    worker.kill('SIGQUIT');
     assert.deepEqual(await worker.ended, { code: 0, signal: null });
     const lines = worker.stdout.split('\n').filter((line) => line.startsWith('{'));
     for (const line of lines) JSON.parse(line);

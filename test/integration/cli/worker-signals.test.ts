@@ -81,9 +81,7 @@ describe('a signal while the worker starts', () => {
     const { asked } = await silentServer({ path });
     const worker = run('worker', [join(directory, 'worker.yml')], { DOCKER_HOST: `unix://${path}` });
     await asked;
-    worker.kill('SIGHUP');
-    worker.kill('SIGINT');
-    worker.kill('SIGTERM');
+    for (const signal of ['SIGHUP', 'SIGUSR2', 'SIGQUIT', 'SIGINT', 'SIGTERM'] as const) worker.kill(signal);
     await assertEndsWell(worker);
   });
 

@@ -106,7 +106,7 @@ describe('a worker whose event loop stands still', function () {
     const line = second.stdout.split('\n').find((each) => each.includes('[alert-operator] the worker stood still'));
     assert.match(line ?? '', /at poisonedRegex/);
     assert.deepEqual((JSON.parse(line ?? '') as { runs: unknown }).runs, [`${suspect}/0`]);
-    second.kill('SIGTERM');
+    second.kill('SIGQUIT');
     assert.equal((await second.ended).code, 0);
     await assert.rejects(access(join(directory, 'state/stall.json')), { code: 'ENOENT' });
     const log = await got(queue.buildSignedUrl(queue.getArtifact, suspect, 0, LOG)).text();
@@ -149,7 +149,7 @@ describe('a worker whose event loop stands still', function () {
     worker.kill('SIGCONT');
     const taskId = await create(shell('sleep 2'));
     assert.equal((await endedRun(queue, taskId, 0)).state, 'completed');
-    worker.kill('SIGTERM');
+    worker.kill('SIGQUIT');
     assert.deepEqual(await worker.ended, { code: 0, signal: null });
     assert.equal(worker.stderr, '');
   });
