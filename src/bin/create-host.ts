@@ -5,6 +5,8 @@ import { PacketHost } from '../lib/host/packet.js';
 import { POWER_OFF_COMMAND, powerOff } from '../lib/host/power-off.js';
 import { StandaloneHost } from '../lib/host/standalone.js';
 import { TestHost } from '../lib/host/test-host.js';
+import { checkPoolFiles, writePoolFiles } from '../lib/host/pool-files.js';
+import type { PlacePoolFiles } from '../lib/host/pool-files.js';
 import { RunnerProtocol } from '../lib/host/worker-runner-protocol.js';
 import { WorkerRunnerHost } from '../lib/host/worker-runner.js';
 import type { LineOutput } from '../lib/log/line-output.js';
@@ -32,17 +34,24 @@ export interface Outputs {
 
 type OnProblem = (problem: string) => void;
 
+interface HostServices {
+  readonly onProblem: OnProblem;
+  readonly placeFiles: PlacePoolFiles;
+}
+
 const CALL_TIMEOUT_MS = 30_000;
 
 /** Makes the host that the command line asks for. Fails with a ConfigError. */
 export async function createHost(
-  args: Pick<WorkerArguments, 'host' | 'runnerConfigPath'>,
+  args: Pick<WorkerArguments, 'host' | 'runnerConfigPath' | 'action'>,
   { stdout, stderr }: Outputs,
 ): Promise<HostConnection> {
   const own = { logDestination: stdout, isUnattended: false };
   const onProblem: OnProblem = (problem) => {
     stderr.writeMessage(`docker-worker: warning: ${problem}\n`);
   };
+  // Whoever only looks changes nothing.
+  const services = { onProblem, placeFiles: args.action === 'run' ? writePoolFiles : checkPoolFiles };
   switch (args.host) {
     case 'standalone':
       return { host: new StandaloneHost(), ...own };
@@ -52,11 +61,11 @@ export async function createHost(
       throw new ConfigError(['--host test: set DOCKER_WORKER_TEST_SETTINGS to the folder with its settings']);
     }
     case 'worker-runner':
-      return workerRunner(args.runnerConfigPath ?? process.env['DOCKER_WORKER_CONFIG'], stdout, onProblem);
+      return workerRunner(args.runnerConfigPath ?? process.env['DOCKER_WORKER_CONFIG'], { stdout, stderr }, services);
     case 'aws':
-      return { host: await aws(onProblem), ...own, isUnattended: true };
+      return { host: await aws(services), ...own, isUnattended: true };
     case 'packet':
-      return { host: packet(), ...own, isUnattended: true };
+      return { host: await packet(services), ...own, isUnattended: true };
   }
 }
 
@@ -71,13 +80,15 @@ function powerOffMachine(): Promise<void> {
   return powerOff(command.length > 0 ? command : POWER_OFF_COMMAND);
 }
 
-async function aws(onProblem: OnProblem): Promise<Host> {
-  // Its client library is not loaded for those who only ask for help.
+/** Its client library is not loaded for those who only ask for help. */
+async function fleetServices(services: HostServices) {
   const { TaskclusterWorkerManager } = await import('../lib/queue/taskcluster-worker-manager.js');
+  return { ...services, workerManager: new TaskclusterWorkerManager(CALL_TIMEOUT_MS), powerOff: powerOffMachine };
+}
+
+async function aws(services: HostServices): Promise<Host> {
   return new AwsHost({
-    workerManager: new TaskclusterWorkerManager(CALL_TIMEOUT_MS),
-    powerOff: powerOffMachine,
-    onProblem,
+    ...(await fleetServices(services)),
     ...overrides({
       metadataUrl: 'DOCKER_WORKER_METADATA_URL',
       registrationFile: 'DOCKER_WORKER_REGISTRATION',
@@ -85,14 +96,18 @@ async function aws(onProblem: OnProblem): Promise<Host> {
   });
 }
 
-function packet(): Host {
+async function packet(services: HostServices): Promise<Host> {
   return new PacketHost({
-    powerOff: powerOffMachine,
+    ...(await fleetServices(services)),
     ...overrides({ metadataUrl: 'DOCKER_WORKER_METADATA_URL', userDataFile: 'DOCKER_WORKER_USER_DATA' }),
   });
 }
 
-function workerRunner(configPath: string | undefined, stdout: LineOutput, onProblem: OnProblem): HostConnection {
+function workerRunner(
+  configPath: string | undefined,
+  { stdout, stderr }: Outputs,
+  services: HostServices,
+): HostConnection {
   if (!configPath) {
     throw new ConfigError(['--host worker-runner: set DOCKER_WORKER_CONFIG to the file that worker-runner wrote']);
   }
@@ -109,7 +124,10 @@ function workerRunner(configPath: string | undefined, stdout: LineOutput, onProb
     write: (line) => {
       stdout.write(line);
     },
-    onProblem,
+    writeAlone: (line) => {
+      stderr.write(line);
+    },
+    ...services,
   });
   return {
     host,

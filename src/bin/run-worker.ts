@@ -3,11 +3,12 @@ import { CommanderError } from 'commander';
 import { ConfigError } from '../lib/config/config-error.js';
 import type { Config } from '../lib/config/config.js';
 import { loadConfig } from '../lib/config/load-config.js';
-import type { LoadedConfig } from '../lib/config/load-config.js';
+import type { ConfigSources, LoadedConfig } from '../lib/config/load-config.js';
 import { printConfig } from '../lib/config/print-config.js';
 import type { Host } from '../lib/host/host.js';
 import { ErrorReports } from '../lib/host/error-reports.js';
 import { HostError } from '../lib/host/host.js';
+import { withoutProtocol } from '../lib/host/worker-runner-protocol.js';
 import { LineOutput } from '../lib/log/line-output.js';
 import { createLogger } from '../lib/log/logger.js';
 import type { Logger, LoggerOptions } from '../lib/log/logger.js';
@@ -17,6 +18,7 @@ import { heapGrowth } from '../lib/util/heap-growth.js';
 import { packageFile, packageVersion } from '../lib/util/package-file.js';
 import { Watchdog } from '../lib/worker/watchdog.js';
 import { createHost } from './create-host.js';
+import type { HostConnection } from './create-host.js';
 import type { ProcessSignals } from './process-signals.js';
 import { parseWorkerArguments, usageExitCode } from './worker-command.js';
 import type { WorkerArguments } from './worker-command.js';
@@ -32,7 +34,15 @@ const STDERR = 2;
 const FLUSH_MS = 2000;
 
 const stderr = new LineOutput(STDERR);
-const stdout = new LineOutput(STDOUT, { fallback: stderr });
+const stdout = new LineOutput(STDOUT, {
+  fallback: {
+    // Whoever reads on is not worker-runner.
+    writeMessage: (line) => {
+      const plain = withoutProtocol(line);
+      if (plain !== undefined) stderr.writeMessage(plain);
+    },
+  },
+});
 process.on('exit', () => {
   stdout.flush(FLUSH_MS);
   stderr.flush(FLUSH_MS);
@@ -76,7 +86,7 @@ async function main(signals: ProcessSignals): Promise<number> {
   } catch (error) {
     const log = createLogger({ ...BARE_LOG, ...output });
     if (error === signals.stopped.reason) return stopEarly(log);
-    if (connection.isUnattended) await giveUp(error, host, log);
+    if (connection.isUnattended) await giveUp(error, connection, { log, reports });
     throw error;
   } finally {
     await reports.settle();
@@ -102,13 +112,18 @@ async function load(args: WorkerArguments, host: Host): Promise<LoadedConfig> {
     configPath: args.configPath,
     profile: args.profile,
     searchDirs: ['.', os.homedir(), '/etc'],
-    host: { name: `host ${host.name}`, values: await host.configure() },
+    host: await hostLayer(host),
     flags: args.flags,
     env: process.env,
     machine: { hostname: os.hostname(), cores: os.availableParallelism() },
   });
   for (const warning of loaded.warnings) complain(`warning: ${warning}`);
   return loaded;
+}
+
+async function hostLayer(host: Host): Promise<NonNullable<ConfigSources['host']>> {
+  const values = await host.configure();
+  return { name: `host ${host.name}`, values, ...(host.defaults && { defaults: host.defaults }) };
 }
 
 /** Told to stop while it still waited for its configuration: it has nothing to give back. */
@@ -119,12 +134,26 @@ function stopEarly(log: Logger): number {
 }
 
 /** A machine of a fleet that can't start its worker: somebody has to know, and it must not cost money for nothing. */
-async function giveUp(error: unknown, host: Host, log: Logger): Promise<void> {
-  const isHopeless =
-    error instanceof HostError ||
-    (error instanceof ConfigError && error.keys.some((key) => /^(rootUrl|taskcluster(\..*)?)$/.test(key)));
-  log.alert('the worker cannot start', { error, shutsDown: isHopeless });
-  if (isHopeless) await host.shutdown();
+async function giveUp(error: unknown, connection: HostConnection, tell: Tell): Promise<void> {
+  const shutsDown = isHopeless(error, connection);
+  tell.log.alert('the worker cannot start', { error, shutsDown });
+  // Whoever is told that the machine can go listens no more.
+  await tell.reports.settle();
+  if (shutsDown) await connection.host.shutdown();
+}
+
+interface Tell {
+  readonly log: Logger;
+  readonly reports: ErrorReports;
+}
+
+function isHopeless(error: unknown, { isStartedByRunner }: HostConnection): boolean {
+  if (error instanceof HostError) return true;
+  // A worker that has lost its worker-runner and finishes its tasks is in the way of the next one.
+  if (error instanceof ConfigError && error.isOccupied) return false;
+  // worker-runner keeps a machine whose worker ends with an error, and starts it never again.
+  if (isStartedByRunner) return true;
+  return error instanceof ConfigError && error.keys.some((key) => /^(rootUrl|taskcluster(\..*)?)$/.test(key));
 }
 
 /** Loads what talks to docker and the queue, so only what needs it imports it. */
@@ -146,7 +175,8 @@ interface RunOptions {
   readonly signals: ProcessSignals;
 }
 
-async function run({ config, host, isStartedByRunner, log, version, signals }: RunOptions): Promise<number> {
+async function run({ isStartedByRunner, signals, ...given }: RunOptions): Promise<number> {
+  const { config, log } = given;
   const { composeWorker } = await import('../lib/worker/compose.js');
   // Not before all is loaded, which takes much memory for a moment.
   heapGrowth.limit();
@@ -156,7 +186,7 @@ async function run({ config, host, isStartedByRunner, log, version, signals }: R
     },
   };
   const droppedLogLines = (): number => stdout.droppedLines + stderr.droppedLines;
-  const worker = await composeWorker({ config, host, log, version, metricsOutput, droppedLogLines });
+  const worker = await composeWorker({ ...given, metricsOutput, droppedLogLines });
   // What reads the log is gone for good: a worker that nobody can watch finishes its tasks and takes no more.
   stdout.onClosed(() => {
     log.error('standard output closed');

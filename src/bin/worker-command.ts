@@ -3,6 +3,8 @@ import { Command, Option } from 'commander';
 import type { CommanderError } from 'commander';
 
 export const HOSTS = ['aws', 'packet', 'worker-runner', 'standalone', 'test'] as const;
+/** What worker-runner was called when it first started workers. */
+const OLD_NAMES: Readonly<Record<string, string>> = { 'taskcluster-worker-runner': 'worker-runner' };
 
 /** What the command line asks for. */
 export interface WorkerArguments {
@@ -38,7 +40,8 @@ Examples:
   node dist/bin/worker.js --host aws production         on an EC2 instance: the rest comes from its user data
   node dist/bin/worker.js --host worker-runner production
   node dist/bin/worker.js run --config <file> --with-worker-runner
-                                                        as the older and the newer worker-runner start a worker
+                                                        as the older and the newer worker-runner start a worker; both
+                                                        take --check and --print-config
 
 Environment: TASKCLUSTER_ROOT_URL, TASKCLUSTER_CLIENT_ID, TASKCLUSTER_ACCESS_TOKEN, TASKCLUSTER_CERTIFICATE (temporary
 credentials only), DOCKER_HOST, and what your configuration names by !env tags. For hosts: DOCKER_WORKER_CONFIG (the
@@ -48,6 +51,8 @@ Signals: SIGTERM aborts running tasks, which run again elsewhere, and exits with
 them end first (Ctrl-C again aborts them). SIGHUP looks for new devices. SIGUSR2 is reserved, and ignored.
 Exit codes: 0 done, 1 crashed, a check failed or standard output was closed, 2 bad usage or configuration (standard error says what),
 3 stood still and was ended by its watchdog.`;
+
+const CHECK = 'check the configuration, that docker and the queue answer, and exit';
 
 /** Parses the command line. Help, version and wrong usage are written by commander and thrown as CommanderError. */
 export function parseWorkerArguments(argv: readonly string[], version: string): WorkerArguments {
@@ -66,19 +71,23 @@ function parseRunnerCommand([, ...argv]: readonly string[]): WorkerArguments {
     .requiredOption('--config <file>', 'JSON file that worker-runner wrote')
     .requiredOption('--with-worker-runner', 'talk to worker-runner on standard input and output')
     .option('--profile <name>', 'section of the configuration files to lay over their defaults', 'production')
+    .addOption(printConfigOption())
+    .option('--check', CHECK)
     .showHelpAfterError('(--help shows all options)')
     .exitOverride();
   command.parse(argv, { from: 'user' });
-  const { config, profile } = command.opts<{ readonly config: string; readonly profile: string }>();
+  const { config, profile, ...action } = command.opts<
+    Pick<Flags, 'profile' | 'printConfig' | 'check'> & { readonly config: string }
+  >();
   const source = { configPath: undefined, profile, runnerConfigPath: config };
-  return { action: 'run', host: 'worker-runner', ...source, flags: {} };
+  return { ...actionAndHost({ host: 'worker-runner', ...action }), ...source, flags: {} };
 }
 
 function parseWorkerCommand(argv: readonly string[], version: string): WorkerArguments {
   const command = new Command('docker-worker')
     .description('Claims tasks from a Taskcluster queue and runs each in a Docker container.')
     .argument('<config>', 'YAML or JSON file, or production or test for the packaged settings')
-    .addOption(new Option('--host <host>', 'kind of machine this is').choices(HOSTS).default('standalone'))
+    .addOption(hostOption())
     .option('--profile <name>', 'section of the configuration files to lay over their defaults')
     .option('-c, --capacity <n>', 'tasks to run at once', numberIfPossible)
     .option('--provisioner-id <id>', 'first part of the worker pool')
@@ -86,10 +95,8 @@ function parseWorkerCommand(argv: readonly string[], version: string): WorkerArg
     .option('--worker-group <id>', 'group of workers this one belongs to')
     .option('--worker-id <id>', 'name of this worker within its group (default: host name)')
     .option('--worker-node-type <type>', 'kind of machine, for logs')
-    .addOption(
-      new Option('--print-config', 'print the merged configuration, secrets as ***, and exit').conflicts('check'),
-    )
-    .option('--check', 'check the configuration, that docker and the queue answer, and exit')
+    .addOption(printConfigOption())
+    .option('--check', CHECK)
     .version(version)
     .addHelpText('after', EXAMPLES)
     .showHelpAfterError('(--help shows all options)')
@@ -99,6 +106,16 @@ function parseWorkerCommand(argv: readonly string[], version: string): WorkerArg
   const flags = command.opts<Flags>();
   const [config = ''] = command.args;
   return { ...actionAndHost(flags), ...configSource(config, flags.profile), flags: settings(flags) };
+}
+
+function printConfigOption(): Option {
+  return new Option('--print-config', 'print the merged configuration, secrets as ***, and exit').conflicts('check');
+}
+
+function hostOption(): Option {
+  const option = new Option('--host <host>', 'kind of machine this is').choices(HOSTS).default('standalone');
+  const parse = option.parseArg;
+  return option.argParser((name: string, previous: string) => parse?.(OLD_NAMES[name] ?? name, previous) as string);
 }
 
 /** The exit code for what parseWorkerArguments throws: help and version are no mistakes. */

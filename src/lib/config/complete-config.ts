@@ -5,9 +5,10 @@ import type { ConfigTree } from './layers.js';
 import { trimEnd } from '../util/trim-end.js';
 
 /** Validated values: what the schema says, before what follows from other values is filled in. */
-type WrittenConfig = Omit<Config, 'docker' | 'cache' | 'dockerSave' | 'sidecars'> & {
+type WrittenConfig = Omit<Config, 'docker' | 'cache' | 'dockerSave' | 'sidecars' | 'statelessHostname'> & {
   readonly docker?: { readonly socketPath?: string; readonly host?: string; readonly port?: number };
   readonly cache?: { readonly volumeCachePath?: string; readonly releaseTimeout?: number };
+  readonly statelessHostname: Partial<Config['statelessHostname']> & Pick<Config['statelessHostname'], 'domain'>;
   readonly dockerSave: { readonly expiration: number | string };
   readonly sidecars: Readonly<Record<string, Partial<SidecarConfig> & Pick<SidecarConfig, 'image' | 'alias' | 'port'>>>;
 };
@@ -24,6 +25,7 @@ const DEFAULT_DOCKER_PORT = 2375;
 export function completeConfig(validated: ConfigTree, env: Environment, cores: number): Config {
   const written = structuredClone(validated) as unknown as WrittenConfig;
   const { certificate, ...credentials } = written.taskcluster;
+  const { statelessHostname } = written;
   return deepFreeze({
     ...written,
     rootUrl: trimEnd(written.rootUrl, '/'),
@@ -35,11 +37,23 @@ export function completeConfig(validated: ConfigTree, env: Environment, cores: n
       volumeCachePath: written.cache?.volumeCachePath ?? path.join(written.dockerVolume, 'var/cache/docker-worker'),
       releaseTimeout: written.cache?.releaseTimeout ?? DEFAULT_RELEASE_TIMEOUT_MS,
     },
+    statelessHostname: { ...statelessHostname, enabled: signsHostNames(statelessHostname) },
     dockerSave: { expiration: durationMs(written.dockerSave.expiration) },
     sidecars: Object.fromEntries(
       Object.entries(written.sidecars).map(([name, sidecar]) => [name, { ...SIDECAR_DEFAULTS, ...sidecar }]),
     ),
   });
+}
+
+/** A secret alone is enough, and without one there are no signed names, whatever is enabled. */
+export function signsHostNames({
+  enabled,
+  secret,
+}: {
+  readonly enabled?: unknown;
+  readonly secret?: unknown;
+}): boolean {
+  return secret !== undefined && enabled !== false;
 }
 
 /** Undefined when DOCKER_HOST is something that the engine's HTTP API isn't reached by. */

@@ -84,6 +84,8 @@ export interface Config {
   readonly region: string;
   /** JSON text. */
   readonly workerLocation: string;
+  /** What is known of the machine, for the logs of tasks; absent: nothing is said. */
+  readonly workerTypeMetadata?: Readonly<Record<string, unknown>>;
   /** Tasks at once; 0 claims nothing. Already the number of cores when restrictCPU is set. */
   readonly capacity: number;
   readonly restrictCPU: boolean;

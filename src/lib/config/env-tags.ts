@@ -41,6 +41,15 @@ export class EnvReference {
     return this.#type === 'secret';
   }
 
+  /** Nothing is amiss without the variable. */
+  get isOptional(): boolean {
+    return this.#optional || this.#type === 'flag';
+  }
+
+  isSet(env: Environment): boolean {
+    return (env[this.variable] ?? '') !== '';
+  }
+
   /** An empty variable counts as one that is not set. The variable's content is never part of a problem's message. */
   lookUp(env: Environment): EnvLookup {
     const text = env[this.variable] ?? '';

@@ -6,10 +6,11 @@ import { ConfigError } from './config-error.js';
 import { additionalFiles, readConfigFile, sectionName } from './config-files.js';
 import type { ConfigFile } from './config-files.js';
 import type { Environment } from './env-tags.js';
-import { LayeredConfig } from './layers.js';
+import { LayeredConfig, isTree } from './layers.js';
 import type { ConfigPath, ConfigTree, Layer } from './layers.js';
 import { replaceRetiredKeys } from './retired-keys.js';
 import { isSecretKey } from './secret-keys.js';
+import { withoutUnsetVariables } from './unset-variables.js';
 import { unknownKeys, validateConfig } from './validate-config.js';
 import type { ConfigProblem } from './validate-config.js';
 
@@ -23,8 +24,8 @@ export interface ConfigSources {
   readonly profile?: string | undefined;
   /** Folders with docker-worker.conf.{json,yml}, lowest first. */
   readonly searchDirs: readonly string[];
-  /** What the machine's host says. */
-  readonly host?: Layer | undefined;
+  /** What the machine's host says; `defaults` are below all files but the packaged one. */
+  readonly host?: (Layer & { readonly defaults?: ConfigTree }) | undefined;
   /** What the command line says; undefined values are no settings. */
   readonly flags?: ConfigTree;
   readonly env: Environment;
@@ -50,9 +51,10 @@ const MAX_PROBLEM_LENGTH = 2000;
 
 /** Merges, validates and completes the configuration. ConfigError lists the problems, each with its key and layer. */
 export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
-  const { layers, warnings } = withoutRetiredKeys(await collectLayers(sources));
+  const { layers, warnings } = withoutWhatIsOld(await collectLayers(sources), sources.env);
   const merged = new LayeredConfig(sources.env);
   for (const layer of layers) merged.apply(layer);
+  nameHost(merged, sources.host);
 
   const packaged = sectionName(sources.packagedConfigPath, 'defaults');
   const isUntouched = (path: ConfigPath): boolean => merged.originOf(path) === packaged;
@@ -65,7 +67,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const config = completeConfig(merged.values(), sources.env, sources.machine.cores);
   return {
     config,
-    warnings,
+    warnings: [...warnings, ...unsignedNames(merged.values(), config)],
     layers: layers.map(({ name }) => name),
     secrets: secretValues(config, [], isSecret),
     isSecret,
@@ -82,10 +84,14 @@ async function collectLayers(sources: ConfigSources): Promise<Layer[]> {
       `profile ${profile}: no configuration file has such a section, expected one of ${profiles.join(', ')}`,
     ]);
   }
+  const [packaged, ...others] = files;
+  const { host } = sources;
   const layers = [
     { name: 'this machine', values: { workerId: workerIdFrom(sources.machine.hostname) } },
-    ...files.flatMap((file) => file.layers(profile)),
-    ...(sources.host ? [sources.host] : []),
+    ...(packaged?.layers(profile) ?? []),
+    ...(host?.defaults ? [{ name: `${host.name} by default`, values: host.defaults }] : []),
+    ...others.flatMap((file) => file.layers(profile)),
+    ...(host ? [{ name: host.name, values: host.values }] : []),
     { name: 'command line', values: sources.flags ?? {} },
   ];
   return layers.filter(({ values }) => Object.values(values).some((value) => value !== undefined));
@@ -122,14 +128,33 @@ async function isSameFile(one: string, other: string): Promise<boolean> {
   }
 }
 
-function withoutRetiredKeys(written: readonly Layer[]): { layers: Layer[]; warnings: string[] } {
+/** What configurations of older versions have that this one does not take as it is. */
+function withoutWhatIsOld(written: readonly Layer[], env: Environment): { layers: Layer[]; warnings: string[] } {
   const warnings = new Map<string, string>();
+  const note = (found: ReadonlyMap<string, string>): void => {
+    for (const [key, warning] of found) if (!warnings.has(key)) warnings.set(key, warning);
+  };
   const layers = written.map((each) => {
     const { layer, retired } = replaceRetiredKeys(each);
-    for (const [key, warning] of retired) if (!warnings.has(key)) warnings.set(key, warning);
-    return layer;
+    const { layer: pardoned, warnings: unset } = withoutUnsetVariables(layer, env);
+    note(retired);
+    note(unset);
+    return pardoned;
   });
   return { layers, warnings: [...warnings.values()] };
+}
+
+/** A machine whose host knows its address and no name is not reached as `localhost`. */
+function nameHost(merged: LayeredConfig, host: ConfigSources['host']): void {
+  const { host: name, publicIp } = host?.values ?? {};
+  if (!host || name !== undefined || publicIp === undefined || merged.values()['host'] !== 'localhost') return;
+  merged.apply({ name: host.name, values: { host: publicIp } });
+}
+
+function unsignedNames({ statelessHostname }: ConfigTree, { host }: Config): string[] {
+  const { enabled, secret } = isTree(statelessHostname) ? statelessHostname : {};
+  if (enabled !== true || secret !== undefined) return [];
+  return [`statelessHostname: there is no secret to sign host names with, so live logs and shells are at ${host}`];
 }
 
 function allProblems(

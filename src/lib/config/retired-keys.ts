@@ -1,5 +1,6 @@
 import { isTree } from './layers.js';
 import type { ConfigPath, ConfigTree, Layer } from './layers.js';
+import { without } from './unset-variables.js';
 
 interface RetiredKey {
   /** A star stands for any key. */
@@ -31,6 +32,7 @@ const RETIRED_KEYS: readonly RetiredKey[] = [
   { path: ['deviceManagement', 'phone'] },
   { path: ['shutdown', 'minimumCycleSeconds'] },
   { path: ['task', 'dequeueCount'] },
+  { path: ['task', 'maxSetupTime'] },
   { path: ['logging', 'liveLogChunkInterval'] },
   { path: ['logging', 'liveLogExpires'] },
   { path: ['logging', 'bulkLogExpires'] },
@@ -101,11 +103,6 @@ function valueAt(tree: ConfigTree, path: ConfigPath): unknown {
   let value: unknown = tree;
   for (const key of path) value = isTree(value) && Object.hasOwn(value, key) ? value[key] : undefined;
   return value;
-}
-
-function without(tree: ConfigTree, [key = '', ...rest]: ConfigPath): ConfigTree {
-  const { [key]: inner, ...others } = tree;
-  return rest.length > 0 && isTree(inner) ? { ...others, [key]: without(inner, rest) } : others;
 }
 
 function withValue(tree: ConfigTree, [key = '', ...rest]: ConfigPath, value: unknown): ConfigTree {

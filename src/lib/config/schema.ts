@@ -99,7 +99,7 @@ const engine = {
 const service = {
   logging: section({ level: oneOf('debug', 'info', 'warn', 'error'), secureLiveLogging: flag, liveLogPort: portOrAny }),
   ssl: section({ certificate: path, key: path }),
-  statelessHostname: section({ enabled: flag, domain: text }, { secret: text }),
+  statelessHostname: section({ domain: text }, { enabled: flag, secret: text }),
   task: section(
     {
       reclaimDivisor: { type: 'number', exclusiveMinimum: 1, description: 'a number above 1' },
@@ -182,6 +182,7 @@ export const CONFIG_SCHEMA = section(
     maxTaskRunTime: wholeNumber(1, 'a whole number of seconds, at least 1'),
     docker: section({}, { socketPath: path, host: text, port }),
     cache: section({}, { volumeCachePath: path, releaseTimeout: milliseconds }),
+    workerTypeMetadata: { type: 'object', description: 'a map' },
   },
 );
 

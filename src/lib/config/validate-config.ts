@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net';
 import type { ErrorObject } from 'ajv';
 import { ajvOfOwnSchemas } from '../util/own-schema.js';
+import { signsHostNames } from './complete-config.js';
 import { isTree } from './layers.js';
 import type { ConfigPath, ConfigTree } from './layers.js';
 import { CONFIG_SCHEMA } from './schema.js';
@@ -107,7 +108,7 @@ function relationProblems(values: ConfigTree): ConfigProblem[] {
       problems.push({ path: ['features', name], message: `${UNKNOWN} feature, expected one of ${known.join(', ')}` });
     }
   }
-  if (isTree(statelessHostname) && statelessHostname['enabled'] === true) {
+  if (isTree(statelessHostname) && signsHostNames(statelessHostname)) {
     problems.push(...signedNameProblems(statelessHostname, values['publicIp']));
   }
   if (isTree(sidecars)) problems.push(...sidecarProblems(sidecars, isTree(features) ? features : {}));
@@ -139,18 +140,13 @@ function sidecarProblems(sidecars: ConfigTree, features: ConfigTree): ConfigProb
 }
 
 /** What a signed host name is made of. */
-function signedNameProblems({ secret, domain }: ConfigTree, publicIp: unknown): ConfigProblem[] {
-  const because = 'because statelessHostname.enabled is true';
-  const cause = ['statelessHostname', 'enabled'];
+function signedNameProblems({ domain }: ConfigTree, publicIp: unknown): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  if (secret === undefined) {
-    problems.push({ path: ['statelessHostname', 'secret'], message: `missing, expected a text ${because}`, cause });
-  }
   if (typeof domain === 'string' && !DOMAIN.test(domain)) {
     problems.push({ path: ['statelessHostname', 'domain'], message: `expected a domain name, found ${brief(domain)}` });
   }
   if (typeof publicIp === 'string' && !isIPv4(publicIp)) {
-    const message = `expected an IPv4 address ${because}, found ${brief(publicIp)}`;
+    const message = `expected an IPv4 address because host names are signed (statelessHostname), found ${brief(publicIp)}`;
     problems.push({ path: ['publicIp'], message });
   }
   return problems;

@@ -2,7 +2,6 @@ import os from 'node:os';
 import { ConfigError } from '../config/config-error.js';
 import type { ConfigTree } from '../config/layers.js';
 import type { Credentials } from '../queue/queue-client.js';
-import { QueueError } from '../queue/queue-client.js';
 import { delay } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
 import { retry } from '../util/retry.js';
@@ -10,7 +9,10 @@ import type { RetryPolicy } from '../util/retry.js';
 import type { ErrorReport, Host, TerminationNotice } from './host.js';
 import { HostError } from './host.js';
 import { InstanceMetadata } from './instance-metadata.js';
-import { accessIn, mergeConfig, parseUserData, settingsWithin } from './user-data.js';
+import { mergeConfig, poolConfig } from './pool-config.js';
+import type { PlacePoolFiles } from './pool-files.js';
+import { poolSecrets } from './pool-secrets.js';
+import { parseUserData } from './user-data.js';
 import type { UserData } from './user-data.js';
 import type { WorkerManager } from './worker-manager.js';
 import { WorkerRegistration } from './worker-registration.js';
@@ -19,6 +21,7 @@ export interface AwsHostOptions {
   readonly workerManager: WorkerManager;
   /** Switches the machine off. */
   readonly powerOff: () => Promise<void>;
+  readonly placeFiles: PlacePoolFiles;
   /** Told of what somebody may want to know but nothing ends by. */
   readonly onProblem: (problem: string) => void;
   /** Where the metadata service is, without a path. */
@@ -51,13 +54,18 @@ export class AwsHost implements Host {
     this.#retries = options.retries ?? RETRIES;
   }
 
+  get isManaged(): boolean {
+    return this.#registration !== undefined;
+  }
+
   async configure(): Promise<ConfigTree> {
     const [facts, userData] = await Promise.all([this.#facts(), this.#userData()]);
     const defaults = { shutdown: { enabled: true, afterIdleSeconds: IDLE_SECONDS } };
     const told =
       userData.kind === 'static' ? userData.config : await this.#register(userData, String(facts['workerId']));
     const config = mergeConfig(defaults, facts, told);
-    return mergeConfig(config, ...(await this.#secrets(config)));
+    const secrets = { ...this.#options, retries: this.#retries };
+    return mergeConfig(config, ...(await poolSecrets(secrets, config, ['worker-type', 'worker-pool'])));
   }
 
   async terminationNotices(
@@ -162,7 +170,9 @@ export class AwsHost implements Host {
     const [provisionerId, workerType] = workerPoolId.split('/');
     const given = Object.keys(registration.workerConfig).length > 0 ? registration.workerConfig : workerConfig;
     const identity = { rootUrl, provisionerId, workerType, workerGroup };
-    return mergeConfig(settingsWithin(given), identity, { taskcluster: { ...registration.access.credentials } });
+    const { config, files } = poolConfig(given);
+    await this.#options.placeFiles(files);
+    return mergeConfig(config, identity, { taskcluster: { ...registration.access.credentials } });
   }
 
   async #identityProof(): Promise<{ readonly document: string; readonly signature: string }> {
@@ -171,33 +181,6 @@ export class AwsHost implements Host {
     );
     if (document && signature) return { document, signature };
     throw new HostError('the instance metadata service has no identity document to register with');
-  }
-
-  /** What is laid on top of the configuration. */
-  async #secrets(config: ConfigTree): Promise<readonly ConfigTree[]> {
-    const { rootUrl, workerPoolId, credentials } = accessIn(config);
-    if (rootUrl === undefined || workerPoolId === undefined || credentials === undefined) return [];
-    const access = { rootUrl, credentials };
-    const secrets = await Promise.all(
-      [`worker-type:${workerPoolId}`, `worker-pool:${workerPoolId}`].map((name) => this.#secret(access, name)),
-    );
-    return secrets.filter((secret) => secret !== undefined).map(settingsWithin);
-  }
-
-  async #secret(access: { rootUrl: string; credentials: Credentials }, name: string): Promise<ConfigTree | undefined> {
-    const { workerManager, onProblem } = this.#options;
-    const isTransient = (error: unknown): boolean => error instanceof QueueError && error.isTransient;
-    try {
-      const read = (): Promise<ConfigTree | undefined> => workerManager.secret(access, name, NEVER);
-      const secret = await retry(this.#retries, { isTransient }, read, NEVER);
-      if (secret?.['files'] !== undefined) onProblem(`secret ${name}: its files are not written by this worker`);
-      return secret;
-    } catch (error) {
-      if (isTransient(error)) throw new HostError(`the secret ${name} could not be read`, { cause: error });
-      // Most often a missing scope: whoever uses no secrets gives none.
-      onProblem(`goes on without the secret ${name}: ${errorMessage(error)}`);
-      return undefined;
-    }
   }
 
   /** A machine where nothing answers is no EC2 instance, and not to be shut down for it. */

@@ -21,6 +21,10 @@ export interface ErrorReport {
 /** The kind of machine the worker runs on and what it can tell and do. One for the life of the worker. */
 export interface Host {
   readonly name: string;
+  /** worker-manager knows this worker, and decides whether it is wanted. */
+  readonly isManaged?: boolean;
+  /** Settings that such a machine has unless a file says otherwise. */
+  readonly defaults?: ConfigTree;
   /**
    * What the machine knows of the configuration: part of it, not validated. ConfigError if its sources are unusable,
    * HostError if the machine can't become a worker at all.

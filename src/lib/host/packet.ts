@@ -8,8 +8,16 @@ import { errorMessage } from '../util/error-message.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
 import type { Host } from './host.js';
+import { mergeConfig } from './pool-config.js';
+import type { PlacePoolFiles } from './pool-files.js';
+import { poolSecrets } from './pool-secrets.js';
+import type { WorkerManager } from './worker-manager.js';
 
 export interface PacketHostOptions {
+  readonly workerManager: Pick<WorkerManager, 'secret'>;
+  readonly placeFiles: PlacePoolFiles;
+  /** Told of a secret that can't be had. */
+  readonly onProblem: (problem: string) => void;
   /** Switches the machine off. */
   readonly powerOff: () => Promise<void>;
   readonly metadataUrl?: string;
@@ -36,7 +44,11 @@ export class PacketHost implements Host {
 
   async configure(): Promise<ConfigTree> {
     const [facts, userData] = await Promise.all([this.#facts(), this.#userData()]);
-    return { ...facts, ...userData, shutdown: { enabled: true, afterIdleSeconds: IDLE_SECONDS } };
+    const shutdown = { enabled: true, afterIdleSeconds: IDLE_SECONDS };
+    // Its machines have no certificate of their own.
+    const config = mergeConfig(facts, userData, { shutdown, logging: { secureLiveLogging: false } });
+    const { retries = RETRIES } = this.#options;
+    return mergeConfig(config, ...(await poolSecrets({ ...this.#options, retries }, config, ['worker-type'])));
   }
 
   terminationNotices(): Promise<void> {

@@ -1,7 +1,8 @@
 import { ConfigError } from '../config/config-error.js';
-import { LayeredConfig, isTree } from '../config/layers.js';
+import { isTree } from '../config/layers.js';
 import type { ConfigTree } from '../config/layers.js';
 import type { Credentials } from '../queue/queue-client.js';
+import { mergeConfig } from './pool-config.js';
 
 /** What whoever started an instance told it. */
 export type UserData =
@@ -39,24 +40,6 @@ export function parseUserData(text: string): UserData {
     workerGroup: workerGroup as string,
     workerConfig: isTree(workerConfig) ? workerConfig : {},
   };
-}
-
-/**
- * The worker's settings within what a pool or a secret says: in `dockerWorker.config` or `config` where their owners
- * wrote them for worker-runner, or else all of it.
- */
-export function settingsWithin(written: ConfigTree): ConfigTree {
-  const inner = isTree(written['dockerWorker']) ? written['dockerWorker'] : written;
-  const { config } = inner;
-  if (isTree(config)) return config;
-  return inner === written ? written : {};
-}
-
-/** Lays configuration over configuration, later ones winning, as files are laid over one another. */
-export function mergeConfig(...layers: readonly ConfigTree[]): ConfigTree {
-  const merged = new LayeredConfig({});
-  for (const values of layers) merged.apply({ name: 'host', values });
-  return merged.values();
 }
 
 /** The pool and the credentials with which its secrets can be asked for, as far as a configuration has them. */

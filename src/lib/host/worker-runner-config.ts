@@ -4,6 +4,8 @@ import { ConfigError } from '../config/config-error.js';
 import { isTree } from '../config/layers.js';
 import type { ConfigTree } from '../config/layers.js';
 import { errorMessage } from '../util/error-message.js';
+import { besidePoolConfig, mergeConfig, poolConfig } from './pool-config.js';
+import type { PoolConfig } from './pool-config.js';
 
 /** Where worker-runner writes for generic-worker what is called otherwise here. */
 const SPELLINGS: Readonly<Record<string, string>> = {
@@ -13,11 +15,14 @@ const SPELLINGS: Readonly<Record<string, string>> = {
   instanceID: 'instanceId',
 };
 const CREDENTIALS = ['clientId', 'accessToken', 'certificate'];
-/** What it writes for generic-worker without a use here: workerLocation has the first one too. */
-const UNUSED = ['availabilityZone', 'workerTypeMetadata'];
+/** What it writes for generic-worker without a use here: workerLocation has it too. */
+const UNUSED = ['availabilityZone'];
 
-/** Reads the configuration that worker-runner wrote, in its spelling for either worker. Fails with a ConfigError. */
-export async function readRunnerConfig(file: string): Promise<ConfigTree> {
+/**
+ * Reads the configuration that worker-runner wrote, in its spelling for either worker. What it did not take apart, as it was
+ * written for another worker, is here. Fails with a ConfigError.
+ */
+export async function readRunnerConfig(file: string): Promise<PoolConfig> {
   let values: unknown;
   try {
     values = JSON.parse(await readFile(file, 'utf8'));
@@ -28,8 +33,16 @@ export async function readRunnerConfig(file: string): Promise<ConfigTree> {
   }
   const name = `${file} (written by worker-runner)`;
   checkSize(name, values);
-  if (isTree(values)) return inOurSpelling(values);
+  if (isTree(values)) return withinPool(values);
   throw new ConfigError([`${name}: expected a map of settings`]);
+}
+
+/** Of its own keys, which are at the top always, none may be what a pool's settings say. */
+function withinPool(written: ConfigTree): PoolConfig {
+  const beside = besidePoolConfig(written);
+  const { config, files } = poolConfig(written);
+  const all = Object.keys(beside).length > 0 ? mergeConfig(config, beside) : config;
+  return { config: inOurSpelling(all), files };
 }
 
 function inOurSpelling(written: ConfigTree): ConfigTree {

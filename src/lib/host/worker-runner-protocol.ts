@@ -34,6 +34,19 @@ export function parseMessage(line: string): RunnerMessage | undefined {
 }
 
 /**
+ * A line that was written for worker-runner, for somebody else to read: of a message of the worker's log the line that was
+ * in it, of another message nothing, as it is in no log.
+ */
+export function withoutProtocol(line: string): string | undefined {
+  const message = parseMessage(line);
+  if (!message) return line;
+  const { body } = message;
+  if (message.type !== 'log' || !isTree(body)) return undefined;
+  const fields = Object.entries(body).filter(([key]) => key !== 'textPayload');
+  return `${JSON.stringify(Object.fromEntries(fields))}\n`;
+}
+
+/**
  * The worker's end of the worker-runner protocol: messages `~{json}`, one a line, among other lines. worker-runner
  * begins with `welcome`, the worker answers `hello`, and from then on both use what both can do.
  */

@@ -3,6 +3,7 @@ import type { ConfigTree } from '../config/layers.js';
 import type { Credentials } from '../queue/queue-client.js';
 import { TimeoutError, untilAborted, withTimeout } from '../util/abortable.js';
 import type { ErrorReport, Host, TerminationNotice } from './host.js';
+import type { PlacePoolFiles } from './pool-files.js';
 import { readRunnerConfig } from './worker-runner-config.js';
 import type { RunnerMessage, RunnerProtocol } from './worker-runner-protocol.js';
 
@@ -10,8 +11,11 @@ export interface WorkerRunnerHostOptions {
   /** The JSON file that worker-runner wrote. */
   readonly configPath: string;
   readonly protocol: RunnerProtocol;
+  readonly placeFiles: PlacePoolFiles;
   /** Takes lines that are no messages. */
   readonly write: (line: string) => void;
+  /** Takes the worker's log once worker-runner is gone. */
+  readonly writeAlone: (line: string) => void;
   /** Told of messages that make no sense. */
   readonly onProblem: (problem: string) => void;
   readonly machineUptimeSeconds?: () => number;
@@ -19,6 +23,8 @@ export interface WorkerRunnerHostOptions {
 
 // A worker that fails at its very start may be quicker than worker-runner's first message.
 const NEGOTIATION_MS = 2000;
+/** As docker-worker 99 had it: what such a machine costs is worker-manager's to save, by this worker. */
+const IDLE_SECONDS = 300;
 
 /**
  * A machine that Taskcluster's worker-runner looks after: it starts this worker with configuration and credentials, tells
@@ -26,9 +32,12 @@ const NEGOTIATION_MS = 2000;
  */
 export class WorkerRunnerHost implements Host {
   readonly name = 'worker-runner';
+  readonly isManaged = true;
+  readonly defaults = { shutdown: { enabled: true, afterIdleSeconds: IDLE_SECONDS } };
   readonly #options: WorkerRunnerHostOptions;
   readonly #notices = new Mailbox<TerminationNotice>();
   readonly #renewals = new Mailbox<Credentials>();
+  #isAlone = false;
 
   constructor(options: WorkerRunnerHostOptions) {
     this.#options = options;
@@ -38,6 +47,7 @@ export class WorkerRunnerHost implements Host {
   connect(): void {
     const { protocol, onProblem } = this.#options;
     const onEnd = (): void => {
+      this.#isAlone = protocol.isNegotiated;
       // Nobody would renew the credentials or give the machine back any more.
       if (protocol.isNegotiated) this.#notices.put({ reason: 'worker-runner is gone', finishTasks: true });
       else onProblem('standard input has ended without a word from worker-runner: the worker goes on without it');
@@ -54,9 +64,9 @@ export class WorkerRunnerHost implements Host {
 
   /** Takes a line of the worker's log, one JSON object: a message of its own where worker-runner wants it that way. */
   writeLog(line: string): void {
-    const { protocol, write } = this.#options;
-    if (!protocol.has('log')) {
-      write(line);
+    const { protocol, write, writeAlone } = this.#options;
+    if (this.#isAlone || !protocol.has('log')) {
+      (this.#isAlone ? writeAlone : write)(line);
       return;
     }
     const fields = JSON.parse(line) as { readonly type: string };
@@ -65,7 +75,10 @@ export class WorkerRunnerHost implements Host {
   }
 
   async configure(): Promise<ConfigTree> {
-    return await readRunnerConfig(this.#options.configPath);
+    const { configPath, placeFiles } = this.#options;
+    const { config, files } = await readRunnerConfig(configPath);
+    await placeFiles(files);
+    return config;
   }
 
   async terminationNotices(
@@ -81,15 +94,7 @@ export class WorkerRunnerHost implements Host {
   }
 
   async reportError(report: ErrorReport): Promise<void> {
-    const { protocol } = this.#options;
-    try {
-      await withTimeout('worker-runner: welcome', NEGOTIATION_MS, () => protocol.negotiated);
-    } catch (error) {
-      // Nobody is there who could be told.
-      if (error instanceof TimeoutError) return;
-      throw error;
-    }
-    protocol.send('error-report', { ...report });
+    if (await this.#isNegotiated()) this.#options.protocol.send('error-report', { ...report });
   }
 
   uptimeSeconds(): Promise<number> {
@@ -97,9 +102,19 @@ export class WorkerRunnerHost implements Host {
   }
 
   /** worker-runner may do no more than write it down: the worker ends by itself. */
-  shutdown(): Promise<void> {
-    this.#options.protocol.send('shutdown');
-    return Promise.resolve();
+  async shutdown(): Promise<void> {
+    if (await this.#isNegotiated()) this.#options.protocol.send('shutdown');
+  }
+
+  /** Waits a moment for worker-runner's first word. False: nobody is there who could be told. */
+  async #isNegotiated(): Promise<boolean> {
+    try {
+      await withTimeout('worker-runner: welcome', NEGOTIATION_MS, () => this.#options.protocol.negotiated);
+      return true;
+    } catch (error) {
+      if (error instanceof TimeoutError) return false;
+      throw error;
+    }
   }
 
   #receive(message: RunnerMessage): void {

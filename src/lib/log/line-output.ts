@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 
 export interface LineOutputOptions {
   /** Gets what is left, and all that follows, once the reader has closed this output. */
-  readonly fallback?: LineOutput;
+  readonly fallback?: { writeMessage(line: string): void };
   /** Lines are dropped while more than this waits for the reader. Default: 1 MiB. */
   readonly waitingBytesLimit?: number;
 }
@@ -21,10 +21,12 @@ const CLOSED = new Set(['EPIPE', 'EIO', 'ECONNRESET', 'EBADF']);
  */
 export class LineOutput {
   readonly #descriptor: number;
-  readonly #fallback: LineOutput | undefined;
+  readonly #fallback: LineOutputOptions['fallback'];
   readonly #waitingBytesLimit: number;
   readonly #waiting: Buffer[] = [];
   #waitingBytes = 0;
+  /** Bytes of the first of them that are written. */
+  #writtenBytes = 0;
   #droppedLines = 0;
   #unreportedLines = 0;
   #isClosed = false;
@@ -102,11 +104,12 @@ export class LineOutput {
         return;
       }
       this.#waitingBytes -= written;
-      if (written < bytes.length) {
-        this.#waiting[0] = bytes.subarray(written);
+      this.#writtenBytes += written;
+      if (this.#writtenBytes < bytes.length) {
         this.#retryLater();
         return;
       }
+      this.#writtenBytes = 0;
       this.#waiting.shift();
     }
     this.#reportDropped();
@@ -114,7 +117,7 @@ export class LineOutput {
 
   #tryToWrite(bytes: Buffer): number | 'closed' {
     try {
-      return writeSync(this.#descriptor, bytes);
+      return writeSync(this.#descriptor, bytes, this.#writtenBytes);
     } catch (error) {
       // Anything else may pass: a full pipe has room again, a full disk too.
       return CLOSED.has((error as NodeJS.ErrnoException).code ?? '') ? 'closed' : 0;
@@ -133,6 +136,7 @@ export class LineOutput {
     if (lines > 0) this.#onDropped(lines);
   }
 
+  /** Whoever reads on gets whole lines. */
   #close(): void {
     this.#isClosed = true;
     this.#waitingBytes = 0;

@@ -116,7 +116,9 @@ async function showMetrics(
     metrics.watchLog(droppedLogLines);
     return { metrics, server };
   } catch (error) {
-    throw new ConfigError([`metrics: ${host} port ${port} cannot be listened on: ${wordsOf(error)}`], { cause: error });
+    const isOccupied = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+    const problem = `metrics: ${host} port ${port} cannot be listened on: ${wordsOf(error)}`;
+    throw new ConfigError([problem], { cause: error, isOccupied });
   }
 }
 

@@ -75,10 +75,10 @@ export class EngineLock {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
       const holder = await holderOf(name);
-      throw new ConfigError([
+      const problem =
         `workerId: another worker${holder} with this workerId, workerGroup and worker pool uses the same Docker engine, ` +
-          'and each would remove the containers of the other; stop it, or give each worker a workerId of its own',
-      ]);
+        'and each would remove the containers of the other; stop it, or give each worker a workerId of its own';
+      throw new ConfigError([problem], { isOccupied: true });
     }
   }
 }

@@ -35,7 +35,7 @@ export class StateLock {
   static async #acquire(path: string, setting: string, advice: string): Promise<StateLock> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const refuse = (pid: number): never => {
-      throw new ConfigError([`${setting}: another worker (process ${pid}) ${advice}`]);
+      throw new ConfigError([`${setting}: another worker (process ${pid}) ${advice}`], { isOccupied: true });
     };
     try {
       await takeTurn(path, async () => {

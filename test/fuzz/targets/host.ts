@@ -6,8 +6,10 @@ import { PassThrough } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import fc from 'fast-check';
 import { ConfigError } from '../../../src/lib/config/config-error.js';
-import { accessIn, mergeConfig, parseUserData, settingsWithin } from '../../../src/lib/host/user-data.js';
 import { parsePacketUserData } from '../../../src/lib/host/packet.js';
+import { mergeConfig, poolConfig } from '../../../src/lib/host/pool-config.js';
+import { checkPoolFiles } from '../../../src/lib/host/pool-files.js';
+import { accessIn, parseUserData } from '../../../src/lib/host/user-data.js';
 import { RunnerProtocol } from '../../../src/lib/host/worker-runner-protocol.js';
 import { readRunnerConfig } from '../../../src/lib/host/worker-runner-config.js';
 import { WorkerRunnerHost } from '../../../src/lib/host/worker-runner.js';
@@ -66,6 +68,8 @@ const workerRunner = pureTarget({
       configPath: '/nowhere',
       protocol,
       write,
+      writeAlone: write,
+      placeFiles: checkPoolFiles,
       onProblem: (problem) => {
         expect(problem !== '', 'a problem without words');
       },
@@ -104,6 +108,7 @@ const USER_DATA_KEYS = [
   'workerConfig',
   'dockerWorker',
   'config',
+  'files',
   'data',
   'credentials',
   'clientId',
@@ -127,7 +132,7 @@ const userData = pureTarget({
   attempt: async (text) => {
     await allowing([ConfigError], () => {
       const data = parseUserData(text);
-      const config = data.kind === 'static' ? data.config : settingsWithin(data.workerConfig);
+      const config = data.kind === 'static' ? data.config : poolConfig(data.workerConfig).config;
       accessIn(mergeConfig(config, { capacity: 1 }));
     });
   },
@@ -157,10 +162,33 @@ const runnerConfig = target({
     return {
       attempt: async (text) => {
         await writeFile(file, text);
-        await allowing([ConfigError], async () => mergeConfig(await readRunnerConfig(file)));
+        await allowing([ConfigError], async () => mergeConfig((await readRunnerConfig(file)).config));
       },
       close: () => rm(directory, { recursive: true }),
     };
+  },
+});
+
+/** An archive without entries, behind which others come about. */
+const EMPTY_ARCHIVE = Buffer.from(`PK\x05\x06${'\0'.repeat(18)}`, 'latin1');
+
+const poolFiles = pureTarget({
+  name: 'pool-files',
+  about: 'the files that pools and secrets have for machines',
+  inputs: fc.record({
+    archive: fc.oneof(
+      mutated(fc.constant(Buffer.from(`PK\x03\x04${'\0'.repeat(26)}PK\x01\x02${'\0'.repeat(42)}`, 'latin1'))).map(
+        (bytes) => Buffer.concat([bytes, EMPTY_ARCHIVE]),
+      ),
+      mutated(fc.constant(EMPTY_ARCHIVE)),
+    ),
+    format: fc.constantFrom('zip', 'file', 'tar'),
+    other: jsonValue(['path', 'content', 'encoding', 'format', 'base64', 'zip']),
+  }),
+  attempt: async ({ archive, format, other }) => {
+    const file = { path: '/nowhere', content: archive.toString('base64'), encoding: 'base64', format };
+    await allowing([ConfigError], () => checkPoolFiles([file]));
+    await allowing([ConfigError], () => checkPoolFiles([other]));
   },
 });
 
@@ -273,4 +301,4 @@ const configFile = target({
   },
 });
 
-export const HOST: readonly Target[] = [workerRunner, userData, packetUserData, runnerConfig, configFile];
+export const HOST: readonly Target[] = [workerRunner, userData, packetUserData, runnerConfig, poolFiles, configFile];

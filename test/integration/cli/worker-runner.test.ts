@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import yaml from 'js-yaml';
 import { nice as newSlugid } from 'slugid';
 import type { ConfigTree } from '../../../src/lib/config/layers.js';
 import { CAPABILITIES, parseMessage } from '../../../src/lib/host/worker-runner-protocol.js';
@@ -25,6 +26,14 @@ function logOf(worker: Program): readonly ConfigTree[] {
   return messagesOf(worker)
     .filter(({ type }) => type === 'log')
     .map(({ body }) => body as ConfigTree);
+}
+
+/** What docs/hosts.md shows: worker-runner's own configuration, and a pool's. */
+async function documented(): Promise<{ readonly runner: ConfigTree; readonly pool: ConfigTree }> {
+  const page = await readFile('docs/hosts.md', 'utf8');
+  const [, runner = ''] = /^```yaml\n(provider:[^`]*)```$/m.exec(page) ?? [];
+  const [, pool = ''] = /^```json\n(\{\n {2}"dockerWorker"[^`]*)```$/m.exec(page) ?? [];
+  return { runner: yaml.load(runner) as ConfigTree, pool: JSON.parse(pool) as ConfigTree };
 }
 
 describe('a worker under worker-runner', function () {
@@ -93,7 +102,13 @@ describe('a worker under worker-runner', function () {
   });
 
   describe('that starts it as a generic-worker', () => {
-    const start = async (changes: ConfigTree = {}): Promise<Program> => {
+    const RUN = ['run', '--config', '', '--with-worker-runner'];
+
+    beforeEach(() => {
+      RUN[2] = configPath;
+    });
+
+    const write = async (changes: ConfigTree): Promise<void> => {
       const { clientId, accessToken } = machine.taskcluster.credentials;
       const location = { workerGroup: 'local', region: 'here', availabilityZone: 'here-1', publicIP: '127.0.0.1' };
       const own = {
@@ -110,7 +125,10 @@ describe('a worker under worker-runner', function () {
         ...changes,
       };
       await writeFile(configPath, JSON.stringify(own), { mode: 0o600 });
-      return machine.worker(['run', '--config', configPath, '--with-worker-runner'], {}, 'pipe');
+    };
+    const start = async (changes: ConfigTree = {}): Promise<Program> => {
+      await write(changes);
+      return machine.worker(RUN, {}, 'pipe');
     };
 
     it('lets its tasks end when it may', async () => {
@@ -129,7 +147,7 @@ describe('a worker under worker-runner', function () {
       );
     });
 
-    it('ends after its tasks when worker-runner is gone', async () => {
+    it('ends after its tasks when worker-runner is gone, and says in plain lines what goes on', async () => {
       const worker = await start();
       send(worker, WELCOME);
       const taskId = await machine.createTask('echo running; sleep 2');
@@ -138,10 +156,84 @@ describe('a worker under worker-runner', function () {
       worker.hangUp();
       assert.deepEqual(await worker.ended, { code: 0, signal: null });
       assert.equal((await machine.resolved(taskId)).state, 'completed');
+      const lines = worker.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('WORKER_METRICS '));
+      const events = lines.map((line) => (JSON.parse(line) as ConfigTree)['type']);
       assert.match(worker.stderr, /"reason":"worker-runner is gone"/);
+      for (const type of ['termination notice', 'task resolved', 'exit'])
+        assert.ok(events.includes(type), worker.stderr);
     });
 
-    it('reports why it can not start', async () => {
+    it('takes what the pool wrote for this worker, and puts its files where they belong', async () => {
+      const file = { path: join(machine.directory, 'etc', 'key'), encoding: 'base64', format: 'file' };
+      const config = { workerTypeMetadata: { image: 'image-7' }, task: { container: { logDriver: 'local' } } };
+      const worker = await start({
+        workerTypeMetadata: { 'ami-id': 'ami-1' },
+        dockerWorker: { config, files: [{ ...file, content: Buffer.from('the key').toString('base64') }] },
+      });
+      send(worker, { type: 'welcome', capabilities: [] });
+      const taskId = await machine.createTask('true');
+      assert.equal((await machine.resolved(taskId)).state, 'completed');
+      worker.kill('SIGQUIT');
+      assert.deepEqual(await worker.ended, { code: 0, signal: null });
+      assert.equal(await readFile(file.path, 'utf8'), 'the key');
+    });
+
+    for (const layout of ['dockerWorker', 'genericWorker']) {
+      it(`starts with the examples of the docs, laid out as ${layout}`, async () => {
+        const { runner, pool } = await documented();
+        const { config, files } = pool['dockerWorker'] as { config: ConfigTree; files: readonly ConfigTree[] };
+        const [file] = files;
+        const path = join(machine.directory, String(file?.['path']));
+        const { workerConfig } = runner as { readonly workerConfig: ConfigTree };
+        const worker = await start({ ...workerConfig, [layout]: { config, files: [{ ...file, path }] } });
+        send(worker, WELCOME);
+        await worker.prints('"afterMs":900000,');
+        assert.match(worker.stdout, /"capacity":4,"type":"start"/);
+        assert.match(await readFile(path, 'utf8'), /an example/);
+        worker.kill('SIGQUIT');
+        assert.deepEqual(await worker.ended, { code: 0, signal: null });
+      });
+    }
+
+    it('can be checked and shown, which writes no files', async () => {
+      const path = join(machine.directory, 'etc', 'key');
+      const files = [{ path, content: '', encoding: 'base64', format: 'file' }];
+      await write({ dockerWorker: { config: { capacity: 7 }, files } });
+      const shown = machine.worker([...RUN, '--print-config'], {});
+      assert.deepEqual([(await shown.ended).code, shown.stderr], [0, '']);
+      assert.match(shown.stdout, /^capacity: 7$/m);
+      assert.doesNotMatch(shown.stdout, new RegExp(machine.taskcluster.credentials.accessToken));
+      const checked = machine.worker([...RUN, '--check'], {});
+      assert.deepEqual([(await checked.ended).code, checked.stderr], [0, '']);
+      await assert.rejects(access(path), { code: 'ENOENT' });
+      await write({ dockerWorker: { files: [{ path, format: 'tar' }] } });
+      const refused = machine.worker([...RUN, '--check'], {});
+      assert.equal((await refused.ended).code, 2);
+      assert.match(refused.stderr, /^docker-worker: files: .*key: expected the encoding base64\n$/);
+    });
+
+    it('reports why it can not start, and then that the machine may go, whatever is wrong', async () => {
+      const worker = await start({ nonsense: 1 });
+      send(worker, WELCOME);
+      assert.deepEqual(await worker.ended, { code: 2, signal: null });
+      const kinds = messagesOf(worker).map(({ type }) => type);
+      assert.deepEqual(kinds.slice(-2), ['error-report', 'shutdown']);
+      assert.match(worker.stderr, /docker-worker: nonsense: unknown key/);
+    });
+
+    it('keeps the machine for a worker that is still there', async () => {
+      const first = await start();
+      send(first, WELCOME);
+      await first.prints('"textPayload":"start"');
+      const second = await start();
+      send(second, WELCOME);
+      assert.deepEqual(await second.ended, { code: 2, signal: null });
+      const kinds = messagesOf(second).map(({ type }) => type);
+      assert.ok(kinds.includes('error-report'), second.stdout);
+      assert.ok(!kinds.includes('shutdown'), second.stdout);
+    });
+
+    it('says in its report what is wrong', async () => {
       const worker = await start({ rootURL: 'nowhere' });
       send(worker, WELCOME);
       assert.deepEqual(await worker.ended, { code: 2, signal: null });

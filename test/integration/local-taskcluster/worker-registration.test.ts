@@ -41,6 +41,7 @@ describe('the host aws with worker-manager and secrets', () => {
     new AwsHost({
       workerManager: new TaskclusterWorkerManager(10_000),
       powerOff: () => Promise.resolve(),
+      placeFiles: () => Promise.resolve(),
       onProblem: (problem) => problems.push(problem),
       metadataUrl: metadata.url,
       registrationFile: join(directory, 'registration.json'),

@@ -189,24 +189,12 @@ describe('loadConfig: problems', () => {
     assert.deepEqual(await problemsOf({ configPath: list }), [`${list}: expected a map of settings at its top`]);
   });
 
-  it('wants the secret of stateless host names only where they are enabled', async () => {
-    assert.match(
-      (await problemsOf({ profile: 'production' })).join('\n'),
-      /^statelessHostname\.secret: missing, .*\[production\]\)$/,
-    );
-    const { config } = await load({
-      profile: 'production',
-      host: { name: 'host', values: { statelessHostname: { enabled: false } } },
-    });
-    assert.equal(config.statelessHostname.enabled, false);
-  });
-
   it('wants for stateless host names what they are made of', async () => {
     const statelessHostname = { enabled: true, secret: 'hunter2', domain: 'two words.com' };
     const found = (await problemsOf({ flags: { statelessHostname, publicIp: '2001:db8::1' } })).join('\n');
     assert.match(
       found,
-      /^publicIp: expected an IPv4 address because statelessHostname.enabled is true, found "2001:db8::1"/m,
+      /^publicIp: expected an IPv4 address because host names are signed \(statelessHostname\), found "2001:db8::1"/m,
     );
     assert.match(found, /^statelessHostname.domain: expected a domain name, found "two words.com"/m);
     assert.doesNotMatch(found, /hunter2/);

@@ -27,6 +27,7 @@ let metadata: FakeInstanceMetadata;
 let manager: FakeWorkerManager;
 let endings: string[];
 let problems: string[];
+let placed: unknown[];
 
 beforeEach(async () => {
   await folder.create();
@@ -34,6 +35,7 @@ beforeEach(async () => {
   manager = new FakeWorkerManager();
   endings = [];
   problems = [];
+  placed = [];
 });
 afterEach(async () => {
   await metadata.close();
@@ -45,6 +47,10 @@ const host = (options: Partial<AwsHostOptions> = {}): AwsHost =>
     workerManager: manager,
     powerOff: () => {
       endings.push('power off');
+      return Promise.resolve();
+    },
+    placeFiles: (files) => {
+      placed.push(...files);
       return Promise.resolve();
     },
     onProblem: (problem) => problems.push(problem),
@@ -95,7 +101,10 @@ describe('AwsHost: configuration', () => {
       data: { capacity: 3, shutdown: { afterIdleSeconds: 60 }, dockerConfig: { allowPrivileged: true } },
     });
     manager.secrets.set('worker-type:proj/ci', { capacity: 4, statelessHostname: { secret: 's1' } });
-    manager.secrets.set('worker-pool:proj/ci', { config: { statelessHostname: { secret: 's2' } }, files: [] });
+    manager.secrets.set('worker-pool:proj/ci', {
+      config: { statelessHostname: { secret: 's2' }, workerTypeMetadata: { hidden: 'it is of a secret' } },
+      files: [{ path: '/etc/key' }],
+    });
     assert.deepEqual(await configured(), {
       ...FACTS,
       taskcluster: { clientId: 'static', accessToken: 'the-token' },
@@ -107,12 +116,12 @@ describe('AwsHost: configuration', () => {
       dockerConfig: { allowPrivileged: true },
       statelessHostname: { secret: 's2' },
     });
-    assert.match(problems.join(), /secret worker-pool:proj\/ci: its files are not written/);
+    assert.deepEqual([placed, problems], [[{ path: '/etc/key' }], []]);
   });
 
   it('registers with worker-manager, proving by the identity document which instance this is', async () => {
     userData(BY_WORKER_MANAGER);
-    manager.workerConfig = { dockerWorker: { config: { capacity: 5 } } };
+    manager.workerConfig = { dockerWorker: { config: { capacity: 5 }, files: [{ path: '/etc/file' }] } };
     const values = await configured();
     assert.deepEqual(manager.requests, [
       {
@@ -132,6 +141,7 @@ describe('AwsHost: configuration', () => {
     assert.deepEqual([capacity, rootUrl], [5, 'https://tc.example.com']);
     assert.deepEqual(taskcluster, { clientId: 'worker-1', accessToken: 'the-token', certificate: '{}' });
     assert.ok(manager.calls.includes('secret worker-pool:proj/ci worker-1'));
+    assert.deepEqual(placed, [{ path: '/etc/file' }]);
   });
 
   it('registers once for all starts of the worker, and keeps what it got to itself', async () => {

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { PacketHost, parsePacketUserData } from '../../../src/lib/host/packet.js';
+import { QueueError } from '../../../src/lib/queue/queue-client.js';
+import { FakeWorkerManager } from '../../fakes/fake-worker-manager.js';
 import { FlakyServer } from '../../support/flaky-server.js';
 import { ConfigFolder, load } from '../config/fixture.js';
 
@@ -13,8 +15,14 @@ describe('PacketHost', () => {
   const folder = new ConfigFolder();
   let server: FlakyServer | undefined;
   let endings: string[];
+  let manager: FakeWorkerManager;
+  let placed: unknown[];
+  let problems: string[];
   beforeEach(async () => {
     endings = [];
+    manager = new FakeWorkerManager();
+    placed = [];
+    problems = [];
     await folder.create();
   });
   afterEach(async () => {
@@ -31,6 +39,12 @@ describe('PacketHost', () => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(body);
     });
     return new PacketHost({
+      workerManager: manager,
+      placeFiles: (files) => {
+        placed.push(...files);
+        return Promise.resolve();
+      },
+      onProblem: (problem) => problems.push(problem),
       powerOff: () => {
         endings.push('power off');
         return Promise.resolve();
@@ -49,7 +63,7 @@ describe('PacketHost', () => {
         { status: 200, body: METADATA },
       ])
     ).configure();
-    const { config } = await load({ host: { name: 'host packet', values }, env: {} });
+    const { config } = await load({ profile: 'production', host: { name: 'host packet', values }, env: {} });
     assert.deepEqual(config.taskcluster, { clientId: 'project/releng/packet', accessToken: 'the=token=with=signs' });
     assert.equal(config.rootUrl, 'https://tc.example.com');
     assert.deepEqual([config.provisionerId, config.workerType], ['terraform-packet', 'gecko-t-linux']);
@@ -62,6 +76,31 @@ describe('PacketHost', () => {
     assert.deepEqual([config.workerNodeType, config.instanceType], ['packet.net', 'c1.small.x86']);
     assert.deepEqual([config.capacity, config.dockerConfig.allowPrivileged], [4, true]);
     assert.deepEqual([config.shutdown.enabled, config.shutdown.afterIdleSeconds], [true, 3600]);
+    assert.equal(config.logging.secureLiveLogging, false);
+  });
+
+  it('lays the secret of its pool on top, and places the files in it', async () => {
+    manager.secrets.set('worker-type:terraform-packet/gecko-t-linux', {
+      config: {
+        capacity: 9,
+        logging: { secureLiveLogging: true },
+        workerTypeMetadata: { hidden: 'it is of a secret' },
+      },
+      files: [{ path: '/etc/key' }],
+    });
+    const values = await (await host([{ status: 200, body: METADATA }])).configure();
+    const { config } = await load({ host: { name: 'host packet', values }, env: {} });
+    assert.deepEqual([config.capacity, config.logging.secureLiveLogging], [9, true]);
+    assert.equal(config.workerTypeMetadata, undefined);
+    assert.deepEqual(manager.calls, ['secret worker-type:terraform-packet/gecko-t-linux project/releng/packet']);
+    assert.deepEqual([placed, problems], [[{ path: '/etc/key' }], []]);
+  });
+
+  it('does without a secret that it may not have', async () => {
+    manager.failures = [new QueueError('secrets.get failed: HTTP 403: no', 403)];
+    const values = await (await host([{ status: 200, body: METADATA }])).configure();
+    assert.equal(values['capacity'], 4);
+    assert.match(problems.join(), /^goes on without the secret worker-type:terraform-packet\/gecko-t-linux: .*403/);
   });
 
   it('does without user data', async () => {

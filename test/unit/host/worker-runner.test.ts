@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
-import { ConfigError } from '../../../src/lib/config/config-error.js';
 import type { ConfigTree } from '../../../src/lib/config/layers.js';
 import type { TerminationNotice } from '../../../src/lib/host/host.js';
-import { CAPABILITIES, RunnerProtocol, parseMessage } from '../../../src/lib/host/worker-runner-protocol.js';
+import {
+  CAPABILITIES,
+  RunnerProtocol,
+  parseMessage,
+  withoutProtocol,
+} from '../../../src/lib/host/worker-runner-protocol.js';
 import { WorkerRunnerHost } from '../../../src/lib/host/worker-runner.js';
 import type { Credentials } from '../../../src/lib/queue/queue-client.js';
-import { settle } from '../../fakes/fake-clock.js';
-import { ConfigFolder, load } from '../config/fixture.js';
-
-const folder = new ConfigFolder();
-beforeEach(() => folder.create());
-afterEach(() => folder.remove());
+import { FakeClock, settle } from '../../fakes/fake-clock.js';
 
 describe('a line of the worker-runner protocol', () => {
   it('is a message when it says so, is JSON, and has a type', () => {
@@ -37,6 +36,15 @@ describe('a line of the worker-runner protocol', () => {
     });
   }
 
+  it('is what was in it for those who are not worker-runner', () => {
+    assert.equal(
+      withoutProtocol('~{"body":{"level":"info","type":"start","textPayload":"start"},"type":"log"}\n'),
+      '{"level":"info","type":"start"}\n',
+    );
+    assert.equal(withoutProtocol('~{"type":"shutdown"}\n'), undefined);
+    for (const line of ['{"type":"start"}\n', 'WORKER_METRICS {}\n', '\n']) assert.equal(withoutProtocol(line), line);
+  });
+
   it('never breaks the reader', () => {
     fc.assert(
       fc.property(
@@ -58,17 +66,21 @@ class Runner {
   readonly input = new PassThrough();
   readonly lines: string[] = [];
   readonly problems: string[] = [];
+  /** What is written where worker-runner does not read. */
+  readonly alone: string[] = [];
   readonly host: WorkerRunnerHost;
 
-  constructor(configPath = '/nowhere') {
+  constructor() {
     const write = (line: string): void => {
       this.lines.push(line);
     };
     const protocol = new RunnerProtocol({ input: this.input, write });
     this.host = new WorkerRunnerHost({
-      configPath,
+      configPath: '/nowhere',
       protocol,
       write,
+      writeAlone: (line) => this.alone.push(line),
+      placeFiles: () => Promise.resolve(),
       onProblem: (problem) => this.problems.push(problem),
       machineUptimeSeconds: () => 7,
     });
@@ -104,9 +116,24 @@ describe('WorkerRunnerHost', () => {
     assert.deepEqual(runner.messages.at(-1), { type: 'shutdown' });
   });
 
+  it('tells it of its end, also when that comes before its first word', async () => {
+    const runner = new Runner();
+    const told = runner.host.shutdown();
+    await runner.send(WELCOME);
+    await told;
+    assert.deepEqual(runner.messages.at(-1), { type: 'shutdown' });
+  });
+
+  it('tells nobody where nobody is', async () => {
+    const clock = FakeClock.start();
+    const runner = new Runner();
+    await clock.advanceUntil(runner.host.shutdown(), 2000);
+    clock.stop();
+    assert.deepEqual(runner.lines, []);
+  });
+
   it('uses only what both can do', async () => {
     const runner = new Runner();
-    await runner.host.shutdown();
     await runner.send({ type: 'graceful-termination', 'finish-tasks': false });
     await runner.send({ type: 'welcome', capabilities: ['new-credentials', 'teleport'] });
     await runner.host.shutdown();
@@ -162,6 +189,20 @@ describe('WorkerRunnerHost', () => {
     });
   });
 
+  it('writes the log as it is, elsewhere, once worker-runner is gone', async () => {
+    const runner = new Runner();
+    await runner.send(WELCOME);
+    runner.input.end();
+    await settle();
+    const line = '{"level":"info","type":"exit","code":0}\n';
+    runner.host.writeLog(line);
+    assert.deepEqual(runner.alone, [line]);
+    assert.deepEqual(
+      runner.messages.map((message) => (message as ConfigTree)['type']),
+      ['hello'],
+    );
+  });
+
   it('reports errors with all that worker-runner asks for, as soon as it can be told', async () => {
     const runner = new Runner();
     const report = { kind: 'k', title: 't', description: 'd', extra: { a: 1 } };
@@ -185,67 +226,5 @@ describe('WorkerRunnerHost', () => {
     await settle();
     assert.equal(notices.length, 1);
     assert.match(nobody.problems.join(), /goes on without it/);
-  });
-});
-
-describe('the configuration that worker-runner writes', () => {
-  const read = async (values: unknown): Promise<ConfigTree> => {
-    const file = await folder.write('config.json', typeof values === 'string' ? values : JSON.stringify(values));
-    return await new Runner(file).host.configure();
-  };
-
-  it('for docker-worker is taken as it is', async () => {
-    const values = {
-      host: 'box.example.com',
-      publicIp: '1.2.3.4',
-      instanceType: 'm5.large',
-      workerNodeType: 'something',
-      workerLocation: '{"cloud":"aws"}',
-      rootUrl: 'https://tc.example.com',
-      taskcluster: { clientId: 'c', accessToken: 't' },
-      capacity: 3,
-    };
-    assert.deepEqual(await read(values), values);
-  });
-
-  it('for generic-worker is understood', async () => {
-    const values = await read({
-      rootURL: 'https://tc.example.com',
-      clientId: 'worker/x',
-      accessToken: 'the-token',
-      certificate: '{}',
-      provisionerId: 'proj',
-      workerType: 'ci',
-      workerGroup: 'us-west-2',
-      workerId: 'i-1',
-      publicIP: '1.2.3.4',
-      privateIP: '10.0.0.4',
-      instanceType: 'm5.large',
-      instanceID: 'i-1',
-      region: 'us-west-2',
-      availabilityZone: 'us-west-2a',
-      workerLocation: '{"cloud":"aws"}',
-      workerTypeMetadata: { image: 'ami-1' },
-      capacity: 2,
-    });
-    const { config } = await load({ host: { name: 'host worker-runner', values }, env: {} });
-    const { taskcluster, rootUrl, publicIp, privateIp, instanceId, workerNodeType, workerLocation, capacity } = config;
-    assert.deepEqual(taskcluster, { clientId: 'worker/x', accessToken: 'the-token', certificate: '{}' });
-    assert.equal(rootUrl, 'https://tc.example.com');
-    assert.deepEqual([publicIp, privateIp, instanceId], ['1.2.3.4', '10.0.0.4', 'i-1']);
-    assert.deepEqual([workerNodeType, workerLocation, capacity], ['m5.large', '{"cloud":"aws"}', 2]);
-  });
-
-  it('that can not be used is named, and never quoted', async () => {
-    const large = JSON.stringify({ accessToken: 'the-token', list: Array(20_000).fill(0) });
-    for (const text of ['{"accessToken": "the-token"', '["the-token"]', large]) {
-      await assert.rejects(read(text), (error) => {
-        assert.ok(error instanceof ConfigError);
-        assert.match(error.message, /config\.json \(written by worker-runner\): /);
-        assert.doesNotMatch(error.message, /the-token/);
-        return true;
-      });
-    }
-    await assert.rejects(new Runner('/nowhere/config.json').host.configure(), /can't be read: ENOENT/);
   });
 });

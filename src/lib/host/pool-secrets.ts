@@ -1,0 +1,60 @@
+import type { ConfigTree } from '../config/layers.js';
+import { QueueError } from '../queue/queue-client.js';
+import { errorMessage } from '../util/error-message.js';
+import { retry } from '../util/retry.js';
+import type { RetryPolicy } from '../util/retry.js';
+import { HostError } from './host.js';
+import { poolConfig } from './pool-config.js';
+import type { PlacePoolFiles } from './pool-files.js';
+import { accessIn } from './user-data.js';
+import type { DeploymentAccess, WorkerManager } from './worker-manager.js';
+
+export interface PoolSecretsOptions {
+  readonly workerManager: Pick<WorkerManager, 'secret'>;
+  readonly placeFiles: PlacePoolFiles;
+  readonly retries: RetryPolicy;
+  /** Told of a secret that can't be had. */
+  readonly onProblem: (problem: string) => void;
+}
+
+const NEVER = new AbortController().signal;
+
+/**
+ * The settings in the secrets `<kind>:<pool>` of the pool that `config` names, in the order of `kinds`, for what has to be
+ * laid on top of it; their files are placed. A secret that is not there or not for this worker is left out. Fails with a
+ * HostError when the service can't be reached.
+ */
+export async function poolSecrets(
+  options: PoolSecretsOptions,
+  config: ConfigTree,
+  kinds: readonly string[],
+): Promise<readonly ConfigTree[]> {
+  const { rootUrl, workerPoolId, credentials } = accessIn(config);
+  if (rootUrl === undefined || workerPoolId === undefined || credentials === undefined) return [];
+  const names = kinds.map((kind) => `${kind}:${workerPoolId}`);
+  const secrets = await Promise.all(names.map((name) => read(options, { rootUrl, credentials }, name)));
+  const found = secrets.filter((secret) => secret !== undefined).map(poolConfig);
+  for (const { files } of found) await options.placeFiles(files);
+  return found.map(({ config }) => withoutMetadata(config));
+}
+
+/** Everybody can read the logs in which they stand. */
+function withoutMetadata(config: ConfigTree): ConfigTree {
+  return Object.fromEntries(Object.entries(config).filter(([key]) => key !== 'workerTypeMetadata'));
+}
+
+async function read(
+  { workerManager, retries, onProblem }: PoolSecretsOptions,
+  access: DeploymentAccess,
+  name: string,
+): Promise<ConfigTree | undefined> {
+  const isTransient = (error: unknown): boolean => error instanceof QueueError && error.isTransient;
+  try {
+    return await retry(retries, { isTransient }, () => workerManager.secret(access, name, NEVER), NEVER);
+  } catch (error) {
+    if (isTransient(error)) throw new HostError(`the secret ${name} could not be read`, { cause: error });
+    // Most often a missing scope: whoever uses no secrets gives none.
+    onProblem(`goes on without the secret ${name}: ${errorMessage(error)}`);
+    return undefined;
+  }
+}

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { lstat, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigError } from '../../../src/lib/config/config-error.js';
+import { checkPoolFiles, writePoolFiles } from '../../../src/lib/host/pool-files.js';
+import { zipEntries } from '../../../src/lib/host/zip-entries.js';
+
+/** Made by Python's zipfile: etc/ (0750), etc/hello.txt (0640, deflated), run.sh (set-user-ID, 0755), dos.txt (of DOS). */
+const ARCHIVE =
+  'UEsDBBQAAAAAAAAAIVwAAAAAAAAAAAAAAAAEAAAAZXRjL1BLAwQUAAAACAAAACFcwUhCWQwAAAAsAQAADQAAAGV0Yy9oZWxsby50eHTLSM3JyVfIGCWJ' +
+  'IAFQSwMEFAAAAAAAAAAhXB2d+wQKAAAACgAAAAYAAABydW4uc2gjIS9iaW4vc2gKUEsDBBQAAAAAAAAAIVyfgBnKBQAAAAUAAAAHAAAAZG9zLnR4dGRv' +
+  'cw0KUEsBAhQDFAAAAAAAAAAhXAAAAAAAAAAAAAAAAAQAAAAAAAAAAAAQAOhBAAAAAGV0Yy9QSwECFAMUAAAACAAAACFcwUhCWQwAAAAsAQAADQAAAAAA' +
+  'AAAAAAAAoIEiAAAAZXRjL2hlbGxvLnR4dFBLAQIUAxQAAAAAAAAAIVwdnfsECgAAAAoAAAAGAAAAAAAAAAAAAADtiVkAAABydW4uc2hQSwECFAAUAAAA' +
+  'AAAAACFcn4AZygUAAAAFAAAABwAAAAAAAAAAAAAAgAGHAAAAZG9zLnR4dFBLBQYAAAAABAAEANYAAACxAAAADgBtYWRlIGVsc2V3aGVyZQ==';
+const HELLO = 'hello '.repeat(50);
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+describe('the files of a pool', () => {
+  let directory: string;
+  const at = (name: string): string => join(directory, name);
+  const modeOf = async (name: string): Promise<number> => (await stat(at(name))).mode & 0o7777;
+  const file = (changes: object = {}) => ({
+    description: 'a key',
+    path: at('etc/worker/key'),
+    content: base64('the key'),
+    encoding: 'base64',
+    format: 'file',
+    ...changes,
+  });
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'pool-files-'));
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  it('are written for the worker alone, in directories that are made for them', async () => {
+    await writePoolFiles([file(), file({ path: at('empty'), content: '' })]);
+    assert.equal(await readFile(at('etc/worker/key'), 'utf8'), 'the key');
+    assert.equal(await readFile(at('empty'), 'utf8'), '');
+    assert.equal(await modeOf('etc/worker/key'), 0o700);
+    assert.equal(await modeOf('etc/worker'), 0o755);
+  });
+
+  it('take the place of what is there, of a link too, and leave nothing beside it', async () => {
+    await mkdir(at('etc/worker'), { recursive: true });
+    await writeFile(at('elsewhere'), 'untouched', { mode: 0o644 });
+    await symlink(at('elsewhere'), at('etc/worker/key'));
+    await writePoolFiles([file()]);
+    assert.ok((await lstat(at('etc/worker/key'))).isFile());
+    assert.equal(await readFile(at('elsewhere'), 'utf8'), 'untouched');
+    await writePoolFiles([file({ content: base64('another key') })]);
+    assert.equal(await readFile(at('etc/worker/key'), 'utf8'), 'another key');
+    assert.deepEqual(await readdir(at('etc/worker')), ['key']);
+  });
+
+  it('may be an archive, whose entries keep their permissions but no special bits', async () => {
+    await writePoolFiles([file({ path: at('unpacked'), content: ARCHIVE, format: 'zip' })]);
+    assert.deepEqual((await readdir(at('unpacked'))).sort(), ['dos.txt', 'etc', 'run.sh']);
+    assert.equal(await readFile(at('unpacked/etc/hello.txt'), 'utf8'), HELLO);
+    assert.equal(await modeOf('unpacked/etc/hello.txt'), 0o640);
+    assert.equal(await modeOf('unpacked/run.sh'), 0o755);
+    assert.equal(await modeOf('unpacked/dos.txt'), 0o700);
+  });
+
+  const misuses: readonly (readonly [string, object, RegExp])[] = [
+    ['no path', { path: undefined }, /^files: number 2: expected a path/],
+    ['another encoding', { encoding: 'text' }, /^files: .*key: expected the encoding base64$/],
+    ['another format', { format: 'tar' }, /^files: .*key: expected the format file or zip$/],
+    ['content that is no base64', { content: 'secret!' }, /^files: .*key: its content is not valid base64$/],
+    ['no content', { content: undefined }, /^files: .*key: its content is not valid base64$/],
+    ['an archive that is none', { format: 'zip' }, /^files: .*key: it is no ZIP archive$/],
+  ];
+  for (const [what, changes, says] of misuses) {
+    it(`with ${what} are refused before any is written`, async () => {
+      for (const place of [writePoolFiles, checkPoolFiles]) {
+        await assert.rejects(
+          (async () => {
+            await place([file({ path: at('first') }), file(changes)]);
+          })(),
+          (error) => {
+            assert.ok(error instanceof ConfigError);
+            assert.match(error.message, says);
+            assert.doesNotMatch(error.message, /secret!|the key/);
+            return true;
+          },
+        );
+      }
+      assert.deepEqual(await readdir(directory), []);
+    });
+  }
+
+  it('that are only checked are not written', async () => {
+    await checkPoolFiles([file()]);
+    assert.deepEqual(await readdir(directory), []);
+  });
+
+  it('that can not be written are named', async () => {
+    await writeFile(at('etc'), 'a file where a directory should be');
+    await assert.rejects(writePoolFiles([file()]), /^ConfigError: files: .*etc\/worker\/key can't be written: E/);
+  });
+
+  for (const name of ['../outside', '/../outside', 'etc/../../outside']) {
+    it(`never leave their directory: ${name}`, async () => {
+      const content = zipOf(name, 'x').toString('base64');
+      const unpacked = at('unpacked');
+      await assert.rejects(
+        writePoolFiles([file({ path: unpacked, content, format: 'zip' })]),
+        /has an entry outside of its directory/,
+      );
+      assert.deepEqual(await readdir(directory), []);
+    });
+  }
+});
+
+describe('a ZIP archive', () => {
+  const archive = Buffer.from(ARCHIVE, 'base64');
+
+  it('is read as others write it', () => {
+    assert.deepEqual(
+      zipEntries(archive).map(({ name, mode, content }) => [name, mode, content.toString()]),
+      [
+        ['etc/', 0o750, ''],
+        ['etc/hello.txt', 0o640, HELLO],
+        ['run.sh', 0o755, '#!/bin/sh\n'],
+        ['dos.txt', undefined, 'dos\r\n'],
+      ],
+    );
+  });
+
+  it('that is cut off or changed anywhere is refused in words, or read', () => {
+    for (let length = 0; length < archive.length; length++) refuses(archive.subarray(0, length));
+    for (let place = 0; place < archive.length; place++) {
+      const changed = Buffer.from(archive);
+      changed[place] = (changed[place] ?? 0) ^ 0xff;
+      refuses(changed);
+    }
+  });
+
+  it('that would become too large is not unpacked', () => {
+    const huge = zipOf('huge', 'x');
+    huge.writeUInt32LE(0x7fffffff, huge.length - 22 - 4 - 46 + 24);
+    assert.throws(() => zipEntries(huge), /larger than \d+ bytes when unpacked/);
+  });
+
+  /** No crash, and no error that only a programmer understands. */
+  function refuses(bytes: Buffer): void {
+    try {
+      zipEntries(bytes);
+    } catch (error) {
+      assert.match(String(error), /^Error: (the ZIP archive |it is no ZIP archive)/);
+    }
+  }
+});
+
+/** An archive of one stored file, of which only what is read is right. */
+function zipOf(name: string, content: string): Buffer {
+  const [nameBytes, contentBytes] = [Buffer.from(name), Buffer.from(content)];
+  const local = Buffer.alloc(30);
+  local.writeUInt32LE(0x04034b50, 0);
+  local.writeUInt16LE(nameBytes.length, 26);
+  const central = Buffer.alloc(46);
+  central.writeUInt32LE(0x02014b50, 0);
+  central.writeUInt32LE(contentBytes.length, 20);
+  central.writeUInt32LE(contentBytes.length, 24);
+  central.writeUInt16LE(nameBytes.length, 28);
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50, 0);
+  end.writeUInt16LE(1, 10);
+  end.writeUInt32LE(local.length + nameBytes.length + contentBytes.length, 16);
+  return Buffer.concat([local, nameBytes, contentBytes, central, nameBytes, end]);
+}
