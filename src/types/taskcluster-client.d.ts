@@ -283,6 +283,20 @@ declare module 'taskcluster-client' {
     readonly WorkerManager: new (options: ClientOptions) => WorkerManager;
   };
 
+  /** A class of clients with the methods of a service's reference, of which these parts are looked at. */
+  export function createClient(reference: {
+    readonly serviceName: string;
+    readonly apiVersion: string;
+    readonly entries: readonly {
+      readonly type: 'function';
+      readonly name: string;
+      readonly method: string;
+      /** `<name>` is filled in with the argument of that name. */
+      readonly route: string;
+      readonly args: readonly string[];
+    }[];
+  }): new (options: ClientOptions) => object;
+
   /** Credentials of limited scopes and time, signed with permanent ones; named when `clientId` is given. */
   export function createTemporaryCredentials(options: {
     readonly clientId?: string;

@@ -4,6 +4,7 @@ import type {
   DeploymentAccess,
   Registration,
   RegistrationRequest,
+  TerminationAdvice,
   WorkerIdentity,
   WorkerManager,
 } from '../../src/lib/host/worker-manager.js';
@@ -18,6 +19,7 @@ export class FakeWorkerManager implements WorkerManager {
   readonly calls: string[] = [];
   failures: Error[] = [];
   workerConfig: ConfigTree = {};
+  advice: TerminationAdvice = { terminate: false, reason: 'none' };
   lifetimeMs = 4 * 3600_000;
   #count = 0;
 
@@ -39,6 +41,10 @@ export class FakeWorkerManager implements WorkerManager {
     return this.#call('remove', () => {
       this.removed.push(`${workerPoolId}/${workerGroup}/${workerId}`);
     });
+  }
+
+  shouldTerminate(access: DeploymentAccess): Promise<TerminationAdvice> {
+    return this.#call(`advice ${access.credentials.clientId}`, () => this.advice);
   }
 
   reportError(_access: DeploymentAccess, _worker: WorkerIdentity, report: ErrorReport): Promise<void> {

@@ -88,6 +88,8 @@ export interface Config {
   readonly workerTypeMetadata?: Readonly<Record<string, unknown>>;
   /** Tasks at once; 0 claims nothing. Already the number of cores when restrictCPU is set. */
   readonly capacity: number;
+  /** In the life of the worker; 0: any number. */
+  readonly numberOfTasksToRun: number;
   readonly restrictCPU: boolean;
   /** Cap on a payload's maxRunTime, seconds; absent: none. */
   readonly maxTaskRunTime?: number;
@@ -143,6 +145,8 @@ export interface Config {
     /** Absent: a graceful stop waits as long as its tasks take. */
     readonly gracePeriodSeconds?: number;
     readonly nodeTerminationPoll: number;
+    /** Absent: as the host has it. */
+    readonly askWorkerManager?: boolean;
   };
   /** stallTimeout 0: no watchdog. */
   readonly watchdog: { readonly stallTimeout: number };

@@ -115,7 +115,7 @@ const service = {
   taskQueue: section({ pollInterval: interval, callTimeout: interval, claimTimeout: interval }),
   shutdown: section(
     { enabled: flag, afterIdleSeconds: seconds, nodeTerminationPoll: interval },
-    { gracePeriodSeconds: seconds },
+    { gracePeriodSeconds: seconds, askWorkerManager: flag },
   ),
   watchdog: section({ stallTimeout: milliseconds }),
   alivenessCheckInterval: interval,
@@ -162,6 +162,7 @@ export const CONFIG_SCHEMA = section(
     taskcluster: section({ clientId: text, accessToken: text }, { certificate: anyText }),
     ...machine,
     capacity: wholeNumber(0, 'a whole number, at least 0'),
+    numberOfTasksToRun: wholeNumber(0, 'a whole number, at least 0'),
     restrictCPU: flag,
     deviceManagement: section({
       cpu: toggle,

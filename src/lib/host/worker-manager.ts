@@ -22,6 +22,13 @@ export interface RegistrationRequest extends WorkerIdentity {
   readonly workerIdentityProof: Readonly<Record<string, string>>;
 }
 
+/** What worker-manager has decided about a worker. */
+export interface TerminationAdvice {
+  readonly terminate: boolean;
+  /** In words; `none` where nothing has been decided. */
+  readonly reason: string;
+}
+
 /** The services that make a machine a worker. Each call is one attempt and fails with a QueueError. */
 export interface WorkerManager {
   /** `workerConfig` is what the pool says about configuration, in the form its owners chose. */
@@ -38,6 +45,8 @@ export interface WorkerManager {
   ): Promise<Registration>;
   /** Has the machine taken away. */
   removeWorker(access: DeploymentAccess, worker: WorkerIdentity, signal: AbortSignal): Promise<void>;
+  /** Whether the pool has too many workers, or ones that are too old, and this is one of them. */
+  shouldTerminate(access: DeploymentAccess, worker: WorkerIdentity, signal: AbortSignal): Promise<TerminationAdvice>;
   reportError(
     access: DeploymentAccess,
     worker: WorkerIdentity,

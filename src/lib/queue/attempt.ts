@@ -24,6 +24,6 @@ export function queueErrorOf(what: string, error: unknown): QueueError {
 }
 
 /** Within a call of `attempt`: an answer that makes no sense is a failure of the call. */
-export function mustBe(isSensible: boolean): void {
+export function mustBe(isSensible: boolean): asserts isSensible {
   if (!isSensible) throw new Error('its answer makes no sense');
 }

@@ -1,4 +1,4 @@
-import { clients } from 'taskcluster-client';
+import { clients, createClient } from 'taskcluster-client';
 import type { ClientOptions, Registration as Registered } from 'taskcluster-client';
 import type { ConfigTree } from '../config/layers.js';
 import type { ErrorReport } from '../host/host.js';
@@ -6,12 +6,32 @@ import type {
   DeploymentAccess,
   Registration,
   RegistrationRequest,
+  TerminationAdvice,
   WorkerIdentity,
   WorkerManager,
 } from '../host/worker-manager.js';
 import { attempt, mustBe } from './attempt.js';
 import { dateOf } from './parse-claim.js';
 import { QueueError } from './queue-client.js';
+
+/** Newer than the client library, which can be told of it. */
+const SHOULD_WORKER_TERMINATE = {
+  type: 'function',
+  name: 'shouldWorkerTerminate',
+  method: 'get',
+  route: '/workers/<workerPoolId>/<workerGroup>/<workerId>/should-terminate',
+  args: ['workerPoolId', 'workerGroup', 'workerId'],
+} as const;
+
+interface AdviceClient {
+  readonly shouldWorkerTerminate: (pool: string, group: string, id: string) => Promise<TerminationAdvice | undefined>;
+}
+
+const AdviceClient = createClient({
+  serviceName: 'worker-manager',
+  apiVersion: 'v1',
+  entries: [SHOULD_WORKER_TERMINATE],
+}) as new (options: ClientOptions) => AdviceClient;
 
 /** worker-manager and secrets through taskcluster-client. */
 export class TaskclusterWorkerManager implements WorkerManager {
@@ -51,6 +71,21 @@ export class TaskclusterWorkerManager implements WorkerManager {
     const { workerPoolId, workerGroup, workerId } = worker;
     const call = (): Promise<unknown> => manager.removeWorker(workerPoolId, workerGroup, workerId);
     await attempt('workerManager.removeWorker', call, signal);
+  }
+
+  async shouldTerminate(
+    access: DeploymentAccess,
+    worker: WorkerIdentity,
+    signal: AbortSignal,
+  ): Promise<TerminationAdvice> {
+    const manager = new AdviceClient(this.#optionsFor(access));
+    const { workerPoolId, workerGroup, workerId } = worker;
+    const call = async (): Promise<TerminationAdvice> => {
+      const { terminate, reason } = (await manager.shouldWorkerTerminate(workerPoolId, workerGroup, workerId)) ?? {};
+      mustBe(typeof terminate === 'boolean' && typeof reason === 'string');
+      return { terminate, reason };
+    };
+    return await attempt('workerManager.shouldWorkerTerminate', call, signal);
   }
 
   async reportError(

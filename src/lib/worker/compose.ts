@@ -31,6 +31,7 @@ import { reportUnusableKeys } from './compose-keys.js';
 import { composeLiveLog } from './compose-live-log.js';
 import { composeLocks } from './compose-locks.js';
 import type { WorkerLocks } from './compose-locks.js';
+import { composePool } from './compose-pool.js';
 import { composeQueue } from './compose-queue.js';
 import { composeWatch } from './compose-watch.js';
 import type { WorkerWatch } from './compose-watch.js';
@@ -124,8 +125,10 @@ async function composeWatched(options: ComposeOptions, { engine, facts, locks, w
     ...ofEachRun(config, runsDirectory, log),
   };
   const recovery = await Recovery.find({ ...deps, removeTree, stateDir: config.stateDir });
+  const pool = await composePool(config, { host, credentials, log });
   const worker = new Worker({
     queue,
+    ...pool,
     ...claiming({ probe, gc, devices, caching, recovery, deps }),
     capacity,
     pollIntervalMs: config.taskQueue.pollInterval,

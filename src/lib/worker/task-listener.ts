@@ -6,6 +6,7 @@ import { errorMessage } from '../util/error-message.js';
 import { retryDelayMs } from '../util/retry.js';
 import type { Wakeup } from '../util/wakeup.js';
 import { Activity } from './activity.js';
+import type { TaskQuota } from './task-quota.js';
 
 export interface TaskListenerOptions {
   readonly queue: Pick<QueueClient, 'claimWork'>;
@@ -15,6 +16,10 @@ export interface TaskListenerOptions {
   readonly roomFor: (tasks: number, signal: AbortSignal) => Promise<number>;
   /** To be called when `roomFor` may have more to give than before: there is no waiting for the next poll then. */
   readonly roomFreed: Wakeup;
+  /** False: nothing is to be claimed now, as this worker is about to end. Asked before each claim. Never fails. */
+  readonly mayClaim?: (signal: AbortSignal) => Promise<boolean>;
+  /** How many more tasks this worker may take in its life; absent: any number. */
+  readonly quota?: Pick<TaskQuota, 'left'> | undefined;
   /** Called with each answer before anything else is done about it. Never fails. */
   readonly onClaimed?: (claims: readonly Claim[]) => void;
   /** Hands a claim to whoever runs it. */
@@ -27,6 +32,8 @@ export interface TaskListenerOptions {
   readonly meters?: Pick<Meters, 'claimEnded'>;
   /** Called when the first run begins after none, and when the last one is resolved. */
   readonly onBusy?: (isBusy: boolean) => void;
+  /** Called for each run that is resolved, before `onBusy`. */
+  readonly onResolved?: () => void;
 }
 
 /** The queue takes no more than this in one claimWork. */
@@ -68,7 +75,8 @@ export class TaskListener {
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
-    const free = this.#options.capacity - this.running;
+    const { capacity, quota } = this.#options;
+    const free = Math.min(capacity - this.running, quota?.left(this.running) ?? Infinity);
     if (free <= 0) {
       await this.#options.roomFreed.wait(signal);
       return;
@@ -84,7 +92,7 @@ export class TaskListener {
   }
 
   async #claim(free: number, signal: AbortSignal): Promise<readonly Claim[]> {
-    const { queue, log, checkReady, roomFor } = this.#options;
+    const { queue, log, checkReady, roomFor, mayClaim } = this.#options;
     try {
       await checkReady(signal);
     } catch (error) {
@@ -98,6 +106,7 @@ export class TaskListener {
       this.activity.noRoom();
       return [];
     }
+    if (mayClaim && !(await mayClaim(signal))) return [];
     try {
       log.debug('next claim', { tasks });
       this.activity.claimBegan();
@@ -120,7 +129,7 @@ export class TaskListener {
   }
 
   #start(claim: Claim): void {
-    const { run, onBusy, roomFreed } = this.#options;
+    const { run, onBusy, onResolved, roomFreed } = this.#options;
     this.activity.runBegan();
     if (this.running === 1) onBusy?.(true);
     const { resolved, finished } = run(claim);
@@ -128,6 +137,7 @@ export class TaskListener {
     this.#unfinished.add(tracked);
     void resolved.then(() => {
       this.activity.runResolved();
+      onResolved?.();
       if (this.running === 0) onBusy?.(false);
       roomFreed.call();
     });

@@ -8,13 +8,17 @@ import { LinkedAbort } from '../util/linked-abort.js';
 import { timerMs } from '../util/timer.js';
 import type { Activity } from './activity.js';
 import { HostWatch } from './host-watch.js';
+import type { PoolAdvice } from './pool-advice.js';
 import { TaskListener } from './task-listener.js';
 import type { TaskListenerOptions } from './task-listener.js';
+import type { TaskQuota } from './task-quota.js';
 
 /** graceful: what runs may end by itself; immediate: it is resolved worker-shutdown at once. */
 export type StopMode = 'graceful' | 'immediate';
 
-export interface WorkerOptions extends Omit<TaskListenerOptions, 'run' | 'onBusy'> {
+type OwnOptions = 'run' | 'onBusy' | 'onResolved' | 'mayClaim' | 'quota';
+
+export interface WorkerOptions extends Omit<TaskListenerOptions, OwnOptions> {
   readonly run: (claim: Claim, stop: AbortSignal) => RunHandle;
   readonly host: Host;
   /** The worker's own, which its host may renew. */
@@ -24,6 +28,10 @@ export interface WorkerOptions extends Omit<TaskListenerOptions, 'run' | 'onBusy
   readonly recover: (signal: AbortSignal) => Promise<void>;
   /** Looks for the devices that the machine has by now, and claims what they are enough for. Never fails. */
   readonly rediscover: () => Promise<void>;
+  /** Whoever looks after the pool; undefined: nobody is asked. */
+  readonly advice?: Pick<PoolAdvice, 'reasonToEnd' | 'isKept'> | undefined;
+  /** How many tasks there are for this worker in all; undefined: any number. */
+  readonly quota?: Pick<TaskQuota, 'left' | 'count' | 'settle'> | undefined;
   /** Gives back what the worker holds: servers, connections. */
   readonly close: () => Promise<void>;
   readonly shutdown: {
@@ -69,6 +77,11 @@ export class Worker {
         options.log.info(isBusy ? 'worker working' : 'worker idle');
         this.#watchIdleness(isBusy);
       },
+      onResolved: () => {
+        options.quota?.count();
+        this.#heedQuota();
+      },
+      mayClaim: (signal) => this.#mayClaim(signal),
     });
   }
 
@@ -99,12 +112,13 @@ export class Worker {
   }
 
   async #work(): Promise<void> {
-    const { host, log, metrics, capacity, close, shutdown, recover } = this.#options;
+    const { host, log, metrics, capacity, close, shutdown, recover, quota } = this.#options;
     log.info('start', { capacity });
     const recovering = new LinkedAbort(this.#running.signal);
     const recovered = recover(recovering.signal);
     metrics.instanceBoot(await host.uptimeSeconds());
     metrics.workerReady();
+    this.#heedQuota();
     this.#watchIdleness(false);
     const hostWatch = new HostWatch({
       host,
@@ -124,6 +138,7 @@ export class Worker {
     await recovered;
     recovering.dispose();
     hostWatch.close();
+    await quota?.settle();
     await close();
   }
 
@@ -162,13 +177,37 @@ export class Worker {
     this.stop(mode);
   }
 
+  /** A worker that has done all that it is there for ends. */
+  #heedQuota(): void {
+    const { quota, log } = this.#options;
+    if (this.isStopping || quota === undefined || quota.left(0) > 0) return;
+    log.info('all tasks of this worker are resolved');
+    this.#giveBack('graceful');
+  }
+
+  async #mayClaim(signal: AbortSignal): Promise<boolean> {
+    const reason = await this.#options.advice?.reasonToEnd(signal);
+    if (reason === undefined || this.isStopping) return !this.isStopping;
+    this.#options.log.info('worker-manager wants this worker to end', { reason });
+    this.#giveBack('graceful');
+    return false;
+  }
+
   #watchIdleness(isBusy: boolean): void {
     const { log, shutdown } = this.#options;
     clearTimeout(this.#idleTimer);
     if (isBusy || shutdown.afterIdleMs === undefined || this.isStopping) return;
     log.info('pending shutdown', { afterMs: shutdown.afterIdleMs });
-    this.#idleTimer = setTimeout(() => {
-      this.#giveBack('graceful');
-    }, timerMs(shutdown.afterIdleMs));
+    this.#idleTimer = setTimeout(() => void this.#endOfIdleness(), timerMs(shutdown.afterIdleMs));
+  }
+
+  async #endOfIdleness(): Promise<void> {
+    const isKept = await this.#options.advice?.isKept(this.#claiming.signal);
+    // A task may have come while it was asked.
+    if (this.isStopping || this.#listener.running > 0) return;
+    if (isKept === true) {
+      this.#options.log.info('worker-manager keeps this worker');
+      this.#watchIdleness(false);
+    } else this.#giveBack('graceful');
   }
 }

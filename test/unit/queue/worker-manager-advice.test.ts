@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import type { TerminationAdvice } from '../../../src/lib/host/worker-manager.js';
+import { QueueError } from '../../../src/lib/queue/queue-client.js';
+import { TaskclusterWorkerManager } from '../../../src/lib/queue/taskcluster-worker-manager.js';
+import { FlakyServer } from '../../support/flaky-server.js';
+
+describe('worker-manager, asked whether a worker should end', () => {
+  const { signal } = new AbortController();
+  let server: FlakyServer;
+  const answers = async (statusCode: number, content: unknown): Promise<void> => {
+    server = await FlakyServer.start((request, response) => {
+      request.resume();
+      response.writeHead(statusCode, { 'content-type': 'application/json' }).end(JSON.stringify(content));
+    });
+  };
+  const ask = (): Promise<TerminationAdvice> =>
+    new TaskclusterWorkerManager(10_000).shouldTerminate(
+      { rootUrl: server.url, credentials: { clientId: 'worker/a', accessToken: 'the-token' } },
+      { workerPoolId: 'proj/ci', workerGroup: 'us-west-2', workerId: 'i-1' },
+      signal,
+    );
+  afterEach(() => server.close());
+
+  it('gets a signed request for this worker, and its answer is passed on', async () => {
+    await answers(200, { terminate: true, reason: 'over capacity' });
+    assert.deepEqual(await ask(), { terminate: true, reason: 'over capacity' });
+    const [request] = server.requests;
+    assert.equal(request?.method, 'GET');
+    assert.equal(request.url, '/api/worker-manager/v1/workers/proj%2Fci/us-west-2/i-1/should-terminate');
+    assert.match(request.headers.authorization ?? '', /^Hawk id="worker\/a"/);
+  });
+
+  it('fails when it does not know the worker, or what is asked', async () => {
+    await answers(404, { code: 'ResourceNotFound', message: 'Worker not found' });
+    await assert.rejects(ask(), (error) => error instanceof QueueError && error.statusCode === 404);
+  });
+
+  it('fails when its answer makes no sense', async () => {
+    await answers(200, { terminate: 'perhaps' });
+    await assert.rejects(ask(), QueueError);
+  });
+});
