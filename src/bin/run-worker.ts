@@ -82,7 +82,7 @@ async function main(signals: ProcessSignals): Promise<number> {
     stdout.onDropped((lines) => {
       log.warn('log lines dropped', { lines });
     });
-    return await run({ config, host, isStartedByRunner, log, version, signals });
+    return await run({ config, secrets, host, isStartedByRunner, log, version, signals });
   } catch (error) {
     const log = createLogger({ ...BARE_LOG, ...output });
     if (error === signals.stopped.reason) return stopEarly(log);
@@ -168,6 +168,7 @@ async function check(config: Config, log: Logger): Promise<number> {
 
 interface RunOptions {
   readonly config: Config;
+  readonly secrets: readonly string[];
   readonly host: Host;
   readonly isStartedByRunner: boolean;
   readonly log: Logger;
@@ -186,7 +187,7 @@ async function run({ isStartedByRunner, signals, ...given }: RunOptions): Promis
     },
   };
   const droppedLogLines = (): number => stdout.droppedLines + stderr.droppedLines;
-  const worker = await composeWorker({ ...given, metricsOutput, droppedLogLines });
+  const worker = await composeWorker({ ...given, nodeVersion: process.version, metricsOutput, droppedLogLines });
   // What reads the log is gone for good: a worker that nobody can watch finishes its tasks and takes no more.
   stdout.onClosed(() => {
     log.error('standard output closed');

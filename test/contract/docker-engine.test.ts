@@ -64,6 +64,12 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.equal(await engine.id(signal), id);
     });
 
+    it('says which engine it is', async () => {
+      const { version, storageDriver } = await engine.describe(signal);
+      assert.match(version, /^\d+\.\d+/);
+      assert.match(storageDriver, /^[a-z0-9]+$/);
+    });
+
     it('knows an image by its name and by its id, and knows when there is none', async () => {
       assert.match(imageId, /^sha256:[0-9a-f]{64}$/);
       const image = await engine.inspectImage(imageId, signal);

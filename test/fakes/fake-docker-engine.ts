@@ -6,6 +6,7 @@ import type {
   ContainerSpec,
   CreatedContainer,
   DockerEngine,
+  EngineDescription,
   ImageInfo,
   Labelled,
   Labels,
@@ -27,6 +28,7 @@ import { Trace } from './trace.js';
 type EngineCall =
   | 'ping'
   | 'id'
+  | 'describe'
   | 'inspectImage'
   | 'pullImage'
   | 'removeImage'
@@ -120,6 +122,13 @@ export class FakeDockerEngine implements DockerEngine {
     signal.throwIfAborted();
     this.called('id');
     return this.#id;
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async describe(signal: AbortSignal): Promise<EngineDescription> {
+    signal.throwIfAborted();
+    this.called('describe');
+    return { version: '26.1.5', storageDriver: 'overlay2' };
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection

@@ -15,6 +15,7 @@ import type {
   ContainerSpec,
   CreatedContainer,
   DockerEngine,
+  EngineDescription,
   ImageInfo,
   Labelled,
   Labels,
@@ -92,6 +93,12 @@ export class DockerodeEngine implements DockerEngine {
     const { ID, DockerRootDir } = await call('asking for the id of the engine', CALL_TIMEOUT_MS, ask, signal);
     // Older engines have their id from /etc/docker/key.json, which all engines of a machine share.
     return `${ID} ${DockerRootDir ?? ''}`;
+  }
+
+  async describe(signal: AbortSignal): Promise<EngineDescription> {
+    const ask = () => this.#docker.info() as Promise<{ readonly ServerVersion: string; readonly Driver: string }>;
+    const { ServerVersion, Driver } = await call('asking what engine it is', CALL_TIMEOUT_MS, ask, signal);
+    return { version: ServerVersion, storageDriver: Driver };
   }
 
   async inspectImage(name: string, signal: AbortSignal): Promise<ImageInfo | undefined> {

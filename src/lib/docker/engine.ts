@@ -182,6 +182,8 @@ export interface DockerEngine {
   ping(signal: AbortSignal): Promise<void>;
   /** Tells this engine apart from all others, however it is reached; stays the same when the engine is restarted. */
   id(signal: AbortSignal): Promise<string>;
+  /** Which engine it is, for people. */
+  describe(signal: AbortSignal): Promise<EngineDescription>;
   /** undefined: no such image here. */
   inspectImage(name: string, signal: AbortSignal): Promise<ImageInfo | undefined>;
   /** Fetches `name` (with its tag or digest); fails when nothing happened for too long. */
@@ -252,6 +254,12 @@ export interface CreatedContainer {
   attach(output: Writable, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }>;
   /** Not abortable, for the same reason; a bad command is refused here. */
   start(): Promise<RunningContainer>;
+}
+
+export interface EngineDescription {
+  readonly version: string;
+  /** Such as overlay2. */
+  readonly storageDriver: string;
 }
 
 /** What a container has used since its start; what the engine could not tell is left out. */

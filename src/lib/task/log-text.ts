@@ -47,6 +47,10 @@ export function writeHeader(output: TaskOutput, { taskId, worker, definition }: 
   const caches = namedCaches(definition.payload);
   for (const [name, place] of caches.slice(0, SHOWN_CACHES)) output.line(`using cache "${name}" -> ${place}`);
   if (caches.length > SHOWN_CACHES) output.line(`and ${caches.length - SHOWN_CACHES} more caches`);
+  if (worker.settings !== undefined) {
+    output.line(`Worker Type (${worker.provisionerId}/${worker.workerType}) settings:`);
+    for (const line of worker.settings.split('\n')) output.line(`  ${line}`);
+  }
   output.write('\r\n');
 }
 

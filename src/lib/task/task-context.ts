@@ -23,6 +23,8 @@ export interface WorkerFacts {
   /** JSON text. */
   readonly workerLocation: string;
   readonly version: string;
+  /** What its pool says of it, for authors: JSON of several lines. Absent: nothing. */
+  readonly settings?: string | undefined;
 }
 
 /** One run, from its claim on, before anybody has looked at its payload. */

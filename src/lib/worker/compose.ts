@@ -31,6 +31,7 @@ import { reportUnusableKeys } from './compose-keys.js';
 import { composeLiveLog } from './compose-live-log.js';
 import { composeLocks } from './compose-locks.js';
 import type { WorkerLocks } from './compose-locks.js';
+import { composeMetadata } from './compose-metadata.js';
 import { composePool } from './compose-pool.js';
 import { composeQueue } from './compose-queue.js';
 import { composeWatch } from './compose-watch.js';
@@ -48,6 +49,9 @@ export interface ComposeOptions {
   readonly host: Host;
   readonly log: Logger;
   readonly version: string;
+  readonly nodeVersion?: string;
+  /** Credentials of the configuration. */
+  readonly secrets?: readonly string[];
   /** Takes the WORKER_METRICS lines. */
   readonly metricsOutput: MetricsOutput;
   /** Lines of the worker's log that were dropped so far; left out: none ever are. */
@@ -119,7 +123,7 @@ async function composeWatched(options: ComposeOptions, { engine, facts, locks, w
     publisher: new LiveLogPublisher(liveLog.server, now),
     putter,
     metrics,
-    worker: facts,
+    worker: { ...facts, settings: await composeMetadata({ ...options, engine }) },
     now,
     onLeftover,
     ...ofEachRun(config, runsDirectory, log),

@@ -176,6 +176,11 @@ describe('a worker under worker-runner', function () {
       worker.kill('SIGQUIT');
       assert.deepEqual(await worker.ended, { code: 0, signal: null });
       assert.equal(await readFile(file.path, 'utf8'), 'the key');
+      const log = await machine.logOf(taskId);
+      assert.match(log, /^\[taskcluster .*\] Worker Type \(local\/docker-worker\) settings:$/m);
+      assert.match(log, /^\[taskcluster .*\] {5}"image": "image-7",$/m);
+      assert.match(log, /^\[taskcluster .*\] {5}"ami-id": "ami-1",$/m);
+      assert.match(log, /^\[taskcluster .*\] {7}"storageDriver": "\w+",$/m);
     });
 
     for (const layout of ['dockerWorker', 'genericWorker']) {

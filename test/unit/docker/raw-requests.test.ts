@@ -125,6 +125,7 @@ describe('the requests to the engine', () => {
   /** Each call of the port, with what is expected of the last requests that it makes. */
   const CALLS: Readonly<Record<keyof DockerEngine, Case>> = {
     id: [() => engine.id(signal), { line: 'GET /info', query: {} }],
+    describe: [() => engine.describe(signal), { line: 'GET /info', query: {} }],
     replaceByEmptyFile: [
       () => engine.replaceByEmptyFile('/a/b', labels),
       { line: 'POST /images/load', query: { quiet: 'false' }, body: 'an archive' },

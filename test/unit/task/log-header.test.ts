@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { writeHeader } from '../../../src/lib/task/log-text.js';
+import { MemoryOutput } from '../../fakes/memory-output.js';
+import { PAYLOAD, WORKER, runContext, taskOf } from './task-fixture.js';
+
+describe('the header of a log', () => {
+  const headerOf = (settings?: string): readonly string[] => {
+    const output = new MemoryOutput();
+    writeHeader(output, { ...runContext(taskOf(PAYLOAD), output), worker: { ...WORKER, settings } });
+    return output.lines;
+  };
+
+  it('ends with what the pool says of its workers, a line for each of its lines', () => {
+    const lines = headerOf('{\n  "image": "ami-1"\n}');
+    const hostname = lines.indexOf('Hostname: host.example.com');
+    assert.deepEqual(lines.slice(hostname + 1), [
+      'Worker Type (a-provisioner/a-type) settings:',
+      '  {',
+      '    "image": "ami-1"',
+      '  }',
+      '\r\n',
+    ]);
+  });
+
+  it('says nothing of that when the pool does not', () => {
+    assert.equal(headerOf().join('\n').includes('settings'), false);
+  });
+});

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import type { Config } from '../../../src/lib/config/config.js';
+import type { DockerEngine } from '../../../src/lib/docker/engine.js';
+import { composeMetadata } from '../../../src/lib/worker/compose-metadata.js';
+import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { load } from '../config/fixture.js';
+
+const ENGINE: Pick<DockerEngine, 'describe'> = {
+  describe: () => Promise.resolve({ version: '26.1.5', storageDriver: 'overlay2' }),
+};
+
+describe('what the logs of tasks say of the worker', () => {
+  const configOf = async (workerTypeMetadata?: object): Promise<Config> =>
+    (await load({ flags: { capacity: 2, workerTypeMetadata } })).config;
+  const textOf = async (metadata?: object, engine = ENGINE, log = new MemoryLogger()): Promise<string | undefined> =>
+    await composeMetadata({
+      config: await configOf(metadata),
+      version: '100.0.0',
+      nodeVersion: 'v20.19.0',
+      secrets: ['the-access-token'],
+      engine,
+      log,
+    });
+  const parsed = async (...args: Parameters<typeof textOf>): Promise<Readonly<Record<string, unknown>>> =>
+    JSON.parse((await textOf(...args)) ?? '{}') as Readonly<Record<string, unknown>>;
+
+  it('is nothing when the configuration has nothing', async () => {
+    assert.equal(await textOf(), undefined);
+    assert.equal(await textOf({}), undefined);
+  });
+
+  it('is what the configuration has, and what the worker is', async () => {
+    const { image, 'docker-worker': own } = await parsed({ image: { id: 'ami-1' } });
+    assert.deepEqual(image, { id: 'ami-1' });
+    const { kernel, ...rest } = own as Readonly<Record<string, unknown>>;
+    assert.match(String(kernel), /^\d+\./);
+    const docker = { docker: '26.1.5', storageDriver: 'overlay2' };
+    assert.deepEqual(rest, { version: '100.0.0', node: 'v20.19.0', ...docker, capacity: 2 });
+  });
+
+  it('has no secrets in it', async () => {
+    const text = await textOf({ a: 'Bearer the-access-token', b: { password: 'p4ssw0rd' }, c: ['the-access-token'] });
+    assert.doesNotMatch(text ?? '', /the-access-token|p4ssw0rd/);
+    assert.match(text ?? '', /"a": "\*\*\*"/);
+  });
+
+  it('has 16 KiB at most', async () => {
+    const text = (await textOf({ long: 'x'.repeat(100_000) })) ?? '';
+    assert.ok(text.length < 16 * 1024 + 30);
+    assert.match(text, /\n… \(cut at 16 KiB\)$/);
+  });
+
+  it('does without the engine when that does not answer', async () => {
+    const log = new MemoryLogger();
+    const { 'docker-worker': own } = await parsed({ a: 1 }, { describe: () => Promise.reject(new Error('gone')) }, log);
+    assert.equal((own as Readonly<Record<string, unknown>>)['docker'], undefined);
+    assert.equal(log.of('engine not described').length, 1);
+  });
+});
