@@ -7,7 +7,7 @@ import { trimEnd } from '../util/trim-end.js';
 /** Validated values: what the schema says, before what follows from other values is filled in. */
 type WrittenConfig = Omit<Config, 'docker' | 'cache' | 'dockerSave' | 'sidecars' | 'statelessHostname'> & {
   readonly docker?: { readonly socketPath?: string; readonly host?: string; readonly port?: number };
-  readonly cache?: { readonly volumeCachePath?: string; readonly releaseTimeout?: number };
+  readonly cache?: Partial<Config['cache']>;
   readonly statelessHostname: Partial<Config['statelessHostname']> & Pick<Config['statelessHostname'], 'domain'>;
   readonly dockerSave: { readonly expiration: number | string };
   readonly sidecars: Readonly<Record<string, Partial<SidecarConfig> & Pick<SidecarConfig, 'image' | 'alias' | 'port'>>>;
@@ -36,6 +36,7 @@ export function completeConfig(validated: ConfigTree, env: Environment, cores: n
     cache: {
       volumeCachePath: written.cache?.volumeCachePath ?? path.join(written.dockerVolume, 'var/cache/docker-worker'),
       releaseTimeout: written.cache?.releaseTimeout ?? DEFAULT_RELEASE_TIMEOUT_MS,
+      purgeAfterKill: written.cache?.purgeAfterKill ?? true,
     },
     statelessHostname: { ...statelessHostname, enabled: signsHostNames(statelessHostname) },
     dockerSave: { expiration: durationMs(written.dockerSave.expiration) },

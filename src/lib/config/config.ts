@@ -113,6 +113,8 @@ export interface Config {
     readonly volumeCachePath: string;
     /** How long a run waits for a cache whose run has ended, milliseconds; 0: not at all. */
     readonly releaseTimeout: number;
+    /** Also what a task had that was stopped or took too long. */
+    readonly purgeAfterKill: boolean;
   };
   readonly stateDir: string;
   /** diskspaceThreshold: bytes per free slot. */

@@ -182,7 +182,7 @@ export const CONFIG_SCHEMA = section(
   {
     maxTaskRunTime: wholeNumber(1, 'a whole number of seconds, at least 1'),
     docker: section({}, { socketPath: path, host: text, port }),
-    cache: section({}, { volumeCachePath: path, releaseTimeout: milliseconds }),
+    cache: section({}, { volumeCachePath: path, releaseTimeout: milliseconds, purgeAfterKill: flag }),
     workerTypeMetadata: { type: 'object', description: 'a map' },
   },
 );

@@ -18,6 +18,8 @@ export interface CachesOptions {
   /** Carries out what was asked of the purge-cache service. */
   readonly purgeRequests: { apply(signal: AbortSignal): Promise<void> };
   readonly engine: Pick<DockerEngine, 'findContainers'>;
+  /** Default: true. False: caches stay although their task was killed, which may have left half of something in them. */
+  readonly purgeAfterKill?: boolean;
 }
 
 /** Mounts payload.cache: directories of this machine, each for one task at a time. */
@@ -35,7 +37,9 @@ export function cachesFeature(options: CachesOptions): Feature {
   };
 }
 
-/** The caches of one task. They are purged unless its container is known to have ended by itself. */
+const KILLED = 'its container did not end by itself';
+
+/** The caches of one task. They are purged unless its container is known to have ended by itself, or that does not matter. */
 class TaskCaches implements TaskFeature {
   readonly #task: TaskContext;
   readonly #options: CachesOptions;
@@ -81,14 +85,15 @@ class TaskCaches implements TaskFeature {
 
   started(): Promise<void> {
     // Unless `collect` knows better: after a cancel, or when the engine is lost, it isn't called.
-    this.#spoiled = 'its container did not end by itself';
+    if (this.#purgesAfterKill) this.#spoiled = KILLED;
     return Promise.resolve();
   }
 
   collect(container: StoppedContainer, _signal: AbortSignal, end: ContainerEnd): Promise<void> {
     const { output, payload } = this.#task;
     this.#hasSucceeded = end === 'exit' && container.exitCode === 0;
-    this.#spoiled = spoiledBy(container, end, payload);
+    this.#spoiled =
+      spoiledAnyway(container, payload) ?? (this.#purgesAfterKill ? spoiledByKill(container, end) : undefined);
     if (this.#spoiled !== undefined) {
       const names = this.#leases.map(({ name }) => `"${name}"`).join(', ');
       output.line(`Purging the caches of this task (${names}): ${this.#spoiled}.`);
@@ -103,6 +108,11 @@ class TaskCaches implements TaskFeature {
     if (hasFailedSince && purgeCaches?.includes(NO_EXIT_CODE))
       this.#spoiled ??= `exit code ${NO_EXIT_CODE} is in onExitStatus.purgeCaches`;
     return Promise.resolve();
+  }
+
+  /** What people do in a shell is ended by a kill at any time, and is no task's work. */
+  get #purgesAfterKill(): boolean {
+    return this.#options.purgeAfterKill !== false || this.#task.payload.features?.['interactive'] === true;
   }
 
   async #giveBack(): Promise<void> {
@@ -129,13 +139,12 @@ class TaskCaches implements TaskFeature {
   }
 }
 
-function spoiledBy(
-  { exitCode, oomKilled }: StoppedContainer,
-  end: ContainerEnd,
-  { onExitStatus }: Payload,
-): string | undefined {
+function spoiledAnyway({ exitCode, oomKilled }: StoppedContainer, { onExitStatus }: Payload): string | undefined {
   if (onExitStatus?.purgeCaches?.includes(exitCode)) return `exit code ${exitCode} is in onExitStatus.purgeCaches`;
-  if (oomKilled) return 'a process of its container was killed for memory';
-  if (oomKilled === undefined) return 'docker did not tell how its container ended';
-  return end === 'killed' ? 'its container did not end by itself' : undefined;
+  return oomKilled === undefined ? 'docker did not tell how its container ended' : undefined;
+}
+
+function spoiledByKill({ oomKilled }: StoppedContainer, end: ContainerEnd): string | undefined {
+  if (oomKilled === true) return 'a process of its container was killed for memory';
+  return end === 'killed' ? KILLED : undefined;
 }

@@ -24,6 +24,7 @@ interface Parts {
 export interface WorkerCaches {
   readonly caches: VolumeCaches;
   readonly purgeRequests: PurgeRequests;
+  readonly purgeAfterKill: boolean;
   /** To be called once no container of a dead run is left: deletes what such runs had, and keeps up with requests. */
   begin(): Promise<void>;
   /** How far a claim shows this machine's clock to be ahead of the deployment's. */
@@ -62,6 +63,7 @@ export async function composeCaches(config: Config, parts: Parts): Promise<Worke
   return {
     caches,
     purgeRequests,
+    purgeAfterKill: config.cache.purgeAfterKill,
     begin: async () => {
       following = purgeRequests.follow(closing.signal);
       await caches.sweep();

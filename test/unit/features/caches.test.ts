@@ -22,7 +22,7 @@ describe('the caches of a task', () => {
   /** Keeps the run from giving them back. */
   let hold: Promise<void>;
 
-  const start = async (options: RunOptions = {}): Promise<void> => {
+  const start = async (options: RunOptions = {}, settings: { purgeAfterKill?: boolean } = {}): Promise<void> => {
     hold = Promise.resolve();
     fixture = await CacheFixture.create();
     await mkdir(fixture.directory);
@@ -44,7 +44,7 @@ describe('the caches of a task', () => {
     run = await RunFixture.create({
       scopes: ['docker-worker:cache:*'],
       features: () => [
-        cachesFeature({ caches: { acquire }, purgeRequests, engine: { findContainers } }),
+        cachesFeature({ caches: { acquire }, purgeRequests, engine: { findContainers }, ...settings }),
         ...(options.features?.(run.trace) ?? []),
       ],
       ...(options.maxLogBytes !== undefined && { maxLogBytes: options.maxLogBytes }),
@@ -194,6 +194,40 @@ describe('the caches of a task', () => {
       assert.deepEqual(purged(), ['one', 'two']);
     });
   }
+
+  describe('where a kill does not matter', () => {
+    const keeping = { purgeAfterKill: false };
+
+    for (const [what, end] of Object.entries(ends)) {
+      it(`are kept after ${what} has ended it`, async () => {
+        await start({}, keeping);
+        end();
+        await ended({ command: ['wait'], maxRunTime: 1 });
+        assert.deepEqual(purged(), []);
+      });
+    }
+
+    it('are purged all the same after an exit code that says so', async () => {
+      await start({}, keeping);
+      await ended({ command: ['fail'], onExitStatus: { purgeCaches: [1] } });
+      assert.deepEqual(purged(), ['one', 'two']);
+    });
+
+    it('are purged all the same when its container may still be there', async () => {
+      await start({}, keeping);
+      run.engine.fail('remove', new DockerError('no answer', undefined));
+      const { finished } = await run.start({ ...PAYLOAD, ...CACHE });
+      await finished;
+      assert.deepEqual(purged(), ['one', 'two']);
+    });
+
+    it('are purged all the same when people had a shell in it', async () => {
+      await start({ features: (trace) => [fakeFeature({ name: 'interactive', trace })] }, keeping);
+      run.stopAt('container.started', 'canceled');
+      await ended({ command: ['wait'], features: { interactive: true } });
+      assert.deepEqual(purged(), ['one', 'two']);
+    });
+  });
 
   it('are purged when the log was full', async () => {
     await start({ maxLogBytes: 1000 });
