@@ -10,6 +10,8 @@ import type { PlacePoolFiles } from '../lib/host/pool-files.js';
 import { RunnerProtocol } from '../lib/host/worker-runner-protocol.js';
 import { WorkerRunnerHost } from '../lib/host/worker-runner.js';
 import type { LineOutput } from '../lib/log/line-output.js';
+import { defaultFormat, logOutput } from './log-output.js';
+import type { LogFormat } from './log-output.js';
 import type { WorkerArguments } from './worker-command.js';
 
 /** A host, and what of this process it has to do with. */
@@ -19,8 +21,10 @@ export interface HostConnection {
   readonly isUnattended: boolean;
   /** worker-runner started it: when standard output is closed, worker-runner has ended, and the exit code is 0. */
   readonly isStartedByRunner?: boolean;
-  /** Takes the worker's log, a line at a time. */
+  /** Takes the worker's log, a line at a time. Under worker-runner it is always JSON, which that passes on. */
   readonly logDestination: { write(line: string): void };
+  /** Absent: JSON. */
+  readonly logFormat?: LogFormat;
   /** To be called before the worker runs, and when it has ended. */
   readonly connect?: () => void;
   readonly disconnect?: () => void;
@@ -30,6 +34,8 @@ export interface HostConnection {
 export interface Outputs {
   readonly stdout: LineOutput;
   readonly stderr: LineOutput;
+  /** Of `stdout`. */
+  readonly stdoutDescriptor: number;
 }
 
 type OnProblem = (problem: string) => void;
@@ -43,10 +49,11 @@ const CALL_TIMEOUT_MS = 30_000;
 
 /** Makes the host that the command line asks for. Fails with a ConfigError. */
 export async function createHost(
-  args: Pick<WorkerArguments, 'host' | 'runnerConfigPath' | 'action'>,
-  { stdout, stderr }: Outputs,
+  args: Pick<WorkerArguments, 'host' | 'runnerConfigPath' | 'action' | 'logFormat'>,
+  { stdout, stderr, stdoutDescriptor }: Outputs,
 ): Promise<HostConnection> {
-  const own = { logDestination: stdout, isUnattended: false };
+  const logFormat = args.logFormat ?? defaultFormat(stdoutDescriptor);
+  const own = { logDestination: logOutput(stdout, logFormat), logFormat, isUnattended: false };
   const onProblem: OnProblem = (problem) => {
     stderr.writeMessage(`docker-worker: warning: ${problem}\n`);
   };
@@ -105,7 +112,7 @@ async function packet(services: HostServices): Promise<Host> {
 
 function workerRunner(
   configPath: string | undefined,
-  { stdout, stderr }: Outputs,
+  { stdout, stderr }: Pick<Outputs, 'stdout' | 'stderr'>,
   services: HostServices,
 ): HostConnection {
   if (!configPath) {

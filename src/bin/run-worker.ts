@@ -16,9 +16,12 @@ import { untilAborted } from '../lib/util/abortable.js';
 import { errorMessage } from '../lib/util/error-message.js';
 import { heapGrowth } from '../lib/util/heap-growth.js';
 import { packageFile, packageVersion } from '../lib/util/package-file.js';
+import type { ComposeOptions } from '../lib/worker/compose.js';
 import { Watchdog } from '../lib/worker/watchdog.js';
 import { createHost } from './create-host.js';
 import type { HostConnection } from './create-host.js';
+import { defaultFormat, logOutput } from './log-output.js';
+import type { LogFormat } from './log-output.js';
 import type { ProcessSignals } from './process-signals.js';
 import { parseWorkerArguments, usageExitCode } from './worker-command.js';
 import type { WorkerArguments } from './worker-command.js';
@@ -59,30 +62,35 @@ export async function runWorker(signals: ProcessSignals): Promise<number> {
 async function main(signals: ProcessSignals): Promise<number> {
   const version = packageVersion();
   const args = parseWorkerArguments(process.argv.slice(2), version);
-  const connection = await createHost(args, { stdout, stderr });
+  const connection = await createHost(args, { stdout, stderr, stdoutDescriptor: STDOUT });
   if (args.action !== 'run') {
     signals.restoreDefaults();
     return await look(args, connection.host);
   }
-  const { host, logDestination: destination, isStartedByRunner = false } = connection;
+  const { host, logDestination: destination, logFormat = 'json', isStartedByRunner = false } = connection;
   const reports = new ErrorReports(host, (error) => {
     complain(`warning: an error could not be reported: ${errorMessage(error)}`);
   });
+  let alerts = 0;
   const output: Pick<LoggerOptions, 'destination' | 'onAlert'> = {
     destination,
     onAlert: (event, fields) => {
+      alerts += 1;
       reports.alert(event, fields);
     },
   };
   connection.connect?.();
   try {
-    const { config, secrets } = await untilAborted(load(args, host), signals.stopped);
+    const { config, secrets, isUntouched } = await untilAborted(load(args, host), signals.stopped);
     const log = createLogger({ baseFields: baseFields(config), level: config.logging.level, secrets, ...output });
     exitOnCrash(log, reports);
     stdout.onDropped((lines) => {
       log.warn('log lines dropped', { lines });
     });
-    return await run({ config, secrets, host, isStartedByRunner, log, version, signals });
+    const logging = { logFormat, alerts: () => alerts };
+    // Whatever a machine of a fleet lacks is a surprise.
+    const own = host.name === 'standalone' ? { isUntouched } : {};
+    return await run({ config, secrets, host, isStartedByRunner, log, version, signals, ...logging, ...own });
   } catch (error) {
     const log = createLogger({ ...BARE_LOG, ...output });
     if (error === signals.stopped.reason) return stopEarly(log);
@@ -103,7 +111,8 @@ async function look(args: WorkerArguments, host: Host): Promise<number> {
   }
   const { config, secrets } = loaded;
   const { level } = config.logging;
-  return await check(config, createLogger({ baseFields: baseFields(config), level, secrets, destination: stdout }));
+  const destination = logOutput(stdout, args.logFormat ?? defaultFormat(STDOUT));
+  return await check(config, createLogger({ baseFields: baseFields(config), level, secrets, destination }));
 }
 
 async function load(args: WorkerArguments, host: Host): Promise<LoadedConfig> {
@@ -158,32 +167,32 @@ function isHopeless(error: unknown, { isStartedByRunner }: HostConnection): bool
 
 /** Loads what talks to docker and the queue, so only what needs it imports it. */
 async function check(config: Config, log: Logger): Promise<number> {
-  const { checkServices } = await import('../lib/worker/compose-checks.js');
-  const problems = await checkServices(config, log);
+  const { checkWorker } = await import('../lib/worker/compose-checks.js');
+  const { problems, warnings } = await checkWorker(config, log, { searchPath: process.env['PATH'] ?? '' });
+  for (const warning of warnings) complain(`warning: ${warning}`);
   for (const problem of problems) complain(problem);
   if (problems.length > 0) return CRASHED;
   stdout.writeMessage('The configuration is good, docker and the queue answer.\n');
   return OK;
 }
 
-interface RunOptions {
-  readonly config: Config;
-  readonly secrets: readonly string[];
-  readonly host: Host;
+interface RunOptions extends Pick<ComposeOptions, 'config' | 'secrets' | 'host' | 'alerts' | 'isUntouched'> {
   readonly isStartedByRunner: boolean;
+  readonly logFormat: LogFormat;
   readonly log: Logger;
   readonly version: string;
   readonly signals: ProcessSignals;
 }
 
-async function run({ isStartedByRunner, signals, ...given }: RunOptions): Promise<number> {
+async function run({ isStartedByRunner, logFormat, signals, ...given }: RunOptions): Promise<number> {
   const { config, log } = given;
   const { composeWorker } = await import('../lib/worker/compose.js');
   // Not before all is loaded, which takes much memory for a moment.
   heapGrowth.limit();
   const metricsOutput = {
     write: (line: string) => {
-      stdout.writeMessage(line);
+      // For programs, as JSON is.
+      if (logFormat === 'json') stdout.writeMessage(line);
     },
   };
   const droppedLogLines = (): number => stdout.droppedLines + stderr.droppedLines;

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { CommanderError } from 'commander';
+import { LOG_FORMATS } from './log-output.js';
+import type { LogFormat } from './log-output.js';
 
 export const HOSTS = ['aws', 'packet', 'worker-runner', 'standalone', 'test'] as const;
 /** What worker-runner was called when it first started workers. */
@@ -15,11 +17,14 @@ export interface WorkerArguments {
   readonly profile: string | undefined;
   /** The file that worker-runner wrote, when it named it on the command line. */
   readonly runnerConfigPath?: string;
+  /** How the worker's own log is written; undefined: for people on a terminal, as JSON elsewhere. */
+  readonly logFormat: LogFormat | undefined;
   /** Settings by configuration key. */
   readonly flags: Readonly<Record<string, string | number>>;
 }
 
 interface Flags {
+  readonly logFormat?: LogFormat;
   readonly host: WorkerArguments['host'];
   readonly profile?: string;
   readonly printConfig?: true;
@@ -33,7 +38,7 @@ const PACKAGED_PROFILES = ['production', 'test'];
 const EXAMPLES = `
 Examples:
   node dist/bin/worker.js config.yml                    credentials from the TASKCLUSTER_* variables
-  node dist/bin/worker.js my-worker.yml --check         is this configuration good, do docker and the queue answer?
+  node dist/bin/worker.js my-worker.yml --check         is all well: configuration, machine, docker, queue?
   node dist/bin/worker.js my-worker.yml --print-config  what comes out of all files, flags and the host
   node dist/bin/worker.js -c 4 --worker-id box-1 my-worker.yml
   node dist/bin/worker.js production                    the packaged settings for fleets
@@ -52,20 +57,20 @@ them end first (Ctrl-C again aborts them). SIGHUP looks for new devices. SIGUSR2
 Exit codes: 0 done, 1 crashed, a check failed or standard output was closed, 2 bad usage or configuration (standard error says what),
 3 stood still and was ended by its watchdog.`;
 
-const CHECK = 'check the configuration, that docker and the queue answer, and exit';
+const CHECK = 'check configuration, machine, docker and queue, say what will not work, and exit';
 
 /** Parses the command line. Help, version and wrong usage are written by commander and thrown as CommanderError. */
 export function parseWorkerArguments(argv: readonly string[], version: string): WorkerArguments {
-  return isRunnerCommand(argv) ? parseRunnerCommand(argv) : parseWorkerCommand(argv, version);
+  return isRunnerCommand(argv) ? parseRunnerCommand(argv, version) : parseWorkerCommand(argv, version);
 }
 
 /** `run` alone may be the name of a file. */
 function isRunnerCommand([command, ...options]: readonly string[]): boolean {
-  return command === 'run' && options.some((option) => /^--(config|with-worker-runner|help)\b/.test(option));
+  return command === 'run' && options.some((option) => /^--(config|with-worker-runner|help|version)\b/.test(option));
 }
 
 /** The command line with which newer versions of worker-runner start a generic-worker. */
-function parseRunnerCommand([, ...argv]: readonly string[]): WorkerArguments {
+function parseRunnerCommand([, ...argv]: readonly string[], version: string): WorkerArguments {
   const command = new Command('docker-worker run')
     .description('Runs the worker as generic-worker is run by worker-runner.')
     .requiredOption('--config <file>', 'JSON file that worker-runner wrote')
@@ -73,6 +78,7 @@ function parseRunnerCommand([, ...argv]: readonly string[]): WorkerArguments {
     .option('--profile <name>', 'section of the configuration files to lay over their defaults', 'production')
     .addOption(printConfigOption())
     .option('--check', CHECK)
+    .version(version)
     .showHelpAfterError('(--help shows all options)')
     .exitOverride();
   command.parse(argv, { from: 'user' });
@@ -80,7 +86,7 @@ function parseRunnerCommand([, ...argv]: readonly string[]): WorkerArguments {
     Pick<Flags, 'profile' | 'printConfig' | 'check'> & { readonly config: string }
   >();
   const source = { configPath: undefined, profile, runnerConfigPath: config };
-  return { ...actionAndHost({ host: 'worker-runner', ...action }), ...source, flags: {} };
+  return { ...actionAndHost({ host: 'worker-runner', ...action }), ...source, logFormat: undefined, flags: {} };
 }
 
 function parseWorkerCommand(argv: readonly string[], version: string): WorkerArguments {
@@ -97,6 +103,12 @@ function parseWorkerCommand(argv: readonly string[], version: string): WorkerArg
     .option('--worker-node-type <type>', 'kind of machine, for logs')
     .addOption(printConfigOption())
     .option('--check', CHECK)
+    .addOption(
+      new Option(
+        '--log-format <format>',
+        "how the worker's log is written (default: text on a terminal, else json)",
+      ).choices(LOG_FORMATS),
+    )
     .version(version)
     .addHelpText('after', EXAMPLES)
     .showHelpAfterError('(--help shows all options)')
@@ -105,7 +117,8 @@ function parseWorkerCommand(argv: readonly string[], version: string): WorkerArg
 
   const flags = command.opts<Flags>();
   const [config = ''] = command.args;
-  return { ...actionAndHost(flags), ...configSource(config, flags.profile), flags: settings(flags) };
+  const { logFormat } = flags;
+  return { ...actionAndHost(flags), ...configSource(config, flags.profile), logFormat, flags: settings(flags) };
 }
 
 function printConfigOption(): Option {

@@ -40,6 +40,27 @@ export class MemoryMeters implements Meters {
     this.#add(seconds, 'garbage', isDone);
   }
 
+  featuresUsed(features: readonly string[]): void {
+    this.#add(0, 'features', ...features);
+  }
+
+  payloadRefused(): void {
+    this.#add(0, 'payload refused');
+  }
+
+  maxRunTimeExceeded(): void {
+    this.#add(0, 'max run time exceeded');
+  }
+
+  firstClaimed(): void {
+    // Tasks of tests may have been created at any time.
+    this.#add(0, 'first claim');
+  }
+
+  terminationNoticed(): void {
+    this.#add(0, 'termination notice');
+  }
+
   #add(seconds: number, ...facts: readonly (string | number | boolean)[]): void {
     if (!(seconds >= 0 && seconds < 3600)) throw new Error(`${facts.join(' ')} cannot have taken ${seconds} s`);
     this.counted.push(facts.join(' '));

@@ -9,6 +9,8 @@ export interface DeviceManagerOptions {
   readonly kinds: readonly DeviceKind[];
   /** Names of kinds of which every task gets a device without asking. */
   readonly forEveryTask: readonly string[];
+  /** Whether it is no surprise that this machine has none of a kind; left out: it always is one. */
+  readonly mayLack?: (kind: string) => boolean;
   /** Called when a device can be given to another task. */
   readonly onFreed: () => void;
   readonly log: Logger;
@@ -45,14 +47,16 @@ export class DeviceManager {
     this.#pools = new Map(options.kinds.map((kind) => [kind.name, new LeasePool(kind)]));
   }
 
-  /** Looks for devices and warns of the kinds that this machine has none of. */
+  /** Looks for devices and says of which kinds this machine has none. */
   static async start(options: DeviceManagerOptions): Promise<DeviceManager> {
     const manager = new DeviceManager(options);
     await manager.refresh();
-    const kinds = [...manager.#pools.values()].filter(({ present }) => present.length === 0);
+    const missing = [...manager.#pools.values()].filter(({ present }) => present.length === 0);
+    const kinds = missing.map(({ kind }) => kind.name);
     if (kinds.length > 0) {
       const advice = 'Tasks that ask for them are resolved resource-unavailable. Switch them off in deviceManagement.';
-      options.log.warn('devices missing', { kinds: kinds.map(({ kind }) => kind.name), advice });
+      const level = kinds.every((kind) => options.mayLack?.(kind) === true) ? 'info' : 'warn';
+      options.log[level]('devices missing', { kinds, advice });
     }
     return manager;
   }

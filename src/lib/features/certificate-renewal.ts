@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Server } from 'node:https';
 import type { Logger } from '../log/logger.js';
+import { certificateEnd } from '../util/tls-files.js';
 import type { TlsFiles } from '../util/tls-files.js';
 
 /** Gives a running server the certificate that was renewed on disk; connections that are open keep theirs. */
@@ -13,6 +14,12 @@ export class CertificateRenewal {
     this.#files = files;
     this.#server = server;
     this.#log = log;
+  }
+
+  /** When the certificate ends that is served from now on. */
+  async end(): Promise<Date> {
+    await this.check();
+    return certificateEnd(this.#files.current);
   }
 
   /** Never fails: while the files can't be used, the certificate of before is. */

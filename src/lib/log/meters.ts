@@ -1,5 +1,14 @@
-/** work and nothing: the queue answered; error: it did not, or refused; not-ready: it was not asked, as docker is gone. */
-export type ClaimOutcome = 'work' | 'nothing' | 'error' | 'not-ready';
+/** What keeps a worker from asking for tasks although it has free slots. */
+export type Lack = 'no-disk' | 'no-devices';
+
+/**
+ * work and nothing: the queue answered; error: it did not, or refused. The others: it was not asked, as docker is gone, the
+ * disk has no room for a task, or all devices of a kind are in use.
+ */
+export type ClaimOutcome = 'work' | 'nothing' | 'error' | 'not-ready' | Lack;
+
+/** What ends at a time that is known in advance. */
+export type Expiring = 'live-log-certificate' | 'interactive-certificate' | 'credentials';
 
 /** What an image comes from. */
 export type ImageOrigin = 'registry' | 'artifact';
@@ -20,6 +29,16 @@ export interface Meters {
   artifactUploaded(bytes: number, seconds: number): void;
   artifactFailed(): void;
   garbageCollected(seconds: number, isDone: boolean): void;
+  /** A run's payload is good, and these are the features that it uses. */
+  featuresUsed(features: readonly string[]): void;
+  /** A run's payload was refused: the schema, or what it asks for, was wrong. */
+  payloadRefused(): void;
+  /** A run was stopped as its maxRunTime was over. */
+  maxRunTimeExceeded(): void;
+  /** The first run of a task was claimed, `seconds` after the task was created. */
+  firstClaimed(seconds: number): void;
+  /** The machine is about to go. */
+  terminationNoticed(): void;
 }
 
 const nothing = (): void => undefined;
@@ -35,4 +54,9 @@ export const NO_METERS: Meters = {
   artifactUploaded: nothing,
   artifactFailed: nothing,
   garbageCollected: nothing,
+  featuresUsed: nothing,
+  payloadRefused: nothing,
+  maxRunTimeExceeded: nothing,
+  firstClaimed: nothing,
+  terminationNoticed: nothing,
 };

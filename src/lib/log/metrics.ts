@@ -1,6 +1,14 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { collectDefaultMetrics } from 'prom-client';
 import type { HostSample } from './host-sample.js';
-import type { ClaimOutcome, ImageOrigin, Meters } from './meters.js';
+import { Instruments } from './instruments.js';
+import type { ClaimOutcome, Expiring, ImageOrigin, Meters } from './meters.js';
+
+/** What is known of the worker's log at any time. */
+export interface LogFacts {
+  readonly droppedLines: () => number;
+  /** Lines that begin with `[alert-operator]`. */
+  readonly alerts: () => number;
+}
 
 /** What is known of the slots at any time. */
 export interface SlotFacts {
@@ -10,55 +18,94 @@ export interface SlotFacts {
   readonly busySlotSeconds: number;
 }
 
-const PREFIX = 'docker_worker_';
-// From what takes no time to the longest of tasks; one set for all, so that phases add up to their run.
-const SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400];
-const RESOLUTIONS = ['completed', 'failed', 'malformed-payload', 'worker-shutdown', 'internal-error', 'dropped'];
-const OUTCOMES: readonly ClaimOutcome[] = ['work', 'nothing', 'error', 'not-ready'];
+const RESOLUTIONS = [
+  'completed',
+  'failed',
+  'malformed-payload',
+  'worker-shutdown',
+  'internal-error',
+  'resource-unavailable',
+  'intermittent-task',
+  'dropped',
+];
+const OUTCOMES: readonly ClaimOutcome[] = ['work', 'nothing', 'error', 'not-ready', 'no-disk', 'no-devices'];
+/** Those with which the queue was asked. */
+const ASKED: ReadonlySet<ClaimOutcome> = new Set(['work', 'nothing', 'error']);
+const ORIGINS: readonly ImageOrigin[] = ['registry', 'artifact'];
+const RESULTS = ['done', 'failed'];
+/** Gauges of the library that are named as if they were counters, which Prometheus' own linter refuses. */
+const MISNAMED = ['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total'];
+const MS = 1000;
 
 /**
  * The worker's metrics in Prometheus' text format, in a registry of their own. Labels are closed sets: nothing that a
  * task can name is one.
  */
 export class Metrics implements Meters {
-  readonly #registry = new Registry();
-  readonly #runs = this.#counter('tasks_total', 'Runs that this worker resolved, by how they ended.', ['resolution']);
-  readonly #runSeconds = this.#histogram('task_seconds', 'From the claim of a run to its resolution.', ['resolution']);
-  readonly #phases = this.#histogram('phase_seconds', 'How long the phases of runs took.', ['phase']);
-  readonly #claims = this.#counter('claims_total', 'Attempts to claim work, by outcome.', ['outcome']);
-  readonly #claimed = this.#counter('claimed_runs_total', 'Runs that the queue gave to this worker.', []);
-  readonly #claimSeconds = this.#histogram('claim_seconds', 'How long the queue took to answer claimWork.', [
+  readonly #make = new Instruments();
+  readonly #runs = this.#make.counter('tasks_total', 'Runs that this worker resolved, by how they ended.', [
+    'resolution',
+  ]);
+  readonly #runSeconds = this.#make.histogram('task_seconds', 'From the claim of a run to its resolution.', [
+    'resolution',
+  ]);
+  readonly #phases = this.#make.histogram('phase_seconds', 'How long the phases of runs took.', ['phase']);
+  readonly #claims = this.#make.counter('claims_total', 'Attempts to claim work, by outcome.', ['outcome']);
+  readonly #claimed = this.#make.counter('claimed_runs_total', 'Runs that the queue gave to this worker.', []);
+  readonly #claimSeconds = this.#make.histogram('claim_seconds', 'How long the queue took to answer claimWork.', [
     'outcome',
   ]);
-  readonly #caches = this.#counter('caches_total', 'Caches that tasks were given; a miss is an empty one.', ['result']);
-  readonly #images = this.#counter('images_total', 'Images that tasks were given; a hit was on the machine.', [
+  readonly #caches = this.#make.counter('caches_total', 'Caches that tasks were given; a miss is an empty one.', [
     'result',
   ]);
-  readonly #fetches = this.#counter('image_fetches_total', 'Images got from elsewhere.', ['origin', 'result']);
-  readonly #fetchSeconds = this.#histogram('image_fetch_seconds', 'How long getting an image took.', ['origin']);
-  readonly #artifacts = this.#counter('artifacts_total', 'Uploads of artifacts, logs among them.', ['result']);
-  readonly #artifactBytes = this.#counter(
+  readonly #images = this.#make.counter('images_total', 'Images that tasks were given; a hit was on the machine.', [
+    'result',
+  ]);
+  readonly #fetches = this.#make.counter('image_fetches_total', 'Images got from elsewhere.', ['origin', 'result']);
+  readonly #fetchSeconds = this.#make.histogram('image_fetch_seconds', 'How long getting an image took.', ['origin']);
+  readonly #artifacts = this.#make.counter('artifacts_total', 'Uploads of artifacts, logs among them.', ['result']);
+  readonly #artifactBytes = this.#make.counter(
     'artifact_bytes_total',
     'Bytes of uploaded artifacts, as they were sent.',
     [],
   );
-  readonly #artifactSeconds = this.#histogram('artifact_seconds', 'How long the upload of an artifact took.', []);
-  readonly #collections = this.#counter('garbage_collections_total', 'Rounds of garbage collection.', ['result']);
-  readonly #collectionSeconds = this.#histogram('garbage_collection_seconds', 'How long such a round took.', []);
-  readonly #cpu = this.#gauge(
+  readonly #artifactSeconds = this.#make.histogram('artifact_seconds', 'How long the upload of an artifact took.', []);
+  readonly #collections = this.#make.counter('garbage_collections_total', 'Rounds of garbage collection.', ['result']);
+  readonly #collectionSeconds = this.#make.histogram('garbage_collection_seconds', 'How long such a round took.', []);
+  readonly #features = this.#make.counter('features_total', 'Runs that used a feature.', ['feature']);
+  readonly #refused = this.#make.counter('payloads_refused_total', 'Runs whose payload was malformed.', []);
+  readonly #timeouts = this.#make.counter(
+    'max_run_time_exceeded_total',
+    'Runs that were stopped as their maxRunTime was over.',
+    [],
+  );
+  readonly #firstClaims = this.#make.histogram(
+    'first_claim_seconds',
+    'From the creation of a task to the claim of its first run.',
+    [],
+  );
+  readonly #notices = this.#make.counter('termination_notices_total', 'Notices that the machine is about to go.', []);
+  readonly #ends = new Map<Expiring, Date>();
+  readonly #cpu = this.#make.gauge(
     'host_cpu_busy_ratio',
     'Part of the time that the cores of the machine were busy, 0 to 1.',
   );
-  readonly #load = this.#gauge('host_load1', 'Load average of the machine over one minute.');
-  readonly #memory = this.#gauge('host_memory_bytes', 'Memory of the machine.');
-  readonly #memoryFree = this.#gauge('host_memory_available_bytes', 'Memory of the machine that can be had.');
-  readonly #disk = this.#gauge('host_disk_bytes', 'Size of the disk that dockerVolume is on.');
-  readonly #diskFree = this.#gauge('host_disk_free_bytes', 'What is free of the disk that dockerVolume is on.');
+  readonly #load = this.#make.gauge('host_load1', 'Load average of the machine over one minute.');
+  readonly #memory = this.#make.gauge('host_memory_bytes', 'Memory of the machine.');
+  readonly #memoryFree = this.#make.gauge('host_memory_available_bytes', 'Memory of the machine that can be had.');
+  readonly #disk = this.#make.gauge('host_disk_bytes', 'Size of the disk that dockerVolume is on.');
+  readonly #diskFree = this.#make.gauge('host_disk_free_bytes', 'What is free of the disk that dockerVolume is on.');
 
   constructor() {
     // A rate needs the zero before the first one.
     for (const resolution of RESOLUTIONS) this.#runs.inc({ resolution }, 0);
     for (const outcome of OUTCOMES) this.#claims.inc({ outcome }, 0);
+    for (const result of RESULTS) {
+      for (const origin of ORIGINS) this.#fetches.inc({ origin, result }, 0);
+      this.#artifacts.inc({ result }, 0);
+      this.#collections.inc({ result }, 0);
+    }
+    this.#showEnds();
     for (const counter of [this.#caches, this.#images]) {
       for (const result of ['hit', 'miss']) counter.inc({ result }, 0);
     }
@@ -66,36 +113,57 @@ export class Metrics implements Meters {
 
   /** To be answered with the text. */
   get contentType(): string {
-    return this.#registry.contentType;
+    return this.#make.registry.contentType;
   }
 
   async text(): Promise<string> {
-    return await this.#registry.metrics();
+    return await this.#make.registry.metrics();
   }
 
   /** Says once what worker this is. */
   identify(facts: Readonly<Record<string, string>>): void {
-    this.#gauge('info', 'Always 1; its labels say what worker this is.', Object.keys(facts)).set(facts, 1);
+    this.#make.gauge('info', 'Always 1; its labels say what worker this is.', Object.keys(facts)).set(facts, 1);
   }
 
   /** Adds memory, CPU, event loop and garbage collection of this process. */
   watchProcess(): void {
-    collectDefaultMetrics({ register: this.#registry });
+    collectDefaultMetrics({ register: this.#make.registry });
+    for (const name of MISNAMED) this.#make.registry.removeSingleMetric(name);
   }
 
   /** The slots are looked at whenever somebody reads the metrics. */
   watchSlots(slots: SlotFacts): void {
-    this.#readGauge('capacity', 'Tasks that this worker runs at once.', () => slots.capacity);
-    this.#readGauge('slots_busy', 'Slots with a run that is not resolved.', () => slots.running);
-    this.#readGauge('slots_idle', 'Slots without one.', () => Math.max(slots.capacity - slots.running, 0));
+    this.#make.readGauge('capacity', 'Tasks that this worker runs at once.', () => slots.capacity);
+    this.#make.readGauge('slots_busy', 'Slots with a run that is not resolved.', () => slots.running);
+    this.#make.readGauge('slots_idle', 'Slots without one.', () => Math.max(slots.capacity - slots.running, 0));
     const help = 'Seconds that slots had a run, all slots together; its rate is how many are busy.';
-    this.#readCounter('slot_busy_seconds_total', help, () => slots.busySlotSeconds);
+    this.#make.readCounter('slot_busy_seconds_total', help, () => slots.busySlotSeconds);
   }
 
-  /** `droppedLines`: lines of the worker's log that were lost since the start. */
-  watchLog(droppedLines: () => number): void {
+  /** Of the worker's log, since the start: lines that were lost, and those that a person has to look at. */
+  watchLog({ droppedLines, alerts }: LogFacts): void {
     const help = 'Lines of the log of the worker that were dropped because nothing read its standard output.';
-    this.#readCounter('log_lines_dropped_total', help, droppedLines);
+    this.#make.readCounter('log_lines_dropped_total', help, droppedLines);
+    this.#make.readCounter('alerts_total', 'Lines of the log of the worker that begin with [alert-operator].', alerts);
+  }
+
+  /** `isHealthy` is asked whenever somebody reads the metrics; `lastAnswer`: when the queue last answered claimWork. */
+  watchHealth(isHealthy: () => Promise<boolean>, lastAnswer: () => Date | undefined): void {
+    const whetherHealthy = async (): Promise<number> => ((await isHealthy()) ? 1 : 0);
+    this.#make.readGauge('healthy', '1 while /healthz is answered with 200, 0 while it is not.', whetherHealthy);
+    const help = 'When the queue last answered claimWork, in seconds since 1970; 0 before the first time.';
+    this.#make.readGauge('last_claim_answered_timestamp_seconds', help, () => (lastAnswer()?.getTime() ?? 0) / MS);
+  }
+
+  /** Names the features there are: their counts begin with 0. */
+  knowFeatures(features: readonly string[]): void {
+    for (const feature of features) this.#features.inc({ feature }, 0);
+  }
+
+  /** `end`: undefined when it has none, or none is known any more. */
+  setEnd(of: Expiring, end: Date | undefined): void {
+    if (end) this.#ends.set(of, end);
+    else this.#ends.delete(of);
   }
 
   setHost(sample: HostSample): void {
@@ -119,7 +187,7 @@ export class Metrics implements Meters {
   claimEnded(outcome: ClaimOutcome, seconds: number, runs: number): void {
     this.#claims.inc({ outcome });
     this.#claimed.inc(runs);
-    if (outcome !== 'not-ready') this.#claimSeconds.observe({ outcome }, seconds);
+    if (ASKED.has(outcome)) this.#claimSeconds.observe({ outcome }, seconds);
   }
 
   cacheAcquired(isHit: boolean): void {
@@ -150,34 +218,30 @@ export class Metrics implements Meters {
     this.#collectionSeconds.observe(seconds);
   }
 
-  #counter<T extends string>(name: string, help: string, labelNames: readonly T[], collect?: () => void): Counter<T> {
-    const registers = [this.#registry];
-    return new Counter({ name: PREFIX + name, help, labelNames, registers, ...(collect && { collect }) });
+  featuresUsed(features: readonly string[]): void {
+    for (const feature of features) this.#features.inc({ feature });
   }
 
-  #histogram<T extends string>(name: string, help: string, labelNames: readonly T[]): Histogram<T> {
-    return new Histogram({ name: PREFIX + name, help, labelNames, buckets: SECONDS, registers: [this.#registry] });
+  payloadRefused(): void {
+    this.#refused.inc();
   }
 
-  #gauge(name: string, help: string, labelNames: readonly string[] = []): Gauge {
-    return new Gauge({ name: PREFIX + name, help, labelNames, registers: [this.#registry] });
+  maxRunTimeExceeded(): void {
+    this.#timeouts.inc();
   }
 
-  #readCounter(name: string, help: string, read: () => number): void {
-    const counter = this.#counter(name, help, [], () => {
-      counter.reset();
-      counter.inc(read());
-    });
+  firstClaimed(seconds: number): void {
+    this.#firstClaims.observe(seconds);
   }
 
-  #readGauge(name: string, help: string, read: () => number): void {
-    const gauge = new Gauge({
-      name: PREFIX + name,
-      help,
-      registers: [this.#registry],
-      collect: () => {
-        gauge.set(read());
-      },
+  terminationNoticed(): void {
+    this.#notices.inc();
+  }
+
+  #showEnds(): void {
+    const help = 'Time until a certificate or the credentials of the worker end; below 0 they have.';
+    this.#make.readGauges('expires_in_seconds', { help, labelNames: ['of'] }, (gauge) => {
+      for (const [of, end] of this.#ends) gauge.set({ of }, (end.getTime() - Date.now()) / MS);
     });
   }
 }

@@ -134,6 +134,7 @@ class ClaimedRun {
     this.#resources.defer('journal', () => this.#entry.remove());
     this.#log.info('claimed task', { takenUntil: this.#claim.takenUntil.toISOString() });
     metrics.taskQueue(this.#claim, new Date(this.#claim.task.created));
+    this.#countFirstClaim();
     this.#keeper.start();
     this.#resources.defer('claim', () => {
       this.#keeper.stop();
@@ -250,6 +251,14 @@ class ClaimedRun {
     this.#enteredAt = now;
     this.#deps.meters?.phaseEnded(this.#phase, ms / 1000);
     return Math.round(ms);
+  }
+
+  /** By the clock of the queue, which is that of whoever created the task. */
+  #countFirstClaim(): void {
+    const { runId, task, clockSkewMs } = this.#claim;
+    if (runId !== 0) return;
+    const seconds = (this.#deps.now().getTime() - clockSkewMs - Date.parse(task.created)) / 1000;
+    if (seconds >= 0) this.#deps.meters?.firstClaimed(seconds);
   }
 
   #countResolution(): void {

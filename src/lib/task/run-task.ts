@@ -2,6 +2,7 @@ import { isUnusableImage } from '../docker/engine.js';
 import type { DockerEngine, RunningContainer } from '../docker/engine.js';
 import type { ContainerEnd } from '../features/feature.js';
 import type { ImageIdentity, ImageProvider } from '../images/image-provider.js';
+import type { Meters } from '../log/meters.js';
 import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { ResourceStack } from '../util/resource-stack.js';
@@ -20,7 +21,7 @@ import { authorsWords, explain } from './explain.js';
 import { footer } from './log-text.js';
 import type { PublishedLog } from './log-publisher.js';
 import { prepare, stateError } from './prepare.js';
-import { DROPPED, FAILED, exception, graver, resolutionOf } from './resolution.js';
+import { DROPPED, FAILED, exception, graver, resolutionName, resolutionOf } from './resolution.js';
 import type { Resolution } from './resolution.js';
 import type { Phase, RunRecord } from './run-record.js';
 import type { RunContext } from './task-context.js';
@@ -35,6 +36,7 @@ export interface TaskServices {
   readonly containerDefaults: ContainerDefaults;
   /** Hears that something of a run could not be removed. */
   readonly onLeftover: () => void;
+  readonly meters?: Pick<Meters, 'featuresUsed' | 'payloadRefused' | 'maxRunTimeExceeded'>;
 }
 
 /** One run in the hands of whoever claimed it. */
@@ -104,11 +106,12 @@ async function work(run: TaskRun, services: TaskServices, resources: ResourceSta
   try {
     await run.enter('admit');
     run.signal.throwIfAborted();
-    const admitted = await admit(run.context, services.admission, run.signal);
+    const admitted = await admitAndCount(run, services);
     features = admitted.features;
     const { executed, image } = await launch(run, services, admitted, resources);
     await run.enter('collect');
     const ending = endingOf(executed, services.containerDefaults.limits.memoryBytes);
+    if (ending.timedOut) services.meters?.maxRunTimeExceeded();
     const verdict = exitVerdict(ending, admitted.task.payload);
     const { soFar: collected, isClean } = await collect(run, features, executed, verdict);
     const soFar = isClean ? collected : collectedVerdict(verdict, collected, admitted.task.payload);
@@ -127,6 +130,18 @@ async function work(run: TaskRun, services: TaskServices, resources: ResourceSta
     measures.report(output, log);
     output.line(footer(soFar, NO_EXIT_CODE, seconds()));
     return { soFar, features };
+  }
+}
+
+/** Phase 1. */
+async function admitAndCount(run: TaskRun, { admission, meters }: TaskServices): Promise<AdmittedTask> {
+  try {
+    const admitted = await admit(run.context, admission, run.signal);
+    meters?.featuresUsed(admitted.features.map(({ name }) => name));
+    return admitted;
+  } catch (error) {
+    if (resolutionName(resolutionOf(error)) === 'malformed-payload') meters?.payloadRefused();
+    throw error;
   }
 }
 

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 
@@ -46,6 +47,11 @@ export class TlsFiles {
     this.#current = await load(this.#paths);
     return this.#current;
   }
+}
+
+/** When the certificate is not good any more. Of a chain it is the first, which is the server's own. */
+export function certificateEnd({ cert }: Pick<TlsKeyPair, 'cert'>): Date {
+  return new Date(new X509Certificate(cert).validTo);
 }
 
 async function load({ certificate, key }: TlsPaths): Promise<TlsKeyPair> {

@@ -1,4 +1,4 @@
-import type { ClaimOutcome, Meters } from '../log/meters.js';
+import type { ClaimOutcome, Lack, Meters } from '../log/meters.js';
 import { QueueError } from '../queue/queue-client.js';
 import { errorMessage } from '../util/error-message.js';
 
@@ -23,7 +23,8 @@ export class Activity {
   #failures = 0;
   #lastFailure: string | undefined;
   #silentSince: number | undefined;
-  #hasRoom = true;
+  #lack: Lack | undefined;
+  #lastAnswer: Date | undefined;
 
   constructor({ capacity, meters, nowMs = () => performance.now() }: ActivityOptions) {
     this.capacity = capacity;
@@ -70,18 +71,24 @@ export class Activity {
     return this.#silentSince === undefined ? 0 : this.#nowMs() - this.#silentSince;
   }
 
-  /** False: the last time that the worker could have claimed there was no room for a task. */
-  get hasRoom(): boolean {
-    return this.#hasRoom;
+  /** What kept the worker from claiming the last time that it could have; undefined: nothing did. */
+  get lack(): Lack | undefined {
+    return this.#lack;
+  }
+
+  /** When the queue last answered, be it without work. */
+  get lastAnswer(): Date | undefined {
+    return this.#lastAnswer;
   }
 
   claimBegan(): void {
-    this.#hasRoom = true;
+    this.#lack = undefined;
     this.#claimBeganAt = this.#nowMs();
     this.#lastClaimWork = new Date();
   }
 
   claimAnswered(runs: number): void {
+    this.#lastAnswer = new Date();
     this.#failures = 0;
     this.#lastFailure = undefined;
     this.#ended(runs > 0 ? 'work' : 'nothing', runs);
@@ -100,9 +107,11 @@ export class Activity {
     this.#heardOf();
   }
 
-  /** Nothing was claimed, as no task would have room: devices are in use, or the disk is short. */
-  noRoom(): void {
-    this.#hasRoom = false;
+  /** Nothing was claimed, as no task would have room. */
+  noRoom(lack: Lack): void {
+    this.#lack = lack;
+    this.#claimBeganAt = this.#nowMs();
+    this.#ended(lack, 0);
     this.#heardOf();
   }
 

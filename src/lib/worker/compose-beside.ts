@@ -14,6 +14,7 @@ import { workerLabels } from '../task/container-spec.js';
 import type { WorkerFacts } from '../task/task-context.js';
 import { composeInteractive } from './compose-interactive.js';
 import type { WorkerInteractive } from './compose-interactive.js';
+import type { IsUntouched } from './not-set-up.js';
 
 /** What features have beside the containers of tasks: servers, other containers, and the networks for them. */
 export interface Beside {
@@ -33,6 +34,7 @@ interface Parts {
   readonly facts: WorkerFacts;
   /** Something that was made for a run could not be removed. */
   readonly onLeftover: () => void;
+  readonly isUntouched: IsUntouched;
 }
 
 /** So long a network waits for the next task: one that is pending comes at once. */
@@ -48,7 +50,7 @@ export async function composeBeside(config: Config, parts: Parts): Promise<Besid
   const taskNetworks = composeNetworks(config, parts);
   const networks = new RunNetworks(taskNetworks);
   const upstream = new Upstream();
-  const interactive = await composeInteractive(config, log);
+  const interactive = await composeInteractive(config, log, parts.isUntouched);
   return {
     proxy: { networks, upstream, maxBodyBytes: taskclusterProxy.maxBodySize },
     sidecars: { engine, images, networks },

@@ -4,12 +4,20 @@ import type { Logger } from '../log/logger.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
 import { withTimeout } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
+import { checkMachine, joined } from './check-machine.js';
+import type { Findings, Surroundings } from './check-machine.js';
 import { composeQueue } from './compose-queue.js';
 
 const CHECK_TIMEOUT_MS = 15_000;
 
-/** Everything that would keep the worker from working now, in words; empty when docker and the queue answer. */
-export async function checkServices(config: Config, log: Logger): Promise<readonly string[]> {
+/** Everything that would keep the worker, or what tasks may ask it for, from working now. */
+export async function checkWorker(config: Config, log: Logger, surroundings: Surroundings): Promise<Findings> {
+  const services = checkServices(config, log).then((problems) => ({ problems, warnings: [] }));
+  return joined(await Promise.all([checkMachine(config, surroundings), services]));
+}
+
+/** Empty when docker and the queue answer. */
+async function checkServices(config: Config, log: Logger): Promise<readonly string[]> {
   const engine = new DockerodeEngine(config.docker);
   const queue = composeQueue(config, new CredentialHolder(config.taskcluster), log);
   const reachDocker = async (): Promise<readonly string[]> => {

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/config.js';
 import { cpu } from '../devices/cpu.js';
+import type { DeviceKind } from '../devices/device.js';
 import { DeviceManager } from '../devices/device-manager.js';
 import { loopbackAudio } from '../devices/loopback-audio.js';
 import { loopbackVideo } from '../devices/loopback-video.js';
@@ -10,6 +11,7 @@ import type { Logger } from '../log/logger.js';
 import type { Claim } from '../queue/queue-client.js';
 import type { RunHandle } from '../task/run-claim.js';
 import { Wakeup } from '../util/wakeup.js';
+import type { IsUntouched } from './not-set-up.js';
 
 export interface WorkerDevices {
   readonly manager: DeviceManager;
@@ -21,23 +23,17 @@ export interface WorkerDevices {
 }
 
 /** The devices that the configuration lets tasks have. Fails with a ConfigError when docker can't be given them. */
-export async function composeDevices(config: Config, log: Logger): Promise<WorkerDevices> {
+export async function composeDevices(config: Config, log: Logger, isUntouched: IsUntouched): Promise<WorkerDevices> {
   const { deviceManagement, restrictCPU } = config;
   const base = resolve(deviceManagement.baseDirectory);
   if (base.includes(':')) {
     const problem = `${base} has a colon in it, so that docker can't mount what is there`;
     throw new ConfigError([`deviceManagement.baseDirectory: ${problem}`]);
   }
-  const kinds = [
-    { kind: cpu(), isEnabled: deviceManagement.cpu.enabled || restrictCPU },
-    { kind: loopbackAudio(base), isEnabled: deviceManagement.loopbackAudio.enabled },
-    { kind: loopbackVideo(base), isEnabled: deviceManagement.loopbackVideo.enabled },
-    { kind: hostSharedMemory(base), isEnabled: deviceManagement.hostSharedMemory.enabled },
-    { kind: kvm(base), isEnabled: deviceManagement.kvm.enabled },
-  ];
   const freed = new Wakeup();
   const manager = await DeviceManager.start({
-    kinds: kinds.flatMap(({ kind, isEnabled }) => (isEnabled ? [kind] : [])),
+    kinds: enabledKinds(config),
+    mayLack: (kind) => isUntouched(['deviceManagement', kind, 'enabled']),
     forEveryTask: restrictCPU ? ['cpu'] : [],
     onFreed: () => {
       freed.call();
@@ -56,4 +52,17 @@ export async function composeDevices(config: Config, log: Logger): Promise<Worke
       return run;
     },
   };
+}
+
+/** The kinds of devices that the configuration lets tasks have. */
+export function enabledKinds({ deviceManagement, restrictCPU }: Config): readonly DeviceKind[] {
+  const base = resolve(deviceManagement.baseDirectory);
+  const kinds = [
+    { kind: cpu(), isEnabled: deviceManagement.cpu.enabled || restrictCPU },
+    { kind: loopbackAudio(base), isEnabled: deviceManagement.loopbackAudio.enabled },
+    { kind: loopbackVideo(base), isEnabled: deviceManagement.loopbackVideo.enabled },
+    { kind: hostSharedMemory(base), isEnabled: deviceManagement.hostSharedMemory.enabled },
+    { kind: kvm(base), isEnabled: deviceManagement.kvm.enabled },
+  ];
+  return kinds.flatMap(({ kind, isEnabled }) => (isEnabled ? [kind] : []));
 }

@@ -5,10 +5,12 @@ import { HostSampler } from '../log/host-sample.js';
 import type { Logger } from '../log/logger.js';
 import { NO_METERS } from '../log/meters.js';
 import type { Meters } from '../log/meters.js';
-import type { Metrics } from '../log/metrics.js';
+import type { LogFacts, Metrics } from '../log/metrics.js';
 import { StatusServer } from '../log/status-server.js';
 import type { StatusPage } from '../log/status-server.js';
 import { errorMessage } from '../util/error-message.js';
+import { EndingWatch } from './ending-watch.js';
+import type { Ending } from './ending.js';
 import { Health } from './health.js';
 import { Reports } from './reports.js';
 import type { Worker } from './worker.js';
@@ -19,13 +21,21 @@ interface Parts {
   readonly log: Logger;
   readonly version: string;
   readonly droppedLogLines?: () => number;
+  readonly alerts?: () => number;
+}
+
+/** What of a worker is watched beside its life. */
+export interface WatchedParts {
+  readonly endings: readonly Ending[];
+  /** All that there are. */
+  readonly features: readonly { readonly name: string }[];
 }
 
 /** All that lets others see how the worker does. */
 export interface WorkerWatch {
   readonly meters: Meters;
   /** Begins to report on the worker. `unusable`: why it has no capacity although it should. */
-  follow(worker: Worker, unusable: string | undefined): void;
+  follow(worker: Worker, unusable: string | undefined, parts: WatchedParts): void;
   close(): Promise<void>;
 }
 
@@ -42,24 +52,42 @@ export async function composeWatch({
   log,
   version,
   droppedLogLines = () => 0,
+  alerts = () => 0,
 }: Parts): Promise<WorkerWatch> {
   let health: Health | undefined;
   const shown = await showMetrics(config, {
     log,
     version,
-    droppedLogLines,
+    logFacts: { droppedLines: droppedLogLines, alerts },
     health: () => healthPage(health),
   });
   let reports: Reports | undefined;
+  let ends: EndingWatch | undefined;
   const sampler = new HostSampler(config.dockerVolume);
   return {
     meters: shown?.metrics ?? NO_METERS,
-    follow: (worker, unusable) => {
+    follow: (worker, unusable, { endings, features }) => {
       const { activity } = worker;
       const isStopping = (): boolean => worker.isStopping;
       const claimMs = config.taskQueue.claimTimeout + config.taskQueue.pollInterval;
       shown?.metrics.watchSlots(activity);
-      health = new Health({ engine, activity, isStopping, claimMs, unusable });
+      shown?.metrics.knowFeatures(features.map(({ name }) => name));
+      const watch = (ends = new EndingWatch({
+        endings,
+        log,
+        onLook: (what, end) => shown?.metrics.setEnd(what, end),
+      }));
+      watch.start();
+      const own = (health = new Health({
+        engine,
+        activity,
+        isStopping,
+        claimMs,
+        unusable,
+        ending: () => watch.warnings(),
+      }));
+      const isHealthy = async (): Promise<boolean> => (await own.report()).status !== 'unhealthy';
+      shown?.metrics.watchHealth(isHealthy, () => activity.lastAnswer);
       reports = new Reports({
         activity,
         isStopping,
@@ -75,6 +103,7 @@ export async function composeWatch({
     },
     close: async () => {
       reports?.stop();
+      ends?.stop();
       await shown?.server.close();
     },
   };
@@ -91,9 +120,9 @@ async function showMetrics(
   {
     log,
     version,
-    droppedLogLines,
+    logFacts,
     health,
-  }: Required<Pick<Parts, 'log' | 'version' | 'droppedLogLines'>> & { readonly health: () => Promise<StatusPage> },
+  }: Pick<Parts, 'log' | 'version'> & { readonly logFacts: LogFacts; readonly health: () => Promise<StatusPage> },
 ): Promise<Shown | undefined> {
   const { host, port } = config.metrics;
   if (port === undefined) return undefined;
@@ -113,7 +142,7 @@ async function showMetrics(
   try {
     const server = await StatusServer.start({ host, port, pages, log });
     metrics.watchProcess();
-    metrics.watchLog(droppedLogLines);
+    metrics.watchLog(logFacts);
     return { metrics, server };
   } catch (error) {
     const isOccupied = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';

@@ -22,6 +22,7 @@ import { payloadValidator } from '../task/validate-payload.js';
 import { composeBeside } from './compose-beside.js';
 import { composeCaches } from './compose-caches.js';
 import type { WorkerCaches } from './compose-caches.js';
+import { composeEndings } from './compose-endings.js';
 import { composeGarbageCollection } from './compose-gc.js';
 import type { GarbageCollection } from './compose-gc.js';
 import { composeDevices } from './compose-devices.js';
@@ -37,6 +38,7 @@ import { composeQueue } from './compose-queue.js';
 import { composeWatch } from './compose-watch.js';
 import type { WorkerWatch } from './compose-watch.js';
 import { mustHoldFiles } from './must-hold-files.js';
+import type { IsUntouched } from './not-set-up.js';
 import { Recovery } from './recovery.js';
 import { Worker } from './worker.js';
 import { WriteProbe } from './write-probe.js';
@@ -56,8 +58,13 @@ export interface ComposeOptions {
   readonly metricsOutput: MetricsOutput;
   /** Lines of the worker's log that were dropped so far; left out: none ever are. */
   readonly droppedLogLines?: () => number;
+  /** Alerts so far; left out: they are not counted. */
+  readonly alerts?: () => number;
+  /** Whether a key has the value that comes with the worker, so that nobody has set it up; left out: none has. */
+  readonly isUntouched?: IsUntouched;
 }
 
+const UNUSABLE = 'live logs cannot be served, so nothing is claimed';
 // What a worker that ends leaves to those who still read a log; all of it is an artifact by then.
 const READERS_GRACE_MS = 10_000;
 // Bounds what the engine keeps of a container's output when it keeps any.
@@ -66,7 +73,8 @@ const LOG_DRIVER_OPTIONS = { none: {}, local: { 'max-size': '20m', 'max-file': '
 /** Makes the worker and all it consists of; nothing is claimed before it runs. */
 export async function composeWorker(options: ComposeOptions): Promise<Worker> {
   const engine = new DockerodeEngine(options.config.docker);
-  void reportUnusableKeys(options.config, options.log);
+  const { isUntouched = () => false } = options;
+  void reportUnusableKeys(options.config, options.log, isUntouched);
   const facts = workerFacts(options.config, options.version);
   const locks = composeLocks(options.config, { engine, facts, log: options.log });
   const watch = await composeWatch({ ...options, engine });
@@ -87,14 +95,14 @@ interface Parts {
 }
 
 async function composeWatched(options: ComposeOptions, { engine, facts, locks, watch }: Parts): Promise<Worker> {
-  const { config, host, log, metricsOutput } = options;
+  const { config, host, log, metricsOutput, isUntouched = () => false } = options;
   const { meters } = watch;
   const credentials = new CredentialHolder(config.taskcluster);
   const queue = composeQueue(config, credentials, log);
   const liveLog = await composeLiveLog(config, log);
   const metrics = composeMetrics(config, metricsOutput);
   const runsDirectory = await takeDirectories(config);
-  const devices = await composeDevices(config, log);
+  const devices = await composeDevices(config, log, isUntouched);
   await locks.acquire(runsDirectory);
   const removeTree = treeRemover(engine, workerLabels(facts));
   const shared = { engine, log, meters, facts, removeTree };
@@ -103,7 +111,7 @@ async function composeWatched(options: ComposeOptions, { engine, facts, locks, w
   const onLeftover = (): void => {
     gc.leftovers.suspect();
   };
-  const beside = await composeBeside(config, { engine, images: imaging.images, log, facts, onLeftover });
+  const beside = await composeBeside(config, { ...shared, images: imaging.images, onLeftover, isUntouched });
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
   const capacity = liveLog.isUsable ? config.capacity : 0;
@@ -154,7 +162,8 @@ async function composeWatched(options: ComposeOptions, { engine, facts, locks, w
     },
     shutdown: shutdownSettings(config),
   });
-  watch.follow(worker, liveLog.isUsable ? undefined : 'live logs cannot be served, so nothing is claimed');
+  const endings = composeEndings({ liveLog, interactive: beside.interactive, credentials, host });
+  watch.follow(worker, liveLog.isUsable ? undefined : UNUSABLE, { endings, features: deps.admission.features });
   return worker;
 }
 
@@ -182,9 +191,11 @@ function claiming({
   return {
     checkReady: (signal) => gc.leftovers.checkReady(signal),
     roomFor: async (tasks, signal) => {
-      if (!(await probe.canWrite())) return 0;
+      if (!(await probe.canWrite())) return 'no-disk';
       const byDevices = await devices.manager.roomFor(tasks);
-      return byDevices === 0 ? 0 : await gc.room.roomFor(byDevices, signal);
+      if (byDevices === 0) return 'no-devices';
+      const byDisk = await gc.room.roomFor(byDevices, signal);
+      return byDisk === 0 ? 'no-disk' : byDisk;
     },
     roomFreed: devices.freed,
     onClaimed: (claims) => {

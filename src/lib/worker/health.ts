@@ -1,4 +1,5 @@
 import type { DockerEngine } from '../docker/engine.js';
+import type { Lack } from '../log/meters.js';
 import { withTimeout } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
 import type { Activity } from './activity.js';
@@ -25,12 +26,18 @@ export interface HealthOptions {
   readonly claimMs: number;
   /** Why this worker has no capacity although it should; undefined: it has, or should not. */
   readonly unusable: string | undefined;
+  /** Certificates and credentials that end soon or have, in words. */
+  readonly ending: () => readonly string[];
   readonly pingTimeoutMs?: number;
 }
 
 // Attempts that may go without an answer: one can get lost, and so can the one that is made after it.
 const PATIENCE = 3;
 const PING_TIMEOUT_MS = 5000;
+const LACKS: Readonly<Record<Lack, string>> = {
+  'no-disk': 'the disk has no room for a task',
+  'no-devices': 'all devices of a kind are in use',
+};
 
 /** Says whether the worker can do its work. */
 export class Health {
@@ -82,9 +89,11 @@ export class Health {
   }
 
   #warnings(): readonly string[] {
-    const { failures, lastFailure, hasRoom } = this.#options.activity;
+    const { activity, ending } = this.#options;
+    const { failures, lastFailure, lack } = activity;
     return [
-      ...(hasRoom ? [] : ['nothing is claimed: the disk has no room for a task, or all devices of a kind are in use']),
+      ...(lack === undefined ? [] : [`nothing is claimed: ${LACKS[lack]}`]),
+      ...ending(),
       ...(lastFailure === undefined ? [] : [`the last ${failures} attempts to claim work failed: ${lastFailure}`]),
     ];
   }

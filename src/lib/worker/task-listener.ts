@@ -1,5 +1,5 @@
 import type { Logger } from '../log/logger.js';
-import type { Meters } from '../log/meters.js';
+import type { Lack, Meters } from '../log/meters.js';
 import type { Claim, QueueClient } from '../queue/queue-client.js';
 import type { RunHandle } from '../task/run-claim.js';
 import { errorMessage } from '../util/error-message.js';
@@ -12,8 +12,8 @@ export interface TaskListenerOptions {
   readonly queue: Pick<QueueClient, 'claimWork'>;
   /** Fails when the machine can't run anything now (the engine does not answer): nothing is claimed then. */
   readonly checkReady: (signal: AbortSignal) => Promise<void>;
-  /** How many of so many tasks the machine has room for now; 0: ask again later. */
-  readonly roomFor: (tasks: number, signal: AbortSignal) => Promise<number>;
+  /** How many of so many tasks the machine has room for now, or what it lacks for a single one: ask again later. */
+  readonly roomFor: (tasks: number, signal: AbortSignal) => Promise<number | Lack>;
   /** To be called when `roomFor` may have more to give than before: there is no waiting for the next poll then. */
   readonly roomFreed: Wakeup;
   /** False: nothing is to be claimed now, as this worker is about to end. Asked before each claim. Never fails. */
@@ -102,8 +102,8 @@ export class TaskListener {
       return [];
     }
     const tasks = await roomFor(free, signal);
-    if (tasks === 0) {
-      this.activity.noRoom();
+    if (typeof tasks !== 'number') {
+      this.activity.noRoom(tasks);
       return [];
     }
     if (mayClaim && !(await mayClaim(signal))) return [];

@@ -1,4 +1,5 @@
 import type { Host } from '../host/host.js';
+import type { Meters } from '../log/meters.js';
 import type { WorkerMetrics } from '../log/worker-metrics.js';
 import type { CredentialHolder } from '../queue/credential-holder.js';
 import type { Claim } from '../queue/queue-client.js';
@@ -24,6 +25,7 @@ export interface WorkerOptions extends Omit<TaskListenerOptions, OwnOptions> {
   /** The worker's own, which its host may renew. */
   readonly credentials: Pick<CredentialHolder, 'renew'>;
   readonly metrics: WorkerMetrics;
+  readonly meters?: Pick<Meters, 'claimEnded' | 'terminationNoticed'>;
   /** Resolves what a worker before this one left; ends early once the signal aborts. Never fails. */
   readonly recover: (signal: AbortSignal) => Promise<void>;
   /** Looks for the devices that the machine has by now, and claims what they are enough for. Never fails. */
@@ -127,6 +129,7 @@ export class Worker {
       log,
       onNotice: (notice) => {
         log.warn('termination notice', { ...notice });
+        this.#options.meters?.terminationNoticed();
         this.#giveBack(notice.finishTasks ? 'graceful' : 'immediate');
       },
     });

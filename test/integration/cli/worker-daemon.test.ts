@@ -53,7 +53,8 @@ describe('the worker as a daemon', () => {
     queue = new clients.Queue({ rootUrl: taskcluster.rootUrl, credentials: taskcluster.credentials });
     workers = [];
     const settings = { dockerVolume: directory, stateDir: join(directory, 'state'), workerId: `daemon-${newSlugid()}` };
-    await writeFile(join(directory, 'worker.yml'), JSON.stringify({ ...settings, task: { cancelPollInterval: 200 } }));
+    const file = { ...settings, task: { cancelPollInterval: 200 } };
+    await writeFile(join(directory, 'worker.yml'), JSON.stringify(file));
   });
 
   afterEach(async () => {
@@ -250,15 +251,43 @@ describe('the worker as a daemon', () => {
     assert.equal(code, 2);
   });
 
+  it('has a log for people with --log-format text', async () => {
+    const program = worker(['--log-format', 'text']);
+    await program.prints(' start ');
+    program.kill('SIGINT');
+    assert.equal((await program.ended).code, 0);
+    assert.match(program.stdout, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} info {2}.* workerId=daemon-/);
+    assert.match(program.stdout, /^\S+ \S+ info {2}exit code=0$/m);
+    assert.doesNotMatch(program.stdout, /^\{|WORKER_METRICS/m);
+  });
+
+  it('starts quietly with the packaged settings on a machine where nothing is set up', async () => {
+    const program = worker();
+    await createTask('true');
+    await program.prints('"taskState":"completed"');
+    program.kill('SIGINT');
+    await program.ended;
+    assert.equal(program.stderr, '');
+    const lines = program.stdout.split('\n').filter((line) => line.startsWith('{'));
+    const events = lines.map((line) => JSON.parse(line) as { readonly level: string });
+    assert.deepEqual(
+      events.filter(({ level }) => !['info', 'debug'].includes(level)),
+      [],
+    );
+  });
+
   it('says with --check in a line for each service what is wrong, or that nothing is', async () => {
     const good = worker(['--check']);
-    assert.deepEqual([(await good.ended).code, good.stderr], [0, '']);
+    assert.equal((await good.ended).code, 0, good.stderr);
+    for (const line of good.stderr.split('\n').slice(0, -1)) assert.match(line, /^docker-worker: warning: tasks /);
+    assert.equal(good.stdout, 'The configuration is good, docker and the queue answer.\n');
     const bad = worker(['--check'], {
       TASKCLUSTER_ACCESS_TOKEN: 'wrong',
       DOCKER_HOST: 'unix:///nowhere/docker.sock',
     });
     assert.equal((await bad.ended).code, 1);
-    const [docker, auth, ...others] = bad.stderr.trim().split('\n');
+    const problems = bad.stderr.split('\n').filter((line) => !line.startsWith('docker-worker: warning: '));
+    const [docker, auth, ...others] = problems.slice(0, -1);
     assert.match(docker ?? '', /^docker-worker: docker: .*cannot reach the Docker engine/);
     assert.match(auth ?? '', /^docker-worker: queue: auth\.currentScopes failed: HTTP 401: /);
     assert.deepEqual(others, []);

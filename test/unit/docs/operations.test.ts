@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { load } from 'js-yaml';
 import ts from 'typescript';
 import { Metrics } from '../../../src/lib/log/metrics.js';
+import { alertRules, selectorProblems } from '../../support/alert-rules.js';
+import { seriesOf } from '../../support/exposition.js';
 
 const LEVELS = new Set(['debug', 'info', 'warn', 'error', 'alert']);
 
@@ -73,8 +76,33 @@ describe('docs/operations.md', () => {
     const metrics = new Metrics();
     metrics.identify({ version: '1' });
     metrics.watchSlots({ capacity: 1, running: 0, busySlotSeconds: 0 });
-    metrics.watchLog(() => 0);
+    metrics.watchLog({ droppedLines: () => 0, alerts: () => 0 });
+    metrics.watchHealth(
+      () => Promise.resolve(true),
+      () => undefined,
+    );
     const names = [...(await metrics.text()).matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
     assert.deepEqual([...documented(page, 'Metrics')].sort(), names.sort());
+  });
+
+  it('has alert rules for Prometheus about metrics, labels and values that there are', async () => {
+    const metrics = new Metrics();
+    metrics.identify({ version: '1' });
+    metrics.watchProcess();
+    metrics.watchSlots({ capacity: 1, running: 0, busySlotSeconds: 0 });
+    metrics.watchLog({ droppedLines: () => 0, alerts: () => 0 });
+    metrics.watchHealth(
+      () => Promise.resolve(true),
+      () => undefined,
+    );
+    for (const what of ['live-log-certificate', 'interactive-certificate', 'credentials'] as const) {
+      metrics.setEnd(what, new Date());
+    }
+    const series = seriesOf(await metrics.text());
+    const [, text = ''] = /^```yaml\n(groups:\n[\s\S]*?)^```$/m.exec(page) ?? assert.fail('there are no rules');
+    const rules = alertRules(load(text));
+    assert.ok(rules.length >= 8, 'the rules are not found any more');
+    assert.equal(new Set(rules.map(({ alert }) => alert)).size, rules.length, 'two rules have the same name');
+    for (const { alert, expr } of rules) assert.deepEqual(selectorProblems(expr, series), [], alert);
   });
 });

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import type { KeyObject } from 'node:crypto';
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { getPublicKeyAsync, utils, verifyAsync } from '@noble/ed25519';
 import { chainOfTrust } from '../../../src/lib/features/chain-of-trust/chain-of-trust.js';
-import { readSigningKey } from '../../../src/lib/features/chain-of-trust/signing-key.js';
+import { readSigningKey, tightening } from '../../../src/lib/features/chain-of-trust/signing-key.js';
 import type { TaskFeature } from '../../../src/lib/features/feature.js';
 import type { ImageIdentity } from '../../../src/lib/images/image-provider.js';
 import { TaskError } from '../../../src/lib/task/errors.js';
@@ -16,6 +17,8 @@ import type { Resolution } from '../../../src/lib/task/resolution.js';
 import type { TaskContext } from '../../../src/lib/task/task-context.js';
 import { ResourceStack } from '../../../src/lib/util/resource-stack.js';
 import { ArtifactBench, EXPIRES } from '../../fakes/artifact-bench.js';
+import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { skipBecause } from '../../support/skip-because.js';
 import { IMAGE } from '../task/task-fixture.js';
 
 const NAMES = ['public/logs/certified.log', 'public/chain-of-trust.json', 'public/chain-of-trust.json.sig'];
@@ -41,22 +44,23 @@ const writeKey = async (content: string, mode = 0o600): Promise<void> => {
 
 describe('the signing key of chain of trust', () => {
   const seed = utils.randomSecretKey();
+  const read = (): Promise<KeyObject> => readSigningKey(keyPath, tightening(new MemoryLogger()));
 
   it('is taken as its seed, or as seed and public key, on one line or on several', async () => {
     const both = text(Buffer.concat([seed, await getPublicKeyAsync(seed)]));
     for (const content of [text(seed), `${text(seed)}\n`, both, `${both.slice(0, 76)}\r\n${both.slice(76)}\n`]) {
       await writeKey(content);
-      const { x } = (await readSigningKey(keyPath)).export({ format: 'jwk' });
+      const { x } = (await read()).export({ format: 'jwk' });
       assert.equal(x, Buffer.from(await getPublicKeyAsync(seed)).toString('base64url'), content);
     }
     await writeKey(text(seed), 0o400);
-    await readSigningKey(keyPath);
+    await read();
   });
 
   it('is the same for others: a seed of RFC 8032 has the public key that is printed there', async () => {
     const hex = '9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60';
     await writeKey(Buffer.from(hex, 'hex').toString('base64'));
-    const { x = '' } = (await readSigningKey(keyPath)).export({ format: 'jwk' });
+    const { x = '' } = (await read()).export({ format: 'jwk' });
     assert.equal(
       Buffer.from(x, 'base64url').toString('hex'),
       'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a',
@@ -74,7 +78,7 @@ describe('the signing key of chain of trust', () => {
     };
     for (const [words, content] of Object.entries(contents)) {
       await writeKey(content);
-      await assert.rejects(readSigningKey(keyPath), ({ message }: Error) => {
+      await assert.rejects(read(), ({ message }: Error) => {
         assert.ok(message.startsWith(keyPath) && message.includes(words), message);
         assert.ok(content === '' || !message.includes(content.slice(0, 10)), message);
         return true;
@@ -82,19 +86,39 @@ describe('the signing key of chain of trust', () => {
     }
   });
 
-  it('is refused when others can get at it, or when it is no file', async () => {
-    for (const mode of [0o640, 0o604, 0o620, 0o601]) {
+  for (const mode of [0o640, 0o604, 0o620, 0o755]) {
+    it(`is taken away from others where it is the worker's own with the mode 0${mode.toString(8)}, which is said once`, async () => {
       await writeKey(text(seed), mode);
-      const words = `${keyPath} can be used by others (mode 0${mode.toString(8)}); it must be its owner's alone (0600)`;
-      await assert.rejects(readSigningKey(keyPath), { name: 'SigningKeyError', message: words });
-    }
-    await rm(keyPath);
-    await assert.rejects(readSigningKey(keyPath), /cannot be read: ENOENT/);
+      const log = new MemoryLogger();
+      await readSigningKey(keyPath, tightening(log));
+      await readSigningKey(keyPath, tightening(log));
+      assert.equal((await stat(keyPath)).mode & 0o777, mode & 0o700);
+      assert.deepEqual(log.records, [
+        {
+          level: 'warn',
+          event: 'signing key was open to others',
+          fields: { path: keyPath, mode: `0${mode.toString(8)}` },
+        },
+      ]);
+    });
+  }
+
+  it("is refused when it is another user's and others can get at it", async function () {
+    if (process.getuid?.() !== 0) skipBecause(this, 'only root can give a file away');
+    await writeKey(text(seed), 0o640);
+    await chown(keyPath, 4242, 4242);
+    const words = `${keyPath} can be used by others (mode 0640); it must be its owner's alone (0600)`;
+    await assert.rejects(read(), { name: 'SigningKeyError', message: words });
+    assert.equal((await stat(keyPath)).mode & 0o777, 0o640);
+  });
+
+  it('is refused when it is no file', async () => {
+    await assert.rejects(read(), /cannot be read: ENOENT/);
     await mkdir(keyPath);
-    await assert.rejects(readSigningKey(keyPath), { message: `${keyPath} is no regular file` });
+    await assert.rejects(read(), { message: `${keyPath} is no regular file` });
     await rm(keyPath, { recursive: true });
     execFileSync('mkfifo', ['-m', '600', keyPath]);
-    await assert.rejects(readSigningKey(keyPath), { message: `${keyPath} is no regular file` });
+    await assert.rejects(read(), { message: `${keyPath} is no regular file` });
   });
 });
 
@@ -206,7 +230,7 @@ describe('the chainOfTrust feature', () => {
   });
 
   it('ends a task before it begins when the key cannot be used, and says whose fault it is', async () => {
-    await writeKey(text(seed), 0o644);
+    await writeKey('no key');
     await assert.rejects(
       async () => {
         await prepare();
@@ -220,7 +244,7 @@ describe('the chainOfTrust feature', () => {
     );
     const [{ level, fields } = assert.fail()] = bench.log.of('chain of trust key cannot be used');
     assert.equal(level, 'error');
-    assert.match((fields['error'] as Error).message, /can be used by others \(mode 0644\)/);
+    assert.match((fields['error'] as Error).message, /holds no signing key/);
     await hooks.finish?.(exception('internal-error'), never, undefined);
     assert.deepEqual(published(), []);
   });

@@ -72,7 +72,9 @@ describe('a claimed run', () => {
         'images.release',
       ]);
       assert.deepEqual(run.meters.counted, [
+        'first claim',
         'phase claimed',
+        'features one',
         'phase admit',
         'phase prepare',
         'phase compile',
@@ -209,6 +211,8 @@ describe('a claimed run', () => {
         assert.match(run.text, log);
         assert.match(run.text, /\[taskcluster\] Unsuccessful task run with exit code: -1 /);
         assert.deepEqual(run.queue.resolutions, [resolution]);
+        const isMalformed = resolution.endsWith('malformed-payload');
+        assert.equal(run.meters.counted.includes('payload refused'), isMalformed);
         assert.deepEqual(run.trace.only('engine', 'images'), []);
       });
     }
@@ -262,7 +266,7 @@ describe('a claimed run', () => {
     await Promise.all([resolved, finished]);
     assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
     assert.deepEqual([...run.log.secrets], []);
-    assert.deepEqual(run.meters.counted, ['run internal-error', 'phase claimed', 'phase cleanup']);
+    assert.deepEqual(run.meters.counted, ['first claim', 'run internal-error', 'phase claimed', 'phase cleanup']);
   });
 
   it('keeps its facts in the journal while it goes on', async () => {

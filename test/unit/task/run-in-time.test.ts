@@ -48,6 +48,7 @@ describe('a run, as time passes,', () => {
     // Not that of the kill, for which tools have an explanation of their own.
     assert.match(run.text, /Unsuccessful task run with exit code: -1 completed in/);
     assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+    assert.ok(run.meters.counted.includes('max run time exceeded'));
     assert.deepEqual(run.trace.only('engine.kill', 'one.collect', 'log.finish', 'one.finish'), [
       'engine.kill',
       'one.collect',

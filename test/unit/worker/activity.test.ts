@@ -66,10 +66,32 @@ describe('the activity of a worker', () => {
   it('is not silent while there is no room for a task', () => {
     const activity = make(1);
     nowMs += 2000;
-    activity.noRoom();
-    assert.deepEqual([activity.silentMs, activity.hasRoom, activity.failures], [0, false, 0]);
+    activity.noRoom('no-devices');
+    assert.deepEqual([activity.silentMs, activity.lack, activity.failures], [0, 'no-devices', 0]);
     activity.claimBegan();
-    assert.equal(activity.hasRoom, true);
+    assert.equal(activity.lack, undefined);
+  });
+
+  it('counts claims that are not made for want of room by what there is too little of', () => {
+    const activity = make(1);
+    activity.noRoom('no-disk');
+    nowMs += 5000;
+    activity.noRoom('no-devices');
+    assert.deepEqual(ended, [
+      ['no-disk', 0, 0],
+      ['no-devices', 0, 0],
+    ]);
+  });
+
+  it('knows when the queue answered last, which a failure is not', () => {
+    const activity = make(1);
+    activity.claimBegan();
+    activity.claimFailed(new QueueError('nobody there', undefined));
+    const answeredAt = (): number => activity.lastAnswer?.getTime() ?? 0;
+    assert.equal(answeredAt(), 0);
+    const before = Date.now();
+    activity.claimAnswered(0);
+    assert.ok(answeredAt() >= before);
   });
 
   it('is not silent while all slots are taken, or when there are none', () => {

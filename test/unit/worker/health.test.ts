@@ -16,6 +16,7 @@ describe('the health of a worker', () => {
       isStopping: () => isStopping,
       claimMs: 10_000,
       unusable: undefined,
+      ending: () => [],
       ...options,
     });
 
@@ -44,10 +45,18 @@ describe('the health of a worker', () => {
 
   it('is good while there is no room for a task, which is said', async () => {
     nowMs = 100_000;
-    activity.noRoom();
+    activity.noRoom('no-disk');
     const { status, warnings } = await healthOf().report();
     assert.equal(status, 'ok');
-    assert.match(warnings.join(), /the disk has no room for a task, or all devices of a kind are in use/);
+    assert.deepEqual(warnings, ['nothing is claimed: the disk has no room for a task']);
+    activity.noRoom('no-devices');
+    assert.deepEqual((await healthOf().report()).warnings, ['nothing is claimed: all devices of a kind are in use']);
+  });
+
+  it('says what ends soon or has ended', async () => {
+    const words = 'the certificate of live logs ends at 2030-01-31T12:00:00.000Z, in 3 days';
+    const { status, warnings } = await healthOf({ ending: () => [words] }).report();
+    assert.deepEqual([status, warnings], ['ok', [words]]);
   });
 
   it('is bad when docker does not answer, for any reason and in time', async () => {

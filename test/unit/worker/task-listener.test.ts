@@ -28,7 +28,7 @@ describe('the task listener', () => {
     listener = new TaskListener({
       queue,
       checkReady: () => (isReady ? Promise.resolve() : Promise.reject(new Error('no engine'))),
-      roomFor: (tasks) => Promise.resolve(Math.min(tasks, room)),
+      roomFor: (tasks) => Promise.resolve(room === 0 ? 'no-disk' : Math.min(tasks, room)),
       roomFreed,
       onClaimed: (claims) => noted.push(claims.map(({ taskId }) => taskId)),
       run: (claim) => {

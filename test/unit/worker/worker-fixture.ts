@@ -21,6 +21,8 @@ export class WorkerFixture {
   /** What happened at the end, in order. */
   readonly endings: string[] = [];
   readonly log = new MemoryLogger();
+  /** How many were counted. */
+  notices = 0;
   /** As the host does. */
   notify: (notice: TerminationNotice) => void = () => assert.fail('nobody watches the host');
   #worker: Worker | undefined;
@@ -58,6 +60,12 @@ export class WorkerFixture {
       host: this.#host(),
       credentials: new CredentialHolder({ clientId: 'worker', accessToken: 'the-first-token' }),
       metrics: new WorkerMetrics(new PassThrough().resume(), identity),
+      meters: {
+        claimEnded: () => undefined,
+        terminationNoticed: () => {
+          this.notices += 1;
+        },
+      },
       close: () => {
         this.endings.push('close');
         return Promise.resolve();

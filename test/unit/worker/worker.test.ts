@@ -116,6 +116,7 @@ describe('the worker', () => {
     fixture.runs[0].finish();
     await fixture.life;
     assert.deepEqual(fixture.endings, ['close', 'shutdown', 'end']);
+    assert.equal(fixture.notices, 1);
   });
 
   it('heeds a notice that does not', async () => {

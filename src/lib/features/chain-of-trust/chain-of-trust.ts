@@ -6,7 +6,7 @@ import { TaskError } from '../../task/errors.js';
 import type { Resolution } from '../../task/resolution.js';
 import type { TaskContext } from '../../task/task-context.js';
 import type { Feature } from '../feature.js';
-import { SigningKeyError, readSigningKey } from './signing-key.js';
+import { SigningKeyError, readSigningKey, tightening } from './signing-key.js';
 
 export interface ChainOfTrustOptions {
   /** Read for every task, so that another key needs no restart. */
@@ -53,7 +53,7 @@ function isTheTasksOwn({ kind }: Resolution): boolean {
 
 async function signingKey({ log }: TaskContext, path: string): Promise<KeyObject> {
   try {
-    return await readSigningKey(path);
+    return await readSigningKey(path, tightening(log));
   } catch (error) {
     if (!(error instanceof SigningKeyError)) throw error;
     log.error('chain of trust key cannot be used', { error });

@@ -1,6 +1,8 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { constants, open } from 'node:fs/promises';
+import { constants, open, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import type { Logger } from '../../log/logger.js';
 
 /** The file can't be used to sign with. The message names it and says what to do, never what is in it. */
 export class SigningKeyError extends Error {
@@ -16,14 +18,37 @@ const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 /** More than any key is long, and little to read by mistake. */
 const MAX_FILE_BYTES = 4096;
 const OTHERS = 0o077;
+const ALL = 0o777;
+
+/** A key that others than its owner could get at, although it belongs to the user of this process. */
+export interface LooseKey {
+  readonly path: string;
+  /** As `chmod` has it. */
+  readonly mode: string;
+  /** Takes it away from them. */
+  tighten(): Promise<void>;
+}
+
+/** What is done about such a key: programs that write files for a worker often let everybody read them. */
+export type OnLooseKey = (key: LooseKey) => Promise<void>;
+
+/** Takes it away from others, and tells the operator, who may have given it to them. */
+export function tightening(log: Pick<Logger, 'warn'>): OnLooseKey {
+  return async (key) => {
+    await key.tighten();
+    const { path, mode } = key;
+    log.warn('signing key was open to others', { path, mode });
+  };
+}
 
 /**
  * The ed25519 key in a file with base64 of its 32-byte seed, or of the seed and the public key. Fails with a
- * SigningKeyError when there is none, or one that others than the file's owner can get at.
+ * SigningKeyError when there is none, or one of another user's that others than that one can get at. One of this
+ * process's user that others can get at is used once `onLoose` has dealt with it.
  */
-export async function readSigningKey(path: string): Promise<KeyObject> {
+export async function readSigningKey(path: string, onLoose: OnLooseKey): Promise<KeyObject> {
   // Programs break base64 into lines.
-  const text = (await readPrivateFile(path)).replace(/\s+/g, '');
+  const text = (await readPrivateFile(path, onLoose)).replace(/\s+/g, '');
   const bytes = BASE64.test(text) ? Buffer.from(text, 'base64') : Buffer.alloc(0);
   if (bytes.length !== SEED_BYTES && bytes.length !== SECRET_KEY_BYTES) {
     throw new SigningKeyError(
@@ -39,19 +64,20 @@ export async function readSigningKey(path: string): Promise<KeyObject> {
   return key;
 }
 
-async function readPrivateFile(path: string): Promise<string> {
+async function readPrivateFile(path: string, onLoose: OnLooseKey): Promise<string> {
   try {
     // Not to wait for somebody to write into a pipe.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const stat = await file.stat();
-      if (!stat.isFile()) throw new SigningKeyError(`${path} is no regular file`);
-      const mode = stat.mode & 0o777;
+      const found = await file.stat();
+      if (!found.isFile()) throw new SigningKeyError(`${path} is no regular file`);
+      const mode = found.mode & ALL;
       if ((mode & OTHERS) !== 0) {
         const octal = mode.toString(8).padStart(4, '0');
-        throw new SigningKeyError(`${path} can be used by others (mode ${octal}); it must be its owner's alone (0600)`);
+        if (found.uid !== (await ownUid())) throw new SigningKeyError(`${path} ${inUse(octal)}`);
+        await onLoose({ path, mode: octal, tighten: () => tighten(file, path, mode) });
       }
-      if (stat.size > MAX_FILE_BYTES) throw new SigningKeyError(`${path} is too long for a key (${stat.size} bytes)`);
+      if (found.size > MAX_FILE_BYTES) throw new SigningKeyError(`${path} is too long for a key (${found.size} bytes)`);
       return await file.readFile('latin1');
     } finally {
       await file.close();
@@ -60,4 +86,23 @@ async function readPrivateFile(path: string): Promise<string> {
     if (error instanceof SigningKeyError) throw error;
     throw new SigningKeyError(`${path} cannot be read: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** Of the user that this process has the rights of. */
+async function ownUid(): Promise<number> {
+  return (await stat('/proc/self')).uid;
+}
+
+async function tighten(file: FileHandle, path: string, mode: number): Promise<void> {
+  try {
+    await file.chmod(mode & ~OTHERS);
+  } catch (error) {
+    const octal = mode.toString(8).padStart(4, '0');
+    const why = `and that cannot be changed: ${(error as Error).message}`;
+    throw new SigningKeyError(`${path} ${inUse(octal)}, ${why}`, { cause: error });
+  }
+}
+
+function inUse(mode: string): string {
+  return `can be used by others (mode ${mode}); it must be its owner's alone (0600)`;
 }

@@ -135,6 +135,11 @@ export class InteractiveServer {
     return new InteractiveServer(options, { ...(await startPublicServer(options, limits)), limits });
   }
 
+  /** When its certificate ends; undefined without one. */
+  async certificateEnd(): Promise<Date | undefined> {
+    return await this.#renewal?.end();
+  }
+
   get port(): number {
     return portOf(this.#server);
   }

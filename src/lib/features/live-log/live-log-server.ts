@@ -73,6 +73,11 @@ export class LiveLogServer {
     return new LiveLogServer(options, { ...(await startPublicServer(options, limits)), limits });
   }
 
+  /** When its certificate ends; undefined without one. */
+  async certificateEnd(): Promise<Date | undefined> {
+    return await this.#renewal?.end();
+  }
+
   /** The port it listens on. */
   get port(): number {
     return portOf(this.#server);

@@ -1,0 +1,182 @@
+import { access, constants, stat } from 'node:fs/promises';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import type { Config } from '../config/config.js';
+import { readSigningKey } from '../features/chain-of-trust/signing-key.js';
+import { readDecryptionKeys } from '../features/encrypted-env/private-keys.js';
+import { checkBusybox } from '../features/interactive/interactive.js';
+import type { Expiring } from '../log/meters.js';
+import { errorMessage } from '../util/error-message.js';
+import { TlsFiles, certificateEnd } from '../util/tls-files.js';
+import { enabledKinds } from './compose-devices.js';
+import { CERTIFICATE_NOTICE_DAYS, CREDENTIALS_NOTICE_DAYS, credentialsEnd, stateOf } from './ending.js';
+import type { Ending } from './ending.js';
+
+/** What a check has found, in words. */
+export interface Findings {
+  /** The worker can't work like this. */
+  readonly problems: readonly string[];
+  /** It works, but something that tasks may ask for does not, or will not for long. */
+  readonly warnings: readonly string[];
+}
+
+/** What of the process and the world matters to a check. */
+export interface Surroundings {
+  /** The variable PATH. */
+  readonly searchPath: string;
+  readonly now?: Date;
+}
+
+const NOTHING: Findings = { problems: [], warnings: [] };
+/** What task images are unpacked with. */
+const PROGRAMS = ['zstd', 'lz4'];
+
+/** Everything of this machine that will not work, without changing anything on it. */
+export async function checkMachine(config: Config, { searchPath, now = new Date() }: Surroundings): Promise<Findings> {
+  return joined(
+    await Promise.all([
+      checkDirectories(config),
+      checkLiveLogs(config, now),
+      checkInteractive(config, now),
+      checkKeys(config),
+      checkDevices(config),
+      checkPrograms(searchPath),
+      checkCredentials(config, now),
+    ]),
+  );
+}
+
+/** All findings as one. */
+export function joined(all: readonly Findings[]): Findings {
+  return { problems: all.flatMap(({ problems }) => problems), warnings: all.flatMap(({ warnings }) => warnings) };
+}
+
+async function checkDirectories({ dockerVolume, stateDir }: Config): Promise<Findings> {
+  const problems = await Promise.all(
+    Object.entries({ dockerVolume, stateDir }).map(async ([key, directory]) => {
+      try {
+        const existing = await nearestExisting(resolve(directory));
+        await access(existing, constants.W_OK | constants.X_OK);
+        return [];
+      } catch (error) {
+        return [`${key}: ${directory} cannot be used: ${errorMessage(error)}`];
+      }
+    }),
+  );
+  return { ...NOTHING, problems: problems.flat() };
+}
+
+/** The directory itself, or that of its parents in which it would be made. */
+async function nearestExisting(path: string): Promise<string> {
+  try {
+    if ((await stat(path)).isDirectory()) return path;
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    if (isMissing && path !== dirname(path)) return await nearestExisting(dirname(path));
+    throw error;
+  }
+  throw new Error(`${path} is no directory`);
+}
+
+async function checkLiveLogs({ logging, ssl }: Config, now: Date): Promise<Findings> {
+  if (!logging.secureLiveLogging) return NOTHING;
+  try {
+    return await checkCertificate('live-log-certificate', ssl, now);
+  } catch (error) {
+    const consequence = 'The worker claims nothing as long as live logs cannot be served (logging.secureLiveLogging)';
+    return { ...NOTHING, problems: [`ssl: ${errorMessage(error)}. ${consequence}.`] };
+  }
+}
+
+async function checkInteractive({ features, interactive, ssl }: Config, now: Date): Promise<Findings> {
+  if (features['interactive']?.enabled !== true) return NOTHING;
+  const busybox = await ofFeature('interactive', async () => {
+    await checkBusybox(interactive.busyboxPath);
+    return NOTHING;
+  });
+  if (!interactive.ssl) return busybox;
+  const certificate = await ofFeature('interactive', () => checkCertificate('interactive-certificate', ssl, now));
+  return joined([busybox, certificate]);
+}
+
+async function checkCertificate(what: Expiring, ssl: Config['ssl'], now: Date): Promise<Findings> {
+  const files = await TlsFiles.read(ssl);
+  const end = (): Promise<Date> => Promise.resolve(certificateEnd(files.current));
+  return await checkEnding({ what, noticeDays: CERTIFICATE_NOTICE_DAYS, end }, now);
+}
+
+async function checkCredentials({ taskcluster }: Config, now: Date): Promise<Findings> {
+  const end = (): Promise<Date | undefined> => Promise.resolve(credentialsEnd(taskcluster));
+  return await checkEnding({ what: 'credentials', noticeDays: CREDENTIALS_NOTICE_DAYS, end }, now);
+}
+
+async function checkEnding(ending: Ending, now: Date): Promise<Findings> {
+  const found = await stateOf(ending, now);
+  if (!found || found.state === 'good') return NOTHING;
+  return found.state === 'over' ? { ...NOTHING, problems: [found.words] } : { ...NOTHING, warnings: [found.words] };
+}
+
+async function checkKeys({ features, ed25519SigningKeyLocation, dockerWorkerPrivateKey }: Config): Promise<Findings> {
+  const signing = async (): Promise<Findings> => {
+    const loose: string[] = [];
+    await readSigningKey(ed25519SigningKeyLocation, ({ path, mode }) => {
+      loose.push(`chainOfTrust: ${path} can be used by others (mode ${mode}); the worker changes that when it starts`);
+      return Promise.resolve();
+    });
+    return { ...NOTHING, warnings: loose };
+  };
+  const decryption = async (): Promise<Findings> => {
+    await readDecryptionKeys(dockerWorkerPrivateKey);
+    return NOTHING;
+  };
+  const checks = { chainOfTrust: signing, encryptedEnv: decryption };
+  const enabled = Object.entries(checks).filter(([name]) => features[name]?.enabled === true);
+  return joined(await Promise.all(enabled.map(([name, check]) => ofFeature(name, check))));
+}
+
+/** A feature that can't be used, which only those tasks suffer from that ask for it. */
+async function ofFeature(name: string, check: () => Promise<Findings>): Promise<Findings> {
+  try {
+    return await check();
+  } catch (error) {
+    const remedy = `Set it up, or switch off features.${name}`;
+    return { ...NOTHING, warnings: [`tasks with ${name} will fail: ${errorMessage(error)}. ${remedy}.`] };
+  }
+}
+
+async function checkDevices(config: Config): Promise<Findings> {
+  const missing = await Promise.all(
+    enabledKinds(config).map(async (kind) => {
+      const found = await kind.discover().catch(() => []);
+      return found.length > 0 ? [] : [kind.name];
+    }),
+  );
+  const names = missing.flat();
+  if (names.length === 0) return NOTHING;
+  const remedy = 'Switch them off in deviceManagement';
+  return {
+    ...NOTHING,
+    warnings: [`tasks that ask for these devices will fail, as this machine has none: ${names.join(', ')}. ${remedy}.`],
+  };
+}
+
+async function checkPrograms(searchPath: string): Promise<Findings> {
+  const missing = await Promise.all(PROGRAMS.map(async (name) => ((await isIn(searchPath, name)) ? [] : [name])));
+  const warnings = missing
+    .flat()
+    .map(
+      (name) => `tasks with images that are packed with ${name} will fail: there is no program ${name} on the PATH.`,
+    );
+  return { ...NOTHING, warnings };
+}
+
+async function isIn(searchPath: string, program: string): Promise<boolean> {
+  for (const directory of searchPath.split(delimiter)) {
+    try {
+      await access(join(directory, program), constants.X_OK);
+      return true;
+    } catch {
+      // In the next one, perhaps.
+    }
+  }
+  return false;
+}
