@@ -82,6 +82,11 @@ describe('a live log by https', () => {
     assert.ok(!seen.includes(SECRET));
   });
 
+  it('has a certificate of whose end the operator hears in time', async () => {
+    const { level, fields } = await harness.log.next('expires soon');
+    assert.deepEqual([level, fields['what'], fields['daysLeft']], ['warn', 'live-log-certificate', 1]);
+  });
+
   it('has the certificate that was renewed while the worker ran', async () => {
     await makeCertificate(directory, `*.${DOMAIN}`);
     const renewed = harness.log.upcoming('certificate renewed');
