@@ -16,6 +16,8 @@ export function workerLine(text: string, now: Date): string {
  * tools look for errors line by line; empty ones are left out.
  */
 export function errorLine(text: string): string {
-  const lines = text.split(/[\r\n]/).filter((line) => line !== '');
-  return `\n${(lines.length > 0 ? lines : ['']).map((line) => `[taskcluster:error] ${line}\n`).join('')}`;
+  const mark = '\n[taskcluster:error] ';
+  return `${mark}${trimEnd(text, LINE_BREAKS)
+    .replace(/^[\r\n]+/, '')
+    .replace(/[\r\n]+/g, mark)}\n`;
 }

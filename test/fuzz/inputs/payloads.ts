@@ -27,9 +27,9 @@ const mountPath = fc
   )
   .map(([id, rest]) => `/${id}/${rest}`);
 const cacheName = only(
-  wellFormed(['a', '-', '.', ':', 'é', '%'], 60),
+  wellFormed(['a', '-', '.', ':', '/', 'é', '%'], 60),
   'cache',
-  (name) => name !== '' && name !== '.' && !/::|\/|\.\.|\p{Cc}/u.test(name) && Buffer.byteLength(name) < 80,
+  (name) => name !== '' && name !== '.' && !/::|\.\.|\p{Cc}/u.test(name) && Buffer.byteLength(name) < 80,
 );
 
 const image = fc.oneof(
@@ -56,7 +56,8 @@ const artifact = fc
   )
   .map(([plain, mounted, rest]) => ({ path: rest.type === 'volume' ? mounted : plain, ...rest }));
 
-const exitCodes = fc.uniqueArray(fc.integer({ min: 0, max: 2 ** 31 }), { maxLength: 300 });
+const cacheMount = fc.tuple(mountPath, fc.constantFrom('', ':ro', ':rw')).map(([place, mode]) => place + mode);
+const exitCodes = fc.array(fc.integer({ min: -(2 ** 31), max: 2 ** 31 }), { maxLength: 300 });
 const flags = (...names: readonly string[]): fc.Arbitrary<object> =>
   fc.record(Object.fromEntries(names.map((name) => [name, fc.boolean()])), { requiredKeys: [] });
 const dictionary = <T>(key: fc.Arbitrary<string>, value: fc.Arbitrary<T>): fc.Arbitrary<Record<string, T>> =>
@@ -81,12 +82,15 @@ export const goodPayload: fc.Arbitrary<object> = fc.record(
     command: fc.array(word, { maxLength: 20 }),
     env: crowded(
       dictionary(
-        fc.oneof(fc.constantFrom('A', '__proto__', 'constructor', ''), wellFormed(['A', '_', '1'], 100)),
+        fc.oneof(
+          fc.constantFrom('A', '__proto__', 'constructor'),
+          only(wellFormed(['A', '_', '1'], 100), 'A', (name) => name !== '' && !/[=\0]/.test(name)),
+        ),
         word,
       ),
       (n) => `value ${n}`,
     ),
-    cache: crowded(dictionary(cacheName, mountPath), (n) => `/caches/${n}`),
+    cache: crowded(dictionary(cacheName, cacheMount), (n) => `/caches/${n}`),
     capabilities: fc.record(
       {
         privileged: fc.boolean(),
@@ -107,7 +111,10 @@ export const goodPayload: fc.Arbitrary<object> = fc.record(
       'dind',
     ),
     onExitStatus: fc.record({ retry: exitCodes, purgeCaches: exitCodes }, { requiredKeys: [] }),
-    log: artifactName.map((name) => `logs/${name}`),
+    log: fc.oneof(
+      fc.constant(''),
+      artifactName.map((name) => `logs/${name}`),
+    ),
     encryptedEnv: fc.array(word, { maxLength: 20 }),
     supersederUrl: word,
   },

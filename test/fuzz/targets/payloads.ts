@@ -32,7 +32,7 @@ async function admission(): Promise<Admission> {
     { ...config, dockerConfig, features: enabled },
     missing as unknown as FeatureServices,
   );
-  return { validatePayload: payloadValidator(undefined), features, isEnabled: () => true };
+  return { validatePayload: payloadValidator(undefined, [], () => new Date(0)), features, isEnabled: () => true };
 }
 
 /** From the claim to the container, as far as it takes nothing but the payload. */
