@@ -167,7 +167,10 @@ async function launch(
       try {
         await hooks.started?.(container, resources, limit);
       } catch (error) {
-        throw limit.aborted ? error : stateError('started', name, error);
+        if (limit.aborted) throw error;
+        // What the author has to mend is nothing that an operator must look at.
+        if (!(error instanceof TaskError)) context.log.error('feature failed to start', { feature: name, error });
+        throw stateError('started', name, error);
       }
     };
     await Promise.all(admitted.features.map(startOne));

@@ -179,6 +179,7 @@ describe('a run in trouble', () => {
         run.text,
         /\[taskcluster:error\] Task was aborted because states could not be started successfully\. \S+: the shell has no port/,
       );
+      assert.equal(run.log.of('feature failed to start').length, 1);
       assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
       assert.equal(run.trace.count('container.ended'), 1);
     });
