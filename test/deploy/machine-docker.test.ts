@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import Docker from 'dockerode';
 import { IsolatedDaemon } from '../support/docker-daemon.js';
-import { needProgram, needRoot } from './machine-support.js';
+import { needProgram, needRoot, temporaryDirectory } from './machine-support.js';
 
 const IMAGE = 'docker-worker/test:latest';
 
@@ -21,9 +22,13 @@ describe('docker on a machine', function () {
   });
 
   it('keeps containers of its own bridge from each other, gives them IPv6 addresses, and leaves other networks alone', async () => {
+    await using folder = await temporaryDirectory();
     const settings = JSON.parse(await readFile('deploy/template/etc/docker/daemon.json', 'utf8')) as DaemonSettings;
+    // The others are about disks and ranges of this machine.
     const { icc, ipv6, 'fixed-cidr-v6': cidr } = settings;
-    await using daemon = await IsolatedDaemon.start(`--icc=${icc}`, `--ipv6=${ipv6}`, `--fixed-cidr-v6=${cidr}`);
+    const file = join(folder.path, 'daemon.json');
+    await writeFile(file, JSON.stringify({ icc, ipv6, 'fixed-cidr-v6': cidr }));
+    await using daemon = await IsolatedDaemon.start(`--config-file=${file}`);
     const docker = new Docker({ socketPath: daemon.socketPath });
     await docker.createNetwork({ Name: 'own', Driver: 'bridge' });
     assert.equal(await connects(docker, 'bridge'), false);
