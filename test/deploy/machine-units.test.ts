@@ -33,15 +33,12 @@ describe('the units of machines', () => {
     assert.notEqual(code, 0);
   });
 
-  it('start the worker after the firewall, never without it, and stop it within the time that it takes', async () => {
+  it('start the worker after the firewall, never without it, and let it end', async () => {
     const unit = await readFile(join(UNITS, 'docker-worker.service'), 'utf8');
     assert.match(unit, /^Requires=.*docker-worker-metadata-firewall\.service/m);
     assert.match(unit, /^After=.*docker-worker-metadata-firewall\.service/m);
     assert.match(unit, /^KillMode=mixed$/m);
-    assert.doesNotMatch(unit, /^KillSignal=/m, "SIGTERM is systemd's own");
-    const [, seconds] = /^TimeoutStopSec=(\d+)$/m.exec(unit) ?? [];
-    // The worker gives itself two minutes; a reboot waits for no more than this.
-    assert.ok(Number(seconds) > 120 && Number(seconds) <= 180, unit);
+    assert.match(unit, /^TimeoutStopSec=150$/m);
     // Devices and files that containers get must be where docker sees them.
     assert.doesNotMatch(unit, /^Private(Devices|Tmp)=/m);
     assert.match(unit, /^CapabilityBoundingSet=.*CAP_NET_BIND_SERVICE/m);
