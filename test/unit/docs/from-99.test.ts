@@ -88,4 +88,18 @@ describe('docs/from-99.md', () => {
   it('says of every old metric what it is now', () => {
     assert.deepEqual(missing(METRICS_OF_OLD, section('Worker log and metrics')), []);
   });
+
+  it('names no metric of today that there is not', async () => {
+    const [, metrics = ''] = section('Worker log and metrics').split('| what is now (each begins with');
+    const known = quotedInTables(await readFile('docs/operations.md', 'utf8'));
+    const isKnown = (name: string): boolean => known.has(name) || known.has(`docker_worker_${name}`);
+    // Without labels; what has blanks or brackets is a query, and what is of others has no prefix of ours.
+    const named = [...quotedInTables(metrics, 1)].map((name) => name.replace(/\{.*\}$/, ''));
+    const OTHERS = ['process_start_time_seconds', 'node_boot_time_seconds', 'WORKER_METRICS'];
+    assert.ok(named.length > 20, 'the table is not found any more');
+    assert.deepEqual(
+      named.filter((name) => !/[ ([]/.test(name) && !OTHERS.includes(name) && !isKnown(name)),
+      [],
+    );
+  });
 });
