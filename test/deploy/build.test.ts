@@ -92,7 +92,7 @@ describe('a build of AMIs', () => {
     assert.match(record.amiName, /^docker-worker-app-1\.2\.3-1a2b3c4d-\d{8}T\d{6}$/);
     assert.deepEqual([record.target, record.isTest, record.rootUrl], ['app', false, deployment.rootUrl]);
     assert.equal(file, folder.at('amis', `${record.amiName}.json`));
-    assert.match(terminal.text, /==> hvm-builder: Creating AMI, wait/);
+    assert.match(terminal.text, /==> (amazon-ebs\.)?hvm-builder: Creating AMI, wait/);
     assert.match(terminal.text, / {2}hvm-builder us-east-1: ami-0e\n/);
   };
 
