@@ -1,3 +1,5 @@
+import type { Labels } from './engine.js';
+
 /**
  * dockerode puts the options of a call both into its URL and, of a POST, into its body. Only with these two keys it
  * keeps them apart: a URL is written to logs, bounded in length, and seen by everything between here and the engine.
@@ -18,4 +20,9 @@ export function inBody<T extends object>(options: T): Told<T> {
 /** Options for the URL alone. */
 export function inUrl<T extends object>(options: T): Told<T> {
   return { _query: options, _body: {} } as unknown as Told<T>;
+}
+
+/** The filter for what carries all of these labels. */
+export function labelFilter(labels: Labels): { readonly label: string[] } {
+  return { label: Object.entries(labels).map(([key, value]) => `${key}=${value}`) };
 }

@@ -1,15 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { NetworkInspectInfo } from 'dockerode';
 import { Docker } from './dockerode.js';
 import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
-import { inBody, inUrl } from './call-options.js';
+import { inBody, inUrl, labelFilter } from './call-options.js';
 import { archiveStream } from './archive-stream.js';
 import { call } from './call.js';
 import { createOptions } from './create-options.js';
 import { hasStatus, pullError, startError } from './docker-error.js';
 import { DockerodeCreatedContainer } from './dockerode-container.js';
+import { DockerodeNetworks } from './dockerode-networks.js';
 import { DockerError } from './engine.js';
 import type {
   ContainerSpec,
@@ -42,8 +42,6 @@ const SLOW_CALL_TIMEOUT_MS = 300_000;
 const COMMIT_TIMEOUT_MS = 900_000;
 const PULL_INACTIVITY_MS = 60_000;
 
-/** Of containers that ask for no other. */
-const DEFAULT_NETWORK = 'bridge';
 // A dead one is what a removal left that failed half-way.
 const ENDED = new Set(['exited', 'dead']);
 
@@ -71,14 +69,15 @@ interface PullLine {
 export class DockerodeEngine implements DockerEngine {
   readonly #docker: Docker;
   readonly #anew: Docker;
+  readonly #networks: DockerodeNetworks;
   readonly #pullInactivityMs: number;
-  #defaultHasIPv6: boolean | undefined;
 
   /** `pullInactivityMs`: a pull that says nothing for so long has failed. */
   constructor(address: EngineAddress, pullInactivityMs = PULL_INACTIVITY_MS) {
     this.#pullInactivityMs = pullInactivityMs;
     const options = { ...address, agent: new EngineAgent() };
     this.#docker = new Docker(options);
+    this.#networks = new DockerodeNetworks(this.#docker);
     const optionsAnew = { ...address, agent: new EngineAgent({ keepAlive: false }) };
     this.#anew = new Docker(optionsAnew);
   }
@@ -215,76 +214,19 @@ export class DockerodeEngine implements DockerEngine {
   }
 
   async createNetwork(spec: NetworkSpec): Promise<string | undefined> {
-    const more = (await this.#hasIPv6()) ? { EnableIPv6: true } : {};
-    try {
-      return await this.#createNetwork(spec, more);
-    } catch (error) {
-      const { message } = error as Error;
-      // Before version 27 an engine had no IPv6 addresses of its own to give to other networks.
-      if (more.EnableIPv6 && error instanceof DockerError && /ipv6/i.test(message)) {
-        this.#defaultHasIPv6 = false;
-        return await this.createNetwork(spec);
-      }
-      if (hasStatus(error, 403) && /overlap/i.test(message)) return undefined;
-      throw error;
-    }
-  }
-
-  async #createNetwork({ name, subnet, gateway, labels }: NetworkSpec, more: object): Promise<string> {
-    const options = {
-      Name: name,
-      Driver: 'bridge',
-      IPAM: { Driver: 'default', Config: [{ Subnet: subnet, Gateway: gateway }] },
-      Labels: { ...labels },
-      ...more,
-    };
-    const create = (abortSignal: AbortSignal) => this.#docker.createNetwork({ ...inBody(options), abortSignal });
-    return (await call(`creating a network with the subnet ${subnet}`, CALL_TIMEOUT_MS, create)).id;
-  }
-
-  /** Whether tasks that need no network of their own have IPv6; asked once, as it is part of the engine's settings. */
-  async #hasIPv6(): Promise<boolean> {
-    if (this.#defaultHasIPv6 !== undefined) return this.#defaultHasIPv6;
-    const inspect = (): Promise<NetworkInspectInfo> => this.#docker.getNetwork(DEFAULT_NETWORK).inspect();
-    try {
-      const network: Partial<NetworkInspectInfo> = await call(
-        `inspecting network ${DEFAULT_NETWORK}`,
-        CALL_TIMEOUT_MS,
-        inspect,
-      );
-      return (this.#defaultHasIPv6 = network.EnableIPv6 ?? false);
-    } catch (error) {
-      if (!hasStatus(error, 404)) throw error;
-      return (this.#defaultHasIPv6 = false);
-    }
+    return await this.#networks.create(spec);
   }
 
   async findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
-    const list = async (abortSignal: AbortSignal): Promise<readonly Labelled[]> => {
-      const found = await this.#docker.listNetworks({ filters: labelFilter(labels), abortSignal });
-      return found.map(({ Id, Labels = {} }) => ({ id: Id, labels: Labels }));
-    };
-    return await call('listing networks', CALL_TIMEOUT_MS, list, signal);
+    return await this.#networks.find(labels, signal);
   }
 
   async isIdleNetwork(id: string): Promise<boolean> {
-    const inspect = (): Promise<NetworkInspectInfo> => this.#docker.getNetwork(id).inspect();
-    try {
-      const { Containers } = await call(`inspecting network ${id}`, CALL_TIMEOUT_MS, inspect);
-      return Object.keys(Containers ?? {}).length === 0;
-    } catch (error) {
-      if (hasStatus(error, 404)) return false;
-      throw error;
-    }
+    return await this.#networks.isIdle(id);
   }
 
   async removeNetwork(id: string): Promise<void> {
-    const remove = (abortSignal: AbortSignal): Promise<unknown> => this.#docker.getNetwork(id).remove({ abortSignal });
-    try {
-      await call(`removing network ${id}`, CALL_TIMEOUT_MS, remove);
-    } catch (error) {
-      if (!hasStatus(error, 404)) throw error;
-    }
+    await this.#networks.remove(id);
   }
 
   async findVolumes(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
@@ -328,10 +270,6 @@ export class DockerodeEngine implements DockerEngine {
       if (!hasStatus(error, 404, 409)) throw error;
     }
   }
-}
-
-function labelFilter(labels: Labels): { readonly label: string[] } {
-  return { label: Object.entries(labels).map(([key, value]) => `${key}=${value}`) };
 }
 
 /** Reads a pull's JSON lines; its error, if any, is one of them, behind a status of 200. */

@@ -137,10 +137,9 @@ async function composeWatched(options: ComposeOptions, { engine, facts, locks, w
     ...ofEachRun(config, runsDirectory, log),
   };
   const recovery = await Recovery.find({ ...deps, removeTree, stateDir: config.stateDir });
-  const pool = await composePool(config, { host, credentials, log });
   const worker = new Worker({
     queue,
-    ...pool,
+    ...(await composePool(config, { host, credentials, log })),
     ...claiming({ probe, gc, devices, caching, recovery, deps }),
     capacity,
     pollIntervalMs: config.taskQueue.pollInterval,
