@@ -11,25 +11,26 @@ export interface PackerOptions {
  * of each builder that ran. Throws DeployError when nothing is left, or for a builder that there is not.
  */
 export function readPackerOptions(words: readonly string[], builders: readonly string[]): PackerOptions {
-  const rest: string[] = [];
+  const [waiting, rest]: [string[], string[]] = [[...words], []];
   let chosen = builders;
-  for (let index = 0; index < words.length; index += 1) {
-    const word = words[index] ?? '';
-    const name = CHOICES.find((each) => word === each || word.startsWith(`${each}=`));
-    if (name === undefined) {
+  for (let word = waiting.shift(); word !== undefined; word = waiting.shift()) {
+    const [name = '', ...value] = word.split('=');
+    if (!isChoice(name)) {
       rest.push(word);
       continue;
     }
     // Packer takes both -only=a,b and -only a,b.
-    const value = word === name ? words[(index += 1)] : word.slice(name.length + 1);
-    const named = namesIn(value ?? '', name, builders);
+    const text = word === name ? waiting.shift() : value.join('=');
+    const named = namesIn(text ?? '', name, builders);
     chosen = chosen.filter((builder) => named.has(builder) === (name === '-only'));
   }
   if (chosen.length > 0) return { builders: chosen, rest };
   throw new DeployError(`-only and -except leave no builder of ${builders.join(', ')}.`);
 }
 
-const CHOICES = ['-only', '-except'] as const;
+function isChoice(name: string): name is '-only' | '-except' {
+  return name === '-only' || name === '-except';
+}
 
 function namesIn(value: string, option: string, builders: readonly string[]): ReadonlySet<string> {
   const names = value.split(',').filter((name) => name !== '');
