@@ -16,6 +16,7 @@ import { taskOf } from '../task/task-fixture.js';
 const OF_OTHERS = [
   { page: 'docs/deployment.md', key: 'papertrail' },
   { page: 'docs/hosts.md', key: 'worker' },
+  { page: 'docs/local-taskcluster.md', key: 'repo:github.com/org/repository:*' },
   { page: 'docs/scopes.md', key: 'roleId' },
 ];
 /** Of services that examples of configuration log in to. */
