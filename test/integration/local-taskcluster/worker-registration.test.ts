@@ -64,6 +64,16 @@ describe('the host aws with worker-manager and secrets', () => {
     const auth = new clients.Auth(deployment.clientOptions({ credentials: renewed }));
     assert.ok((await auth.currentScopes()).scopes.includes(`queue:claim-work:${POOL}`));
 
+    const access = { rootUrl: deployment.server.rootUrl, credentials: renewed };
+    const worker = { workerPoolId: POOL, workerGroup: 'us-west-2', workerId: INSTANCE_ID };
+    const advice = await new TaskclusterWorkerManager(10_000).shouldTerminate(
+      access,
+      worker,
+      new AbortController().signal,
+    );
+    assert.equal(typeof advice.terminate, 'boolean');
+    assert.match(advice.reason, /./);
+
     await instance.reportError({ kind: 'some-kind', title: 't', description: 'd', extra: { port: 1 } });
     const { workerPoolErrors } = await manager().listWorkerPoolErrors(POOL);
     assert.deepEqual(
