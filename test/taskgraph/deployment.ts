@@ -60,17 +60,16 @@ export class Deployment {
     await new clients.Queue({ rootUrl, credentials, authorizedScopes }).createTask(taskId, task);
   }
 
-  /** All tasks of a group once each is resolved. */
-  async resolved(taskGroupId: string): Promise<readonly GroupTask[]> {
+  /** All tasks of a group once each is completed. */
+  async completed(taskGroupId: string): Promise<readonly GroupTask[]> {
     for (;;) {
       const { tasks } = await this.queue.listTaskGroup(taskGroupId);
-      const isOpen = tasks.some(({ status }) => ['unscheduled', 'pending', 'running'].includes(status.state));
-      if (!isOpen) {
-        return tasks.map(({ task, status }) => ({ taskId: status.taskId, name: task.metadata.name, task, status }));
-      }
       const lost = tasks.find(({ status }) => ['failed', 'exception'].includes(status.state));
       if (lost)
         assert.fail(`${lost.task.metadata.name} is ${lost.status.state}:\n${await this.log(lost.status.taskId)}`);
+      if (tasks.every(({ status }) => status.state === 'completed')) {
+        return tasks.map(({ task, status }) => ({ taskId: status.taskId, name: task.metadata.name, task, status }));
+      }
       await sleep(POLL_MS);
     }
   }

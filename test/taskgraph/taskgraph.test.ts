@@ -27,7 +27,7 @@ describe('a project that uses taskgraph', function () {
   /** Pushes, and waits until all that comes of it is green. */
   const pushed = async (message: string, expected: readonly string[]): Promise<readonly GroupTask[]> => {
     const decision = await project.push(message);
-    const tasks = await project.deployment.resolved(decision);
+    const tasks = await project.deployment.completed(decision);
     const names = tasks.map(({ name }) => name).sort();
     assert.deepEqual(names, ['Decision Task', ...expected].sort());
     return tasks;
@@ -86,7 +86,7 @@ describe('a project that uses taskgraph', function () {
     const taskGroupId = named(second, 'Decision Task').taskId;
     const { taskId } = named(second, 'hello-world');
     await project.act({ callback: 'retrigger', taskGroupId, taskId, input: {} });
-    const tasks = await project.deployment.resolved(taskGroupId);
+    const tasks = await project.deployment.completed(taskGroupId);
     const again = tasks.filter(({ name }) => name === 'hello-world');
     assert.equal(again.length, 2);
     assert.ok(tasks.some(({ name }) => name === 'Action: Retrigger'));

@@ -106,4 +106,6 @@ write_archive(config)
 OUT.mkdir(parents=True)
 level = os.environ["DOCKER_IMAGE_ZSTD_LEVEL"]
 shell(f"tar -C {ARCHIVE} -c manifest.json config.json layer.tar | zstd -q -T0 -{level} -o {OUT}/image.tar.zst")
+# Where older versions look for it.
+os.link(OUT / "image.tar.zst", WORKSPACE / "image.tar.zst")
 print(f"made {OUT}/image.tar.zst: {os.path.getsize(OUT / 'image.tar.zst')} bytes")
