@@ -61,14 +61,17 @@ install_taskgraph() {
 }
 
 import_image() {
-  local version
+  local version before
   version=$(chroot "$root" /opt/taskgraph/bin/pip list --format=freeze)
   say "$(grep '^taskcluster-taskgraph==' <<<"$version")"
   if [[ $(cat "$directory/imported" 2>/dev/null) == "$version" ]] && docker inspect "$image" >/dev/null 2>&1; then
     return 0
   fi
+  before=$(docker image ls --quiet --no-trunc "$image")
   tar -C "$root" --one-file-system --numeric-owner -c . | docker import - "$image" >/dev/null
   printf '%s\n' "$version" >"$directory/imported"
+  # It would stay, without a name.
+  [[ -z $before ]] || docker image rm "$before" >/dev/null
 }
 
 [[ $(id -u) == 0 ]] || fail 'making the image needs root: run npm run test:taskgraph as root'
