@@ -31,7 +31,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   malformed: { payload: { bogus: true }, ends: ['malformed-payload'], log: /NOT have additional properties/ },
   noImage: {
     payload: { image: '127.0.0.1:1/no/such:image' },
-    ends: ['internal-error'],
+    ends: ['failed'],
     log: /Pulling docker image has failed/,
   },
   badCommand: { payload: { command: ['/no/such'] }, ends: ['failed'], log: /Failure to properly start/ },
