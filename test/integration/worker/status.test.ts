@@ -96,7 +96,8 @@ describe('the metrics of a worker', function () {
         'task_seconds_bucket{le="+Inf",resolution="completed"}': 1,
         'phase_seconds_count{phase="claimed"}': 4,
         'phase_seconds_count{phase="prepare"}': 3,
-        'phase_seconds_count{phase="collect"}': 2,
+        // Also for a container that could not start.
+        'phase_seconds_count{phase="collect"}': 3,
         'claims_total{outcome="error"}': 0,
         claimed_runs_total: 4,
         'caches_total{result="miss"}': 1,
