@@ -209,7 +209,9 @@ describe('a worker under worker-runner', function () {
       assert.match(shown.stdout, /^capacity: 7$/m);
       assert.doesNotMatch(shown.stdout, new RegExp(machine.taskcluster.credentials.accessToken));
       const checked = machine.worker([...RUN, '--check'], {});
-      assert.deepEqual([(await checked.ended).code, checked.stderr], [0, '']);
+      assert.equal((await checked.ended).code, 0, checked.stderr);
+      // What this machine lacks; nothing of the file that worker-runner wrote.
+      assert.match(checked.stderr, /^(docker-worker: warning: tasks [^\n]*\n)*$/);
       await assert.rejects(access(path), { code: 'ENOENT' });
       await write({ dockerWorker: { files: [{ path, format: 'tar' }] } });
       const refused = machine.worker([...RUN, '--check'], {});
