@@ -112,7 +112,7 @@ async function look(args: WorkerArguments, host: Host): Promise<number> {
   const { config, secrets } = loaded;
   const { level } = config.logging;
   const destination = logOutput(stdout, args.logFormat ?? defaultFormat(STDOUT));
-  return await check(config, createLogger({ baseFields: baseFields(config), level, secrets, destination }));
+  return await check(config, createLogger({ baseFields: baseFields(config), level, secrets, destination }), host);
 }
 
 async function load(args: WorkerArguments, host: Host): Promise<LoadedConfig> {
@@ -166,9 +166,12 @@ function isHopeless(error: unknown, { isStartedByRunner }: HostConnection): bool
 }
 
 /** Loads what talks to docker and the queue, so only what needs it imports it. */
-async function check(config: Config, log: Logger): Promise<number> {
+async function check(config: Config, log: Logger, host: Host): Promise<number> {
   const { checkWorker } = await import('../lib/worker/compose-checks.js');
-  const { problems, warnings } = await checkWorker(config, log, { searchPath: process.env['PATH'] ?? '' });
+  const { problems, warnings } = await checkWorker(config, log, {
+    searchPath: process.env['PATH'] ?? '',
+    areCredentialsRenewed: host.isManaged === true,
+  });
   for (const warning of warnings) complain(`warning: ${warning}`);
   for (const problem of problems) complain(problem);
   if (problems.length > 0) return CRASHED;

@@ -24,6 +24,8 @@ export interface Surroundings {
   /** The variable PATH. */
   readonly searchPath: string;
   readonly now?: Date;
+  /** The host renews the worker's credentials while it runs. */
+  readonly areCredentialsRenewed?: boolean;
 }
 
 const NOTHING: Findings = { problems: [], warnings: [] };
@@ -31,7 +33,8 @@ const NOTHING: Findings = { problems: [], warnings: [] };
 const PROGRAMS = ['zstd', 'lz4'];
 
 /** Everything of this machine that will not work, without changing anything on it. */
-export async function checkMachine(config: Config, { searchPath, now = new Date() }: Surroundings): Promise<Findings> {
+export async function checkMachine(config: Config, surroundings: Surroundings): Promise<Findings> {
+  const { searchPath, now = new Date(), areCredentialsRenewed } = surroundings;
   return joined(
     await Promise.all([
       checkDirectories(config),
@@ -40,7 +43,7 @@ export async function checkMachine(config: Config, { searchPath, now = new Date(
       checkKeys(config),
       checkDevices(config),
       checkPrograms(searchPath),
-      checkCredentials(config, now),
+      checkCredentials(config, now, areCredentialsRenewed === true ? 0 : CREDENTIALS_NOTICE_DAYS),
     ]),
   );
 }
@@ -104,9 +107,9 @@ async function checkCertificate(what: Expiring, ssl: Config['ssl'], now: Date): 
   return await checkEnding({ what, noticeDays: CERTIFICATE_NOTICE_DAYS, end }, now);
 }
 
-async function checkCredentials({ taskcluster }: Config, now: Date): Promise<Findings> {
+async function checkCredentials({ taskcluster }: Config, now: Date, noticeDays: number): Promise<Findings> {
   const end = (): Promise<Date | undefined> => Promise.resolve(credentialsEnd(taskcluster));
-  return await checkEnding({ what: 'credentials', noticeDays: CREDENTIALS_NOTICE_DAYS, end }, now);
+  return await checkEnding({ what: 'credentials', noticeDays, end }, now);
 }
 
 async function checkEnding(ending: Ending, now: Date): Promise<Findings> {

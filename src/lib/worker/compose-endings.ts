@@ -25,7 +25,7 @@ export function composeEndings({ liveLog, interactive, credentials, host }: Part
     { what: 'interactive-certificate', noticeDays, end: async () => await interactive.server?.certificateEnd() },
     {
       what: 'credentials',
-      noticeDays: host.credentialRenewals ? 0 : CREDENTIALS_NOTICE_DAYS,
+      noticeDays: host.isManaged === true ? 0 : CREDENTIALS_NOTICE_DAYS,
       end: () => Promise.resolve(credentialsEnd(credentials.current)),
     },
   ];

@@ -114,6 +114,15 @@ describe('the check of the machine', () => {
     assert.match((await check({ taskcluster }, 4)).problems.join(), /^the worker's credentials ended at /);
   });
 
+  it('says nothing of credentials that the host renews, as long as they are good', async () => {
+    const certificate = JSON.stringify({ version: 1, expiry: Date.now() + 3 * DAY_MS });
+    const config = await configOf({ taskcluster: { certificate } });
+    const surroundings = { searchPath: directory, areCredentialsRenewed: true };
+    assert.deepEqual(await checkMachine(config, surroundings), { problems: [], warnings: [] });
+    const { problems } = await checkMachine(config, { ...surroundings, now: new Date(Date.now() + 4 * DAY_MS) });
+    assert.match(problems.join(), /^the worker's credentials ended at /);
+  });
+
   it('has a problem with directories that can not hold files', async () => {
     await writeFile(join(directory, 'file'), '');
     const { problems } = await check({ stateDir: join(directory, 'file', 'state') });
