@@ -94,6 +94,10 @@ export function faultIn(message: string, asked: keyof typeof RULES): DockerFault
 // Of what is between a registry and the disk: these are never said of a registry by itself.
 const OF_THE_MACHINE =
   /no space left on device|quota exceeded|resource temporarily unavailable|ttrpc|input\/output error|too many open files|cannot allocate memory|read-only file system/i;
+// Of what the engine uses on its own machine, in Go's and gRPC's words: containerd's socket, its proxy, the name server. With
+// what stands in quotes, as errors of others are quoted there.
+const BESIDE_THE_ENGINE =
+  /\bdial unix |\bproxyconnect tcp|\blookup [^ ]{1,255} on [^ ]{1,80}: (?:dial|read|write) udp [^ ]{1,120}: [a-z: ]{0,30}(?:connection refused|network is unreachable)/i;
 // A registry's own words, which whoever runs it chooses: an error by its code, an answer that is none, a status.
 const FROM_REGISTRY =
   /(?:^|: )(?:unknown|unsupported|unavailable|unauthorized|denied|toomanyrequests|[a-z]{1,20} (?:unknown|invalid|unverified|unsupported)): |error parsing HTTP|unexpected (?:HTTP )?status|Server message/i;
@@ -103,7 +107,8 @@ const FROM_REGISTRY =
  * or of the way to it.
  */
 export function isMachineTrouble(message: string): boolean {
-  return OF_THE_MACHINE.test(withoutNames(message)) && !FROM_REGISTRY.test(message);
+  const isTheMachines = OF_THE_MACHINE.test(withoutNames(message)) || BESIDE_THE_ENGINE.test(message);
+  return isTheMachines && !FROM_REGISTRY.test(message);
 }
 
 /** Programs, paths and addresses are named by authors: a program called `wait-for-timeout` means no timeout. */

@@ -74,7 +74,7 @@ export class ArtifactImages implements ImageResolver {
     const { path } = image;
     const isPublic = path.startsWith('public/');
     const scope = `queue:get-artifact:${path}`;
-    // The queue decides about a name with a slash before `public/`; the worker never asked for a scope for it.
+    // A name with a slash before `public/` always counted as public for the worker; the queue decides when it is fetched.
     if (!isPublic && !path.startsWith('/public/') && (await scopes.missing(scope, signal)).length > 0)
       throw TaskError.failed(imageFailure(scopeMissing(path, scope)));
     const taskId = image.type === 'task-image' ? image.taskId : await this.#find(image.namespace, request, signal);
@@ -192,10 +192,13 @@ class ArtifactImage implements ImageSource {
   ): Promise<string> {
     const { engine, inactivityMs, queue } = this.#deps;
     const { taskId, path, rights } = this.#artifact;
-    const address = (): string => queue.latestArtifactUrl(taskId, path, rights);
+    const address = (): string => {
+      // Each request begins at the queue.
+      this.#isReference = false;
+      return queue.latestArtifactUrl(taskId, path, rights);
+    };
     // Ends whatever stage still waits for something when another one has failed.
     const attempt = new LinkedAbort(parent);
-    this.#isReference = false;
     const onReference = (): void => {
       this.#isReference = true;
     };

@@ -4,8 +4,8 @@ const WRITER = ['source', 'provisionerId', 'workerType', 'workerGroup', 'workerI
 const LEVELS: Readonly<Record<string, string>> = { debug: 'debug', info: 'info ', warn: 'WARN ', error: 'ERROR' };
 const INDENT = '    ';
 const LONGEST_CHAIN = 16;
-/** What would move the cursor of a terminal, or worse. Tabs and line feeds are dealt with before. */
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g;
+/** What would move the cursor of a terminal, turn the order of a line round, or worse. Tabs and line feeds are dealt with before. */
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /**
  * Turns the lines of the worker's log, JSON objects, into lines that people can read on a terminal: time, level, event,

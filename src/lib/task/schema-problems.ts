@@ -96,7 +96,8 @@ export function withoutFaults(payload: unknown, errors: readonly ErrorObject[]):
 
 /** Takes away what is there, or the list that it is in. */
 function remove(from: Record<string, unknown>, [key, ...inner]: readonly string[]): void {
-  if (key === undefined) return;
+  // Names are the author's: what is not there any more must not be looked for in a prototype, such as that of all objects.
+  if (key === undefined || !Object.hasOwn(from, key)) return;
   const value = from[key];
   const hasEntries = typeof value === 'object' && value !== null && !Array.isArray(value);
   if (inner.length > 0 && hasEntries) remove(value as Record<string, unknown>, inner);

@@ -205,7 +205,9 @@ export class Worker {
   }
 
   async #endOfIdleness(): Promise<void> {
-    const isKept = await this.#options.advice?.isKept(this.#claiming.signal);
+    // Its pool counts on a worker, also on one that claims nothing because docker, say, is dead.
+    const isOfUse = this.activity.failures === 0;
+    const isKept = isOfUse && (await this.#options.advice?.isKept(this.#claiming.signal));
     // A task may have come while it was asked.
     if (this.isStopping || this.#listener.running > 0) return;
     if (isKept === true) {

@@ -86,6 +86,12 @@ describe('the signing key of chain of trust', () => {
     }
   });
 
+  it('leaves a file as it is that turns out to be no key', async () => {
+    await writeKey('127.0.0.1 localhost\n', 0o644);
+    await assert.rejects(read(), /holds no signing key/);
+    assert.equal((await stat(keyPath)).mode & 0o777, 0o644);
+  });
+
   for (const mode of [0o640, 0o604, 0o620, 0o755]) {
     it(`is taken away from others where it is the worker's own with the mode 0${mode.toString(8)}, which is said once`, async () => {
       await writeKey(text(seed), mode);

@@ -115,6 +115,21 @@ describe('images of artifacts', () => {
     });
   }
 
+  it('are an internal error when the queue is in trouble, although an attempt before was led elsewhere', async () => {
+    let requests = 0;
+    const answers: Answer = (_request, response) => {
+      requests++;
+      if (requests > 1) {
+        response.writeHead(503).end();
+        return;
+      }
+      const headers = { location: 'http://127.0.0.1:1/', 'x-taskcluster-artifact-storage-type': 'reference' };
+      response.writeHead(303, headers).end();
+    };
+    const error = await refusal(fetch(answers));
+    assert.deepEqual(error.resolution, { kind: 'exception', reason: 'internal-error' });
+  });
+
   it('are loaded again when the engine was in trouble, and not when it refuses them', async () => {
     engine.fail('loadImage', new DockerError('no space left on device', undefined));
     await fetch(sends);

@@ -100,6 +100,8 @@ describe('images of registries', () => {
       'unknown: write /var/lib/docker/tmp/x: no space left on device',
       'error parsing HTTP 500 response body: no space left on device',
       'received unexpected HTTP status: 500 too many open files',
+      'unknown: dial unix /run/containerd/containerd.sock: connect: connection refused',
+      'Get "https://registry.example.com:5000/v2/": dial tcp: lookup registry.example.com on 127.0.0.53:53: no such host',
     ]) {
       it(`fail the task when it is in trouble, and alarm nobody: ${words}`, async () => {
         const error = await failing(NAME, ...always(words));
@@ -117,6 +119,9 @@ describe('images of registries', () => {
       'failed to register layer: write /usr/bin/x: no space left on device',
       'open /var/lib/docker/tmp/x: too many open files',
       'failed to register layer: fork/exec /proc/self/exe: cannot allocate memory',
+      'connection error: desc = "transport: error while dialing: dial unix /run/containerd/containerd.sock: connect: connection refused"',
+      'Get "https://registry.example.com:5000/v2/": proxyconnect tcp: dial tcp 10.0.0.1:3128: connect: connection refused',
+      'Get "https://registry.example.com:5000/v2/": dial tcp: lookup registry.example.com on 127.0.0.53:53: read udp 127.0.0.1:40000->127.0.0.53:53: read: connection refused',
     ]) {
       it(`are an internal error when the trouble is the machine's own: ${words}`, async () => {
         assert.deepEqual((await failing(NAME, ...always(words))).resolution, {

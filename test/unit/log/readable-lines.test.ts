@@ -43,10 +43,10 @@ describe('the log of the worker for people', () => {
   });
 
   it('does nothing to a terminal that an author has chosen', () => {
-    const evil = 'a\u001b[2Jb\u009bc\nINFO forged';
+    const evil = 'a\u001b[2Jb\u009bc\nINFO forged \u202eevel\u2066';
     log.info('task error', { error: new Error(evil), text: evil, [evil]: 1 });
     const [line = ''] = timeless();
-    assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f]/);
+    assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f\u202e\u2066]/);
   });
 
   it('leaves as it is what is no line of the log', () => {

@@ -107,4 +107,20 @@ describe('what the payload validator tells authors', () => {
     assert.deepEqual(result.rest.features, { artifacts: true });
     assert.equal(JSON.stringify(payload).includes('timeTravel'), true);
   });
+
+  it('leaves alone what all objects have, whatever names an author gives to things', () => {
+    const before = Object.getOwnPropertyNames(Object.prototype);
+    const names = '{"hasOwnProperty":1,"toString":1,"valueOf":1}';
+    for (const place of [
+      `"artifacts":{"__proto__":${names}}`,
+      `"__proto__":${names}`,
+      `"image":{"__proto__":${names}}`,
+    ]) {
+      const { payload } = JSON.parse(`{"payload":{"image":"x","maxRunTime":1,"nonsense":1,${place}}}`) as {
+        payload: object;
+      };
+      assert.ok('problems' in validate(taskOf(payload)));
+      assert.deepEqual(Object.getOwnPropertyNames(Object.prototype), before, place);
+    }
+  });
 });

@@ -53,6 +53,14 @@ describe('a worker', () => {
     });
   });
 
+  it('is not kept by its pool when it can claim nothing', async () => {
+    const advice = { reasonToEnd: () => Promise.resolve(undefined), isKept: () => Promise.resolve(true) };
+    const checkReady = () => Promise.reject(new Error('docker is dead'));
+    await fixture.start({ afterIdleMs: 120_000 }, { advice, checkReady });
+    await fixture.clock.advanceUntil(fixture.life, 240_000);
+    assert.deepEqual(fixture.endings, ['close', 'shutdown', 'end']);
+  });
+
   describe('that is there for some tasks only', () => {
     const quotaOf = (limit: number) => {
       let resolved = 0;

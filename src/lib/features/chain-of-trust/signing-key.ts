@@ -47,8 +47,12 @@ export function tightening(log: Pick<Logger, 'warn'>): OnLooseKey {
  * process's user that others can get at is used once `onLoose` has dealt with it.
  */
 export async function readSigningKey(path: string, onLoose: OnLooseKey): Promise<KeyObject> {
+  return await readPrivateFile(path, (text) => parseSigningKey(path, text), onLoose);
+}
+
+function parseSigningKey(path: string, content: string): KeyObject {
   // Programs break base64 into lines.
-  const text = (await readPrivateFile(path, onLoose)).replace(/\s+/g, '');
+  const text = content.replace(/\s+/g, '');
   const bytes = BASE64.test(text) ? Buffer.from(text, 'base64') : Buffer.alloc(0);
   if (bytes.length !== SEED_BYTES && bytes.length !== SECRET_KEY_BYTES) {
     throw new SigningKeyError(
@@ -64,7 +68,8 @@ export async function readSigningKey(path: string, onLoose: OnLooseKey): Promise
   return key;
 }
 
-async function readPrivateFile(path: string, onLoose: OnLooseKey): Promise<string> {
+/** What `parse` makes of the file. One that it does not take is left as it is. */
+async function readPrivateFile<T>(path: string, parse: (text: string) => T, onLoose: OnLooseKey): Promise<T> {
   try {
     // Not to wait for somebody to write into a pipe.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -72,13 +77,16 @@ async function readPrivateFile(path: string, onLoose: OnLooseKey): Promise<strin
       const found = await file.stat();
       if (!found.isFile()) throw new SigningKeyError(`${path} is no regular file`);
       const mode = found.mode & ALL;
+      let loose: LooseKey | undefined;
       if ((mode & OTHERS) !== 0) {
         const octal = mode.toString(8).padStart(4, '0');
         if (found.uid !== (await ownUid())) throw new SigningKeyError(`${path} ${inUse(octal)}`);
-        await onLoose({ path, mode: octal, tighten: () => tighten(file, path, mode) });
+        loose = { path, mode: octal, tighten: () => tighten(file, path, mode) };
       }
       if (found.size > MAX_FILE_BYTES) throw new SigningKeyError(`${path} is too long for a key (${found.size} bytes)`);
-      return await file.readFile('latin1');
+      const key = parse(await file.readFile('latin1'));
+      if (loose) await onLoose(loose);
+      return key;
     } finally {
       await file.close();
     }
