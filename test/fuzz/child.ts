@@ -23,6 +23,10 @@ const positionFile = openSync(env[POSITION_FILE_VARIABLE] ?? '/dev/null', 'r+');
 /** Errors that nobody caught; they belong to the input that is being tried. */
 const uncaught: unknown[] = [];
 
+/** What all objects have: an input that changes it breaks everything in its process. */
+const prototypeKeys = (): number => Reflect.ownKeys(Object.prototype).length + Reflect.ownKeys(Array.prototype).length;
+const PROTOTYPE_KEYS = prototypeKeys();
+
 /** Tries the inputs of a job until one of them is a finding. */
 class Exploration {
   readonly #job: Job;
@@ -77,6 +81,7 @@ class Exploration {
     if (stallMs > this.#longestStall.ms) this.#longestStall = { ms: stallMs, bytes: sizeOf(input), index };
     const [crash] = uncaught.splice(0);
     if (crash !== undefined) return finding('crash', detailOf(crash));
+    if (prototypeKeys() !== PROTOTYPE_KEYS) return finding('crash', 'what all objects have was changed');
     if (failure !== undefined) return finding('wrong answer', detailOf(failure));
     return await this.#stallFinding(stallMs, index);
   }

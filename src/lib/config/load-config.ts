@@ -176,13 +176,15 @@ function allProblems(
 
 /** An empty value takes another one away. Where there can't be one, the key is as wrong as with any other value. */
 function emptyKeyProblems(merged: LayeredConfig): readonly { readonly key: string; readonly text: string }[] {
-  return unknownKeys(
+  const emptied = merged.emptied();
+  const layers = new Map(emptied.map(({ path, layer }) => [path.join('\0'), layer]));
+  const unknown = unknownKeys(
     merged.values(),
-    merged.emptied().map(({ path }) => path),
-  ).map(({ path, message }) => {
+    emptied.map(({ path }) => path),
+  );
+  return unknown.map(({ path, message }) => {
     const key = path.join('.');
-    const layer = merged.emptied().find((each) => each.path.join('.') === key)?.layer ?? 'a file';
-    return { key, text: `${key}: ${message} (from ${layer})` };
+    return { key, text: `${key}: ${message} (from ${layers.get(path.join('\0')) ?? 'a file'})` };
   });
 }
 

@@ -57,17 +57,29 @@ export function validateConfig(values: ConfigTree, isSecret: (path: ConfigPath) 
 export function unknownKeys(values: ConfigTree, paths: readonly ConfigPath[]): readonly ConfigProblem[] {
   if (paths.length === 0) return [];
   const asked = new Set(paths.map((path) => path.join('\0')));
-  const filled = paths.reduce(withPlaceholder, values);
+  // In place: a copy for each of many keys would take the square of their number.
+  const filled = structuredClone(values) as Record<string, unknown>;
+  for (const path of paths) addPlaceholder(filled, path);
   return validateConfig(filled, () => true).filter(
     ({ path, message }) => message.startsWith(UNKNOWN) && asked.has(path.join('\0')),
   );
 }
 
-/** With something at `path`, unless there is. */
-function withPlaceholder(tree: ConfigTree, [key = '', ...rest]: ConfigPath): ConfigTree {
-  const inner = Object.hasOwn(tree, key) ? tree[key] : undefined;
-  if (rest.length === 0) return inner === undefined ? { ...tree, [key]: {} } : tree;
-  return { ...tree, [key]: withPlaceholder(isTree(inner) ? inner : {}, rest) };
+/** Puts something at `path`, unless there is. */
+function addPlaceholder(values: Record<string, unknown>, path: ConfigPath): void {
+  let tree = values;
+  for (const [depth, key] of path.entries()) {
+    const inner = Object.hasOwn(tree, key) ? tree[key] : undefined;
+    if (isTree(inner)) {
+      tree = inner;
+      continue;
+    }
+    if (inner !== undefined && depth === path.length - 1) return;
+    const made = {};
+    // Not by an assignment: __proto__ is a name like any other.
+    Object.defineProperty(tree, key, { value: made, enumerable: true, configurable: true, writable: true });
+    tree = made;
+  }
 }
 
 function problemOf(error: ErrorObject, isSecret: (path: ConfigPath) => boolean): ConfigProblem {

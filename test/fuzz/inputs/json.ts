@@ -1,7 +1,20 @@
 import fc from 'fast-check';
 import { MAX_BYTES, size, textOf } from './text.js';
 
-const KEYS = ['__proto__', 'constructor', 'toJSON', 'length', 'then', '', 'a', '0', 'message', 'type', 'name'];
+const KEYS = [
+  '__proto__',
+  'constructor',
+  'toString',
+  'toJSON',
+  'length',
+  'then',
+  '',
+  'a',
+  '0',
+  'message',
+  'type',
+  'name',
+];
 
 /** Values such as JSON has, small ones. */
 export function jsonValue(keys: readonly string[] = KEYS): fc.Arbitrary<unknown> {
@@ -21,6 +34,13 @@ export function jsonValue(keys: readonly string[] = KEYS): fc.Arbitrary<unknown>
     ),
   })).value;
 }
+
+/** Objects in objects with the names of what all objects have. */
+export const awkwardNames: fc.Arbitrary<unknown> = (() => {
+  const key = fc.constantFrom(...KEYS);
+  const inner = fc.array(fc.tuple(key, fc.constantFrom<unknown>(1, 'a', null)), { maxLength: 4 }).map(withOwnKeys);
+  return fc.array(fc.tuple(key, inner), { minLength: 1, maxLength: 3 }).map(withOwnKeys);
+})();
 
 /** Also keys that an object has from its prototype become keys of its own. */
 function withOwnKeys(entries: readonly (readonly [string, unknown])[]): unknown {

@@ -14,7 +14,7 @@ import { MemoryOutput } from '../../fakes/memory-output.js';
 import { load } from '../../unit/config/fixture.js';
 import { IMAGE, runContext, taskOf } from '../../unit/task/task-fixture.js';
 import { allowing, expect } from '../expect.js';
-import { jsonValue, largeJson } from '../inputs/json.js';
+import { awkwardNames, jsonValue, largeJson } from '../inputs/json.js';
 import { PAYLOAD_KEYS, goodPayload } from '../inputs/payloads.js';
 import { target } from '../target.js';
 import type { Running, Target } from '../target.js';
@@ -58,6 +58,12 @@ const payloadText = fc.oneof(
         fc.dictionary(fc.constantFrom(...PAYLOAD_KEYS, 'bogus', '__proto__'), jsonValue(PAYLOAD_KEYS), { maxKeys: 3 }),
       )
       .map(([good, changes]) => JSON.stringify({ ...good, ...changes })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(goodPayload, fc.constantFrom(...PAYLOAD_KEYS), awkwardNames)
+      .map(([good, key, names]) => JSON.stringify({ ...good, [key]: names })),
   },
   { weight: 1, arbitrary: jsonValue(PAYLOAD_KEYS).map((value) => JSON.stringify(value)) },
   { weight: 1, arbitrary: largeJson(PAYLOAD_KEYS) },
