@@ -37,7 +37,7 @@ export function jsonValue(keys: readonly string[] = KEYS): fc.Arbitrary<unknown>
 
 /** Objects in objects with the names of what all objects have. */
 export const awkwardNames: fc.Arbitrary<unknown> = (() => {
-  const key = fc.constantFrom(...KEYS);
+  const key = fc.oneof(fc.constant('__proto__'), fc.constantFrom(...KEYS));
   const inner = fc.array(fc.tuple(key, fc.constantFrom<unknown>(1, 'a', null)), { maxLength: 4 }).map(withOwnKeys);
   return fc.array(fc.tuple(key, inner), { minLength: 1, maxLength: 3 }).map(withOwnKeys);
 })();
