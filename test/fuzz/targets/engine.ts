@@ -18,6 +18,8 @@ const { signal: NEVER } = new AbortController();
 // docker-modem overflows the stack, in an event that nothing can catch, when it makes text of an error that is nested
 // thousands of levels deep. No engine sends one: its errors are objects with a message.
 const MAX_NESTING = 500;
+// Nor can it make text of an error that has something else under these names.
+const TEXT_METHODS = /"(?:toString|valueOf)"/;
 
 const ENGINE_KEYS = [
   'status',
@@ -77,7 +79,7 @@ const engine = target({
     const docker = new DockerodeEngine({ socketPath: socket.socketPath });
     return {
       attempt: async (answer) => {
-        if (nesting(answer.body) > MAX_NESTING) return;
+        if (nesting(answer.body) > MAX_NESTING || TEXT_METHODS.test(answer.body)) return;
         current = answer;
         const report = new PullReport({
           line: (text) => {
