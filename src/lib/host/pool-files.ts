@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve, sep } from 'node:path';
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { ConfigError } from '../config/config-error.js';
 import { isTree } from '../config/layers.js';
 import { errorMessage } from '../util/error-message.js';
 import { shorten } from '../util/shorten.js';
 import { zipEntries } from './zip-entries.js';
+import { makeDirectory } from '../util/make-directory.js';
 
 /** One file or directory to be made. */
 interface Placed {
@@ -29,9 +30,9 @@ export type PlacePoolFiles = (files: readonly unknown[]) => Promise<void>;
  * quotes no content.
  */
 export const writePoolFiles: PlacePoolFiles = async (files) => {
-  for (const { path, content, mode } of parsePoolFiles(files)) {
+  for (const { path, content, mode } of await parsePoolFiles(files)) {
     try {
-      await mkdir(content === undefined ? path : dirname(path), { recursive: true, mode: DIRECTORY_MODE });
+      await makeDirectory(content === undefined ? path : dirname(path), DIRECTORY_MODE);
       if (content !== undefined) await replaceFile(path, content, mode);
     } catch (error) {
       throw new ConfigError([`files: ${path} can't be written: ${errorMessage(error)}`], { cause: error });
@@ -40,44 +41,44 @@ export const writePoolFiles: PlacePoolFiles = async (files) => {
 };
 
 /** Writes nothing. Fails where `writePoolFiles` would because of what the files are. */
-export const checkPoolFiles: PlacePoolFiles = (files) =>
-  new Promise((done) => {
-    parsePoolFiles(files);
-    done();
-  });
+export const checkPoolFiles: PlacePoolFiles = async (files) => {
+  await parsePoolFiles(files);
+};
 
-function parsePoolFiles(files: readonly unknown[]): readonly Placed[] {
-  return files.flatMap((file, index) => {
-    const { path, content, encoding, format } = isTree(file) ? file : {};
-    const name = typeof path === 'string' ? shorten(path, LONGEST_NAME) : `number ${index + 1}`;
-    const refuse = (why: string, cause?: unknown): never => {
-      throw new ConfigError([`files: ${name}: ${why}`], { cause });
-    };
-    if (typeof path !== 'string' || path === '') return refuse('expected a path to write it to');
-    if (encoding !== 'base64') return refuse('expected the encoding base64');
-    if (format !== 'file' && format !== 'zip') return refuse('expected the format file or zip');
-    if (typeof content !== 'string' || !isBase64(content)) return refuse('its content is not valid base64');
-    const bytes = Buffer.from(content, 'base64');
-    if (format === 'file') return [{ path: resolve(path), content: bytes, mode: FILE_MODE }];
-    try {
-      return unpacked(resolve(path), bytes);
-    } catch (error) {
-      return refuse(errorMessage(error), error);
-    }
-  });
+/** All of them, before any is written. */
+async function parsePoolFiles(files: readonly unknown[]): Promise<readonly Placed[]> {
+  const placed: Placed[] = [];
+  for (const [index, file] of files.entries()) placed.push(...(await parsePoolFile(file, index + 1)));
+  return placed;
+}
+
+async function parsePoolFile(file: unknown, number: number): Promise<readonly Placed[]> {
+  const { path, content, encoding, format } = isTree(file) ? file : {};
+  const name = typeof path === 'string' ? shorten(path, LONGEST_NAME) : `number ${number}`;
+  const refuse = (why: string, cause?: unknown): never => {
+    throw new ConfigError([`files: ${name}: ${why}`], { cause });
+  };
+  if (typeof path !== 'string' || path === '') return refuse('expected a path to write it to');
+  if (encoding !== 'base64') return refuse('expected the encoding base64');
+  if (format !== 'file' && format !== 'zip') return refuse('expected the format file or zip');
+  if (typeof content !== 'string' || !isBase64(content)) return refuse('its content is not valid base64');
+  const bytes = Buffer.from(content, 'base64');
+  if (format === 'file') return [{ path: resolve(path), content: bytes, mode: FILE_MODE }];
+  try {
+    return await unpacked(resolve(path), bytes);
+  } catch (error) {
+    return refuse(errorMessage(error), error);
+  }
 }
 
 /** What is in an archive, below a directory. */
-function unpacked(directory: string, archive: Buffer): readonly Placed[] {
-  const inside = zipEntries(archive).map(({ name, mode, content }) => {
-    const path = resolve(directory, `.${sep}${name}`);
-    if (name.includes('\0') || (path !== directory && !path.startsWith(join(directory, sep)))) {
-      throw new Error(`the ZIP archive has an entry outside of its directory: ${shorten(name, LONGEST_NAME)}`);
-    }
-    const isDirectory = name.endsWith('/');
+async function unpacked(directory: string, archive: Buffer): Promise<readonly Placed[]> {
+  const entries = await zipEntries(archive);
+  const inside = entries.map(({ name, mode, content }) => {
+    if (name.includes('\0')) throw new Error('the ZIP archive has an entry that no file can be named like');
     return {
-      path,
-      content: isDirectory ? undefined : content,
+      path: join(directory, name),
+      content: name.endsWith('/') ? undefined : content,
       mode: mode === undefined || mode === 0 ? FILE_MODE : mode,
     };
   });

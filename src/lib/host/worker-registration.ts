@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isTree } from '../config/layers.js';
 import type { ConfigTree } from '../config/layers.js';
@@ -11,6 +11,7 @@ import { readStateFile, replaceStateFile } from '../util/state-file.js';
 import type { ErrorReport } from './host.js';
 import { HostError } from './host.js';
 import type { DeploymentAccess, Registration, RegistrationRequest, WorkerManager } from './worker-manager.js';
+import { makeDirectory } from '../util/make-directory.js';
 
 export interface WorkerRegistrationOptions {
   readonly workerManager: WorkerManager;
@@ -122,7 +123,7 @@ export class WorkerRegistration {
   async #keep(): Promise<void> {
     const { file, onProblem } = this.#options;
     try {
-      await mkdir(dirname(file), { recursive: true });
+      await makeDirectory(dirname(file));
       await replaceStateFile(file, JSON.stringify({ worker: this.#worker, registered: this.#registered }));
     } catch (error) {
       const why = (error as Error).message;
