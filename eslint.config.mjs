@@ -49,6 +49,26 @@ const ADAPTERS = lib(
   message: 'Only worker/compose*.ts choose adapters; take the port.',
 }));
 
+/** What is refused by its form. */
+const FORMS = [
+  {
+    selector: String.raw`Literal[regex.pattern=/(\\b|\\B|\(\?<[=!]).*(?<!\\)([*+]|\{\d+,\})/]`,
+    message: 'Whether a quantifier behind \\b or a lookbehind takes quadratic time is not checked: do without.',
+  },
+  {
+    selector: String.raw`Literal[regex.pattern=/^(?!\^).*(\[\^\]|\[\\s\\S\]|(?<!\\)\.)[*+]\??(?!\)*$)/]`,
+    message: 'A wildcard in the middle of a pattern that may begin anywhere takes quadratic time: use indexOf.',
+  },
+  {
+    selector: ':matches(NewExpression, CallExpression)[callee.name="RegExp"]',
+    message: 'A pattern that is made at run time is not checked: write a literal, or use matchesGlob.',
+  },
+];
+const RECURSIVE_MKDIR = {
+  selector: 'CallExpression[callee.name=/^mkdir/] > ObjectExpression > Property[key.name="recursive"]',
+  message: "node's recursive mkdir tries for ever below /proc: use makeDirectory.",
+};
+
 /**
  * Text of strangers goes through these patterns: none may take more than linear time, on a match or while looking for
  * one. What the two rules of the plugin can't see is refused by its form.
@@ -59,21 +79,7 @@ const LINEAR_PATTERNS = {
   rules: {
     'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
     'regexp/no-super-linear-move': ['error', { report: 'potential' }],
-    'no-restricted-syntax': [
-      'error',
-      {
-        selector: String.raw`Literal[regex.pattern=/(\\b|\\B|\(\?<[=!]).*(?<!\\)([*+]|\{\d+,\})/]`,
-        message: 'Whether a quantifier behind \\b or a lookbehind takes quadratic time is not checked: do without.',
-      },
-      {
-        selector: String.raw`Literal[regex.pattern=/^(?!\^).*(\[\^\]|\[\\s\\S\]|(?<!\\)\.)[*+]\??(?!\)*$)/]`,
-        message: 'A wildcard in the middle of a pattern that may begin anywhere takes quadratic time: use indexOf.',
-      },
-      {
-        selector: ':matches(NewExpression, CallExpression)[callee.name="RegExp"]',
-        message: 'A pattern that is made at run time is not checked: write a literal, or use matchesGlob.',
-      },
-    ],
+    'no-restricted-syntax': ['error', ...FORMS],
   },
 };
 
@@ -83,6 +89,7 @@ export default defineConfig(
   { ignores: ['dist/', 'coverage/', 'node_modules/', 'deploy/target/'] },
   { files: ['**/*.mjs'], extends: [tseslint.configs.recommended] },
   LINEAR_PATTERNS,
+  { files: ['{src,deploy}/**/*.ts'], rules: { 'no-restricted-syntax': ['error', ...FORMS, RECURSIVE_MKDIR] } },
   {
     files: ['src/**/*.ts', 'test/**/*.ts', 'deploy/**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],

@@ -1,6 +1,7 @@
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeployError } from './deploy-error.js';
+import { makeDirectory } from '../../src/lib/util/make-directory.js';
 
 /** AMI ids by region. */
 export type Amis = Readonly<Record<string, string>>;
@@ -18,7 +19,7 @@ export interface AmiRecord {
 
 /** Keeps a record beside those of earlier builds, and returns its file. */
 export async function writeRecord(directory: string, record: AmiRecord): Promise<string> {
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   const file = join(directory, `${record.amiName}.json`);
   await writeFile(file, `${JSON.stringify(record, null, 2)}\n`);
   return file;

@@ -1,8 +1,9 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeployError } from './deploy-error.js';
 import type { PoolDefinition } from './pool-definition.js';
 import { writePrivateFile } from './private-file.js';
+import { makeDirectory } from '../../src/lib/util/make-directory.js';
 
 /** What worker pools were before an update, and have become by it. */
 export interface PoolBackup {
@@ -22,7 +23,7 @@ export function backupFileIn(directory: string, now: Date): string {
 
 /** Configurations may hold secrets: only their owner may read the file. */
 export async function writeBackup(directory: string, file: string, backup: PoolBackup): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory, 0o700);
   await writePrivateFile(file, `${JSON.stringify(backup, null, 2)}\n`);
 }
 

@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { DeployError } from './deploy-error.js';
 import { renderTemplate, textOf, variablesIn } from './render-template.js';
+import { makeDirectory } from '../../src/lib/util/make-directory.js';
 
 /** A file of deploy/template. */
 export interface TemplateFile {
@@ -57,7 +58,7 @@ export async function renderTree(
   const unfinished = `${target}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });
   // The tree holds secrets: nobody else gets in, whatever the modes inside are.
-  await mkdir(unfinished, { recursive: true, mode: 0o700 });
+  await makeDirectory(unfinished, 0o700);
   try {
     const entries = await entriesOf(template);
     for (const entry of entries) await renderEntry(entry, { template, target: unfinished, values, secrets });

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { Transform, Writable } from 'node:stream';
 import type { TransformCallback } from 'node:stream';
@@ -14,6 +13,7 @@ import type { ArtifactInfo, Queue, RunStatus } from 'taskcluster-client';
 import type { Credentials } from '../lib/queue/queue-client.js';
 import { DEFAULT_LOG_NAME } from '../lib/task/log-format.js';
 import { backingName } from '../lib/task/log-text.js';
+import { makeDirectory } from '../lib/util/make-directory.js';
 
 export interface DownloadedArtifact {
   readonly name: string;
@@ -157,6 +157,6 @@ async function target(name: string, directory: string | undefined): Promise<Writ
   const inside = relative(directory, path);
   // The name is the task's: it must not lead out of the directory.
   if (inside.startsWith('..') || isAbsolute(inside)) throw new Error(`artifact "${name}" leads out of ${directory}`);
-  await mkdir(dirname(path), { recursive: true });
+  await makeDirectory(dirname(path));
   return createWriteStream(path);
 }

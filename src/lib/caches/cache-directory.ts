@@ -2,6 +2,7 @@ import { chmod, lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheDirectoryName } from './cache-name.js';
 import type { CacheInstance } from './cache-state.js';
+import { makeDirectory } from '../util/make-directory.js';
 
 /** Where the instances of caches are: `<root>/<name>/<uuid>`. */
 export class CacheDirectory {
@@ -19,7 +20,7 @@ export class CacheDirectory {
   async make(instance: CacheInstance): Promise<void> {
     const path = this.pathOf(instance);
     // Closed to all users of this machine; containers get past it, as what is mounted there is what is below.
-    await mkdir(this.#parentOf(instance.name), { recursive: true, mode: 0o700 });
+    await makeDirectory(this.#parentOf(instance.name), 0o700);
     await mkdir(path);
     // Writable for whatever user the container has, as many images have one that is not root.
     await chmod(path, 0o777);

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Logger } from '../log/logger.js';
 import { delay } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { removeTree } from '../util/remove-tree.js';
 import { Slots } from '../util/slots.js';
+import { makeDirectory } from '../util/make-directory.js';
 
 export interface TrashOptions {
   /** On the same file system as what comes into it. */
@@ -42,7 +43,7 @@ export class Trash {
    * unless it was gone already. `onRemoved` is called when all of it is deleted.
    */
   async discard(path: string, onRemoved: () => void): Promise<boolean> {
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(this.#directory, 0o700);
     const aside = join(this.#directory, randomUUID());
     try {
       await rename(path, aside);

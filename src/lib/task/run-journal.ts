@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../log/logger.js';
 import type { Claim } from '../queue/queue-client.js';
@@ -8,6 +8,7 @@ import { errorMessage } from '../util/error-message.js';
 import { UNFINISHED, readStateFile, replaceStateFile } from '../util/state-file.js';
 import { newRunRecord, parseRunRecord } from './run-record.js';
 import type { RunRecord } from './run-record.js';
+import { makeDirectory } from '../util/make-directory.js';
 
 const ENDING = '.json';
 /** Files with the claims of one answer, a record on each line. */
@@ -33,7 +34,7 @@ export class RunJournal {
   /** Makes `<stateDir>/runs` when it is missing. */
   static async open(stateDir: string): Promise<RunJournal> {
     const directory = join(stateDir, 'runs');
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory, 0o700);
     return new RunJournal(directory);
   }
 

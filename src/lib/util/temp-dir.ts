@@ -1,5 +1,6 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from './make-directory.js';
 
 /** A new directory for its owner alone (mode 0700), deleted with all its content when disposed of. */
 export class TempDir {
@@ -11,7 +12,7 @@ export class TempDir {
 
   /** Makes `parent` too when it is missing. `prefix` begins the directory's name. */
   static async create(parent: string, prefix: string): Promise<TempDir> {
-    await mkdir(parent, { recursive: true, mode: 0o700 });
+    await makeDirectory(parent, 0o700);
     return new TempDir(await mkdtemp(join(parent, prefix)));
   }
 

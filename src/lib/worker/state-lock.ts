@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ConfigError } from '../config/config-error.js';
 import { errorMessage } from '../util/error-message.js';
@@ -6,6 +6,7 @@ import { identityOf, isRunning } from '../util/process-identity.js';
 import type { ProcessIdentity } from '../util/process-identity.js';
 import { readStateFile, replaceStateFile } from '../util/state-file.js';
 import { TurnTimeoutError, takeTurn } from '../util/take-turns.js';
+import { makeDirectory } from '../util/make-directory.js';
 
 const FILE = 'worker.pid';
 
@@ -33,7 +34,7 @@ export class StateLock {
   }
 
   static async #acquire(path: string, setting: string, advice: string): Promise<StateLock> {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeDirectory(dirname(path), 0o700);
     const refuse = (pid: number): never => {
       throw new ConfigError([`${setting}: another worker (process ${pid}) ${advice}`], { isOccupied: true });
     };

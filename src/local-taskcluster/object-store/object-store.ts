@@ -1,11 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ByteRange } from './byte-range.js';
+import { makeDirectory } from '../../lib/util/make-directory.js';
 
 /** What is stored with an object's bytes. */
 export interface StoredObject {
@@ -67,7 +68,7 @@ export class ObjectStore {
   }
 
   async #write(key: string, headers: ObjectHeaders, content: Readable): Promise<StoredObject> {
-    await mkdir(this.#directory, { recursive: true });
+    await makeDirectory(this.#directory);
     // Every upload has a file of its own: a reader goes on with the version it opened.
     const path = join(this.#directory, `${createHash('sha256').update(key).digest('hex')}.${randomUUID()}`);
     const partial = `${path}.partial`;

@@ -39,6 +39,12 @@ describe('npm run lint', () => {
     });
   }
 
+  it("refuses node's recursive mkdir, which tries for ever below /proc", async () => {
+    const code = "mkdir('/proc/a/b', { mode: 0o700, recursive: true })";
+    assert.deepEqual(await problemsOf(code, 'src/lib/log/probe.ts'), [FORM]);
+    assert.deepEqual(await problemsOf("mkdir('/a', { mode: 0o700 })", 'src/lib/log/probe.ts'), []);
+  });
+
   const allowed = [
     String.raw`/^bytes=(\d{0,15})-(\d{0,15})$/i.exec(header)`,
     String.raw`text.replace(/\?.*/, '')`,
