@@ -1,14 +1,16 @@
-import { isTree } from './layers.js';
-import type { ConfigPath, ConfigTree, Layer } from './layers.js';
-import { without } from './unset-variables.js';
+import type { ConfigPath, Layer } from './layers.js';
+import { valueAt, withValue, without, withoutInEach } from './tree-paths.js';
 
 interface RetiredKey {
-  /** A star stands for any key. */
   readonly path: ConfigPath;
   /** The keys that have its meaning now. */
   readonly successors?: readonly ConfigPath[];
 }
 
+/** Within each entry of a map. */
+const RETIRED_IN_EACH: readonly { readonly map: ConfigPath; readonly key: string }[] = [
+  { map: ['registries'], key: 'email' },
+];
 const DEVICES = ['cpu', 'loopbackAudio', 'loopbackVideo', 'hostSharedMemory', 'kvm'];
 
 /** Keys of older versions. They are accepted so that an old configuration file still starts a worker. */
@@ -48,7 +50,6 @@ const RETIRED_KEYS: readonly RetiredKey[] = [
       ['sidecars', 'balrogStageVPNProxy', 'image'],
     ],
   },
-  { path: ['registries', '*', 'email'] },
   { path: ['garbageCollection', 'dockerVolume'], successors: [['dockerVolume']] },
 ];
 
@@ -68,17 +69,21 @@ export function replaceRetiredKeys(layer: Layer): {
     retired.set(key, `${key}: retired, ${advice} (${layer.name})`);
   };
   let values = layer.values;
+  for (const { map, key } of RETIRED_IN_EACH) {
+    const { tree, entries } = withoutInEach(values, map, key);
+    values = tree;
+    for (const entry of entries) note([...map, entry, key], 'ignored');
+  }
   for (const { path, successors = [] } of RETIRED_KEYS) {
-    for (const place of placesOf(path, values)) {
-      const value = valueAt(values, place);
-      values = without(values, place);
-      for (const successor of successors) {
-        // The file's own word for the successor stands.
-        if (valueAt(values, successor) === undefined) values = withValue(values, successor, value);
-      }
-      const now = successors.map((successor) => successor.join('.')).join(' and ');
-      note(place, now === '' ? 'ignored' : `now called ${now}`);
+    const value = valueAt(values, path);
+    if (value === undefined) continue;
+    values = without(values, path);
+    for (const successor of successors) {
+      // The file's own word for the successor stands.
+      if (valueAt(values, successor) === undefined) values = withValue(values, successor, value);
     }
+    const now = successors.map((successor) => successor.join('.')).join(' and ');
+    note(path, now === '' ? 'ignored' : `now called ${now}`);
   }
   for (const device of DEVICES) {
     const place = ['deviceManagement', device];
@@ -88,25 +93,4 @@ export function replaceRetiredKeys(layer: Layer): {
     note(place, `now called ${place.join('.')}.enabled`);
   }
   return { layer: { ...layer, values }, retired };
-}
-
-/** Where in `tree` there is something at `path`. */
-function placesOf(path: ConfigPath, tree: ConfigTree): readonly ConfigPath[] {
-  const star = path.indexOf('*');
-  if (star < 0) return valueAt(tree, path) === undefined ? [] : [path];
-  const map = valueAt(tree, path.slice(0, star));
-  const keys = isTree(map) ? Object.keys(map) : [];
-  return keys.flatMap((key) => placesOf([...path.slice(0, star), key, ...path.slice(star + 1)], tree));
-}
-
-function valueAt(tree: ConfigTree, path: ConfigPath): unknown {
-  let value: unknown = tree;
-  for (const key of path) value = isTree(value) && Object.hasOwn(value, key) ? value[key] : undefined;
-  return value;
-}
-
-function withValue(tree: ConfigTree, [key = '', ...rest]: ConfigPath, value: unknown): ConfigTree {
-  if (rest.length === 0) return { ...tree, [key]: value };
-  const inner = tree[key];
-  return { ...tree, [key]: withValue(isTree(inner) ? inner : {}, rest, value) };
 }

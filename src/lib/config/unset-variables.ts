@@ -1,7 +1,7 @@
 import { EnvReference } from './env-tags.js';
 import type { Environment } from './env-tags.js';
-import { isTree } from './layers.js';
-import type { ConfigPath, ConfigTree, Layer } from './layers.js';
+import type { ConfigPath, Layer } from './layers.js';
+import { valueAt, without } from './tree-paths.js';
 
 /**
  * Where configuration files of docker-worker 2019 and 99 name variables that most of their fleets did not set: the worker
@@ -21,17 +21,11 @@ export function withoutUnsetVariables(
   let { values } = layer;
   const warnings = new Map<string, string>();
   for (const path of PARDONED) {
-    const written = path.reduce<unknown>((tree, key) => (isTree(tree) ? tree[key] : undefined), values);
+    const written = valueAt(values, path);
     if (!(written instanceof EnvReference) || written.isSet(env) || written.isOptional) continue;
     values = without(values, path);
     const key = path.join('.');
     warnings.set(key, `${key}: environment variable ${written.variable} is not set, goes on without (${layer.name})`);
   }
   return { layer: { ...layer, values }, warnings };
-}
-
-/** A copy without what is at that path. */
-export function without(tree: ConfigTree, [key = '', ...rest]: ConfigPath): ConfigTree {
-  const { [key]: inner, ...others } = tree;
-  return rest.length > 0 && isTree(inner) ? { ...others, [key]: without(inner, rest) } : others;
 }

@@ -12,6 +12,8 @@ export interface ConfigProblem {
   readonly message: string;
   /** The value whose layer is to blame, if it is another one. */
   readonly cause?: ConfigPath;
+  /** There can be nothing at all at `path`. */
+  readonly isUnknown?: true;
 }
 
 /** Features that are always known; every sidecar adds one of its own name. */
@@ -36,7 +38,6 @@ const TAKEN_HOSTS = ['localhost', 'localhost.localdomain', 'taskcluster'];
 /** Labels of letters, digits and hyphens, with dots between them: what follows the signed label of a host name. */
 const DOMAIN = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/i;
 
-const UNKNOWN = 'unknown';
 /** More keys than these are not listed in a message: nobody reads them there. */
 const KEYS_WORTH_LISTING = 12;
 
@@ -61,7 +62,7 @@ export function unknownKeys(values: ConfigTree, paths: readonly ConfigPath[]): r
   const filled = structuredClone(values) as Record<string, unknown>;
   for (const path of paths) addPlaceholder(filled, path);
   return validateConfig(filled, () => true).filter(
-    ({ path, message }) => message.startsWith(UNKNOWN) && asked.has(path.join('\0')),
+    ({ path, isUnknown }) => isUnknown === true && asked.has(path.join('\0')),
   );
 }
 
@@ -89,7 +90,8 @@ function problemOf(error: ErrorObject, isSecret: (path: ConfigPath) => boolean):
   const params = error.params as Readonly<Record<string, unknown>>;
   if (error.keyword === 'additionalProperties') {
     const key = String(params['additionalProperty']);
-    return { path: [...path, key], message: `${UNKNOWN} key${knownKeys(key, Object.keys(properties))}` };
+    const message = `unknown key${knownKeys(key, Object.keys(properties))}`;
+    return { path: [...path, key], message, isUnknown: true };
   }
   if (error.keyword === 'required') {
     const key = String(params['missingProperty']);
@@ -117,7 +119,8 @@ function relationProblems(values: ConfigTree): ConfigProblem[] {
   if (isTree(features)) {
     const known = [...FEATURES, ...(isTree(sidecars) ? Object.keys(sidecars) : [])];
     for (const name of Object.keys(features).filter((feature) => !known.includes(feature))) {
-      problems.push({ path: ['features', name], message: `${UNKNOWN} feature, expected one of ${known.join(', ')}` });
+      const message = `unknown feature, expected one of ${known.join(', ')}`;
+      problems.push({ path: ['features', name], message, isUnknown: true });
     }
   }
   if (isTree(statelessHostname) && signsHostNames(statelessHostname)) {

@@ -16,7 +16,7 @@ import { rewriteImageTar } from './archive/rewrite-image-tar.js';
 import { Attempts } from './download/attempts.js';
 import { DownloadError } from './download/download-error.js';
 import { startDownload } from './download/resumable-download.js';
-import { imageError, imageFailure, isTransient } from './image-error.js';
+import { authorsImageError, imageError, imageFailure, isTransient } from './image-error.js';
 import type { ImageAdvice } from './image-error.js';
 import type {
   FetchedImage,
@@ -50,13 +50,8 @@ const ADVICE = {
     'The services that store artifacts, or the way to them, are in trouble; this is not a mistake of the task.',
   whenFinal: 'Check payload.image, and the artifact that it names.',
 };
-const REFERENCE_ADVICE = {
-  ...ADVICE,
-  whenFinal:
-    'The artifact is only a reference to that address, where something is in trouble, or on the way to it. Whoever made the artifact has to mend that.',
-};
-/** The status of what is not worth another attempt. */
-const FINAL = 400;
+const REFERENCE_ADVICE =
+  'The artifact is only a reference to that address, where something is in trouble, or on the way to it. Whoever made the artifact has to mend that.';
 // The engine takes an archive in bursts.
 const BUFFER_BYTES = 1024 * 1024;
 
@@ -228,7 +223,7 @@ class ArtifactImage implements ImageSource {
     }
     if (error instanceof DownloadError && error.isTransient && this.#isReference) {
       // Else whoever makes such an artifact could have the operator alarmed.
-      return imageError(this.label, attempts, new DownloadError(error.message, FINAL), REFERENCE_ADVICE);
+      return authorsImageError(this.label, attempts, error, REFERENCE_ADVICE);
     }
     if (error instanceof DownloadError) return imageError(this.label, attempts, error, adviceOn(error.statusCode));
     return error instanceof DockerError ? imageError(this.label, attempts, error, ADVICE) : error;

@@ -20,15 +20,19 @@ export function isTransient(error: unknown): boolean {
 
 /** Trouble that may be gone tomorrow is not the author's mistake: internal-error instead of failed. */
 export function imageError(image: string, attempts: number, error: unknown, advice: ImageAdvice): TaskError {
+  if (!isTransient(error)) return authorsImageError(image, attempts, error, advice.whenFinal);
+  const words = `${failure(image, attempts, error)} ${isDiskFull(error) ? DISK_FULL : advice.whenTransient}`;
+  return TaskError.exception('internal-error', imageFailure(words), error);
+}
+
+/** The author's to mend, whether it may be gone tomorrow or not. */
+export function authorsImageError(image: string, attempts: number, error: unknown, advice: string): TaskError {
+  return TaskError.failed(imageFailure(`${failure(image, attempts, error)} ${advice}`), error);
+}
+
+function failure(image: string, attempts: number, error: unknown): string {
   const tries = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
-  const words = `${withoutHostPaths((error as Error).message)} (${image}, ${tries}).`;
-  return isTransient(error)
-    ? TaskError.exception(
-        'internal-error',
-        imageFailure(`${words} ${isDiskFull(error) ? DISK_FULL : advice.whenTransient}`),
-        error,
-      )
-    : TaskError.failed(imageFailure(`${words} ${advice.whenFinal}`), error);
+  return `${withoutHostPaths((error as Error).message)} (${image}, ${tries}).`;
 }
 
 /** How every failure to get an image begins in the log of the task. */

@@ -6,7 +6,7 @@ import { TaskError } from '../task/errors.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
 import { withoutHostPaths } from '../util/without-host-paths.js';
-import { imageError, imageFailure, isTransient } from './image-error.js';
+import { authorsImageError, imageError, imageFailure, isTransient } from './image-error.js';
 import type { ImageAdvice } from './image-error.js';
 import type {
   FetchedImage,
@@ -30,8 +30,6 @@ export interface RegistryImagesDeps {
   readonly log: Logger;
 }
 
-/** The status of what is not worth another attempt. */
-const FINAL = 400;
 // Under such names the worker has the images of tasks, which need other scopes.
 const OWN_NAME = /^[0-9a-f]{32}$/;
 
@@ -112,9 +110,9 @@ class RegistryImage implements ImageSource {
   #foreignFailure(error: unknown, attempts: number): TaskError | undefined {
     const isOwn = this.#foreignRegistry === undefined || !isTransient(error);
     if (isOwn || error instanceof EngineLostError || isMachineTrouble((error as Error).message)) return undefined;
-    const whenFinal = `The registry ${this.#foreignRegistry}, or the way to it, is in trouble, and this worker's operators have nothing to do with it. Check its name, and ask whoever runs it.`;
-    const words = new DockerError((error as Error).message, FINAL);
-    return imageError(this.label, attempts, words, { ...ADVICE, whenFinal });
+    const advice = `The registry ${this.#foreignRegistry}, or the way to it, is in trouble, and this worker's operators have nothing to do with it. Check its name, and ask whoever runs it.`;
+    // Its words alone: whoever runs the registry chose them, and a full disk, say, is what the worker would act on.
+    return authorsImageError(this.label, attempts, new Error((error as Error).message), advice);
   }
 
   /** An author can do nothing about the worker's own credentials. */

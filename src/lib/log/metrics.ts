@@ -1,4 +1,5 @@
 import { collectDefaultMetrics } from 'prom-client';
+import { EXCEPTION_REASONS } from '../queue/queue-client.js';
 import type { HostSample } from './host-sample.js';
 import { Instruments } from './instruments.js';
 import type { ClaimOutcome, Expiring, ImageOrigin, Meters } from './meters.js';
@@ -18,16 +19,7 @@ export interface SlotFacts {
   readonly busySlotSeconds: number;
 }
 
-const RESOLUTIONS = [
-  'completed',
-  'failed',
-  'malformed-payload',
-  'worker-shutdown',
-  'internal-error',
-  'resource-unavailable',
-  'intermittent-task',
-  'dropped',
-];
+const RESOLUTIONS = ['completed', 'failed', ...EXCEPTION_REASONS, 'dropped'];
 const OUTCOMES: readonly ClaimOutcome[] = ['work', 'nothing', 'error', 'not-ready', 'no-disk', 'no-devices'];
 /** Those with which the queue was asked. */
 const ASKED: ReadonlySet<ClaimOutcome> = new Set(['work', 'nothing', 'error']);

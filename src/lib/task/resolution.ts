@@ -1,5 +1,6 @@
 import { EngineLostError } from '../docker/engine.js';
 import type { ExceptionReason } from '../queue/queue-client.js';
+import { causesOf } from '../util/causes-of.js';
 import { TaskError, TaskStopped } from './errors.js';
 
 /** How a run ends. `dropped`: it was resolved elsewhere, nothing is reported. */
@@ -27,15 +28,9 @@ export function resolutionOf(error: unknown): Resolution {
   return isInternal && isEngineLoss(error) ? exception('worker-shutdown') : resolution;
 }
 
-const LONGEST_CHAIN = 16;
-
 /** Whether the engine's going away is at the bottom of it. */
 export function isEngineLoss(error: unknown): boolean {
-  let cause = error;
-  for (let depth = 0; depth < LONGEST_CHAIN && cause instanceof Error; depth++, cause = cause.cause) {
-    if (cause instanceof EngineLostError) return true;
-  }
-  return false;
+  return [...causesOf(error)].some((cause) => cause instanceof EngineLostError);
 }
 
 function ownResolution(error: unknown): Resolution {

@@ -12,8 +12,6 @@ interface Parts {
   /** The worker's own. */
   readonly credentials: CredentialSource;
   readonly log: Logger;
-  /** False for a worker that is of no use to its pool, whatever worker-manager counts it for: nobody is asked. */
-  readonly canClaim: boolean;
 }
 
 /** What bounds the life of a worker beside its host: whoever looks after its pool, and the number of its tasks. */
@@ -23,9 +21,9 @@ export async function composePool(config: Config, parts: Parts): Promise<Pick<Wo
   return { quota, advice: poolAdvice(config, parts) };
 }
 
-function poolAdvice(config: Config, { host, credentials, log, canClaim }: Parts): PoolAdvice | undefined {
+function poolAdvice(config: Config, { host, credentials, log }: Parts): PoolAdvice | undefined {
   const { rootUrl, provisionerId, workerType, workerGroup, workerId, shutdown, taskQueue } = config;
-  if (!canClaim || !(shutdown.askWorkerManager ?? host.isManaged === true)) return undefined;
+  if (!(shutdown.askWorkerManager ?? host.isManaged === true)) return undefined;
   const manager = new TaskclusterWorkerManager(taskQueue.callTimeout);
   const worker = { workerPoolId: `${provisionerId}/${workerType}`, workerGroup, workerId };
   return new PoolAdvice({

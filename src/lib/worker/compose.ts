@@ -139,7 +139,7 @@ async function composeWatched(options: ComposeOptions, { engine, facts, locks, w
   const recovery = await Recovery.find({ ...deps, removeTree, stateDir: config.stateDir });
   const worker = new Worker({
     queue,
-    ...(await composePool(config, { host, credentials, log, canClaim: liveLog.isUsable })),
+    ...(await composePool(config, { host, credentials, log })),
     ...claiming({ probe, gc, devices, caching, recovery, deps }),
     capacity,
     pollIntervalMs: config.taskQueue.pollInterval,

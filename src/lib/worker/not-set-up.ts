@@ -1,5 +1,6 @@
 import type { ConfigPath } from '../config/layers.js';
 import type { Logger } from '../log/logger.js';
+import { causesOf } from '../util/causes-of.js';
 import { errorMessage } from '../util/error-message.js';
 
 /** Whether a key has the value that comes with the worker: whoever runs the worker has not set up what it is for. */
@@ -23,12 +24,6 @@ export interface SetUp {
   readonly keys: readonly ConfigPath[];
 }
 
-const LONGEST_CHAIN = 16;
-
 function isMissingFile(error: unknown): boolean {
-  let cause = error;
-  for (let depth = 0; depth < LONGEST_CHAIN && cause instanceof Error; depth++, cause = cause.cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return true;
-  }
-  return false;
+  return [...causesOf(error)].some((cause) => (cause as NodeJS.ErrnoException).code === 'ENOENT');
 }

@@ -205,9 +205,10 @@ export class Worker {
   }
 
   async #endOfIdleness(): Promise<void> {
-    // Its pool counts on a worker, also on one that claims nothing because docker, say, is dead.
-    const isOfUse = this.activity.failures === 0;
-    const isKept = isOfUse && (await this.#options.advice?.isKept(this.#claiming.signal));
+    const { advice, capacity } = this.#options;
+    // worker-manager counts a worker as needed that can't claim anything: it has no certificate, or docker is dead.
+    const isOfUse = capacity > 0 && this.activity.failures === 0;
+    const isKept = isOfUse && (await advice?.isKept(this.#claiming.signal));
     // A task may have come while it was asked.
     if (this.isStopping || this.#listener.running > 0) return;
     if (isKept === true) {

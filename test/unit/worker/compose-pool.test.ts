@@ -32,12 +32,11 @@ describe('what bounds the life of a worker', () => {
   const composed = async (
     isManaged: boolean,
     settings: object = {},
-    canClaim = true,
   ): Promise<Pick<WorkerOptions, 'advice' | 'quota'>> => {
     const { config } = await load({
       flags: { rootUrl: server.url, workerId: 'w-1', workerGroup: 'g', stateDir, ...settings },
     });
-    return await composePool(config, { host: { isManaged }, credentials, log: new MemoryLogger(), canClaim });
+    return await composePool(config, { host: { isManaged }, credentials, log: new MemoryLogger() });
   };
 
   it('is worker-manager where it knows the worker, asked with the credentials that the worker has by then', async () => {
@@ -53,10 +52,6 @@ describe('what bounds the life of a worker', () => {
     assert.equal((await composed(false)).advice, undefined);
     assert.equal((await composed(true, { shutdown: { askWorkerManager: false } })).advice, undefined);
     assert.notEqual((await composed(false, { shutdown: { askWorkerManager: true } })).advice, undefined);
-  });
-
-  it('is not asked about a worker that can claim nothing: it counts as needed, and would be kept for ever', async () => {
-    assert.equal((await composed(true, {}, false)).advice, undefined);
   });
 
   it('is a number of tasks where there is one', async () => {

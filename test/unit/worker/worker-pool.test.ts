@@ -53,13 +53,17 @@ describe('a worker', () => {
     });
   });
 
-  it('is not kept by its pool when it can claim nothing', async () => {
-    const advice = { reasonToEnd: () => Promise.resolve(undefined), isKept: () => Promise.resolve(true) };
-    const checkReady = () => Promise.reject(new Error('docker is dead'));
-    await fixture.start({ afterIdleMs: 120_000 }, { advice, checkReady });
-    await fixture.clock.advanceUntil(fixture.life, 240_000);
-    assert.deepEqual(fixture.endings, ['close', 'shutdown', 'end']);
-  });
+  for (const [why, options] of [
+    ['docker is dead', { checkReady: () => Promise.reject(new Error('docker is dead')) }],
+    ['live logs cannot be served', { capacity: 0 }],
+  ] as const) {
+    it(`is not kept by its pool when it can claim nothing as ${why}`, async () => {
+      const advice = { reasonToEnd: () => Promise.resolve(undefined), isKept: () => Promise.resolve(true) };
+      await fixture.start({ afterIdleMs: 120_000 }, { advice, ...options });
+      await fixture.clock.advanceUntil(fixture.life, 240_000);
+      assert.deepEqual(fixture.endings, ['close', 'shutdown', 'end']);
+    });
+  }
 
   describe('that is there for some tasks only', () => {
     const quotaOf = (limit: number) => {
