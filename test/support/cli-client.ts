@@ -11,6 +11,11 @@ export interface CliAnswer {
   readonly body: unknown;
 }
 
+/** A property of an answer's body. */
+export function field(body: unknown, name: string): unknown {
+  return (body as Readonly<Record<string, unknown>>)[name];
+}
+
 interface CliOptions {
   readonly query?: Readonly<Record<string, string>>;
   readonly payload?: object;

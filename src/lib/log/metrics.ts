@@ -34,59 +34,92 @@ const MS = 1000;
  * task can name is one.
  */
 export class Metrics implements Meters {
-  readonly #make = new Instruments();
-  readonly #runs = this.#make.counter('tasks_total', 'Runs that this worker resolved, by how they ended.', [
+  readonly #instruments = new Instruments();
+  readonly #runs = this.#instruments.counter('tasks_total', 'Runs that this worker resolved, by how they ended.', [
     'resolution',
   ]);
-  readonly #runSeconds = this.#make.histogram('task_seconds', 'From the claim of a run to its resolution.', [
+  readonly #runSeconds = this.#instruments.histogram('task_seconds', 'From the claim of a run to its resolution.', [
     'resolution',
   ]);
-  readonly #phases = this.#make.histogram('phase_seconds', 'How long the phases of runs took.', ['phase']);
-  readonly #claims = this.#make.counter('claims_total', 'Attempts to claim work, by outcome.', ['outcome']);
-  readonly #claimed = this.#make.counter('claimed_runs_total', 'Runs that the queue gave to this worker.', []);
-  readonly #claimSeconds = this.#make.histogram('claim_seconds', 'How long the queue took to answer claimWork.', [
-    'outcome',
-  ]);
-  readonly #caches = this.#make.counter('caches_total', 'Caches that tasks were given; a miss is an empty one.', [
+  readonly #phases = this.#instruments.histogram('phase_seconds', 'How long the phases of runs took.', ['phase']);
+  readonly #claims = this.#instruments.counter('claims_total', 'Attempts to claim work, by outcome.', ['outcome']);
+  readonly #claimed = this.#instruments.counter('claimed_runs_total', 'Runs that the queue gave to this worker.', []);
+  readonly #claimSeconds = this.#instruments.histogram(
+    'claim_seconds',
+    'How long the queue took to answer claimWork.',
+    ['outcome'],
+  );
+  readonly #caches = this.#instruments.counter(
+    'caches_total',
+    'Caches that tasks were given; a miss is an empty one.',
+    ['result'],
+  );
+  readonly #images = this.#instruments.counter(
+    'images_total',
+    'Images that tasks were given; a hit was on the machine.',
+    ['result'],
+  );
+  readonly #fetches = this.#instruments.counter('image_fetches_total', 'Images got from elsewhere.', [
+    'origin',
     'result',
   ]);
-  readonly #images = this.#make.counter('images_total', 'Images that tasks were given; a hit was on the machine.', [
+  readonly #fetchSeconds = this.#instruments.histogram('image_fetch_seconds', 'How long getting an image took.', [
+    'origin',
+  ]);
+  readonly #artifacts = this.#instruments.counter('artifacts_total', 'Uploads of artifacts, logs among them.', [
     'result',
   ]);
-  readonly #fetches = this.#make.counter('image_fetches_total', 'Images got from elsewhere.', ['origin', 'result']);
-  readonly #fetchSeconds = this.#make.histogram('image_fetch_seconds', 'How long getting an image took.', ['origin']);
-  readonly #artifacts = this.#make.counter('artifacts_total', 'Uploads of artifacts, logs among them.', ['result']);
-  readonly #artifactBytes = this.#make.counter(
+  readonly #artifactBytes = this.#instruments.counter(
     'artifact_bytes_total',
     'Bytes of uploaded artifacts, as they were sent.',
     [],
   );
-  readonly #artifactSeconds = this.#make.histogram('artifact_seconds', 'How long the upload of an artifact took.', []);
-  readonly #collections = this.#make.counter('garbage_collections_total', 'Rounds of garbage collection.', ['result']);
-  readonly #collectionSeconds = this.#make.histogram('garbage_collection_seconds', 'How long such a round took.', []);
-  readonly #features = this.#make.counter('features_total', 'Runs that used a feature.', ['feature']);
-  readonly #refused = this.#make.counter('payloads_refused_total', 'Runs whose payload was malformed.', []);
-  readonly #timeouts = this.#make.counter(
+  readonly #artifactSeconds = this.#instruments.histogram(
+    'artifact_seconds',
+    'How long the upload of an artifact took.',
+    [],
+  );
+  readonly #collections = this.#instruments.counter('garbage_collections_total', 'Rounds of garbage collection.', [
+    'result',
+  ]);
+  readonly #collectionSeconds = this.#instruments.histogram(
+    'garbage_collection_seconds',
+    'How long such a round took.',
+    [],
+  );
+  readonly #features = this.#instruments.counter('features_total', 'Runs that used a feature.', ['feature']);
+  readonly #refused = this.#instruments.counter('payloads_refused_total', 'Runs whose payload was malformed.', []);
+  readonly #timeouts = this.#instruments.counter(
     'max_run_time_exceeded_total',
     'Runs that were stopped as their maxRunTime was over.',
     [],
   );
-  readonly #firstClaims = this.#make.histogram(
+  readonly #firstClaims = this.#instruments.histogram(
     'first_claim_seconds',
     'From the creation of a task to the claim of its first run.',
     [],
   );
-  readonly #notices = this.#make.counter('termination_notices_total', 'Notices that the machine is about to go.', []);
+  readonly #notices = this.#instruments.counter(
+    'termination_notices_total',
+    'Notices that the machine is about to go.',
+    [],
+  );
   readonly #ends = new Map<Expiring, Date>();
-  readonly #cpu = this.#make.gauge(
+  readonly #cpu = this.#instruments.gauge(
     'host_cpu_busy_ratio',
     'Part of the time that the cores of the machine were busy, 0 to 1.',
   );
-  readonly #load = this.#make.gauge('host_load1', 'Load average of the machine over one minute.');
-  readonly #memory = this.#make.gauge('host_memory_bytes', 'Memory of the machine.');
-  readonly #memoryFree = this.#make.gauge('host_memory_available_bytes', 'Memory of the machine that can be had.');
-  readonly #disk = this.#make.gauge('host_disk_bytes', 'Size of the disk that dockerVolume is on.');
-  readonly #diskFree = this.#make.gauge('host_disk_free_bytes', 'What is free of the disk that dockerVolume is on.');
+  readonly #load = this.#instruments.gauge('host_load1', 'Load average of the machine over one minute.');
+  readonly #memory = this.#instruments.gauge('host_memory_bytes', 'Memory of the machine.');
+  readonly #memoryFree = this.#instruments.gauge(
+    'host_memory_available_bytes',
+    'Memory of the machine that can be had.',
+  );
+  readonly #disk = this.#instruments.gauge('host_disk_bytes', 'Size of the disk that dockerVolume is on.');
+  readonly #diskFree = this.#instruments.gauge(
+    'host_disk_free_bytes',
+    'What is free of the disk that dockerVolume is on.',
+  );
 
   constructor() {
     // A rate needs the zero before the first one.
@@ -105,46 +138,54 @@ export class Metrics implements Meters {
 
   /** To be answered with the text. */
   get contentType(): string {
-    return this.#make.registry.contentType;
+    return this.#instruments.registry.contentType;
   }
 
   async text(): Promise<string> {
-    return await this.#make.registry.metrics();
+    return await this.#instruments.registry.metrics();
   }
 
   /** Says once what worker this is. */
   identify(facts: Readonly<Record<string, string>>): void {
-    this.#make.gauge('info', 'Always 1; its labels say what worker this is.', Object.keys(facts)).set(facts, 1);
+    this.#instruments.gauge('info', 'Always 1; its labels say what worker this is.', Object.keys(facts)).set(facts, 1);
   }
 
   /** Adds memory, CPU, event loop and garbage collection of this process. */
   watchProcess(): void {
-    collectDefaultMetrics({ register: this.#make.registry });
-    for (const name of MISNAMED) this.#make.registry.removeSingleMetric(name);
+    collectDefaultMetrics({ register: this.#instruments.registry });
+    for (const name of MISNAMED) this.#instruments.registry.removeSingleMetric(name);
   }
 
   /** The slots are looked at whenever somebody reads the metrics. */
   watchSlots(slots: SlotFacts): void {
-    this.#make.readGauge('capacity', 'Tasks that this worker runs at once.', () => slots.capacity);
-    this.#make.readGauge('slots_busy', 'Slots with a run that is not resolved.', () => slots.running);
-    this.#make.readGauge('slots_idle', 'Slots without one.', () => Math.max(slots.capacity - slots.running, 0));
+    this.#instruments.readGauge('capacity', 'Tasks that this worker runs at once.', () => slots.capacity);
+    this.#instruments.readGauge('slots_busy', 'Slots with a run that is not resolved.', () => slots.running);
+    this.#instruments.readGauge('slots_idle', 'Slots without one.', () => Math.max(slots.capacity - slots.running, 0));
     const help = 'Seconds that slots had a run, all slots together; its rate is how many are busy.';
-    this.#make.readCounter('slot_busy_seconds_total', help, () => slots.busySlotSeconds);
+    this.#instruments.readCounter('slot_busy_seconds_total', help, () => slots.busySlotSeconds);
   }
 
   /** Of the worker's log, since the start: lines that were lost, and those that a person has to look at. */
   watchLog({ droppedLines, alerts }: LogFacts): void {
     const help = 'Lines of the log of the worker that were dropped because nothing read its standard output.';
-    this.#make.readCounter('log_lines_dropped_total', help, droppedLines);
-    this.#make.readCounter('alerts_total', 'Lines of the log of the worker that begin with [alert-operator].', alerts);
+    this.#instruments.readCounter('log_lines_dropped_total', help, droppedLines);
+    this.#instruments.readCounter(
+      'alerts_total',
+      'Lines of the log of the worker that begin with [alert-operator].',
+      alerts,
+    );
   }
 
   /** `isHealthy` is asked whenever somebody reads the metrics; `lastAnswer`: when the queue last answered claimWork. */
   watchHealth(isHealthy: () => Promise<boolean>, lastAnswer: () => Date | undefined): void {
     const whetherHealthy = async (): Promise<number> => ((await isHealthy()) ? 1 : 0);
-    this.#make.readGauge('healthy', '1 while /healthz is answered with 200, 0 while it is not.', whetherHealthy);
+    this.#instruments.readGauge('healthy', '1 while /healthz is answered with 200, 0 while it is not.', whetherHealthy);
     const help = 'When the queue last answered claimWork, in seconds since 1970; 0 before the first time.';
-    this.#make.readGauge('last_claim_answered_timestamp_seconds', help, () => (lastAnswer()?.getTime() ?? 0) / MS);
+    this.#instruments.readGauge(
+      'last_claim_answered_timestamp_seconds',
+      help,
+      () => (lastAnswer()?.getTime() ?? 0) / MS,
+    );
   }
 
   /** Names the features there are: their counts begin with 0. */
@@ -232,7 +273,7 @@ export class Metrics implements Meters {
 
   #showEnds(): void {
     const help = 'Time until a certificate or the credentials of the worker end; below 0 they have.';
-    this.#make.readGauges('expires_in_seconds', { help, labelNames: ['of'] }, (gauge) => {
+    this.#instruments.readGauges('expires_in_seconds', { help, labelNames: ['of'] }, (gauge) => {
       for (const [of, end] of this.#ends) gauge.set({ of }, (end.getTime() - Date.now()) / MS);
     });
   }

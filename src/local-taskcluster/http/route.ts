@@ -4,6 +4,8 @@ const IDENTIFIER = /^[a-zA-Z0-9_-]{1,38}$/;
 const SLUGID = /^[A-Za-z0-9_-]{8}[Q-T][A-Za-z0-9_-][CGKOSWaeimquy26-][A-Za-z0-9_-]{10}[AQgw]$/;
 const POOL = /^[a-zA-Z0-9_-]{1,38}\/[a-z]([-a-z0-9]{0,36}[a-z0-9])?$/;
 const PRINTABLE = /^[\x20-\x7e]+$/;
+/** Where a task can be in the index. */
+export const INDEX_PATH = /^(?=.{1,255}$)([a-zA-Z0-9_!~*'()%-]+\.)*[a-zA-Z0-9_!~*'()%-]+$/;
 const PARAMETERS = {
   taskId: SLUGID,
   taskGroupId: SLUGID,
@@ -17,7 +19,7 @@ const PARAMETERS = {
   workerId: IDENTIFIER,
   // The root, where tasks can't be, is listed with an empty one.
   namespace: /^(?=.{0,255}$)(?:$|(?:[a-zA-Z0-9_!~*'()%-]+\.)*[a-zA-Z0-9_!~*'()%-]+$)/,
-  indexPath: /^(?=.{1,255}$)([a-zA-Z0-9_!~*'()%-]+\.)*[a-zA-Z0-9_!~*'()%-]+$/,
+  indexPath: INDEX_PATH,
   clientId: /^[A-Za-z0-9!@/:.+|_-]+$/,
   roleId: PRINTABLE,
   hookGroupId: /^[a-zA-Z0-9_-]{1,1000}$/,

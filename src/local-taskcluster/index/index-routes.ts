@@ -1,10 +1,9 @@
+import { INDEX_PATH } from '../http/route.js';
 import type { Task } from '../queue/task.js';
 import type { InsertTaskRequest } from '../schemas/index-schemas.js';
 import type { IndexTable } from './index-table.js';
 
 const PREFIX = 'index.';
-const LONGEST_PATH = 255;
-const PATH = /^(?:[a-zA-Z0-9_!~*'()%-]+\.)*[a-zA-Z0-9_!~*'()%-]+$/;
 
 /** Indexes a completed task where its routes say, with the rank, data and expiry of its `extra.index`. */
 export function followIndexRoutes(index: IndexTable, { taskId, definition }: Task): void {
@@ -12,7 +11,7 @@ export function followIndexRoutes(index: IndexTable, { taskId, definition }: Tas
   if (!entry) return;
   for (const route of definition.routes) {
     const path = route.startsWith(PREFIX) ? route.slice(PREFIX.length) : '';
-    if (path.length <= LONGEST_PATH && PATH.test(path)) index.insert(path, entry);
+    if (INDEX_PATH.test(path)) index.insert(path, entry);
   }
 }
 

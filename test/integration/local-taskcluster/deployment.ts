@@ -1,8 +1,16 @@
 import { nice as newSlugid } from 'slugid';
 import { clients } from 'taskcluster-client';
-import type { ClientOptions, ObjectService, Queue, TaskClaim, TaskclusterClientError } from 'taskcluster-client';
+import type {
+  ClientCredentials,
+  ClientOptions,
+  ObjectService,
+  Queue,
+  TaskClaim,
+  TaskclusterClientError,
+} from 'taskcluster-client';
 import { LocalTaskcluster } from '../../../src/local-taskcluster/server.js';
 import type { LocalTaskclusterOptions } from '../../../src/local-taskcluster/server.js';
+import { CliClient } from '../../support/cli-client.js';
 
 export const POOL = 'local/pool';
 export const WORKER = { workerGroup: 'here', workerId: 'worker-1' };
@@ -32,6 +40,15 @@ export class Deployment {
   get server(): LocalTaskcluster {
     if (!this.#server) throw new Error('the server is there while a test runs');
     return this.#server;
+  }
+
+  /** The command line client; with the root credentials unless others are given. */
+  cli(credentials: ClientCredentials = this.server.credentials): CliClient {
+    return new CliClient(this.server.rootUrl, credentials);
+  }
+
+  anonymousCli(): CliClient {
+    return new CliClient(this.server.rootUrl);
   }
 
   /** For the client of any service; with the root credentials unless others are given. */

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { CliClient } from '../../support/cli-client.js';
+import type { CliClient } from '../../support/cli-client.js';
 import { Deployment, POOL } from './deployment.js';
 
 describe('what is not part of the local Taskcluster', () => {
   const deployment = new Deployment();
   let client: CliClient;
   beforeEach(() => {
-    client = new CliClient(deployment.server.rootUrl);
+    client = deployment.anonymousCli();
   });
   const pool = encodeURIComponent(POOL);
 

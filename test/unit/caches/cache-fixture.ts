@@ -1,4 +1,4 @@
-import { lstat, mkdtemp, rm } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Trash } from '../../../src/lib/caches/trash.js';
@@ -61,6 +61,13 @@ export class CacheFixture {
 
   static async create(): Promise<CacheFixture> {
     return new CacheFixture(await mkdtemp(join(tmpdir(), 'caches-')));
+  }
+
+  /** With caches of a worker, the first. */
+  static async opened(): Promise<{ readonly fixture: CacheFixture; readonly caches: VolumeCaches }> {
+    const fixture = await CacheFixture.create();
+    await mkdir(fixture.directory);
+    return { fixture, caches: await fixture.open() };
   }
 
   get statePath(): string {

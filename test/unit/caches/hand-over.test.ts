@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, rmdir } from 'node:fs/promises';
+import { rmdir } from 'node:fs/promises';
 import type { CacheLease, VolumeCaches } from '../../../src/lib/caches/volume-cache.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
 import { CacheFixture, RELEASE_TIMEOUT_MS } from './cache-fixture.js';
@@ -9,9 +9,7 @@ describe('a cache whose run has ended', () => {
   let fixture: CacheFixture;
   let caches: VolumeCaches;
   beforeEach(async () => {
-    fixture = await CacheFixture.create();
-    await mkdir(fixture.directory);
-    caches = await fixture.open();
+    ({ fixture, caches } = await CacheFixture.opened());
   });
   afterEach(() => fixture.remove());
 

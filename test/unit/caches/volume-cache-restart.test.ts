@@ -11,9 +11,7 @@ describe('volume caches, kept', () => {
   let fixture: CacheFixture;
   let caches: VolumeCaches;
   beforeEach(async () => {
-    fixture = await CacheFixture.create();
-    await mkdir(fixture.directory);
-    caches = await fixture.open();
+    ({ fixture, caches } = await CacheFixture.opened());
   });
   afterEach(() => fixture.remove());
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { CliClient } from '../../../support/cli-client.js';
+import { field } from '../../../support/cli-client.js';
+import type { CliClient } from '../../../support/cli-client.js';
 import { Deployment } from '../deployment.js';
 
 const inHours = (hours: number): string => new Date(Date.now() + hours * 3_600_000).toJSON();
@@ -13,12 +14,10 @@ describe('the local auth service, called as the command line client calls', () =
   let cli: CliClient;
   let anybody: CliClient;
   beforeEach(() => {
-    cli = new CliClient(deployment.server.rootUrl, deployment.server.credentials);
-    anybody = new CliClient(deployment.server.rootUrl);
+    cli = deployment.cli();
+    anybody = deployment.anonymousCli();
   });
-  const signedAs = (clientId: string, accessToken: string): CliClient =>
-    new CliClient(deployment.server.rootUrl, { clientId, accessToken });
-  const field = (body: unknown, name: string): unknown => (body as Readonly<Record<string, unknown>>)[name];
+  const signedAs = (clientId: string, accessToken: string): CliClient => deployment.cli({ clientId, accessToken });
   const currentScopes = async (of: CliClient): Promise<readonly [number, unknown]> => {
     const { status, body } = await of.call('auth currentScopes');
     return [status, field(body, 'scopes')];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { nice as newSlugid } from 'slugid';
-import { CliClient } from '../../../support/cli-client.js';
+import type { CliClient } from '../../../support/cli-client.js';
 import type { CliAnswer } from '../../../support/cli-client.js';
 import { Deployment, POOL, WORKER, taskDefinition } from '../deployment.js';
 
@@ -17,7 +17,7 @@ describe('the local queue, called as the command line client calls', () => {
   const deployment = new Deployment();
   let cli: CliClient;
   beforeEach(() => {
-    cli = new CliClient(deployment.server.rootUrl, deployment.server.credentials);
+    cli = deployment.cli();
   });
 
   const create = async (changes: object = {}): Promise<string> => {
@@ -32,7 +32,7 @@ describe('the local queue, called as the command line client calls', () => {
     const { credentials } = body as {
       readonly credentials: { readonly clientId: string; readonly accessToken: string };
     };
-    return new CliClient(deployment.server.rootUrl, credentials);
+    return deployment.cli(credentials);
   };
 
   it('makes, shows, schedules, cancels and reruns tasks', async () => {
@@ -65,7 +65,7 @@ describe('the local queue, called as the command line client calls', () => {
     const { tasks } = body as {
       readonly tasks: readonly { readonly credentials: { clientId: string; accessToken: string } }[];
     };
-    const clients = tasks.map(({ credentials }) => new CliClient(deployment.server.rootUrl, credentials));
+    const clients = tasks.map(({ credentials }) => deployment.cli(credentials));
     const [one, two, three] = clients;
     assert.equal((await one?.call('queue reclaimTask', [completed, '0']))?.status, 200);
     assert.equal((await one?.call('queue reportCompleted', [completed, '0']))?.status, 200);
@@ -159,7 +159,7 @@ describe('the local queue, called as the command line client calls', () => {
     const { name, projectId, uploadId, credentials } = body as {
       readonly [key in 'name' | 'projectId' | 'uploadId']: string;
     } & { readonly credentials: { readonly clientId: string; readonly accessToken: string } };
-    const uploader = new CliClient(deployment.server.rootUrl, credentials);
+    const uploader = deployment.cli(credentials);
     const data = { dataInline: { contentType: 'text/plain', objectData: Buffer.from('hello').toString('base64') } };
     const upload = { projectId, uploadId, expires: EXPIRES, proposedUploadMethods: data };
     assert.equal((await uploader.call('object createUpload', [name], { payload: upload })).status, 200);

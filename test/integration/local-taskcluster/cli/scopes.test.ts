@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { nice as newSlugid } from 'slugid';
-import { CliClient } from '../../../support/cli-client.js';
 import { METHODS, methodFact } from '../../../support/taskcluster-facts.js';
 import { servicesForReading } from '../../../unit/local-taskcluster/services-for-reading.js';
 import { Deployment, POOL, WORKER, taskDefinition } from '../deployment.js';
@@ -124,7 +123,7 @@ describe('scopes that depend on more than an address', () => {
 
   for (const [command, args, payload, values] of CASES) {
     it(`are those of the real ${command}`, async () => {
-      const nobody = new CliClient(deployment.server.rootUrl);
+      const nobody = deployment.anonymousCli();
       const answer = await nobody.call(command, args.map(real), payload === undefined ? {} : { payload });
       assert.equal(answer.status, 403, JSON.stringify(answer.body));
       const { message } = answer.body as { readonly message: string };

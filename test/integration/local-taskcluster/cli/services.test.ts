@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { nice as newSlugid } from 'slugid';
-import { CliClient } from '../../../support/cli-client.js';
+import { field } from '../../../support/cli-client.js';
+import type { CliClient } from '../../../support/cli-client.js';
 import { Deployment } from '../deployment.js';
 
 const inHours = (hours: number): string => new Date(Date.now() + hours * 3_600_000).toJSON();
@@ -10,10 +11,9 @@ describe('the other local services, called as the command line client calls', ()
   let cli: CliClient;
   let anybody: CliClient;
   beforeEach(() => {
-    cli = new CliClient(deployment.server.rootUrl, deployment.server.credentials);
-    anybody = new CliClient(deployment.server.rootUrl);
+    cli = deployment.cli();
+    anybody = deployment.anonymousCli();
   });
-  const field = (body: unknown, name: string): unknown => (body as Readonly<Record<string, unknown>>)[name];
 
   it('answer those who look whether they are there, each service and all of them together', async () => {
     for (const service of [

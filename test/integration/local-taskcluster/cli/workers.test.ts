@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { nice as newSlugid } from 'slugid';
-import { CliClient } from '../../../support/cli-client.js';
+import type { CliClient } from '../../../support/cli-client.js';
 import { Deployment, POOL, WORKER } from '../deployment.js';
 
 const [PROVISIONER, TYPE] = POOL.split('/') as [string, string];
@@ -20,8 +20,8 @@ describe('the local queue and worker manager, asked about workers as the command
   let cli: CliClient;
   let anybody: CliClient;
   beforeEach(() => {
-    cli = new CliClient(deployment.server.rootUrl, deployment.server.credentials);
-    anybody = new CliClient(deployment.server.rootUrl);
+    cli = deployment.cli();
+    anybody = deployment.anonymousCli();
   });
   const claimWork = async (workerId = ID): Promise<readonly unknown[]> => {
     const payload = { tasks: 1, workerGroup: GROUP, workerId };
@@ -141,7 +141,7 @@ describe('the local queue and worker manager, asked about workers as the command
       readonly credentials: { readonly clientId: string; readonly accessToken: string };
       readonly secret: string;
     };
-    const worker = new CliClient(deployment.server.rootUrl, credentials);
+    const worker = deployment.cli(credentials);
     const undecided = { terminate: false, reason: 'none' };
     assert.deepEqual((await worker.call('worker-manager shouldWorkerTerminate', asked)).body, undecided);
     const decision = { terminate: true, reason: 'over capacity' };
