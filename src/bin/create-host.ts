@@ -57,7 +57,7 @@ export async function createHost(
   const onProblem: OnProblem = (problem) => {
     stderr.writeMessage(`docker-worker: warning: ${problem}\n`);
   };
-  // Whoever only looks changes nothing.
+  // A command that only looks changes nothing.
   const services = { onProblem, placeFiles: args.action === 'run' ? writePoolFiles : checkPoolFiles };
   switch (args.host) {
     case 'standalone':

@@ -10,17 +10,17 @@ export interface CacheUser {
   readonly ended: AbortSignal;
 }
 
-/** Is given a directory; undefined: there is none to wait for any more. */
+/** Takes a directory; undefined: there is nothing left to wait for. */
 type Settle<T> = (directory: T | undefined) => void;
 
 interface Queue<T> {
   /** Directories whose run has ended and that were not given back yet. */
   leaving: number;
-  /** Who comes first is served first. */
+  /** First come, first served. */
   readonly waiting: Settle<T>[];
 }
 
-/** Who waits longer than that is told why. */
+/** A run that waits longer is told why. */
 const NOTICE_MS = 1000;
 
 /**
@@ -44,13 +44,13 @@ export class HandOver<T> {
     queue.leaving++;
     return () => {
       queue.leaving--;
-      // Who came last has lost the least time.
+      // The last one has lost the least time.
       if (queue.waiting.length > queue.leaving) queue.waiting.at(-1)?.(undefined);
       if (queue.leaving === 0) this.#queues.delete(name);
     };
   }
 
-  /** Gives a directory to who waits longest; false: nobody does. */
+  /** Gives a directory to the run that has waited longest; false: no run waits. */
   pass(name: string, directory: T): boolean {
     const first = this.#queues.get(name)?.waiting[0];
     first?.(directory);

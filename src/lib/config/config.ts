@@ -88,7 +88,7 @@ export interface Config {
   readonly workerTypeMetadata?: Readonly<Record<string, unknown>>;
   /** Tasks at once; 0 claims nothing. Already the number of cores when restrictCPU is set. */
   readonly capacity: number;
-  /** In the life of the worker; 0: any number. */
+  /** The worker exits after this many tasks, counted over restarts; 0: no limit. */
   readonly numberOfTasksToRun: number;
   readonly restrictCPU: boolean;
   /** Cap on a payload's maxRunTime, seconds; absent: none. */
@@ -113,7 +113,7 @@ export interface Config {
     readonly volumeCachePath: string;
     /** How long a run waits for a cache whose run has ended, milliseconds; 0: not at all. */
     readonly releaseTimeout: number;
-    /** Also what a task had that was stopped or took too long. */
+    /** Whether the caches of a task that was stopped or timed out are purged. */
     readonly purgeAfterKill: boolean;
   };
   readonly stateDir: string;

@@ -96,7 +96,7 @@ export class Metrics implements Meters {
   );
   readonly #firstClaims = this.#instruments.histogram(
     'first_claim_seconds',
-    'From the creation of a task to the claim of its first run.',
+    'Time from the creation of a task to the claim of its first run.',
     [],
   );
   readonly #notices = this.#instruments.counter(
@@ -272,7 +272,7 @@ export class Metrics implements Meters {
   }
 
   #showEnds(): void {
-    const help = 'Time until a certificate or the credentials of the worker end; below 0 they have.';
+    const help = 'Time until a certificate or the credentials of the worker expire; negative once they have expired.';
     this.#instruments.readGauges('expires_in_seconds', { help, labelNames: ['of'] }, (gauge) => {
       for (const [of, end] of this.#ends) gauge.set({ of }, (end.getTime() - Date.now()) / MS);
     });

@@ -2,7 +2,7 @@ import type { Payload } from './payload.js';
 import { COMPLETED, FAILED, exception, resolutionName } from './resolution.js';
 import type { Resolution } from './resolution.js';
 
-/** Of runs whose command came to no end of its own, as their log and onExitStatus have it. */
+/** The exit code, in the log and in onExitStatus, of a run whose command did not exit by itself. */
 export const NO_EXIT_CODE = -1;
 
 /** How the container came to its end, as far as the verdict goes. */

@@ -18,7 +18,7 @@ export interface MetadataOptions {
 }
 
 const PATIENCE_MS = 5000;
-/** Thousands of lines in front of a log help nobody. */
+/** Longer metadata would bury the log. */
 const LONGEST = 16 * 1024;
 
 /** What the pool and this worker say of themselves in front of each task's log, as JSON; undefined: nothing. */
@@ -33,7 +33,7 @@ export async function composeMetadata(options: MetadataOptions): Promise<string 
   return text.length <= LONGEST ? text : `${startOf(text, LONGEST)}\n… (cut at 16 KiB)`;
 }
 
-/** Everybody can read it. It comes from the configuration, and so may what is in the configuration beside it. */
+/** Anyone can read the log, and the configuration that the metadata comes from holds secrets too. */
 function isSecret(key: string, value: unknown, secrets: readonly string[]): boolean {
   if (typeof value !== 'string') return false;
   return isSecretKey(['workerTypeMetadata', key]) || secrets.some((secret) => value.includes(secret));

@@ -11,9 +11,9 @@ export interface PoolAdviceOptions {
   readonly nowMs?: () => number;
 }
 
-/** Its decisions are made in a loop that takes longer than that. */
+/** worker-manager decides in a loop that takes longer than this. */
 const INTERVAL_MS = 60_000;
-/** Tasks wait for the answer. */
+/** Claims wait for the answer. */
 const PATIENCE_MS = 5000;
 /** What worker-manager answers about workers that nobody has decided about, those of static pools for example. */
 const UNDECIDED = 'none';

@@ -18,7 +18,7 @@ export interface TaskListenerOptions {
   readonly roomFreed: Wakeup;
   /** False: nothing is to be claimed now, as this worker is about to end. Asked before each claim. Never fails. */
   readonly mayClaim?: (signal: AbortSignal) => Promise<boolean>;
-  /** How many more tasks this worker may take in its life; absent: any number. */
+  /** Bounds the tasks that this worker claims over all its starts; absent: no limit. */
   readonly quota?: Pick<TaskQuota, 'left'> | undefined;
   /** Called with each answer before anything else is done about it. Never fails. */
   readonly onClaimed?: (claims: readonly Claim[]) => void;

@@ -30,9 +30,9 @@ export interface WorkerOptions extends Omit<TaskListenerOptions, OwnOptions> {
   readonly recover: (signal: AbortSignal) => Promise<void>;
   /** Looks for the devices that the machine has by now, and claims what they are enough for. Never fails. */
   readonly rediscover: () => Promise<void>;
-  /** Whoever looks after the pool; undefined: nobody is asked. */
+  /** What worker-manager says of this worker; undefined: it is not asked. */
   readonly advice?: Pick<PoolAdvice, 'reasonToEnd' | 'isKept'> | undefined;
-  /** How many tasks there are for this worker in all; undefined: any number. */
+  /** Bounds the tasks that this worker claims over all its starts; undefined: no limit. */
   readonly quota?: Pick<TaskQuota, 'left' | 'count' | 'settle'> | undefined;
   /** Gives back what the worker holds: servers, connections. */
   readonly close: () => Promise<void>;
@@ -180,7 +180,7 @@ export class Worker {
     this.stop(mode);
   }
 
-  /** A worker that has done all that it is there for ends. */
+  /** Ends the worker once it has resolved all its tasks. */
   #heedQuota(): void {
     const { quota, log } = this.#options;
     if (this.isStopping || quota === undefined || quota.left(0) > 0) return;

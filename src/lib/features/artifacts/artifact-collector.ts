@@ -165,7 +165,7 @@ export class ArtifactCollector {
     return new DirectoryUpload({ key: name, names: this.#names, content, limits, task: this.#task });
   }
 
-  /** What it is says the name of its file, and that of the artifact only where that says nothing. */
+  /** The file's extension decides on type and compression; the artifact's counts if the file has none. */
   #content(name: string, artifact: PayloadArtifact, file: string): ArtifactContent {
     const extension = extensionOf(file) || extensionOf(name);
     const isCompressed = this.#settings.skipCompressionExtensions.has(extension);

@@ -49,7 +49,7 @@ export async function legacyImage(
   return { config: { name, content }, layers };
 }
 
-/** By however many names, it has to be one image. */
+/** The id of the image's topmost layer. All names must stand for one image. */
 function topmost(repositories: unknown): string {
   const valuesOf = (value: unknown): readonly unknown[] => (isRecord(value) ? Object.values(value) : []);
   const [id, ...others] = new Set(valuesOf(repositories).flatMap(valuesOf));
