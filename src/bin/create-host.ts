@@ -89,7 +89,7 @@ function powerOffMachine(): Promise<void> {
 
 /** Its client library is not loaded for those who only ask for help. */
 async function fleetServices(services: HostServices) {
-  const { TaskclusterWorkerManager } = await import('../lib/queue/taskcluster-worker-manager.js');
+  const { TaskclusterWorkerManager } = await import('../lib/host/taskcluster-worker-manager.js');
   return { ...services, workerManager: new TaskclusterWorkerManager(CALL_TIMEOUT_MS), powerOff: powerOffMachine };
 }
 

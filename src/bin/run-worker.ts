@@ -6,7 +6,7 @@ import { loadConfig } from '../lib/config/load-config.js';
 import type { ConfigSources, LoadedConfig } from '../lib/config/load-config.js';
 import { printConfig } from '../lib/config/print-config.js';
 import type { Host } from '../lib/host/host.js';
-import { ErrorReports } from '../lib/host/error-reports.js';
+import { AlertForwarder } from '../lib/host/alert-forwarder.js';
 import { HostError } from '../lib/host/host.js';
 import { withoutProtocol } from '../lib/host/worker-runner-protocol.js';
 import { LineOutput } from '../lib/log/line-output.js';
@@ -68,7 +68,7 @@ async function main(signals: ProcessSignals): Promise<number> {
     return await look(args, connection.host);
   }
   const { host, logDestination: destination, logFormat = 'json', isStartedByRunner = false } = connection;
-  const reports = new ErrorReports(host, (error) => {
+  const reports = new AlertForwarder(host, (error) => {
     complain(`warning: an error could not be reported: ${errorMessage(error)}`);
   });
   let alerts = 0;
@@ -153,7 +153,7 @@ async function giveUp(error: unknown, connection: HostConnection, tell: Tell): P
 
 interface Tell {
   readonly log: Logger;
-  readonly reports: ErrorReports;
+  readonly reports: AlertForwarder;
 }
 
 function isHopeless(error: unknown, { isStartedByRunner }: HostConnection): boolean {
@@ -231,7 +231,7 @@ function watchStalls({ stateDir, watchdog }: Config, log: Logger): Watchdog | un
 }
 
 /** After an error that nobody handled nothing is certain any more; what was running is found again at the next start. */
-function exitOnCrash(log: Logger, reports: ErrorReports): void {
+function exitOnCrash(log: Logger, reports: AlertForwarder): void {
   const crash = (error: unknown): void => {
     log.alert('the worker crashed', { error });
     log.error('exit', { error });

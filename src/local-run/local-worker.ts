@@ -11,7 +11,7 @@ import { LABEL } from '../lib/docker/engine.js';
 import { treeRemover } from '../lib/docker/tree-remover.js';
 import { StandaloneHost } from '../lib/host/standalone.js';
 import type { Logger } from '../lib/log/logger.js';
-import type { MetricsOutput } from '../lib/log/worker-metrics.js';
+import type { MetricsOutput } from '../lib/log/lifecycle-events.js';
 import type { Credentials } from '../lib/queue/queue-client.js';
 import { delay, untilAborted } from '../lib/util/abortable.js';
 import { LinkedAbort } from '../lib/util/linked-abort.js';

@@ -7,7 +7,7 @@ import type { RunStatus } from 'taskcluster-client';
 import slugid from 'slugid';
 import type { ConfigTree } from '../lib/config/layers.js';
 import type { Logger } from '../lib/log/logger.js';
-import { logSettings } from '../lib/task/log-text.js';
+import { logSettings } from '../lib/task-log/header.js';
 import { untilAborted } from '../lib/util/abortable.js';
 import { LocalTaskcluster } from '../local-taskcluster/server.js';
 import { assumedRoles } from './assumed-roles.js';

@@ -11,8 +11,8 @@ import type { Request } from 'got';
 import { clients } from 'taskcluster-client';
 import type { ArtifactInfo, Queue, RunStatus } from 'taskcluster-client';
 import type { Credentials } from '../lib/queue/queue-client.js';
-import { DEFAULT_LOG_NAME } from '../lib/task/log-format.js';
-import { backingName } from '../lib/task/log-text.js';
+import { DEFAULT_LOG_NAME } from '../lib/task-log/lines.js';
+import { backingName } from '../lib/task-log/header.js';
 import { makeDirectory } from '../lib/util/make-directory.js';
 
 export interface DownloadedArtifact {

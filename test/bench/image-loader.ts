@@ -3,7 +3,7 @@ import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
 import { ArtifactImages } from '../../src/lib/images/artifact-image.js';
 import type { ImageSource } from '../../src/lib/images/image-provider.js';
 import { CredentialHolder } from '../../src/lib/queue/credential-holder.js';
-import { TaskScopes } from '../../src/lib/task/task-scopes.js';
+import { TaskScopes } from '../../src/lib/queue/task-scopes.js';
 import { heapGrowth } from '../../src/lib/util/heap-growth.js';
 
 /** What the program prints, as JSON. */

@@ -1,6 +1,6 @@
 import { createLogger } from '../../src/lib/log/logger.js';
 import type { Logger } from '../../src/lib/log/logger.js';
-import { Wakeup } from '../../src/lib/util/wakeup.js';
+import { AutoResetEvent } from '../../src/lib/util/auto-reset-event.js';
 
 export interface TimedEvent {
   readonly event: string;
@@ -15,7 +15,7 @@ export class WorkerTimeline {
   readonly log: Logger;
   readonly #byEvent = new Map<string, TimedEvent[]>();
   readonly #byTask = new Map<string | undefined, TimedEvent[]>();
-  readonly #changed = new Wakeup();
+  readonly #changed = new AutoResetEvent();
 
   constructor() {
     const write = (line: string): void => {

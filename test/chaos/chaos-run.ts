@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ResourceStack } from '../../src/lib/util/resource-stack.js';
 import { contentProblem } from '../stress/check-task.js';
-import { differences } from '../stress/leftovers.js';
-import type { Listing } from '../stress/leftovers.js';
+import { differences } from '../stress/orphans.js';
+import type { Listing } from '../stress/orphans.js';
 import { diskActor } from './disk-actor.js';
 import { engineActors } from './engine-actors.js';
 import { filesWith } from './find-secrets.js';
@@ -102,7 +102,7 @@ class ChaosRun {
       ...(await this.#checkTasks()),
       ...this.#reports.problems(this.#timeline),
       ...workerProblems(this.#worker, this.#timeline),
-      ...differences(before, await this.#world.leftovers.list()),
+      ...differences(before, await this.#world.orphans.list()),
       ...(await this.#secrets()),
     ];
     await writeFile(join(this.#options.directory, 'findings.txt'), findings.join('\n\n'));
@@ -114,7 +114,7 @@ class ChaosRun {
     this.#worker.start();
     while (!this.#worker.events.some(({ type }) => type === 'start')) await sleep(POLL_MS);
     await this.#worker.stop();
-    return await this.#world.leftovers.list();
+    return await this.#world.orphans.list();
   }
 
   /** Lets tasks run and disturbs them until time is up, or all tasks have been created. */
@@ -152,7 +152,7 @@ class ChaosRun {
   async #settle(before: Listing, signal: AbortSignal): Promise<void> {
     const until = Date.now() + SETTLE_LIMIT_MS;
     for (;;) {
-      const { containers, networks, volumes } = await this.#world.leftovers.list();
+      const { containers, networks, volumes } = await this.#world.orphans.list();
       const left = differences({ ...before, containers, networks, volumes }, before);
       if (left.length === 0 || Date.now() > until || signal.aborted) return;
       await sleep(POLL_MS);

@@ -6,7 +6,7 @@ import { clients } from 'taskcluster-client';
 import type { Queue } from 'taskcluster-client';
 import type { ResourceStack } from '../../src/lib/util/resource-stack.js';
 import { LocalTaskcluster } from '../../src/local-taskcluster/server.js';
-import { Leftovers } from '../stress/leftovers.js';
+import { Orphans } from '../stress/orphans.js';
 import { WorkerProcess } from '../stress/worker-process.js';
 import type { WorkerEvent } from '../stress/worker-process.js';
 import { IsolatedDaemon } from '../support/docker-daemon.js';
@@ -38,7 +38,7 @@ export class World {
   readonly taskcluster: LocalTaskcluster;
   readonly queue: Queue;
   readonly disk: SmallDisk;
-  readonly leftovers: Leftovers;
+  readonly orphans: Orphans;
   /** An artifact that is an image. */
   readonly image: { readonly taskId: string; readonly path: string };
   readonly #configFile: string;
@@ -50,7 +50,7 @@ export class World {
     this.image = { taskId: imageTaskId, path: IMAGE_PATH };
     this.docker = new Docker({ socketPath: daemon.socketPath, timeout: ENGINE_CALL_LIMIT_MS });
     this.queue = new clients.Queue(taskcluster);
-    this.leftovers = new Leftovers(daemon, disk.directory, `CHAOS=${disk.directory}`);
+    this.orphans = new Orphans(daemon, disk.directory, `CHAOS=${disk.directory}`);
     this.#configFile = configFile;
   }
 

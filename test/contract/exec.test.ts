@@ -101,7 +101,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       ).start();
       await other.wait(signal);
       const refused = other.exec({ command: EXECS.cat, tty: false }, signal);
-      await assert.rejects(refused, (error) => error instanceof DockerError && error.statusCode === 409);
+      await assert.rejects(refused, (error) => error instanceof DockerError && error.status === 409);
     });
   });
 }

@@ -61,8 +61,8 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
     it('fails for good when it makes no sense', async () => {
       const { files, item } = await tinyImage('broken', [NAME]);
       const broken = await tarOf([...files, manifestOf({ ...item, Config: 'missing.json' })]);
-      await assert.rejects(load(Readable.from([broken])), isRefusal(400, /missing\.json: no such file/));
-      await assert.rejects(load(Readable.from([await tarOf(files.slice(0, 1))])), isRefusal(400, /./));
+      await assert.rejects(load(Readable.from([broken])), isRefusal(false, /missing\.json: no such file/));
+      await assert.rejects(load(Readable.from([await tarOf(files.slice(0, 1))])), isRefusal(false, /./));
       assert.equal(await engine.inspectImage(NAME, signal), undefined);
     });
 

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { StoppedContainer } from '../../src/lib/docker/engine.js';
-import type { Contribution, Feature, TaskFeature } from '../../src/lib/features/feature.js';
+import type { Contribution, Feature, TaskFeature } from '../../src/lib/task/feature.js';
 import { orForPool } from '../../src/lib/queue/scopes.js';
 import type { TaskContext } from '../../src/lib/task/task-context.js';
 import type { ResourceStack } from '../../src/lib/util/resource-stack.js';

@@ -8,11 +8,11 @@ import type { TaskDefinition } from '../../src/lib/queue/queue-client.js';
 import type { Payload } from '../../src/lib/task/payload.js';
 import { RunMeasures } from '../../src/lib/task/run-measures.js';
 import type { TaskContext } from '../../src/lib/task/task-context.js';
-import { TaskScopes } from '../../src/lib/task/task-scopes.js';
+import { TaskScopes } from '../../src/lib/queue/task-scopes.js';
 import { FakeObjectStore } from './fake-object-store.js';
 import { FakeRunQueue } from './fake-run-queue.js';
 import { MemoryLogger } from './memory-logger.js';
-import { MemoryMeters } from './memory-meters.js';
+import { MemoryMetrics } from './memory-metrics.js';
 import { MemoryOutput } from './memory-output.js';
 
 export const EXPIRES = '2026-12-24T00:00:00.000Z';
@@ -34,7 +34,7 @@ export class ArtifactBench {
   readonly log = new MemoryLogger();
   readonly output = new MemoryOutput();
   readonly putter: ContentPutter;
-  readonly meters = new MemoryMeters();
+  readonly metrics = new MemoryMetrics();
   readonly store: ArtifactStore;
 
   private constructor(
@@ -45,9 +45,9 @@ export class ArtifactBench {
     this.putter = new ContentPutter({ inactivityMs });
     this.queue = new FakeRunQueue(objects);
     const retry = { firstDelayMs: 0, maxDelayMs: 0, randomization: 0 };
-    const { queue, log, output, putter, meters } = this;
+    const { queue, log, output, putter, metrics } = this;
     this.store = new ArtifactStore({
-      ...{ queue, log, meters, output, putter, tempDir, concurrency, storageType, retry },
+      ...{ queue, log, metrics, output, putter, tempDir, concurrency, storageType, retry },
       ...(maxStagedBytes !== undefined && { maxStagedBytes }),
     });
     if (manifest) this.store.keepManifest();

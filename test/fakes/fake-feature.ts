@@ -1,4 +1,4 @@
-import type { Feature, TaskFeature } from '../../src/lib/features/feature.js';
+import type { Feature, TaskFeature } from '../../src/lib/task/feature.js';
 import type { TaskContext } from '../../src/lib/task/task-context.js';
 import type { ResourceStack } from '../../src/lib/util/resource-stack.js';
 import { Trace } from './trace.js';

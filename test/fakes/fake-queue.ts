@@ -5,7 +5,6 @@ import type {
   CreatedArtifact,
   CredentialSource,
   Credentials,
-  ExceptionReason,
   ObjectContent,
   ObjectUpload,
   QueueClient,
@@ -14,6 +13,7 @@ import type {
   TaskDirectory,
   TaskRights,
 } from '../../src/lib/queue/queue-client.js';
+import type { ExceptionReason } from '../../src/lib/outcome/resolution.js';
 import { QueueError } from '../../src/lib/queue/queue-client.js';
 import { untilAborted } from '../../src/lib/util/abortable.js';
 import { Trace } from './trace.js';

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DockerEngine } from '../../src/lib/docker/engine.js';
 import { ImageCache } from '../../src/lib/images/image-cache.js';
-import { ImageLedger } from '../../src/lib/images/image-ledger.js';
+import { ImageRecords } from '../../src/lib/images/image-records.js';
 import { ImageUses } from '../../src/lib/images/image-uses.js';
 import { UnusedImages } from '../../src/lib/images/unused-images.js';
 import { MemoryLogger } from './memory-logger.js';
-import { MemoryMeters } from './memory-meters.js';
+import { MemoryMetrics } from './memory-metrics.js';
 
 export interface ImageBenchOptions {
   readonly parallelFetches?: number;
@@ -26,22 +26,22 @@ interface BenchDeps {
 /** The cache of images and what collects its garbage, on any engine, with a clock and a state directory of their own. */
 export class ImageBench {
   readonly log: MemoryLogger;
-  readonly meters = new MemoryMeters();
+  readonly metrics = new MemoryMetrics();
   readonly stateDir: string;
   readonly cache: ImageCache;
-  readonly ledger: ImageLedger;
+  readonly imageRecords: ImageRecords;
   readonly garbage: UnusedImages;
   readonly #clock: { nowMs: number };
 
-  private constructor(deps: BenchDeps, ledger: ImageLedger, options: ImageBenchOptions) {
+  private constructor(deps: BenchDeps, imageRecords: ImageRecords, options: ImageBenchOptions) {
     const { parallelFetches = 2, expirationMs = 1000, wholeMachine = false } = options;
     const uses = new ImageUses();
     this.log = deps.log;
     this.stateDir = deps.stateDir;
     this.#clock = deps.clock;
-    this.ledger = ledger;
-    this.cache = new ImageCache({ ...deps, meters: this.meters, ledger, uses, parallelFetches });
-    this.garbage = new UnusedImages({ ...deps, ledger, uses, expirationMs, wholeMachine });
+    this.imageRecords = imageRecords;
+    this.cache = new ImageCache({ ...deps, metrics: this.metrics, imageRecords, uses, parallelFetches });
+    this.garbage = new UnusedImages({ ...deps, imageRecords, uses, expirationMs, wholeMachine });
   }
 
   /** Stands still unless it is set. */
@@ -63,7 +63,7 @@ export class ImageBench {
       stateDir: stateDir ?? (await mkdtemp(join(tmpdir(), 'images-'))),
       now: () => new Date(clock.nowMs),
     };
-    return new ImageBench(deps, await ImageLedger.open(deps), options);
+    return new ImageBench(deps, await ImageRecords.open(deps), options);
   }
 
   /** Collects once; the disk is short until that many images are removed. Returns the names removed. */
@@ -79,7 +79,7 @@ export class ImageBench {
   }
 
   async close(): Promise<void> {
-    await this.ledger.flush();
+    await this.imageRecords.flush();
     await rm(this.stateDir, { recursive: true, force: true });
   }
 }

@@ -1,4 +1,4 @@
-import type { TaskOutput } from '../../src/lib/task/task-log.js';
+import type { TaskOutput } from '../../src/lib/outcome/task-output.js';
 
 /** A task's log in memory. */
 export class MemoryOutput implements TaskOutput {

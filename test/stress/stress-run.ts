@@ -11,7 +11,7 @@ import { isOver, problemOf } from './check-task.js';
 import { addFaults } from './faults.js';
 import { planGraph } from './graph.js';
 import type { PlannedTask } from './graph.js';
-import { Leftovers, differences } from './leftovers.js';
+import { Orphans, differences } from './orphans.js';
 import { WorkerProcess } from './worker-process.js';
 import type { Held, WorkerEvent } from './worker-process.js';
 
@@ -65,7 +65,7 @@ class StressRun {
   readonly #tasks: readonly PlannedTask[];
   readonly #byId: ReadonlyMap<string, PlannedTask>;
   readonly #ended = new Set<string>();
-  readonly #leftovers: Leftovers;
+  readonly #orphans: Orphans;
   #worker: WorkerProcess | undefined;
   readonly #rssMiB: Promise<number>[] = [];
   readonly #cancels: Promise<string | undefined>[] = [];
@@ -75,7 +75,7 @@ class StressRun {
     this.#directory = directory;
     this.#daemon = daemon;
     this.#taskcluster = taskcluster;
-    this.#leftovers = new Leftovers(daemon, directory, `STRESS=${directory}`);
+    this.#orphans = new Orphans(daemon, directory, `STRESS=${directory}`);
     const { rootUrl, credentials } = taskcluster;
     this.#queue = new clients.Queue({ rootUrl, credentials });
     this.#tasks = planGraph(options.tasks);
@@ -85,12 +85,12 @@ class StressRun {
   async run(): Promise<StressOutcome> {
     // A worker that did nothing leaves the directories that any worker has.
     await stopped(await this.#startWorker());
-    const before = await this.#leftovers.list();
+    const before = await this.#orphans.list();
     const worker = await this.#startWorker();
     try {
       const outcome = await this.#workOff(worker);
       await stopped(worker);
-      return { ...outcome, problems: [...outcome.problems, ...differences(before, await this.#leftovers.list())] };
+      return { ...outcome, problems: [...outcome.problems, ...differences(before, await this.#orphans.list())] };
     } finally {
       await worker.kill();
     }

@@ -1,19 +1,19 @@
 import type { Logger } from '../log/logger.js';
-import type { Meters } from '../log/meters.js';
+import type { MetricsRecorder } from '../log/metrics-recorder.js';
 import type { ArtifactRequest, RunQueue } from '../queue/queue-client.js';
 import { QueueError } from '../queue/queue-client.js';
-import { TaskError, TaskStopped } from '../task/errors.js';
-import type { TaskOutput } from '../task/task-log.js';
+import { TaskError, TaskStopped } from '../outcome/errors.js';
+import type { TaskOutput } from '../outcome/task-output.js';
 import { errorMessage } from '../util/error-message.js';
 import type { RetryPolicy } from '../util/retry.js';
 import { retry } from '../util/retry.js';
 import { OutageNotice } from './outage-notice.js';
 import { NAME_RULE, isArtifactName, quotedName } from './artifact-name.js';
 import type { ContentPutter } from './put-content.js';
-import { PutError } from './put-error.js';
-import type { Retries } from './put-error.js';
+import { PutError } from '../queue/put-error.js';
+import type { Retries } from '../queue/put-error.js';
 import { ObjectPublication, S3Publication } from './publication.js';
-import { Slots } from '../util/slots.js';
+import { Semaphore } from '../util/semaphore.js';
 import type { ContentSource, StagedContent, WantedEncoding } from './staged-content.js';
 import { stageContent } from './staged-content.js';
 import { uploadFailure } from './upload-failure.js';
@@ -55,7 +55,7 @@ export type ErrorArtifact = Omit<Extract<ArtifactRequest, { storageType: 'error'
 export interface ArtifactStoreDeps {
   readonly queue: RunQueue;
   readonly log: Logger;
-  readonly meters?: Pick<Meters, 'artifactUploaded' | 'artifactFailed'> | undefined;
+  readonly metrics?: Pick<MetricsRecorder, 'artifactUploaded' | 'artifactFailed'> | undefined;
   readonly output: TaskOutput;
   readonly putter: Pick<ContentPutter, 'put'>;
   /** Exists, is private to the run, and is deleted with it. */
@@ -89,7 +89,7 @@ interface Attempted {
 export class ArtifactStore {
   readonly #deps: ArtifactStoreDeps;
   readonly #policy: RetryPolicy;
-  readonly #slots: Slots;
+  readonly #semaphore: Semaphore;
   readonly #notice: OutageNotice;
   readonly #uploaded = new Set<string>();
   readonly #manifest = new Map<string, { readonly sha256: string }>();
@@ -100,7 +100,7 @@ export class ArtifactStore {
     this.#deps = deps;
     // Content that was given up can't be had again. The claim decides how long it can be kept, and with it the signal.
     this.#policy = { ...(deps.retry ?? DEFAULT_RETRY), attempts: Infinity };
-    this.#slots = new Slots(deps.concurrency);
+    this.#semaphore = new Semaphore(deps.concurrency);
     this.#notice = new OutageNotice(deps);
   }
 
@@ -150,7 +150,7 @@ export class ArtifactStore {
     source: ContentSource | KeptFile,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#slots.run(async () => {
+    await this.#semaphore.run(async () => {
       const content = await this.#stage(artifacts[0], source, signal);
       try {
         for (const artifact of artifacts) {
@@ -210,7 +210,7 @@ export class ArtifactStore {
 
   async #publish(artifact: ArtifactContent, content: StagedContent, signal: AbortSignal): Promise<void> {
     const { name } = artifact;
-    const { meters } = this.#deps;
+    const { metrics } = this.#deps;
     const startedAt = performance.now();
     const publication = this.#isObject
       ? new ObjectPublication(this.#deps, artifact, content)
@@ -218,10 +218,10 @@ export class ArtifactStore {
     try {
       const upload = { name, notice: this.#notice };
       await this.#retry(upload, () => unlessUnreadable(content, publication.attempt(signal)), signal);
-      meters?.artifactUploaded(content.length, (performance.now() - startedAt) / 1000);
+      metrics?.artifactUploaded(content.length, (performance.now() - startedAt) / 1000);
     } catch (error) {
       signal.throwIfAborted();
-      meters?.artifactFailed();
+      metrics?.artifactFailed();
       if (content.failure) throw content.failure;
       if (error instanceof QueueError && error.isConflict) throw await this.#blameConflict(name, error, signal);
       throw uploadFailure(name, error);
@@ -237,7 +237,7 @@ export class ArtifactStore {
   async #retry<T>(upload: Attempted, operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const { name, notice } = upload;
     let few = 0;
-    const isTransient = (error: unknown): boolean => {
+    const isRetryable = (error: unknown): boolean => {
       const retries = retriesOf(error);
       if (retries === 'few') few++;
       return retries !== 'none' && few < FEW_ATTEMPTS;
@@ -249,7 +249,7 @@ export class ArtifactStore {
       notice?.failed(upload, error, attempt);
     };
     try {
-      const result = await retry(this.#policy, { isTransient, onRetry }, operation, signal);
+      const result = await retry(this.#policy, { isRetryable, onRetry }, operation, signal);
       notice?.succeeded(upload);
       return result;
     } finally {
@@ -288,7 +288,7 @@ function isKept(source: ContentSource | KeptFile): source is KeptFile {
 
 function retriesOf(error: unknown): Retries {
   if (error instanceof PutError) return error.retries;
-  if (!(error instanceof QueueError) || !error.isTransient) return 'none';
+  if (!(error instanceof QueueError) || !error.retryable) return 'none';
   // Credentials are renewed meanwhile if they are what was wrong; no outage is answered with it.
-  return error.statusCode === 401 ? 'few' : 'unlimited';
+  return error.status === 401 ? 'few' : 'unlimited';
 }

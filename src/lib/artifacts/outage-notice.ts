@@ -1,5 +1,5 @@
 import type { Logger } from '../log/logger.js';
-import type { TaskOutput } from '../task/task-log.js';
+import type { TaskOutput } from '../outcome/task-output.js';
 import { errorMessage } from '../util/error-message.js';
 import { startOf } from '../util/shorten.js';
 

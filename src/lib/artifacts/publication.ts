@@ -3,7 +3,7 @@ import { Readable as ReadableStream } from 'node:stream';
 import type { ObjectUpload, RunQueue } from '../queue/queue-client.js';
 import { QueueError } from '../queue/queue-client.js';
 import type { ContentPutter } from './put-content.js';
-import { PutError } from './put-error.js';
+import { PutError } from '../queue/put-error.js';
 import type { StagedContent } from './staged-content.js';
 
 /** A content on its way to being an artifact. */
@@ -88,7 +88,7 @@ export class ObjectPublication implements Publication {
     try {
       await this.#queue.finishArtifact(name, upload.uploadId, signal);
     } catch (error) {
-      if (!(error instanceof QueueError) || error.statusCode !== 400) throw error;
+      if (!(error instanceof QueueError) || error.status !== 400) throw error;
       // What was taken for a whole upload is none.
       this.#isUploaded = false;
       throw this.#conflict ?? new PutError('the upload to the object service came to nothing', 400, undefined, 'few');
@@ -103,7 +103,7 @@ export class ObjectPublication implements Publication {
       if (!(error instanceof PutError)) throw error;
       if (error.wantsFreshUrl) this.#upload = undefined;
       // The service has it whole, from an attempt whose answer was lost: finishing shows whether that is so.
-      if (error.statusCode !== 409) throw error;
+      if (error.status !== 409) throw error;
       this.#conflict = error;
     }
     this.#isUploaded = true;

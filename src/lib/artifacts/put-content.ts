@@ -1,7 +1,7 @@
 import http from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import https from 'node:https';
-import { PutError } from './put-error.js';
+import { PutError } from '../queue/put-error.js';
 import type { StagedContent } from './staged-content.js';
 
 /** Of an answer; the rest of a longer one is not read. */

@@ -5,7 +5,7 @@ import type { Logger } from '../log/logger.js';
 import { delay } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { removeTree } from '../util/remove-tree.js';
-import { Slots } from '../util/slots.js';
+import { Semaphore } from '../util/semaphore.js';
 import { makeDirectory } from '../util/make-directory.js';
 
 export interface TrashOptions {
@@ -28,7 +28,7 @@ export class Trash {
   readonly #log: Logger;
   readonly #remove: (path: string, signal: AbortSignal) => Promise<void>;
   /** One deletion at a time leaves the disk to the tasks. */
-  readonly #slots = new Slots(1);
+  readonly #semaphore = new Semaphore(1);
   readonly #abort = new LinkedAbort();
   readonly #underWay = new Map<string, Promise<void>>();
 
@@ -82,7 +82,7 @@ export class Trash {
     const deletion = async (): Promise<void> => {
       const { signal } = this.#abort;
       try {
-        await this.#slots.run(() => this.#remove(path, signal), signal);
+        await this.#semaphore.run(() => this.#remove(path, signal), signal);
         onRemoved();
       } catch (error) {
         if (signal.aborted) this.#log.info('left to be deleted at the next start', { path });

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { GarbageSource } from '../gc/garbage.js';
+import type { GarbageSource } from '../gc/garbage-source.js';
 import type { Logger } from '../log/logger.js';
-import type { Meters } from '../log/meters.js';
+import type { MetricsRecorder } from '../log/metrics-recorder.js';
 import { untilAborted } from '../util/abortable.js';
 import { CacheDirectory } from './cache-directory.js';
 import { isCacheName } from './cache-name.js';
@@ -10,8 +10,8 @@ import { CacheState } from './cache-state.js';
 import type { CacheInstance, CacheRecord } from './cache-state.js';
 import { HandOver } from './hand-over.js';
 import type { CacheUser } from './hand-over.js';
-import { strayInstances } from './stray-instances.js';
-import type { StrayInstance } from './stray-instances.js';
+import { orphanedInstances } from './orphaned-instances.js';
+import type { OrphanedInstance } from './orphaned-instances.js';
 import { Trash } from './trash.js';
 
 export interface VolumeCachesOptions {
@@ -19,7 +19,7 @@ export interface VolumeCachesOptions {
   readonly directory: string;
   readonly stateDir: string;
   readonly log: Logger;
-  readonly meters?: Pick<Meters, 'cacheAcquired'>;
+  readonly metrics?: Pick<MetricsRecorder, 'cacheAcquired'>;
   readonly now: () => Date;
   /** `cache.releaseTimeout`: how long a directory is waited for whose run has ended. */
   readonly releaseTimeoutMs: number;
@@ -55,21 +55,21 @@ export class VolumeCaches implements GarbageSource {
   readonly name = 'caches';
   readonly #directory: CacheDirectory;
   readonly #log: Logger;
-  readonly #meters: Pick<Meters, 'cacheAcquired'> | undefined;
+  readonly #metrics: Pick<MetricsRecorder, 'cacheAcquired'> | undefined;
   readonly #now: () => Date;
   readonly #state: CacheState;
   readonly #trash: Trash;
   /** By key, the least recently used first. */
   readonly #instances = new Map<string, Held>();
   readonly #handOver: HandOver<Held>;
-  #strays: StrayInstance[] = [];
+  #strays: OrphanedInstance[] = [];
   #purgedUpTo: Date | undefined;
 
   private constructor(options: VolumeCachesOptions) {
     const { directory, stateDir, log, now } = options;
     this.#directory = new CacheDirectory(directory);
     this.#log = log;
-    this.#meters = options.meters;
+    this.#metrics = options.metrics;
     this.#now = now;
     this.#state = new CacheState(stateDir);
     this.#handOver = new HandOver(options.releaseTimeoutMs);
@@ -89,7 +89,7 @@ export class VolumeCaches implements GarbageSource {
     }
     // Now, as whatever comes later is in use.
     const known = new Set([...caches.#instances.values()].map((instance) => caches.#directory.pathOf(instance)));
-    caches.#strays = await strayInstances(options.directory, known, options.log);
+    caches.#strays = await orphanedInstances(options.directory, known, options.log);
     return caches;
   }
 
@@ -121,7 +121,7 @@ export class VolumeCaches implements GarbageSource {
     const used = await this.#takeUsed(name, user, signal);
     const instance = used ?? (await this.#create(name));
     user.log.info(used ? 'cache volume hit' : 'cache volume miss', this.#factsOf(instance));
-    this.#meters?.cacheAcquired(used !== undefined);
+    this.#metrics?.cacheAcquired(used !== undefined);
     return this.#leaseOf(instance, user);
   }
 

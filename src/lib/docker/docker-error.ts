@@ -47,20 +47,20 @@ function answerIn(json: DockerodeError['json']): string | undefined {
 
 /** True for an answer with this status: expected endings (404 gone, 409 not running) are values, not errors. */
 export function hasStatus(error: unknown, ...statusCodes: number[]): boolean {
-  const { statusCode } = error as DockerodeError;
-  return statusCode !== undefined && statusCodes.includes(statusCode);
+  const { statusCode, status = statusCode } = error as DockerodeError & Pick<DockerError, 'status'>;
+  return status !== undefined && statusCodes.includes(status);
 }
 
-/** What is asked for again in vain, as a status of the kind that stands for that. */
-const FINAL_STATUS: Readonly<Partial<Record<DockerFault, number>>> = {
-  'registry-refuses': 401,
-  'not-in-registry': 404,
-  'unusable-image': 400,
-  mount: 400,
-  'working-directory': 400,
-  user: 400,
-  command: 400,
-};
+/** The engine says the same again when it is asked again, whatever status it chose for that. */
+const FINAL_FAULTS: ReadonlySet<DockerFault | undefined> = new Set([
+  'registry-refuses',
+  'not-in-registry',
+  'unusable-image',
+  'mount',
+  'working-directory',
+  'user',
+  'command',
+]);
 const CONFLICT = 409;
 
 /**
@@ -70,10 +70,10 @@ const CONFLICT = 409;
 export function pullError(image: string, error: unknown): DockerError {
   const known = dockerErrorOf(`pulling ${image}`, error);
   if (known instanceof EngineLostError) return known;
-  const { message, statusCode } = known;
+  const { message, status } = known;
   // Its name is the author's choice, and may have any of the words that matter.
   const fault = faultIn(withoutPreamble(message.replaceAll(image, '')), 'pull');
-  return withFault(message, fault, statusCode, error);
+  return withFault(message, fault, status, error);
 }
 
 /**
@@ -83,11 +83,11 @@ export function pullError(image: string, error: unknown): DockerError {
 export function startError(what: string, error: unknown): DockerError {
   const known = dockerErrorOf(what, error);
   if (known instanceof EngineLostError) return known;
-  const { message, statusCode } = known;
-  if (statusCode === CONFLICT) return withFault(message, 'engine-trouble', statusCode, error);
+  const { message, status } = known;
+  if (status === CONFLICT) return withFault(message, 'engine-trouble', status, error);
   const fault = faultIn(withoutPreamble(message), 'start');
-  if (!isMissing(known, fault)) return withFault(message, fault, statusCode, error);
-  return withFault(`${message}. ${REMOVED}`, 'engine-trouble', statusCode, undefined);
+  if (!isMissing(known, fault)) return withFault(message, fault, status, error);
+  return withFault(`${message}. ${REMOVED}`, 'engine-trouble', status, undefined);
 }
 
 const REMOVED =
@@ -97,9 +97,9 @@ const REMOVED =
  * An image, a container or a network that was there when the run was prepared. The status decides where it can, as the
  * author's command may be in the words.
  */
-function isMissing({ message, statusCode }: DockerError, fault: DockerFault | undefined): boolean {
+function isMissing({ message, status }: DockerError, fault: DockerFault | undefined): boolean {
   const isSaid = /^unable to find network|^no such (?:image|container)/i.test(message);
-  return isSaid || (statusCode === 404 && fault === undefined);
+  return isSaid || (status === 404 && fault === undefined);
 }
 
 /** The error of a load; what the engine will say again of the same archive carries a status of 400. */
@@ -107,20 +107,23 @@ export function loadError(error: unknown): DockerError {
   const known = dockerErrorOf('loading an image', error);
   // A connection that is cut says nothing: the engine does that too when it refuses an archive that is still being sent.
   if (known instanceof EngineLostError && /cannot reach/.test(known.message)) return known;
-  const { message, statusCode } = known;
+  const { message, status } = known;
   // Whatever else keeps an archive from being loaded is in the archive.
-  return withFault(message, faultIn(withoutPreamble(message), 'load') ?? 'unusable-image', statusCode, error);
+  return withFault(message, faultIn(withoutPreamble(message), 'load') ?? 'unusable-image', status, error);
 }
 
 function withFault(
   message: string,
   fault: DockerFault | undefined,
-  statusCode: number | undefined,
+  status: number | undefined,
   cause: unknown,
 ): DockerError {
-  const isTrouble = fault === 'disk-full' || fault === 'engine-trouble';
-  const status = isTrouble ? undefined : fault === undefined ? statusCode : FINAL_STATUS[fault];
-  return new DockerError(message, status, { cause, ...(fault !== undefined && { fault }) });
+  const options = { cause, ...(fault !== undefined && { fault }) };
+  if (FINAL_FAULTS.has(fault)) return new DockerError(message, status, { ...options, retryable: false });
+  // Trouble of the machine, for which the engine has statuses of every kind.
+  return fault === undefined
+    ? new DockerError(message, status, options)
+    : new DockerError(message, status, { ...options, retryable: true });
 }
 
 /** Without what dockerode, and then this module, put in front of the engine's words when they come in a stream. */

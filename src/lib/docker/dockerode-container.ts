@@ -7,7 +7,7 @@ import type { Container } from 'dockerode';
 import { TimeoutError, untilAborted } from '../util/abortable.js';
 import { retry } from '../util/retry.js';
 import { archiveStream } from './archive-stream.js';
-import { call } from './call.js';
+import { dockerCall } from './docker-call.js';
 import { usageOf } from './container-usage.js';
 import type { EngineStats } from './container-usage.js';
 import { dockerErrorOf, hasStatus, startError } from './docker-error.js';
@@ -22,7 +22,7 @@ import type {
   RunningContainer,
   StoppedContainer,
 } from './engine.js';
-import { Gulps } from './gulps.js';
+import { CoalescingReader } from './coalescing-reader.js';
 import { linesOf } from './lines-of.js';
 
 const CALL_TIMEOUT_MS = 60_000;
@@ -58,11 +58,11 @@ export class DockerodeCreatedContainer implements CreatedContainer {
   async attach(output: Writable, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }> {
     // The connection is taken over: the output comes from the socket itself, without node's HTTP client in between.
     const attach = (abortSignal: AbortSignal) => attachTo(this.#container, abortSignal);
-    const stream = await call('attaching to the container', CALL_TIMEOUT_MS, attach, signal);
+    const stream = await dockerCall('attaching to the container', CALL_TIMEOUT_MS, attach, signal);
     const copy = async (): Promise<void> => {
       try {
         // Aborting the request does not close a connection that was taken over.
-        await pipeline(new Gulps(stream), output, { end: false, signal });
+        await pipeline(new CoalescingReader(stream), output, { end: false, signal });
         await written(output);
       } catch (error) {
         if (!signal.aborted) throw dockerErrorOf('reading the output of the container', error);
@@ -79,7 +79,7 @@ export class DockerodeCreatedContainer implements CreatedContainer {
   async start(): Promise<RunningContainer> {
     const what = 'starting the container';
     try {
-      await call(what, SLOW_CALL_TIMEOUT_MS, (abortSignal) => this.#container.start({ abortSignal }));
+      await dockerCall(what, SLOW_CALL_TIMEOUT_MS, (abortSignal) => this.#container.start({ abortSignal }));
     } catch (error) {
       throw startError(what, error);
     }
@@ -118,7 +118,7 @@ class DockerodeRunningContainer implements RunningContainer {
   async watchUsage(onUsage: (usage: ContainerUsage) => void, signal: AbortSignal): Promise<void> {
     const what = 'reading the usage of the container';
     const options = { stream: true as const, abortSignal: signal };
-    const stream = await call(what, CALL_TIMEOUT_MS, () => this.#container.stats(options), signal);
+    const stream = await dockerCall(what, CALL_TIMEOUT_MS, () => this.#container.stats(options), signal);
     try {
       for await (const line of linesOf(stream)) {
         signal.throwIfAborted();
@@ -134,14 +134,16 @@ class DockerodeRunningContainer implements RunningContainer {
   async kill(): Promise<void> {
     const kill = async (): Promise<void> => {
       try {
-        await call('killing the container', CALL_TIMEOUT_MS, (abortSignal) => this.#container.kill({ abortSignal }));
+        await dockerCall('killing the container', CALL_TIMEOUT_MS, (abortSignal) =>
+          this.#container.kill({ abortSignal }),
+        );
       } catch (error) {
         // 404: gone; 409: not running any more.
         if (!hasStatus(error, 404, 409)) throw error;
       }
     };
-    const isTransient = (error: unknown): boolean => error instanceof DockerError && error.isTransient;
-    await retry(KILL_RETRIES, { isTransient }, kill, new AbortController().signal);
+    const isRetryable = (error: unknown): boolean => error instanceof DockerError && error.retryable;
+    await retry(KILL_RETRIES, { isRetryable }, kill, new AbortController().signal);
   }
 
   /**
@@ -154,7 +156,7 @@ class DockerodeRunningContainer implements RunningContainer {
     const container = this.#facts.anew.getContainer(this.id);
     const inspect = (abortSignal: AbortSignal) => container.inspect({ abortSignal });
     try {
-      const { State } = await call('inspecting the container', CALL_TIMEOUT_MS, inspect);
+      const { State } = await dockerCall('inspecting the container', CALL_TIMEOUT_MS, inspect);
       if (State.Status === 'removing' && exitCode === KILLED) throw new ContainerGoneError();
       return State.OOMKilled;
     } catch (error) {
@@ -242,7 +244,10 @@ class DockerodeStoppedContainer implements StoppedContainer {
     const what = `reading ${path} from the container`;
     const get = () => this.#container.getArchive({ path, abortSignal: signal });
     try {
-      return archiveStream(what, (await call(what, SLOW_CALL_TIMEOUT_MS, get, signal)) as unknown as IncomingMessage);
+      return archiveStream(
+        what,
+        (await dockerCall(what, SLOW_CALL_TIMEOUT_MS, get, signal)) as unknown as IncomingMessage,
+      );
     } catch (error) {
       await this.#throwUnlessMissing(error);
       return undefined;
@@ -252,7 +257,7 @@ class DockerodeStoppedContainer implements StoppedContainer {
   async linkTarget(path: string, signal: AbortSignal): Promise<string | undefined> {
     const ask = async (): Promise<unknown> => this.#container.infoArchive({ path, abortSignal: signal });
     try {
-      const answer = (await call(
+      const answer = (await dockerCall(
         `looking at ${path} in the container`,
         SLOW_CALL_TIMEOUT_MS,
         ask,
@@ -277,7 +282,7 @@ class DockerodeStoppedContainer implements StoppedContainer {
   async #mustExist(): Promise<void> {
     const inspect = (abortSignal: AbortSignal) => this.#container.inspect({ abortSignal });
     try {
-      await call('inspecting the container', CALL_TIMEOUT_MS, inspect);
+      await dockerCall('inspecting the container', CALL_TIMEOUT_MS, inspect);
     } catch (error) {
       throw hasStatus(error, 404) ? new ContainerGoneError() : error;
     }

@@ -5,7 +5,7 @@ import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { inBody, inUrl, labelFilter } from './call-options.js';
 import { archiveStream } from './archive-stream.js';
-import { call } from './call.js';
+import { dockerCall } from './docker-call.js';
 import { createOptions } from './create-options.js';
 import { hasStatus, pullError, startError } from './docker-error.js';
 import { DockerodeCreatedContainer } from './dockerode-container.js';
@@ -84,19 +84,19 @@ export class DockerodeEngine implements DockerEngine {
 
   async ping(signal: AbortSignal): Promise<void> {
     // An engine that is being stopped goes on answering by the connections that there are.
-    await call('ping', CALL_TIMEOUT_MS, () => this.#anew.ping() as Promise<unknown>, signal);
+    await dockerCall('ping', CALL_TIMEOUT_MS, () => this.#anew.ping() as Promise<unknown>, signal);
   }
 
   async id(signal: AbortSignal): Promise<string> {
     const ask = () => this.#docker.info() as Promise<{ readonly ID: string; readonly DockerRootDir?: string }>;
-    const { ID, DockerRootDir } = await call('asking for the id of the engine', CALL_TIMEOUT_MS, ask, signal);
+    const { ID, DockerRootDir } = await dockerCall('asking for the id of the engine', CALL_TIMEOUT_MS, ask, signal);
     // Older engines have their id from /etc/docker/key.json, which all engines of a machine share.
     return `${ID} ${DockerRootDir ?? ''}`;
   }
 
   async describe(signal: AbortSignal): Promise<EngineDescription> {
     const ask = () => this.#docker.info() as Promise<{ readonly ServerVersion: string; readonly Driver: string }>;
-    const { ServerVersion, Driver } = await call('asking what engine it is', CALL_TIMEOUT_MS, ask, signal);
+    const { ServerVersion, Driver } = await dockerCall('asking what engine it is', CALL_TIMEOUT_MS, ask, signal);
     return { version: ServerVersion, storageDriver: Driver };
   }
 
@@ -108,7 +108,7 @@ export class DockerodeEngine implements DockerEngine {
         const { Id, Config } = (await this.#docker.getImage(name).inspect()) as InspectedImage;
         return { id: Id, entrypoint: words(Config?.Entrypoint), command: words(Config?.Cmd) };
       };
-      return await call(what, CALL_TIMEOUT_MS, inspect, signal);
+      return await dockerCall(what, CALL_TIMEOUT_MS, inspect, signal);
     } catch (error) {
       if (hasStatus(error, 404)) return undefined;
       throw error;
@@ -153,8 +153,8 @@ export class DockerodeEngine implements DockerEngine {
     const what = `making an image of container ${id}`;
     const container = this.#docker.getContainer(id);
     const look = (abortSignal: AbortSignal) => container.inspect({ abortSignal });
-    const { Image, Config } = await call(what, CALL_TIMEOUT_MS, look);
-    const inspected = await call(what, CALL_TIMEOUT_MS, () => this.#docker.getImage(Image).inspect());
+    const { Image, Config } = await dockerCall(what, CALL_TIMEOUT_MS, look);
+    const inspected = await dockerCall(what, CALL_TIMEOUT_MS, () => this.#docker.getImage(Image).inspect());
     const { Entrypoint } = (inspected as InspectedImage).Config ?? {};
     // The engine takes the container's for what is null, and its command only along with its entrypoint.
     const start = { Entrypoint: words(Entrypoint), Cmd: words(Config.Cmd) };
@@ -163,7 +163,7 @@ export class DockerodeEngine implements DockerEngine {
     const query = { container: id, repo: name.slice(0, at), tag: name.slice(at + 1) };
     const told = { _query: query, _body: { Labels: labels, ...start } };
     const commit = (abortSignal: AbortSignal): Promise<unknown> => container.commit({ ...told, abortSignal });
-    await call(what, COMMIT_TIMEOUT_MS, commit);
+    await dockerCall(what, COMMIT_TIMEOUT_MS, commit);
   }
 
   async saveImage(name: string, signal: AbortSignal): Promise<Readable> {
@@ -172,7 +172,7 @@ export class DockerodeEngine implements DockerEngine {
     try {
       return archiveStream(
         what,
-        (await call(what, COMMIT_TIMEOUT_MS, () => answering, signal)) as unknown as IncomingMessage,
+        (await dockerCall(what, COMMIT_TIMEOUT_MS, () => answering, signal)) as unknown as IncomingMessage,
       );
     } catch (error) {
       // dockerode can't be told to stop asking.
@@ -187,7 +187,7 @@ export class DockerodeEngine implements DockerEngine {
   async removeImage(name: string): Promise<void> {
     const remove = (abortSignal: AbortSignal): Promise<unknown> => this.#docker.getImage(name).remove({ abortSignal });
     try {
-      await call(`removing image ${name}`, SLOW_CALL_TIMEOUT_MS, remove);
+      await dockerCall(`removing image ${name}`, SLOW_CALL_TIMEOUT_MS, remove);
     } catch (error) {
       if (!hasStatus(error, 404)) throw error;
     }
@@ -197,7 +197,7 @@ export class DockerodeEngine implements DockerEngine {
     const create = (abortSignal: AbortSignal) =>
       this.#docker.createContainer({ ...inBody(createOptions(spec)), abortSignal });
     const what = 'creating a container';
-    const container = await call(what, SLOW_CALL_TIMEOUT_MS, create).catch((error: unknown) => {
+    const container = await dockerCall(what, SLOW_CALL_TIMEOUT_MS, create).catch((error: unknown) => {
       throw startError(what, error);
     });
     const isMemoryLimited = spec.limits.memoryBytes !== undefined;
@@ -210,7 +210,7 @@ export class DockerodeEngine implements DockerEngine {
       const found = await this.#docker.listContainers({ all: true, filters: labelFilter(labels), abortSignal });
       return found.map(({ Id, Labels }) => ({ id: Id, labels: Labels }));
     };
-    return await call('listing containers', CALL_TIMEOUT_MS, list, signal);
+    return await dockerCall('listing containers', CALL_TIMEOUT_MS, list, signal);
   }
 
   async createNetwork(spec: NetworkSpec): Promise<string | undefined> {
@@ -232,14 +232,14 @@ export class DockerodeEngine implements DockerEngine {
   async findVolumes(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
     const list = (abortSignal: AbortSignal) => this.#docker.listVolumes({ filters: labelFilter(labels), abortSignal });
     // The engine leaves the list out when it is empty.
-    const { Volumes } = (await call('listing volumes', CALL_TIMEOUT_MS, list, signal)) as Partial<VolumeList>;
+    const { Volumes } = (await dockerCall('listing volumes', CALL_TIMEOUT_MS, list, signal)) as Partial<VolumeList>;
     return (Volumes ?? []).map(({ Name, Labels }) => ({ id: Name, labels: Labels ?? {} }));
   }
 
   async removeVolume(id: string): Promise<void> {
     const remove = (abortSignal: AbortSignal): Promise<unknown> => this.#docker.getVolume(id).remove({ abortSignal });
     try {
-      await call(`removing volume ${id}`, SLOW_CALL_TIMEOUT_MS, remove);
+      await dockerCall(`removing volume ${id}`, SLOW_CALL_TIMEOUT_MS, remove);
     } catch (error) {
       if (!hasStatus(error, 404)) throw error;
     }
@@ -248,7 +248,7 @@ export class DockerodeEngine implements DockerEngine {
   async endOfContainer(id: string, signal: AbortSignal): Promise<Date | undefined> {
     const inspect = (abortSignal: AbortSignal) => this.#docker.getContainer(id).inspect({ abortSignal });
     try {
-      const { State } = await call(`inspecting container ${id}`, CALL_TIMEOUT_MS, inspect, signal);
+      const { State } = await dockerCall(`inspecting container ${id}`, CALL_TIMEOUT_MS, inspect, signal);
       return ENDED.has(State.Status) ? new Date(State.FinishedAt) : undefined;
     } catch (error) {
       if (hasStatus(error, 404)) return undefined;
@@ -264,7 +264,7 @@ export class DockerodeEngine implements DockerEngine {
     const remove = (abortSignal: AbortSignal): Promise<unknown> =>
       this.#docker.getContainer(id).remove({ force: true, v: true, abortSignal });
     try {
-      await call(`removing container ${id}`, SLOW_CALL_TIMEOUT_MS, remove);
+      await dockerCall(`removing container ${id}`, SLOW_CALL_TIMEOUT_MS, remove);
     } catch (error) {
       // 404: gone; 409: somebody else is removing it.
       if (!hasStatus(error, 404, 409)) throw error;

@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 import type { Container, Exec } from 'dockerode';
 import { delay } from '../util/abortable.js';
 import { inBody, inUrl } from './call-options.js';
-import { call } from './call.js';
+import { dockerCall } from './docker-call.js';
 import { dockerErrorOf, hasStatus } from './docker-error.js';
 import { DockerError } from './engine.js';
 import type { ExecOutput, ExecSession, ExecSpec } from './engine.js';
@@ -30,11 +30,11 @@ export async function startExec(container: Container, spec: ExecSpec, signal: Ab
       abortSignal,
     });
   const what = 'starting a process in the container';
-  const exec = await call(what, CALL_TIMEOUT_MS, create, signal);
+  const exec = await dockerCall(what, CALL_TIMEOUT_MS, create, signal);
   // A connection of its own, which can be closed in one direction: that is how the end of stdin is told.
   const start = (abortSignal: AbortSignal): Promise<Duplex> =>
     exec.start({ hijack: true, stdin: true, ...inBody({ Tty: tty, Detach: false }), abortSignal });
-  return new DockerodeExec(exec, await call(what, CALL_TIMEOUT_MS, start, signal), tty);
+  return new DockerodeExec(exec, await dockerCall(what, CALL_TIMEOUT_MS, start, signal), tty);
 }
 
 class DockerodeExec implements ExecSession {
@@ -62,7 +62,7 @@ class DockerodeExec implements ExecSession {
     const resize = (abortSignal: AbortSignal): Promise<unknown> =>
       this.#exec.resize({ ...inUrl({ h: rows, w: columns }), abortSignal });
     try {
-      await call('resizing the terminal', CALL_TIMEOUT_MS, resize);
+      await dockerCall('resizing the terminal', CALL_TIMEOUT_MS, resize);
     } catch (error) {
       // It may have ended meanwhile, and the engine be the first to know. 201 is what Podman answers when all is well.
       if (!hasStatus(error, 201, 404, 409, 500)) throw error;
@@ -73,7 +73,7 @@ class DockerodeExec implements ExecSession {
     const what = 'asking for the exit code of a process';
     for (let poll = 0; poll < POLLS; poll++) {
       const inspect = (abortSignal: AbortSignal) => this.#exec.inspect({ abortSignal });
-      const { Running, ExitCode } = await call(what, CALL_TIMEOUT_MS, inspect, signal);
+      const { Running, ExitCode } = await dockerCall(what, CALL_TIMEOUT_MS, inspect, signal);
       if (!Running && ExitCode !== null) return ExitCode;
       await delay(POLL_MS, signal);
     }
@@ -84,7 +84,7 @@ class DockerodeExec implements ExecSession {
   async #untilRunning(signal: AbortSignal): Promise<void> {
     for (let poll = 0; poll < START_POLLS && !this.#isOver; poll++) {
       const inspect = (abortSignal: AbortSignal) => this.#exec.inspect({ abortSignal });
-      const { Pid } = await call('looking at a process in the container', CALL_TIMEOUT_MS, inspect, signal);
+      const { Pid } = await dockerCall('looking at a process in the container', CALL_TIMEOUT_MS, inspect, signal);
       if (Pid > 0) return;
       await delay(POLL_MS, signal);
     }

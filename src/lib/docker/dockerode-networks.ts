@@ -1,6 +1,6 @@
 import type { NetworkInspectInfo } from 'dockerode';
 import { inBody, labelFilter } from './call-options.js';
-import { call } from './call.js';
+import { dockerCall } from './docker-call.js';
 import { hasStatus } from './docker-error.js';
 import type { Docker } from './dockerode.js';
 import { DockerError } from './engine.js';
@@ -44,7 +44,7 @@ export class DockerodeNetworks {
       ...more,
     };
     const create = (abortSignal: AbortSignal) => this.#docker.createNetwork({ ...inBody(options), abortSignal });
-    return (await call(`creating a network with the subnet ${subnet}`, CALL_TIMEOUT_MS, create)).id;
+    return (await dockerCall(`creating a network with the subnet ${subnet}`, CALL_TIMEOUT_MS, create)).id;
   }
 
   /** Whether tasks that need no network of their own have IPv6; asked once, as it is part of the engine's settings. */
@@ -52,7 +52,7 @@ export class DockerodeNetworks {
     if (this.#defaultHasIPv6 !== undefined) return this.#defaultHasIPv6;
     const inspect = (): Promise<NetworkInspectInfo> => this.#docker.getNetwork(DEFAULT_NETWORK).inspect();
     try {
-      const network: Partial<NetworkInspectInfo> = await call(
+      const network: Partial<NetworkInspectInfo> = await dockerCall(
         `inspecting network ${DEFAULT_NETWORK}`,
         CALL_TIMEOUT_MS,
         inspect,
@@ -69,13 +69,13 @@ export class DockerodeNetworks {
       const found = await this.#docker.listNetworks({ filters: labelFilter(labels), abortSignal });
       return found.map(({ Id, Labels = {} }) => ({ id: Id, labels: Labels }));
     };
-    return await call('listing networks', CALL_TIMEOUT_MS, list, signal);
+    return await dockerCall('listing networks', CALL_TIMEOUT_MS, list, signal);
   }
 
   async isIdle(id: string): Promise<boolean> {
     const inspect = (): Promise<NetworkInspectInfo> => this.#docker.getNetwork(id).inspect();
     try {
-      const { Containers } = await call(`inspecting network ${id}`, CALL_TIMEOUT_MS, inspect);
+      const { Containers } = await dockerCall(`inspecting network ${id}`, CALL_TIMEOUT_MS, inspect);
       return Object.keys(Containers ?? {}).length === 0;
     } catch (error) {
       if (hasStatus(error, 404)) return false;
@@ -86,7 +86,7 @@ export class DockerodeNetworks {
   async remove(id: string): Promise<void> {
     const remove = (abortSignal: AbortSignal): Promise<unknown> => this.#docker.getNetwork(id).remove({ abortSignal });
     try {
-      await call(`removing network ${id}`, CALL_TIMEOUT_MS, remove);
+      await dockerCall(`removing network ${id}`, CALL_TIMEOUT_MS, remove);
     } catch (error) {
       if (!hasStatus(error, 404)) throw error;
     }

@@ -1,4 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
+import { ServiceError } from '../outcome/service-error.js';
+import type { ServiceErrorOptions } from '../outcome/service-error.js';
 import { shorten } from '../util/shorten.js';
 import type { DockerFault } from './engine-words.js';
 
@@ -108,7 +110,7 @@ export interface LoadedImages {
   readonly ids: readonly string[];
 }
 
-interface DockerErrorOptions extends ErrorOptions {
+interface DockerErrorOptions extends Partial<ServiceErrorOptions> {
   readonly fault?: DockerFault;
 }
 
@@ -116,24 +118,20 @@ interface DockerErrorOptions extends ErrorOptions {
 const MAX_MESSAGE_LENGTH = 16 * 1024;
 
 /**
- * What the engine answered when it refused, in its own words. `statusCode` is undefined when there was no answer
+ * What the engine answered when it refused, in its own words. `status` is undefined when there was no answer
  * (engine down, connection cut, no answer in time).
  */
-export class DockerError extends Error {
+export class DockerError extends ServiceError {
   override readonly name: string = 'DockerError';
-  readonly statusCode: number | undefined;
   /** undefined: the engine's words do not tell. */
   readonly fault: DockerFault | undefined;
 
-  constructor(message: string, statusCode: number | undefined, options: DockerErrorOptions = {}) {
-    super(shorten(message, MAX_MESSAGE_LENGTH) || 'the Docker engine gave no reason', options);
-    this.statusCode = statusCode;
-    this.fault = options.fault;
-  }
-
-  /** Trouble of the engine, the registry or the network that may be gone the next time. */
-  get isTransient(): boolean {
-    return this.statusCode === undefined || this.statusCode >= 500;
+  /** `retryable`: default as the status says; trouble of the engine, the registry or the network may be gone next time. */
+  constructor(message: string, status: number | undefined, options: DockerErrorOptions = {}) {
+    const { fault, ...rest } = options;
+    const words = shorten(message, MAX_MESSAGE_LENGTH) || 'the Docker engine gave no reason';
+    super('docker', words, status, { retryable: status === undefined || status >= 500, ...rest });
+    this.fault = fault;
   }
 }
 
@@ -160,7 +158,7 @@ export class EngineLostError extends DockerError {
   override readonly name = 'EngineLostError';
 
   constructor(message: string, options?: ErrorOptions) {
-    super(message, undefined, options);
+    super(message, undefined, { ...options, isLost: true });
   }
 }
 

@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { basename, dirname } from 'node:path';
 import { Readable } from 'node:stream';
-import { BLOCK, fileHeader, paddingOf } from '../images/archive/tar-header.js';
+import { buffer } from 'node:stream/consumers';
+import { pack } from 'tar-stream';
 import { inBody } from './call-options.js';
-import { call } from './call.js';
+import { dockerCall } from './docker-call.js';
 import { hasStatus } from './docker-error.js';
 import type { Docker } from './dockerode.js';
 import type { Labels } from './engine.js';
@@ -23,12 +24,12 @@ const NEVER = new AbortController().signal;
  */
 export async function replaceByEmptyFile(docker: Docker, path: string, labels: Labels): Promise<void> {
   const image = `docker-worker-empty:${randomUUID()}`;
-  await loadImage(docker, Readable.from([emptyImage(image)]), NEVER);
+  await loadImage(docker, Readable.from([await emptyImage(image)]), NEVER);
   try {
     await replaceIn(docker, image, path, labels);
   } finally {
     const remove = (abortSignal: AbortSignal): Promise<unknown> => docker.getImage(image).remove({ abortSignal });
-    await call(`removing image ${image}`, CALL_TIMEOUT_MS, remove);
+    await dockerCall(`removing image ${image}`, CALL_TIMEOUT_MS, remove);
   }
 }
 
@@ -42,15 +43,15 @@ async function replaceIn(docker: Docker, image: string, path: string, labels: La
     HostConfig: { Mounts: [mount], NetworkMode: 'none' },
   };
   const create = (abortSignal: AbortSignal) => docker.createContainer({ ...inBody(options), abortSignal });
-  const container = await call(`mounting ${mount.Source}`, CALL_TIMEOUT_MS, create);
+  const container = await dockerCall(`mounting ${mount.Source}`, CALL_TIMEOUT_MS, create);
   try {
-    const archive = tarOf({ [basename(path)]: Buffer.alloc(0) });
+    const archive = await tarOf({ [basename(path)]: Buffer.alloc(0) });
     const put = (abortSignal: AbortSignal): Promise<unknown> =>
       container.putArchive(archive, { path: PARENT, abortSignal });
-    await call(`replacing ${path}`, REPLACE_TIMEOUT_MS, put);
+    await dockerCall(`replacing ${path}`, REPLACE_TIMEOUT_MS, put);
   } finally {
     const remove = (abortSignal: AbortSignal): Promise<unknown> => container.remove({ force: true, abortSignal });
-    await call(`removing container ${container.id}`, CALL_TIMEOUT_MS, remove).catch((error: unknown) => {
+    await dockerCall(`removing container ${container.id}`, CALL_TIMEOUT_MS, remove).catch((error: unknown) => {
       // Somebody who tidies up was first.
       if (!hasStatus(error, 404, 409)) throw error;
     });
@@ -58,12 +59,12 @@ async function replaceIn(docker: Docker, image: string, path: string, labels: La
 }
 
 /** An archive as `docker save` makes them; one layer, in which there is nothing. */
-function emptyImage(name: string): Buffer {
-  const layer = tarOf({});
+async function emptyImage(name: string): Promise<Buffer> {
+  const layer = await tarOf({});
   const diffId = `sha256:${createHash('sha256').update(layer).digest('hex')}`;
   const rootfs = { type: 'layers', diff_ids: [diffId] };
   const manifest = [{ Config: 'config.json', RepoTags: [name], Layers: ['layer.tar'] }];
-  return tarOf({
+  return await tarOf({
     'layer.tar': layer,
     // The engine refuses images of other platforms only when it is to run them.
     'config.json': Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', config: {}, rootfs })),
@@ -71,11 +72,9 @@ function emptyImage(name: string): Buffer {
   });
 }
 
-function tarOf(files: Readonly<Record<string, Buffer>>): Buffer {
-  const entries = Object.entries(files).flatMap(([name, content]) => [
-    fileHeader(name, content.length),
-    content,
-    Buffer.alloc(paddingOf(content.length)),
-  ]);
-  return Buffer.concat([...entries, Buffer.alloc(2 * BLOCK)]);
+async function tarOf(files: Readonly<Record<string, Buffer>>): Promise<Buffer> {
+  const archive = pack();
+  for (const [name, content] of Object.entries(files)) archive.entry({ name }, content);
+  archive.finalize();
+  return await buffer(archive);
 }

@@ -18,7 +18,7 @@ export interface TaskNetworksOptions {
   readonly pool: SubnetPool;
   /** What the pool is called in errors. */
   readonly poolName: string;
-  /** What every network carries, for leftovers to be found by. */
+  /** What every network carries, for orphans to be found by. */
   readonly labels: Labels;
   /** How long one that was given back is kept for the next run; 0: not at all. */
   readonly spareMs: number;
@@ -52,7 +52,7 @@ export class TaskNetworks {
     this.#options = options;
   }
 
-  /** Whether a network with these labels is this object's to remove, and not a leftover. */
+  /** Whether a network with these labels is this object's to remove, and not an orphan. */
   holds(labels: Labels): boolean {
     return this.#held.has(labels[LABEL.network] ?? '');
   }
@@ -154,7 +154,7 @@ export class TaskNetworks {
   }): Promise<Network | undefined> {
     const name = `docker-worker-${randomBytes(8).toString('hex')}`;
     const labels = { ...this.#options.labels, [LABEL.network]: name };
-    // Before it is there: whoever looks for leftovers must not find it first.
+    // Before it is there: whoever looks for orphans must not find it first.
     this.#held.add(name);
     let id: string | undefined;
     try {

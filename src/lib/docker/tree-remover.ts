@@ -53,7 +53,7 @@ async function replace(
   try {
     await engine.replaceByEmptyFile(path, labels);
   } catch (error) {
-    if (attempts === 1 || !(error instanceof DockerError) || error.statusCode !== 404) throw error;
+    if (attempts === 1 || !(error instanceof DockerError) || error.status !== 404) throw error;
     await replace(engine, path, labels, attempts - 1);
   }
 }

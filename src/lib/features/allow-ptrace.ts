@@ -1,5 +1,5 @@
 import { orForPool } from '../queue/scopes.js';
-import type { Feature } from './feature.js';
+import type { Feature } from '../task/feature.js';
 
 /** Programs of the task may trace each other whatever their users: debuggers, sanitizers, crash reporters. */
 export const allowPtrace: Feature = {

@@ -1,5 +1,5 @@
 import type { RunContext } from '../task/task-context.js';
-import type { Feature, TaskFeature } from './feature.js';
+import type { Feature, TaskFeature } from '../task/feature.js';
 import { LIVE_LOG_CONTENT_TYPE } from './live-log/live-log-endpoint.js';
 
 const NAME = 'public/logs/terminal_bulk.log.gz';

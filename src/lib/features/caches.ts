@@ -4,14 +4,14 @@ import { LABEL } from '../docker/engine.js';
 import type { DockerEngine, StoppedContainer } from '../docker/engine.js';
 import { orForPool } from '../queue/scopes.js';
 import { NO_EXIT_CODE } from '../task/exit-verdict.js';
-import { mountOf, mountPath } from '../task/mount-path.js';
+import { mountOf, mountPath } from '../caches/mount-path.js';
 import type { Payload } from '../task/payload.js';
-import type { Resolution } from '../task/resolution.js';
-import { resolutionName } from '../task/resolution.js';
+import type { Resolution } from '../outcome/resolution.js';
+import { resolutionName } from '../outcome/resolution.js';
 import type { TaskContext } from '../task/task-context.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import type { ResourceStack } from '../util/resource-stack.js';
-import type { ContainerEnd, Contribution, Feature, TaskFeature } from './feature.js';
+import type { ContainerEnd, Contribution, Feature, TaskFeature } from '../task/feature.js';
 
 export interface CachesOptions {
   readonly caches: { acquire(name: string, user: CacheUser, signal: AbortSignal): Promise<CacheLease> };

@@ -1,8 +1,8 @@
 import { askedDevices } from '../devices/device-manager.js';
 import type { DeviceManager } from '../devices/device-manager.js';
 import { orForPool } from '../queue/scopes.js';
-import { TaskError } from '../task/errors.js';
-import type { Feature } from './feature.js';
+import { TaskError } from '../outcome/errors.js';
+import type { Feature } from '../task/feature.js';
 
 /** Gives payload.capabilities.devices, and a core of its own where every task gets one, to a task. */
 export function devicesFeature(devices: Pick<DeviceManager, 'neededBy' | 'acquire'>): Feature {

@@ -4,8 +4,8 @@ import type { TaskContext } from '../task/task-context.js';
 import { removeTree as removeTreeAlone } from '../util/remove-tree.js';
 import type { RemoveTree } from '../util/remove-tree.js';
 import type { ResourceStack } from '../util/resource-stack.js';
-import type { Contribution, Feature } from './feature.js';
-import { Patience } from './sidecars/patience.js';
+import type { Contribution, Feature } from '../task/feature.js';
+import { ReadinessDeadline } from './sidecars/readiness-deadline.js';
 import { statusProbe } from './sidecars/probe.js';
 import { startSideContainer, takeSideImage } from './sidecars/side-container.js';
 import type { SideContainer, SideContainerServices } from './sidecars/side-container.js';
@@ -31,7 +31,7 @@ export function dind(
     requiredScopes: () => undefined,
     reservedArtifacts: () => [],
     attach: (task) => {
-      const patience = new Patience(START_TIMEOUT_MS);
+      const deadline = new ReadinessDeadline(START_TIMEOUT_MS);
       return {
         prepare: async (resources, signal) => {
           const side = { task, feature: NAME, services, resources };
@@ -39,7 +39,7 @@ export function dind(
           const directory = await makeDirectory(task, resources, removeTree);
           const binds = [`${directory}:${DIRECTORY_OF_DAEMON}`];
           const container = await startSideContainer(side, { image: id, env: NO_TCP, binds, privileged: true }, signal);
-          await untilDaemonAnswers(container, directory, patience, signal);
+          await untilDaemonAnswers(container, directory, deadline, signal);
           return contribution(directory);
         },
       };
@@ -61,14 +61,14 @@ async function makeDirectory(task: TaskContext, resources: ResourceStack, remove
 async function untilDaemonAnswers(
   container: SideContainer,
   directory: string,
-  patience: Patience,
+  deadline: ReadinessDeadline,
   signal: AbortSignal,
 ): Promise<void> {
   const handle = await open(directory);
   try {
     // A socket's path may have 107 bytes at most, which that of a run's directory can exceed.
     const socketPath = `/proc/self/fd/${handle.fd}/${SOCKET}`;
-    await container.untilReady(statusProbe({ socketPath, path: '/_ping' }, 200), patience, signal);
+    await container.untilReady(statusProbe({ socketPath, path: '/_ping' }, 200), deadline, signal);
   } finally {
     await handle.close();
   }

@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
 import { LABEL } from '../docker/engine.js';
 import type { DockerEngine, StoppedContainer } from '../docker/engine.js';
-import { mountOf, mountPath } from '../task/mount-path.js';
+import { mountOf, mountPath } from '../caches/mount-path.js';
 import type { Payload } from '../task/payload.js';
 import type { RunContext, TaskContext } from '../task/task-context.js';
-import type { Feature } from './feature.js';
+import type { Feature } from '../task/feature.js';
 
 export interface DockerSaveOptions {
   readonly engine: Pick<DockerEngine, 'commitContainer' | 'saveImage' | 'removeImage'>;

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.js';
 import { orForPool } from '../queue/scopes.js';
-import type { Contribution, Feature } from './feature.js';
+import type { Contribution, Feature } from '../task/feature.js';
 
 interface Privilege {
   readonly name: 'privileged' | 'disableSeccomp';

@@ -55,8 +55,8 @@ export async function startPublicServer(
   { port, host, tls, log }: PublicServerOptions,
   { waiting, connections, requestMs }: PublicServerLimits,
 ): Promise<PublicServer> {
-  const patience = { headersTimeout: requestMs, requestTimeout: requestMs, connectionsCheckingInterval: requestMs / 2 };
-  const http = { ...HTTP_OPTIONS, ...patience };
+  const timeouts = { headersTimeout: requestMs, requestTimeout: requestMs, connectionsCheckingInterval: requestMs / 2 };
+  const http = { ...HTTP_OPTIONS, ...timeouts };
   const secure =
     tls && createHttpsServer({ ...http, handshakeTimeout: requestMs, allowHalfOpen: true, ...tls.current });
   const server = secure ?? createHttpServer(http);

@@ -11,7 +11,7 @@ import { dockerSave } from './docker-save.js';
 import type { DockerSaveOptions } from './docker-save.js';
 import { dind } from './dind.js';
 import { encryptedEnv } from './encrypted-env/encrypted-env.js';
-import type { Feature } from './feature.js';
+import type { Feature } from '../task/feature.js';
 import { interactive } from './interactive/interactive.js';
 import type { InteractiveOptions } from './interactive/interactive.js';
 import { localLiveLog } from './live-log/local-live-log.js';

@@ -1,9 +1,9 @@
 import type { Logger } from '../log/logger.js';
-import type { Meters } from '../log/meters.js';
+import type { MetricsRecorder } from '../log/metrics-recorder.js';
 import { delay, untilAborted } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
-import type { GarbageSource } from './garbage.js';
+import type { GarbageSource } from './garbage-source.js';
 
 export interface JanitorOptions {
   /** Collected from in this order: what holds others (containers) comes before what is held (images, caches). */
@@ -14,7 +14,7 @@ export interface JanitorOptions {
   /** From the end of a collection to the next. */
   readonly intervalMs: number;
   readonly log: Logger;
-  readonly meters: Pick<Meters, 'garbageCollected'>;
+  readonly metrics: Pick<MetricsRecorder, 'garbageCollected'>;
 }
 
 /** A source that needs longer goes on the next time; the others must get their turn. */
@@ -86,7 +86,7 @@ export class Janitor {
   }
 
   async #collectAll(): Promise<void> {
-    const { sources, isDiskShort, freeBytes, log, meters } = this.#options;
+    const { sources, isDiskShort, freeBytes, log, metrics } = this.#options;
     const { signal } = this.#stopped;
     const startedAt = performance.now();
     const before = await freeBytes();
@@ -97,7 +97,7 @@ export class Janitor {
       if (!(await this.#collectFrom(source))) failed.push(source.name);
     }
     const ms = Math.round(performance.now() - startedAt);
-    meters.garbageCollected(ms / 1000, failed.length === 0);
+    metrics.garbageCollected(ms / 1000, failed.length === 0);
     log.info('garbage collection finished', {
       ms,
       freeBytes: await freeBytes(),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from '../log/logger.js';
 import { removeTree } from '../util/remove-tree.js';
 import type { RemoveTree } from '../util/remove-tree.js';
-import type { GarbageSource } from './garbage.js';
+import type { GarbageSource } from './garbage-source.js';
 import type { OpenRuns } from './open-runs.js';
 
 export interface RunDirectoriesOptions {

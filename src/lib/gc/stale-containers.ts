@@ -1,14 +1,14 @@
 import type { DockerEngine, Labels } from '../docker/engine.js';
 import type { Logger } from '../log/logger.js';
 import { errorMessage } from '../util/error-message.js';
-import type { GarbageSource } from './garbage.js';
-import { Removals } from './removals.js';
+import type { GarbageSource } from './garbage-source.js';
+import { RetryingRemoval } from './retrying-removal.js';
 
 export interface StaleContainersDeps {
   readonly engine: Pick<DockerEngine, 'findContainers' | 'endOfContainer' | 'removeContainer'>;
   readonly log: Logger;
   readonly now: () => Date;
-  /** What this worker's own containers carry: those are looked after as leftovers. */
+  /** What this worker's own containers carry: those are looked after as orphans. */
   readonly labels: Labels;
   /** One that ended at least this long ago is stale. */
   readonly expirationMs: number;
@@ -23,11 +23,11 @@ export interface StaleContainersDeps {
 export class StaleContainers implements GarbageSource {
   readonly name = 'stale containers';
   readonly #deps: StaleContainersDeps;
-  readonly #removals: Removals;
+  readonly #removals: RetryingRemoval;
 
   constructor(deps: StaleContainersDeps) {
     this.#deps = deps;
-    this.#removals = new Removals('container', deps.log);
+    this.#removals = new RetryingRemoval('container', deps.log);
   }
 
   async collect(_isDiskShort: () => Promise<boolean>, signal: AbortSignal): Promise<void> {

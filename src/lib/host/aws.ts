@@ -186,7 +186,7 @@ export class AwsHost implements Host {
   /** A machine where nothing answers is no EC2 instance, and not to be shut down for it. */
   async #read(path: string): Promise<string | undefined> {
     try {
-      return await retry(this.#retries, { isTransient: () => true }, () => this.#metadata.get(path, NEVER), NEVER);
+      return await retry(this.#retries, { isRetryable: () => true }, () => this.#metadata.get(path, NEVER), NEVER);
     } catch (error) {
       const why = errorMessage(error);
       throw new ConfigError([`host aws: the instance metadata service does not answer ${path}: ${why}`], {

@@ -66,11 +66,11 @@ export class PacketHost implements Host {
   async #facts(): Promise<ConfigTree> {
     const { metadataUrl: url = METADATA_URL, retries = RETRIES } = this.#options;
     const read = (): Promise<unknown> => got(url, { timeout: { request: TIMEOUT_MS }, retry: { limit: 0 } }).json();
-    const isTransient = (error: unknown): boolean =>
+    const isRetryable = (error: unknown): boolean =>
       error instanceof RequestError && !(error instanceof HTTPError && error.response.statusCode < 500);
     let metadata: unknown;
     try {
-      metadata = await retry(retries, { isTransient }, read, new AbortController().signal);
+      metadata = await retry(retries, { isRetryable }, read, new AbortController().signal);
     } catch (error) {
       const why = errorMessage(error);
       throw new ConfigError([`host packet: the metadata at ${url} cannot be read: ${why}`], { cause: error });

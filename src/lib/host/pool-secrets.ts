@@ -48,11 +48,11 @@ async function read(
   access: DeploymentAccess,
   name: string,
 ): Promise<ConfigTree | undefined> {
-  const isTransient = (error: unknown): boolean => error instanceof QueueError && error.isTransient;
+  const isRetryable = (error: unknown): boolean => error instanceof QueueError && error.retryable;
   try {
-    return await retry(retries, { isTransient }, () => workerManager.secret(access, name, NEVER), NEVER);
+    return await retry(retries, { isRetryable }, () => workerManager.secret(access, name, NEVER), NEVER);
   } catch (error) {
-    if (isTransient(error)) throw new HostError(`the secret ${name} could not be read`, { cause: error });
+    if (isRetryable(error)) throw new HostError(`the secret ${name} could not be read`, { cause: error });
     // Most often a missing scope: whoever uses no secrets gives none.
     onProblem(`goes on without the secret ${name}: ${errorMessage(error)}`);
     return undefined;

@@ -143,7 +143,7 @@ async function persistently<T>(
   call: () => Promise<T>,
 ): Promise<T> {
   const hooks = {
-    isTransient: (error: unknown) => error instanceof QueueError && error.isTransient,
+    isRetryable: (error: unknown) => error instanceof QueueError && error.retryable,
     onRetry: (error: unknown) => {
       onProblem((error as Error).message);
     },

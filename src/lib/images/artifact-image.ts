@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { DockerError } from '../docker/engine.js';
 import type { DockerEngine } from '../docker/engine.js';
 import type { TaskDirectory, TaskRights } from '../queue/queue-client.js';
-import { TaskError } from '../task/errors.js';
+import { TaskError } from '../outcome/errors.js';
 import { heapGrowth } from '../util/heap-growth.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { retry } from '../util/retry.js';
@@ -16,7 +16,7 @@ import { rewriteImageTar } from './archive/rewrite-image-tar.js';
 import { Attempts } from './download/attempts.js';
 import { DownloadError } from './download/download-error.js';
 import { startDownload } from './download/resumable-download.js';
-import { authorsImageError, imageError, imageFailure, isTransient } from './image-error.js';
+import { authorsImageError, imageError, imageFailure, isRetryable } from './image-error.js';
 import type { ImageAdvice } from './image-error.js';
 import type {
   FetchedImage,
@@ -99,7 +99,7 @@ export class ArtifactImages implements ImageResolver {
     const label = `index path ${JSON.stringify(namespace)}`;
     let taskId: string | undefined;
     try {
-      taskId = await retry(this.#deps.retries, { isTransient, onRetry }, find, signal);
+      taskId = await retry(this.#deps.retries, { isRetryable, onRetry }, find, signal);
     } catch (error) {
       throw signal.aborted ? error : imageError(label, attempts, error, ADVICE);
     }
@@ -162,7 +162,7 @@ class ArtifactImage implements ImageSource {
       try {
         return await loadOnce();
       } catch (error) {
-        if (signal.aborted || !isTransient(error)) throw error;
+        if (signal.aborted || !isRetryable(error)) throw error;
         await attempts.another(error as Error, 'Starting again', signal);
       }
     }
@@ -221,11 +221,11 @@ class ArtifactImage implements ImageSource {
       const unusable = new ArchiveError(`the image archive cannot be used: ${error.message}`, { cause: error });
       return imageError(this.label, attempts, unusable, ADVICE);
     }
-    if (error instanceof DownloadError && error.isTransient && this.#isReference) {
+    if (error instanceof DownloadError && error.retryable && this.#isReference) {
       // Else whoever makes such an artifact could have the operator alarmed.
       return authorsImageError(this.label, attempts, error, REFERENCE_ADVICE);
     }
-    if (error instanceof DownloadError) return imageError(this.label, attempts, error, adviceOn(error.statusCode));
+    if (error instanceof DownloadError) return imageError(this.label, attempts, error, adviceOn(error.status));
     return error instanceof DockerError ? imageError(this.label, attempts, error, ADVICE) : error;
   }
 }

@@ -1,21 +1,21 @@
 import { DockerError } from '../docker/engine.js';
 import type { DockerEngine, ImageInfo } from '../docker/engine.js';
 import type { Logger } from '../log/logger.js';
-import type { Meters } from '../log/meters.js';
+import type { MetricsRecorder } from '../log/metrics-recorder.js';
 import { errorMessage } from '../util/error-message.js';
-import { Slots } from '../util/slots.js';
+import { Semaphore } from '../util/semaphore.js';
 import { imageError } from './image-error.js';
-import type { ImageLedger } from './image-ledger.js';
+import type { ImageRecords } from './image-records.js';
 import type { FetchedImage, ImageLease, ImageProgress, ImageSource } from './image-provider.js';
 import type { ImageUse, ImageUses } from './image-uses.js';
 import { SharedFetch } from './shared-fetch.js';
 
 export interface ImageCacheDeps {
   readonly engine: Pick<DockerEngine, 'inspectImage' | 'removeImage'>;
-  readonly ledger: ImageLedger;
+  readonly imageRecords: ImageRecords;
   readonly uses: ImageUses;
   readonly log: Logger;
-  readonly meters?: Pick<Meters, 'imageAcquired' | 'imageFetched'>;
+  readonly metrics?: Pick<MetricsRecorder, 'imageAcquired' | 'imageFetched'>;
   /** Fetches of different images at a time. */
   readonly parallelFetches: number;
 }
@@ -28,18 +28,18 @@ const ADVICE = {
 /** The images of this machine: each is fetched once, however many tasks want it, and held while one of them uses it. */
 export class ImageCache {
   readonly #deps: ImageCacheDeps;
-  readonly #slots: Slots;
+  readonly #semaphore: Semaphore;
   /** By local name. */
   readonly #fetches = new Map<string, SharedFetch>();
 
   constructor(deps: ImageCacheDeps) {
     this.#deps = deps;
-    this.#slots = new Slots(deps.parallelFetches);
+    this.#semaphore = new Semaphore(deps.parallelFetches);
   }
 
   /** Gets the image unless it is here. It is in use from this call on, until the lease is disposed of. */
   async acquire(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<ImageLease> {
-    const { uses, log, meters } = this.#deps;
+    const { uses, log, metrics } = this.#deps;
     const { localName } = source;
     const use = uses.begin(localName);
     try {
@@ -47,7 +47,7 @@ export class ImageCache {
       const present = await this.#find(source, signal);
       const image = present ?? (await this.#fetchOf(source).join(progress, signal));
       log.info('ensure image', { image: localName, imageId: image.id, pulled: present === undefined });
-      meters?.imageAcquired(present !== undefined);
+      metrics?.imageAcquired(present !== undefined);
       const words = source.using?.(image.id);
       if (words !== undefined) progress.line(words);
       return this.#lease(use, image);
@@ -58,9 +58,9 @@ export class ImageCache {
   }
 
   #lease(use: ImageUse, image: ImageInfo): ImageLease {
-    const { uses, ledger } = this.#deps;
+    const { uses, imageRecords } = this.#deps;
     use.imageId = image.id;
-    const { artifactHash } = ledger.used(use.localName, image.id);
+    const { artifactHash } = imageRecords.used(use.localName, image.id);
     let isHeld = true;
     let isUsable = true;
     const markUnusable = (): void => {
@@ -69,7 +69,7 @@ export class ImageCache {
     const dispose = async (): Promise<void> => {
       if (!isHeld) return;
       isHeld = false;
-      ledger.used(use.localName, image.id);
+      imageRecords.used(use.localName, image.id);
       uses.end(use);
       if (!isUsable) await this.#discard(use.localName, image.id);
     };
@@ -78,12 +78,12 @@ export class ImageCache {
 
   /** Else every task that wants it would fail in the same way, also when only this copy of it is damaged. */
   async #discard(localName: string, imageId: string): Promise<void> {
-    const { engine, ledger, log, uses } = this.#deps;
-    if (ledger.find(localName, imageId)?.wasFetched !== true) return;
+    const { engine, imageRecords, log, uses } = this.#deps;
+    if (imageRecords.find(localName, imageId)?.wasFetched !== true) return;
     try {
       await uses.remove(localName, imageId, async () => {
         await engine.removeImage(localName);
-        ledger.forget(localName);
+        imageRecords.forget(localName);
         log.info('image removed', { image: localName, imageId, reason: 'unusable' });
       });
     } catch (error) {
@@ -95,7 +95,7 @@ export class ImageCache {
   async #find(source: ImageSource, signal: AbortSignal): Promise<ImageInfo | undefined> {
     const image = await this.#inspect(source, signal);
     if (!image || !source.needsArtifactHash) return image;
-    return this.#deps.ledger.find(source.localName, image.id)?.artifactHash === undefined ? undefined : image;
+    return this.#deps.imageRecords.find(source.localName, image.id)?.artifactHash === undefined ? undefined : image;
   }
 
   async #inspect({ localName, label }: ImageSource, signal: AbortSignal): Promise<ImageInfo | undefined> {
@@ -134,10 +134,10 @@ export class ImageCache {
 
   async #inTurn<T>(attempt: () => Promise<T>, progress: ImageProgress, signal: AbortSignal): Promise<T> {
     const { parallelFetches } = this.#deps;
-    if (this.#slots.isFull) {
+    if (this.#semaphore.isFull) {
       progress.line(`Waiting: this worker gets ${parallelFetches} other images just now.`);
     }
-    return await this.#slots.run(attempt, signal);
+    return await this.#semaphore.run(attempt, signal);
   }
 
   async #fetchNow(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<ImageInfo> {
@@ -149,14 +149,14 @@ export class ImageCache {
     if (!image) {
       throw imageError(source.label, 1, new DockerError('the image is gone right after it came', undefined), ADVICE);
     }
-    await this.#deps.ledger.fetched(source.localName, image.id, fetched);
+    await this.#deps.imageRecords.fetched(source.localName, image.id, fetched);
     return image;
   }
 
   async #timedFetch(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<FetchedImage> {
     const startedAt = performance.now();
     const end = (isDone: boolean): void => {
-      this.#deps.meters?.imageFetched(source.origin, (performance.now() - startedAt) / 1000, isDone);
+      this.#deps.metrics?.imageFetched(source.origin, (performance.now() - startedAt) / 1000, isDone);
     };
     try {
       const fetched = await source.fetch(progress, (attempt) => this.#inTurn(attempt, progress, signal), signal);

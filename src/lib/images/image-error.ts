@@ -1,4 +1,4 @@
-import { TaskError } from '../task/errors.js';
+import { TaskError } from '../outcome/errors.js';
 import { DockerError, isDiskFull } from '../docker/engine.js';
 import { QueueError } from '../queue/queue-client.js';
 import { withoutHostPaths } from '../util/without-host-paths.js';
@@ -13,14 +13,14 @@ export interface ImageAdvice {
 const DISK_FULL = 'The disk of the worker is full; this is not a mistake of the task.';
 
 /** Trouble that may be gone tomorrow. */
-export function isTransient(error: unknown): boolean {
+export function isRetryable(error: unknown): boolean {
   const knowsItself = error instanceof DockerError || error instanceof QueueError || error instanceof DownloadError;
-  return knowsItself && error.isTransient;
+  return knowsItself && error.retryable;
 }
 
 /** Trouble that may be gone tomorrow is not the author's mistake: internal-error instead of failed. */
 export function imageError(image: string, attempts: number, error: unknown, advice: ImageAdvice): TaskError {
-  if (!isTransient(error)) return authorsImageError(image, attempts, error, advice.whenFinal);
+  if (!isRetryable(error)) return authorsImageError(image, attempts, error, advice.whenFinal);
   const words = `${failure(image, attempts, error)} ${isDiskFull(error) ? DISK_FULL : advice.whenTransient}`;
   return TaskError.exception('internal-error', imageFailure(words), error);
 }

@@ -1,7 +1,7 @@
 import type { ImageInfo } from '../docker/engine.js';
-import type { ImageOrigin } from '../log/meters.js';
+import type { ImageOrigin } from '../log/metrics-recorder.js';
 import type { CredentialSource } from '../queue/queue-client.js';
-import type { TaskScopes } from '../task/task-scopes.js';
+import type { TaskScopes } from '../queue/task-scopes.js';
 
 /** What payload.image asks for; its short form is a docker-image. */
 export type ImageReference =

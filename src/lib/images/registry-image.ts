@@ -2,11 +2,11 @@ import { DockerError, EngineLostError } from '../docker/engine.js';
 import type { DockerEngine } from '../docker/engine.js';
 import { isMachineTrouble } from '../docker/engine-words.js';
 import type { Logger } from '../log/logger.js';
-import { TaskError } from '../task/errors.js';
+import { TaskError } from '../outcome/errors.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
 import { withoutHostPaths } from '../util/without-host-paths.js';
-import { authorsImageError, imageError, imageFailure, isTransient } from './image-error.js';
+import { authorsImageError, imageError, imageFailure, isRetryable } from './image-error.js';
 import type { ImageAdvice } from './image-error.js';
 import type {
   FetchedImage,
@@ -95,7 +95,7 @@ class RegistryImage implements ImageSource {
     };
     let bytes: number;
     try {
-      bytes = await retry(pullRetries, { isTransient, onRetry }, (attempt) => inTurn(() => pullOnce(attempt)), signal);
+      bytes = await retry(pullRetries, { isRetryable, onRetry }, (attempt) => inTurn(() => pullOnce(attempt)), signal);
     } catch (error) {
       if (signal.aborted) throw error;
       throw this.#foreignFailure(error, attempts) ?? imageError(this.label, attempts, error, this.#advice(error));
@@ -108,7 +108,7 @@ class RegistryImage implements ImageSource {
 
   /** Trouble of a registry that only the payload knows is the task's: no author can have an operator alarmed by it. */
   #foreignFailure(error: unknown, attempts: number): TaskError | undefined {
-    const isOwn = this.#foreignRegistry === undefined || !isTransient(error);
+    const isOwn = this.#foreignRegistry === undefined || !isRetryable(error);
     if (isOwn || error instanceof EngineLostError || isMachineTrouble((error as Error).message)) return undefined;
     const advice = `The registry ${this.#foreignRegistry}, or the way to it, is in trouble, and this worker's operators have nothing to do with it. Check its name, and ask whoever runs it.`;
     // Its words alone: whoever runs the registry chose them, and a full disk, say, is what the worker would act on.
@@ -117,7 +117,7 @@ class RegistryImage implements ImageSource {
 
   /** An author can do nothing about the worker's own credentials. */
   #advice(error: unknown): ImageAdvice {
-    const isRefused = error instanceof DockerError && error.statusCode === 401;
+    const isRefused = error instanceof DockerError && error.fault === 'registry-refuses';
     if (!this.#login || !isRefused) return ADVICE;
     const { key } = this.#login;
     this.#deps.log.error('registry refuses credentials', {

@@ -1,14 +1,14 @@
 import { DockerError } from '../docker/engine.js';
 import type { DockerEngine } from '../docker/engine.js';
-import type { GarbageSource } from '../gc/garbage.js';
+import type { GarbageSource } from '../gc/garbage-source.js';
 import type { Logger } from '../log/logger.js';
 import { errorMessage } from '../util/error-message.js';
-import type { ImageLedger, ImageRecord } from './image-ledger.js';
+import type { ImageRecords, ImageRecord } from './image-records.js';
 import type { ImageUses } from './image-uses.js';
 
 export interface UnusedImagesDeps {
   readonly engine: Pick<DockerEngine, 'inspectImage' | 'removeImage'>;
-  readonly ledger: ImageLedger;
+  readonly imageRecords: ImageRecords;
   readonly uses: ImageUses;
   readonly log: Logger;
   readonly now: () => Date;
@@ -30,14 +30,14 @@ export class UnusedImages implements GarbageSource {
   }
 
   async collect(isDiskShort: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
-    const { ledger, now, expirationMs } = this.#deps;
+    const { imageRecords, now, expirationMs } = this.#deps;
     const isExpired = ({ lastUsedAt }: ImageRecord): boolean =>
       Date.parse(lastUsedAt) + expirationMs <= now().getTime();
-    for (const record of ledger.leastRecentlyUsed.filter(isExpired)) {
+    for (const record of imageRecords.leastRecentlyUsed.filter(isExpired)) {
       if (this.#mayRemove(record)) await this.#discard(record, 'expired', signal);
-      else ledger.forget(record.localName);
+      else imageRecords.forget(record.localName);
     }
-    for (const record of ledger.leastRecentlyUsed.filter((each) => this.#mayRemove(each))) {
+    for (const record of imageRecords.leastRecentlyUsed.filter((each) => this.#mayRemove(each))) {
       if (!(await isDiskShort())) return;
       await this.#discard(record, 'disk short', signal);
     }
@@ -57,19 +57,19 @@ export class UnusedImages implements GarbageSource {
       if (signal.aborted) throw signal.reason;
       const facts = { image, imageId, error: errorMessage(error) };
       // 409: a container was made from it that is not the worker's, or that the worker could not remove yet.
-      if (error instanceof DockerError && error.statusCode === 409) log.debug('image not removed', facts);
+      if (error instanceof DockerError && error.status === 409) log.debug('image not removed', facts);
       else log.warn('image not removed', facts);
     }
   }
 
   async #remove({ localName, imageId }: ImageRecord, reason: Reason, signal: AbortSignal): Promise<void> {
-    const { engine, ledger, log } = this.#deps;
+    const { engine, imageRecords, log } = this.#deps;
     const present = await engine.inspectImage(localName, signal);
     // Otherwise somebody has removed it, or given its name to another image, which is not the worker's.
     if (present?.id === imageId) {
       await engine.removeImage(localName);
       log.info('image removed', { image: localName, imageId, reason });
     }
-    ledger.forget(localName);
+    imageRecords.forget(localName);
   }
 }

@@ -127,8 +127,14 @@ function isSecretKey(key: string): boolean {
 
 /** HTTP libraries hang whole requests, with their headers, on an error: only what identifies it is kept. */
 function errorFields(error: Error): Readonly<Record<string, unknown>> {
-  const { code, statusCode, response } = error as Error & {
+  const {
+    code,
+    status,
+    statusCode = status,
+    response,
+  } = error as Error & {
     readonly code?: unknown;
+    readonly status?: unknown;
     readonly statusCode?: unknown;
     readonly response?: { readonly statusCode?: unknown };
   };

@@ -1,14 +1,5 @@
 import type { Readable } from 'node:stream';
-
-/** The reasons a queue takes for an exception (Taskcluster queue, reportException). */
-export const EXCEPTION_REASONS = [
-  'malformed-payload',
-  'worker-shutdown',
-  'internal-error',
-  'resource-unavailable',
-  'intermittent-task',
-] as const;
-export type ExceptionReason = (typeof EXCEPTION_REASONS)[number];
+import type { ExceptionReason } from '../outcome/resolution.js';
 
 /** Taskcluster credentials; `certificate` is a JSON string and only there for temporary ones. */
 export interface Credentials {
@@ -54,23 +45,23 @@ export interface ReclaimResponse {
 export class QueueError extends Error {
   override readonly name = 'QueueError';
   /** HTTP status; undefined when there was no answer at all. */
-  readonly statusCode: number | undefined;
+  readonly status: number | undefined;
 
   constructor(message: string, statusCode: number | undefined, options?: ErrorOptions) {
     super(message, options);
-    this.statusCode = statusCode;
+    this.status = statusCode;
   }
 
   /** The run is resolved, or the artifact exists otherwise: final, whatever we do. */
   get isConflict(): boolean {
-    return this.statusCode === 409;
+    return this.status === 409;
   }
 
-  get isTransient(): boolean {
+  get retryable(): boolean {
     // A success that could not be understood is somebody between us and the queue.
-    if (this.statusCode === undefined || this.statusCode < 400 || this.statusCode >= 500) return true;
+    if (this.status === undefined || this.status < 400 || this.status >= 500) return true;
     // 401 says nothing of scopes: clocks differ, or credentials have just run out that are about to be renewed.
-    return [401, 408, 425, 429].includes(this.statusCode);
+    return [401, 408, 425, 429].includes(this.status);
   }
 }
 

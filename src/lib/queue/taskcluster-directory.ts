@@ -1,6 +1,6 @@
 import { clients } from 'taskcluster-client';
 import type { ClientOptions } from 'taskcluster-client';
-import { attempt, mustBe } from './attempt.js';
+import { queueCall, mustBe } from './queue-call.js';
 import { QueueError } from './queue-client.js';
 import type { TaskDirectory, TaskRights } from './queue-client.js';
 
@@ -25,9 +25,9 @@ export class TaskclusterDirectory implements TaskDirectory {
       return taskId;
     };
     try {
-      return await attempt('index.findTask', find, signal);
+      return await queueCall('index.findTask', find, signal);
     } catch (error) {
-      if (error instanceof QueueError && error.statusCode === 404) return undefined;
+      if (error instanceof QueueError && error.status === 404) return undefined;
       throw error;
     }
   }

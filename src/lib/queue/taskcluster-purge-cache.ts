@@ -1,5 +1,5 @@
 import { clients } from 'taskcluster-client';
-import { attempt, mustBe } from './attempt.js';
+import { queueCall, mustBe } from './queue-call.js';
 import { dateOf } from './parse-claim.js';
 import type { PurgeCacheClient, PurgeRequest } from './purge-cache-client.js';
 import type { CredentialSource } from './queue-client.js';
@@ -34,6 +34,6 @@ export class TaskclusterPurgeCache implements PurgeCacheClient {
         return { cacheName, before: new Date(dateOf(before, 'before').getTime() + skewMs) };
       });
     };
-    return await attempt('purgeCache.purgeRequests', call, signal);
+    return await queueCall('purgeCache.purgeRequests', call, signal);
   }
 }

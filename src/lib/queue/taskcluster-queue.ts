@@ -2,9 +2,9 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { agents, clients } from 'taskcluster-client';
 import type { CreatedArtifact as TaskclusterArtifact, Queue, TaskClaim, TaskStatus } from 'taskcluster-client';
-import { attempt, mustBe, queueErrorOf } from './attempt.js';
+import { queueCall, mustBe, queueErrorOf } from './queue-call.js';
 import { dateOf, parseClaim } from './parse-claim.js';
-import type { ExceptionReason } from './queue-client.js';
+import type { ExceptionReason } from '../outcome/resolution.js';
 import { QueueError } from './queue-client.js';
 import type {
   ArtifactRequest,
@@ -94,7 +94,7 @@ export class TaskclusterQueue implements QueueClient {
     const { rootUrl, credentials, provisionerId, workerType, workerGroup, workerId, callTimeoutMs } = this.#options;
     const options = { rootUrl, credentials: credentials.current, retries: 0, timeout: callTimeoutMs };
     const auth = new clients.Auth(options);
-    const { scopes } = await attempt('auth.currentScopes', () => auth.currentScopes(), signal);
+    const { scopes } = await queueCall('auth.currentScopes', () => auth.currentScopes(), signal);
     const claimWork = `queue:claim-work:${provisionerId}/${workerType}`;
     return missingScopes(scopes, { AllOf: [claimWork, `queue:worker-id:${workerGroup}/${workerId}`] });
   }
@@ -191,7 +191,7 @@ class TaskclusterRunQueue implements RunQueue {
     try {
       return await this.#createArtifact(name, request, signal);
     } catch (error) {
-      const isRefusal = error instanceof QueueError && error.statusCode === 400;
+      const isRefusal = error instanceof QueueError && error.status === 400;
       if (!isRefusal || !error.message.includes('contentLength')) throw error;
       abilities.takesContentLength = false;
       return await this.#createArtifact(name, withoutLength, signal);
@@ -241,12 +241,12 @@ class TaskclusterRunQueue implements RunQueue {
   async #attempt<T>(what: string, call: (queue: Queue) => Promise<T>, signal: AbortSignal): Promise<T> {
     const credentials = this.#source.current;
     try {
-      return await attempt(what, () => call(this.#queue), signal);
+      return await queueCall(what, () => call(this.#queue), signal);
     } catch (error) {
-      const isRefused = error instanceof QueueError && error.statusCode === 401;
+      const isRefused = error instanceof QueueError && error.status === 401;
       // Credentials that ran out on the way say nothing about those that have replaced them meanwhile.
       if (!isRefused || this.#source.current === credentials) throw error;
-      return await attempt(what, () => call(this.#queue), signal);
+      return await queueCall(what, () => call(this.#queue), signal);
     }
   }
 

@@ -2,7 +2,7 @@ import { Transform, addAbortSignal, pipeline } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { clients, upload } from 'taskcluster-client';
 import type { ObjectService, TaskclusterClientError } from 'taskcluster-client';
-import { PutError } from '../artifacts/put-error.js';
+import { PutError } from './put-error.js';
 import { TimeoutError, untilAborted } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
@@ -58,7 +58,7 @@ function saysWhatIsMissing(object: ObjectService): ObjectService {
     try {
       return await object.finishUpload(name, request);
     } catch (error) {
-      const { message, statusCode } = asPutError(error);
+      const { message, status: statusCode } = asPutError(error);
       throw new PutError(message, statusCode, undefined, statusCode === 400 ? 'few' : undefined);
     }
   };

@@ -1,6 +1,6 @@
 import type { Payload } from './payload.js';
-import { COMPLETED, FAILED, exception, resolutionName } from './resolution.js';
-import type { Resolution } from './resolution.js';
+import { COMPLETED, FAILED, exception, resolutionName } from '../outcome/resolution.js';
+import type { Resolution } from '../outcome/resolution.js';
 
 /** The exit code, in the log and in onExitStatus, of a run whose command did not exit by itself. */
 export const NO_EXIT_CODE = -1;

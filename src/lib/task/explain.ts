@@ -1,8 +1,8 @@
 import { isDiskFull } from '../docker/engine.js';
 import { authorMessage } from '../util/author-message.js';
 import { shorten } from '../util/shorten.js';
-import { TaskError, TaskStopped } from './errors.js';
-import { isEngineLoss } from './resolution.js';
+import { TaskError, TaskStopped } from '../outcome/errors.js';
+import { isEngineLoss } from '../outcome/resolution-of.js';
 import type { RunContext } from './task-context.js';
 
 const STOPPED: Readonly<Record<TaskStopped['reason'], string>> = {

@@ -2,8 +2,8 @@ import { LONGEST_ARTIFACT_NAME, quotedName } from '../artifacts/artifact-name.js
 import { CACHE_NAME_RULE, isCacheName } from '../caches/cache-name.js';
 import type { TaskDefinition } from '../queue/queue-client.js';
 import { shorten } from '../util/shorten.js';
-import { isLogName } from './log-text.js';
-import { MOUNT_PATH_RULE, isMountPath, mountOf, mountPath } from './mount-path.js';
+import { isLogName } from '../task-log/header.js';
+import { MOUNT_PATH_RULE, isMountPath, mountOf, mountPath } from '../caches/mount-path.js';
 import type { Payload, PayloadArtifact } from './payload.js';
 
 // Linux's PATH_MAX, with its terminating NUL.

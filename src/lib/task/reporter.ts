@@ -3,8 +3,8 @@ import { QueueError } from '../queue/queue-client.js';
 import type { RunQueue } from '../queue/queue-client.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { retry } from '../util/retry.js';
-import { resolutionName } from './resolution.js';
-import type { Resolution } from './resolution.js';
+import { resolutionName } from '../outcome/resolution.js';
+import type { Resolution } from '../outcome/resolution.js';
 
 export interface ReporterOptions {
   readonly queue: RunQueue;
@@ -57,10 +57,10 @@ export class Reporter {
       // It may have been renewed meanwhile.
       limitToClaim();
     };
-    const isTransient = (error: unknown): boolean => error instanceof QueueError && error.isTransient;
+    const isRetryable = (error: unknown): boolean => error instanceof QueueError && error.retryable;
     try {
       const send = () => this.#send(resolution, limit.signal);
-      await retry(REPORT_RETRIES, { isTransient, onRetry }, send, limit.signal);
+      await retry(REPORT_RETRIES, { isRetryable, onRetry }, send, limit.signal);
       log.info('task resolved', { taskState });
     } catch (error) {
       if (signal?.aborted) {

@@ -2,27 +2,27 @@ import { join } from 'node:path';
 import { ArtifactStore } from '../artifacts/artifact-store.js';
 import type { ArtifactStoreDeps } from '../artifacts/artifact-store.js';
 import type { Logger } from '../log/logger.js';
-import type { Meters } from '../log/meters.js';
-import type { WorkerMetrics } from '../log/worker-metrics.js';
+import type { MetricsRecorder } from '../log/metrics-recorder.js';
+import type { LifecycleEvents } from '../log/lifecycle-events.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
 import type { Claim, QueueClient, QueueError } from '../queue/queue-client.js';
 import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { ResourceStack } from '../util/resource-stack.js';
 import { TempDir } from '../util/temp-dir.js';
-import { ClaimKeeper } from './claim-keeper.js';
-import type { LogPublisher } from './log-publisher.js';
-import { logSettings, writeHeader } from './log-text.js';
+import { Reclaimer } from './reclaimer.js';
+import type { LogPublisher } from '../task-log/publisher.js';
+import { logSettings, writeHeader } from '../task-log/header.js';
 import { Reporter } from './reporter.js';
-import { exception, resolutionName } from './resolution.js';
+import { exception, resolutionName } from '../outcome/resolution.js';
 import type { RunEntry, RunJournal } from './run-journal.js';
 import { RunMeasures } from './run-measures.js';
 import type { Phase, RunRecord } from './run-record.js';
 import { runTask } from './run-task.js';
 import type { TaskServices } from './run-task.js';
 import type { RunContext, WorkerFacts } from './task-context.js';
-import { TaskLog } from './task-log.js';
-import { TaskScopes, expandBy } from './task-scopes.js';
+import { TaskLog } from '../task-log/task-log.js';
+import { TaskScopes, expandBy } from '../queue/task-scopes.js';
 import { deepFreeze } from './validate-payload.js';
 
 export interface RunClaimDeps extends TaskServices {
@@ -30,8 +30,8 @@ export interface RunClaimDeps extends TaskServices {
   readonly journal: RunJournal;
   readonly publisher: LogPublisher;
   readonly putter: ArtifactStoreDeps['putter'];
-  readonly metrics: WorkerMetrics;
-  readonly meters?: Meters;
+  readonly lifecycle: LifecycleEvents;
+  readonly metrics?: MetricsRecorder;
   readonly log: Logger;
   readonly worker: WorkerFacts;
   readonly now: () => Date;
@@ -79,7 +79,7 @@ class ClaimedRun {
   readonly #abort: LinkedAbort;
   readonly #ended: LinkedAbort;
   readonly #credentials: CredentialHolder;
-  readonly #keeper: ClaimKeeper;
+  readonly #reclaimer: Reclaimer;
   readonly #reporter: Reporter;
   readonly #entry: RunEntry;
   readonly #queue;
@@ -94,14 +94,14 @@ class ClaimedRun {
     const log = (this.#log = deps.log.with({ taskId, runId }));
     this.#resources = new ResourceStack((what, error) => {
       log.error('could not release', { what, error });
-      deps.onLeftover();
+      deps.onOrphan();
     });
     this.#abort = this.#resources.use('stop signal', new LinkedAbort(stop));
     this.#ended = this.#resources.use('end signal', new LinkedAbort(this.#abort.signal));
     this.#credentials = new CredentialHolder(claim.credentials);
     this.#queue = deps.queue.forRun(claim, this.#credentials);
     this.#entry = deps.journal.entry(claim);
-    this.#keeper = new ClaimKeeper({
+    this.#reclaimer = new Reclaimer({
       queue: this.#queue,
       credentials: this.#credentials,
       takenUntil,
@@ -120,24 +120,24 @@ class ClaimedRun {
     });
     this.#reporter = new Reporter({
       queue: this.#queue,
-      takenUntil: () => this.#keeper.takenUntil,
+      takenUntil: () => this.#reclaimer.takenUntil,
       log,
       now: deps.now,
     });
   }
 
   async run(markResolved: () => void): Promise<void> {
-    const { metrics } = this.#deps;
+    const { lifecycle } = this.#deps;
     this.#hideCredentials();
     // The record goes last: whatever there is of the run, a worker that starts after a crash finds it. The run is on record
     // since its claim was received (RunJournal.noteClaims).
     this.#resources.defer('journal', () => this.#entry.remove());
     this.#log.info('claimed task', { takenUntil: this.#claim.takenUntil.toISOString() });
-    metrics.taskQueue(this.#claim, new Date(this.#claim.task.created));
+    lifecycle.taskQueue(this.#claim, new Date(this.#claim.task.created));
     this.#countFirstClaim();
-    this.#keeper.start();
+    this.#reclaimer.start();
     this.#resources.defer('claim', () => {
-      this.#keeper.stop();
+      this.#reclaimer.stop();
     });
     let release = (): Promise<void> => Promise.resolve();
     try {
@@ -147,8 +147,8 @@ class ClaimedRun {
       this.#log.error('run could not be worked on', { error, what: errorMessage(error) });
       await this.#reporter.report(exception('internal-error'));
     }
-    this.#keeper.stop();
-    metrics.taskFinish(this.#claim);
+    this.#reclaimer.stop();
+    lifecycle.taskFinish(this.#claim);
     this.#countResolution();
     markResolved();
     await this.#enter('cleanup', { credentials: undefined });
@@ -180,7 +180,7 @@ class ClaimedRun {
     await this.#note({ directory: directory.path, log });
     const published = deps.publisher.publish(context, taskLog, log);
     writeHeader(taskLog, context);
-    deps.metrics.taskStart(claim);
+    deps.lifecycle.taskStart(claim);
     this.#log.info('task start');
     const taskDeadline = new Date(Date.parse(claim.task.deadline) + claim.clockSkewMs);
     return await runTask(
@@ -199,14 +199,14 @@ class ClaimedRun {
   }
 
   #context(taskLog: TaskLog, directory: string): RunContext {
-    const { worker, putter, settings, meters } = this.#deps;
+    const { worker, putter, settings, metrics } = this.#deps;
     const { taskId, runId, task } = this.#claim;
     const log = this.#log;
     const queue = this.#queue;
     const artifacts = new ArtifactStore({
       queue,
       log,
-      meters,
+      metrics,
       output: taskLog,
       putter,
       tempDir: directory,
@@ -227,7 +227,7 @@ class ClaimedRun {
     this.#ended.abort(new Error('the run has ended'));
     await this.#reporter.report(resolution);
     // From here on a reclaim would only be answered with a conflict.
-    this.#keeper.stop();
+    this.#reclaimer.stop();
   }
 
   /** Notes in the log and in the journal where the run is; a journal that can't be written must not stop it. */
@@ -238,7 +238,7 @@ class ClaimedRun {
       this.#log.info('task phase', { phase, previous, previousMs });
       this.#phase = phase;
     }
-    const takenUntil = this.#keeper.takenUntil.toISOString();
+    const takenUntil = this.#reclaimer.takenUntil.toISOString();
     // A stop is reported when it comes; what counts is the first report.
     const resolution = facts.resolution && { resolution: this.#reporter.reported ?? facts.resolution };
     await this.#note({ phase, takenUntil, credentials: this.#credentials.current, ...facts, ...resolution });
@@ -249,7 +249,7 @@ class ClaimedRun {
     const now = performance.now();
     const ms = now - this.#enteredAt;
     this.#enteredAt = now;
-    this.#deps.meters?.phaseEnded(this.#phase, ms / 1000);
+    this.#deps.metrics?.phaseEnded(this.#phase, ms / 1000);
     return Math.round(ms);
   }
 
@@ -258,13 +258,13 @@ class ClaimedRun {
     const { runId, task, clockSkewMs } = this.#claim;
     if (runId !== 0) return;
     const seconds = (this.#deps.now().getTime() - clockSkewMs - Date.parse(task.created)) / 1000;
-    if (seconds >= 0) this.#deps.meters?.firstClaimed(seconds);
+    if (seconds >= 0) this.#deps.metrics?.firstClaimed(seconds);
   }
 
   #countResolution(): void {
     const { reported } = this.#reporter;
     if (reported)
-      this.#deps.meters?.runResolved(resolutionName(reported), (performance.now() - this.#claimedAt) / 1000);
+      this.#deps.metrics?.runResolved(resolutionName(reported), (performance.now() - this.#claimedAt) / 1000);
   }
 
   async #note(facts: Partial<RunRecord>): Promise<void> {

@@ -1,6 +1,6 @@
 import type { ContainerUsage } from '../docker/engine.js';
 import type { Logger } from '../log/logger.js';
-import type { TaskOutput } from './task-log.js';
+import type { TaskOutput } from '../outcome/task-output.js';
 
 /**
  * What one run used and how long its parts took, for the last lines of its log. Nothing is said that was not measured.

@@ -1,7 +1,7 @@
-import { EXCEPTION_REASONS } from '../queue/queue-client.js';
+import { EXCEPTION_REASONS } from '../outcome/resolution.js';
 import type { Claim, Credentials } from '../queue/queue-client.js';
 import { schemaAssertion } from '../util/own-schema.js';
-import type { Resolution } from './resolution.js';
+import type { Resolution } from '../outcome/resolution.js';
 
 /** The phases of a run, in their order. */
 const PHASES = ['claimed', 'admit', 'prepare', 'compile', 'execute', 'collect', 'finish', 'report', 'cleanup'] as const;

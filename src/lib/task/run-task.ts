@@ -1,31 +1,32 @@
 import { isUnusableImage } from '../docker/engine.js';
 import type { DockerEngine, RunningContainer } from '../docker/engine.js';
-import type { ContainerEnd } from '../features/feature.js';
+import type { ContainerEnd } from './feature.js';
 import type { ImageIdentity, ImageProvider } from '../images/image-provider.js';
-import type { Meters } from '../log/meters.js';
+import type { MetricsRecorder } from '../log/metrics-recorder.js';
 import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { ResourceStack } from '../util/resource-stack.js';
 import { CollectDeadline, SHUTDOWN_UPLOAD_MS } from './collect-deadline.js';
 import type { CollectLimit } from './collect-deadline.js';
-import { admit, refusedFeatures } from './admit.js';
-import type { Admission, AdmittedTask, AttachedFeature } from './admit.js';
-import { containerSpec } from './container-spec.js';
-import type { ContainerDefaults } from './container-spec.js';
-import { TaskError, TaskStopped, stopOf } from './errors.js';
-import { execute } from './execute.js';
-import type { Executed } from './execute.js';
+import { admit, refusedFeatures } from './phases/admit.js';
+import type { Admission, AdmittedTask, AttachedFeature } from './phases/admit.js';
+import { containerSpec } from './phases/container-spec.js';
+import type { ContainerDefaults } from './phases/container-spec.js';
+import { TaskError, TaskStopped, stopOf } from '../outcome/errors.js';
+import { execute } from './phases/execute.js';
+import type { Executed } from './phases/execute.js';
 import { NO_EXIT_CODE, collectedVerdict, endingInWords, exitVerdict } from './exit-verdict.js';
 import type { Ending } from './exit-verdict.js';
 import { authorsWords, explain } from './explain.js';
-import { footer } from './log-text.js';
-import type { PublishedLog } from './log-publisher.js';
-import { prepare, stateError } from './prepare.js';
-import { DROPPED, FAILED, exception, graver, resolutionName, resolutionOf } from './resolution.js';
-import type { Resolution } from './resolution.js';
+import { footer } from '../task-log/header.js';
+import type { PublishedLog } from '../task-log/publisher.js';
+import { prepare, stateError } from './phases/prepare.js';
+import { DROPPED, FAILED, exception, worse, resolutionName } from '../outcome/resolution.js';
+import { resolutionOf } from '../outcome/resolution-of.js';
+import type { Resolution } from '../outcome/resolution.js';
 import type { Phase, RunRecord } from './run-record.js';
 import type { RunContext } from './task-context.js';
-import type { TaskLog } from './task-log.js';
+import type { TaskLog } from '../task-log/task-log.js';
 import { watchUsage } from './watch-usage.js';
 
 /** What every run of this worker uses. */
@@ -35,8 +36,8 @@ export interface TaskServices {
   readonly admission: Admission;
   readonly containerDefaults: ContainerDefaults;
   /** Hears that something of a run could not be removed. */
-  readonly onLeftover: () => void;
-  readonly meters?: Pick<Meters, 'featuresUsed' | 'payloadRefused' | 'maxRunTimeExceeded'>;
+  readonly onOrphan: () => void;
+  readonly metrics?: Pick<MetricsRecorder, 'featuresUsed' | 'payloadRefused' | 'maxRunTimeExceeded'>;
 }
 
 /** One run in the hands of whoever claimed it. */
@@ -75,7 +76,7 @@ export async function runTask(run: TaskRun, services: TaskServices): Promise<() 
   const { context, taskLog, signal } = run;
   const resources = new ResourceStack((what, error) => {
     context.log.error('could not release', { what, error });
-    services.onLeftover();
+    services.onOrphan();
   });
   // Another worker can start the task while this one still uploads what there is.
   const reportShutdown = (): void => {
@@ -91,7 +92,7 @@ export async function runTask(run: TaskRun, services: TaskServices): Promise<() 
   const { failure } = taskLog;
   if (failure) context.log.error('task log could not be written', { error: failure });
   // A log with a hole in it must not pass for a success; the disk is the worker's, not the task's.
-  const resolution = failure ? graver(finished, exception('internal-error')) : finished;
+  const resolution = failure ? worse(finished, exception('internal-error')) : finished;
   await run.enter('report', { resolution });
   await run.report(resolution);
   return () => resources.close();
@@ -111,7 +112,7 @@ async function work(run: TaskRun, services: TaskServices, resources: ResourceSta
     const { executed, image } = await launch(run, services, admitted, resources);
     await run.enter('collect');
     const ending = endingOf(executed, services.containerDefaults.limits.memoryBytes);
-    if (ending.timedOut) services.meters?.maxRunTimeExceeded();
+    if (ending.timedOut) services.metrics?.maxRunTimeExceeded();
     const verdict = exitVerdict(ending, admitted.task.payload);
     const { soFar: collected, isClean } = await collect(run, features, executed, verdict);
     const soFar = isClean ? collected : collectedVerdict(verdict, collected, admitted.task.payload);
@@ -134,13 +135,13 @@ async function work(run: TaskRun, services: TaskServices, resources: ResourceSta
 }
 
 /** Phase 1. */
-async function admitAndCount(run: TaskRun, { admission, meters }: TaskServices): Promise<AdmittedTask> {
+async function admitAndCount(run: TaskRun, { admission, metrics }: TaskServices): Promise<AdmittedTask> {
   try {
     const admitted = await admit(run.context, admission, run.signal);
-    meters?.featuresUsed(admitted.features.map(({ name }) => name));
+    metrics?.featuresUsed(admitted.features.map(({ name }) => name));
     return admitted;
   } catch (error) {
-    if (resolutionName(resolutionOf(error)) === 'malformed-payload') meters?.payloadRefused();
+    if (resolutionName(resolutionOf(error)) === 'malformed-payload') metrics?.payloadRefused();
     throw error;
   }
 }
@@ -154,8 +155,8 @@ async function launch(
 ): Promise<{ readonly executed: Executed; readonly image: ImageIdentity }> {
   const { signal, context } = run;
   await run.enter('prepare');
-  const { images, onLeftover } = services;
-  const { contributions, image } = await prepare(admitted, images, resources, signal, onLeftover);
+  const { images, onOrphan } = services;
+  const { contributions, image } = await prepare(admitted, images, resources, signal, onOrphan);
   await run.enter('compile');
   const spec = containerSpec(admitted.task, contributions, image.image, services.containerDefaults);
   await run.enter('execute');
@@ -242,7 +243,7 @@ async function collect(
         context.log[level]('feature failed to collect', { feature: name, error });
         // A shutdown that left no time was explained above.
         if (!stop) context.output.error(authorsWords(error));
-        soFar = graver(soFar, resolutionOf(error));
+        soFar = worse(soFar, resolutionOf(error));
         isClean = false;
         // There is no time for the others either.
         if (timeout) break;
@@ -290,7 +291,7 @@ async function finish(run: TaskRun, { soFar, features, image }: Outcome): Promis
       await untilAborted(Promise.resolve(hook()), deadline.signal);
     } catch (error) {
       context.log.error('feature failed to finish', { feature: name, error });
-      resolution = graver(resolution, FAILED);
+      resolution = worse(resolution, FAILED);
     }
   };
   await attempt('log', () => published.finish(deadline.signal));

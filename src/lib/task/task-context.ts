@@ -3,8 +3,8 @@ import type { ArtifactStore, KeptFile } from '../artifacts/artifact-store.js';
 import type { CredentialSource, RunQueue, TaskDefinition } from '../queue/queue-client.js';
 import type { Payload } from './payload.js';
 import type { RunMeasures } from './run-measures.js';
-import type { TaskOutput } from './task-log.js';
-import type { TaskScopes } from './task-scopes.js';
+import type { TaskOutput } from '../outcome/task-output.js';
+import type { TaskScopes } from '../queue/task-scopes.js';
 
 /** Facts about the machine and the worker that tasks can see: log header, environment, chain of trust. */
 export interface WorkerFacts {

@@ -11,7 +11,7 @@ export interface RetryPolicy {
 
 export interface RetryHooks {
   /** Errors for which this is false are final. */
-  readonly isTransient: (error: unknown) => boolean;
+  readonly isRetryable: (error: unknown) => boolean;
   readonly onRetry?: (error: unknown, attempt: number, delayMs: number) => void;
 }
 
@@ -33,7 +33,7 @@ export async function retry<T>(
     try {
       return await operation(attempt);
     } catch (error) {
-      if (attempt >= policy.attempts || signal.aborted || !hooks.isTransient(error)) throw error;
+      if (attempt >= policy.attempts || signal.aborted || !hooks.isRetryable(error)) throw error;
       const delayMs = retryDelayMs(policy, attempt);
       hooks.onRetry?.(error, attempt, delayMs);
       await delay(delayMs, signal);

@@ -4,7 +4,7 @@ import type { Config } from '../config/config.js';
 import { readSigningKey } from '../features/chain-of-trust/signing-key.js';
 import { readDecryptionKeys } from '../features/encrypted-env/private-keys.js';
 import { checkBusybox } from '../features/interactive/interactive.js';
-import type { Expiring } from '../log/meters.js';
+import type { Expiring } from '../log/metrics-recorder.js';
 import { errorMessage } from '../util/error-message.js';
 import { TlsFiles, certificateEnd } from '../util/tls-files.js';
 import { enabledKinds } from './compose-devices.js';

@@ -10,7 +10,7 @@ import type { TaskclusterProxyOptions } from '../features/taskcluster-proxy/task
 import { Upstream } from '../features/taskcluster-proxy/upstream.js';
 import type { ImageProvider } from '../images/image-provider.js';
 import type { Logger } from '../log/logger.js';
-import { workerLabels } from '../task/container-spec.js';
+import { workerLabels } from '../task/phases/container-spec.js';
 import type { WorkerFacts } from '../task/task-context.js';
 import { composeInteractive } from './compose-interactive.js';
 import type { WorkerInteractive } from './compose-interactive.js';
@@ -33,7 +33,7 @@ interface Parts {
   readonly log: Logger;
   readonly facts: WorkerFacts;
   /** Something that was made for a run could not be removed. */
-  readonly onLeftover: () => void;
+  readonly onOrphan: () => void;
   readonly isUntouched: IsUntouched;
 }
 
@@ -64,7 +64,7 @@ export async function composeBeside(config: Config, parts: Parts): Promise<Besid
   };
 }
 
-function composeNetworks({ task }: Config, { engine, log, facts, onLeftover }: Parts): TaskNetworks {
+function composeNetworks({ task }: Config, { engine, log, facts, onOrphan }: Parts): TaskNetworks {
   return new TaskNetworks({
     engine,
     pool: new SubnetPool(task.networkSubnetPool, randomInt(2 ** 20)),
@@ -73,7 +73,7 @@ function composeNetworks({ task }: Config, { engine, log, facts, onLeftover }: P
     spareMs: SPARE_NETWORK_MS,
     onLeft: (networkId, error) => {
       log.error('could not release', { what: 'network', networkId, error });
-      onLeftover();
+      onOrphan();
     },
   });
 }

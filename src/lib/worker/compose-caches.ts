@@ -5,17 +5,17 @@ import { OWN_DIRECTORY, VolumeCaches } from '../caches/volume-cache.js';
 import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/config.js';
 import type { Logger } from '../log/logger.js';
-import type { Meters } from '../log/meters.js';
+import type { MetricsRecorder } from '../log/metrics-recorder.js';
 import type { CredentialSource } from '../queue/queue-client.js';
 import { TaskclusterPurgeCache } from '../queue/taskcluster-purge-cache.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import type { RemoveTree } from '../util/remove-tree.js';
-import { mustHoldFiles } from './must-hold-files.js';
+import { ensureWritableDirectory } from './ensure-writable-directory.js';
 import { StateLock } from './state-lock.js';
 
 interface Parts {
   readonly log: Logger;
-  readonly meters: Meters;
+  readonly metrics: MetricsRecorder;
   /** The worker's own. */
   readonly credentials: CredentialSource;
   readonly removeTree: RemoveTree;
@@ -39,13 +39,13 @@ const DELETION_GRACE_MS = 10_000;
 
 /** Takes the caches' directory and what the one before left there. Fails with a ConfigError when it can't be used. */
 export async function composeCaches(config: Config, parts: Parts): Promise<WorkerCaches> {
-  const { credentials, log, meters, removeTree } = parts;
+  const { credentials, log, metrics, removeTree } = parts;
   const { stateDir } = config;
   const { volumeCachePath: directory, releaseTimeout: releaseTimeoutMs } = config.cache;
   if (directory.includes(':')) {
     throw new ConfigError([`${KEY}: ${directory} has a colon in it, so that docker can't mount what is there`]);
   }
-  await mustHoldFiles(KEY, directory);
+  await ensureWritableDirectory(KEY, directory);
   // Beside the lock of stateDir: two workers of different ones would delete each other's caches.
   const lock = await StateLock.acquire(join(directory, OWN_DIRECTORY), KEY);
   let clockSkewMs = 0;
@@ -55,7 +55,7 @@ export async function composeCaches(config: Config, parts: Parts): Promise<Worke
     log,
     remove: (path, signal) => removeTree(path, { isUrgent: false, signal }),
   });
-  const caches = await VolumeCaches.open({ directory, stateDir, log, meters, now, releaseTimeoutMs, trash });
+  const caches = await VolumeCaches.open({ directory, stateDir, log, metrics, now, releaseTimeoutMs, trash });
   const client = purgeCacheClient(config, credentials, () => clockSkewMs);
   const purgeRequests = new PurgeRequests({ client, caches, log, now });
   const closing = new LinkedAbort();

@@ -10,13 +10,13 @@ import { hostSharedMemory, kvm } from '../devices/shared.js';
 import type { Logger } from '../log/logger.js';
 import type { Claim } from '../queue/queue-client.js';
 import type { RunHandle } from '../task/run-claim.js';
-import { Wakeup } from '../util/wakeup.js';
+import { AutoResetEvent } from '../util/auto-reset-event.js';
 import type { IsUntouched } from './not-set-up.js';
 
 export interface WorkerDevices {
   readonly manager: DeviceManager;
   /** Called whenever there may be devices for more tasks. */
-  readonly freed: Wakeup;
+  readonly freed: AutoResetEvent;
   rediscover(): Promise<void>;
   /** Sets aside what a run that has just been claimed will need. */
   track(claim: Claim, run: RunHandle): RunHandle;
@@ -30,7 +30,7 @@ export async function composeDevices(config: Config, log: Logger, isUntouched: I
     const problem = `${base} has a colon in it, so that docker can't mount what is there`;
     throw new ConfigError([`deviceManagement.baseDirectory: ${problem}`]);
   }
-  const freed = new Wakeup();
+  const freed = new AutoResetEvent();
   const manager = await DeviceManager.start({
     kinds: enabledKinds(config),
     mayLack: (kind) => isUntouched(['deviceManagement', kind, 'enabled']),

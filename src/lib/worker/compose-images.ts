@@ -1,23 +1,23 @@
 import type { Config } from '../config/config.js';
 import type { DockerEngine } from '../docker/engine.js';
-import type { GarbageSource } from '../gc/garbage.js';
+import type { GarbageSource } from '../gc/garbage-source.js';
 import { ArtifactImages } from '../images/artifact-image.js';
 import { ImageCache } from '../images/image-cache.js';
-import { ImageLedger } from '../images/image-ledger.js';
+import { ImageRecords } from '../images/image-records.js';
 import type { ImageProvider } from '../images/image-provider.js';
 import { ImageUses } from '../images/image-uses.js';
 import { Images } from '../images/images.js';
 import { RegistryImages } from '../images/registry-image.js';
 import { UnusedImages } from '../images/unused-images.js';
 import type { Logger } from '../log/logger.js';
-import type { Meters } from '../log/meters.js';
+import type { MetricsRecorder } from '../log/metrics-recorder.js';
 import { TaskclusterDirectory } from '../queue/taskcluster-directory.js';
 import type { RetryPolicy } from '../util/retry.js';
 
 interface Parts {
   readonly engine: DockerEngine;
   readonly log: Logger;
-  readonly meters: Meters;
+  readonly metrics: MetricsRecorder;
 }
 
 export interface ComposedImages {
@@ -28,18 +28,18 @@ export interface ComposedImages {
 }
 
 /** All that has to do with images: where they come from, which of them are here, and which may go. */
-export async function composeImages(config: Config, { engine, log, meters }: Parts): Promise<ComposedImages> {
+export async function composeImages(config: Config, { engine, log, metrics }: Parts): Promise<ComposedImages> {
   const { rootUrl, stateDir, registries, dockerConfig, garbageCollection, artifacts, taskQueue } = config;
   const now = (): Date => new Date();
-  const ledger = await ImageLedger.open({ stateDir, log, now });
+  const imageRecords = await ImageRecords.open({ stateDir, log, now });
   const uses = new ImageUses();
   const retries = pullRetries(config);
   const cache = new ImageCache({
     engine,
-    ledger,
+    imageRecords,
     uses,
     log,
-    meters,
+    metrics,
     parallelFetches: dockerConfig.maxParallelImageLoads,
   });
   const settings = { registries, defaultRegistry: dockerConfig.defaultRegistry };
@@ -52,8 +52,8 @@ export async function composeImages(config: Config, { engine, log, meters }: Par
       'task-image': ofTasks,
       'indexed-image': ofTasks,
     }),
-    garbage: new UnusedImages({ engine, ledger, uses, log, now, expirationMs, wholeMachine }),
-    close: () => ledger.flush(),
+    garbage: new UnusedImages({ engine, imageRecords, uses, log, now, expirationMs, wholeMachine }),
+    close: () => imageRecords.flush(),
   };
 }
 

@@ -3,7 +3,7 @@ import { ConfigError } from '../config/config-error.js';
 import type { Config } from '../config/config.js';
 import type { DockerEngine } from '../docker/engine.js';
 import type { Logger } from '../log/logger.js';
-import { workerLabels } from '../task/container-spec.js';
+import { workerLabels } from '../task/phases/container-spec.js';
 import type { WorkerFacts } from '../task/task-context.js';
 import { withTimeout } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';

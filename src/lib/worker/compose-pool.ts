@@ -2,7 +2,7 @@ import type { Config } from '../config/config.js';
 import type { Host } from '../host/host.js';
 import type { Logger } from '../log/logger.js';
 import type { CredentialSource } from '../queue/queue-client.js';
-import { TaskclusterWorkerManager } from '../queue/taskcluster-worker-manager.js';
+import { TaskclusterWorkerManager } from '../host/taskcluster-worker-manager.js';
 import { PoolAdvice } from './pool-advice.js';
 import { TaskQuota } from './task-quota.js';
 import type { WorkerOptions } from './worker.js';

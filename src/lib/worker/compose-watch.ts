@@ -3,16 +3,16 @@ import type { Config } from '../config/config.js';
 import type { DockerEngine } from '../docker/engine.js';
 import { HostSampler } from '../log/host-sample.js';
 import type { Logger } from '../log/logger.js';
-import { NO_METERS } from '../log/meters.js';
-import type { Meters } from '../log/meters.js';
-import type { LogFacts, Metrics } from '../log/metrics.js';
+import { NO_METRICS } from '../log/metrics-recorder.js';
+import type { MetricsRecorder } from '../log/metrics-recorder.js';
+import type { LogFacts, PrometheusMetrics } from '../log/prometheus-metrics.js';
 import { StatusServer } from '../log/status-server.js';
 import type { StatusPage } from '../log/status-server.js';
 import { errorMessage } from '../util/error-message.js';
 import { EndingWatch } from './ending-watch.js';
 import type { Ending } from './ending.js';
 import { Health } from './health.js';
-import { Reports } from './reports.js';
+import { PeriodicStatus } from './periodic-status.js';
 import type { Worker } from './worker.js';
 
 interface Parts {
@@ -33,7 +33,7 @@ export interface WatchedParts {
 
 /** All that lets others see how the worker does. */
 export interface WorkerWatch {
-  readonly meters: Meters;
+  readonly metrics: MetricsRecorder;
   /** Begins to report on the worker. `unusable`: why it has no capacity although it should. */
   follow(worker: Worker, unusable: string | undefined, parts: WatchedParts): void;
   close(): Promise<void>;
@@ -61,16 +61,16 @@ export async function composeWatch({
     logFacts: { droppedLines: droppedLogLines, alerts },
     health: () => healthPage(health),
   });
-  let reports: Reports | undefined;
+  let reports: PeriodicStatus | undefined;
   let ends: EndingWatch | undefined;
   const sampler = new HostSampler(config.dockerVolume);
   return {
-    meters: shown?.metrics ?? NO_METERS,
+    metrics: shown?.metrics ?? NO_METRICS,
     follow: (worker, unusable, { endings, features }) => {
-      const { activity } = worker;
+      const { stats } = worker;
       const isStopping = (): boolean => worker.isStopping;
       const claimMs = config.taskQueue.claimTimeout + config.taskQueue.pollInterval;
-      shown?.metrics.watchSlots(activity);
+      shown?.metrics.watchSlots(stats);
       shown?.metrics.knowFeatures(features.map(({ name }) => name));
       const watch = (ends = new EndingWatch({
         endings,
@@ -80,16 +80,16 @@ export async function composeWatch({
       watch.start();
       const own = (health = new Health({
         engine,
-        activity,
+        stats,
         isStopping,
         claimMs,
         unusable,
         ending: () => watch.warnings(),
       }));
       const isHealthy = async (): Promise<boolean> => (await own.report()).status !== 'unhealthy';
-      shown?.metrics.watchHealth(isHealthy, () => activity.lastAnswer);
-      reports = new Reports({
-        activity,
+      shown?.metrics.watchHealth(isHealthy, () => stats.lastAnswer);
+      reports = new PeriodicStatus({
+        stats,
         isStopping,
         log,
         sampleHost: () => sampler.sample(),
@@ -110,7 +110,7 @@ export async function composeWatch({
 }
 
 interface Shown {
-  readonly metrics: Metrics;
+  readonly metrics: PrometheusMetrics;
   readonly server: StatusServer;
 }
 
@@ -126,8 +126,8 @@ async function showMetrics(
 ): Promise<Shown | undefined> {
   const { host, port } = config.metrics;
   if (port === undefined) return undefined;
-  const { Metrics } = await import('../log/metrics.js');
-  const metrics = new Metrics();
+  const { PrometheusMetrics } = await import('../log/prometheus-metrics.js');
+  const metrics = new PrometheusMetrics();
   const { provisionerId, workerType, workerGroup, workerId } = config;
   metrics.identify({
     version,

@@ -9,11 +9,11 @@ import { LiveLogPublisher } from '../features/live-log/live-log.js';
 import { createFeatures } from '../features/registry.js';
 import type { Host } from '../host/host.js';
 import type { Logger } from '../log/logger.js';
-import { WorkerMetrics } from '../log/worker-metrics.js';
-import type { MetricsOutput } from '../log/worker-metrics.js';
+import { LifecycleEvents } from '../log/lifecycle-events.js';
+import type { MetricsOutput } from '../log/lifecycle-events.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
-import { workerLabels } from '../task/container-spec.js';
-import type { ContainerDefaults } from '../task/container-spec.js';
+import { workerLabels } from '../task/phases/container-spec.js';
+import type { ContainerDefaults } from '../task/phases/container-spec.js';
 import { runClaim } from '../task/run-claim.js';
 import type { RunClaimDeps } from '../task/run-claim.js';
 import { RunJournal } from '../task/run-journal.js';
@@ -37,7 +37,7 @@ import { composePool } from './compose-pool.js';
 import { composeQueue } from './compose-queue.js';
 import { composeWatch } from './compose-watch.js';
 import type { WorkerWatch } from './compose-watch.js';
-import { mustHoldFiles } from './must-hold-files.js';
+import { ensureWritableDirectory } from './ensure-writable-directory.js';
 import type { IsUntouched } from './not-set-up.js';
 import { Recovery } from './recovery.js';
 import { Worker } from './worker.js';
@@ -96,22 +96,22 @@ interface Parts {
 
 async function composeWatched(options: ComposeOptions, { engine, facts, locks, watch }: Parts): Promise<Worker> {
   const { config, host, log, metricsOutput, isUntouched = () => false } = options;
-  const { meters } = watch;
+  const { metrics } = watch;
   const credentials = new CredentialHolder(config.taskcluster);
   const queue = composeQueue(config, credentials, log);
   const liveLog = await composeLiveLog(config, log);
-  const metrics = composeMetrics(config, metricsOutput);
+  const lifecycle = composeMetrics(config, metricsOutput);
   const runsDirectory = await takeDirectories(config);
   const devices = await composeDevices(config, log, isUntouched);
   await locks.acquire(runsDirectory);
   const removeTree = treeRemover(engine, workerLabels(facts));
-  const shared = { engine, log, meters, facts, removeTree };
+  const shared = { engine, log, metrics, facts, removeTree };
   const caching = await composeCaches(config, { ...shared, credentials });
   const imaging = await composeImages(config, shared);
-  const onLeftover = (): void => {
-    gc.leftovers.suspect();
+  const onOrphan = (): void => {
+    gc.orphans.suspect();
   };
-  const beside = await composeBeside(config, { ...shared, images: imaging.images, onLeftover, isUntouched });
+  const beside = await composeBeside(config, { ...shared, images: imaging.images, onOrphan, isUntouched });
   const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
   const journal = await RunJournal.open(config.stateDir);
   const capacity = liveLog.isUsable ? config.capacity : 0;
@@ -130,10 +130,10 @@ async function composeWatched(options: ComposeOptions, { engine, facts, locks, w
     journal,
     publisher: new LiveLogPublisher(liveLog.server, now),
     putter,
-    metrics,
+    lifecycle,
     worker: { ...facts, settings: await composeMetadata({ ...options, engine }) },
     now,
-    onLeftover,
+    onOrphan,
     ...ofEachRun(config, runsDirectory, log),
   };
   const recovery = await Recovery.find({ ...deps, removeTree, stateDir: config.stateDir });
@@ -146,8 +146,8 @@ async function composeWatched(options: ComposeOptions, { engine, facts, locks, w
     log,
     host,
     credentials,
+    lifecycle,
     metrics,
-    meters,
     close: async () => {
       await gc.janitor.stop();
       await liveLog.server?.close(READERS_GRACE_MS);
@@ -188,7 +188,7 @@ function claiming({
   'checkReady' | 'roomFor' | 'roomFreed' | 'onClaimed' | 'rediscover' | 'recover' | 'run'
 > {
   return {
-    checkReady: (signal) => gc.leftovers.checkReady(signal),
+    checkReady: (signal) => gc.orphans.checkReady(signal),
     roomFor: async (tasks, signal) => {
       if (!(await probe.canWrite())) return 'no-disk';
       const byDevices = await devices.manager.roomFor(tasks);
@@ -207,7 +207,7 @@ function claiming({
     rediscover: () => devices.rediscover(),
     recover: async (signal) => {
       // What containers of dead runs had mounted goes after them.
-      const tidied = gc.leftovers.remove(signal).then(() => caching.begin());
+      const tidied = gc.orphans.remove(signal).then(() => caching.begin());
       const collecting = tidied.then(() => {
         gc.janitor.start();
       });
@@ -223,8 +223,8 @@ function claiming({
 /** Fails with a ConfigError when there is no place for the worker's files; returns the one for its runs. */
 async function takeDirectories({ dockerVolume, stateDir, workerId }: Config): Promise<string> {
   const runsDirectory = join(dockerVolume, 'tmp', 'docker-worker-runs', workerId);
-  await mustHoldFiles('dockerVolume', runsDirectory);
-  await mustHoldFiles('stateDir', stateDir);
+  await ensureWritableDirectory('dockerVolume', runsDirectory);
+  await ensureWritableDirectory('stateDir', stateDir);
   return runsDirectory;
 }
 
@@ -236,9 +236,14 @@ async function removeIfEmpty(directory: string): Promise<void> {
   }
 }
 
-function composeMetrics(config: Config, output: MetricsOutput): WorkerMetrics {
+function composeMetrics(config: Config, output: MetricsOutput): LifecycleEvents {
   const { provisionerId, workerType, workerId, region, instanceType } = config;
-  return new WorkerMetrics(output, { workerPoolId: `${provisionerId}/${workerType}`, workerId, region, instanceType });
+  return new LifecycleEvents(output, {
+    workerPoolId: `${provisionerId}/${workerType}`,
+    workerId,
+    region,
+    instanceType,
+  });
 }
 
 function admission(config: Config, services: Parameters<typeof createFeatures>[1]): RunClaimDeps['admission'] {

@@ -1,5 +1,5 @@
 import type { Logger } from '../log/logger.js';
-import type { Expiring } from '../log/meters.js';
+import type { Expiring } from '../log/metrics-recorder.js';
 import { stateOf } from './ending.js';
 import type { Ending, EndingState } from './ending.js';
 

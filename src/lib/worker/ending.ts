@@ -1,4 +1,4 @@
-import type { Expiring } from '../log/meters.js';
+import type { Expiring } from '../log/metrics-recorder.js';
 import type { Credentials } from '../queue/queue-client.js';
 
 /** A certificate or credentials: what stops being good at a time that is known in advance. */

@@ -1,8 +1,8 @@
 import type { DockerEngine } from '../docker/engine.js';
-import type { Lack } from '../log/meters.js';
+import type { Lack } from '../log/metrics-recorder.js';
 import { withTimeout } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
-import type { Activity } from './activity.js';
+import type { WorkerStats } from './worker-stats.js';
 
 export interface HealthReport {
   /** stopping: it claims nothing more and lets its runs end, which is well. */
@@ -20,7 +20,7 @@ export interface HealthReport {
 
 export interface HealthOptions {
   readonly engine: Pick<DockerEngine, 'ping'>;
-  readonly activity: Activity;
+  readonly stats: WorkerStats;
   readonly isStopping: () => boolean;
   /** The longest that one attempt to claim takes, with the pause after it. */
   readonly claimMs: number;
@@ -32,7 +32,7 @@ export interface HealthOptions {
 }
 
 // Attempts that may go without an answer: one can get lost, and so can the one that is made after it.
-const PATIENCE = 3;
+const MISSED_CLAIMS = 3;
 const PING_TIMEOUT_MS = 5000;
 const LACKS: Readonly<Record<Lack, string>> = {
   'no-disk': 'the disk has no room for a task',
@@ -50,10 +50,10 @@ export class Health {
 
   /** Asks docker, and takes five seconds at most. */
   async report(): Promise<HealthReport> {
-    const { activity, isStopping, unusable } = this.#options;
+    const { stats, isStopping, unusable } = this.#options;
     const docker = await this.#askDocker();
     const problems = [docker, unusable, this.#stuck()].filter((problem) => problem !== undefined);
-    const { capacity, running, uptimeSeconds, lastClaimWork } = activity;
+    const { capacity, running, uptimeSeconds, lastClaimWork } = stats;
     return {
       status: problems.length > 0 ? 'unhealthy' : isStopping() ? 'stopping' : 'ok',
       problems,
@@ -80,17 +80,17 @@ export class Health {
   }
 
   #stuck(): string | undefined {
-    const { activity, claimMs, isStopping } = this.#options;
-    const { silentMs, capacity, running, lastFailure } = activity;
-    if (isStopping() || silentMs <= PATIENCE * claimMs) return undefined;
+    const { stats, claimMs, isStopping } = this.#options;
+    const { silentMs, capacity, running, lastFailure } = stats;
+    if (isStopping() || silentMs <= MISSED_CLAIMS * claimMs) return undefined;
     const last = lastFailure === undefined ? '' : ` (last error: ${lastFailure})`;
     const seconds = Math.round(silentMs / 1000);
     return `no claimWork has been answered for ${seconds} s with ${capacity - running} of ${capacity} slots free${last}`;
   }
 
   #warnings(): readonly string[] {
-    const { activity, ending } = this.#options;
-    const { failures, lastFailure, lack } = activity;
+    const { stats, ending } = this.#options;
+    const { failures, lastFailure, lack } = stats;
     return [
       ...(lack === undefined ? [] : [`nothing is claimed: ${LACKS[lack]}`]),
       ...ending(),

@@ -2,19 +2,19 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ArtifactStore } from '../artifacts/artifact-store.js';
 import type { ArtifactStoreDeps } from '../artifacts/artifact-store.js';
-import type { Feature } from '../features/feature.js';
+import type { Feature } from '../task/feature.js';
 import type { Logger } from '../log/logger.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
 import type { Credentials, QueueClient, RunQueue } from '../queue/queue-client.js';
-import type { LogPublisher } from '../task/log-publisher.js';
+import type { LogPublisher } from '../task-log/publisher.js';
 import { Reporter } from '../task/reporter.js';
-import { exception } from '../task/resolution.js';
-import type { Resolution } from '../task/resolution.js';
+import { exception } from '../outcome/resolution.js';
+import type { Resolution } from '../outcome/resolution.js';
 import { LOG_FILE } from '../task/run-claim.js';
 import type { RunClaimDeps } from '../task/run-claim.js';
 import type { RunEntry, RunJournal } from '../task/run-journal.js';
 import type { RunRecord } from '../task/run-record.js';
-import { TaskLog } from '../task/task-log.js';
+import { TaskLog } from '../task-log/task-log.js';
 import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { removeTree } from '../util/remove-tree.js';
@@ -47,7 +47,7 @@ const stallEpitaph = (stalledMs: number): string =>
  * What a worker that died left behind on the disk: the records of its runs, their logs and their directories. A run that
  * only had to be reported is reported as it ended. Each other is resolved worker-shutdown, so that the queue has it run
  * again at once and not when its claim is over; or internal-error, if it may be why the worker stood still. Its containers
- * are `Leftovers`: removing them needs the engine, this needs the queue, and neither waits for the other.
+ * are `Orphans`: removing them needs the engine, this needs the queue, and neither waits for the other.
  */
 export class Recovery {
   readonly #deps: RecoveryDeps;

@@ -1,11 +1,11 @@
 import type { Logger } from '../log/logger.js';
-import type { Lack, Meters } from '../log/meters.js';
+import type { Lack, MetricsRecorder } from '../log/metrics-recorder.js';
 import type { Claim, QueueClient } from '../queue/queue-client.js';
 import type { RunHandle } from '../task/run-claim.js';
 import { errorMessage } from '../util/error-message.js';
 import { retryDelayMs } from '../util/retry.js';
-import type { Wakeup } from '../util/wakeup.js';
-import { Activity } from './activity.js';
+import type { AutoResetEvent } from '../util/auto-reset-event.js';
+import { WorkerStats } from './worker-stats.js';
 import type { TaskQuota } from './task-quota.js';
 
 export interface TaskListenerOptions {
@@ -15,7 +15,7 @@ export interface TaskListenerOptions {
   /** How many of so many tasks the machine has room for now, or what it lacks for a single one: ask again later. */
   readonly roomFor: (tasks: number, signal: AbortSignal) => Promise<number | Lack>;
   /** To be called when `roomFor` may have more to give than before: there is no waiting for the next poll then. */
-  readonly roomFreed: Wakeup;
+  readonly roomFreed: AutoResetEvent;
   /** False: nothing is to be claimed now, as this worker is about to end. Asked before each claim. Never fails. */
   readonly mayClaim?: (signal: AbortSignal) => Promise<boolean>;
   /** Bounds the tasks that this worker claims over all its starts; absent: no limit. */
@@ -29,7 +29,7 @@ export interface TaskListenerOptions {
   /** The rest between two polls that found nothing. */
   readonly pollIntervalMs: number;
   readonly log: Logger;
-  readonly meters?: Pick<Meters, 'claimEnded'>;
+  readonly metrics?: Pick<MetricsRecorder, 'claimEnded'>;
   /** Called when the first run begins after none, and when the last one is resolved. */
   readonly onBusy?: (isBusy: boolean) => void;
   /** Called for each run that is resolved, before `onBusy`. */
@@ -45,16 +45,16 @@ export class TaskListener {
   readonly #options: TaskListenerOptions;
   readonly #unfinished = new Set<Promise<void>>();
   /** For whoever watches the worker. */
-  readonly activity: Activity;
+  readonly stats: WorkerStats;
 
   constructor(options: TaskListenerOptions) {
     this.#options = options;
-    this.activity = new Activity(options);
+    this.stats = new WorkerStats(options);
   }
 
   /** Runs that hold a slot. */
   get running(): number {
-    return this.activity.running;
+    return this.stats.running;
   }
 
   /** Claims and starts runs until the signal aborts; never fails. Runs under way go on: see `finished`. */
@@ -86,7 +86,7 @@ export class TaskListener {
     for (const claim of claims) this.#start(claim);
     if (claims.length > 0) return;
     const { pollIntervalMs } = this.#options;
-    const { failures } = this.activity;
+    const { failures } = this.stats;
     const waitMs = failures === 0 ? pollIntervalMs : retryDelayMs(CLAIM_RETRIES, failures);
     await this.#options.roomFreed.wait(signal, waitMs);
   }
@@ -97,27 +97,27 @@ export class TaskListener {
       await checkReady(signal);
     } catch (error) {
       if (signal.aborted) return [];
-      this.activity.notReady(error);
+      this.stats.notReady(error);
       log.error('error reaching docker', this.#failure(error));
       return [];
     }
     const tasks = await roomFor(free, signal);
     if (typeof tasks !== 'number') {
-      this.activity.noRoom(tasks);
+      this.stats.noRoom(tasks);
       return [];
     }
     if (mayClaim && !(await mayClaim(signal))) return [];
     try {
       log.debug('next claim', { tasks });
-      this.activity.claimBegan();
+      this.stats.claimBegan();
       const claims = await queue.claimWork(tasks, signal);
       // First of all: until they are written down, a crash leaves them to run out.
       if (claims.length > 0) this.#options.onClaimed?.(claims);
-      this.activity.claimAnswered(claims.length);
+      this.stats.claimAnswered(claims.length);
       return claims;
     } catch (error) {
       if (signal.aborted) return [];
-      this.activity.claimFailed(error);
+      this.stats.claimFailed(error);
       log.error('error claiming work', this.#failure(error));
       return [];
     }
@@ -125,18 +125,18 @@ export class TaskListener {
 
   /** In words: where in the code a service was found down is of no use to anybody, and the line comes again and again. */
   #failure(error: unknown): { readonly error: string; readonly failures: number } {
-    return { error: errorMessage(error), failures: this.activity.failures };
+    return { error: errorMessage(error), failures: this.stats.failures };
   }
 
   #start(claim: Claim): void {
     const { run, onBusy, onResolved, roomFreed } = this.#options;
-    this.activity.runBegan();
+    this.stats.runBegan();
     if (this.running === 1) onBusy?.(true);
     const { resolved, finished } = run(claim);
     const tracked = finished.finally(() => this.#unfinished.delete(tracked));
     this.#unfinished.add(tracked);
     void resolved.then(() => {
-      this.activity.runResolved();
+      this.stats.runResolved();
       onResolved?.();
       if (this.running === 0) onBusy?.(false);
       roomFreed.call();

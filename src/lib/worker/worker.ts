@@ -1,13 +1,13 @@
 import type { Host } from '../host/host.js';
-import type { Meters } from '../log/meters.js';
-import type { WorkerMetrics } from '../log/worker-metrics.js';
+import type { MetricsRecorder } from '../log/metrics-recorder.js';
+import type { LifecycleEvents } from '../log/lifecycle-events.js';
 import type { CredentialHolder } from '../queue/credential-holder.js';
 import type { Claim } from '../queue/queue-client.js';
-import { TaskStopped } from '../task/errors.js';
+import { TaskStopped } from '../outcome/errors.js';
 import type { RunHandle } from '../task/run-claim.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { timerMs } from '../util/timer.js';
-import type { Activity } from './activity.js';
+import type { WorkerStats } from './worker-stats.js';
 import { HostWatch } from './host-watch.js';
 import type { PoolAdvice } from './pool-advice.js';
 import { TaskListener } from './task-listener.js';
@@ -24,8 +24,8 @@ export interface WorkerOptions extends Omit<TaskListenerOptions, OwnOptions> {
   readonly host: Host;
   /** The worker's own, which its host may renew. */
   readonly credentials: Pick<CredentialHolder, 'renew'>;
-  readonly metrics: WorkerMetrics;
-  readonly meters?: Pick<Meters, 'claimEnded' | 'terminationNoticed'>;
+  readonly lifecycle: LifecycleEvents;
+  readonly metrics?: Pick<MetricsRecorder, 'claimEnded' | 'terminationNoticed'>;
   /** Resolves what a worker before this one left; ends early once the signal aborts. Never fails. */
   readonly recover: (signal: AbortSignal) => Promise<void>;
   /** Looks for the devices that the machine has by now, and claims what they are enough for. Never fails. */
@@ -88,8 +88,8 @@ export class Worker {
   }
 
   /** For whoever watches the worker. */
-  get activity(): Activity {
-    return this.#listener.activity;
+  get stats(): WorkerStats {
+    return this.#listener.stats;
   }
 
   /** It claims nothing more. */
@@ -104,22 +104,22 @@ export class Worker {
 
   /** Claims and runs tasks until stopped; resolves when nothing of them is left, or when an immediate stop takes too long. */
   async run(): Promise<void> {
-    const { host, log, metrics } = this.#options;
+    const { host, log, lifecycle } = this.#options;
     await Promise.race([this.#work(), this.#overdue]);
     this.#hasEnded = true;
     clearTimeout(this.#endTimer);
-    metrics.instanceShutdown();
+    lifecycle.instanceShutdown();
     log.info('exit', { code: this.#exitCode });
     if (this.#givesMachineBack) await host.shutdown();
   }
 
   async #work(): Promise<void> {
-    const { host, log, metrics, capacity, close, shutdown, recover, quota } = this.#options;
+    const { host, log, lifecycle, capacity, close, shutdown, recover, quota } = this.#options;
     log.info('start', { capacity });
     const recovering = new LinkedAbort(this.#running.signal);
     const recovered = recover(recovering.signal);
-    metrics.instanceBoot(await host.uptimeSeconds());
-    metrics.workerReady();
+    lifecycle.instanceBoot(await host.uptimeSeconds());
+    lifecycle.workerReady();
     this.#heedQuota();
     this.#watchIdleness(false);
     const hostWatch = new HostWatch({
@@ -129,7 +129,7 @@ export class Worker {
       log,
       onNotice: (notice) => {
         log.warn('termination notice', { ...notice });
-        this.#options.meters?.terminationNoticed();
+        this.#options.metrics?.terminationNoticed();
         this.#giveBack(notice.finishTasks ? 'graceful' : 'immediate');
       },
     });
@@ -207,7 +207,7 @@ export class Worker {
   async #endOfIdleness(): Promise<void> {
     const { advice, capacity } = this.#options;
     // worker-manager counts a worker as needed that can't claim anything: it has no certificate, or docker is dead.
-    const isOfUse = capacity > 0 && this.activity.failures === 0;
+    const isOfUse = capacity > 0 && this.stats.failures === 0;
     const isKept = isOfUse && (await advice?.isKept(this.#claiming.signal));
     // A task may have come while it was asked.
     if (this.isStopping || this.#listener.running > 0) return;

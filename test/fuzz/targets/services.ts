@@ -11,7 +11,7 @@ import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { TaskclusterPurgeCache } from '../../../src/lib/queue/taskcluster-purge-cache.js';
 import { TaskclusterQueue } from '../../../src/lib/queue/taskcluster-queue.js';
-import { TaskclusterWorkerManager } from '../../../src/lib/queue/taskcluster-worker-manager.js';
+import { TaskclusterWorkerManager } from '../../../src/lib/host/taskcluster-worker-manager.js';
 import { allowing, expect } from '../expect.js';
 import { answerOf } from '../inputs/answers.js';
 import type { Answer } from '../inputs/answers.js';

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { CacheState } from '../../../src/lib/caches/cache-state.js';
 import { Undecipherable, decryptMessage } from '../../../src/lib/features/encrypted-env/decrypt.js';
 import { readDecryptionKeys } from '../../../src/lib/features/encrypted-env/private-keys.js';
-import { ImageLedger } from '../../../src/lib/images/image-ledger.js';
+import { ImageRecords } from '../../../src/lib/images/image-records.js';
 import { RunJournal } from '../../../src/lib/task/run-journal.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 import { PRIVATE_KEY, encryptedMessage } from '../../support/encrypted-message.js';
@@ -84,9 +84,9 @@ const stateFiles = target({
         const files = ['images.json', 'caches.json', 'runs/aaaaaaaaQ_CaaaaaaaaaaA.0.json'];
         await Promise.all(files.map((name) => writeFile(join(stateDir, name), text)));
         const log = new MemoryLogger();
-        const ledger = await ImageLedger.open({ stateDir, log, now: () => new Date(0) });
+        const imageRecords = await ImageRecords.open({ stateDir, log, now: () => new Date(0) });
         expect(
-          ledger.leastRecentlyUsed.every(({ localName }) => localName !== ''),
+          imageRecords.leastRecentlyUsed.every(({ localName }) => localName !== ''),
           'an image has no name',
         );
         const { instances } = await new CacheState(stateDir).read(log);

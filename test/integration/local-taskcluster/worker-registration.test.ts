@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { clients } from 'taskcluster-client';
 import { AwsHost } from '../../../src/lib/host/aws.js';
 import type { Credentials } from '../../../src/lib/queue/queue-client.js';
-import { TaskclusterWorkerManager } from '../../../src/lib/queue/taskcluster-worker-manager.js';
+import { TaskclusterWorkerManager } from '../../../src/lib/host/taskcluster-worker-manager.js';
 import { FakeInstanceMetadata, INSTANCE_ID } from '../../fakes/fake-instance-metadata.js';
 import { Deployment, POOL } from './deployment.js';
 

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { queryObjects } from 'node:v8';
-import { ClaimKeeper } from '../../../src/lib/task/claim-keeper.js';
+import { Reclaimer } from '../../../src/lib/task/reclaimer.js';
 import { RunEntry } from '../../../src/lib/task/run-journal.js';
-import { TaskLog } from '../../../src/lib/task/task-log.js';
+import { TaskLog } from '../../../src/lib/task-log/task-log.js';
 import { shell } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
@@ -32,7 +32,7 @@ describe('the memory of a worker', () => {
   const alive = (): readonly unknown[] => {
     // What was logged leads to them by the stack of an error.
     harness.log.records.length = 0;
-    return [ClaimKeeper, RunEntry, TaskLog].map((each) => queryObjects(each, { format: 'count' }));
+    return [Reclaimer, RunEntry, TaskLog].map((each) => queryObjects(each, { format: 'count' }));
   };
 
   it('holds nothing of runs that are over', async () => {

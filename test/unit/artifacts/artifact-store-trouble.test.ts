@@ -5,8 +5,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { ArtifactContent } from '../../../src/lib/artifacts/artifact-store.js';
 import { QueueError } from '../../../src/lib/queue/queue-client.js';
-import { TaskStopped } from '../../../src/lib/task/errors.js';
-import { resolutionName, resolutionOf } from '../../../src/lib/task/resolution.js';
+import { TaskStopped } from '../../../src/lib/outcome/errors.js';
+import { resolutionName } from '../../../src/lib/outcome/resolution.js';
+import { resolutionOf } from '../../../src/lib/outcome/resolution-of.js';
 import { ArtifactBench, EXPIRES } from '../../fakes/artifact-bench.js';
 import { faults } from '../../fakes/fake-object-store.js';
 import { conflict, outage } from '../../fakes/fake-queue.js';
@@ -47,7 +48,7 @@ describe('ArtifactStore in trouble', () => {
     bench.objects.faults.push(faults.status(400, '<Error><Code>RequestTimeout</Code></Error>'));
     await upload('at last');
     assert.equal(bench.objects.text('public/a.txt'), 'at last');
-    assert.match(bench.meters.counted.join(), /^artifact \d+$/, 'one upload, however many attempts');
+    assert.match(bench.metrics.counted.join(), /^artifact \d+$/, 'one upload, however many attempts');
     const retries = bench.log.of('retrying artifact upload');
     assert.equal(retries.length, 7);
     assert.deepEqual(
@@ -133,7 +134,7 @@ describe('ArtifactStore in trouble', () => {
       message: 'Artifact "public/a.txt" could not be uploaded: the artifact store answered 403 Forbidden',
     });
     assert.equal(bench.objects.puts.length, 10);
-    assert.deepEqual(bench.meters.counted, ['artifact failed']);
+    assert.deepEqual(bench.metrics.counted, ['artifact failed']);
   });
 
   for (const statusCode of [400, 403, 404]) {
@@ -223,7 +224,7 @@ describe('ArtifactStore in trouble', () => {
         stop.abort(reason);
       });
       await assert.rejects(upload('x', {}, stop.signal), reason);
-      assert.deepEqual(bench.meters.counted, []);
+      assert.deepEqual(bench.metrics.counted, []);
     });
 
     it('leaves a source at once', async () => {

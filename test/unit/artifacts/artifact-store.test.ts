@@ -215,7 +215,7 @@ describe('ArtifactStore', () => {
       bench.store.link({ name: 'l', artifact: 'r', contentType: 'text/html', expires: EXPIRES }, never),
       {
         name: 'QueueError',
-        statusCode: 400,
+        status: 400,
       },
     );
   });

@@ -99,7 +99,7 @@ describe('tarEntries', () => {
     assert.equal(archive.destroyed, true);
   });
 
-  const isTransient = (error: unknown): boolean => error instanceof DockerError && error.isTransient;
+  const isRetryable = (error: unknown): boolean => error instanceof DockerError && error.retryable;
 
   it('fails where a connection is cut, also for whoever reads a file then', async () => {
     const tar = await tarOf([
@@ -119,9 +119,9 @@ describe('tarEntries', () => {
         archive.destroy(new Error('ECONNRESET'));
       }
     })();
-    await assert.rejects(reading, isTransient);
+    await assert.rejects(reading, isRetryable);
     assert.ok(half);
-    await assert.rejects(half, isTransient);
+    await assert.rejects(half, isRetryable);
   });
 
   it('fails for a stream that is closed without a word', async () => {
@@ -132,7 +132,7 @@ describe('tarEntries', () => {
     reading.catch(() => undefined);
     await once(archive, 'drain');
     archive.destroy();
-    await assert.rejects(reading, isTransient);
+    await assert.rejects(reading, isRetryable);
   });
 
   it('never takes a tar for whole that ends early, wherever that is', async () => {
@@ -143,7 +143,7 @@ describe('tarEntries', () => {
     ]);
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: tar.length - 1 }), async (length) => {
-        await assert.rejects(listing(chunked(tar.subarray(0, length))), isTransient);
+        await assert.rejects(listing(chunked(tar.subarray(0, length))), isRetryable);
       }),
       { numRuns: 300, examples: [[0], [512], [2048], [tar.length - 1024], [tar.length - 512]] },
     );
@@ -191,8 +191,8 @@ describe('tarEntries', () => {
 
   it('does not take the zeros of a file for the end', async () => {
     const tar = await tarOf([{ name: 'a', content: Buffer.alloc(200_000) }]);
-    await assert.rejects(listing(chunked(tar.subarray(0, tar.length - 1024))), isTransient);
-    await assert.rejects(listing(chunked(tar.subarray(0, 100_000))), isTransient);
+    await assert.rejects(listing(chunked(tar.subarray(0, tar.length - 1024))), isRetryable);
+    await assert.rejects(listing(chunked(tar.subarray(0, 100_000))), isRetryable);
   });
 
   it('does not mind what becomes of the stream after the end', async () => {
@@ -209,7 +209,7 @@ describe('tarEntries', () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 4096 }), async (bytes) => {
         await listing(chunked(Buffer.from(bytes), 300)).catch((error: unknown) => {
-          assert.ok(isTransient(error));
+          assert.ok(isRetryable(error));
         });
       }),
     );
@@ -226,7 +226,7 @@ describe('tarEntries', () => {
         const broken = Buffer.from(tar);
         for (const { at, to } of changes) broken[at] = to;
         await listing(chunked(broken)).catch((error: unknown) => {
-          assert.ok(isTransient(error));
+          assert.ok(isRetryable(error));
         });
       }),
       { numRuns: 300 },

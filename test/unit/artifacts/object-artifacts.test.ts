@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
-import { PutError } from '../../../src/lib/artifacts/put-error.js';
+import { PutError } from '../../../src/lib/queue/put-error.js';
 import { QueueError } from '../../../src/lib/queue/queue-client.js';
-import { resolutionName, resolutionOf } from '../../../src/lib/task/resolution.js';
+import { resolutionName } from '../../../src/lib/outcome/resolution.js';
+import { resolutionOf } from '../../../src/lib/outcome/resolution-of.js';
 import { ArtifactBench, EXPIRES } from '../../fakes/artifact-bench.js';
 import { outage } from '../../fakes/fake-queue.js';
 

@@ -10,16 +10,16 @@ describe('an error of the engine', () => {
   it('has the engine’s own words and status', () => {
     const error = dockerErrorOf('creating', answer(404, 'No such image: x'));
     assert.equal(error.message, 'No such image: x');
-    assert.equal(error.statusCode, 404);
-    assert.equal(error.isTransient, false);
+    assert.equal(error.status, 404);
+    assert.equal(error.retryable, false);
   });
 
   it('says what was asked when there was no answer', () => {
     const refused = Object.assign(new Error('connect ENOENT /var/run/docker.sock'), { code: 'ENOENT' });
     const error = dockerErrorOf('creating a container', refused);
     assert.match(error.message, /^creating a container: cannot reach the Docker engine .*docker\.sock/);
-    assert.equal(error.statusCode, undefined);
-    assert.equal(error.isTransient, true);
+    assert.equal(error.status, undefined);
+    assert.equal(error.retryable, true);
     assert.equal(error.cause, refused);
   });
 
@@ -44,14 +44,14 @@ describe('an error of creating or starting a container', () => {
   ] as const) {
     it(`is the machine’s for "${message}", and says that it was there before`, () => {
       const error = startError('creating', answer(statusCode, message));
-      assert.equal(error.isTransient, true);
+      assert.equal(error.retryable, true);
       assert.match(error.message, new RegExp(`^${message}\\. .*something other than this worker removed it`));
     });
   }
 
   it('is the payload’s when its command only sounds like that', () => {
     const message = 'OCI runtime create failed: exec: "no such image, network x not found": executable file not found';
-    assert.equal(startError('starting', answer(400, message)).isTransient, false);
+    assert.equal(startError('starting', answer(400, message)).retryable, false);
   });
 });
 

@@ -27,7 +27,7 @@ describe('an engine that answers nonsense', () => {
     });
     const engine = new DockerodeEngine({ socketPath: socket.socketPath });
     try {
-      await assert.rejects(engine.inspectImage('a:b', signal), { name: 'DockerError', statusCode: 409 });
+      await assert.rejects(engine.inspectImage('a:b', signal), { name: 'DockerError', status: 409 });
     } finally {
       await socket.close();
     }

@@ -26,7 +26,7 @@ const FINAL = new Set<DockerFault | undefined>([
 const ID = 'a'.repeat(64);
 
 const check = (error: DockerError, words: string, fault: DockerFault | undefined): void => {
-  assert.deepEqual([error.fault, error.isTransient], [fault, !FINAL.has(fault)], words);
+  assert.deepEqual([error.fault, error.retryable], [fault, !FINAL.has(fault)], words);
 };
 
 describe('what the engine says of a pull', () => {
@@ -114,13 +114,14 @@ describe('what the engine says of a pull', () => {
     });
   }
 
-  it('has the status that stands for it', () => {
-    const statusOf = (message: string): number | undefined => pullError('x:y', answer(500, message)).statusCode;
-    assert.equal(statusOf('unauthorized: authentication required'), 401);
-    assert.equal(statusOf('manifest unknown'), 404);
-    assert.equal(statusOf('invalid rootfs in image configuration'), 400);
-    assert.equal(statusOf('something else'), 500);
-    assert.equal(statusOf('write /x: no space left on device'), undefined);
+  it('decides whether to ask again, and the status when the words say nothing', () => {
+    const isRetried = (status: number, message: string): boolean => pullError('x:y', answer(status, message)).retryable;
+    assert.equal(isRetried(500, 'unauthorized: authentication required'), false);
+    assert.equal(isRetried(500, 'manifest unknown'), false);
+    assert.equal(isRetried(500, 'invalid rootfs in image configuration'), false);
+    assert.equal(isRetried(500, 'something else'), true);
+    assert.equal(isRetried(404, 'something else'), false);
+    assert.equal(isRetried(400, 'write /x: no space left on device'), true);
   });
 
   it('is not misread because of the image’s name', () => {
@@ -214,8 +215,8 @@ describe('what the engine says of creating or starting a container', () => {
   }
 
   it('keeps its status where the words say nothing', () => {
-    assert.equal(startError('creating', answer(400, 'No command specified')).statusCode, 400);
-    assert.equal(startError('creating', answer(404, 'No such image: sha256:0')).isTransient, true);
-    assert.equal(startError('creating', answer(409, 'Conflict. The container name is in use')).isTransient, true);
+    assert.equal(startError('creating', answer(400, 'No command specified')).status, 400);
+    assert.equal(startError('creating', answer(404, 'No such image: sha256:0')).retryable, true);
+    assert.equal(startError('creating', answer(409, 'Conflict. The container name is in use')).retryable, true);
   });
 });

@@ -67,7 +67,7 @@ describe('the networks of tasks', () => {
     assert.equal(engine.trace.count('engine.createNetwork'), 0);
   });
 
-  it('are no leftovers while the engine makes them', async () => {
+  it('are no orphans while the engine makes them', async () => {
     const createNetwork = engine.createNetwork.bind(engine);
     const wereHeld: boolean[] = [];
     engine.createNetwork = async (spec) => {

@@ -3,7 +3,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { load } from 'js-yaml';
 import ts from 'typescript';
-import { Metrics } from '../../../src/lib/log/metrics.js';
+import { PrometheusMetrics } from '../../../src/lib/log/prometheus-metrics.js';
 import { alertRules, selectorProblems } from '../../support/alert-rules.js';
 import { seriesOf } from '../../support/exposition.js';
 
@@ -73,7 +73,7 @@ describe('docs/operations.md', () => {
   });
 
   it('tells of every metric, and of none that there is not', async () => {
-    const metrics = new Metrics();
+    const metrics = new PrometheusMetrics();
     metrics.identify({ version: '1' });
     metrics.watchSlots({ capacity: 1, running: 0, busySlotSeconds: 0 });
     metrics.watchLog({ droppedLines: () => 0, alerts: () => 0 });
@@ -86,7 +86,7 @@ describe('docs/operations.md', () => {
   });
 
   it('has alert rules for Prometheus about metrics, labels and values that there are', async () => {
-    const metrics = new Metrics();
+    const metrics = new PrometheusMetrics();
     metrics.identify({ version: '1' });
     metrics.watchProcess();
     metrics.watchSlots({ capacity: 1, running: 0, busySlotSeconds: 0 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { DeviceManager } from '../../../src/lib/devices/device-manager.js';
 import { devicesFeature } from '../../../src/lib/features/devices.js';
 import { privilegeFeatures } from '../../../src/lib/features/privileged.js';
-import { TaskError } from '../../../src/lib/task/errors.js';
+import { TaskError } from '../../../src/lib/outcome/errors.js';
 import { runsForEver } from '../../fakes/fake-container.js';
 import { FakeDevices } from '../../fakes/fake-devices.js';
 import { fakeFeature } from '../../fakes/fake-feature.js';

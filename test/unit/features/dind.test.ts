@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dind } from '../../../src/lib/features/dind.js';
-import type { Contribution } from '../../../src/lib/features/feature.js';
+import type { Contribution } from '../../../src/lib/task/feature.js';
 import { LABEL } from '../../../src/lib/docker/engine.js';
 import type { FakeProgram } from '../../fakes/fake-container.js';
 import { runsForEver } from '../../fakes/fake-container.js';

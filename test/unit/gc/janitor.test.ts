@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import type { GarbageSource } from '../../../src/lib/gc/garbage.js';
+import type { GarbageSource } from '../../../src/lib/gc/garbage-source.js';
 import { Janitor } from '../../../src/lib/gc/janitor.js';
 import { untilAborted } from '../../../src/lib/util/abortable.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
-import { MemoryMeters } from '../../fakes/memory-meters.js';
+import { MemoryMetrics } from '../../fakes/memory-metrics.js';
 
 const INTERVAL_MS = 60_000;
 
@@ -42,7 +42,7 @@ class HeldSource implements GarbageSource {
 describe('the janitor', () => {
   let clock: FakeClock;
   let log: MemoryLogger;
-  let meters: MemoryMeters;
+  let metrics: MemoryMetrics;
   let janitor: Janitor;
   let freeBytes: number;
   let collected: string[];
@@ -50,7 +50,7 @@ describe('the janitor', () => {
   beforeEach(() => {
     clock = FakeClock.start();
     log = new MemoryLogger();
-    meters = new MemoryMeters();
+    metrics = new MemoryMetrics();
     freeBytes = 100;
     collected = [];
   });
@@ -66,7 +66,7 @@ describe('the janitor', () => {
       freeBytes: () => Promise.resolve(freeBytes),
       intervalMs: INTERVAL_MS,
       log,
-      meters,
+      metrics,
     });
   };
   const source = (name: string, collect: GarbageSource['collect'] = () => Promise.resolve()): GarbageSource => ({
@@ -84,10 +84,10 @@ describe('the janitor', () => {
       freeBytes = 80;
       assert.equal(await isDiskShort(), false);
     });
-    employ(source('leftovers'), gives, source('caches'));
+    employ(source('orphans'), gives, source('caches'));
     freeBytes = 20;
     await janitor.collect();
-    assert.deepEqual(collected, ['leftovers', 'images', 'caches']);
+    assert.deepEqual(collected, ['orphans', 'images', 'caches']);
     assert.deepEqual(
       log.records.map(({ level, event, fields }) => [level, event, fields['freeBytes']]),
       [
@@ -133,7 +133,7 @@ describe('the janitor', () => {
       ],
     );
     assert.deepEqual(finished()[0]?.fields['failed'], ['first', 'second']);
-    assert.deepEqual(meters.counted, ['garbage false']);
+    assert.deepEqual(metrics.counted, ['garbage false']);
     await janitor.collect();
     assert.equal(collected.length, 6);
   });

@@ -5,8 +5,8 @@ import type { ImageReference, ImageRequest, InTurn } from '../../../src/lib/imag
 import { DockerError } from '../../../src/lib/docker/engine.js';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import { QueueError } from '../../../src/lib/queue/queue-client.js';
-import { TaskError } from '../../../src/lib/task/errors.js';
-import { TaskScopes } from '../../../src/lib/task/task-scopes.js';
+import { TaskError } from '../../../src/lib/outcome/errors.js';
+import { TaskScopes } from '../../../src/lib/queue/task-scopes.js';
 import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
 import { FakeQueue, outage } from '../../fakes/fake-queue.js';
 import { MemoryOutput } from '../../fakes/memory-output.js';

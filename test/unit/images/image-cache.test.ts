@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import type { ImageInfo } from '../../../src/lib/docker/engine.js';
 import type { ImageCache } from '../../../src/lib/images/image-cache.js';
-import { TaskError } from '../../../src/lib/task/errors.js';
+import { TaskError } from '../../../src/lib/outcome/errors.js';
 import { settle } from '../../fakes/fake-clock.js';
 import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
 import { ImageBench } from '../../fakes/image-bench.js';
@@ -34,7 +34,7 @@ describe('the cache of images', () => {
     assert.equal(lease.image, IMAGE);
     assert.equal(source.fetches, 0);
     assert.deepEqual(engine.trace.events, ['engine.inspectImage']);
-    assert.deepEqual(bench.meters.counted, ['image true']);
+    assert.deepEqual(bench.metrics.counted, ['image true']);
   });
 
   it('fetches a missing image once for all, who see how it goes', async () => {
@@ -81,7 +81,7 @@ describe('the cache of images', () => {
     await next.begun;
     next.succeed({});
     assert.equal((await lease).image, IMAGE);
-    assert.deepEqual(bench.meters.counted, ['fetch registry true', 'image false'], 'what was aborted is no failure');
+    assert.deepEqual(bench.metrics.counted, ['fetch registry true', 'image false'], 'what was aborted is no failure');
   });
 
   it('tells all of a failure, and tries again for the next', async () => {
@@ -95,7 +95,7 @@ describe('the cache of images', () => {
     await next.begun;
     next.succeed({});
     await lease;
-    assert.deepEqual(bench.meters.counted, ['fetch registry false', 'fetch registry true', 'image false']);
+    assert.deepEqual(bench.metrics.counted, ['fetch registry false', 'fetch registry true', 'image false']);
   });
 
   it('fetches no more at a time than it may, and says who waits', async () => {
@@ -163,7 +163,7 @@ describe('the cache of images', () => {
         bench.log.of('image removed').map(({ fields }) => fields['reason']),
         ['unusable'],
       );
-      assert.equal(bench.ledger.find('wanted:latest', IMAGE.id), undefined);
+      assert.equal(bench.imageRecords.find('wanted:latest', IMAGE.id), undefined);
     });
 
     it('stays when the worker has not fetched it, or when the engine keeps it', async () => {

@@ -5,9 +5,9 @@ import type { ImageRequest } from '../../../src/lib/images/image-provider.js';
 import { Images } from '../../../src/lib/images/images.js';
 import { RegistryImages } from '../../../src/lib/images/registry-image.js';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
-import { TaskError } from '../../../src/lib/task/errors.js';
-import { isEngineLoss } from '../../../src/lib/task/resolution.js';
-import { TaskScopes } from '../../../src/lib/task/task-scopes.js';
+import { TaskError } from '../../../src/lib/outcome/errors.js';
+import { isEngineLoss } from '../../../src/lib/outcome/resolution-of.js';
+import { TaskScopes } from '../../../src/lib/queue/task-scopes.js';
 import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
 import { ImageBench } from '../../fakes/image-bench.js';
 import { MemoryOutput } from '../../fakes/memory-output.js';
@@ -180,7 +180,10 @@ describe('images of registries', () => {
     });
 
     it('are not asked for again when the registry refuses the credentials, and the operator hears of it', async () => {
-      engine.fail('pullImage', new DockerError('unauthorized: wrong password', 401));
+      engine.fail(
+        'pullImage',
+        new DockerError('unauthorized: wrong password', 500, { fault: 'registry-refuses', retryable: false }),
+      );
       const error = await refusal(NAME, SCOPE);
       assert.deepEqual(error.resolution, { kind: 'failed' });
       assert.match(

@@ -178,7 +178,7 @@ describe('images that nobody uses', () => {
     engine.images.clear();
     bench.nowMs += EXPIRATION_MS;
     assert.deepEqual(await bench.collect(), []);
-    assert.deepEqual(bench.ledger.leastRecentlyUsed, []);
+    assert.deepEqual(bench.imageRecords.leastRecentlyUsed, []);
   });
 
   it('are left when the collection is stopped', async () => {

@@ -43,7 +43,7 @@ describe('answers of a queue that make no sense', () => {
   });
 
   const run = () => queue.forRun(RUN, new CredentialHolder({ clientId: 'c', accessToken: 't' }));
-  const isTransient = (error: unknown): boolean => error instanceof QueueError && error.isTransient;
+  const isRetryable = (error: unknown): boolean => error instanceof QueueError && error.retryable;
 
   for (const text of [
     '{}',
@@ -53,9 +53,9 @@ describe('answers of a queue that make no sense', () => {
   ]) {
     it(`are calls that failed and may be tried again: ${text}`, async () => {
       answer = text;
-      await assert.rejects(run().isResolved(SIGNAL), isTransient);
-      await assert.rejects(run().reclaim(SIGNAL), isTransient);
-      await assert.rejects(queue.claimWork(1, SIGNAL), isTransient);
+      await assert.rejects(run().isResolved(SIGNAL), isRetryable);
+      await assert.rejects(run().reclaim(SIGNAL), isRetryable);
+      await assert.rejects(queue.claimWork(1, SIGNAL), isRetryable);
     });
   }
 
@@ -135,7 +135,7 @@ describe('credentials that ran out while a call was on its way', () => {
       assert.deepEqual(seen, ['c', 'renewed']);
       source.renew({ clientId: 'gone', accessToken: 'new' });
       server.removeAllListeners('request').on('request', (_request, response) => response.writeHead(401).end('{}'));
-      await assert.rejects(queue.forRun(RUN, source).createArtifact('a', link, SIGNAL), { statusCode: 401 });
+      await assert.rejects(queue.forRun(RUN, source).createArtifact('a', link, SIGNAL), { status: 401 });
     } finally {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -197,7 +197,7 @@ describe('the size of an artifact', () => {
 
   it('is not left off for another mistake, whose answer repeats what was asked', async () => {
     const other = 'Expires must be in the future\n---\n* payload: {"contentLength": 7}';
-    const fails = (queue: TaskclusterQueue): Promise<void> => assert.rejects(create(queue), { statusCode: 400 });
+    const fails = (queue: TaskclusterQueue): Promise<void> => assert.rejects(create(queue), { status: 400 });
     assert.deepEqual(await withQueue(() => other, fails), [7]);
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { TerminationAdvice } from '../../../src/lib/host/worker-manager.js';
 import { QueueError } from '../../../src/lib/queue/queue-client.js';
-import { TaskclusterWorkerManager } from '../../../src/lib/queue/taskcluster-worker-manager.js';
+import { TaskclusterWorkerManager } from '../../../src/lib/host/taskcluster-worker-manager.js';
 import { FlakyServer } from '../../support/flaky-server.js';
 
 describe('worker-manager, asked whether a worker should end', () => {
@@ -32,7 +32,7 @@ describe('worker-manager, asked whether a worker should end', () => {
 
   it('fails when it does not know the worker, or what is asked', async () => {
     await answers(404, { code: 'ResourceNotFound', message: 'Worker not found' });
-    await assert.rejects(ask(), (error) => error instanceof QueueError && error.statusCode === 404);
+    await assert.rejects(ask(), (error) => error instanceof QueueError && error.status === 404);
   });
 
   it('fails when its answer makes no sense', async () => {

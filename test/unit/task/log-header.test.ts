@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeHeader } from '../../../src/lib/task/log-text.js';
+import { writeHeader } from '../../../src/lib/task-log/header.js';
 import { MemoryOutput } from '../../fakes/memory-output.js';
 import { PAYLOAD, WORKER, runContext, taskOf } from './task-fixture.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Reporter } from '../../../src/lib/task/reporter.js';
-import { COMPLETED, FAILED, exception } from '../../../src/lib/task/resolution.js';
+import { COMPLETED, FAILED, exception } from '../../../src/lib/outcome/resolution.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
 import { FakeQueue, conflict, outage } from '../../fakes/fake-queue.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';

@@ -71,7 +71,7 @@ describe('a claimed run', () => {
         'one.release',
         'images.release',
       ]);
-      assert.deepEqual(run.meters.counted, [
+      assert.deepEqual(run.metrics.counted, [
         'first claim',
         'phase claimed',
         'features one',
@@ -212,7 +212,7 @@ describe('a claimed run', () => {
         assert.match(run.text, /\[taskcluster\] Unsuccessful task run with exit code: -1 /);
         assert.deepEqual(run.queue.resolutions, [resolution]);
         const isMalformed = resolution.endsWith('malformed-payload');
-        assert.equal(run.meters.counted.includes('payload refused'), isMalformed);
+        assert.equal(run.metrics.counted.includes('payload refused'), isMalformed);
         assert.deepEqual(run.trace.only('engine', 'images'), []);
       });
     }
@@ -266,7 +266,7 @@ describe('a claimed run', () => {
     await Promise.all([resolved, finished]);
     assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
     assert.deepEqual([...run.log.secrets], []);
-    assert.deepEqual(run.meters.counted, ['first claim', 'run internal-error', 'phase claimed', 'phase cleanup']);
+    assert.deepEqual(run.metrics.counted, ['first claim', 'run internal-error', 'phase claimed', 'phase cleanup']);
   });
 
   it('keeps its facts in the journal while it goes on', async () => {

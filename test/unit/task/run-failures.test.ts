@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { DockerError, EngineLostError } from '../../../src/lib/docker/engine.js';
-import { TaskError } from '../../../src/lib/task/errors.js';
+import { TaskError } from '../../../src/lib/outcome/errors.js';
 import { runsForEver } from '../../fakes/fake-container.js';
 import { fakeFeature } from '../../fakes/fake-feature.js';
 import type { FakeFeatureOptions } from '../../fakes/fake-feature.js';

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { DockerEngine, ImageInfo } from '../../../src/lib/docker/engine.js';
-import type { Feature } from '../../../src/lib/features/feature.js';
-import { WorkerMetrics } from '../../../src/lib/log/worker-metrics.js';
+import type { Feature } from '../../../src/lib/task/feature.js';
+import { LifecycleEvents } from '../../../src/lib/log/lifecycle-events.js';
 import type { Claim } from '../../../src/lib/queue/queue-client.js';
-import { TaskStopped } from '../../../src/lib/task/errors.js';
-import type { StopReason } from '../../../src/lib/task/errors.js';
+import { TaskStopped } from '../../../src/lib/outcome/errors.js';
+import type { StopReason } from '../../../src/lib/outcome/errors.js';
 import { runClaim } from '../../../src/lib/task/run-claim.js';
 import type { RunClaimDeps, RunHandle } from '../../../src/lib/task/run-claim.js';
 import { RunJournal } from '../../../src/lib/task/run-journal.js';
@@ -20,7 +20,7 @@ import { FakeImages } from '../../fakes/fake-images.js';
 import { FakeLogPublisher } from '../../fakes/fake-log-publisher.js';
 import { FakeQueue } from '../../fakes/fake-queue.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
-import { MemoryMeters } from '../../fakes/memory-meters.js';
+import { MemoryMetrics } from '../../fakes/memory-metrics.js';
 import { Trace } from '../../fakes/trace.js';
 import { IMAGE, TASK_ID, WORKER, taskOf } from './task-fixture.js';
 
@@ -47,9 +47,9 @@ export class RunFixture {
   readonly images: FakeImages;
   readonly publisher = new FakeLogPublisher(this.trace);
   readonly log = new MemoryLogger();
-  readonly meters = new MemoryMeters();
+  readonly metrics = new MemoryMetrics();
   /** How often something could not be removed. */
-  leftovers = 0;
+  orphans = 0;
   readonly #stop = new AbortController();
   readonly #options: RunOptions;
   readonly #root: string;
@@ -152,13 +152,13 @@ export class RunFixture {
       journal: await RunJournal.open(join(this.#root, 'state')),
       publisher: this.publisher,
       putter: { put: () => Promise.resolve() },
-      metrics: new WorkerMetrics(new PassThrough().resume(), identity),
-      meters: this.meters,
+      lifecycle: new LifecycleEvents(new PassThrough().resume(), identity),
+      metrics: this.metrics,
       log: this.log,
       worker: WORKER,
       now: () => new Date(),
-      onLeftover: () => {
-        this.leftovers += 1;
+      onOrphan: () => {
+        this.orphans += 1;
       },
       onPollRefused: (error) => {
         this.log.warn('status of tasks refused', { error });

@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import type { ArtifactStore } from '../../../src/lib/artifacts/artifact-store.js';
-import { TaskError } from '../../../src/lib/task/errors.js';
+import { TaskError } from '../../../src/lib/outcome/errors.js';
 import { delay, untilAborted } from '../../../src/lib/util/abortable.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
 import { runsForEver } from '../../fakes/fake-container.js';
@@ -48,7 +48,7 @@ describe('a run, as time passes,', () => {
     // Not that of the kill, for which tools have an explanation of their own.
     assert.match(run.text, /Unsuccessful task run with exit code: -1 completed in/);
     assert.deepEqual(run.queue.resolutions, ['reportFailed']);
-    assert.ok(run.meters.counted.includes('max run time exceeded'));
+    assert.ok(run.metrics.counted.includes('max run time exceeded'));
     assert.deepEqual(run.trace.only('engine.kill', 'one.collect', 'log.finish', 'one.finish'), [
       'engine.kill',
       'one.collect',

@@ -1,18 +1,11 @@
 import { ContainerGoneError, DockerError, EngineLostError } from '../../../src/lib/docker/engine.js';
 import { strict as assert } from 'node:assert';
 import { constants } from 'node:os';
-import { TaskError, TaskStopped, stopOf } from '../../../src/lib/task/errors.js';
+import { TaskError, TaskStopped, stopOf } from '../../../src/lib/outcome/errors.js';
 import { collectedVerdict, endingInWords, exitVerdict } from '../../../src/lib/task/exit-verdict.js';
 import type { Ending } from '../../../src/lib/task/exit-verdict.js';
-import {
-  COMPLETED,
-  DROPPED,
-  FAILED,
-  exception,
-  graver,
-  resolutionName,
-  resolutionOf,
-} from '../../../src/lib/task/resolution.js';
+import { COMPLETED, DROPPED, FAILED, exception, worse, resolutionName } from '../../../src/lib/outcome/resolution.js';
+import { resolutionOf } from '../../../src/lib/outcome/resolution-of.js';
 
 const ended = (changes: Partial<Ending>): Ending => ({
   exitCode: 0,
@@ -136,15 +129,15 @@ describe('the graver of two resolutions', () => {
   it('is the later in the order completed, failed, exception, dropped', () => {
     for (const [low, lower] of inOrder.entries()) {
       for (const higher of inOrder.slice(low)) {
-        assert.equal(graver(lower, higher), higher === lower ? lower : higher);
-        assert.equal(graver(higher, lower), higher);
+        assert.equal(worse(lower, higher), higher === lower ? lower : higher);
+        assert.equal(worse(higher, lower), higher);
       }
     }
   });
 
   it('is the first of two exceptions', () => {
     const first = exception('intermittent-task');
-    assert.equal(graver(first, exception('internal-error')), first);
+    assert.equal(worse(first, exception('internal-error')), first);
   });
 });
 

@@ -8,7 +8,7 @@ describe('retry', () => {
   let clock: FakeClock;
   let attempts: number[];
   const { signal } = new AbortController();
-  const always = { isTransient: () => true };
+  const always = { isRetryable: () => true };
   const failing = (times: number) => (attempt: number) => {
     attempts.push(attempt);
     return attempt <= times ? Promise.reject(new Error(`failure ${attempt}`)) : Promise.resolve('done');
@@ -40,7 +40,7 @@ describe('retry', () => {
   });
 
   it('does not repeat what is final', async () => {
-    await assert.rejects(retry(POLICY, { isTransient: () => false }, failing(10), signal), /^Error: failure 1$/);
+    await assert.rejects(retry(POLICY, { isRetryable: () => false }, failing(10), signal), /^Error: failure 1$/);
     assert.deepEqual(attempts, [1]);
   });
 

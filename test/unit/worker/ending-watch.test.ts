@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Expiring } from '../../../src/lib/log/meters.js';
+import type { Expiring } from '../../../src/lib/log/metrics-recorder.js';
 import { credentialsEnd, stateOf } from '../../../src/lib/worker/ending.js';
 import type { Ending } from '../../../src/lib/worker/ending.js';
 import { EndingWatch } from '../../../src/lib/worker/ending-watch.js';

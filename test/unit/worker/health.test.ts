@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { QueueError } from '../../../src/lib/queue/queue-client.js';
-import { Activity } from '../../../src/lib/worker/activity.js';
+import { WorkerStats } from '../../../src/lib/worker/worker-stats.js';
 import { Health } from '../../../src/lib/worker/health.js';
 import type { HealthOptions } from '../../../src/lib/worker/health.js';
 
 describe('the health of a worker', () => {
   let nowMs: number;
-  let activity: Activity;
+  let stats: WorkerStats;
   let isStopping: boolean;
 
   const healthOf = (options: Partial<HealthOptions> = {}): Health =>
     new Health({
       engine: { ping: () => Promise.resolve() },
-      activity,
+      stats,
       isStopping: () => isStopping,
       claimMs: 10_000,
       unusable: undefined,
@@ -23,13 +23,13 @@ describe('the health of a worker', () => {
   beforeEach(() => {
     nowMs = 0;
     isStopping = false;
-    activity = new Activity({ capacity: 2, nowMs: () => nowMs });
+    stats = new WorkerStats({ capacity: 2, nowMs: () => nowMs });
   });
 
   it('is good while claims are answered', async () => {
-    activity.claimBegan();
-    activity.claimAnswered(1);
-    activity.runBegan();
+    stats.claimBegan();
+    stats.claimAnswered(1);
+    stats.runBegan();
     nowMs = 12_400;
     const { lastClaimWork, ...rest } = await healthOf().report();
     assert.match(lastClaimWork ?? '', /^\d{4}-.*Z$/);
@@ -45,11 +45,11 @@ describe('the health of a worker', () => {
 
   it('is good while there is no room for a task, which is said', async () => {
     nowMs = 100_000;
-    activity.noRoom('no-disk');
+    stats.noRoom('no-disk');
     const { status, warnings } = await healthOf().report();
     assert.equal(status, 'ok');
     assert.deepEqual(warnings, ['nothing is claimed: the disk has no room for a task']);
-    activity.noRoom('no-devices');
+    stats.noRoom('no-devices');
     assert.deepEqual((await healthOf().report()).warnings, ['nothing is claimed: all devices of a kind are in use']);
   });
 
@@ -83,7 +83,7 @@ describe('the health of a worker', () => {
   });
 
   it('is bad when claims get no answer for three times as long as they take, and good with the next answer', async () => {
-    activity.claimFailed(new QueueError('the connection was reset', undefined));
+    stats.claimFailed(new QueueError('the connection was reset', undefined));
     nowMs = 30_000;
     assert.equal((await healthOf().report()).status, 'ok');
     nowMs = 30_001;
@@ -92,21 +92,21 @@ describe('the health of a worker', () => {
     assert.deepEqual(problems, [
       'no claimWork has been answered for 30 s with 2 of 2 slots free (last error: the connection was reset)',
     ]);
-    activity.claimAnswered(0);
+    stats.claimAnswered(0);
     assert.equal((await healthOf().report()).status, 'ok');
   });
 
   it('is good however long the queue refuses, but says so', async () => {
     nowMs = 1_000_000;
-    activity.claimFailed(new QueueError('HTTP 503: maintenance', 503));
+    stats.claimFailed(new QueueError('HTTP 503: maintenance', 503));
     const { status, warnings } = await healthOf().report();
     assert.equal(status, 'ok');
     assert.deepEqual(warnings, ['the last 1 attempts to claim work failed: HTTP 503: maintenance']);
   });
 
   it('is good while nothing is claimed as all slots are taken', async () => {
-    activity.runBegan();
-    activity.runBegan();
+    stats.runBegan();
+    stats.runBegan();
     nowMs = 1_000_000;
     assert.equal((await healthOf().report()).status, 'ok');
   });

@@ -1,10 +1,10 @@
 import { strict as assert } from 'node:assert';
 import { TaskListener } from '../../../src/lib/worker/task-listener.js';
-import { Wakeup } from '../../../src/lib/util/wakeup.js';
+import { AutoResetEvent } from '../../../src/lib/util/auto-reset-event.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
 import { FakeQueue, outage } from '../../fakes/fake-queue.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
-import { MemoryMeters } from '../../fakes/memory-meters.js';
+import { MemoryMetrics } from '../../fakes/memory-metrics.js';
 import { claimOf, claimsOf, fakeRun } from './fake-runs.js';
 import type { FakeRun } from './fake-runs.js';
 
@@ -12,7 +12,7 @@ describe('the task listener', () => {
   let clock: FakeClock;
   let queue: FakeQueue;
   let log: MemoryLogger;
-  let meters: MemoryMeters;
+  let metrics: MemoryMetrics;
   let runs: FakeRun[];
   let busy: boolean[];
   let noted: (readonly string[])[];
@@ -20,7 +20,7 @@ describe('the task listener', () => {
   let stop: AbortController;
   let isReady: boolean;
   let room: number;
-  let roomFreed: Wakeup;
+  let roomFreed: AutoResetEvent;
   let listening: Promise<void>;
   let listener: TaskListener;
 
@@ -40,7 +40,7 @@ describe('the task listener', () => {
       capacity,
       pollIntervalMs: 5000,
       log,
-      meters,
+      metrics,
       onBusy: (isBusy) => busy.push(isBusy),
     });
     listening = listener.listen(stop.signal);
@@ -55,14 +55,14 @@ describe('the task listener', () => {
     clock = FakeClock.start();
     queue = new FakeQueue();
     log = new MemoryLogger();
-    meters = new MemoryMeters();
+    metrics = new MemoryMetrics();
     runs = [];
     busy = [];
     noted = [];
     notedFirst = [];
     isReady = true;
     room = Infinity;
-    roomFreed = new Wakeup();
+    roomFreed = new AutoResetEvent();
     stop = new AbortController();
   });
 
@@ -161,7 +161,7 @@ describe('the task listener', () => {
     await listen(1);
     await clock.advance(10_000);
     assert.deepEqual(asked(), []);
-    assert.equal(meters.counted[0], 'claim not-ready 0');
+    assert.equal(metrics.counted[0], 'claim not-ready 0');
     isReady = true;
     await clock.advance(60_000);
     assert.deepEqual(asked(), [1]);
@@ -174,9 +174,9 @@ describe('the task listener', () => {
     await clock.advance(5000);
     queue.claims.at(-1)?.fail(outage());
     await settle();
-    assert.deepEqual(meters.counted, ['claim work 2', 'claim nothing 0', 'claim error 0']);
-    assert.equal(listener.activity.failures, 1);
-    assert.equal(listener.activity.running, 2);
+    assert.deepEqual(metrics.counted, ['claim work 2', 'claim nothing 0', 'claim error 0']);
+    assert.equal(listener.stats.failures, 1);
+    assert.equal(listener.stats.running, 2);
   });
 
   it('claims no more than there is room for, and nothing without room, until there is some', async () => {

@@ -1,10 +1,10 @@
 import { strict as assert } from 'node:assert';
 import { PassThrough } from 'node:stream';
 import type { Host, TerminationNotice } from '../../../src/lib/host/host.js';
-import { WorkerMetrics } from '../../../src/lib/log/worker-metrics.js';
+import { LifecycleEvents } from '../../../src/lib/log/lifecycle-events.js';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import { untilAborted } from '../../../src/lib/util/abortable.js';
-import { Wakeup } from '../../../src/lib/util/wakeup.js';
+import { AutoResetEvent } from '../../../src/lib/util/auto-reset-event.js';
 import { Worker } from '../../../src/lib/worker/worker.js';
 import type { WorkerOptions } from '../../../src/lib/worker/worker.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
@@ -43,7 +43,7 @@ export class WorkerFixture {
       queue: this.queue,
       checkReady: () => Promise.resolve(),
       roomFor: (tasks) => Promise.resolve(tasks),
-      roomFreed: new Wakeup(),
+      roomFreed: new AutoResetEvent(),
       rediscover: () => Promise.resolve(),
       recover: () => Promise.resolve(),
       run: (claim, stop) => {
@@ -59,8 +59,8 @@ export class WorkerFixture {
       log: this.log,
       host: this.#host(),
       credentials: new CredentialHolder({ clientId: 'worker', accessToken: 'the-first-token' }),
-      metrics: new WorkerMetrics(new PassThrough().resume(), identity),
-      meters: {
+      lifecycle: new LifecycleEvents(new PassThrough().resume(), identity),
+      metrics: {
         claimEnded: () => undefined,
         terminationNoticed: () => {
           this.notices += 1;

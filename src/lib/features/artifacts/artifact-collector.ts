@@ -6,7 +6,7 @@ import type { TarEntry } from '../../artifacts/extract-tar.js';
 import type { SizedStream } from '../../artifacts/staged-content.js';
 import { walkDirectory } from '../../artifacts/walk-directory.js';
 import type { StoppedContainer } from '../../docker/engine.js';
-import { TaskError, TaskStopped } from '../../task/errors.js';
+import { TaskError, TaskStopped } from '../../outcome/errors.js';
 import type { PayloadArtifact } from '../../task/payload.js';
 import type { TaskContext } from '../../task/task-context.js';
 import type { RetryPolicy } from '../../util/retry.js';
@@ -16,7 +16,7 @@ import { failureLine, inQuotes } from './directory-report.js';
 import { DirectoryUpload } from './directory-upload.js';
 import type { SizeLimits } from './directory-upload.js';
 import { publishError, tooLargeMessage } from './error-artifact.js';
-import { NameClaims } from './name-claims.js';
+import { ArtifactNameRegistry } from './artifact-name-registry.js';
 import type { Volumes } from './volumes.js';
 import { trimEnd } from '../../util/trim-end.js';
 
@@ -45,14 +45,14 @@ export class ArtifactCollector {
   readonly #files: ContainerFiles;
   readonly #volumes: Volumes;
   readonly #settings: CollectSettings;
-  readonly #names: NameClaims;
+  readonly #names: ArtifactNameRegistry;
 
   constructor(task: TaskContext, container: StoppedContainer, volumes: Volumes, settings: CollectSettings) {
     this.#volumes = volumes;
     this.#task = task;
     this.#files = new ContainerFiles({ container, log: task.log, retries: settings.archiveRetries });
     this.#settings = settings;
-    this.#names = new NameClaims(task);
+    this.#names = new ArtifactNameRegistry(task);
   }
 
   /**

@@ -1,11 +1,12 @@
 import { removeTree } from '../../util/remove-tree.js';
 import type { RemoveTree } from '../../util/remove-tree.js';
 import type { RetryPolicy } from '../../util/retry.js';
-import { Slots } from '../../util/slots.js';
-import { TaskError, TaskStopped } from '../../task/errors.js';
-import { graver, resolutionOf } from '../../task/resolution.js';
+import { Semaphore } from '../../util/semaphore.js';
+import { TaskError, TaskStopped } from '../../outcome/errors.js';
+import { worse } from '../../outcome/resolution.js';
+import { resolutionOf } from '../../outcome/resolution-of.js';
 import type { TaskContext } from '../../task/task-context.js';
-import type { Feature } from '../feature.js';
+import type { Feature } from '../../task/feature.js';
 import { ArtifactCollector } from './artifact-collector.js';
 import { Volumes } from './volumes.js';
 
@@ -64,7 +65,7 @@ function plainExtension(extension: string): string {
 
 async function collect(collector: ArtifactCollector, task: TaskContext, signal: AbortSignal): Promise<void> {
   const entries = Object.entries(task.payload.artifacts ?? {});
-  const archives = new Slots(OPEN_ARCHIVES);
+  const archives = new Semaphore(OPEN_ARCHIVES);
   const problems = await Promise.all(
     entries.map(([name, artifact]) => archives.run(() => collector.collect(name, artifact, signal), signal)),
   );
@@ -76,7 +77,7 @@ function throwIfAny(problems: readonly unknown[]): void {
   if (problems.length === 0) return;
   const stopped = problems.find((problem) => problem instanceof TaskStopped);
   if (stopped) throw stopped;
-  const resolution = problems.map(resolutionOf).reduce(graver);
+  const resolution = problems.map(resolutionOf).reduce(worse);
   const what = problems.length === 1 ? 'One artifact file' : `${problems.length} artifact files`;
   throw new TaskError(resolution, `${what} could not be uploaded; see the error lines above.`, { cause: problems[0] });
 }

@@ -50,16 +50,16 @@ export class ContainerFiles {
 
   async #patiently<T>(path: string, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
     const { log, retries } = this.#deps;
-    const isTransient = (error: unknown): boolean =>
-      error instanceof DockerError && !(error instanceof ContainerGoneError) && error.isTransient;
+    const isRetryable = (error: unknown): boolean =>
+      error instanceof DockerError && !(error instanceof ContainerGoneError) && error.retryable;
     const onRetry = (error: unknown, _attempt: number, delayMs: number): void => {
       log.warn('reading artifact again', { path, delayMs: Math.round(delayMs), error: errorMessage(error) });
     };
     try {
-      return await retry(retries, { isTransient, onRetry }, ask, signal);
+      return await retry(retries, { isRetryable, onRetry }, ask, signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof DockerError) || error.isTransient) throw error;
+      if (!(error instanceof DockerError) || error.retryable) throw error;
       throw new WrongKind(`It cannot be read: ${error.message}`, { cause: error });
     }
   }

@@ -1,6 +1,6 @@
 import { NAME_RULE, quotedName } from '../../artifacts/artifact-name.js';
-import { TaskError } from '../../task/errors.js';
-import type { TaskOutput } from '../../task/task-log.js';
+import { TaskError } from '../../outcome/errors.js';
+import type { TaskOutput } from '../../outcome/task-output.js';
 import { errorMessage } from '../../util/error-message.js';
 import { ArtifactTally, sizeInWords } from './artifact-tally.js';
 

@@ -7,19 +7,19 @@ import { relativeName } from '../../artifacts/extract-tar.js';
 import type { FileSource } from '../../artifacts/file-source.js';
 import type { DiskEntry, DiskFile, OpenFile } from '../../artifacts/walk-directory.js';
 import { DockerError } from '../../docker/engine.js';
-import { TaskStopped } from '../../task/errors.js';
+import { TaskStopped } from '../../outcome/errors.js';
 import type { TaskContext } from '../../task/task-context.js';
 import { DirectoryReport, unreadableMessage } from './directory-report.js';
 import { publishError, tooLargeMessage } from './error-artifact.js';
 import { HardLinks } from './hard-links.js';
-import type { NameClaims } from './name-claims.js';
-import { Slots } from '../../util/slots.js';
+import type { ArtifactNameRegistry } from './artifact-name-registry.js';
+import { Semaphore } from '../../util/semaphore.js';
 import { trimEnd } from '../../util/trim-end.js';
 
 export interface DirectoryUploadOptions {
   /** The key in payload.artifacts; slashes at its end change nothing. */
   readonly key: string;
-  readonly names: NameClaims;
+  readonly names: ArtifactNameRegistry;
   readonly content: (name: string) => ArtifactContent;
   readonly limits: SizeLimits;
   readonly task: TaskContext;
@@ -48,7 +48,7 @@ export class DirectoryUpload {
   readonly #name: string;
   /** Files that were read whole: uploaded, under way, or failed for good. */
   readonly #done = new Set<string>();
-  readonly #open = new Slots(OPEN_FILES);
+  readonly #open = new Semaphore(OPEN_FILES);
   /** The queue said that the run is over: nothing more can be uploaded. */
   #stopped: TaskStopped | undefined;
   #skippedBytes = 0;

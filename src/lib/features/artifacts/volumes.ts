@@ -1,10 +1,10 @@
 import { chmod, mkdtemp } from 'node:fs/promises';
 import path from 'node:path';
-import { mountPath } from '../../task/mount-path.js';
+import { mountPath } from '../../caches/mount-path.js';
 import type { TaskContext } from '../../task/task-context.js';
 import type { RemoveTree } from '../../util/remove-tree.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
-import type { Contribution } from '../feature.js';
+import type { Contribution } from '../../task/feature.js';
 
 /** The directories on this machine's disk that a run's artifacts of type `volume` are written to. */
 export class Volumes {

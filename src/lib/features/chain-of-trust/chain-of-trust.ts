@@ -2,10 +2,10 @@ import { sign } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { ImageIdentity } from '../../images/image-provider.js';
-import { TaskError } from '../../task/errors.js';
-import type { Resolution } from '../../task/resolution.js';
+import { TaskError } from '../../outcome/errors.js';
+import type { Resolution } from '../../outcome/resolution.js';
 import type { TaskContext } from '../../task/task-context.js';
-import type { Feature } from '../feature.js';
+import type { Feature } from '../../task/feature.js';
 import { SigningKeyError, readSigningKey, tightening } from './signing-key.js';
 
 export interface ChainOfTrustOptions {

@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import type { PrivateKey } from 'openpgp';
 import slugid from 'slugid';
-import { TaskError } from '../../task/errors.js';
+import { TaskError } from '../../outcome/errors.js';
 import type { Payload } from '../../task/payload.js';
 import type { TaskContext } from '../../task/task-context.js';
 import { workersEnv } from '../../task/task-env.js';
-import type { Feature } from '../feature.js';
+import type { Feature } from '../../task/feature.js';
 import { Undecipherable, decryptMessage } from './decrypt.js';
 import type { SecretMessage } from './decrypt.js';
 import { PrivateKeyError, readDecryptionKeys } from './private-keys.js';

@@ -1,12 +1,12 @@
 import { realpath } from 'node:fs/promises';
 import type { RunningContainer } from '../../docker/engine.js';
-import { TaskError } from '../../task/errors.js';
+import { TaskError } from '../../outcome/errors.js';
 import type { TaskContext } from '../../task/task-context.js';
 import { errorMessage } from '../../util/error-message.js';
 import { isStaticProgram } from '../../util/is-static-program.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
-import type { Contribution, Feature, TaskFeature } from '../feature.js';
-import { CommandHold } from './command-hold.js';
+import type { Contribution, Feature, TaskFeature } from '../../task/feature.js';
+import { ExitGate } from './exit-gate.js';
 import { BUSYBOX, ENTRYPOINT_PREFIX, HOLD_DIRECTORY } from './container-scripts.js';
 import { displayBind, listDisplays } from './displays.js';
 import type { InteractiveServer, TaskSide } from './interactive-server.js';
@@ -65,7 +65,7 @@ export async function checkBusybox(path: string): Promise<string> {
 class TaskInteractive implements TaskFeature {
   readonly #options: InteractiveOptions;
   readonly #task: TaskContext;
-  #hold: CommandHold | undefined;
+  #hold: ExitGate | undefined;
   #hasDisplays = false;
 
   constructor(options: InteractiveOptions, task: TaskContext) {
@@ -80,7 +80,7 @@ class TaskInteractive implements TaskFeature {
       throw TaskError.exception('internal-error', `${reason}. ${ASK}`);
     }
     const busybox = await this.#busybox(busyboxPath);
-    const hold = await CommandHold.create(this.#task.directory);
+    const hold = await ExitGate.create(this.#task.directory);
     this.#hold = resources.use('hold on the command', hold);
     const displays = await this.#displayBind();
     this.#hasDisplays = displays !== undefined;
@@ -196,7 +196,7 @@ class TaskInteractive implements TaskFeature {
   }
 
   /** Waits for the end of the command, and then for that of the last session. */
-  async #letGo(hold: CommandHold, lifetime: Lifetime, signal: AbortSignal): Promise<void> {
+  async #letGo(hold: ExitGate, lifetime: Lifetime, signal: AbortSignal): Promise<void> {
     const { log, output } = this.#task;
     const exitCode = await hold.ended;
     const isOver = (): boolean => signal.aborted;

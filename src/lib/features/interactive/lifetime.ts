@@ -1,4 +1,4 @@
-import { Wakeup } from '../../util/wakeup.js';
+import { AutoResetEvent } from '../../util/auto-reset-event.js';
 
 export interface LifetimeOptions {
   /** From the task's start. */
@@ -10,7 +10,7 @@ export interface LifetimeOptions {
 /** How long a task lives on though its command has ended: as long as somebody is in it, or may still come. */
 export class Lifetime {
   readonly #options: LifetimeOptions;
-  readonly #changed = new Wakeup();
+  readonly #changed = new AutoResetEvent();
   /** In the time of `performance.now()`. */
   #until: number;
   #sessions = 0;

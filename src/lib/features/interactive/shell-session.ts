@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
 import type { ExecOutput, ExecSession } from '../../docker/engine.js';
-import { Wakeup } from '../../util/wakeup.js';
+import { AutoResetEvent } from '../../util/auto-reset-event.js';
 import type { ServerMessage, ShellProtocol } from './shell-protocol.js';
 
 /** How far stdin may be behind before the client is asked to wait, and before nothing more is read from it. */
@@ -47,7 +47,7 @@ export class ShellSession {
   readonly #socket: WebSocket;
   readonly #protocol: ShellProtocol;
   readonly #tty: boolean;
-  readonly #changed = new Wakeup();
+  readonly #changed = new AutoResetEvent();
   #exec: ExecSession | undefined;
   #isClientPaused = false;
   /** The process reads too slowly. */

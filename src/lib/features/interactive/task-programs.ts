@@ -54,7 +54,7 @@ export class TaskPrograms {
         return;
       } catch (error) {
         // Gone with its container.
-        if (isOver() || (error instanceof DockerError && error.statusCode === 409)) return;
+        if (isOver() || (error instanceof DockerError && error.status === 409)) return;
         if (attempt < KILL_ATTEMPTS) continue;
         task.log.error('interactive session could not be ended', { error, printed });
         exec.close();

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { TaskLog } from '../../task/task-log.js';
+import type { TaskLog } from '../../task-log/task-log.js';
 import { errorMessage } from '../../util/error-message.js';
 import type { Logger } from '../../log/logger.js';
 import { SourceShares } from '../../util/source-shares.js';

@@ -1,9 +1,8 @@
 import { QueueError } from '../../queue/queue-client.js';
-import type { LogArtifact, LogPublisher, LoggedRun, PublishedLog } from '../../task/log-publisher.js';
-import { latestEnd } from '../../task/latest-end.js';
-import { backingName } from '../../task/log-text.js';
-import type { RunContext } from '../../task/task-context.js';
-import type { TaskLog } from '../../task/task-log.js';
+import type { LogArtifact, LogPublisher, LoggedRun, PublishedLog, StartedRun } from '../../task-log/publisher.js';
+import { liveLogExpiry } from './live-log-expiry.js';
+import { backingName } from '../../task-log/header.js';
+import type { TaskLog } from '../../task-log/task-log.js';
 import { errorMessage } from '../../util/error-message.js';
 import { LinkedAbort } from '../../util/linked-abort.js';
 import type { LiveLogEndpoint } from './live-log-endpoint.js';
@@ -21,8 +20,8 @@ export class LiveLogPublisher implements LogPublisher {
     this.#now = now;
   }
 
-  publish(run: RunContext, log: TaskLog, artifact: LogArtifact): PublishedLog {
-    const endpoint = artifact.isLive ? this.#server?.open(log, latestEnd(run.definition, this.#now())) : undefined;
+  publish(run: StartedRun, log: TaskLog, artifact: LogArtifact): PublishedLog {
+    const endpoint = artifact.isLive ? this.#server?.open(log, liveLogExpiry(run.definition, this.#now())) : undefined;
     return new RunLog(run, { ...artifact, endpoint });
   }
 
@@ -40,7 +39,7 @@ class RunLog implements PublishedLog {
   readonly #announcing = new LinkedAbort();
   readonly #announced: Promise<void>;
 
-  constructor(run: RunContext, artifact: LogArtifact & { readonly endpoint: LiveLogEndpoint | undefined }) {
+  constructor(run: StartedRun, artifact: LogArtifact & { readonly endpoint: LiveLogEndpoint | undefined }) {
     this.#run = { ...run, expires: run.definition.expires };
     this.#artifact = artifact;
     this.#endpoint = artifact.endpoint;
@@ -95,7 +94,7 @@ async function pointToBacking(run: LoggedRun, { name }: LogArtifact, signal: Abo
   try {
     await run.artifacts.link({ ...live, artifact }, signal);
   } catch (error) {
-    if (!(error instanceof QueueError) || error.statusCode !== 400) throw error;
+    if (!(error instanceof QueueError) || error.status !== 400) throw error;
     run.log.info('queue refuses links, publishing a reference', { name, error: error.message });
     await run.artifacts.reference({ ...live, url: run.queue.artifactUrl(artifact) }, signal);
   }

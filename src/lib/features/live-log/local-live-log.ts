@@ -1,5 +1,5 @@
-import { DEFAULT_LOG_NAME } from '../../task/log-format.js';
-import type { Feature } from '../feature.js';
+import { DEFAULT_LOG_NAME } from '../../task-log/lines.js';
+import type { Feature } from '../../task/feature.js';
 
 /**
  * The switch for the live log and the name it takes. The log itself, and the backing log's name, belong to the run: it is

@@ -2,16 +2,16 @@ import { ContainerGoneError, DockerError, EngineLostError } from '../../docker/e
 import type { ContainerSpec, DockerEngine, RunningContainer, StoppedContainer } from '../../docker/engine.js';
 import type { ImageProvider } from '../../images/image-provider.js';
 import type { Logger } from '../../log/logger.js';
-import { runLabels } from '../../task/container-spec.js';
-import { TaskError } from '../../task/errors.js';
-import { isEngineLoss } from '../../task/resolution.js';
+import { runLabels } from '../../task/phases/container-spec.js';
+import { TaskError } from '../../outcome/errors.js';
+import { isEngineLoss } from '../../outcome/resolution-of.js';
 import type { TaskContext } from '../../task/task-context.js';
-import { TaskScopes } from '../../task/task-scopes.js';
+import { TaskScopes } from '../../queue/task-scopes.js';
 import { delay } from '../../util/abortable.js';
 import { LinkedAbort } from '../../util/linked-abort.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
 import { OutputTail } from './output-tail.js';
-import type { Patience } from './patience.js';
+import type { ReadinessDeadline } from './readiness-deadline.js';
 import type { Probe } from './probe.js';
 
 export interface SideContainerServices {
@@ -91,7 +91,7 @@ export async function startSideContainer(
     signal.throwIfAborted();
     task.log.error('sidecar cannot start', { feature, error });
     const text = 'Docker could not start its container';
-    throw error instanceof DockerError && !error.isTransient ? unavailable(text) : lostOr(text, error);
+    throw error instanceof DockerError && !error.retryable ? unavailable(text) : lostOr(text, error);
   }
 }
 
@@ -116,21 +116,21 @@ export class SideContainer {
   }
 
   /**
-   * Waits until `probe` finds it ready; from then on its end is an error. Fails with a TaskError when `patience` is over.
+   * Waits until `probe` finds it ready; from then on its end is an error. Fails with a TaskError when `deadline` is over.
    * One that ended by itself may be tried again until then.
    */
-  async untilReady(probe: Probe, patience: Patience, signal: AbortSignal): Promise<void> {
+  async untilReady(probe: Probe, deadline: ReadinessDeadline, signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
     const limit = new LinkedAbort(signal);
-    limit.abortAfter(patience.leftMs(), () => new Error('it took too long'));
+    limit.abortAfter(deadline.leftMs(), () => new Error('it took too long'));
     const endedEarly = this.#ended.then(({ exitCode }) => {
       throw new EndedEarly(`it ended with the exit code ${exitCode} before it was ready`);
     });
     try {
-      await Promise.race([poll(probe, patience, limit.signal), endedEarly]);
+      await Promise.race([poll(probe, deadline, limit.signal), endedEarly]);
     } catch (error) {
       signal.throwIfAborted();
-      throw this.#notReady(error, patience, limit.signal.aborted);
+      throw this.#notReady(error, deadline, limit.signal.aborted);
     } finally {
       limit.abort(new Error('nobody waits any more'));
     }
@@ -138,15 +138,15 @@ export class SideContainer {
     void this.#watch();
   }
 
-  #notReady(error: unknown, patience: Patience, isLate: boolean): unknown {
+  #notReady(error: unknown, deadline: ReadinessDeadline, isLate: boolean): unknown {
     if (!isLate && !(error instanceof EndedEarly)) return error;
-    if (error instanceof EndedEarly) patience.lastSeen = error.message;
-    const reason = patience.lastSeen;
+    if (error instanceof EndedEarly) deadline.lastSeen = error.message;
+    const reason = deadline.lastSeen;
     this.#log.error('sidecar not ready', { reason, output: this.#output.text });
-    if (isLate) return unavailable(`it was not ready within ${patience.totalMs / 1000} s: ${reason}`);
+    if (isLate) return unavailable(`it was not ready within ${deadline.totalMs / 1000} s: ${reason}`);
     const told = unavailable(reason);
     // The last try may be one too: its words are for the author then.
-    return patience.isWorthARetry() ? new Error(told.message) : told;
+    return deadline.isWorthARetry() ? new Error(told.message) : told;
   }
 
   async #watch(): Promise<void> {
@@ -165,11 +165,11 @@ export class SideContainer {
   }
 }
 
-async function poll(probe: Probe, patience: Patience, signal: AbortSignal): Promise<void> {
+async function poll(probe: Probe, deadline: ReadinessDeadline, signal: AbortSignal): Promise<void> {
   for (;;) {
     const missing = await probe(signal);
     if (missing === undefined) return;
-    patience.lastSeen = missing;
+    deadline.lastSeen = missing;
     await delay(POLL_MS, signal);
   }
 }

@@ -3,8 +3,8 @@ import type { RunNetworks } from '../../docker/run-networks.js';
 import { orForPool } from '../../queue/scopes.js';
 import type { TaskContext } from '../../task/task-context.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
-import type { Contribution, Feature, TaskFeature } from '../feature.js';
-import { Patience } from './patience.js';
+import type { Contribution, Feature, TaskFeature } from '../../task/feature.js';
+import { ReadinessDeadline } from './readiness-deadline.js';
 import { portProbe, statusProbe } from './probe.js';
 import { startSideContainer, takeSideImage } from './side-container.js';
 import type { SideContainerServices } from './side-container.js';
@@ -40,14 +40,14 @@ class TaskSidecar implements TaskFeature {
   readonly #name: string;
   readonly #config: SidecarConfig;
   readonly #services: SidecarServices;
-  readonly #patience: Patience;
+  readonly #deadline: ReadinessDeadline;
 
   constructor(task: TaskContext, name: string, config: SidecarConfig, services: SidecarServices) {
     this.#task = task;
     this.#name = name;
     this.#config = config;
     this.#services = services;
-    this.#patience = new Patience(config.timeout);
+    this.#deadline = new ReadinessDeadline(config.timeout);
   }
 
   async prepare(resources: ResourceStack, signal: AbortSignal): Promise<Contribution> {
@@ -71,7 +71,7 @@ class TaskSidecar implements TaskFeature {
       readyStatus === undefined
         ? portProbe(address, port)
         : statusProbe({ host: address, port, path: '/' }, readyStatus);
-    await container.untilReady(probe, this.#patience, signal);
+    await container.untilReady(probe, this.#deadline, signal);
     return { network: network.task, extraHosts: [`${alias}:${address}`] };
   }
 

@@ -1,10 +1,10 @@
 import type { NetworkShare, RunNetworks } from '../../docker/run-networks.js';
 import { RequestSigner } from '../../queue/request-signer.js';
-import { TaskError } from '../../task/errors.js';
+import { TaskError } from '../../outcome/errors.js';
 import type { TaskContext } from '../../task/task-context.js';
 import { errorMessage } from '../../util/error-message.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
-import type { Contribution, Feature } from '../feature.js';
+import type { Contribution, Feature } from '../../task/feature.js';
 import { ProxyRequests } from './proxy-requests.js';
 import { ProxyServer } from './proxy-server.js';
 import type { Upstream } from './upstream.js';

@@ -57,7 +57,7 @@ export class Upstream {
   async send(request: UpstreamRequest, signal: AbortSignal): Promise<IncomingMessage> {
     const { body } = request;
     const policy = body.kind === 'held' ? this.#policy : { ...this.#policy, attempts: 1 };
-    const isTransient = (error: unknown): boolean =>
+    const isRetryable = (error: unknown): boolean =>
       !(error instanceof UpstreamSilent) && !(error instanceof BodyTooLarge);
     const attempt = async (number: number): Promise<IncomingMessage> => {
       const response = await this.#sendOnce(request, signal);
@@ -66,7 +66,7 @@ export class Upstream {
       response.destroy();
       throw new ServiceTrouble(`${statusCode}`);
     };
-    return await retry(policy, { isTransient }, attempt, signal);
+    return await retry(policy, { isRetryable }, attempt, signal);
   }
 
   close(): void {

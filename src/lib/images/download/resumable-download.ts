@@ -94,7 +94,7 @@ async function resume(
 ): Promise<HttpAnswer> {
   const { address, attempts } = options;
   for (let error = cause; ;) {
-    if (signal.aborted || !(error instanceof DownloadError) || !error.isTransient) throw error;
+    if (signal.aborted || !(error instanceof DownloadError) || !error.retryable) throw error;
     // Begun anew, it is another attempt too.
     if (version.etag === undefined || error instanceof NotResumable) throw error;
     await attempts.another(error, `Going on after ${(received / 1e6).toFixed(1)} MB`, signal);
@@ -104,7 +104,7 @@ async function resume(
       checkContinues(answer, received, version);
       return answer;
     } catch (next) {
-      const isNoRange = next instanceof DownloadError && [412, 416].includes(next.statusCode ?? 0);
+      const isNoRange = next instanceof DownloadError && [412, 416].includes(next.status ?? 0);
       error = isNoRange ? new NotResumable(next.message, undefined) : next;
     }
   }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { DockerError } from '../../../../src/lib/docker/engine.js';
 import { QueueError } from '../../../../src/lib/queue/queue-client.js';
-import { TaskError, TaskStopped } from '../../../../src/lib/task/errors.js';
+import { TaskError, TaskStopped } from '../../../../src/lib/outcome/errors.js';
 import type { PayloadArtifact } from '../../../../src/lib/task/payload.js';
 import { fileHeader } from '../../../../src/lib/images/archive/tar-header.js';
 import { ArtifactBench, EXPIRES } from '../../../fakes/artifact-bench.js';

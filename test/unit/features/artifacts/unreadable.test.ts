@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { DirectoryReport } from '../../../../src/lib/features/artifacts/directory-report.js';
-import { TaskError } from '../../../../src/lib/task/errors.js';
+import { TaskError } from '../../../../src/lib/outcome/errors.js';
 import { MemoryOutput } from '../../../fakes/memory-output.js';
 
 const denied = (): Error => Object.assign(new Error('EACCES: permission denied, open /x'), { code: 'EACCES' });

@@ -7,9 +7,9 @@ import { pipeline } from 'node:stream/promises';
 import { LiveLogPublisher } from '../../../../src/lib/features/live-log/live-log.js';
 import { localLiveLog } from '../../../../src/lib/features/live-log/local-live-log.js';
 import { QueueError } from '../../../../src/lib/queue/queue-client.js';
-import { latestEnd } from '../../../../src/lib/task/latest-end.js';
-import { backingName } from '../../../../src/lib/task/log-text.js';
-import { TaskLog } from '../../../../src/lib/task/task-log.js';
+import { liveLogExpiry } from '../../../../src/lib/features/live-log/live-log-expiry.js';
+import { backingName } from '../../../../src/lib/task-log/header.js';
+import { TaskLog } from '../../../../src/lib/task-log/task-log.js';
 import { ArtifactBench, EXPIRES } from '../../../fakes/artifact-bench.js';
 import { settle } from '../../../fakes/fake-clock.js';
 import { faults } from '../../../fakes/fake-object-store.js';
@@ -83,7 +83,7 @@ describe('LiveLogPublisher', () => {
   it('has an address for as long as the run may take', async () => {
     const published = publish();
     const { definition } = bench.task();
-    assert.deepEqual(server.expiries, [latestEnd(definition, NOW)]);
+    assert.deepEqual(server.expiries, [liveLogExpiry(definition, NOW)]);
     await log.close();
     await published.finish(never);
   });

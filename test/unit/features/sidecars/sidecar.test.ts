@@ -4,10 +4,10 @@ import { createServer } from 'node:http';
 import type { SidecarConfig } from '../../../../src/lib/config/config.js';
 import { DockerError, LABEL } from '../../../../src/lib/docker/engine.js';
 import { RunNetworks } from '../../../../src/lib/docker/run-networks.js';
-import type { Feature } from '../../../../src/lib/features/feature.js';
+import type { Feature } from '../../../../src/lib/task/feature.js';
 import { sidecarFeatures } from '../../../../src/lib/features/sidecars/sidecar.js';
 import type { ImageRequest } from '../../../../src/lib/images/image-provider.js';
-import { TaskError } from '../../../../src/lib/task/errors.js';
+import { TaskError } from '../../../../src/lib/outcome/errors.js';
 import type { FakeProgram } from '../../../fakes/fake-container.js';
 import { fakeFeature } from '../../../fakes/fake-feature.js';
 import { taskNetworks } from '../../../fakes/task-networks.js';
@@ -208,7 +208,7 @@ describe('a sidecar', () => {
     });
     const { finished } = await run.start(ASKING);
     await finished;
-    assert.equal(run.leftovers, 2);
+    assert.equal(run.orphans, 2);
     for (const id of [...run.engine.containers.keys()]) await run.engine.removeContainer(id);
   });
 

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { RunNetworks } from '../../../../src/lib/docker/run-networks.js';
 import { taskclusterProxy } from '../../../../src/lib/features/taskcluster-proxy/taskcluster-proxy.js';
 import { Upstream } from '../../../../src/lib/features/taskcluster-proxy/upstream.js';
-import { TaskError } from '../../../../src/lib/task/errors.js';
+import { TaskError } from '../../../../src/lib/outcome/errors.js';
 import { taskNetworks } from '../../../fakes/task-networks.js';
 import { freePort } from '../../../support/free-port.js';
 import { RunFixture } from '../../task/run-fixture.js';
@@ -105,7 +105,7 @@ describe('the feature taskclusterProxy', () => {
     await start();
     run.engine.fail('removeNetwork', new Error('busy'));
     await run.run(ASKING);
-    assert.equal(run.leftovers, 1);
+    assert.equal(run.orphans, 1);
     assert.equal(run.log.of('could not release').length, 1);
     run.engine.networks.clear();
   });

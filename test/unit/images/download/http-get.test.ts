@@ -36,7 +36,7 @@ describe('a GET with redirects', () => {
       if (n < 4) response.writeHead(303, { location: `/${n}` }).end('{}');
     }, 50);
     assert.match(silent.message, /\(no answer in time\)$/);
-    assert.equal(silent.isTransient, true);
+    assert.equal(silent.retryable, true);
     assert.equal(server?.requests.length, 4);
   });
 
@@ -72,7 +72,7 @@ describe('a GET with redirects', () => {
         response.writeHead(302, { location }).end();
       });
       assert.ok(refused.message.endsWith(` redirects to ${where}; the worker follows http and https`), refused.message);
-      assert.equal(refused.isTransient, false);
+      assert.equal(refused.retryable, false);
       assert.equal(server?.requests.length, 1);
     });
   }

@@ -155,7 +155,7 @@ describe('a download', () => {
       it(name, async () => {
         const error = await refusal(answer);
         assert.match(error.message, words);
-        assert.equal(error.isTransient, true);
+        assert.equal(error.retryable, true);
         assert.equal(server?.requests.length, 2);
       });
     }
@@ -164,7 +164,7 @@ describe('a download', () => {
       const error = await refusal((request, response) => {
         serve(request, response, { content: CONTENT, etag: 'W/"weak"' }, PART);
       });
-      assert.equal(error.isTransient, true);
+      assert.equal(error.retryable, true);
       assert.equal(server?.requests.length, 1);
     });
   });
@@ -173,7 +173,7 @@ describe('a download', () => {
     const error = await refusal((request, response) => {
       serve(request, response, { content: CONTENT }, 1000);
     }, 3);
-    assert.equal(error.isTransient, true);
+    assert.equal(error.retryable, true);
     assert.equal(server?.requests.length, 3);
   });
 
@@ -187,11 +187,11 @@ describe('a download', () => {
       };
     assert.deepEqual(await all(answers(503)), CONTENT);
     await server?.close();
-    assert.equal((await refusal(answers(403))).statusCode, 403);
+    assert.equal((await refusal(answers(403))).status, 403);
     assert.equal(server?.requests.length, 2);
   });
 
-  for (const [status, isTransient] of [
+  for (const [status, isRetryable] of [
     [400, false],
     [401, false],
     [403, false],
@@ -203,13 +203,13 @@ describe('a download', () => {
     [500, true],
     [503, true],
   ] as const) {
-    it(`that is answered ${status} ${isTransient ? 'may succeed later' : 'will not succeed'}`, async () => {
+    it(`that is answered ${status} ${isRetryable ? 'may succeed later' : 'will not succeed'}`, async () => {
       const error = await refusal((_request, response) => {
         const headers = { 'content-type': 'application/json; charset=utf-8' };
         response.writeHead(status, headers).end('{"message": "because\\n---\\nrequest"}');
       });
       assert.match(error.message, new RegExp(`^127\\.0\\.0\\.1:\\d+ answered ${status} .+: because$`));
-      assert.equal(error.isTransient, isTransient);
+      assert.equal(error.retryable, isRetryable);
       assert.equal(server?.requests.length, 1);
     });
   }
@@ -231,7 +231,7 @@ describe('a download', () => {
       response.writeHead(200, { 'content-type': 'text/html' }).end('<html></html>');
     });
     assert.match(error.message, /sent a web page in place of the artifact/);
-    assert.equal(error.isTransient, true);
+    assert.equal(error.retryable, true);
   });
 
   it('does not read long answers of a service that refuses', async () => {
@@ -248,7 +248,7 @@ describe('a download', () => {
 
   it('that is silent at first, or in the middle, is a failed attempt', async () => {
     const silent = await refusal(() => undefined, 1, 50);
-    assert.equal(silent.isTransient, true);
+    assert.equal(silent.retryable, true);
     await server?.close();
     const stuck = await refusal(
       (_request, response) => {
@@ -279,7 +279,7 @@ describe('a download', () => {
     await server.close();
     server = undefined;
     const starting = startDownload(options(`${url}/file`), controller.signal);
-    await assert.rejects(starting, (error) => error instanceof DownloadError && error.isTransient);
+    await assert.rejects(starting, (error) => error instanceof DownloadError && error.retryable);
   });
 
   it('ends with the reason of the signal, wherever it is', async () => {

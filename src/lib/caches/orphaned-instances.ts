@@ -1,0 +1,43 @@
+import { readdir, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../log/logger.js';
+import { cacheNameOf } from './cache-name.js';
+import { isInstanceId } from './cache-state.js';
+
+export type OrphanedInstance = Readonly<Record<'name' | 'key' | 'path', string>>;
+
+/**
+ * Instances below the directory of caches whose paths are not `known`. Whatever does not look like one was not made by a
+ * worker: it is told of and left, as the configuration may name a directory that holds something else. Directories of
+ * caches that have no instance left are removed.
+ */
+export async function orphanedInstances(
+  directory: string,
+  known: ReadonlySet<string>,
+  log: Logger,
+): Promise<OrphanedInstance[]> {
+  const strays: OrphanedInstance[] = [];
+  const foreign: string[] = [];
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    // Those of workers begin with no dot.
+    if (entry.name.startsWith('.')) continue;
+    const parent = join(directory, entry.name);
+    if (!entry.isDirectory()) {
+      foreign.push(parent);
+      continue;
+    }
+    const children = await readdir(parent, { withFileTypes: true });
+    if (children.length === 0) await rmdir(parent);
+    for (const child of children) {
+      const path = join(parent, child.name);
+      const name = cacheNameOf(entry.name);
+      if (known.has(path)) continue;
+      if (child.isDirectory() && isInstanceId(child.name)) strays.push({ name, key: `${name}::${child.name}`, path });
+      else foreign.push(path);
+    }
+  }
+  if (foreign.length > 0) {
+    log.warn('directory of caches holds what is no cache', { directory, count: foreign.length, first: foreign[0] });
+  }
+  return strays;
+}

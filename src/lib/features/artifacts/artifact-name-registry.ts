@@ -1,0 +1,43 @@
+import path from 'node:path/posix';
+import type { TaskContext } from '../../task/task-context.js';
+import { trimEnd } from '../../util/trim-end.js';
+
+/** `same file`: another entry of the payload publishes just this file of the container under just this name. */
+export type NameRegistration = 'granted' | 'same file' | { readonly owner: string };
+
+/** Sees to it that no file of an artifact replaces something else of the same run. One for all artifacts of a run. */
+export class ArtifactNameRegistry {
+  readonly #artifacts: NonNullable<TaskContext['payload']['artifacts']>;
+  readonly #owners = new Map<string, string>();
+  readonly #words = new Map<string, string>();
+
+  /** The worker's own names and those that the payload spells out are taken from the beginning. */
+  constructor({ reservedArtifacts, payload }: Pick<TaskContext, 'reservedArtifacts' | 'payload'>) {
+    this.#artifacts = payload.artifacts ?? {};
+    for (const [name, { type }] of Object.entries(this.#artifacts)) {
+      if (type === 'file') this.#owners.set(name, name);
+    }
+    for (const [name, feature] of reservedArtifacts) {
+      this.#owners.set(name, '');
+      this.#words.set(name, `the worker itself (${feature})`);
+    }
+  }
+
+  /** Takes `name` for a file of the entry `owner` of payload.artifacts, or says, in words, who else has it. */
+  claim(name: string, owner: string): NameRegistration {
+    const words = this.#words.get(name);
+    if (words !== undefined) return { owner: words };
+    const other = this.#owners.get(name);
+    if (other === undefined) this.#owners.set(name, owner);
+    if (other === undefined || other === owner) return 'granted';
+    return this.#fileOf(other, name) === this.#fileOf(owner, name) ? 'same file' : { owner: `artifact "${other}"` };
+  }
+
+  /** Where in the container the file is that the entry `key` publishes under `name`. */
+  #fileOf(key: string, name: string): string | undefined {
+    const artifact = this.#artifacts[key];
+    if (!artifact || artifact.type === 'file') return artifact && path.normalize(artifact.path);
+    const plain = trimEnd(key, '/');
+    return path.join(artifact.path, plain === '' ? name : name.slice(plain.length + 1));
+  }
+}

@@ -1,0 +1,126 @@
+import { LABEL } from '../docker/engine.js';
+import type { DockerEngine, Labelled, Labels } from '../docker/engine.js';
+import type { LogFields, Logger } from '../log/logger.js';
+import { untilAborted } from '../util/abortable.js';
+import { errorMessage } from '../util/error-message.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+import type { GarbageSource } from './garbage-source.js';
+import { runOf } from './open-runs.js';
+import type { OpenRuns } from './open-runs.js';
+import { RetryingRemoval } from './retrying-removal.js';
+import type { Removable } from './retrying-removal.js';
+import type { StaleContainers } from './stale-containers.js';
+
+export interface OrphansDeps {
+  readonly engine: Pick<
+    DockerEngine,
+    'ping' | 'findContainers' | 'findNetworks' | 'removeNetwork' | 'findVolumes' | 'removeVolume'
+  >;
+  /** Fails while another worker uses the engine under the same labels: what it has there would look abandoned. */
+  readonly lock: { acquire(signal: AbortSignal): Promise<void> };
+  readonly stale: Pick<StaleContainers, 'remove'>;
+  readonly journal: OpenRuns;
+  /** Says of a network, by its labels, that it is in use or kept for the next run. */
+  readonly networks: { holds(labels: Labels): boolean };
+  readonly log: Logger;
+  /** What everything carries that this worker makes in the engine. */
+  readonly labels: Labels;
+}
+
+/**
+ * Containers, networks and volumes that carry this worker's labels and belong to none of its runs: a worker before this
+ * one left them when it died, or they could not be removed when their run was over. They are looked for before the first
+ * claim, before others when there is reason to, and by each collection.
+ */
+export class Orphans implements GarbageSource {
+  readonly name = 'orphans';
+  readonly #deps: OrphansDeps;
+  readonly #containers: RetryingRemoval;
+  readonly #networks: RetryingRemoval;
+  readonly #volumes: RetryingRemoval;
+  /** How often there was reason to look, and how many of those times a look has begun and ended since. */
+  #suspicions = 1;
+  #answered = 0;
+  #removal: Promise<void> | undefined;
+
+  constructor(deps: OrphansDeps) {
+    this.#deps = deps;
+    this.#containers = new RetryingRemoval('container', deps.log);
+    this.#networks = new RetryingRemoval('network', deps.log);
+    this.#volumes = new RetryingRemoval('volume', deps.log);
+  }
+
+  /** Something could not be removed: it is looked for again before the next claim. */
+  suspect(): void {
+    this.#suspicions += 1;
+  }
+
+  /** Removes what there is now; trouble is left to the next look. */
+  async remove(signal: AbortSignal): Promise<void> {
+    try {
+      await this.checkReady(signal);
+    } catch (error) {
+      this.#deps.log.warn('orphans not removed', { error: errorMessage(error) });
+    }
+  }
+
+  /** Whether the engine can run a task now: it answers, and nothing of runs that are over takes its room. */
+  async checkReady(signal: AbortSignal): Promise<void> {
+    const { engine } = this.#deps;
+    try {
+      await engine.ping(signal);
+    } catch (error) {
+      this.suspect();
+      throw error;
+    }
+    // A look without a reason, as each collection has one, is nothing that a claim waits for.
+    while (this.#answered < this.#suspicions) await untilAborted(this.#look(), signal);
+  }
+
+  async collect(_isDiskShort: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+    await untilAborted(this.#look(), signal);
+  }
+
+  /** Whoever waits for it may go; it goes on to its end. Each of its calls has a time limit. */
+  #look(): Promise<void> {
+    this.#removal ??= this.#removeAll();
+    return this.#removal;
+  }
+
+  async #removeAll(): Promise<void> {
+    const suspicions = this.#suspicions;
+    try {
+      // Never aborted; unlike a signal of node's own it takes as many listeners as there are removals.
+      await this.#removeUnclaimed(new LinkedAbort().signal);
+      this.#answered = suspicions;
+    } finally {
+      this.#removal = undefined;
+    }
+  }
+
+  async #removeUnclaimed(signal: AbortSignal): Promise<void> {
+    const { engine, labels, lock } = this.#deps;
+    await lock.acquire(signal);
+    const containers = await engine.findContainers(labels, signal);
+    const removeContainer = (id: string): Promise<void> => this.#deps.stale.remove(id, signal);
+    await this.#containers.removeEach(this.#abandoned(containers), removeContainer, signal);
+    // A network or volume goes after the containers that use it.
+    const networks = await engine.findNetworks(labels, signal);
+    const left = networks.filter((network) => !this.#deps.networks.holds(network.labels));
+    await this.#networks.removeEach(this.#abandoned(left), (id) => engine.removeNetwork(id), signal);
+    const volumes = await engine.findVolumes(labels, signal);
+    await this.#volumes.removeEach(this.#abandoned(volumes), (id) => engine.removeVolume(id), signal);
+  }
+
+  #abandoned(found: readonly Labelled[]): readonly Removable[] {
+    return found
+      .filter(({ labels }) => !this.#deps.journal.isOpen(runOf(labels)))
+      .map((each) => ({ ...each, facts: factsOf(each.labels) }));
+  }
+}
+
+/** Networks are labelled with no run, as several have them one after another. */
+function factsOf(labels: Labels): LogFields {
+  const run = labels[LABEL.taskId] === undefined ? {} : runOf(labels);
+  return { ...run, reason: 'left by a run that is over' };
+}

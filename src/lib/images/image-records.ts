@@ -1,0 +1,137 @@
+import { join } from 'node:path';
+import type { Logger } from '../log/logger.js';
+import { errorMessage } from '../util/error-message.js';
+import { schemaAssertion } from '../util/own-schema.js';
+import { readStateFile, replaceStateFile } from '../util/state-file.js';
+import type { FetchedImage } from './image-provider.js';
+
+/** What is known of an image that tasks have used. */
+export interface ImageRecord {
+  readonly localName: string;
+  /** All the rest is true only as long as the engine has this id under the name. */
+  readonly imageId: string;
+  /** `sha256:<hex>` of the artifact it came from. */
+  readonly artifactHash?: string;
+  /** ISO 8601. */
+  readonly lastUsedAt: string;
+  /** This worker, or one before it with the same state directory, got it; else it was there before. */
+  readonly wasFetched: boolean;
+}
+
+export interface ImageRecordsDeps {
+  readonly stateDir: string;
+  readonly log: Logger;
+  readonly now: () => Date;
+}
+
+const FILE = 'images.json';
+// Uses come with every task and are worth no more than one write a second.
+const WRITE_DELAY_MS = 1000;
+
+const TEXT = { type: 'string', minLength: 1 } as const;
+const RECORD = {
+  type: 'object',
+  properties: {
+    localName: TEXT,
+    imageId: TEXT,
+    artifactHash: { type: 'string', pattern: '^sha256:[0-9a-f]{64}$' },
+    lastUsedAt: { type: 'string', format: 'date-time' },
+    wasFetched: { type: 'boolean' },
+  },
+  required: ['localName', 'imageId', 'lastUsedAt', 'wasFetched'],
+} as const;
+const SCHEMA = { type: 'object', properties: { images: { type: 'array', items: RECORD } }, required: ['images'] };
+
+const asState = schemaAssertion<{ readonly images: readonly ImageRecord[] }>(SCHEMA, 'state');
+
+/**
+ * The images that tasks have used, across restarts: `images.json` in the state directory. Written in the background,
+ * except when an image was fetched: where it came from can't be found out again.
+ */
+export class ImageRecords {
+  readonly #deps: ImageRecordsDeps;
+  readonly #path: string;
+  readonly #records: Map<string, ImageRecord>;
+  #timer: NodeJS.Timeout | undefined;
+  #isDirty = false;
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(deps: ImageRecordsDeps, path: string, records: readonly ImageRecord[]) {
+    this.#deps = deps;
+    this.#path = path;
+    this.#records = new Map(records.map((record) => [record.localName, record]));
+  }
+
+  /** What can't be understood is told to the operator and begun anew. */
+  static async open(deps: ImageRecordsDeps): Promise<ImageRecords> {
+    const path = join(deps.stateDir, FILE);
+    try {
+      const text = await readStateFile(path);
+      return new ImageRecords(deps, path, text === undefined ? [] : parse(text));
+    } catch (error) {
+      deps.log.error('state of images cannot be read', { path, error: errorMessage(error) });
+      return new ImageRecords(deps, path, []);
+    }
+  }
+
+  /** What is known of the image with this id under this name. */
+  find(localName: string, imageId: string): ImageRecord | undefined {
+    const record = this.#records.get(localName);
+    return record?.imageId === imageId ? record : undefined;
+  }
+
+  /** All of them, the least recently used first. */
+  get leastRecentlyUsed(): readonly ImageRecord[] {
+    return [...this.#records.values()].sort((a, b) => Date.parse(a.lastUsedAt) - Date.parse(b.lastUsedAt));
+  }
+
+  /** A task uses the image, or has until now. */
+  used(localName: string, imageId: string): ImageRecord {
+    const known = this.find(localName, imageId) ?? { localName, imageId, wasFetched: false };
+    return this.#set({ ...known, lastUsedAt: this.#deps.now().toISOString() });
+  }
+
+  /** The image was fetched just now. Resolves once that is written. */
+  async fetched(localName: string, imageId: string, origin: FetchedImage): Promise<void> {
+    this.#set({ localName, imageId, ...origin, wasFetched: true, lastUsedAt: this.#deps.now().toISOString() });
+    await this.flush();
+  }
+
+  forget(localName: string): void {
+    if (this.#records.delete(localName)) this.#changed();
+  }
+
+  /** Writes what has not been written. Trouble is logged, and what could not be written goes with the next write. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#writing = this.#writing.then(() => this.#write());
+    await this.#writing;
+  }
+
+  #set(record: ImageRecord): ImageRecord {
+    this.#records.set(record.localName, record);
+    this.#changed();
+    return record;
+  }
+
+  #changed(): void {
+    this.#isDirty = true;
+    this.#timer ??= setTimeout(() => void this.flush(), WRITE_DELAY_MS).unref();
+  }
+
+  async #write(): Promise<void> {
+    if (!this.#isDirty) return;
+    this.#isDirty = false;
+    try {
+      await replaceStateFile(this.#path, JSON.stringify({ images: [...this.#records.values()] }));
+    } catch (error) {
+      this.#isDirty = true;
+      this.#deps.log.warn('state of images cannot be written', { path: this.#path, error: errorMessage(error) });
+    }
+  }
+}
+
+function parse(text: string): readonly ImageRecord[] {
+  return asState(JSON.parse(text)).images;
+}

@@ -1,0 +1,91 @@
+import { isDeepStrictEqual } from 'node:util';
+import { LABEL } from '../../docker/engine.js';
+import type { ContainerLimits, ContainerSpec, ImageInfo, Labels } from '../../docker/engine.js';
+import type { Contribution } from '../feature.js';
+import type { TaskContext, WorkerFacts } from '../task-context.js';
+import { taskEnv } from '../task-env.js';
+
+/** What every container of this worker gets, from its configuration. */
+export interface ContainerDefaults {
+  readonly logDriver: ContainerSpec['logDriver'];
+  readonly limits: ContainerLimits;
+}
+
+const SHM_SIZE_BYTES = 1_800_000_000;
+
+/**
+ * Payload, contributions and image make one container. Pure. Two features that want different things of one single
+ * setting are the worker's mistake and refused.
+ */
+export function containerSpec(
+  task: TaskContext,
+  contributions: readonly Contribution[],
+  image: ImageInfo,
+  defaults: ContainerDefaults,
+): ContainerSpec {
+  const { payload } = task;
+  const prefix = single(contributions, 'entrypointPrefix') ?? [];
+  const { command = [] } = payload;
+  // An entrypoint of our own makes the engine drop the image's command: it has to be named then.
+  const imageCommand = prefix.length > 0 && image.command.length > 0 ? image.command : undefined;
+  return {
+    image: image.id,
+    command: command.length > 0 ? command : imageCommand,
+    entrypoint: prefix.length > 0 ? [...prefix, ...image.entrypoint] : undefined,
+    env: taskEnv(task, featureEnv(contributions), payload.env ?? {}),
+    labels: runLabels(task, 'task'),
+    binds: contributions.flatMap(({ binds = [] }) => binds),
+    devices: contributions.flatMap(({ devices = [] }) => devices),
+    capAdd: contributions.flatMap(({ capAdd = [] }) => capAdd),
+    securityOpt: contributions.flatMap(({ securityOpt = [] }) => securityOpt),
+    extraHosts: ['localhost.localdomain:127.0.0.1', ...contributions.flatMap(({ extraHosts = [] }) => extraHosts)],
+    network: single(contributions, 'network'),
+    cpuset: single(contributions, 'cpuset'),
+    privileged: contributions.some(({ privileged }) => privileged === true),
+    shmSizeBytes: SHM_SIZE_BYTES,
+    logDriver: defaults.logDriver,
+    limits: defaults.limits,
+  };
+}
+
+/** By these a worker knows its own containers and networks, whichever run they belong to. */
+export function workerLabels(worker: WorkerIdentity): Labels {
+  return {
+    [LABEL.workerId]: worker.workerId,
+    [LABEL.workerGroup]: worker.workerGroup,
+    [LABEL.workerPool]: `${worker.provisionerId}/${worker.workerType}`,
+  };
+}
+
+/** What everything of the engine's carries that is made for a run; `role`: what it is for it. */
+export function runLabels(run: RunIdentity, role: 'task' | 'sidecar'): Labels {
+  const { taskId, runId, worker } = run;
+  return { ...workerLabels(worker), [LABEL.taskId]: taskId, [LABEL.runId]: String(runId), [LABEL.role]: role };
+}
+
+type RunIdentity = Pick<TaskContext, 'taskId' | 'runId' | 'worker'>;
+
+type WorkerIdentity = Pick<WorkerFacts, 'workerId' | 'workerGroup' | 'provisionerId' | 'workerType'>;
+
+function single<K extends 'entrypointPrefix' | 'network' | 'cpuset'>(
+  contributions: readonly Contribution[],
+  key: K,
+): Contribution[K] | undefined {
+  const [first, ...others] = contributions
+    .map((contribution) => contribution[key])
+    .filter((value) => value !== undefined);
+  if (others.some((other) => !isDeepStrictEqual(other, first))) {
+    throw new Error(`two features want to set ${key} of the task's container`);
+  }
+  return first;
+}
+
+function featureEnv(contributions: readonly Contribution[]): Readonly<Record<string, string>> {
+  // A map, as __proto__ is a name like any other.
+  const merged = new Map<string, string>();
+  for (const [name, value] of contributions.flatMap(({ env = {} }) => Object.entries(env))) {
+    if (merged.has(name)) throw new Error(`two features want to set the environment variable ${name}`);
+    merged.set(name, value);
+  }
+  return Object.fromEntries(merged);
+}

@@ -1,0 +1,124 @@
+import type { CredentialHolder } from '../queue/credential-holder.js';
+import { QueueError } from '../queue/queue-client.js';
+import type { RunQueue } from '../queue/queue-client.js';
+import type { Logger } from '../log/logger.js';
+import { delay } from '../util/abortable.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+import { retry } from '../util/retry.js';
+import { TaskStopped } from '../outcome/errors.js';
+
+export interface ClaimKeeperOptions {
+  readonly queue: RunQueue;
+  readonly credentials: CredentialHolder;
+  readonly takenUntil: Date;
+  /** Reclaim once the time left until takenUntil, divided by this, has passed. */
+  readonly reclaimDivisor: number;
+  readonly cancelPollIntervalMs: number;
+  readonly log: Logger;
+  readonly now: () => Date;
+  /** Called once, when the run is not this worker's any more. */
+  readonly onLost: (stop: TaskStopped) => void;
+  /** Called for each poll that the queue refuses for lack of scopes. */
+  readonly onPollRefused: (error: QueueError) => void;
+  /** Called with every new takenUntil. */
+  readonly onReclaimed: (takenUntil: Date) => void;
+}
+
+const RECLAIM_RETRIES = { attempts: Infinity, firstDelayMs: 1000, maxDelayMs: 30_000, randomization: 0.25 };
+// Even a claim that is nearly over is not reclaimed in a tight loop.
+const SHORTEST_WAIT_MS = 100;
+
+/**
+ * Holds on to a claim until stopped: reclaims in time (new credentials replace the old ones) and asks now and then
+ * whether the run still is ours, so that a cancel is noticed long before the next reclaim.
+ */
+export class Reclaimer {
+  readonly #options: ClaimKeeperOptions;
+  readonly #stopped = new LinkedAbort();
+  #takenUntil: Date;
+
+  constructor(options: ClaimKeeperOptions) {
+    this.#options = options;
+    this.#takenUntil = options.takenUntil;
+  }
+
+  get takenUntil(): Date {
+    return this.#takenUntil;
+  }
+
+  start(): void {
+    void this.#whileHeld(this.#reclaimInTime());
+    void this.#whileHeld(this.#askForCancel());
+  }
+
+  /** Harmless when called again. */
+  stop(): void {
+    this.#stopped.abort(new Error('the claim is kept no longer'));
+  }
+
+  /** A loop ends by being stopped, or with a TaskStopped that says why the run is lost. */
+  async #whileHeld(loop: Promise<never>): Promise<void> {
+    try {
+      await loop;
+    } catch (error) {
+      if (this.#stopped.signal.aborted) return;
+      this.stop();
+      this.#options.onLost(error instanceof TaskStopped ? error : new TaskStopped('reclaim-failed', { cause: error }));
+    }
+  }
+
+  async #reclaimInTime(): Promise<never> {
+    const { now, reclaimDivisor } = this.#options;
+    for (;;) {
+      const leftMs = this.#takenUntil.getTime() - now().getTime();
+      await delay(Math.max(leftMs / reclaimDivisor, SHORTEST_WAIT_MS), this.#stopped.signal);
+      await this.#reclaim();
+    }
+  }
+
+  async #reclaim(): Promise<void> {
+    const { queue, log, now, credentials, onReclaimed } = this.#options;
+    const inTime = new LinkedAbort(this.#stopped.signal);
+    // At least one attempt, even when the machine slept past takenUntil: the queue may not have noticed either.
+    inTime.abortAfter(Math.max(this.#takenUntil.getTime() - now().getTime(), 10_000), () => {
+      return new TaskStopped('reclaim-failed');
+    });
+    const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
+      log.warn('error reclaiming task', { error, attempt, retryInMs: Math.round(delayMs) });
+    };
+    const isRetryable = (error: unknown): boolean => !(error instanceof QueueError && error.isConflict);
+    try {
+      const answer = await retry(
+        RECLAIM_RETRIES,
+        { isRetryable, onRetry },
+        () => queue.reclaim(inTime.signal),
+        inTime.signal,
+      );
+      this.#takenUntil = answer.takenUntil;
+      credentials.renew(answer.credentials);
+      log.info('Credentials updated', { clientId: answer.credentials.clientId });
+      onReclaimed(answer.takenUntil);
+      log.info('reclaimed task', { takenUntil: answer.takenUntil.toISOString() });
+    } catch (error) {
+      if (error instanceof QueueError && error.isConflict) throw new TaskStopped('canceled', { cause: error });
+      throw error;
+    } finally {
+      inTime.dispose();
+    }
+  }
+
+  async #askForCancel(): Promise<never> {
+    const { queue, log, cancelPollIntervalMs, onPollRefused } = this.#options;
+    for (;;) {
+      await delay(cancelPollIntervalMs, this.#stopped.signal);
+      try {
+        if (await queue.isResolved(this.#stopped.signal)) throw new TaskStopped('canceled');
+      } catch (error) {
+        if (!(error instanceof QueueError)) throw error;
+        // Only a quicker way to learn of a cancel: the next reclaim will tell.
+        if (error.status === 403) onPollRefused(error);
+        else log.warn('error asking for the status of the task', { error });
+      }
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/** Lets at most `count` operations run at a time; the others wait in the order they came. */
+export class Semaphore {
+  #free: number;
+  /** In the order they came; a set, as thousands may leave at once. */
+  readonly #waiting = new Set<() => void>();
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  /** Whoever comes now has to wait. */
+  get isFull(): boolean {
+    return this.#free === 0;
+  }
+
+  /** Runs `operation` when there is a slot; rejects with the signal's reason when that aborts while waiting. */
+  async run<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const leave = await this.enter(signal);
+    try {
+      return await operation();
+    } finally {
+      leave();
+    }
+  }
+
+  /** Resolves with how to give the slot back, to be called once. */
+  async enter(signal: AbortSignal): Promise<() => void> {
+    signal.throwIfAborted();
+    if (this.#free > 0) this.#free--;
+    else await this.#turn(signal);
+    return () => {
+      this.#leave();
+    };
+  }
+
+  #turn(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const take = (): void => {
+        signal.removeEventListener('abort', giveUp);
+        resolve();
+      };
+      const giveUp = (): void => {
+        this.#waiting.delete(take);
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
+      this.#waiting.add(take);
+    });
+  }
+
+  #leave(): void {
+    const [next] = this.#waiting;
+    if (!next) {
+      this.#free++;
+      return;
+    }
+    this.#waiting.delete(next);
+    next();
+  }
+}

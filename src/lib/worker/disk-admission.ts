@@ -1,0 +1,159 @@
+import type { DiskSpace } from '../gc/disk-space.js';
+import type { Logger } from '../log/logger.js';
+import type { RunHandle } from '../task/run-claim.js';
+import { untilAborted } from '../util/abortable.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+
+export interface DiskAdmissionOptions {
+  readonly disk: Pick<DiskSpace, 'freeBytes'>;
+  /** What a task needs, `capacityManagement.diskspaceThreshold`; 0: as many tasks as there are slots. */
+  readonly thresholdBytes: number;
+  /** Runs at once. */
+  readonly capacity: number;
+  /** Makes room. Never fails. */
+  readonly collect: () => Promise<void>;
+  /** Between two collections for want of room, unless a run ends or things get worse in between. */
+  readonly retryMs: number;
+  readonly log: Logger;
+  readonly now: () => Date;
+}
+
+/** enough: for all free slots; tight: for a task, but not for all slots; none: not for a single task. */
+type Level = 'enough' | 'tight' | 'none';
+
+const GRAVITY = { enough: 0, tight: 1, none: 2 } as const satisfies Record<Level, number>;
+/** How long a claim waits for a collection before it looks whether there is room by now. */
+const LOOK_AGAIN_MS = 5000;
+
+/**
+ * How many tasks the disk has room for. Each free slot needs `thresholdBytes`; while there is less, only as many tasks
+ * are claimed as there is room for. Each of those keeps its share until it ends: what it will write still looks free.
+ */
+export class DiskAdmission {
+  readonly #options: DiskAdmissionOptions;
+  #running = 0;
+  /** Runs that are resolved and still hold their caches. */
+  #leaving = 0;
+  /** Runs that were claimed while the disk was short. */
+  #sharing = 0;
+  /** As of the last look. */
+  #level: Level = 'enough';
+  #freeBytes = 0;
+  #isAlerted = false;
+  #collection: Promise<void> | undefined;
+  #mayCollectAt = 0;
+
+  constructor(options: DiskAdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** Whether there is less room than the free slots need, or a single one when there is none. No when it can't be told. */
+  async isDiskShort(): Promise<boolean> {
+    const { thresholdBytes, disk } = this.#options;
+    if (thresholdBytes === 0) return false;
+    const freeBytes = await disk.freeBytes();
+    return freeBytes !== undefined && freeBytes < this.#neededBytes();
+  }
+
+  /** Notes a run, which holds its slot until it is resolved and its room until it is finished. */
+  track(run: RunHandle): RunHandle {
+    this.#running += 1;
+    const share = this.#level === 'enough' ? 0 : 1;
+    this.#sharing += share;
+    void run.resolved.then(() => {
+      this.#running -= 1;
+      this.#leaving += 1;
+    });
+    void run.finished.then(() => {
+      this.#sharing -= share;
+      this.#leaving -= 1;
+      // What it used can go now.
+      this.#mayCollectAt = 0;
+    });
+    return run;
+  }
+
+  /**
+   * How many of `tasks` may be claimed now. Takes no longer than asking the file system, unless there is no room for a
+   * single task: then garbage is collected first, for which it waits some seconds.
+   */
+  async roomFor(tasks: number, signal: AbortSignal): Promise<number> {
+    if (this.#options.thresholdBytes === 0) return tasks;
+    const room = await this.#look();
+    if (room.level !== 'none') return Math.min(tasks, room.tasks);
+    await this.#waitForCollection(signal);
+    const roomNow = await this.#look();
+    // With what a collection could give; while one is under way, or a run is leaving, there may be more.
+    if (roomNow.level === 'none' && !this.#collection && this.#leaving === 0) this.#alert();
+    return Math.min(tasks, roomNow.tasks);
+  }
+
+  #neededBytes(): number {
+    const { thresholdBytes, capacity } = this.#options;
+    return thresholdBytes * (Math.max(1, capacity - this.#running) + this.#sharing);
+  }
+
+  /** How many tasks there is room for; notes the level and begins a collection when one is due. */
+  async #look(): Promise<{ readonly tasks: number; readonly level: Level | undefined }> {
+    const { disk, thresholdBytes } = this.#options;
+    const freeBytes = await disk.freeBytes();
+    // A disk that can't be asked can't hold a task's files either; whoever reads it has told so.
+    if (freeBytes === undefined) return { tasks: 0, level: undefined };
+    const level = this.#levelOf(freeBytes);
+    this.#enter(level, freeBytes);
+    if (level !== 'enough') this.#collectIfDue();
+    return { tasks: Math.max(0, Math.floor(freeBytes / thresholdBytes) - this.#sharing), level };
+  }
+
+  #levelOf(freeBytes: number): Level {
+    if (freeBytes >= this.#neededBytes()) return 'enough';
+    return freeBytes >= this.#options.thresholdBytes ? 'tight' : 'none';
+  }
+
+  #enter(level: Level, freeBytes: number): void {
+    const { log, thresholdBytes } = this.#options;
+    const previous = this.#level;
+    this.#level = level;
+    this.#freeBytes = freeBytes;
+    if (GRAVITY[level] > GRAVITY[previous]) this.#mayCollectAt = 0;
+    const facts = { freeBytes, thresholdBytes, running: this.#running };
+    if (this.#isAlerted && level !== 'none') {
+      this.#isAlerted = false;
+      log.info('diskspace available again', facts);
+    }
+    if (level === 'tight' && previous === 'enough') log.info('diskspace for fewer tasks', facts);
+  }
+
+  /** Once, until there is room again. */
+  #alert(): void {
+    if (this.#isAlerted) return;
+    this.#isAlerted = true;
+    const { log, thresholdBytes } = this.#options;
+    const advice =
+      'Nothing is claimed until there is room at dockerVolume: what takes it is in use or not this worker’s.';
+    log.alert('diskspace threshold reached', { freeBytes: this.#freeBytes, thresholdBytes, advice });
+  }
+
+  #collectIfDue(): void {
+    const { collect, now, retryMs } = this.#options;
+    if (this.#collection || now().getTime() < this.#mayCollectAt) return;
+    this.#mayCollectAt = now().getTime() + retryMs;
+    this.#collection = collect().finally(() => {
+      this.#collection = undefined;
+    });
+  }
+
+  async #waitForCollection(signal: AbortSignal): Promise<void> {
+    if (!this.#collection) return;
+    const limit = new LinkedAbort(signal);
+    limit.abortAfter(LOOK_AGAIN_MS, () => new Error('there may be room by now'));
+    try {
+      await untilAborted(this.#collection, limit.signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!limit.signal.aborted) throw error;
+    } finally {
+      limit.dispose();
+    }
+  }
+}

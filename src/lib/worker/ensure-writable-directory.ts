@@ -1,0 +1,15 @@
+import { access, constants } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { ConfigError } from '../config/config-error.js';
+import { errorMessage } from '../util/error-message.js';
+import { makeDirectory } from '../util/make-directory.js';
+
+/** A directory that can't be made or written to is a mistake of the configuration, said at the start. */
+export async function ensureWritableDirectory(key: string, directory: string): Promise<void> {
+  try {
+    await makeDirectory(resolve(directory), 0o700);
+    await access(directory, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new ConfigError([`${key}: ${directory} cannot be used: ${errorMessage(error)}`], { cause: error });
+  }
+}

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { relative } from 'node:path';
+import { ESLint } from 'eslint';
+
+const RULE = 'import-x/no-restricted-paths';
+
+/** From the top. A layer may import only those that come after it. */
+const LAYERS = [
+  'bin',
+  'local-run',
+  'lib/worker',
+  'lib/features',
+  'lib/task',
+  'lib/task-log',
+  'lib/images',
+  'lib/artifacts',
+  'lib/caches',
+  'lib/devices',
+  'lib/host',
+  'lib/gc',
+  'lib/docker',
+  'lib/queue',
+  'lib/log',
+  'lib/config',
+  'lib/outcome',
+  'lib/util',
+];
+
+const eslint = new ESLint({
+  overrideConfig: { languageOptions: { parserOptions: { project: null } } },
+  ruleFilter: ({ ruleId }) => ruleId === RULE,
+});
+
+/** Whether a file in `from` may import one of `to`, for its types alone. */
+async function isAllowed(from: string, to: string): Promise<boolean> {
+  const imported = (await readdir(`src/${to}`)).find((name) => name.endsWith('.ts')) ?? assert.fail(`${to} is empty`);
+  const specifier = relative(`src/${from}`, `src/${to}/${imported}`).replace(/\.ts$/, '.js');
+  const code = `import type * as other from '${specifier.startsWith('.') ? specifier : `./${specifier}`}';\nexport type { other };\n`;
+  const [result] = await eslint.lintText(code, { filePath: `src/${from}/probe.ts` });
+  return (result ?? assert.fail()).messages.length === 0;
+}
+
+describe('the layers of the source', () => {
+  for (const [index, layer] of LAYERS.entries()) {
+    it(`${layer} may import the layers below it and none above`, async () => {
+      for (const above of LAYERS.slice(0, index)) assert.equal(await isAllowed(layer, above), false, above);
+      for (const below of LAYERS.slice(index + 1)) assert.equal(await isAllowed(layer, below), true, below);
+    });
+  }
+
+  it('the worker and the local Taskcluster do not import each other', async () => {
+    for (const layer of LAYERS.filter((name) => name.startsWith('lib/'))) {
+      assert.equal(await isAllowed(layer, 'local-taskcluster'), false, layer);
+    }
+    assert.equal(await isAllowed('local-taskcluster', 'bin'), false);
+    assert.equal(await isAllowed('local-taskcluster', 'local-run'), false);
+  });
+});

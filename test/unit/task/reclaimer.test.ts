@@ -1,0 +1,144 @@
+import { strict as assert } from 'node:assert';
+import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
+import { Reclaimer } from '../../../src/lib/task/reclaimer.js';
+import { QueueError } from '../../../src/lib/queue/queue-client.js';
+import { FakeClock } from '../../fakes/fake-clock.js';
+import { FakeQueue, conflict, outage } from '../../fakes/fake-queue.js';
+import { MemoryLogger } from '../../fakes/memory-logger.js';
+
+const MINUTE_MS = 60_000;
+
+describe('a claim', () => {
+  let clock: FakeClock;
+  let queue: FakeQueue;
+  let log: MemoryLogger;
+  let credentials: CredentialHolder;
+  let lost: string[];
+  let refusals: QueueError[];
+  let renewed: Date[];
+  let reclaimer: Reclaimer;
+
+  beforeEach(() => {
+    clock = FakeClock.start();
+    queue = new FakeQueue();
+    log = new MemoryLogger();
+    credentials = new CredentialHolder({ clientId: 'task-client', accessToken: 'claimed' });
+    queue.forRun({}, credentials);
+    lost = [];
+    refusals = [];
+    renewed = [];
+    reclaimer = new Reclaimer({
+      queue,
+      credentials,
+      takenUntil: new Date(Date.now() + 20 * MINUTE_MS),
+      reclaimDivisor: 2,
+      cancelPollIntervalMs: 30_000,
+      log,
+      now: clock.now,
+      onLost: ({ reason }) => lost.push(reason),
+      onPollRefused: (error) => refusals.push(error),
+      onReclaimed: (takenUntil) => renewed.push(takenUntil),
+    });
+    reclaimer.start();
+  });
+
+  afterEach(() => {
+    reclaimer.stop();
+    clock.stop();
+  });
+
+  const reclaims = (): number => queue.trace.count('queue.reclaim');
+
+  it('is renewed once the time left, divided by the divisor, has passed, and again after that', async () => {
+    await clock.advance(10 * MINUTE_MS - 1);
+    assert.equal(reclaims(), 0);
+    await clock.advance(1);
+    assert.equal(reclaims(), 1);
+    assert.equal(reclaimer.takenUntil.getTime(), Date.now() + 20 * MINUTE_MS);
+    assert.deepEqual(renewed, [reclaimer.takenUntil]);
+    await clock.advance(10 * MINUTE_MS);
+    assert.equal(reclaims(), 2);
+  });
+
+  it('brings new credentials, which the next call uses', async () => {
+    await clock.advance(10 * MINUTE_MS);
+    assert.equal(credentials.current.accessToken, 'renewed-1');
+    await clock.advance(MINUTE_MS);
+    assert.equal(queue.usedTokens.at(-1), 'renewed-1');
+  });
+
+  it('is lost as canceled when renewing it is a conflict', async () => {
+    queue.fail('reclaim', conflict());
+    await clock.advance(10 * MINUTE_MS);
+    assert.deepEqual(lost, ['canceled']);
+    assert.equal(reclaims(), 1);
+  });
+
+  it('is renewed all the same after errors', async () => {
+    queue.fail('reclaim', outage(), new Error('reset'), outage());
+    await clock.advance(11 * MINUTE_MS, 500);
+    assert.equal(reclaims(), 4);
+    assert.equal(log.of('error reclaiming task').length, 3);
+    assert.deepEqual(lost, []);
+  });
+
+  it('is lost as reclaim-failed when it could not be renewed until it was over', async () => {
+    queue.break('reclaim', outage());
+    await clock.advance(20 * MINUTE_MS - 1000);
+    assert.deepEqual(lost, []);
+    assert.ok(reclaims() > 5);
+    await clock.advance(1000);
+    assert.deepEqual(lost, ['reclaim-failed']);
+  });
+
+  it('is lost as reclaim-failed when the queue never answers', async () => {
+    queue.hang('reclaim');
+    await clock.advance(20 * MINUTE_MS);
+    assert.deepEqual(lost, ['reclaim-failed']);
+  });
+
+  it('is asked about every thirty seconds, and lost when it is resolved', async () => {
+    await clock.advance(59_000, 1000);
+    assert.equal(queue.trace.count('queue.isResolved'), 1);
+    queue.resolved = true;
+    await clock.advance(1000);
+    assert.deepEqual(lost, ['canceled']);
+  });
+
+  it('is not lost because the queue does not say how it is', async () => {
+    queue.break('isResolved', outage());
+    await clock.advance(5 * MINUTE_MS);
+    assert.deepEqual(lost, []);
+    assert.equal(log.of('error asking for the status of the task').length, 10);
+    assert.deepEqual(refusals, []);
+  });
+
+  it('is kept without a word in the log while the queue refuses to say how it is, and lost once it does', async () => {
+    queue.break('isResolved', new QueueError('HTTP 403: queue:status', 403));
+    await clock.advance(5 * MINUTE_MS);
+    assert.equal(refusals.length, 10);
+    assert.deepEqual(log.of('error asking for the status of the task'), []);
+    queue.break('isResolved', undefined);
+    queue.resolved = true;
+    await clock.advance(MINUTE_MS);
+    assert.deepEqual(lost, ['canceled']);
+  });
+
+  it('that is kept no longer asks nothing and says nothing any more', async () => {
+    queue.break('reclaim', outage());
+    await clock.advance(11 * MINUTE_MS);
+    reclaimer.stop();
+    reclaimer.stop();
+    const before = queue.trace.events.length;
+    await clock.advance(60 * MINUTE_MS);
+    assert.equal(queue.trace.events.length, before);
+    assert.deepEqual(lost, []);
+  });
+
+  it('that is lost is said so once, and not renewed any more', async () => {
+    queue.resolved = true;
+    await clock.advance(60 * MINUTE_MS);
+    assert.deepEqual(lost, ['canceled']);
+    assert.equal(reclaims(), 0);
+  });
+});
