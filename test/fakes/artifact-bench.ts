@@ -106,7 +106,6 @@ export class ArtifactBench {
       reservedArtifacts: new Map([['public/logs/live_backing.log', 'log']]),
       output: this.output,
       log: this.log,
-      queue: this.queue,
       credentials: { current: { clientId: 'task-client', accessToken: 'none' } },
       ended: new AbortController().signal,
       artifacts: this.store,

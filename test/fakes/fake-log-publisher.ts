@@ -1,6 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import type { LogArtifact, LogPublisher, LoggedRun, PublishedLog } from '../../src/lib/task-log/publisher.js';
-import type { RunContext } from '../../src/lib/task/task-context.js';
+import type {
+  LogArtifact,
+  LogPublisher,
+  LoggedRun,
+  PublishedLog,
+  StartedRun,
+} from '../../src/lib/task-log/publisher.js';
 import type { TaskLog } from '../../src/lib/task-log/task-log.js';
 import { Trace } from './trace.js';
 
@@ -26,7 +31,7 @@ export class FakeLogPublisher implements LogPublisher {
     this.late.push({ artifact, text: await readFile(logFile.filePath, 'utf8') });
   }
 
-  publish(_run: RunContext, log: TaskLog, options: { readonly name: string; readonly isLive: boolean }): PublishedLog {
+  publish(_run: StartedRun, log: TaskLog, options: { readonly name: string; readonly isLive: boolean }): PublishedLog {
     this.trace.add('log.publish');
     this.published.push(options);
     return {

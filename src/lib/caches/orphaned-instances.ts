@@ -16,7 +16,7 @@ export async function orphanedInstances(
   known: ReadonlySet<string>,
   log: Logger,
 ): Promise<OrphanedInstance[]> {
-  const strays: OrphanedInstance[] = [];
+  const orphans: OrphanedInstance[] = [];
   const foreign: string[] = [];
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     // Those of workers begin with no dot.
@@ -32,12 +32,12 @@ export async function orphanedInstances(
       const path = join(parent, child.name);
       const name = cacheNameOf(entry.name);
       if (known.has(path)) continue;
-      if (child.isDirectory() && isInstanceId(child.name)) strays.push({ name, key: `${name}::${child.name}`, path });
+      if (child.isDirectory() && isInstanceId(child.name)) orphans.push({ name, key: `${name}::${child.name}`, path });
       else foreign.push(path);
     }
   }
   if (foreign.length > 0) {
     log.warn('directory of caches holds what is no cache', { directory, count: foreign.length, first: foreign[0] });
   }
-  return strays;
+  return orphans;
 }

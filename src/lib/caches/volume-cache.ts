@@ -62,7 +62,9 @@ export class VolumeCaches implements GarbageSource {
   /** By key, the least recently used first. */
   readonly #instances = new Map<string, Held>();
   readonly #handOver: HandOver<Held>;
-  #strays: OrphanedInstance[] = [];
+  #orphans: OrphanedInstance[] = [];
+  /** Those that runs had when the worker before this one died, until one is taken again. */
+  readonly #interrupted = new Set<Held>();
   #purgedUpTo: Date | undefined;
 
   private constructor(options: VolumeCachesOptions) {
@@ -85,11 +87,13 @@ export class VolumeCaches implements GarbageSource {
       if (!(await caches.#directory.isThere(instance))) continue;
       // The task that had it when the worker died was killed.
       const isPurged = instance.isPurged || instance.isInUse;
-      caches.#instances.set(keyOf(instance), { ...instance, isPurged, isInUse: false });
+      const held: Held = { ...instance, isPurged, isInUse: false };
+      caches.#instances.set(keyOf(instance), held);
+      if (instance.isInUse && !instance.isPurged) caches.#interrupted.add(held);
     }
     // Now, as whatever comes later is in use.
     const known = new Set([...caches.#instances.values()].map((instance) => caches.#directory.pathOf(instance)));
-    caches.#strays = await orphanedInstances(options.directory, known, options.log);
+    caches.#orphans = await orphanedInstances(options.directory, known, options.log);
     return caches;
   }
 
@@ -99,9 +103,10 @@ export class VolumeCaches implements GarbageSource {
    */
   async sweep(): Promise<void> {
     try {
+      this.#interrupted.clear();
       await this.#trash.sweep();
       await this.#discardPurged();
-      for (const facts of this.#strays.splice(0)) {
+      for (const facts of this.#orphans.splice(0)) {
         this.#log.info('cache volume purge', { ...facts, reason: 'left by a worker that died' });
         await this.#trash.discard(facts.path, () => {
           this.#log.info('cache volume removed', facts);
@@ -122,6 +127,21 @@ export class VolumeCaches implements GarbageSource {
     const instance = used ?? (await this.#create(name));
     user.log.info(used ? 'cache volume hit' : 'cache volume miss', this.#factsOf(instance));
     this.#metrics?.cacheAcquired(used !== undefined);
+    return this.#leaseOf(instance, user);
+  }
+
+  /**
+   * The instance whose directory is `path`, for a run that had it when the worker before this one died. To be called before
+   * `sweep`, which deletes what no run takes again. Fails when no run had it.
+   */
+  async takeAgain(path: string, user: CacheUser): Promise<CacheLease> {
+    const instance = [...this.#interrupted].find((each) => this.#directory.pathOf(each) === path);
+    if (!instance) throw new Error(`no run had the cache at ${path} when the worker died`);
+    this.#interrupted.delete(instance);
+    instance.isPurged = false;
+    instance.isInUse = true;
+    await this.#noteUse();
+    user.log.info('cache volume taken again', this.#factsOf(instance));
     return this.#leaseOf(instance, user);
   }
 

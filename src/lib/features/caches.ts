@@ -6,6 +6,7 @@ import { orForPool } from '../queue/scopes.js';
 import { NO_EXIT_CODE } from '../task/exit-verdict.js';
 import { mountOf, mountPath } from '../caches/mount-path.js';
 import type { Payload } from '../task/payload.js';
+import { TaskStopped } from '../outcome/errors.js';
 import type { Resolution } from '../outcome/resolution.js';
 import { resolutionName } from '../outcome/resolution.js';
 import type { TaskContext } from '../task/task-context.js';
@@ -14,7 +15,10 @@ import type { ResourceStack } from '../util/resource-stack.js';
 import type { ContainerEnd, Contribution, Feature, TaskFeature } from '../task/feature.js';
 
 export interface CachesOptions {
-  readonly caches: { acquire(name: string, user: CacheUser, signal: AbortSignal): Promise<CacheLease> };
+  readonly caches: {
+    acquire(name: string, user: CacheUser, signal: AbortSignal): Promise<CacheLease>;
+    takeAgain(path: string, user: CacheUser): Promise<CacheLease>;
+  };
   /** Carries out what was asked of the purge-cache service. */
   readonly purgeRequests: { apply(signal: AbortSignal): Promise<void> };
   readonly engine: Pick<DockerEngine, 'findContainers'>;
@@ -34,6 +38,7 @@ export function cachesFeature(options: CachesOptions): Feature {
     }),
     reservedArtifacts: () => [],
     attach: (task) => new TaskCaches(task, options),
+    adopt: (task, { binds = [] }) => new TaskCaches(task, options, binds),
   };
 }
 
@@ -43,29 +48,31 @@ const KILLED = 'its container did not end by itself';
 class TaskCaches implements TaskFeature {
   readonly #task: TaskContext;
   readonly #options: CachesOptions;
+  readonly #binds: readonly string[] | undefined;
   #leases: CacheLease[] = [];
   /** Why nobody should have them after this task; undefined: they are as its command left them. */
   #spoiled: string | undefined;
   #hasSucceeded = false;
 
-  constructor(task: TaskContext, options: CachesOptions) {
+  /** `binds`: those of a run that a worker which died had prepared, in the order of payload.cache. */
+  constructor(task: TaskContext, options: CachesOptions, binds?: readonly string[]) {
     this.#task = task;
     this.#options = options;
+    this.#binds = binds;
   }
 
   async prepare(resources: ResourceStack, signal: AbortSignal): Promise<Contribution> {
-    const { purgeRequests } = this.#options;
-    await purgeRequests.apply(signal);
+    // What people ask to purge while a task runs is purged after it.
+    if (!this.#binds) await this.#options.purgeRequests.apply(signal);
     this.#leases = [];
     resources.defer('caches', () => this.#giveBack());
     signal.throwIfAborted();
     const together = new LinkedAbort(signal);
-    const { caches } = this.#options;
     const mounts = Object.entries(this.#task.payload.cache ?? {});
     // At once: a run that waits for several caches waits no longer than for the last of them.
-    const leases = mounts.map(async ([name]) => {
+    const leases = mounts.map(async ([name, place], i) => {
       try {
-        return await caches.acquire(name, this.#task, together.signal);
+        return await this.#take(name, this.#directoryOf(place, i), together.signal);
       } catch (error) {
         together.abort(error);
         throw error;
@@ -76,11 +83,24 @@ class TaskCaches implements TaskFeature {
     together.dispose();
     this.#leases = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     const paths = (await Promise.all(leases)).map(({ path }) => path);
-    const bind = (place: string, directory: string): string => {
-      const { path, mode } = mountOf(place);
-      return `${directory}:${mountPath(path)}${mode}`;
-    };
-    return { binds: mounts.map(([, place], i) => bind(place, paths[i] ?? '')) };
+    return { binds: mounts.map(([, place], i) => `${paths[i] ?? ''}${mountedAt(place)}`) };
+  }
+
+  /** Another instance than the one that the run's container has mounted would not be its cache. */
+  async #take(name: string, directory: string | undefined, signal: AbortSignal): Promise<CacheLease> {
+    const { caches } = this.#options;
+    return await (directory === undefined
+      ? caches.acquire(name, this.#task, signal)
+      : caches.takeAgain(directory, this.#task));
+  }
+
+  /** The directory that the run had at this place; undefined for a run that has just begun. */
+  #directoryOf(place: string, index: number): string | undefined {
+    if (!this.#binds) return undefined;
+    const bind = this.#binds[index];
+    const end = mountedAt(place);
+    if (bind?.endsWith(end) !== true) throw new TaskStopped('worker-shutdown');
+    return bind.slice(0, -end.length);
   }
 
   started(): Promise<void> {
@@ -137,6 +157,12 @@ class TaskCaches implements TaskFeature {
       return true;
     }
   }
+}
+
+/** The end of a bind, from its colon on. */
+function mountedAt(place: string): string {
+  const { path, mode } = mountOf(place);
+  return `:${mountPath(path)}${mode}`;
 }
 
 function spoiledAnyway({ exitCode, oomKilled }: StoppedContainer, { onExitStatus }: Payload): string | undefined {

@@ -50,6 +50,12 @@ export interface Feature {
   /** Synchronous and without effects. */
   attach(task: TaskContext): TaskFeature;
   /**
+   * As `attach`, for a run that a worker which died had prepared: `facts` are what `prepare` returned then, after a way
+   * through JSON. The `prepare` of what is returned takes the same leases again, by their names, and returns the same. Absent:
+   * a run with this feature can't be taken up again.
+   */
+  adopt?(task: TaskContext, facts: Contribution): TaskFeature;
+  /**
    * For a task that is refused, whose payload may not be valid: of what is returned only `finish` is called. Absent: such a
    * task has nothing of the feature.
    */
@@ -63,7 +69,8 @@ export interface Feature {
 export interface TaskFeature {
   /**
    * Before the container exists, all features at once. What it acquires it registers in `resources`, which is released
-   * once the container is gone, on every path. Its effect on the container is what it returns. An error that is no
+   * once the container is gone, on every path. Its effect on the container is what it returns, which can be written as JSON and is
+   * kept in the run's record. An error that is no
    * TaskError is tried again some seconds later, after what this attempt registered was released.
    */
   prepare?(resources: ResourceStack, signal: AbortSignal): Promise<Contribution>;

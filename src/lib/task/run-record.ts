@@ -2,6 +2,7 @@ import { EXCEPTION_REASONS } from '../outcome/resolution.js';
 import type { Claim, Credentials } from '../queue/queue-client.js';
 import { schemaAssertion } from '../util/own-schema.js';
 import type { Resolution } from '../outcome/resolution.js';
+import type { Contribution } from './feature.js';
 
 /** The phases of a run, in their order. */
 const PHASES = ['claimed', 'admit', 'prepare', 'compile', 'execute', 'collect', 'finish', 'report', 'cleanup'] as const;
@@ -27,10 +28,15 @@ export interface RunRecord {
   readonly directory?: string;
   /** The log artifact and whether there is a live one. */
   readonly log?: { readonly name: string; readonly isLive: boolean };
+  /** What each feature's `prepare` returned, by the feature's name. It may hold secrets: gone as soon as the run is resolved. */
+  readonly prepared?: Readonly<Record<string, Contribution>> | undefined;
   readonly containerId?: string;
   /** The worker was ended because it stood still for so long, and this run may be the cause. */
   readonly stalledMs?: number;
 }
+
+/** What a worker that died has noted of a run, for the one that takes the run up. */
+export type RunFacts = Pick<RunRecord, 'prepared'>;
 
 const TEXT = { type: 'string', minLength: 1 } as const;
 const TIME = { type: 'string', format: 'date-time' } as const;
@@ -63,6 +69,7 @@ const SCHEMA = {
     },
     directory: TEXT,
     log: { type: 'object', properties: { name: TEXT, isLive: { type: 'boolean' } }, required: ['name', 'isLive'] },
+    prepared: { type: 'object', additionalProperties: { type: 'object' } },
     containerId: TEXT,
     stalledMs: { type: 'number' },
   },

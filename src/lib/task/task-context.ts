@@ -1,6 +1,6 @@
 import type { Logger } from '../log/logger.js';
 import type { ArtifactStore, KeptFile } from '../artifacts/artifact-store.js';
-import type { CredentialSource, RunQueue, TaskDefinition } from '../queue/queue-client.js';
+import type { CredentialSource, TaskDefinition } from '../queue/queue-client.js';
 import type { Payload } from './payload.js';
 import type { RunMeasures } from './run-measures.js';
 import type { TaskOutput } from '../outcome/task-output.js';
@@ -27,7 +27,7 @@ export interface WorkerFacts {
   readonly settings?: string | undefined;
 }
 
-/** One run, from its claim on, before anybody has looked at its payload. */
+/** One run, from its claim on, before its payload was looked at. It can't resolve the run: only the run itself does. */
 export interface RunContext {
   readonly taskId: string;
   readonly runId: number;
@@ -39,7 +39,6 @@ export interface RunContext {
   readonly output: TaskOutput;
   /** What the operator reads; carries taskId and runId. */
   readonly log: Logger;
-  readonly queue: RunQueue;
   readonly credentials: CredentialSource;
   /** Aborts when somebody stops the run, and just before the queue is told how it ended: its slot is about to be free. */
   readonly ended: AbortSignal;

@@ -28,6 +28,13 @@ export class ResourceStack {
     return resource;
   }
 
+  /** A stack of its own for a part of the work, whose failures are told under the name of the part. It is not registered here. */
+  nested(part: string): ResourceStack {
+    return new ResourceStack((name, error) => {
+      this.#onError(`${part}: ${name}`, error);
+    });
+  }
+
   /** Releases everything, newest first. Harmless when called again. */
   async close(): Promise<void> {
     this.#closed = true;

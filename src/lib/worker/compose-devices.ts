@@ -9,7 +9,7 @@ import { loopbackVideo } from '../devices/loopback-video.js';
 import { hostSharedMemory, kvm } from '../devices/shared.js';
 import type { Logger } from '../log/logger.js';
 import type { Claim } from '../queue/queue-client.js';
-import type { RunHandle } from '../task/run-claim.js';
+import type { RunHandle } from '../task/run.js';
 import { AutoResetEvent } from '../util/auto-reset-event.js';
 import type { IsUntouched } from './not-set-up.js';
 

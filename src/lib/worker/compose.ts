@@ -14,8 +14,8 @@ import type { MetricsOutput } from '../log/lifecycle-events.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
 import { workerLabels } from '../task/phases/container-spec.js';
 import type { ContainerDefaults } from '../task/phases/container-spec.js';
-import { runClaim } from '../task/run-claim.js';
-import type { RunClaimDeps } from '../task/run-claim.js';
+import { runClaim } from '../task/run.js';
+import type { RunServices } from '../task/run.js';
 import { RunJournal } from '../task/run-journal.js';
 import type { WorkerFacts } from '../task/task-context.js';
 import { payloadValidator } from '../task/validate-payload.js';
@@ -121,7 +121,7 @@ async function composeWatched(options: ComposeOptions, { engine, facts, locks, w
   const probe = new WriteProbe([runsDirectory, config.stateDir], log);
   const gc = composeGarbageCollection(config, { ...shared, capacity, runs, sources, beside, lock: locks.engine });
   const services = { ...shared, ...caching, ...beside, saving: { engine, now } };
-  const deps: RunClaimDeps = {
+  const deps: RunServices = {
     ...shared,
     queue,
     images: imaging.images,
@@ -172,7 +172,7 @@ interface Claiming {
   readonly devices: WorkerDevices;
   readonly caching: WorkerCaches;
   readonly recovery: Recovery;
-  readonly deps: RunClaimDeps;
+  readonly deps: RunServices;
 }
 
 /** What is looked at before a claim, and what happens to it. */
@@ -246,7 +246,7 @@ function composeMetrics(config: Config, output: MetricsOutput): LifecycleEvents 
   });
 }
 
-function admission(config: Config, services: Parameters<typeof createFeatures>[1]): RunClaimDeps['admission'] {
+function admission(config: Config, services: Parameters<typeof createFeatures>[1]): RunServices['admission'] {
   return {
     validatePayload: payloadValidator(config.maxTaskRunTime, Object.keys(config.sidecars)),
     features: createFeatures(config, services),
@@ -266,7 +266,7 @@ function shutdownSettings({ capacity, shutdown }: Config): WorkerOptions['shutdo
 }
 
 /** What every run of a deployment lacks is said once, not for every poll of every run. */
-function warnOnce(log: Logger): RunClaimDeps['onPollRefused'] {
+function warnOnce(log: Logger): RunServices['reclaiming']['onPollRefused'] {
   let isTold = false;
   return (error) => {
     if (!isTold) log.warn('status of tasks refused', { error });
@@ -278,17 +278,20 @@ function ofEachRun(
   { artifacts, task }: Config,
   runsDirectory: string,
   log: Logger,
-): Pick<RunClaimDeps, 'onPollRefused' | 'settings'> {
+): Pick<RunServices, 'reclaiming' | 'settings'> {
   const settings = {
     runsDirectory,
     artifactConcurrency: artifacts.concurrency,
     artifactStorage: artifacts.storageType,
     maxUploadMs: artifacts.maxUploadSeconds * 1000,
-    reclaimDivisor: task.reclaimDivisor,
-    cancelPollIntervalMs: task.cancelPollInterval,
     maxLogBytes: task.maxLogBytes,
   };
-  return { settings, onPollRefused: warnOnce(log) };
+  const reclaiming = {
+    reclaimDivisor: task.reclaimDivisor,
+    cancelPollIntervalMs: task.cancelPollInterval,
+    onPollRefused: warnOnce(log),
+  };
+  return { settings, reclaiming };
 }
 
 function containerDefaults({ task }: Config): ContainerDefaults {

@@ -1,6 +1,6 @@
 import type { DiskSpace } from '../gc/disk-space.js';
 import type { Logger } from '../log/logger.js';
-import type { RunHandle } from '../task/run-claim.js';
+import type { RunHandle } from '../task/run.js';
 import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 

@@ -1,36 +1,28 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { ArtifactStore } from '../artifacts/artifact-store.js';
-import type { ArtifactStoreDeps } from '../artifacts/artifact-store.js';
 import type { Feature } from '../task/feature.js';
 import type { Logger } from '../log/logger.js';
-import { CredentialHolder } from '../queue/credential-holder.js';
-import type { Credentials, QueueClient, RunQueue } from '../queue/queue-client.js';
+import type { Credentials } from '../queue/queue-client.js';
 import type { LogPublisher } from '../task-log/publisher.js';
-import { Reporter } from '../task/reporter.js';
 import { exception } from '../outcome/resolution.js';
 import type { Resolution } from '../outcome/resolution.js';
-import { LOG_FILE } from '../task/run-claim.js';
-import type { RunClaimDeps } from '../task/run-claim.js';
+import { openLog } from '../task/phases/open.js';
+import type { LogServices } from '../task/phases/open.js';
 import type { RunEntry, RunJournal } from '../task/run-journal.js';
 import type { RunRecord } from '../task/run-record.js';
-import { TaskLog } from '../task-log/task-log.js';
+import { RunSession } from '../task/run-session.js';
+import type { SessionServices } from '../task/run-session.js';
 import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { removeTree } from '../util/remove-tree.js';
 import type { RemoveTree } from '../util/remove-tree.js';
 import { blameStall } from './blame-stall.js';
 
-export interface RecoveryDeps {
+export interface RecoveryDeps extends Omit<SessionServices, 'metrics'>, Omit<LogServices, 'metrics'> {
   readonly stateDir: string;
   readonly journal: RunJournal;
-  readonly queue: Pick<QueueClient, 'forRun'>;
   readonly publisher: Pick<LogPublisher, 'publishLate'>;
-  readonly putter: ArtifactStoreDeps['putter'];
-  readonly log: Logger;
-  readonly now: () => Date;
   readonly admission: { readonly features: readonly Pick<Feature, 'name' | 'recover'>[] };
-  readonly settings: Pick<RunClaimDeps['settings'], 'runsDirectory' | 'artifactConcurrency' | 'artifactStorage'>;
   /** Default: as the user of this process may. */
   readonly removeTree?: RemoveTree;
 }
@@ -93,7 +85,7 @@ export class Recovery {
     const log = this.#deps.log.with({ taskId, runId });
     log.warn('found run of a worker that died', { phase, containerId });
     try {
-      if (credentials) await this.#resolve(entry, credentials, log, signal);
+      if (credentials) await this.#resolve(entry, credentials, signal);
       if (signal.aborted) return;
       await this.#recoverFeatures(record, log);
       if (directory !== undefined) await this.#removeDirectory(directory);
@@ -104,47 +96,37 @@ export class Recovery {
     }
   }
 
-  async #resolve(entry: RunEntry, credentials: Credentials, log: Logger, signal: AbortSignal): Promise<void> {
+  async #resolve(entry: RunEntry, credentials: Credentials, signal: AbortSignal): Promise<void> {
     const { record } = entry;
-    const { queue, now } = this.#deps;
-    const secrets = [credentials.accessToken, credentials.certificate].filter((secret) => secret !== undefined);
-    const hidden = secrets.map((secret) => log.addSecret(secret));
-    const run = queue.forRun(record, new CredentialHolder(credentials));
-    const takenUntil = new Date(record.takenUntil);
+    const run = { ...record, takenUntil: new Date(record.takenUntil), credentials };
+    const session = new RunSession(this.#deps, run, entry, { stop: signal, giveUp: signal });
     try {
-      const reporter = new Reporter({ queue: run, takenUntil: () => takenUntil, log, now, signal });
-      await reporter.report(record.resolution ?? interruption(record));
+      await session.report(record.resolution ?? interruption(record));
       if (signal.aborted) return;
-      await noteResolved(entry, log);
+      // A full disk must not keep the rest from being done: the record, and the credentials in it, are removed after that.
+      await session.note({ phase: 'cleanup', credentials: undefined, prepared: undefined });
       // Of a run that only had to be reported everything is published.
-      if (!record.resolution) await this.#publishLog(record, run, log, signal);
+      if (!record.resolution) await this.#publishLog(record, session, signal);
     } finally {
-      for (const reveal of hidden) reveal();
+      await session.resources.close();
     }
   }
 
   /** The queue takes artifacts of a run for a while after its exception; what the author can be shown of it is its log. */
-  async #publishLog(record: RunRecord, queue: RunQueue, log: Logger, signal: AbortSignal): Promise<void> {
+  async #publishLog(record: RunRecord, session: RunSession, signal: AbortSignal): Promise<void> {
     const { log: artifact, expires } = record;
+    const { log, queue } = session;
     const name = directoryOf(record);
     if (name === undefined || artifact === undefined) return;
-    const { settings, now, putter, publisher } = this.#deps;
-    const directory = join(settings.runsDirectory, name);
+    const { settings, publisher } = this.#deps;
     const limit = new LinkedAbort(signal);
     limit.abortAfter(LOG_UPLOAD_LIMIT_MS, () => new Error(`it took longer than ${LOG_UPLOAD_LIMIT_MS / 1000} s`));
     try {
-      const taskLog = await TaskLog.open({ path: join(directory, LOG_FILE), now });
+      const { taskLog, artifacts } = await openLog(session, join(settings.runsDirectory, name), this.#deps);
       taskLog.error(record.stalledMs === undefined ? EPITAPH : stallEpitaph(record.stalledMs));
       await taskLog.close();
-      const { artifactConcurrency: concurrency, artifactStorage: storageType } = settings;
-      const own = { output: taskLog, tempDir: directory, concurrency, storageType };
-      const artifacts = new ArtifactStore({ queue, log, putter, ...own });
-      try {
-        const logFile = { filePath: taskLog.path, keep: true } as const;
-        await publisher.publishLate({ artifacts, queue, log, logFile, expires }, artifact, limit.signal);
-      } finally {
-        await artifacts.dispose();
-      }
+      const logFile = { filePath: taskLog.path, keep: true } as const;
+      await publisher.publishLate({ artifacts, queue, log, logFile, expires }, artifact, limit.signal);
     } catch (error) {
       log.warn('log of a run could not be uploaded', { error: errorMessage(error) });
     } finally {
@@ -175,15 +157,6 @@ export class Recovery {
 
 function interruption({ stalledMs }: RunRecord): Resolution {
   return exception(stalledMs === undefined ? 'worker-shutdown' : 'internal-error');
-}
-
-/** A full disk must not keep the rest from being done: the record, and the credentials in it, are removed after that. */
-async function noteResolved(entry: RunEntry, log: Logger): Promise<void> {
-  try {
-    await entry.update({ phase: 'cleanup', credentials: undefined });
-  } catch (error) {
-    log.error('journal could not be written', { error });
-  }
 }
 
 /** Its name; a record's path is not believed further than that. */

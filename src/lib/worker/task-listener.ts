@@ -1,7 +1,7 @@
 import type { Logger } from '../log/logger.js';
 import type { Lack, MetricsRecorder } from '../log/metrics-recorder.js';
 import type { Claim, QueueClient } from '../queue/queue-client.js';
-import type { RunHandle } from '../task/run-claim.js';
+import type { RunHandle } from '../task/run.js';
 import { errorMessage } from '../util/error-message.js';
 import { retryDelayMs } from '../util/retry.js';
 import type { AutoResetEvent } from '../util/auto-reset-event.js';

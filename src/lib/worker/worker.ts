@@ -4,7 +4,7 @@ import type { LifecycleEvents } from '../log/lifecycle-events.js';
 import type { CredentialHolder } from '../queue/credential-holder.js';
 import type { Claim } from '../queue/queue-client.js';
 import { TaskStopped } from '../outcome/errors.js';
-import type { RunHandle } from '../task/run-claim.js';
+import type { RunHandle } from '../task/run.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { timerMs } from '../util/timer.js';
 import type { WorkerStats } from './worker-stats.js';

@@ -4,7 +4,7 @@ import { createOptions } from '../../../src/lib/docker/create-options.js';
 import { createFeatures } from '../../../src/lib/features/registry.js';
 import type { FeatureServices } from '../../../src/lib/features/registry.js';
 import { askedDevices } from '../../../src/lib/devices/device-manager.js';
-import { admit } from '../../../src/lib/task/phases/admit.js';
+import { admitTask } from '../../../src/lib/task/phases/admit.js';
 import type { Admission, AdmittedTask } from '../../../src/lib/task/phases/admit.js';
 import { containerSpec } from '../../../src/lib/task/phases/container-spec.js';
 import { TaskError } from '../../../src/lib/outcome/errors.js';
@@ -44,7 +44,7 @@ async function admitted(payload: unknown, scopes: readonly string[], allowed: Ad
   logSettings(payload);
   writeHeader(context.output, context);
   await setImmediate();
-  const result = await admit(context, allowed, NEVER);
+  const result = await admitTask(context, allowed, NEVER);
   JSON.stringify(createOptions(containerSpec(result.task, [], IMAGE, DEFAULTS)));
   return result;
 }

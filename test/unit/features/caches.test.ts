@@ -13,6 +13,8 @@ import { RunFixture } from '../task/run-fixture.js';
 import type { RunOptions } from '../task/run-fixture.js';
 import { IMAGE, PAYLOAD, TASK_ID } from '../task/task-fixture.js';
 
+const neverTaken = (): never => assert.fail('no run is taken up again');
+
 const CACHE = { cache: { one: '/one', two: '/builds//two/' } };
 
 describe('the caches of a task', () => {
@@ -44,7 +46,12 @@ describe('the caches of a task', () => {
     run = await RunFixture.create({
       scopes: ['docker-worker:cache:*'],
       features: () => [
-        cachesFeature({ caches: { acquire }, purgeRequests, engine: { findContainers }, ...settings }),
+        cachesFeature({
+          caches: { acquire, takeAgain: neverTaken },
+          purgeRequests,
+          engine: { findContainers },
+          ...settings,
+        }),
         ...(options.features?.(run.trace) ?? []),
       ],
       ...(options.maxLogBytes !== undefined && { maxLogBytes: options.maxLogBytes }),
@@ -128,7 +135,9 @@ describe('the caches of a task', () => {
       const purgeRequests = { apply: () => Promise.resolve() };
       next = await RunFixture.create({
         scopes: ['docker-worker:cache:*'],
-        features: () => [cachesFeature({ caches: { acquire }, purgeRequests, engine: next.engine })],
+        features: () => [
+          cachesFeature({ caches: { acquire, takeAgain: neverTaken }, purgeRequests, engine: next.engine }),
+        ],
       });
       let following: Promise<void> | undefined;
       run.trace.at('queue.reportCompleted', () => {

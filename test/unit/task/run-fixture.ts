@@ -10,9 +10,10 @@ import { LifecycleEvents } from '../../../src/lib/log/lifecycle-events.js';
 import type { Claim } from '../../../src/lib/queue/queue-client.js';
 import { TaskStopped } from '../../../src/lib/outcome/errors.js';
 import type { StopReason } from '../../../src/lib/outcome/errors.js';
-import { runClaim } from '../../../src/lib/task/run-claim.js';
-import type { RunClaimDeps, RunHandle } from '../../../src/lib/task/run-claim.js';
+import { runClaim } from '../../../src/lib/task/run.js';
+import type { RunServices, RunHandle } from '../../../src/lib/task/run.js';
 import { RunJournal } from '../../../src/lib/task/run-journal.js';
+import type { RunFacts } from '../../../src/lib/task/run-record.js';
 import { payloadValidator } from '../../../src/lib/task/validate-payload.js';
 import type { PayloadValidator } from '../../../src/lib/task/validate-payload.js';
 import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
@@ -87,8 +88,9 @@ export class RunFixture {
     return join(this.#root, 'state', 'runs');
   }
 
-  async start(payload: unknown): Promise<RunHandle> {
-    return runClaim(await this.#deps(), this.#claim(payload), this.#stop.signal);
+  /** `facts`: what a worker that died has noted of the run. */
+  async start(payload: unknown, facts?: RunFacts): Promise<RunHandle> {
+    return runClaim(await this.#deps(), this.#claim(payload), this.#stop.signal, facts);
   }
 
   /** Runs a payload to its very end and checks that nothing of it is left. */
@@ -139,7 +141,7 @@ export class RunFixture {
     };
   }
 
-  async #deps(): Promise<RunClaimDeps> {
+  async #deps(): Promise<RunServices> {
     const { features = () => [], isEnabled = () => true, maxLogBytes, real } = this.#options;
     const { validatePayload = payloadValidator(undefined) } = this.#options;
     const identity = { workerPoolId: 'pool/type', workerId: WORKER.workerId, region: 'r', instanceType: 'i' };
@@ -160,17 +162,19 @@ export class RunFixture {
       onOrphan: () => {
         this.orphans += 1;
       },
-      onPollRefused: (error) => {
-        this.log.warn('status of tasks refused', { error });
-      },
       settings: {
         runsDirectory: this.runsDirectory,
         artifactConcurrency: 2,
         artifactStorage: undefined,
         maxUploadMs: 7_200_000,
+        maxLogBytes,
+      },
+      reclaiming: {
         reclaimDivisor: 1.3,
         cancelPollIntervalMs: 30_000,
-        maxLogBytes,
+        onPollRefused: (error) => {
+          this.log.warn('status of tasks refused', { error });
+        },
       },
     };
   }

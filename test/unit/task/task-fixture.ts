@@ -60,7 +60,6 @@ export function runContext(definition: TaskDefinition, output: TaskOutput = new 
     scopes: new TaskScopes(definition.scopes),
     output,
     log,
-    queue,
     ended: new AbortController().signal,
     directory: '/nonexistent',
     logFile: { filePath: '/nonexistent/log', keep: true },

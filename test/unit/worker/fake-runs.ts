@@ -1,5 +1,5 @@
 import type { Claim } from '../../../src/lib/queue/queue-client.js';
-import type { RunHandle } from '../../../src/lib/task/run-claim.js';
+import type { RunHandle } from '../../../src/lib/task/run.js';
 import { WORKER, taskOf } from '../task/task-fixture.js';
 
 /** A run that goes on until the test ends it. */

@@ -56,6 +56,7 @@ describe('a worker that starts after one that died', () => {
       putter: { put: () => Promise.resolve() },
       log,
       now: () => new Date(),
+      onOrphan: () => undefined,
       admission: { features },
       settings: { runsDirectory: runsDirectory(), artifactConcurrency: 1, artifactStorage: undefined },
     });

@@ -1,11 +1,16 @@
+import type { MetricsRecorder } from '../../log/metrics-recorder.js';
 import type { Feature, TaskFeature } from '../feature.js';
 import { shorten } from '../../util/shorten.js';
-import { TaskError } from '../../outcome/errors.js';
+import { TaskError, TaskStopped } from '../../outcome/errors.js';
+import { resolutionName } from '../../outcome/resolution.js';
+import { resolutionOf } from '../../outcome/resolution-of.js';
 import { DEFAULT_LOG_NAME } from '../../task-log/lines.js';
 import { backingName } from '../../task-log/header.js';
 import type { Payload } from '../payload.js';
+import type { RunFacts } from '../run-record.js';
 import type { RunContext, TaskContext } from '../task-context.js';
 import type { PayloadValidator, RefusedPayload } from '../validate-payload.js';
+import type { OpenedRun } from './open.js';
 
 export interface Admission {
   readonly validatePayload: PayloadValidator;
@@ -15,13 +20,18 @@ export interface Admission {
   readonly isEnabled: (feature: string) => boolean;
 }
 
+export interface AdmitServices {
+  readonly admission: Admission;
+  readonly metrics?: Pick<MetricsRecorder, 'featuresUsed' | 'payloadRefused'>;
+}
+
 export interface AttachedFeature {
   readonly name: string;
   readonly hooks: TaskFeature;
 }
 
-/** A task that may run here, with the features it uses. */
-export interface AdmittedTask {
+/** A run of a task that may run here, with the features it uses. */
+export interface AdmittedRun extends OpenedRun {
   readonly task: TaskContext;
   readonly features: readonly AttachedFeature[];
 }
@@ -30,10 +40,41 @@ export interface AdmittedTask {
 const MAX_SCOPES_LENGTH = 4096;
 
 /**
- * Decides whether the task may run: schema, features, scopes, reserved artifact names. Has no effect; throws a TaskError
- * that lists everything there is to change, or the signal's reason.
+ * Phase 1: decides whether the task may run: schema, features, scopes, reserved artifact names. Has no effect, so that a run
+ * that goes on after a crash begins here too; `facts` are what it had come to. Throws a TaskError that lists everything there is to
+ * change, or the run's stop.
  */
-export async function admit(run: RunContext, admission: Admission, signal: AbortSignal): Promise<AdmittedTask> {
+export async function admit(opened: OpenedRun, services: AdmitServices, facts: RunFacts): Promise<AdmittedRun> {
+  const { session, context } = opened;
+  const { admission, metrics } = services;
+  await session.enter('admit');
+  session.signal.throwIfAborted();
+  try {
+    const { task, features } = await admitTask(context, admission, session.signal);
+    const attached = features.map((feature) => ({ name: feature.name, hooks: attach(feature, task, facts.prepared) }));
+    metrics?.featuresUsed(attached.map(({ name }) => name));
+    return { ...opened, task, features: attached };
+  } catch (error) {
+    if (resolutionName(resolutionOf(error)) === 'malformed-payload') metrics?.payloadRefused();
+    throw error;
+  }
+}
+
+/** A feature that cannot go on where a worker that died had it ends the run; another worker can run the task. */
+function attach(feature: Feature, task: TaskContext, prepared: RunFacts['prepared']): TaskFeature {
+  if (!prepared) return feature.attach(task);
+  if (!feature.adopt) throw new TaskStopped('worker-shutdown');
+  return feature.adopt(task, prepared[feature.name] ?? {});
+}
+
+/** A task that may run here, and the features it uses. */
+export interface AdmittedTask {
+  readonly task: TaskContext;
+  readonly features: readonly Feature[];
+}
+
+/** Throws as `admit` does. */
+export async function admitTask(run: RunContext, admission: Admission, signal: AbortSignal): Promise<AdmittedTask> {
   const validated = admission.validatePayload(run.definition);
   // Of a payload that is not valid the rest is looked at all the same: its author is to hear of everything at once.
   const payload = 'payload' in validated ? validated.payload : (validated.rest as Payload);
@@ -49,7 +90,7 @@ export async function admit(run: RunContext, admission: Admission, signal: Abort
   if (problems.length > 0) throw TaskError.malformed(problems.join('\n'));
   await checkScopes(asked, used, signal);
   const task: TaskContext = Object.freeze({ ...asked, reservedArtifacts: reserved.names });
-  return { task, features: used.map((feature) => ({ name: feature.name, hooks: feature.attach(task) })) };
+  return { task, features: used };
 }
 
 /** What a task that is refused gets all the same, as far as its payload can be understood: what tells of its log. */

@@ -4,6 +4,16 @@ import type { ContainerLimits, ContainerSpec, ImageInfo, Labels } from '../../do
 import type { Contribution } from '../feature.js';
 import type { TaskContext, WorkerFacts } from '../task-context.js';
 import { taskEnv } from '../task-env.js';
+import type { PreparedRun } from './prepare.js';
+
+export interface CompileServices {
+  readonly containerDefaults: ContainerDefaults;
+}
+
+/** A run whose container is known in full. */
+export interface CompiledRun extends PreparedRun {
+  readonly spec: ContainerSpec;
+}
 
 /** What every container of this worker gets, from its configuration. */
 export interface ContainerDefaults {
@@ -12,6 +22,14 @@ export interface ContainerDefaults {
 }
 
 const SHM_SIZE_BYTES = 1_800_000_000;
+
+/** Phase 3: notes what was prepared, and makes one container spec of all that is known. */
+export async function compile(run: PreparedRun, { containerDefaults }: CompileServices): Promise<CompiledRun> {
+  const { session, task, contributions, image } = run;
+  await session.enter('compile', { prepared: contributions });
+  const spec = containerSpec(task, Object.values(contributions), image.image, containerDefaults);
+  return { ...run, spec };
+}
 
 /**
  * Payload, contributions and image make one container. Pure. Two features that want different things of one single

@@ -1,45 +1,31 @@
-import type { Writable } from 'node:stream';
-import { ContainerGoneError, DockerError } from '../../docker/engine.js';
-import type { DockerFault } from '../../docker/engine-words.js';
-import type {
-  ContainerSpec,
-  CreatedContainer,
-  DockerEngine,
-  RunningContainer,
-  StoppedContainer,
-} from '../../docker/engine.js';
+import { ContainerGoneError, isUnusableImage } from '../../docker/engine.js';
+import type { CreatedContainer, DockerEngine, RunningContainer, StoppedContainer } from '../../docker/engine.js';
 import type { Logger } from '../../log/logger.js';
+import { TaskError, TaskStopped, stopOf } from '../../outcome/errors.js';
 import { untilAborted, withTimeout } from '../../util/abortable.js';
 import { authorMessage } from '../../util/author-message.js';
 import { LinkedAbort } from '../../util/linked-abort.js';
-import type { ResourceStack } from '../../util/resource-stack.js';
-import { withoutHostPaths } from '../../util/without-host-paths.js';
-import { TaskError, TaskStopped, stopOf } from '../../outcome/errors.js';
 import { NO_EXIT_CODE } from '../exit-verdict.js';
-import type { TaskOutput } from '../../outcome/task-output.js';
+import { explain } from '../explain.js';
+import { watchUsage } from '../watch-usage.js';
+import type { AttachedFeature } from './admit.js';
+import type { CompiledRun } from './container-spec.js';
+import { stateError } from './prepare.js';
+import { RefusedStart, refusedStart } from './refused-start.js';
 
-export interface ExecuteOptions {
+export interface ExecuteServices {
   readonly engine: DockerEngine;
-  readonly output: TaskOutput;
-  readonly log: Logger;
-  /** Takes what the container prints. */
-  readonly sink: Writable;
-  readonly maxRunTimeSeconds: number;
-  /** Aborts when the log takes no more output: the container is killed. */
-  readonly logFull: AbortSignal;
-  /** The container's removal is registered here as soon as it exists. */
-  readonly resources: ResourceStack;
-  readonly onCreated: (containerId: string) => Promise<void>;
-  /** Hears, before the last line of this phase, why there is no container that runs. */
-  readonly onRefused: (error: TaskError) => void;
-  readonly started: (container: RunningContainer, signal: AbortSignal) => Promise<void>;
 }
 
-/** A container that has run, and why it ended if not by itself; or why it could not be started. */
-export interface Executed {
+/** How a container came to its end. */
+interface Execution {
   readonly container: StoppedContainer;
+  /** Why it ended if not by itself, or why it could not be started. */
   readonly cause: 'exit' | 'max-run-time' | 'log-full' | TaskStopped | TaskError;
 }
+
+/** A run whose container has ended, or was refused by the engine. */
+export interface ExecutedRun extends CompiledRun, Execution {}
 
 const KILLED_END_TIMEOUT_MS = 120_000;
 // What the container wrote last may still be on its way through the engine, or wait for a slow disk.
@@ -49,80 +35,104 @@ class MaxRunTimeOver extends Error {}
 class LogFull extends Error {}
 
 /**
- * Creates, attaches, starts and waits. maxRunTime cuts only this. However the container came to its end it is returned
- * stopped, with all its output written, also when the engine refused to make or to start it; errors are those of an
- * engine that is in trouble or lost.
+ * Phase 4: creates, attaches, starts and waits. maxRunTime cuts only this. However the container came to its end it is
+ * returned stopped, with all its output written, also when the engine refused to make or to start it. Throws the run's
+ * stop, but for a shutdown, after which what there is can be collected; and the errors of an engine that is in trouble or
+ * lost.
  */
-export async function execute(spec: ContainerSpec, options: ExecuteOptions, signal: AbortSignal): Promise<Executed> {
-  const { engine, log, resources } = options;
+export async function execute(run: CompiledRun, { engine }: ExecuteServices): Promise<ExecutedRun> {
+  await run.session.enter('execute');
+  try {
+    const execution = await createAndRun(run, engine);
+    const { cause } = execution;
+    if (cause instanceof TaskStopped && cause.reason !== 'worker-shutdown') throw cause;
+    return { ...run, ...execution };
+  } catch (error) {
+    // Of an engine in trouble, whose words are no refusal.
+    if (isUnusableImage(error)) run.image.markUnusable();
+    throw error;
+  }
+}
+
+async function createAndRun(run: CompiledRun, engine: DockerEngine): Promise<Execution> {
+  const { session, context, spec } = run;
   let id = '';
   try {
-    const created = await engine.createContainer(spec).catch(cannotStart);
+    const created = await engine.createContainer(spec).catch(refusedStart);
     id = created.id;
-    resources.defer('container', () => removeContainer(id, engine, log));
-    await options.onCreated(id);
-    return await run(created, options, signal);
+    session.resources.defer('container', () => removeContainer(id, engine, context.log));
+    await session.enter('execute', { containerId: id });
+    return await startAndWait(run, created);
   } catch (error) {
     // Of a run that was stopped meanwhile nothing is collected.
-    if (!(error instanceof Refused) || signal.aborted) throw error;
-    if (id === '') options.onRefused(error.reason);
+    if (!(error instanceof RefusedStart) || session.signal.aborted) throw error;
+    if (id === '') tellRefusal(run, error);
     return { container: neverRun(id), cause: error.reason };
   }
 }
 
-async function run(created: CreatedContainer, options: ExecuteOptions, signal: AbortSignal): Promise<Executed> {
-  const { output, log, sink, maxRunTimeSeconds } = options;
-  signal.throwIfAborted();
+async function startAndWait(run: CompiledRun, created: CreatedContainer): Promise<Execution> {
+  const { context, session, taskLog, task } = run;
+  session.signal.throwIfAborted();
   const requests = new LinkedAbort();
-  const limit = new LinkedAbort(signal);
+  const limit = new LinkedAbort(session.signal);
   const whenLogFull = (): void => {
     limit.abort(new LogFull());
   };
-  options.logFull.addEventListener('abort', whenLogFull, { once: true });
+  run.logFull.addEventListener('abort', whenLogFull, { once: true });
   let hasBegun = false;
   try {
-    const { drained } = await created.attach(sink, requests.signal);
-    signal.throwIfAborted();
+    const { drained } = await created.attach(taskLog.sink(), requests.signal);
+    session.signal.throwIfAborted();
     // Written before the start, so that it comes before the first output.
-    output.line('=== Task Starting ===');
+    context.output.line('=== Task Starting ===');
     hasBegun = true;
-    const running = await created.start().catch(cannotStart);
-    log.info('task run', { containerId: running.id });
-    limit.abortAfter(maxRunTimeSeconds * 1000, () => new MaxRunTimeOver());
+    const running = await created.start().catch(refusedStart);
+    context.log.info('task run', { containerId: running.id });
+    limit.abortAfter(task.payload.maxRunTime * 1000, () => new MaxRunTimeOver());
     const ended = running.wait(requests.signal);
-    const startedHooks = options.started(running, limit.signal);
-    const executed = await untilEnd(running, ended, startedHooks, limit.signal, options).catch(
-      async (error: unknown) => {
-        // What it printed until then is on its way; an engine that is gone has no more of it.
-        if (error instanceof ContainerGoneError) await drain(drained, options);
-        throw error;
-      },
-    );
-    await drain(drained, options);
-    if (executed.container.oomKilled === undefined) log.warn('container not looked at', { containerId: created.id });
-    return executed;
+    const stopClock = context.measures.start('command');
+    const execution = await untilEnd(run, running, { ended, limit: limit.signal }).catch(async (error: unknown) => {
+      // What it printed until then is on its way; an engine that is gone has no more of it.
+      if (error instanceof ContainerGoneError) await drain(drained, run);
+      throw error;
+    });
+    await drain(drained, run);
+    stopClock();
+    if (execution.container.oomKilled === undefined) {
+      context.log.warn('container not looked at', { containerId: created.id });
+    }
+    return execution;
   } catch (error) {
-    if (error instanceof Refused) options.onRefused(error.reason);
+    if (error instanceof RefusedStart) tellRefusal(run, error);
     throw error;
   } finally {
     // Whatever came of it: readers of logs take what is between the two for a step.
-    if (hasBegun) output.line('=== Task Finished ===');
-    options.logFull.removeEventListener('abort', whenLogFull);
+    if (hasBegun) context.output.line('=== Task Finished ===');
+    run.logFull.removeEventListener('abort', whenLogFull);
     // A hook that still waits for something in the container is told that it is gone.
     limit.abort(new Error('the container has ended'));
     requests.abort(new Error('the container is not needed any more'));
   }
 }
 
-async function untilEnd(
-  running: RunningContainer,
-  ended: Promise<StoppedContainer>,
-  startedHooks: Promise<void>,
-  limit: AbortSignal,
-  options: ExecuteOptions,
-): Promise<Executed> {
+/** Before the last line of this phase: why there is no container that runs. */
+function tellRefusal({ image, context }: CompiledRun, { reason }: RefusedStart): void {
+  if (isUnusableImage(reason)) image.markUnusable();
+  explain(context, reason);
+}
+
+interface Waiting {
+  readonly ended: Promise<StoppedContainer>;
+  readonly limit: AbortSignal;
+}
+
+async function untilEnd(run: CompiledRun, running: RunningContainer, { ended, limit }: Waiting): Promise<Execution> {
+  void watchUsage(running, run.context, limit);
   // A hook that fails ends the run; one that succeeds leaves the end to the container.
-  const hooksFailed = startedHooks.then(() => ended);
+  const hooksFailed = Promise.all(run.features.map((feature) => startFeature(feature, run, running, limit))).then(
+    () => ended,
+  );
   try {
     return { container: await untilAborted(Promise.race([ended, hooksFailed]), limit), cause: 'exit' };
   } catch (error) {
@@ -130,14 +140,31 @@ async function untilEnd(
     if (!limit.aborted) throw error;
     const cause = causeOf(limit);
     if (cause === 'max-run-time') {
-      options.output.error(`Task timeout after ${options.maxRunTimeSeconds} seconds. Force killing container.`);
-      options.log.info('task max runtime timeout', { maxRunTimeSeconds: options.maxRunTimeSeconds });
+      const { maxRunTime } = run.task.payload;
+      run.context.output.error(`Task timeout after ${maxRunTime} seconds. Force killing container.`);
+      run.context.log.info('task max runtime timeout', { maxRunTimeSeconds: maxRunTime });
     }
     return { container: await kill(running, ended), cause };
   }
 }
 
-function causeOf(limit: AbortSignal): Executed['cause'] {
+async function startFeature(
+  { name, hooks }: AttachedFeature,
+  { session, context }: CompiledRun,
+  container: RunningContainer,
+  limit: AbortSignal,
+): Promise<void> {
+  try {
+    await hooks.started?.(container, session.resources, limit);
+  } catch (error) {
+    if (limit.aborted) throw error;
+    // What the author has to mend is nothing that an operator must look at.
+    if (!(error instanceof TaskError)) context.log.error('feature failed to start', { feature: name, error });
+    throw stateError('started', name, error);
+  }
+}
+
+function causeOf(limit: AbortSignal): Execution['cause'] {
   if (limit.reason instanceof MaxRunTimeOver) return 'max-run-time';
   if (limit.reason instanceof LogFull) return 'log-full';
   return stopOf(limit) ?? new TaskStopped('worker-shutdown');
@@ -148,22 +175,12 @@ async function kill(running: RunningContainer, ended: Promise<StoppedContainer>)
   return await withTimeout('the end of the killed container', KILLED_END_TIMEOUT_MS, () => ended);
 }
 
-async function drain(drained: Promise<void>, { output, log }: ExecuteOptions): Promise<void> {
+async function drain(drained: Promise<void>, { context }: CompiledRun): Promise<void> {
   try {
     await withTimeout('reading the rest of the output', DRAIN_TIMEOUT_MS, () => drained);
   } catch (error) {
-    log.error('container output lost', { error });
-    output.line(`The last of the container's output may be missing: ${authorMessage(error)}`);
-  }
-}
-
-/** The engine does not make, or start, this container, and never will. */
-class Refused extends Error {
-  readonly reason: TaskError;
-
-  constructor(reason: TaskError) {
-    super(reason.message, { cause: reason });
-    this.reason = reason;
+    context.log.error('container output lost', { error });
+    context.output.line(`The last of the container's output may be missing: ${authorMessage(error)}`);
   }
 }
 
@@ -176,28 +193,6 @@ function neverRun(id: string): StoppedContainer {
     getArchive: () => Promise.resolve(undefined),
     linkTarget: () => Promise.resolve(undefined),
   };
-}
-
-const CHECK_COMMAND = 'Check payload.command, and the entrypoint and command of payload.image.';
-const START_ADVICE: Readonly<Partial<Record<DockerFault, string>>> = {
-  mount:
-    'Check the paths in payload.cache, and of other things the task has mounted: the image must not have a file where a directory is mounted, and nothing can be mounted below /proc and /sys.',
-  'unusable-image': 'Check payload.image: its layers are damaged, or not those of its configuration.',
-  user: 'Check the USER of payload.image: the image has to know it in its /etc/passwd or /etc/group.',
-  'working-directory':
-    'Check the WORKDIR of payload.image: it has to be a directory in the image, or a path at which one can be made.',
-};
-
-/** What the engine refuses is the payload's mistake; an engine in trouble, or one that does not answer, is the worker's. */
-function cannotStart(error: unknown): never {
-  if (!(error instanceof DockerError) || error.retryable) throw error;
-  const advice = START_ADVICE[error.fault ?? 'command'] ?? CHECK_COMMAND;
-  throw new Refused(
-    TaskError.failed(
-      `Failure to properly start execution environment.\n${withoutHostPaths(error.message)}\n${advice}`,
-      error,
-    ),
-  );
 }
 
 async function removeContainer(id: string, engine: DockerEngine, log: Logger): Promise<void> {

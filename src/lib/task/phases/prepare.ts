@@ -3,16 +3,21 @@ import type { ImageLease, ImageProvider } from '../../images/image-provider.js';
 import type { Logger } from '../../log/logger.js';
 import { authorMessage } from '../../util/author-message.js';
 import { LinkedAbort } from '../../util/linked-abort.js';
-import { ResourceStack } from '../../util/resource-stack.js';
+import type { ResourceStack } from '../../util/resource-stack.js';
 import { retry } from '../../util/retry.js';
-import type { AdmittedTask, AttachedFeature } from './admit.js';
+import type { AdmittedRun, AttachedFeature } from './admit.js';
 import { TaskError } from '../../outcome/errors.js';
 import { exception } from '../../outcome/resolution.js';
 import type { TaskContext } from '../task-context.js';
 
-/** All that the container needs and that the payload does not hold. */
-export interface PreparedTask {
-  readonly contributions: readonly Contribution[];
+export interface PrepareServices {
+  readonly images: ImageProvider;
+}
+
+/** A run with all that its container needs and that the payload does not hold. */
+export interface PreparedRun extends AdmittedRun {
+  /** By the name of the feature, in the features' order. */
+  readonly contributions: Readonly<Record<string, Contribution>>;
   readonly image: ImageLease;
 }
 
@@ -21,17 +26,14 @@ export interface PreparedTask {
 const PREPARE_RETRIES = { attempts: 4, firstDelayMs: 2000, maxDelayMs: 30_000, randomization: 0.25 };
 
 /**
- * Gets the image and prepares all features at once. What they acquire is in `resources`, whatever happens: on the first
- * error the others are stopped and waited for before it is thrown. `onOrphan`: something could not be released.
+ * Phase 2: gets the image and prepares all features at once. The session releases what they acquire, whatever happens: on
+ * the first error the others are stopped and waited for before it is thrown.
  */
-export async function prepare(
-  { task, features }: AdmittedTask,
-  images: ImageProvider,
-  resources: ResourceStack,
-  signal: AbortSignal,
-  onOrphan: () => void,
-): Promise<PreparedTask> {
-  const together = new LinkedAbort(signal);
+export async function prepare(run: AdmittedRun, { images }: PrepareServices): Promise<PreparedRun> {
+  const { session, task, features } = run;
+  const { resources } = session;
+  await session.enter('prepare');
+  const together = new LinkedAbort(session.signal);
   const settling: Promise<unknown>[] = [];
   const jointly = <T>(part: Promise<T>): Promise<T> => {
     const watched = part.catch((error: unknown) => {
@@ -42,13 +44,14 @@ export async function prepare(
     return watched;
   };
   const image = jointly(takeImage(task, images, resources, together.signal));
-  const contributions = features.map((feature) =>
-    jointly(prepareFeature(feature, task.log, resources, together.signal, onOrphan)),
-  );
-  await Promise.allSettled(settling);
+  const contributions = features.map(async (feature) => {
+    const contribution = await jointly(prepareFeature(feature, task.log, resources, together.signal));
+    return [feature.name, contribution] as const;
+  });
+  await Promise.allSettled([...settling, ...contributions]);
   together.dispose();
   if (together.signal.aborted) throw together.signal.reason;
-  return { contributions: await Promise.all(contributions), image: await image };
+  return { ...run, contributions: Object.fromEntries(await Promise.all(contributions)), image: await image };
 }
 
 async function takeImage(
@@ -75,7 +78,6 @@ async function prepareFeature(
   log: Logger,
   resources: ResourceStack,
   signal: AbortSignal,
-  onOrphan: () => void,
 ): Promise<Contribution> {
   if (!hooks.prepare) return {};
   const isRetryable = (error: unknown): boolean => !(error instanceof TaskError);
@@ -83,10 +85,7 @@ async function prepareFeature(
     log.warn('retrying feature', { feature: name, attempt, error });
   };
   const attempt = async (): Promise<Contribution> => {
-    const own = new ResourceStack((what, error) => {
-      log.error('could not release', { feature: name, what, error });
-      onOrphan();
-    });
+    const own = resources.nested(name);
     try {
       const contribution = await hooks.prepare?.(own, signal);
       resources.defer(name, () => own.close());

@@ -56,7 +56,7 @@ describe('LiveLogPublisher', () => {
   });
 
   const publish = (isLive = true) =>
-    new LiveLogPublisher(server, now).publish(bench.task(), log, { name: NAME, isLive });
+    new LiveLogPublisher(server, now).publish({ ...bench.task(), queue: bench.queue }, log, { name: NAME, isLive });
   const contentType = 'text/plain; charset=utf-8';
   const s3 = (contentLength: number) => ({ storageType: 's3', contentType, contentLength, expires: EXPIRES });
   const toWorker = { storageType: 'reference', url: 'http://worker.invalid/log/token', contentType, expires: EXPIRES };
@@ -115,7 +115,10 @@ describe('LiveLogPublisher', () => {
   });
 
   it('does without a server', async () => {
-    const published = new LiveLogPublisher(undefined, now).publish(bench.task(), log, { name: NAME, isLive: true });
+    const published = new LiveLogPublisher(undefined, now).publish({ ...bench.task(), queue: bench.queue }, log, {
+      name: NAME,
+      isLive: true,
+    });
     log.write('all the same');
     await log.close();
     await published.finish(never);

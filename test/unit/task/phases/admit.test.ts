@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { bulkLog } from '../../../../src/lib/features/bulk-log.js';
 import type { Feature } from '../../../../src/lib/task/feature.js';
-import { admit, refusedFeatures } from '../../../../src/lib/task/phases/admit.js';
+import { admitTask, refusedFeatures } from '../../../../src/lib/task/phases/admit.js';
 import { TaskError } from '../../../../src/lib/outcome/errors.js';
 import { payloadValidator } from '../../../../src/lib/task/validate-payload.js';
 import { fakeFeature } from '../../../fakes/fake-feature.js';
@@ -24,7 +24,7 @@ describe('the admission of a task', () => {
     isEnabled: (name: string) => name !== 'dind',
   };
   const refused = async (payload: unknown): Promise<readonly string[]> => {
-    const error: unknown = await admit(runContext(taskOf(payload)), admission, signal).catch(
+    const error: unknown = await admitTask(runContext(taskOf(payload)), admission, signal).catch(
       (reason: unknown) => reason,
     );
     assert.ok(error instanceof TaskError, String(error));

@@ -1,5 +1,5 @@
-import { LinkedAbort } from '../util/linked-abort.js';
-import { TaskError, stopOf } from '../outcome/errors.js';
+import { LinkedAbort } from '../../util/linked-abort.js';
+import { TaskError, stopOf } from '../../outcome/errors.js';
 
 /**
  * A machine that is taken away leaves about two minutes. From the stop on, artifacts may take so long, and all of a run's

@@ -1,10 +1,10 @@
-import type { Logger } from '../log/logger.js';
-import { QueueError } from '../queue/queue-client.js';
-import type { RunQueue } from '../queue/queue-client.js';
-import { LinkedAbort } from '../util/linked-abort.js';
-import { retry } from '../util/retry.js';
-import { resolutionName } from '../outcome/resolution.js';
-import type { Resolution } from '../outcome/resolution.js';
+import type { Logger } from '../../log/logger.js';
+import { QueueError } from '../../queue/queue-client.js';
+import type { RunQueue } from '../../queue/queue-client.js';
+import { LinkedAbort } from '../../util/linked-abort.js';
+import { retry } from '../../util/retry.js';
+import { resolutionName } from '../../outcome/resolution.js';
+import type { Resolution } from '../../outcome/resolution.js';
 
 export interface ReporterOptions {
   readonly queue: RunQueue;

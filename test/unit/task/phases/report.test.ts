@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { Reporter } from '../../../src/lib/task/reporter.js';
-import { COMPLETED, FAILED, exception } from '../../../src/lib/outcome/resolution.js';
-import { FakeClock } from '../../fakes/fake-clock.js';
-import { FakeQueue, conflict, outage } from '../../fakes/fake-queue.js';
-import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { Reporter } from '../../../../src/lib/task/phases/report.js';
+import { COMPLETED, FAILED, exception } from '../../../../src/lib/outcome/resolution.js';
+import { FakeClock } from '../../../fakes/fake-clock.js';
+import { FakeQueue, conflict, outage } from '../../../fakes/fake-queue.js';
+import { MemoryLogger } from '../../../fakes/memory-logger.js';
 
 const MINUTE_MS = 60_000;
 

@@ -1,0 +1,78 @@
+import { stopOf } from '../../outcome/errors.js';
+import { DROPPED, FAILED, exception, worse } from '../../outcome/resolution.js';
+import type { Resolution } from '../../outcome/resolution.js';
+import { untilAborted } from '../../util/abortable.js';
+import { LinkedAbort } from '../../util/linked-abort.js';
+import type { RunSession } from '../run-session.js';
+import { SHUTDOWN_UPLOAD_MS } from './collect-deadline.js';
+import type { Outcome } from './collect.js';
+import type { OpenedRun } from './open.js';
+
+// Longer than a claim lasts: a queue that is away ends the waiting of the last uploads by the loss of the claim.
+const FINISH_TIMEOUT_MS = 1_500_000;
+const SHUTDOWN_FINISH_MS = 10_000;
+
+/**
+ * Phase 6: closes the log and uploads it, which is what people look at, then the features' `finish`. After a cancel the log
+ * is all there is. Never throws.
+ */
+export async function finish(
+  { session, context, taskLog, published }: OpenedRun,
+  outcome: Outcome,
+): Promise<Resolution> {
+  await session.enter('finish');
+  await taskLog.close();
+  const { soFar, features, image } = outcome;
+  const deadline = finishDeadline(session);
+  let resolution = soFar;
+  const attempt = async (name: string, hook: () => Promise<void> | undefined): Promise<void> => {
+    try {
+      await untilAborted(Promise.resolve(hook()), deadline.signal);
+    } catch (error) {
+      context.log.error('feature failed to finish', { feature: name, error });
+      resolution = worse(resolution, FAILED);
+    }
+  };
+  await attempt('log', () => published.finish(deadline.signal));
+  if (soFar.kind !== DROPPED.kind) {
+    for (const { name, hooks } of features) {
+      if (hooks.finish) await attempt(name, () => hooks.finish?.(soFar, deadline.signal, image));
+    }
+  }
+  deadline.dispose();
+  const { failure } = taskLog;
+  if (failure) context.log.error('task log could not be written', { error: failure });
+  const finished = stopOf(session.signal)?.reason === 'canceled' ? DROPPED : resolution;
+  // A log with a hole in it must not pass for a success; the disk is the worker's, not the task's.
+  return failure ? worse(finished, exception('internal-error')) : finished;
+}
+
+/** The time for all of it, which gets short when the run is stopped. */
+function finishDeadline(session: RunSession): { readonly signal: AbortSignal; dispose(): void } {
+  const { signal } = session;
+  const deadline = new LinkedAbort();
+  const limitTo = (limitMs: number): void => {
+    deadline.abortAfter(limitMs, () => new Error(`finishing took longer than ${limitMs / 1000} s`));
+  };
+  let hurried: NodeJS.Timeout | undefined;
+  const hurry = (): void => {
+    const stop = stopOf(signal);
+    const isShutdown = stop?.reason === 'worker-shutdown';
+    // After a shutdown artifacts have had a part of the time already.
+    limitTo(isShutdown ? stop.leftOf(SHUTDOWN_UPLOAD_MS) : SHUTDOWN_UPLOAD_MS);
+    if (!isShutdown) return;
+    // What the task came to is worth a moment; after that another worker had better run it again.
+    hurried = setTimeout(() => void session.report(exception('worker-shutdown')), SHUTDOWN_FINISH_MS);
+  };
+  limitTo(FINISH_TIMEOUT_MS);
+  signal.addEventListener('abort', hurry, { once: true });
+  if (signal.aborted) hurry();
+  return {
+    signal: deadline.signal,
+    dispose: () => {
+      signal.removeEventListener('abort', hurry);
+      clearTimeout(hurried);
+      deadline.dispose();
+    },
+  };
+}

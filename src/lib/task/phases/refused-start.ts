@@ -1,0 +1,36 @@
+import { DockerError } from '../../docker/engine.js';
+import type { DockerFault } from '../../docker/engine-words.js';
+import { TaskError } from '../../outcome/errors.js';
+import { withoutHostPaths } from '../../util/without-host-paths.js';
+
+/** The engine does not make, or start, this container, and never will. */
+export class RefusedStart extends Error {
+  readonly reason: TaskError;
+
+  constructor(reason: TaskError) {
+    super(reason.message, { cause: reason });
+    this.reason = reason;
+  }
+}
+
+const CHECK_COMMAND = 'Check payload.command, and the entrypoint and command of payload.image.';
+const START_ADVICE: Readonly<Partial<Record<DockerFault, string>>> = {
+  mount:
+    'Check the paths in payload.cache, and of other things the task has mounted: the image must not have a file where a directory is mounted, and nothing can be mounted below /proc and /sys.',
+  'unusable-image': 'Check payload.image: its layers are damaged, or not those of its configuration.',
+  user: 'Check the USER of payload.image: the image has to know it in its /etc/passwd or /etc/group.',
+  'working-directory':
+    'Check the WORKDIR of payload.image: it has to be a directory in the image, or a path at which one can be made.',
+};
+
+/** What the engine refuses is the payload's mistake; an engine in trouble, or one that does not answer, is the worker's. */
+export function refusedStart(error: unknown): never {
+  if (!(error instanceof DockerError) || error.retryable) throw error;
+  const advice = START_ADVICE[error.fault ?? 'command'] ?? CHECK_COMMAND;
+  throw new RefusedStart(
+    TaskError.failed(
+      `Failure to properly start execution environment.\n${withoutHostPaths(error.message)}\n${advice}`,
+      error,
+    ),
+  );
+}

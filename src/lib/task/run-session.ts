@@ -1,0 +1,203 @@
+import { stopOf } from '../outcome/errors.js';
+import type { TaskStopped } from '../outcome/errors.js';
+import { exception, resolutionName } from '../outcome/resolution.js';
+import type { Resolution } from '../outcome/resolution.js';
+import type { Logger } from '../log/logger.js';
+import type { MetricsRecorder } from '../log/metrics-recorder.js';
+import { CredentialHolder } from '../queue/credential-holder.js';
+import type { Claim, QueueClient, QueueError, RunQueue } from '../queue/queue-client.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+import { ResourceStack } from '../util/resource-stack.js';
+import { Reporter } from './phases/report.js';
+import { Reclaimer } from './reclaimer.js';
+import type { RunEntry } from './run-journal.js';
+import type { Phase, RunRecord } from './run-record.js';
+
+/** What a session needs of the worker. */
+export interface SessionServices {
+  readonly queue: Pick<QueueClient, 'forRun'>;
+  readonly metrics?: Pick<MetricsRecorder, 'phaseEnded' | 'runResolved'>;
+  readonly log: Logger;
+  readonly now: () => Date;
+  /** Called when something of a run could not be released, so that it has to be looked for. */
+  readonly onOrphan: () => void;
+}
+
+/** How a session holds on to its claim. */
+export interface ReclaimOptions {
+  readonly reclaimDivisor: number;
+  readonly cancelPollIntervalMs: number;
+  /** Called for each poll for a cancel that the queue refuses for lack of scopes. */
+  readonly onPollRefused: (error: QueueError) => void;
+}
+
+/** The run of a session: one just claimed, or one that a worker before this one left. */
+export type SessionRun = Omit<Claim, 'task'>;
+
+interface SessionOptions {
+  /** Aborts with a TaskStopped('worker-shutdown') when the worker stops. */
+  readonly stop: AbortSignal;
+  /** Reporting is given up once it aborts, and the run left as it is. Default: reporting can't be stopped. */
+  readonly giveUp?: AbortSignal;
+}
+
+/**
+ * One run in the hands of this worker, from its claim to the end of its cleanup: its signal, what it has acquired, its
+ * record, and the one report of how it ended. The phases of `run` go through it.
+ */
+export class RunSession {
+  /** Carries taskId and runId. */
+  readonly log: Logger;
+  /** What the run has acquired, released newest first by `close`. */
+  readonly resources: ResourceStack;
+  readonly journal: RunEntry;
+  readonly queue: RunQueue;
+  readonly credentials: CredentialHolder;
+  readonly #services: SessionServices;
+  readonly #run: SessionRun;
+  readonly #stopped: LinkedAbort;
+  readonly #ended: LinkedAbort;
+  readonly #reporter: Reporter;
+  readonly #startedAtMs = performance.now();
+  #reclaimer: Reclaimer | undefined;
+  #enteredAtMs = this.#startedAtMs;
+  #phase: Phase = 'claimed';
+
+  constructor(services: SessionServices, run: SessionRun, journal: RunEntry, { stop, giveUp }: SessionOptions) {
+    const { taskId, runId, credentials } = run;
+    const log = services.log.with({ taskId, runId });
+    this.#services = services;
+    this.#run = run;
+    this.log = log;
+    this.journal = journal;
+    this.resources = new ResourceStack((what, error) => {
+      log.error('could not release', { what, error });
+      services.onOrphan();
+    });
+    this.#stopped = this.resources.use('stop signal', new LinkedAbort(stop));
+    this.#ended = this.resources.use('end signal', new LinkedAbort(this.#stopped.signal));
+    this.credentials = new CredentialHolder(credentials);
+    this.queue = services.queue.forRun(run, this.credentials);
+    this.#reporter = new Reporter({
+      queue: this.queue,
+      takenUntil: () => this.#takenUntil,
+      log,
+      now: services.now,
+      ...(giveUp && { signal: giveUp }),
+    });
+    this.#hideCredentials();
+  }
+
+  /** Aborts with a TaskStopped when the run is stopped: by the worker's end, a cancel, or the loss of the claim. */
+  get signal(): AbortSignal {
+    return this.#stopped.signal;
+  }
+
+  /** Aborts with `signal`, and just before the queue is told how the run ended: its slot is about to be free. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** Reclaims the run in time, and watches for a cancel, until it is reported. */
+  hold({ reclaimDivisor, cancelPollIntervalMs, onPollRefused }: ReclaimOptions): void {
+    this.#reclaimer = new Reclaimer({
+      queue: this.queue,
+      credentials: this.credentials,
+      takenUntil: this.#run.takenUntil,
+      reclaimDivisor,
+      cancelPollIntervalMs,
+      log: this.log,
+      now: this.#services.now,
+      onLost: (reason: TaskStopped) => {
+        this.#stopped.abort(reason);
+      },
+      onPollRefused,
+      onReclaimed: () => {
+        this.#hideCredentials();
+        void this.enter(this.#phase);
+      },
+    });
+    this.#reclaimer.start();
+    this.resources.defer('claim', () => this.#reclaimer?.stop());
+  }
+
+  /** Notes in the log and in the record that a phase begins, and `facts` that the phases before have come to. */
+  async enter(phase: Phase, facts: Partial<RunRecord> = {}): Promise<void> {
+    if (phase !== this.#phase) {
+      const previous = this.#phase;
+      const previousMs = this.#leavePhase();
+      this.log.info('task phase', { phase, previous, previousMs });
+      this.#phase = phase;
+    }
+    const takenUntil = this.#takenUntil.toISOString();
+    // A stop is reported when it comes; what counts is the first report.
+    const resolution = facts.resolution && { resolution: this.#reporter.reported ?? facts.resolution };
+    await this.note({ phase, takenUntil, credentials: this.credentials.current, ...facts, ...resolution });
+  }
+
+  /** Writes facts into the record. Never fails: a journal that can't be written must not stop the run. */
+  async note(facts: Partial<RunRecord>): Promise<void> {
+    try {
+      await this.journal.update(facts);
+    } catch (error) {
+      this.log.error('journal could not be written', { ...facts, credentials: undefined, error });
+    }
+  }
+
+  /** Reports a shutdown as soon as it comes, so that another worker can start the task; until the returned function is called. */
+  reportShutdownAtOnce(): () => void {
+    const report = (): void => {
+      if (stopOf(this.signal)?.reason === 'worker-shutdown') void this.report(exception('worker-shutdown'));
+    };
+    this.signal.addEventListener('abort', report, { once: true });
+    if (this.signal.aborted) report();
+    return () => {
+      this.signal.removeEventListener('abort', report);
+    };
+  }
+
+  /** Tells the queue how the run ended. The first resolution counts; later ones wait for it. Never throws. */
+  async report(resolution: Resolution): Promise<void> {
+    // Before the queue knows: it may hand out what comes after this run at once, by another poll.
+    this.#ended.abort(new Error('the run has ended'));
+    await this.#reporter.report(resolution);
+    // From here on a reclaim would only be answered with a conflict.
+    this.#reclaimer?.stop();
+  }
+
+  /** Releases everything the run has acquired, and forgets its record last: a worker that starts after a crash finds the rest. */
+  async cleanUp(): Promise<void> {
+    this.#reclaimer?.stop();
+    await this.enter('cleanup', { credentials: undefined, prepared: undefined });
+    await this.resources.close();
+    this.#leavePhase();
+  }
+
+  /** Counts the resolution that was reported, if there was one. */
+  countResolution(): void {
+    const { reported } = this.#reporter;
+    const seconds = (performance.now() - this.#startedAtMs) / 1000;
+    if (reported) this.#services.metrics?.runResolved(resolutionName(reported), seconds);
+  }
+
+  /** By this machine's clock. */
+  get #takenUntil(): Date {
+    return this.#reclaimer?.takenUntil ?? this.#run.takenUntil;
+  }
+
+  /** Returns how long it took, in whole milliseconds. */
+  #leavePhase(): number {
+    const now = performance.now();
+    const ms = now - this.#enteredAtMs;
+    this.#enteredAtMs = now;
+    this.#services.metrics?.phaseEnded(this.#phase, ms / 1000);
+    return Math.round(ms);
+  }
+
+  #hideCredentials(): void {
+    const { accessToken, certificate } = this.credentials.current;
+    for (const secret of [accessToken, certificate]) {
+      if (secret) this.resources.defer('hidden credentials', this.log.addSecret(secret));
+    }
+  }
+}

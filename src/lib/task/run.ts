@@ -1,0 +1,128 @@
+import type { MetricsRecorder } from '../log/metrics-recorder.js';
+import { exception } from '../outcome/resolution.js';
+import type { Claim } from '../queue/queue-client.js';
+import { errorMessage } from '../util/error-message.js';
+import { admit, refusedFeatures } from './phases/admit.js';
+import type { AdmitServices } from './phases/admit.js';
+import { collect } from './phases/collect.js';
+import type { CollectServices, Outcome } from './phases/collect.js';
+import { compile } from './phases/container-spec.js';
+import type { CompileServices, ContainerDefaults } from './phases/container-spec.js';
+import { execute } from './phases/execute.js';
+import type { ExecuteServices } from './phases/execute.js';
+import { finish } from './phases/finish.js';
+import { interrupted } from './phases/interrupted.js';
+import { openRun } from './phases/open.js';
+import type { OpenServices } from './phases/open.js';
+import { prepare } from './phases/prepare.js';
+import type { PrepareServices } from './phases/prepare.js';
+import type { RunJournal } from './run-journal.js';
+import type { RunFacts } from './run-record.js';
+import { RunSession } from './run-session.js';
+import type { ReclaimOptions, SessionServices } from './run-session.js';
+
+/** What every run of this worker uses. */
+export interface RunServices
+  extends
+    SessionServices,
+    OpenServices,
+    AdmitServices,
+    PrepareServices,
+    CompileServices,
+    ExecuteServices,
+    CollectServices {
+  readonly containerDefaults: ContainerDefaults;
+  readonly journal: RunJournal;
+  readonly reclaiming: ReclaimOptions;
+  readonly metrics?: MetricsRecorder;
+}
+
+/** A claimed run under way. Neither promise rejects. */
+export interface RunHandle {
+  /** The queue knows how it ended; the slot is free. */
+  readonly resolved: Promise<void>;
+  /** Nothing of it is left on the machine. */
+  readonly finished: Promise<void>;
+}
+
+/**
+ * Takes a claim through to its resolution. `stop` aborts with a TaskStopped('worker-shutdown'). `facts`: what a worker
+ * before this one has noted of the same run; its phases take up what there is of it.
+ */
+export function runClaim(services: RunServices, claim: Claim, stop: AbortSignal, facts?: RunFacts): RunHandle {
+  let markResolved = (): void => undefined;
+  const resolved = new Promise<void>((resolve) => {
+    markResolved = resolve;
+  });
+  return { resolved, finished: withClaim(services, claim, { stop, facts, markResolved }) };
+}
+
+interface ClaimOptions {
+  readonly stop: AbortSignal;
+  readonly facts: RunFacts | undefined;
+  readonly markResolved: () => void;
+}
+
+/** The session around a run: the claim is held until the run is reported, and everything is released after that. */
+async function withClaim(
+  services: RunServices,
+  claim: Claim,
+  { stop, facts, markResolved }: ClaimOptions,
+): Promise<void> {
+  const { lifecycle, journal } = services;
+  const session = new RunSession(services, claim, journal.entry(claim), { stop });
+  // The run is on record since its claim was received (RunJournal.noteClaims).
+  session.resources.defer('journal', () => session.journal.remove());
+  session.log.info('claimed task', { takenUntil: claim.takenUntil.toISOString() });
+  lifecycle.taskQueue(claim, new Date(claim.task.created));
+  countFirstClaim(services, claim);
+  session.hold(services.reclaiming);
+  try {
+    await run(session, claim, services, facts);
+  } catch (error) {
+    // Before the log was open, or a mistake of ours: nothing else will ever resolve this run.
+    session.log.error('run could not be worked on', { error, what: errorMessage(error) });
+    await session.report(exception('internal-error'));
+  }
+  lifecycle.taskFinish(claim);
+  session.countResolution();
+  markResolved();
+  await session.cleanUp();
+}
+
+/**
+ * The whole way of a run. Each phase takes what the one before returns; an error or a stop in one of them goes straight
+ * to `finish`. A phase that finds its facts in the record of a worker that died takes them up instead of beginning anew.
+ */
+export async function run(
+  session: RunSession,
+  claim: Claim,
+  services: RunServices,
+  facts: RunFacts = {},
+): Promise<void> {
+  const opened = await openRun(session, claim, services);
+  const stopReporting = session.reportShutdownAtOnce();
+  let outcome: Outcome;
+  let features = refusedFeatures(opened.context, services.admission);
+  try {
+    const admitted = await admit(opened, services, facts);
+    features = admitted.features;
+    const prepared = await prepare(admitted, services);
+    const compiled = await compile(prepared, services);
+    const executed = await execute(compiled, services);
+    outcome = await collect(executed, services);
+  } catch (error) {
+    outcome = interrupted(opened, features, error);
+  }
+  stopReporting();
+  const resolution = await finish(opened, outcome);
+  await session.enter('report', { resolution });
+  await session.report(resolution);
+}
+
+/** By the clock of the queue, which is that of the task's creator. */
+function countFirstClaim({ now, metrics }: RunServices, { runId, task, clockSkewMs }: Claim): void {
+  if (runId !== 0) return;
+  const seconds = (now().getTime() - clockSkewMs - Date.parse(task.created)) / 1000;
+  if (seconds >= 0) metrics?.firstClaimed(seconds);
+}
