@@ -93,11 +93,21 @@ function replaceOne(config: Json, { origins, made, newest }: Knowledge): Outcome
     return { ...untouched, problems: [problem] };
   }
   return {
-    config: { ...config, launchConfig: { ...launchConfig, ImageId: to } },
+    config: { ...withoutId(config), launchConfig: { ...launchConfig, ImageId: to } },
     replacements: [{ region, from, to }],
     isCurrent: false,
     problems: [],
   };
+}
+
+/**
+ * A launch configuration with another content is another one: worker-manager gives it an id of its own, and refuses one that
+ * it knows with the content of before.
+ */
+function withoutId({ workerManager, ...config }: Json): Json {
+  if (!isJson(workerManager)) return config;
+  const { launchConfigId: _launchConfigId, ...rest } = workerManager;
+  return Object.keys(rest).length > 0 ? { ...config, workerManager: rest } : config;
 }
 
 function launchConfigsOf({ config }: PoolDefinition): readonly Json[] {

@@ -25,6 +25,15 @@ const pool = (...launchConfigs: readonly object[]) => ({
   emailOnError: false,
 });
 
+/** The ids that worker-manager gave to a pool's launch configurations, in their order. */
+function idsIn(config: unknown): readonly string[] {
+  return [...JSON.stringify(config).matchAll(/"launchConfigId":"([^"]+)"/g)].map(([, id = '']) => id);
+}
+
+function withoutIds(config: unknown): string {
+  return JSON.stringify(config).replaceAll(/,"workerManager":\{[^}]*\}/g, '');
+}
+
 describe('worker pools and new AMIs', () => {
   const folder = new TempFolder();
   const deployment = new Deployment();
@@ -93,22 +102,30 @@ describe('worker pools and new AMIs', () => {
     assert.deepEqual(await images('proj/windows'), ['ami-ff']);
     const after = await manager.workerPool('proj/one');
     const text = JSON.stringify(before.config).replace('ami-a1', 'ami-b1').replace('ami-a2', 'ami-b2');
-    assert.deepEqual(after.config, JSON.parse(text));
+    assert.equal(withoutIds(after.config), withoutIds(JSON.parse(text)));
     assert.match(stdout, /^New: new, built 2026-02-01/);
     assert.match(stdout, /proj\/one\n {2}us-west-2: - ImageId ami-a1\n {13}\+ ImageId ami-b1\n/);
     assert.match(stdout, /Up to date: proj\/current\nWithout an AMI of ours: proj\/static, proj\/windows\n/);
   });
 
+  it('get a launch configuration with an id of its own for each new AMI, and keep the others', async () => {
+    const [changed, kept] = idsIn((await manager.workerPool('proj/trusted')).config);
+    assert.equal((await update('--yes')).code, 0);
+    const [created, same] = idsIn((await manager.workerPool('proj/trusted')).config);
+    assert.notEqual(created, changed);
+    assert.equal(same, kept);
+  });
+
   it('are written to a backup for its owner only, before and after', async () => {
+    const { config } = await manager.workerPool('proj/one');
     await update('--yes', '--pool', 'proj/one');
     const file = await backupFile();
     assert.equal((await stat(file)).mode & 0o777, 0o600);
     const backup = JSON.parse(await readFile(file, 'utf8')) as { rootUrl: string; pools: { before: object }[] };
     assert.equal(backup.rootUrl, deployment.server.rootUrl);
-    const definition = pool(launch('us-west-2', 'ami-a1'), launch('us-east-1', 'ami-a2'));
     assert.deepEqual(
       backup.pools.map(({ before }) => before),
-      [{ workerPoolId: 'proj/one', ...definition }],
+      [{ workerPoolId: 'proj/one', ...pool(), config }],
     );
     assert.deepEqual(await images('proj/trusted'), ['ami-a3', 'ami-b4'], 'only the named pool is changed');
   });

@@ -44,6 +44,8 @@ export class LaunchConfigs {
       };
       const created = existing?.created ?? now;
       const config = { launchConfigId, workerPoolId, isArchived: false, configuration, created, lastModified: now };
+      // To the end: a pool's launch configurations stay in the order in which they were given.
+      kept.delete(launchConfigId);
       kept.set(launchConfigId, config);
     }
     this.#pools.set(workerPoolId, kept);
