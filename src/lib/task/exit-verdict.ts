@@ -2,25 +2,25 @@ import type { Payload } from './payload.js';
 import { COMPLETED, FAILED, exception, resolutionName } from '../outcome/resolution.js';
 import type { Resolution } from '../outcome/resolution.js';
 
-/** The exit code, in the log and in onExitStatus, of a run whose command did not exit by itself. */
+/** The exit code of a run whose command did not exit by itself, as shown in the log and matched by onExitStatus. */
 export const NO_EXIT_CODE = -1;
 
-/** How the container came to its end, as far as the verdict goes. */
+/** How the container ended, as far as the verdict needs it. */
 export interface Ending {
   readonly exitCode: number;
-  /** maxRunTime was over and the worker killed it. */
+  /** The worker killed it because maxRunTime had passed. */
   readonly timedOut: boolean;
-  /** A process of the container, not necessarily the first one, was killed for memory. */
+  /** The kernel killed a process of the container (not necessarily the first one) because it ran out of memory. */
   readonly oomKilled: boolean | undefined;
-  /** undefined: as much as the machine has. */
+  /** undefined: all the memory of the machine. */
   readonly memoryLimitBytes: number | undefined;
-  /** The log grew beyond what the worker allows. */
+  /** The log exceeded the worker's limit. */
   readonly logTruncated: boolean;
-  /** The run was stopped from outside and the worker killed it. */
+  /** The run was stopped from outside and the worker killed the container. */
   readonly stopped: boolean;
 }
 
-/** What an ending means for the run. Pure. */
+/** Returns what an ending means for the run. Pure. */
 export function exitVerdict(ending: Ending, payload: Pick<Payload, 'onExitStatus'>): Resolution {
   if (ending.timedOut || ending.logTruncated) return FAILED;
   if (ending.exitCode === 0) return COMPLETED;
@@ -28,8 +28,8 @@ export function exitVerdict(ending: Ending, payload: Pick<Payload, 'onExitStatus
 }
 
 /**
- * The resolution of a run whose artifacts, or the like, could not be had: for the payload its exit code is -1 then, unless
- * its command had failed before. Pure.
+ * Returns the resolution of a run whose artifacts (or other results) could not be collected: to the payload its exit
+ * code is then -1, unless its command had failed before. Pure.
  */
 export function collectedVerdict(
   verdict: Resolution,
@@ -45,7 +45,7 @@ function isRetried(exitCode: number, { onExitStatus }: Pick<Payload, 'onExitStat
   return onExitStatus?.retry?.includes(exitCode) ?? false;
 }
 
-/** Signals that end a process which does not handle them; the others are ignored or stop it. */
+/** Signals that end a process which does not handle them. The kernel ignores the others, or they stop the process. */
 const SIGNALS: Readonly<Record<number, string>> = {
   1: 'SIGHUP',
   2: 'SIGINT',
@@ -74,15 +74,15 @@ const SIGNALS: Readonly<Record<number, string>> = {
 const FIRST_REAL_TIME_SIGNAL = 34;
 const LAST_SIGNAL = 64;
 
-/** What shells mean by the codes that they end with when they could not run a program. */
+/** What a shell means by the exit codes it uses when it could not run a program. */
 const SHELL_CODES: Readonly<Record<number, string>> = {
-  126: 'Exit code 126 usually means that a program is there but could not be run: it is not executable, or not made for this machine. The last lines of the output say which.',
-  127: 'Exit code 127 usually means that a program was not found. The last lines of the output say which: the image has to have it, in a directory of its PATH.',
+  126: 'Exit code 126 usually means that a program was found but could not be run: it is not executable, or was built for another kind of machine. The last lines of the output name it.',
+  127: 'Exit code 127 usually means that a program was not found. The last lines of the output name it: the image must have it in a directory of its PATH.',
 };
 
 /**
- * In words why the container ended as it did, and what to change, where its exit code alone does not tell; undefined
- * when there is nothing to add.
+ * Returns a message that says why the container ended as it did and what to change, if the exit code alone does not
+ * tell; undefined when there is nothing to add.
  */
 export function endingInWords(ending: Ending): string | undefined {
   if (ending.oomKilled) return outOfMemory(ending);
@@ -94,7 +94,7 @@ export function endingInWords(ending: Ending): string | undefined {
 }
 
 function outOfMemory({ memoryLimitBytes }: Ending): string {
-  const limit = memoryLimitBytes === undefined ? 'it may' : `the ${Math.round(memoryLimitBytes / 1e6)} MB it may`;
+  const limit = memoryLimitBytes === undefined ? 'it may use' : `its limit of ${Math.round(memoryLimitBytes / 1e6)} MB`;
   return (
     `The kernel killed a process of the task because the container used more memory than ${limit} (out of memory). ` +
     'Use less memory, for example by running fewer jobs at once, or use a pool whose workers allow more.'

@@ -7,17 +7,17 @@ import type { RunContext } from './task-context.js';
 
 const STOPPED: Readonly<Record<TaskStopped['reason'], string>> = {
   canceled:
-    'Task was canceled by another entity. This happens when somebody cancels the task, when its deadline has passed, or when the queue gave the run up.',
+    'Task was canceled by another entity. This happens when a user cancels the task, when its deadline passes, or when the queue gives up on the run.',
   'worker-shutdown': 'Task has been aborted prematurely. Reason: worker-shutdown',
   'reclaim-failed':
     'Task has been aborted prematurely. Reason: the worker could not renew its claim on the task before it expired.',
 };
 
-/** As long as a list of a hundred problems may become. */
+/** The longest list of a hundred problems. */
 const MAX_LENGTH = 256 * 1024;
 const RUNS_AGAIN = 'The queue runs the task again while it has retries left.';
 
-/** Tells author and operator why a run ended early. */
+/** Tells the author and the operator why a run ended early. */
 export function explain(context: RunContext, error: unknown): void {
   const { log, output } = context;
   if (error instanceof TaskStopped) log.info(error.reason === 'canceled' ? 'cancel task' : 'task aborted', { error });
@@ -26,13 +26,13 @@ export function explain(context: RunContext, error: unknown): void {
   else log.error('worker error', { error });
   if (isDiskFull(error)) {
     const advice =
-      'Tasks end as internal-error until there is room on the disk that has the images and containers of docker.';
+      'Tasks resolve as internal-error until the disk with the images and containers of Docker has free space again.';
     log.alert('disk of the engine is full', { error, advice });
   }
   output.error(authorsWords(error));
 }
 
-/** An error in words for the task's log. */
+/** Returns an error as a message for the task's log. */
 export function authorsWords(error: unknown): string {
   if (error instanceof TaskStopped) return STOPPED[error.reason];
   if (isEngineLoss(error)) {

@@ -7,11 +7,11 @@ import type { RunContext, TaskContext } from './task-context.js';
 import type { ResourceStack } from '../util/resource-stack.js';
 
 /**
- * What a feature adds to the task's container. Lists add up; a single value may come from several features when they
- * agree on it, two different ones are refused.
+ * What a feature adds to the task's container. Lists add up. Several features may set a single value if they agree on
+ * it; different values are refused.
  */
 export interface Contribution {
-  /** May not repeat a name that another feature sets; payload.env lies over it. */
+  /** Must not repeat a name that another feature sets; payload.env overrides it. */
   readonly env?: Readonly<Record<string, string>>;
   readonly binds?: readonly string[];
   readonly devices?: readonly DeviceMapping[];
@@ -24,67 +24,67 @@ export interface Contribution {
   readonly privileged?: boolean;
 }
 
-/** How a container came to its end: by itself, because the worker killed it, or by not even starting. */
+/** How a container ended: it exited, the worker killed it, or it did not start. */
 export type ContainerEnd = 'exit' | 'killed' | 'not-started';
 
-/** A capability of the worker that tasks can ask for. One per worker; holds no task's state. */
+/** A capability of the worker that tasks can ask for. One instance per worker; holds no task's state. */
 export interface Feature {
   /** The key in payload.features and in the worker's configuration. */
   readonly name: string;
   readonly enabledByDefault: boolean;
-  /** For what tasks ask for elsewhere in the payload than in payload.features, and no configuration switches off. */
+  /** For features that tasks request outside payload.features, and that no configuration switches off. */
   isUsedBy?(payload: Payload): boolean;
-  /** What such tasks ask for and this worker's configuration does not allow, in words: their payload is malformed. */
+  /** Returns messages about requests that this worker's configuration does not allow: the payload is malformed. */
   refusals?(payload: Payload): readonly string[];
-  /** What the author reads first when the scopes are missing, where it isn't just the feature's name. */
+  /** What the author reads first when scopes are missing, if it is not just the feature's name. */
   readonly insufficientScopes?: string;
-  /** The scopes this task needs for it; undefined: none. Checked before anything has an effect. */
+  /** Returns the scopes this task needs for it; undefined: none. Checked before anything has an effect. */
   requiredScopes(task: TaskContext): ScopeExpression | undefined;
   /** Artifact names the payload must not use because the feature publishes them itself. */
   reservedArtifacts(task: TaskContext): readonly string[];
   /**
-   * Removes what it may have left outside of the run's directory, its container's mounts and what carries the run's
-   * labels, when a worker died in the middle of a run. The container of that run may still be there.
+   * Removes what a worker that died during a run may have left outside the run's directory, its container's mounts and
+   * objects with the run's labels. The container of that run may still exist.
    */
   recover?(run: Pick<RunContext, 'taskId' | 'runId'>): Promise<void>;
   /** Synchronous and without effects. */
   attach(task: TaskContext): TaskFeature;
   /**
-   * As `attach`, for a run that a worker which died had prepared: `facts` are what `prepare` returned then, after a way
-   * through JSON. The `prepare` of what is returned takes the same leases again, by their names, and returns the same. Absent:
-   * a run with this feature can't be taken up again.
+   * Like `attach`, for a run that a worker prepared before it died: `facts` are what `prepare` returned then, after a
+   * round trip through JSON. The `prepare` of the returned hooks reacquires the same leases by name and returns the
+   * same. Absent: a run with this feature can't be resumed.
    */
   adopt?(task: TaskContext, facts: Contribution): TaskFeature;
   /**
-   * For a task that is refused, whose payload may not be valid: of what is returned only `finish` is called. Absent: such a
-   * task has nothing of the feature.
+   * Attaches the feature to a refused task, whose payload may be invalid: only `finish` of the result is called.
+   * Absent: a refused task does not get the feature.
    */
   attachRefused?(run: RunContext): TaskFeature;
 }
 
 /**
- * A feature at work for one task. All hooks are optional; each is called at most once, in this order, except that
- * `prepare` may be tried again. An error from any of them ends the run as `resolutionOf` says.
+ * A feature at work for one task. All hooks are optional; each is called at most once, in this order, but `prepare` may
+ * be retried. An error from a hook ends the run as `resolutionOf` says.
  */
 export interface TaskFeature {
   /**
-   * Before the container exists, all features at once. What it acquires it registers in `resources`, which is released
-   * once the container is gone, on every path. Its effect on the container is what it returns, which can be written as JSON and is
-   * kept in the run's record. An error that is no
-   * TaskError is tried again some seconds later, after what this attempt registered was released.
+   * Runs before the container exists, for all features at once. It registers what it acquires in `resources`, which is
+   * released on every path once the container is gone. It returns its effect on the container, which must be JSON and
+   * is kept in the run's record. An error that is not a TaskError is retried some seconds later, after everything this
+   * attempt registered was released.
    */
   prepare?(resources: ResourceStack, signal: AbortSignal): Promise<Contribution>;
-  /** Just after the container's start, while it runs. */
+  /** Runs right after the container's start, while it runs. */
   started?(container: RunningContainer, resources: ResourceStack, signal: AbortSignal): Promise<void>;
   /**
-   * After the container stopped by itself or by maxRunTime, or was refused by the engine (and may not be there at all);
-   * not after a cancel. The task log is still open.
+   * Runs after the container exited, reached maxRunTime, or was refused by the engine (and may not exist at all); not
+   * after a cancel. The task log is still open.
    */
   collect?(container: StoppedContainer, signal: AbortSignal, end: ContainerEnd): Promise<void>;
   /**
-   * Always runs once the feature was attached, except after a cancel. The task log is closed and uploaded. The signal is
-   * not the run's: it aborts only when finishing has taken too long. `image` is the one that the task ran in; undefined
-   * when it did not get to its end.
+   * Always runs once the feature was attached, except after a cancel. The task log is closed and uploaded. The signal
+   * is not the run's: it aborts only when finishing takes too long. `image` is the one the task ran in; undefined when
+   * the task did not run to its end.
    */
   finish?(soFar: Resolution, signal: AbortSignal, image?: ImageIdentity): Promise<void>;
 }

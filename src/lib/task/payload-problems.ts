@@ -9,9 +9,9 @@ import type { Payload, PayloadArtifact } from './payload.js';
 // Linux's PATH_MAX, with its terminating NUL.
 const LONGEST_PATH = 4095;
 const MAX_QUOTED_LENGTH = 1000;
-/** What the clocks of the worker and of the queue may differ; the queue takes times that are no longer past. */
+/** How far the clocks of the worker and the queue may differ; the queue accepts times that have just passed. */
 const CLOCK_SKEW_MS = 15 * 60_000;
-// An empty one is as good as none.
+// An empty value counts as absent.
 const HEADER_VALUE = /^[\x20-\x7e]*$/;
 
 export interface PayloadContext {
@@ -21,14 +21,14 @@ export interface PayloadContext {
 }
 
 /**
- * What is wrong with a payload, or with those of its parts that are as the schema wants them, that the schema can't say.
- * Names places in the schema's manner, and finds them as it is read.
+ * Yields the problems of a payload, or of its schema-valid parts, that the schema can't express. Names places as the
+ * schema does, and finds problems as the caller reads them.
  */
 export function* payloadProblems(
   payload: Partial<Payload>,
   { task, maxTaskRunTimeSeconds, now }: PayloadContext,
 ): Iterable<string> {
-  // Half a pair stands in JSON as an escape, which is found sooner than by looking at each of a million texts.
+  // JSON escapes half of a surrogate pair; searching for the escape is faster than checking each of a million strings.
   if (JSON.stringify(payload).includes('\\ud')) yield* brokenText(payload, ['data']);
   yield* logName(payload);
   yield* envProblems(payload);
@@ -41,7 +41,7 @@ export function* payloadProblems(
   yield* tooLong(payload, maxTaskRunTimeSeconds);
 }
 
-/** Half of a surrogate pair can't be written in UTF-8, so neither the engine nor the queue could be told of it. */
+/** Half of a surrogate pair can't be encoded in UTF-8, so it could be sent neither to the engine nor to the queue. */
 function* brokenText(value: object, at: readonly string[]): Iterable<string> {
   for (const [key, each] of Object.entries(value) as Iterable<[string, unknown]>) {
     if (!key.isWellFormed()) {
@@ -60,7 +60,7 @@ function* logName({ log = '' }: Partial<Payload>): Iterable<string> {
   yield `data/log should not have an empty part, "." or ".." between its slashes, an apostrophe, or more than ${longest} characters: ${quotedName(log)}`;
 }
 
-/** The engine takes a text with an equals sign in it, and the name ends at the first. */
+/** The engine takes `name=value`; the name ends at the first equals sign. */
 function* envProblems({ env = {} }: Partial<Payload>): Iterable<string> {
   for (const name of Object.keys(env)) {
     if (name === '' || /[=\0]/.test(name)) {
@@ -117,7 +117,7 @@ interface Mount {
   readonly place: string;
 }
 
-/** Docker would refuse a second mount at one path, or mount only one of them. */
+/** Docker would refuse a second mount at the same path, or mount only one of them. */
 function* sharedMountPaths(payload: Partial<Payload>): Iterable<string> {
   const taken = new Map<string, string>();
   for (const { at, what, place } of mounts(payload)) {
@@ -129,7 +129,7 @@ function* sharedMountPaths(payload: Partial<Payload>): Iterable<string> {
   }
 }
 
-/** Those that can be mounted at all. */
+/** Yields the mounts whose paths are valid. */
 function* mounts({ artifacts = {}, cache = {} }: Partial<Payload>): Iterable<Mount> {
   for (const [name, mount] of Object.entries(cache)) {
     const place = mountOf(mount).path;

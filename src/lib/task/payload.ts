@@ -10,7 +10,7 @@ export interface PayloadArtifact {
   readonly expires?: string;
   readonly contentType?: string;
   readonly contentEncoding?: 'identity' | 'gzip';
-  /** A missing optional artifact is no error line. */
+  /** A missing optional artifact is not reported as an error. */
   readonly optional?: boolean;
 }
 

@@ -16,7 +16,7 @@ export interface ClaimKeeperOptions {
   readonly cancelPollIntervalMs: number;
   readonly log: Logger;
   readonly now: () => Date;
-  /** Called once, when the run is not this worker's any more. */
+  /** Called once, when this worker no longer holds the run. */
   readonly onLost: (stop: TaskStopped) => void;
   /** Called for each poll that the queue refuses for lack of scopes. */
   readonly onPollRefused: (error: QueueError) => void;
@@ -25,12 +25,12 @@ export interface ClaimKeeperOptions {
 }
 
 const RECLAIM_RETRIES = { attempts: Infinity, firstDelayMs: 1000, maxDelayMs: 30_000, randomization: 0.25 };
-// Even a claim that is nearly over is not reclaimed in a tight loop.
+// Even a claim that is nearly over must not be reclaimed in a tight loop.
 const SHORTEST_WAIT_MS = 100;
 
 /**
- * Holds on to a claim until stopped: reclaims in time (new credentials replace the old ones) and asks now and then
- * whether the run still is ours, so that a cancel is noticed long before the next reclaim.
+ * Holds a claim until stopped: reclaims it in time (new credentials replace the old ones) and polls whether the run is
+ * still ours, so that a cancel is noticed long before the next reclaim.
  */
 export class Reclaimer {
   readonly #options: ClaimKeeperOptions;
@@ -53,10 +53,10 @@ export class Reclaimer {
 
   /** Harmless when called again. */
   stop(): void {
-    this.#stopped.abort(new Error('the claim is kept no longer'));
+    this.#stopped.abort(new Error('the claim is no longer held'));
   }
 
-  /** A loop ends by being stopped, or with a TaskStopped that says why the run is lost. */
+  /** Ends when it is stopped, or with a TaskStopped that says why the run is lost. */
   async #whileHeld(loop: Promise<never>): Promise<void> {
     try {
       await loop;
@@ -79,7 +79,7 @@ export class Reclaimer {
   async #reclaim(): Promise<void> {
     const { queue, log, now, credentials, onReclaimed } = this.#options;
     const inTime = new LinkedAbort(this.#stopped.signal);
-    // At least one attempt, even when the machine slept past takenUntil: the queue may not have noticed either.
+    // Makes at least one attempt, even when the machine slept past takenUntil: the queue may not have noticed either.
     inTime.abortAfter(Math.max(this.#takenUntil.getTime() - now().getTime(), 10_000), () => {
       return new TaskStopped('reclaim-failed');
     });
@@ -115,7 +115,7 @@ export class Reclaimer {
         if (await queue.isResolved(this.#stopped.signal)) throw new TaskStopped('canceled');
       } catch (error) {
         if (!(error instanceof QueueError)) throw error;
-        // Only a quicker way to learn of a cancel: the next reclaim will tell.
+        // Polling only detects a cancel sooner: the next reclaim will detect it too.
         if (error.status === 403) onPollRefused(error);
         else log.warn('error asking for the status of the task', { error });
       }

@@ -11,27 +11,27 @@ import type { RunRecord } from './run-record.js';
 import { makeDirectory } from '../util/make-directory.js';
 
 const ENDING = '.json';
-/** Files with the claims of one answer, a record on each line. */
+/** Files with the claims of one response, one record per line. */
 const CLAIMS_ENDING = '.claims';
 
-/** The claims of one answer whose runs have not been written by themselves yet. */
+/** The claims of one response whose runs do not have their own files yet. */
 interface Batch {
   readonly path: string;
   readonly waiting: Set<string>;
 }
 
-/** Keeps the records of runs that are not over, each in a file of its own that only its owner can read. */
+/** Keeps the records of unfinished runs, each in its own file that only its owner can read. */
 export class RunJournal {
   readonly #directory: string;
   readonly #open = new Set<string>();
-  /** By the run. */
+  /** Batches by run. */
   readonly #batches = new Map<string, Batch>();
 
   private constructor(directory: string) {
     this.#directory = directory;
   }
 
-  /** Makes `<stateDir>/runs` when it is missing. */
+  /** Creates `<stateDir>/runs` if it is missing. */
   static async open(stateDir: string): Promise<RunJournal> {
     const directory = join(stateDir, 'runs');
     await makeDirectory(directory, 0o700);
@@ -39,19 +39,19 @@ export class RunJournal {
   }
 
   /**
-   * Records all claims of an answer before anything is done for them, in one write that blocks: a worker that is killed at
-   * this moment leaves as few claims as possible that nobody knows of. Fails as the file system does.
+   * Records all claims of a response before anything is done for them, in one synchronous write: if the worker is
+   * killed at this moment, as few claims as possible go unrecorded. Throws file system errors.
    */
   noteClaims(claims: readonly Claim[]): void {
     const path = join(this.#directory, randomBytes(8).toString('hex') + CLAIMS_ENDING);
     const text = claims.map((claim) => `${JSON.stringify(newRunRecord(claim))}\n`).join('');
-    // Not renamed into place: of a file that was cut off the whole lines count.
+    // Not renamed into place: the complete lines of a truncated file still count.
     writeFileSync(path, text, { flag: 'wx', mode: 0o600 });
     const batch = { path, waiting: new Set(claims.map(keyOf)) };
     for (const key of batch.waiting) this.#batches.set(key, batch);
   }
 
-  /** The entry of a run that this worker has claimed. Nothing is written before its first update. */
+  /** Returns the entry of a run that this worker has claimed. Nothing is written before its first update. */
   entry(claim: Claim): RunEntry {
     const key = keyOf(claim);
     this.#open.add(key);
@@ -63,7 +63,7 @@ export class RunJournal {
     });
   }
 
-  /** The file of a batch goes once each of its runs has one of its own, or is over. */
+  /** Deletes the file of a batch once each of its runs has its own file or is over. */
   async #leaveBatch(key: string): Promise<void> {
     const batch = this.#batches.get(key);
     if (!batch) return;
@@ -72,14 +72,14 @@ export class RunJournal {
     if (batch.waiting.size === 0) await rm(batch.path, { force: true });
   }
 
-  /** True for a run of this worker that has not been removed yet. */
+  /** Returns true for a run of this worker that has not been removed yet. */
   isOpen(run: { readonly taskId: string; readonly runId: number }): boolean {
     return this.#open.has(keyOf(run));
   }
 
   /**
-   * The entries that a worker before this one left because it died. What can't be understood is told to the operator and
-   * deleted, as it may hold credentials.
+   * Returns the entries left by a previous worker that died. An unreadable entry is logged and deleted, as it may hold
+   * credentials.
    */
   async abandoned(log: Logger): Promise<readonly RunEntry[]> {
     const names = await readdir(this.#directory);
@@ -104,7 +104,7 @@ export class RunJournal {
     return [...entries.values()];
   }
 
-  /** Gives each run of a batch that has no file yet one of its own. The batch stays when that can't be written. */
+  /** Writes a file for each run of a batch that has none yet. Keeps the batch if that fails. */
   async #splitBatch(path: string, entries: Map<string, RunEntry>, log: Logger): Promise<void> {
     if ([...this.#batches.values()].some((batch) => batch.path === path)) return;
     const added: RunEntry[] = [];
@@ -128,7 +128,7 @@ export class RunJournal {
   }
 }
 
-/** What can be understood of it: a write that was cut off leaves whole lines, and a part of one at the end. */
+/** Returns the readable records of a batch: an interrupted write leaves complete lines, and part of one at the end. */
 async function readBatch(path: string, log: Logger): Promise<readonly RunRecord[]> {
   const records: RunRecord[] = [];
   try {
@@ -145,12 +145,12 @@ function keyOf({ taskId, runId }: { readonly taskId: string; readonly runId: num
 }
 
 interface RunEntryHooks {
-  /** Called after each write, and before the removal: nothing else needs to tell of the run. */
+  /** Called after each write and before the removal: the batch is then no longer needed for this run. */
   readonly onWritten?: () => Promise<void>;
   readonly onRemoved?: () => void;
 }
 
-/** One run's record. Updates are written in order and atomically: a reader finds the old or the new one, never half. */
+/** One run's record. Updates are written in order and atomically: a reader finds the old or the new one. */
 export class RunEntry {
   readonly #path: string;
   readonly #hooks: RunEntryHooks;
@@ -167,7 +167,7 @@ export class RunEntry {
     return this.#record;
   }
 
-  /** Resolves when the record is on its way to the disk (no fsync: a machine that dies loses its claims anyway). */
+  /** Resolves once the record is written (without fsync: a machine that dies loses its claims anyway). */
   async update(changes: Partial<RunRecord>): Promise<void> {
     this.#record = { ...this.#record, ...changes };
     const text = JSON.stringify(this.#record);
@@ -177,11 +177,11 @@ export class RunEntry {
     });
   }
 
-  /** Forgets the run, its credentials above all. */
+  /** Deletes the run's record, above all its credentials. */
   async remove(): Promise<void> {
     await this.#next(async () => {
       await this.#hooks.onWritten?.();
-      // What a write left that failed half-way holds credentials too.
+      // A write that failed half-way leaves credentials too.
       await rm(this.#path + UNFINISHED, { force: true });
       await rm(this.#path, { force: true });
     });

@@ -2,20 +2,18 @@ import type { ContainerUsage } from '../docker/engine.js';
 import type { Logger } from '../log/logger.js';
 import type { TaskOutput } from '../outcome/task-output.js';
 
-/**
- * What one run used and how long its parts took, for the last lines of its log. Nothing is said that was not measured.
- */
+/** What one run used and how long its parts took, for the last lines of its log. Reports only what was measured. */
 export class RunMeasures {
   readonly #times = new Map<string, number>();
   readonly #now: () => number;
   #usage: ContainerUsage = {};
 
-  /** `now` in milliseconds, from any beginning. */
+  /** `now` in milliseconds, from any starting point. */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
-  /** Takes the time of a part of the run, named as authors know it; the returned function ends it. */
+  /** Starts timing a part of the run, named as authors know it; the returned function ends it. */
   start(part: string): () => void {
     const startedAt = this.#now();
     return () => {
@@ -23,7 +21,7 @@ export class RunMeasures {
     };
   }
 
-  /** Times an operation, however it ends. */
+  /** Times an operation, even if it fails. */
   async time<T>(part: string, operation: () => Promise<T>): Promise<T> {
     const stop = this.start(part);
     try {
@@ -33,7 +31,7 @@ export class RunMeasures {
     }
   }
 
-  /** All of it only ever grows: the highest of each is kept, whatever order samples come in. */
+  /** All values only grow: the highest of each is kept, in whatever order samples arrive. */
   addUsage(sample: ContainerUsage): void {
     const usage: Record<string, number> = { ...this.#usage };
     for (const [name, value] of Object.entries(sample as Record<string, number>)) {
@@ -42,7 +40,7 @@ export class RunMeasures {
     this.#usage = usage;
   }
 
-  /** Tells author and operator. */
+  /** Reports to the author and the operator. */
   report(output: TaskOutput, log: Logger): void {
     const lines = [resourcesLine(this.#usage), timesLine(this.#times)].filter((line) => line !== undefined);
     if (lines.length === 0) return;
@@ -79,7 +77,7 @@ function inBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} bytes`;
   let value = bytes / 1000;
   let unit = 0;
-  // What would be rounded to 1000.0 is one of the next unit.
+  // A value that would round to 1000.0 is shown in the next unit.
   while (value >= 999.95 && unit < UNITS.length - 1) {
     value /= 1000;
     unit += 1;

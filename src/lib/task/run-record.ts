@@ -4,38 +4,38 @@ import { schemaAssertion } from '../util/own-schema.js';
 import type { Resolution } from '../outcome/resolution.js';
 import type { Contribution } from './feature.js';
 
-/** The phases of a run, in their order. */
+/** The phases of a run, in order. */
 const PHASES = ['claimed', 'admit', 'prepare', 'compile', 'execute', 'collect', 'finish', 'report', 'cleanup'] as const;
 export type Phase = (typeof PHASES)[number];
 
-/** The durable facts of a run: what a worker that starts after a crash has to know about it. */
+/** The durable facts of a run: what a worker that starts after a crash needs to know about it. */
 export interface RunRecord {
   readonly taskId: string;
   readonly runId: number;
   readonly workerGroup: string;
   readonly workerId: string;
-  /** ISO 8601, by this machine's clock. */
+  /** ISO 8601, in this machine's clock. */
   readonly takenUntil: string;
   readonly clockSkewMs: number;
   /** When the task expires, and its artifacts with it. ISO 8601. */
   readonly expires: string;
-  /** Gone as soon as the run is resolved. */
+  /** Removed as soon as the run is resolved. */
   readonly credentials?: Credentials | undefined;
   readonly phase: Phase;
-  /** How the run ended, as soon as that is decided and all that it publishes is there: only the report is left. */
+  /** How the run ended, once that is decided and everything it publishes is uploaded: only the report is left. */
   readonly resolution?: Resolution;
   /** Directory of the run's log and temporary files. */
   readonly directory?: string;
-  /** The log artifact and whether there is a live one. */
+  /** The log artifact's name, and whether there is a live log. */
   readonly log?: { readonly name: string; readonly isLive: boolean };
-  /** What each feature's `prepare` returned, by the feature's name. It may hold secrets: gone as soon as the run is resolved. */
+  /** What each feature's `prepare` returned, by its name. It may hold secrets: removed once the run is resolved. */
   readonly prepared?: Readonly<Record<string, Contribution>> | undefined;
   readonly containerId?: string;
-  /** The worker was ended because it stood still for so long, and this run may be the cause. */
+  /** The worker was killed because it had stalled for so long, and this run may be the cause. */
   readonly stalledMs?: number;
 }
 
-/** What a worker that died has noted of a run, for the one that takes the run up. */
+/** What a worker that died recorded of a run, for the worker that resumes the run. */
 export type RunFacts = Pick<RunRecord, 'prepared'>;
 
 const TEXT = { type: 'string', minLength: 1 } as const;
@@ -78,7 +78,7 @@ const SCHEMA = {
 
 const asRunRecord = schemaAssertion<RunRecord>(SCHEMA, 'record');
 
-/** The record of a run that has just been claimed. */
+/** Returns the record of a run that has just been claimed. */
 export function newRunRecord(claim: Claim): RunRecord {
   const { taskId, runId, workerGroup, workerId, takenUntil, clockSkewMs, credentials, task } = claim;
   return {
@@ -94,7 +94,7 @@ export function newRunRecord(claim: Claim): RunRecord {
   };
 }
 
-/** Reads what a worker wrote, perhaps of another version, perhaps not to its end. Throws an Error that says what is wrong. */
+/** Parses a record, which may be another version's or truncated. Throws an Error that says what is wrong. */
 export function parseRunRecord(text: string): RunRecord {
   return asRunRecord(JSON.parse(text));
 }

@@ -13,17 +13,17 @@ import { Reclaimer } from './reclaimer.js';
 import type { RunEntry } from './run-journal.js';
 import type { Phase, RunRecord } from './run-record.js';
 
-/** What a session needs of the worker. */
+/** What a session needs from the worker. */
 export interface SessionServices {
   readonly queue: Pick<QueueClient, 'forRun'>;
   readonly metrics?: Pick<MetricsRecorder, 'phaseEnded' | 'runResolved'>;
   readonly log: Logger;
   readonly now: () => Date;
-  /** Called when something of a run could not be released, so that it has to be looked for. */
+  /** Called when a resource of a run could not be released, so that the worker must look for orphans. */
   readonly onOrphan: () => void;
 }
 
-/** How a session holds on to its claim. */
+/** How a session holds its claim. */
 export interface ReclaimOptions {
   readonly reclaimDivisor: number;
   readonly cancelPollIntervalMs: number;
@@ -31,24 +31,24 @@ export interface ReclaimOptions {
   readonly onPollRefused: (error: QueueError) => void;
 }
 
-/** The run of a session: one just claimed, or one that a worker before this one left. */
+/** The run of a session: just claimed, or left by a previous worker. */
 export type SessionRun = Omit<Claim, 'task'>;
 
 interface SessionOptions {
   /** Aborts with a TaskStopped('worker-shutdown') when the worker stops. */
   readonly stop: AbortSignal;
-  /** Reporting is given up once it aborts, and the run left as it is. Default: reporting can't be stopped. */
+  /** Once it aborts, reporting is given up and the run is left unreported. Default: reporting can't be stopped. */
   readonly giveUp?: AbortSignal;
 }
 
 /**
- * One run in the hands of this worker, from its claim to the end of its cleanup: its signal, what it has acquired, its
- * record, and the one report of how it ended. The phases of `run` go through it.
+ * One run of this worker, from its claim to the end of its cleanup: its signal, the resources it has acquired, its
+ * record, and the single report of how it ended. The phases of `run` go through it.
  */
 export class RunSession {
   /** Carries taskId and runId. */
   readonly log: Logger;
-  /** What the run has acquired, released newest first by `close`. */
+  /** The resources of the run; `close` releases them, newest first. */
   readonly resources: ResourceStack;
   readonly journal: RunEntry;
   readonly queue: RunQueue;
@@ -88,7 +88,7 @@ export class RunSession {
     this.#hideCredentials();
   }
 
-  /** Aborts with a TaskStopped when the run is stopped: by the worker's end, a cancel, or the loss of the claim. */
+  /** Aborts with a TaskStopped when the run is stopped: by a worker shutdown, a cancel, or the loss of the claim. */
   get signal(): AbortSignal {
     return this.#stopped.signal;
   }
@@ -98,7 +98,7 @@ export class RunSession {
     return this.#ended.signal;
   }
 
-  /** Reclaims the run in time, and watches for a cancel, until it is reported. */
+  /** Reclaims the run in time and watches for a cancel, until the run is reported. */
   hold({ reclaimDivisor, cancelPollIntervalMs, onPollRefused }: ReclaimOptions): void {
     this.#reclaimer = new Reclaimer({
       queue: this.queue,
@@ -121,7 +121,7 @@ export class RunSession {
     this.resources.defer('claim', () => this.#reclaimer?.stop());
   }
 
-  /** Notes in the log and in the record that a phase begins, and `facts` that the phases before have come to. */
+  /** Notes in the log and in the record that a phase begins, with the `facts` that earlier phases found. */
   async enter(phase: Phase, facts: Partial<RunRecord> = {}): Promise<void> {
     if (phase !== this.#phase) {
       const previous = this.#phase;
@@ -130,12 +130,12 @@ export class RunSession {
       this.#phase = phase;
     }
     const takenUntil = this.#takenUntil.toISOString();
-    // A stop is reported when it comes; what counts is the first report.
+    // A stop is reported at once, and the first report counts.
     const resolution = facts.resolution && { resolution: this.#reporter.reported ?? facts.resolution };
     await this.note({ phase, takenUntil, credentials: this.credentials.current, ...facts, ...resolution });
   }
 
-  /** Writes facts into the record. Never fails: a journal that can't be written must not stop the run. */
+  /** Writes facts into the record. Never throws: a journal that can't be written must not stop the run. */
   async note(facts: Partial<RunRecord>): Promise<void> {
     try {
       await this.journal.update(facts);
@@ -144,7 +144,7 @@ export class RunSession {
     }
   }
 
-  /** Reports a shutdown as soon as it comes, so that another worker can start the task; until the returned function is called. */
+  /** Reports a shutdown at once, so that another worker can start the task, until the returned function is called. */
   reportShutdownAtOnce(): () => void {
     const report = (): void => {
       if (stopOf(this.signal)?.reason === 'worker-shutdown') void this.report(exception('worker-shutdown'));
@@ -158,14 +158,14 @@ export class RunSession {
 
   /** Tells the queue how the run ended. The first resolution counts; later ones wait for it. Never throws. */
   async report(resolution: Resolution): Promise<void> {
-    // Before the queue knows: it may hand out what comes after this run at once, by another poll.
+    // Before the report: with the next poll, the queue may hand out the task that follows this run.
     this.#ended.abort(new Error('the run has ended'));
     await this.#reporter.report(resolution);
-    // From here on a reclaim would only be answered with a conflict.
+    // From here on a reclaim would only return a conflict.
     this.#reclaimer?.stop();
   }
 
-  /** Releases everything the run has acquired, and forgets its record last: a worker that starts after a crash finds the rest. */
+  /** Releases all resources, and deletes the run's record last: a worker that starts after a crash finds the rest. */
   async cleanUp(): Promise<void> {
     this.#reclaimer?.stop();
     await this.enter('cleanup', { credentials: undefined, prepared: undefined });
@@ -180,12 +180,12 @@ export class RunSession {
     if (reported) this.#services.metrics?.runResolved(resolutionName(reported), seconds);
   }
 
-  /** By this machine's clock. */
+  /** In this machine's clock. */
   get #takenUntil(): Date {
     return this.#reclaimer?.takenUntil ?? this.#run.takenUntil;
   }
 
-  /** Returns how long it took, in whole milliseconds. */
+  /** Returns the phase's duration in whole milliseconds. */
   #leavePhase(): number {
     const now = performance.now();
     const ms = now - this.#enteredAtMs;

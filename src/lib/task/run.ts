@@ -21,7 +21,7 @@ import type { RunFacts } from './run-record.js';
 import { RunSession } from './run-session.js';
 import type { ReclaimOptions, SessionServices } from './run-session.js';
 
-/** What every run of this worker uses. */
+/** The services that every run of this worker uses. */
 export interface RunServices
   extends
     SessionServices,
@@ -37,17 +37,17 @@ export interface RunServices
   readonly metrics?: MetricsRecorder;
 }
 
-/** A claimed run under way. Neither promise rejects. */
+/** A claimed run in progress. Neither promise rejects. */
 export interface RunHandle {
-  /** The queue knows how it ended; the slot is free. */
+  /** The queue knows how the run ended; the slot is free. */
   readonly resolved: Promise<void>;
-  /** Nothing of it is left on the machine. */
+  /** Nothing of the run is left on the machine. */
   readonly finished: Promise<void>;
 }
 
 /**
- * Takes a claim through to its resolution. `stop` aborts with a TaskStopped('worker-shutdown'). `facts`: what a worker
- * before this one has noted of the same run; its phases take up what there is of it.
+ * Takes a claim through to its resolution. `stop` aborts with a TaskStopped('worker-shutdown'). `facts` are what a
+ * previous worker recorded of the same run; its phases resume from them.
  */
 export function runClaim(services: RunServices, claim: Claim, stop: AbortSignal, facts?: RunFacts): RunHandle {
   let markResolved = (): void => undefined;
@@ -63,7 +63,7 @@ interface ClaimOptions {
   readonly markResolved: () => void;
 }
 
-/** The session around a run: the claim is held until the run is reported, and everything is released after that. */
+/** Opens the session around a run: holds the claim until the run is reported, and releases everything after that. */
 async function withClaim(
   services: RunServices,
   claim: Claim,
@@ -71,7 +71,7 @@ async function withClaim(
 ): Promise<void> {
   const { lifecycle, journal } = services;
   const session = new RunSession(services, claim, journal.entry(claim), { stop });
-  // The run is on record since its claim was received (RunJournal.noteClaims).
+  // The run has been on record since its claim was received (RunJournal.noteClaims).
   session.resources.defer('journal', () => session.journal.remove());
   session.log.info('claimed task', { takenUntil: claim.takenUntil.toISOString() });
   lifecycle.taskQueue(claim, new Date(claim.task.created));
@@ -80,7 +80,7 @@ async function withClaim(
   try {
     await run(session, claim, services, facts);
   } catch (error) {
-    // Before the log was open, or a mistake of ours: nothing else will ever resolve this run.
+    // An error before the log was open, or a bug of ours: no other code will ever resolve this run.
     session.log.error('run could not be worked on', { error, what: errorMessage(error) });
     await session.report(exception('internal-error'));
   }
@@ -91,8 +91,8 @@ async function withClaim(
 }
 
 /**
- * The whole way of a run. Each phase takes what the one before returns; an error or a stop in one of them goes straight
- * to `finish`. A phase that finds its facts in the record of a worker that died takes them up instead of beginning anew.
+ * Runs all phases. Each takes what the previous one returns; an error or a stop goes straight to `finish`. A phase that
+ * finds its facts in the record of a worker that died resumes from them instead of starting over.
  */
 export async function run(
   session: RunSession,
@@ -120,7 +120,7 @@ export async function run(
   await session.report(resolution);
 }
 
-/** By the clock of the queue, which is that of the task's creator. */
+/** Measured with the queue's clock, which set the task's creation time. */
 function countFirstClaim({ now, metrics }: RunServices, { runId, task, clockSkewMs }: Claim): void {
   if (runId !== 0) return;
   const seconds = (now().getTime() - clockSkewMs - Date.parse(task.created)) / 1000;

@@ -5,12 +5,12 @@ import { shorten } from '../util/shorten.js';
 const MAX_NAME_LENGTH = 200;
 const MAX_PLACE_LENGTH = 1000;
 
-/** What the payload's schema says of an image that is an object; only what is looked at here. */
+/** What the payload's schema says about an image that is an object; only the parts used here. */
 export interface ImageSchema {
   readonly oneOf: readonly { readonly type: string; readonly properties?: { readonly type: { enum: string[] } } }[];
 }
 
-/** The errors that speak of what the author meant: of an image, those of the one kind that it is. */
+/** Returns the errors about what the author meant: for an image, only those of the kind that it is. */
 export function relevantErrors(
   errors: readonly ErrorObject[],
   payload: unknown,
@@ -41,7 +41,7 @@ function isAboutImage({ schemaPath }: ErrorObject): boolean {
   return schemaPath.startsWith('#/properties/image/oneOf');
 }
 
-/** An error in the wording that tools look for: ajv's, with `should` and the name of an unexpected property. */
+/** Returns an error in the wording that tools look for: ajv's, with `should` and the name of an unexpected property. */
 export function inWords(error: ErrorObject): string {
   const message = (error.message ?? 'is wrong').replace(/\bmust\b/g, 'should');
   const place = shorten(
@@ -63,14 +63,14 @@ function detail(error: ErrorObject): string {
   return `: write a list of words, or for a line of the shell: ["/bin/sh", "-c", ${command}]`;
 }
 
-/** ` (did you mean "…"?)`, or nothing. */
+/** Returns ` (did you mean "…"?)`, or nothing. */
 function didYouMean({ parentSchema }: ErrorObject, name: string): string {
   const known = Object.keys((parentSchema?.['properties'] as object | undefined) ?? {});
   const meant = nearestWord(name, known);
   return meant === undefined ? '' : ` (did you mean "${meant}"?)`;
 }
 
-/** Features that are none, with what was meant perhaps, as sentences begin. */
+/** Returns the names of unknown features, each with a suggestion if there is one, as the beginning of a sentence. */
 export function unknownFeatures(errors: readonly ErrorObject[]): readonly string[] {
   return errors.flatMap((error) => {
     const name = error.instancePath === '/features' ? additionalProperty(error) : undefined;
@@ -79,8 +79,8 @@ export function unknownFeatures(errors: readonly ErrorObject[]): readonly string
 }
 
 /**
- * A copy of the payload without all that the schema finds fault with, to look for what it can't say. Of what is missing
- * nothing is made up.
+ * Returns a copy of the payload without the parts that the schema rejects, so that other checks can run on it. Missing
+ * values are not made up.
  */
 export function withoutFaults(payload: unknown, errors: readonly ErrorObject[]): Readonly<Record<string, unknown>> {
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return {};
@@ -88,15 +88,15 @@ export function withoutFaults(payload: unknown, errors: readonly ErrorObject[]):
   for (const error of errors) {
     const place = segments(error.instancePath);
     const unexpected = additionalProperty(error);
-    // What is wrong within an entry, of artifacts for example, makes all of the entry useless.
+    // An error within an entry (of artifacts, for example) makes the whole entry useless.
     remove(rest, unexpected === undefined ? place.slice(0, 2) : [...place, unexpected]);
   }
   return rest;
 }
 
-/** Takes away what is there, or the list that it is in. */
+/** Removes the value at a place, or the list that contains it. */
 function remove(from: Record<string, unknown>, [key, ...inner]: readonly string[]): void {
-  // Names are the author's: what is not there any more must not be looked for in a prototype, such as that of all objects.
+  // The author chooses the names: one that was already removed must not be found in Object.prototype.
   if (key === undefined || !Object.hasOwn(from, key)) return;
   const value = from[key];
   const hasEntries = typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -104,7 +104,7 @@ function remove(from: Record<string, unknown>, [key, ...inner]: readonly string[
   else Reflect.deleteProperty(from, key);
 }
 
-/** The names on the way to a place, as the author wrote them. */
+/** Returns the names on the path to a place, as the author wrote them. */
 function segments(instancePath: string): readonly string[] {
   return instancePath
     .split('/')

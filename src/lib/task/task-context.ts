@@ -23,11 +23,11 @@ export interface WorkerFacts {
   /** JSON text. */
   readonly workerLocation: string;
   readonly version: string;
-  /** What its pool says of it, for authors: JSON of several lines. Absent: nothing. */
+  /** What the pool tells authors about it: JSON of several lines. Absent: nothing. */
   readonly settings?: string | undefined;
 }
 
-/** One run, from its claim on, before its payload was looked at. It can't resolve the run: only the run itself does. */
+/** One run, from its claim on, before its payload is checked. It gives no way to resolve the run. */
 export interface RunContext {
   readonly taskId: string;
   readonly runId: number;
@@ -35,26 +35,26 @@ export interface RunContext {
   /** As claimed; deeply frozen. */
   readonly definition: TaskDefinition;
   readonly scopes: TaskScopes;
-  /** What the author reads. */
+  /** Read by the author. */
   readonly output: TaskOutput;
-  /** What the operator reads; carries taskId and runId. */
+  /** Read by the operator; carries taskId and runId. */
   readonly log: Logger;
   readonly credentials: CredentialSource;
-  /** Aborts when somebody stops the run, and just before the queue is told how it ended: its slot is about to be free. */
+  /** Aborts when the run is stopped, and just before the queue is told how it ended: its slot is about to be free. */
   readonly ended: AbortSignal;
   readonly artifacts: ArtifactStore;
-  /** Whatever takes long enough to interest the author may be timed here. */
+  /** Times the steps that take long enough to interest the author. */
   readonly measures: RunMeasures;
-  /** The run's own on disk, for the worker's user alone; deleted with the run. */
+  /** The run's own directory, accessible to the worker's user only; deleted with the run. */
   readonly directory: string;
-  /** The task's log, as a source of artifacts: compressed once for all of them. Complete when features finish. */
+  /** The task's log as a source of artifacts, compressed once for all of them. Complete when features finish. */
   readonly logFile: KeptFile;
 }
 
-/** A run whose payload is known to be valid. */
+/** A run whose payload is valid. */
 export interface TaskContext extends RunContext {
   /** A validated copy; deeply frozen. */
   readonly payload: Payload;
-  /** Artifact names that the worker itself publishes in this run, each with the feature that does. */
+  /** Artifact names that the worker itself publishes in this run, with the feature that publishes each. */
   readonly reservedArtifacts: ReadonlyMap<string, string>;
 }

@@ -3,8 +3,8 @@ import type { RunContext } from './task-context.js';
 type IdentifiedRun = Pick<RunContext, 'taskId' | 'runId' | 'worker' | 'definition'>;
 
 /**
- * The task's environment: payload.env over what features add, and over both what a task may rely on to be the worker's
- * word. A later layer replaces an earlier one's value.
+ * Returns the task's environment: payload.env overrides what features add, and the worker's own variables, which a task
+ * may rely on, override both.
  */
 export function taskEnv(
   run: IdentifiedRun,
@@ -14,13 +14,13 @@ export function taskEnv(
   return { ...fromFeatures, ...fromPayload, ...workersEnv(run) };
 }
 
-/** What the worker itself tells every task. */
+/** Returns the variables that the worker itself sets for every task. */
 export function workersEnv({ taskId, runId, worker, definition }: IdentifiedRun): Readonly<Record<string, string>> {
   const { taskGroupId } = definition;
   return {
     TASK_ID: taskId,
     RUN_ID: String(runId),
-    // A task that was given no group is the first of one of its own.
+    // A task without a group is the first of its own group.
     TASK_GROUP_ID: typeof taskGroupId === 'string' ? taskGroupId : taskId,
     TASKCLUSTER_WORKER_TYPE: worker.workerType,
     TASKCLUSTER_WORKER_POOL: `${worker.provisionerId}/${worker.workerType}`,

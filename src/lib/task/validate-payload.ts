@@ -12,18 +12,18 @@ export type ValidatedPayload = { readonly payload: Payload } | RefusedPayload;
 export interface RefusedPayload {
   readonly problems: readonly string[];
   readonly unknownFeatures: readonly string[];
-  /** What there is of it that is as it should be: more may be wrong with that. */
+  /** The valid parts of the payload; they may have more problems. */
   readonly rest: Partial<Payload>;
 }
 
-/** Checks a task's payload; every problem is listed at once. */
+/** Checks a task's payload and lists every problem at once. */
 export type PayloadValidator = (task: TaskDefinition) => ValidatedPayload;
 
-/** Of lists and objects. The schema has no use for more than three. */
+/** Levels of lists and objects. The schema needs no more than three. */
 const MAX_DEPTH = 100;
 
 const SCHEMA = packageFile('schemas/v1/payload.json');
-// A payload for people has some hundreds; to look for all problems of one with a million takes seconds.
+// A realistic payload has some hundreds of values; finding all problems of one with a million takes seconds.
 const MANY_VALUES = 5000;
 const ONLY_FIRST = `there may be more problems: a payload with more than ${MANY_VALUES} values is checked up to the first`;
 const MAX_PROBLEMS = 100;
@@ -37,8 +37,8 @@ interface PayloadSchema {
 }
 
 /**
- * A validator for schemas/v1/payload.json. `maxTaskRunTimeSeconds` is this worker's cap on maxRunTime, if it has one;
- * `moreFeatures` are known besides those that every worker knows.
+ * Returns a validator for schemas/v1/payload.json. `maxTaskRunTimeSeconds` is this worker's cap on maxRunTime, if it
+ * has one; `moreFeatures` are known in addition to those that every worker knows.
  */
 export function payloadValidator(
   maxTaskRunTimeSeconds: number | undefined,
@@ -53,7 +53,7 @@ export function payloadValidator(
   let validateFirst: typeof validateAll | undefined;
   return (task) => {
     const { payload } = task;
-    // The programs that read the definition later would overflow their stacks.
+    // Code that reads the definition later would overflow the stack.
     const { levels, values } = measure(payload);
     if (levels > MAX_DEPTH) {
       const problems = [`data should not be nested more than ${MAX_DEPTH} levels deep`];
@@ -66,7 +66,7 @@ export function payloadValidator(
     if (validate(payload)) {
       const problems = listed(payloadProblems(payload, context));
       if (problems.length > 0) return { problems, unknownFeatures: [], rest: payload };
-      // A part of the definition, which is frozen when it is claimed: nothing done to it can reach what is signed.
+      // Part of the definition, which is frozen when it is claimed: no change to the payload can reach what is signed.
       return { payload: Object.isFrozen(payload) ? payload : deepFreeze(structuredClone(payload)) };
     }
     const all = validate.errors ?? [];
@@ -79,7 +79,7 @@ export function payloadValidator(
   };
 }
 
-/** The first problems. */
+/** Returns the first problems. */
 function listed(problems: Iterable<string>): readonly string[] {
   const list: string[] = [];
   for (const problem of problems) {
@@ -89,7 +89,7 @@ function listed(problems: Iterable<string>): readonly string[] {
   return list;
 }
 
-/** Freezes plain JSON data all the way down, however deep that is. */
+/** Freezes plain JSON data at every depth, without recursion. */
 export function deepFreeze<T>(value: T): T {
   const pending: unknown[] = [value];
   while (pending.length > 0) {
@@ -102,8 +102,8 @@ export function deepFreeze<T>(value: T): T {
 }
 
 /**
- * How many levels of lists and objects plain JSON data has, and how many values in all. Goes level by level, as a
- * recursion is what it protects from, and stops below the first level that is too deep.
+ * Counts the levels of lists and objects of plain JSON data, and all its values. Goes level by level, because it
+ * protects from recursion, and stops below the first level that is too deep.
  */
 function measure(value: unknown): { readonly levels: number; readonly values: number } {
   let level: readonly unknown[] = [value];
@@ -125,7 +125,7 @@ function measure(value: unknown): { readonly levels: number; readonly values: nu
   return { levels, values };
 }
 
-/** One by one: to list the values of an object with tens of thousands of keys takes several times as long. */
+/** One by one: listing the values of an object with tens of thousands of keys takes several times as long. */
 function pushInner(value: object, values: unknown[]): void {
   if (Array.isArray(value)) for (const inner of value) values.push(inner);
   else for (const key in value) values.push((value as Readonly<Record<string, unknown>>)[key]);

@@ -2,12 +2,12 @@ import type { RunningContainer } from '../docker/engine.js';
 import { delay } from '../util/abortable.js';
 import type { RunContext } from './task-context.js';
 
-// The engine takes a sample a second: of a task that is shorter it would say nothing, and it costs a connection.
+// The engine takes one sample a second: for a shorter task it would return none, and asking costs a connection.
 const FIRST_SAMPLE_MS = 1000;
 
 /**
- * Notes what a running container uses until `signal` aborts. Nobody has to wait for it: it never rejects, and that
- * nothing can be known is no trouble of the task.
+ * Records what a running container uses until `signal` aborts. Callers need not wait for it: it never rejects, and
+ * missing measurements do not affect the task.
  */
 export async function watchUsage(
   container: RunningContainer,

@@ -10,7 +10,7 @@ import { WorkerHarness } from '../../support/worker-harness.js';
 /** In one piece, so that it can't be swapped or freed in between. */
 const EAT = 'dd if=/dev/zero of=/dev/null bs=200M count=1';
 const OUT_OF_MEMORY =
-  /\n\[taskcluster[^\]]*\] The kernel killed a process of the task because .* the 64 MB it may \(out of memory\)\. .*\n/;
+  /\n\[taskcluster[^\]]*\] The kernel killed a process of the task because .* its limit of 64 MB \(out of memory\)\. .*\n/;
 
 describe('a task on a worker with a limit of memory', () => {
   let harness: WorkerHarness;

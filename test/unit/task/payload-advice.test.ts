@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import { payloadValidator } from '../../../src/lib/task/validate-payload.js';
 import { PAYLOAD, taskOf } from './task-fixture.js';
 
-describe('what the payload validator tells authors', () => {
+describe('payload validation messages', () => {
   const now = (): Date => new Date('2026-11-25T12:00:00.000Z');
   const validate = payloadValidator(undefined, [], now);
 
@@ -64,13 +64,13 @@ describe('what the payload validator tells authors', () => {
     ['an image without a name', { image: '' }, ['data/image should NOT have fewer than 1 characters']],
   ];
   for (const [what, changes, expected] of wrong) {
-    it(`says of ${what} what should be`, () => {
+    it(`say how to fix ${what}`, () => {
       const result = validate(taskOf(JSON.parse(JSON.stringify({ ...PAYLOAD, ...(changes as object) }))));
       assert.deepEqual('problems' in result ? result.problems : [], expected);
     });
   }
 
-  it('lists what the schema can not say along with what it says', () => {
+  it('list schema errors and other problems together', () => {
     const payload = {
       ...PAYLOAD,
       bogus: 1,
@@ -108,7 +108,7 @@ describe('what the payload validator tells authors', () => {
     assert.equal(JSON.stringify(payload).includes('timeTravel'), true);
   });
 
-  it('leaves alone what all objects have, whatever names an author gives to things', () => {
+  it('ignore properties of Object.prototype, whatever names an author chooses', () => {
     const before = Object.getOwnPropertyNames(Object.prototype);
     const names = '{"hasOwnProperty":1,"toString":1,"valueOf":1}';
     for (const place of [

@@ -49,7 +49,7 @@ describe('a claim', () => {
 
   const reclaims = (): number => queue.trace.count('queue.reclaim');
 
-  it('is renewed once the time left, divided by the divisor, has passed, and again after that', async () => {
+  it('is reclaimed once the time left, divided by the divisor, has passed, and again after that', async () => {
     await clock.advance(10 * MINUTE_MS - 1);
     assert.equal(reclaims(), 0);
     await clock.advance(1);
@@ -60,21 +60,21 @@ describe('a claim', () => {
     assert.equal(reclaims(), 2);
   });
 
-  it('brings new credentials, which the next call uses', async () => {
+  it('gets new credentials, which the next call uses', async () => {
     await clock.advance(10 * MINUTE_MS);
     assert.equal(credentials.current.accessToken, 'renewed-1');
     await clock.advance(MINUTE_MS);
     assert.equal(queue.usedTokens.at(-1), 'renewed-1');
   });
 
-  it('is lost as canceled when renewing it is a conflict', async () => {
+  it('is lost as canceled when a reclaim returns a conflict', async () => {
     queue.fail('reclaim', conflict());
     await clock.advance(10 * MINUTE_MS);
     assert.deepEqual(lost, ['canceled']);
     assert.equal(reclaims(), 1);
   });
 
-  it('is renewed all the same after errors', async () => {
+  it('is reclaimed after errors', async () => {
     queue.fail('reclaim', outage(), new Error('reset'), outage());
     await clock.advance(11 * MINUTE_MS, 500);
     assert.equal(reclaims(), 4);
@@ -82,7 +82,7 @@ describe('a claim', () => {
     assert.deepEqual(lost, []);
   });
 
-  it('is lost as reclaim-failed when it could not be renewed until it was over', async () => {
+  it('is lost as reclaim-failed when it expires before a reclaim succeeds', async () => {
     queue.break('reclaim', outage());
     await clock.advance(20 * MINUTE_MS - 1000);
     assert.deepEqual(lost, []);
@@ -97,7 +97,7 @@ describe('a claim', () => {
     assert.deepEqual(lost, ['reclaim-failed']);
   });
 
-  it('is asked about every thirty seconds, and lost when it is resolved', async () => {
+  it('is polled every thirty seconds, and lost when the run is resolved', async () => {
     await clock.advance(59_000, 1000);
     assert.equal(queue.trace.count('queue.isResolved'), 1);
     queue.resolved = true;
@@ -105,7 +105,7 @@ describe('a claim', () => {
     assert.deepEqual(lost, ['canceled']);
   });
 
-  it('is not lost because the queue does not say how it is', async () => {
+  it('is kept when polling fails', async () => {
     queue.break('isResolved', outage());
     await clock.advance(5 * MINUTE_MS);
     assert.deepEqual(lost, []);
@@ -113,7 +113,7 @@ describe('a claim', () => {
     assert.deepEqual(refusals, []);
   });
 
-  it('is kept without a word in the log while the queue refuses to say how it is, and lost once it does', async () => {
+  it('is kept without log lines while the queue refuses polls, and lost once a poll says so', async () => {
     queue.break('isResolved', new QueueError('HTTP 403: queue:status', 403));
     await clock.advance(5 * MINUTE_MS);
     assert.equal(refusals.length, 10);
@@ -124,7 +124,7 @@ describe('a claim', () => {
     assert.deepEqual(lost, ['canceled']);
   });
 
-  it('that is kept no longer asks nothing and says nothing any more', async () => {
+  it('makes no calls and logs nothing once it is released', async () => {
     queue.break('reclaim', outage());
     await clock.advance(11 * MINUTE_MS);
     reclaimer.stop();
@@ -135,7 +135,7 @@ describe('a claim', () => {
     assert.deepEqual(lost, []);
   });
 
-  it('that is lost is said so once, and not renewed any more', async () => {
+  it('is reported lost once, and no longer reclaimed', async () => {
     queue.resolved = true;
     await clock.advance(60 * MINUTE_MS);
     assert.deepEqual(lost, ['canceled']);

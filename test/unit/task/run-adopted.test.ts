@@ -10,7 +10,7 @@ import { PAYLOAD } from './task-fixture.js';
 
 const CONTRIBUTION = { env: { TOKEN: 'a-secret' }, binds: ['/on/the/machine:/in/the/task'] };
 
-describe('a run that a worker which died had prepared', () => {
+describe('a run prepared by a worker that died', () => {
   let run: RunFixture;
   const begin = async (options: FakeFeatureOptions): Promise<void> => {
     run = await RunFixture.create({ features: (trace) => [fakeFeature({ trace, name: 'one', ...options })] });
@@ -34,7 +34,7 @@ describe('a run that a worker which died had prepared', () => {
     return found[0] ?? assert.fail(`${event} did not happen`);
   };
 
-  it('has on record what its features prepared, until it is resolved', async () => {
+  it('keeps on record what its features prepared, until it is resolved', async () => {
     await begin({ prepare: () => Promise.resolve(CONTRIBUTION) });
     assert.deepEqual((await recordAt('one.started')).prepared, { one: CONTRIBUTION });
     await run.remove();
@@ -42,7 +42,7 @@ describe('a run that a worker which died had prepared', () => {
     assert.equal((await recordAt('one.release')).prepared, undefined);
   });
 
-  it('goes the same way, with features that take up what they had', async () => {
+  it('runs through all phases, with features that adopt their facts', async () => {
     const adopted: unknown[] = [];
     await begin({
       onAttach: () => assert.fail('it was begun anew'),
@@ -56,7 +56,7 @@ describe('a run that a worker which died had prepared', () => {
     assert.deepEqual(run.trace.only('one'), ['one.prepare', 'one.started', 'one.collect', 'one.finish', 'one.release']);
   });
 
-  it('ends as worker-shutdown when a feature cannot take up what it had', async () => {
+  it('ends as worker-shutdown when a feature cannot adopt its facts', async () => {
     await begin({});
     await ended({ prepared: { one: {} } });
     assert.deepEqual(run.queue.resolutions, ['reportException worker-shutdown']);

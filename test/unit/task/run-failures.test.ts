@@ -8,7 +8,7 @@ import { RunFixture } from './run-fixture.js';
 import type { RunOptions } from './run-fixture.js';
 import { IMAGE, PAYLOAD } from './task-fixture.js';
 
-describe('a run in trouble', () => {
+describe('a failing run', () => {
   let run: RunFixture;
 
   const begin = async (options: RunOptions = {}): Promise<RunFixture> => {
@@ -22,8 +22,8 @@ describe('a run in trouble', () => {
     await run.remove();
   });
 
-  describe('that can not be started', () => {
-    it('is failed when the image can not be had', async () => {
+  describe('whose container does not start', () => {
+    it('fails when the image is not available', async () => {
       await begin();
       run.images.beforeAcquire = () =>
         Promise.reject(TaskError.failed('Pulling docker image has failed.\nError: gone'));
@@ -35,7 +35,7 @@ describe('a run in trouble', () => {
       assert.deepEqual(run.queue.resolutions, ['reportFailed']);
     });
 
-    it('is failed when the engine refuses its command, with the engine’s words', async () => {
+    it('fails with the engine’s message when the engine refuses its command', async () => {
       await begin();
       await run.run({ ...PAYLOAD, command: ['no-such-program'] });
       assert.match(
@@ -47,7 +47,7 @@ describe('a run in trouble', () => {
     });
 
     for (const call of ['create', 'start'] as const) {
-      it(`has its artifacts collected, of which there are none, when the engine refuses to ${call} it`, async () => {
+      it(`collects missing artifacts when the engine refuses to ${call} it`, async () => {
         const collected: unknown[] = [];
         await withFeature({
           name: 'one',
@@ -63,7 +63,7 @@ describe('a run in trouble', () => {
         assert.equal(run.log.of('task error').length, 1);
       });
 
-      it(`is tried again when the engine refuses to ${call} it and -1 is among the codes for that`, async () => {
+      it(`is retried when the engine refuses to ${call} it and -1 is in onExitStatus.retry`, async () => {
         await begin();
         run.engine.fail(call, new DockerError('refused', 400, { fault: 'mount' }));
         await run.run({ ...PAYLOAD, onExitStatus: { retry: [-1] } });
@@ -71,7 +71,7 @@ describe('a run in trouble', () => {
       });
     }
 
-    it('has the end of its step in the log also when the engine goes away within it', async () => {
+    it('logs the end of its step even when the engine is lost during it', async () => {
       await begin();
       run.engine.fail('start', new EngineLostError('connect ECONNREFUSED'));
       await run.run(PAYLOAD);
@@ -79,7 +79,7 @@ describe('a run in trouble', () => {
     });
 
     for (const call of ['create', 'attach', 'start'] as const) {
-      it(`is an internal error when the engine is in trouble with ${call}`, async () => {
+      it(`is an internal error when the engine fails to ${call}`, async () => {
         await begin();
         run.engine.fail(call, new DockerError('no space left on device', undefined));
         await run.run(PAYLOAD);
@@ -88,7 +88,7 @@ describe('a run in trouble', () => {
         assert.equal(run.log.of('worker error').length, 1);
       });
 
-      it(`is for another worker when the engine does not answer to ${call}`, async () => {
+      it(`goes to another worker when the engine does not answer ${call}`, async () => {
         await begin();
         run.engine.fail(call, new EngineLostError('connect ECONNREFUSED'));
         await run.run(PAYLOAD);
@@ -98,7 +98,7 @@ describe('a run in trouble', () => {
       });
     }
 
-    it('is an internal error, and an alert, when the engine has no room for it', async () => {
+    it('is an internal error, and alerts, when the engine’s disk is full', async () => {
       await begin();
       const words = 'mkdir /var/lib/docker/overlay2/x: no space left on device';
       run.engine.fail('create', new DockerError(words, undefined, { fault: 'disk-full' }));
@@ -125,7 +125,7 @@ describe('a run in trouble', () => {
       });
     }
 
-    it('is failed with a feature’s own error', async () => {
+    it('fails with a feature’s own error', async () => {
       await withFeature({ name: 'one', prepare: () => Promise.reject(TaskError.failed('no such cache')) });
       await run.run(PAYLOAD);
       assert.match(run.text, /Task was aborted because states could not be created successfully\. .*no such cache/);
@@ -133,7 +133,7 @@ describe('a run in trouble', () => {
       assert.deepEqual(run.trace.only('engine'), []);
     });
 
-    it('is unavailable where the feature says so', async () => {
+    it('is resource-unavailable when the feature says so', async () => {
       const error = TaskError.exception('resource-unavailable', 'no device of this kind: loopbackVideo');
       await withFeature({ prepare: () => Promise.reject(error) });
       await run.run(PAYLOAD);
@@ -150,7 +150,7 @@ describe('a run in trouble', () => {
       assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
     });
 
-    it('shows features no image at the end, other than runs whose container has run', async () => {
+    it('passes no image to finish, unlike runs whose container has run', async () => {
       const seen: unknown[] = [];
       for (const command of ['succeed', 'fail', 'no-such-program']) {
         await withFeature({
@@ -171,7 +171,7 @@ describe('a run in trouble', () => {
   });
 
   describe('whose feature fails', () => {
-    it('in started, is killed and ends with that error', async () => {
+    it('is killed and ends with that error (in started)', async () => {
       await withFeature({ started: () => Promise.reject(new Error('the shell has no port')) });
       run.engine.programs.set('wait', runsForEver);
       await run.run({ ...PAYLOAD, command: ['wait'] });
@@ -184,7 +184,7 @@ describe('a run in trouble', () => {
       assert.equal(run.trace.count('container.ended'), 1);
     });
 
-    it('in collect, is no success, and the other features still collect', async () => {
+    it('does not succeed, and the other features still collect (in collect)', async () => {
       await begin({
         features: (trace) => [
           fakeFeature({
@@ -208,14 +208,14 @@ describe('a run in trouble', () => {
       ]);
     });
 
-    it('in collect through the store’s fault, is an internal error', async () => {
+    it('is an internal error when the artifact store fails (in collect)', async () => {
       const error = TaskError.exception('internal-error', 'Artifact "a" could not be uploaded');
       await withFeature({ collect: () => Promise.reject(error) });
       await run.run(PAYLOAD);
       assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
     });
 
-    it('in collect, has the exit code -1, by which it may be run again', async () => {
+    it('has the exit code -1, so that it can be retried (in collect)', async () => {
       for (const [command, retry, expected, exitCode] of [
         ['succeed', [-1], 'reportException intermittent-task', -1],
         ['succeed', [0, 1], 'reportException internal-error', -1],
@@ -231,14 +231,14 @@ describe('a run in trouble', () => {
       }
     });
 
-    it('in finish, is no success', async () => {
+    it('does not succeed (in finish)', async () => {
       await withFeature({ name: 'signer', finish: () => Promise.reject(new Error('no key')) });
       await run.run(PAYLOAD);
       assert.deepEqual(run.queue.resolutions, ['reportFailed']);
       assert.equal(run.log.of('feature failed to finish')[0]?.fields['feature'], 'signer');
     });
 
-    it('to upload the log, is no success, and features still finish', async () => {
+    it('does not succeed, and features still finish (uploading the log)', async () => {
       await withFeature({ name: 'one' });
       run.publisher.beforeFinish = () => Promise.reject(new Error('the store is full'));
       await run.run(PAYLOAD);
@@ -246,15 +246,15 @@ describe('a run in trouble', () => {
       assert.equal(run.trace.count('one.finish'), 1);
     });
 
-    it('in finish after an exception, stays that exception', async () => {
+    it('keeps its exception (in finish after an exception)', async () => {
       await withFeature({ finish: () => Promise.reject(new Error('no key')) });
       await run.run({ ...PAYLOAD, command: ['fail'], onExitStatus: { retry: [1] } });
       assert.deepEqual(run.queue.resolutions, ['reportException intermittent-task']);
     });
   });
 
-  describe('when the engine breaks', () => {
-    it('while the container runs, is for another worker', async () => {
+  describe('whose engine fails', () => {
+    it('goes to another worker (while the container runs)', async () => {
       await begin();
       run.engine.programs.set('wait', runsForEver);
       const { finished } = await run.start({ ...PAYLOAD, command: ['wait'] });
@@ -269,7 +269,7 @@ describe('a run in trouble', () => {
       assert.equal(run.log.of('could not release')[0]?.fields['what'], 'container');
     });
 
-    it('while a feature collects, is for another worker, whatever the exit code', async () => {
+    it('goes to another worker, whatever the exit code (while a feature collects)', async () => {
       const lost = new TaskError({ kind: 'exception', reason: 'internal-error' }, 'an artifact is lost', {
         cause: new EngineLostError('cut off'),
       });
@@ -279,7 +279,7 @@ describe('a run in trouble', () => {
       assert.match(run.text, /an artifact is lost\. The queue runs the task again/);
     });
 
-    it('and a cancelled container can not be killed, is still reported by nobody', async () => {
+    it('is not reported when a canceled container cannot be killed', async () => {
       await begin();
       run.engine.programs.set('wait', runsForEver);
       run.engine.fail('kill', new DockerError('no answer', undefined));
@@ -289,7 +289,7 @@ describe('a run in trouble', () => {
       assert.match(run.text, /Task was canceled by another entity\./);
     });
 
-    it('so that the container can not be removed, is reported all the same and leaves it to the janitor', async () => {
+    it('is reported when its container cannot be removed, and leaves it to the janitor', async () => {
       await begin();
       run.engine.fail('remove', new DockerError('no answer', undefined));
       const { finished } = await run.start(PAYLOAD);

@@ -15,7 +15,7 @@ const EXPIRES = '2026-12-01T00:00:00.000Z';
 const HOUR_MS = 3_600_000;
 const WAITS = { ...PAYLOAD, command: ['wait'] };
 
-describe('a run, as time passes,', () => {
+describe('a run over time', () => {
   let run: RunFixture;
   let clock: FakeClock;
 
@@ -41,7 +41,7 @@ describe('a run, as time passes,', () => {
     await run.remove();
   });
 
-  it('is killed after maxRunTime, collected, and failed', async () => {
+  it('is killed after maxRunTime, collects, and fails', async () => {
     await begin([{ name: 'one' }]);
     await finish(WAITS);
     assert.match(run.text, /\[taskcluster:error\] Task timeout after 60 seconds\. Force killing container\.\n/);
@@ -57,7 +57,7 @@ describe('a run, as time passes,', () => {
     ]);
   });
 
-  it('that a shutdown finds with its result not yet uploaded, is given up for another worker after a moment', async () => {
+  it('is given up for another worker shortly after a shutdown if its result is not uploaded', async () => {
     const uploads = (signal: AbortSignal): Promise<void> => untilAborted(new Promise<never>(() => undefined), signal);
     await begin([{ name: 'one', finish: (_soFar, signal) => uploads(signal) }]);
     run.trace.at('one.finish', () => {
@@ -67,7 +67,7 @@ describe('a run, as time passes,', () => {
     assert.deepEqual(run.queue.resolutions, ['reportException worker-shutdown']);
   });
 
-  it('has all of maxRunTime for its container alone', async () => {
+  it('counts maxRunTime only while its container runs', async () => {
     const slow = (signal: AbortSignal): Promise<void> => delay(100_000, signal);
     await begin([
       {
@@ -79,13 +79,13 @@ describe('a run, as time passes,', () => {
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
   });
 
-  it('is no intermittent task when the exit code is that of our own kill', async () => {
+  it('is not an intermittent task when the exit code comes from our own kill', async () => {
     await begin();
     await finish({ ...WAITS, onExitStatus: { retry: [137] } });
     assert.deepEqual(run.queue.resolutions, ['reportFailed']);
   });
 
-  it('tries a feature three times more, with nothing left of the time before', async () => {
+  it('retries a feature three times, releasing each attempt’s resources first', async () => {
     let held = 0;
     const prepare: FakeFeatureOptions['prepare'] = (resources) => {
       assert.equal(held, 0);
@@ -102,7 +102,7 @@ describe('a run, as time passes,', () => {
     assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
   });
 
-  it('goes on when a feature succeeds at last', async () => {
+  it('continues when a retried feature succeeds', async () => {
     let attempts = 0;
     const prepare = (): Promise<object> => (++attempts < 4 ? Promise.reject(new Error('no')) : Promise.resolve({}));
     await begin([{ name: 'one', prepare }]);
@@ -110,7 +110,7 @@ describe('a run, as time passes,', () => {
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
   });
 
-  it('does not repeat what the author has to mend, and stops the other features for it', async () => {
+  it('does not retry an error that the author has to fix, and stops the other features', async () => {
     const never = (signal: AbortSignal): Promise<never> => untilAborted(new Promise<never>(() => undefined), signal);
     await begin([
       { name: 'one', prepare: () => Promise.reject(TaskError.failed('no such key')) },
@@ -123,7 +123,7 @@ describe('a run, as time passes,', () => {
     assert.deepEqual(run.queue.resolutions, ['reportFailed']);
   });
 
-  it('is reported again and again while the queue is down', async () => {
+  it('retries its report while the queue is down', async () => {
     await begin();
     run.queue.fail('reportCompleted', outage(), outage(), outage());
     await finish(PAYLOAD);
@@ -131,7 +131,7 @@ describe('a run, as time passes,', () => {
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
   });
 
-  it('is given up, loudly, when the queue stays down until the claim is over', async () => {
+  it('gives up its report with an alert when the queue stays down until the claim is over', async () => {
     await begin();
     run.queue.break('reportCompleted', outage());
     run.queue.break('reclaim', outage());
@@ -142,7 +142,7 @@ describe('a run, as time passes,', () => {
     assert.deepEqual(run.queue.resolutions, []);
   });
 
-  it('is reported once more when the answer to a report got lost', async () => {
+  it('reports again when the response to a report was lost', async () => {
     await begin();
     run.queue.fail('reportCompleted', outage(), conflict());
     await finish(PAYLOAD);
@@ -158,7 +158,7 @@ describe('a run, as time passes,', () => {
     assert.deepEqual(run.queue.resolutions, ['reportFailed']);
   });
 
-  it('is killed within a minute when somebody cancels it', async () => {
+  it('is killed within a minute of a cancel', async () => {
     await begin([{ name: 'one' }]);
     run.queue.resolved = true;
     await finish({ ...WAITS, maxRunTime: 2000 }, 60_000);
@@ -166,7 +166,7 @@ describe('a run, as time passes,', () => {
     assert.deepEqual(run.trace.only('queue.report', 'one.collect', 'one.finish'), []);
   });
 
-  it('is canceled when its claim can not be renewed because it is resolved', async () => {
+  it('is canceled when a reclaim says that it is resolved', async () => {
     await begin();
     run.queue.break('isResolved', outage());
     run.queue.fail('reclaim', conflict());
@@ -175,14 +175,14 @@ describe('a run, as time passes,', () => {
     assert.deepEqual(run.trace.only('queue.report'), []);
   });
 
-  it('is an internal error when its claim could not be renewed in time', async () => {
+  it('is an internal error when its claim was not reclaimed in time', async () => {
     await begin();
     run.queue.break('reclaim', outage());
     await finish({ ...WAITS, maxRunTime: 2000 }, HOUR_MS, 5000);
     assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
   });
 
-  it('asks the queue for nothing any more once it is reported', async () => {
+  it('makes no queue calls after its report', async () => {
     await begin();
     await finish(PAYLOAD);
     const before = run.trace.only('queue').length;
@@ -190,7 +190,7 @@ describe('a run, as time passes,', () => {
     assert.equal(run.trace.only('queue').length, before);
   });
 
-  describe('with artifacts that do not get uploaded', () => {
+  describe('whose artifacts are not uploaded', () => {
     const stuck = (signal: AbortSignal): Promise<void> => untilAborted(new Promise<never>(() => undefined), signal);
     /** Uploads one artifact when it collects. */
     const uploading = (): FakeFeatureOptions => {
@@ -203,7 +203,7 @@ describe('a run, as time passes,', () => {
       };
     };
 
-    it('waits for a queue that is away for ten minutes, and completes', async () => {
+    it('waits ten minutes for an unreachable queue, and completes', async () => {
       await begin([uploading()]);
       run.queue.break('createArtifact', outage());
       run.queue.break('reclaim', outage());
@@ -219,7 +219,7 @@ describe('a run, as time passes,', () => {
       assert.match(run.text, /Uploads go on after \d+ s\./);
     });
 
-    it('gives up when its claim can be renewed no longer', async () => {
+    it('gives up when its claim can no longer be reclaimed', async () => {
       await begin([uploading()]);
       run.queue.break('createArtifact', outage());
       run.queue.break('reclaim', outage());
@@ -229,7 +229,7 @@ describe('a run, as time passes,', () => {
       assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
     });
 
-    it('ends its waiting at once when it is canceled', async () => {
+    it('stops waiting at once when it is canceled', async () => {
       await begin([uploading()]);
       run.queue.break('createArtifact', outage());
       run.trace.at('one.collect', () => {
@@ -239,24 +239,24 @@ describe('a run, as time passes,', () => {
       assert.deepEqual(run.queue.resolutions, []);
     });
 
-    it('is an internal error when the worker grants no more time and a service was still away', async () => {
+    it('is an internal error when time is up and a service was still unreachable', async () => {
       await begin([uploading(), { name: 'two', collect: () => Promise.resolve() }]);
       run.queue.break('createArtifact', outage());
       await finish(PAYLOAD, 3 * HOUR_MS, 5000);
       assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
       assert.match(
         run.text,
-        /in the 120 minutes after the command .*uploads still waited, because Service Unavailable/,
+        /in the 120 minutes allowed after the command: uploads were still waiting, because Service Unavailable/,
       );
       assert.equal(run.trace.count('two.collect'), 0);
       assert.equal(run.trace.count('log.finish'), 1);
     });
 
-    it('fails when the worker grants no more time', async () => {
+    it('fails when the worker’s upload time is up', async () => {
       await begin([{ name: 'one', collect: (_container, signal) => stuck(signal) }]);
       await finish(PAYLOAD, 3 * HOUR_MS, 5000);
       assert.deepEqual(run.queue.resolutions, ['reportFailed']);
-      assert.match(run.text, /Artifacts were not all uploaded in the 120 minutes after the command/);
+      assert.match(run.text, /Artifacts were not all uploaded in the 120 minutes allowed after the command/);
     });
 
     it("fails before the task's deadline, with time left for its log", async () => {
@@ -267,11 +267,11 @@ describe('a run, as time passes,', () => {
       await finish(PAYLOAD);
       assert.ok(Date.now() < deadlineMs - 50_000);
       assert.deepEqual(run.queue.resolutions, ['reportFailed']);
-      assert.match(run.text, /Artifacts were not all uploaded in the 9 minutes after the command/);
+      assert.match(run.text, /Artifacts were not all uploaded in the 9 minutes allowed after the command/);
     });
   });
 
-  it('that is shut down has two minutes at most to collect and as much to finish', async () => {
+  it('has at most two minutes each to collect and to finish after a shutdown', async () => {
     await begin([
       {
         name: 'one',
@@ -285,7 +285,7 @@ describe('a run, as time passes,', () => {
     assert.equal(run.text.match(/aborted prematurely/g)?.length, 1);
   });
 
-  it('that is shut down while its log is uploaded is given up after a moment, and has two minutes at most for that', async () => {
+  it('is given up shortly after a shutdown during its log upload, which gets at most two minutes', async () => {
     await begin();
     run.publisher.beforeFinish = (signal) => {
       run.stop('worker-shutdown');
@@ -297,7 +297,7 @@ describe('a run, as time passes,', () => {
     await run.assertNothingLeft();
   });
 
-  it('that is shut down while the queue is down collects all the same and is reported when it is back', async () => {
+  it('collects after a shutdown while the queue is down, and is reported when it is back', async () => {
     await begin([{ name: 'one' }]);
     run.queue.break('reportException', outage());
     run.stopAt('container.started', 'worker-shutdown');

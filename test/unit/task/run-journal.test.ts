@@ -7,7 +7,7 @@ import type { RunEntry } from '../../../src/lib/task/run-journal.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 import { claimOf } from '../worker/fake-runs.js';
 
-describe('the journal of runs', () => {
+describe('the run journal', () => {
   let root: string;
   let entry: RunEntry;
   let log: MemoryLogger;
@@ -24,14 +24,14 @@ describe('the journal of runs', () => {
     await rm(root, { recursive: true, force: true });
   });
 
-  it('is for its owner alone', async () => {
+  it('is accessible to its owner only', async () => {
     await entry.update({});
     assert.equal((await stat(join(root, 'state'))).mode & 0o777, 0o700);
     assert.equal((await stat(directory())).mode & 0o777, 0o700);
     assert.equal((await stat(file())).mode & 0o777, 0o600);
   });
 
-  it('has all that is known of a run, and nothing before the first update', async () => {
+  it('records all facts of a run, but nothing before the first update', async () => {
     assert.deepEqual(await readdir(directory()), []);
     await entry.update({ phase: 'execute', containerId: 'abc' });
     await entry.update({ phase: 'collect' });
@@ -42,7 +42,7 @@ describe('the journal of runs', () => {
     assert.deepEqual(record['credentials'], { clientId: 'c', accessToken: 'a' });
   });
 
-  it('keeps the order of updates that nobody waited for, and never shows half of one', async () => {
+  it('keeps the order of updates that were not awaited, and never shows half of one', async () => {
     const state = { isOver: false };
     const updates = Array.from({ length: 50 }, (_, number) => entry.update({ containerId: 'x'.repeat(number * 100) }));
     const all = Promise.all(updates).then(() => {
@@ -56,7 +56,7 @@ describe('the journal of runs', () => {
     assert.deepEqual(await readdir(directory()), ['a-task.0.json']);
   });
 
-  it('forgets a run, with what was on its way and what a crash left half written', async () => {
+  it('removes a run, with pending writes and a file that a crash left half-written', async () => {
     void entry.update({ phase: 'report' });
     await writeFile(`${file()}.next`, 'half a record with credentials');
     await entry.remove();
@@ -64,7 +64,7 @@ describe('the journal of runs', () => {
     assert.deepEqual(await readdir(directory()), []);
   });
 
-  it('has all claims of an answer in one file until each has one of its own', async () => {
+  it('keeps all claims of a response in one file until each has its own', async () => {
     const journal = await RunJournal.open(join(root, 'other'));
     const files = (): Promise<string[]> => readdir(join(root, 'other', 'runs'));
     const claims = ['a', 'b', 'c'].map(claimOf);
@@ -80,7 +80,7 @@ describe('the journal of runs', () => {
     assert.deepEqual((await files()).sort(), ['a.0.json', 'b.0.json']);
   });
 
-  it('finds the claims of an answer of a worker that died before it did anything else about them', async () => {
+  it('finds the claims of a response whose worker died before it processed them', async () => {
     const died = await RunJournal.open(join(root, 'other'));
     const claims = ['a', 'b', 'c'].map(claimOf);
     died.noteClaims(claims);
@@ -95,7 +95,7 @@ describe('the journal of runs', () => {
     assert.deepEqual(log.records, []);
   });
 
-  it('finds the whole lines of an answer that was cut off', async () => {
+  it('finds the complete lines of a truncated response', async () => {
     const died = await RunJournal.open(join(root, 'other'));
     died.noteClaims(['a', 'b', 'c'].map(claimOf));
     const [batch = ''] = await readdir(join(root, 'other', 'runs'));
@@ -107,14 +107,14 @@ describe('the journal of runs', () => {
     assert.deepEqual((await readdir(join(root, 'other', 'runs'))).sort(), ['a.0.json', 'b.0.json']);
   });
 
-  it('leaves its own claims alone when it looks for those of another worker', async () => {
+  it('skips its own claims when it looks for those of a previous worker', async () => {
     const journal = await RunJournal.open(join(root, 'other'));
     journal.noteClaims([claimOf('mine')]);
     assert.deepEqual(await journal.abandoned(log), []);
     assert.equal((await readdir(join(root, 'other', 'runs'))).length, 1);
   });
 
-  it('goes on after a write that failed', async () => {
+  it('keeps working after a failed write', async () => {
     const broken = new RunJournalProbe(root);
     const other = await broken.entryWithoutDirectory();
     await assert.rejects(other.update({}), { code: 'ENOENT' });
@@ -123,7 +123,7 @@ describe('the journal of runs', () => {
     assert.equal((await readdir(broken.directory)).length, 1);
   });
 
-  it('does not write through a link somebody laid', async () => {
+  it('does not write through a link', async () => {
     const target = join(root, 'target');
     await symlink(target, `${file()}.next`);
     await assert.rejects(entry.update({}), { code: 'ELOOP' });

@@ -3,7 +3,7 @@ import { RunMeasures } from '../../../src/lib/task/run-measures.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 import { MemoryOutput } from '../../fakes/memory-output.js';
 
-describe('what was measured of a run', () => {
+describe('the measures of a run', () => {
   let now: number;
   let measures: RunMeasures;
   beforeEach(() => {
@@ -18,7 +18,7 @@ describe('what was measured of a run', () => {
     return { lines: output.lines, fields: log.of('task resources').map(({ fields }) => fields) };
   };
 
-  it('is said in one line for resources and one for times', () => {
+  it('are reported in one line for resources and one for times', () => {
     measures.addUsage({
       memoryPeakBytes: 123_440_000,
       cpuSeconds: 12.34,
@@ -49,20 +49,20 @@ describe('what was measured of a run', () => {
     ]);
   });
 
-  it('is nothing where nothing was', () => {
+  it('are not reported when nothing was measured', () => {
     assert.deepEqual(reported(), { lines: [], fields: [] });
     measures.addUsage({ cpuSeconds: 1 });
     assert.deepEqual(reported().lines, ['Resources: 1.0 CPU seconds']);
   });
 
-  it('is the highest of all samples, and what a later one leaves out stays', () => {
+  it('keep the highest of all samples, and values that a later sample omits', () => {
     measures.addUsage({ memoryPeakBytes: 2_000_000, cpuSeconds: 1 });
     measures.addUsage({ memoryPeakBytes: 9_000_000, cpuSeconds: 2 });
     measures.addUsage({ memoryPeakBytes: 3_000_000 });
     assert.deepEqual(reported().lines, ['Resources: peak memory 9.0 MB, 2.0 CPU seconds']);
   });
 
-  it('has the time of what failed too, in the order in which the parts ended', async () => {
+  it('include the time of failed parts, in the order in which the parts ended', async () => {
     const failing = measures.time('image', () => {
       now += 500;
       return Promise.reject(new Error('no'));
@@ -72,7 +72,7 @@ describe('what was measured of a run', () => {
     assert.deepEqual(reported().lines, ['Times: image 0.5 s, artifacts 60.0 s']);
   });
 
-  it('has no larger unit than terabytes', () => {
+  it('use no unit larger than terabytes', () => {
     measures.addUsage({ readBytes: 5e15 });
     assert.deepEqual(reported().lines, ['Resources: 5000.0 TB read from disk']);
   });

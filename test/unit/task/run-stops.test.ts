@@ -11,7 +11,7 @@ const RUNNING = ['engine.start', 'container.started', 'one.started'];
 const CANCELED = /\[taskcluster:error\] Task was canceled by another entity\./;
 const SHUTDOWN = /\[taskcluster:error\] Task has been aborted prematurely\. Reason: worker-shutdown/;
 
-describe('a run that is stopped', () => {
+describe('a stopped run', () => {
   let run: RunFixture;
 
   const withFeature = async (options: FakeFeatureOptions = {}): Promise<void> => {
@@ -25,7 +25,7 @@ describe('a run that is stopped', () => {
   });
 
   for (const event of [...BEFORE_START, ...RUNNING]) {
-    it(`by a cancel at ${event} reports and collects nothing, and uploads the log`, async () => {
+    it(`reports and collects nothing, but uploads the log, after a cancel at ${event}`, async () => {
       await withFeature();
       run.stopAt(event, 'canceled');
       await run.run(WAITS);
@@ -33,7 +33,7 @@ describe('a run that is stopped', () => {
       assert.equal(run.text.split(CANCELED).length, 2);
     });
 
-    it(`by a shutdown at ${event} reports that at once, then uploads the log`, async () => {
+    it(`reports a shutdown at ${event} at once, then uploads the log`, async () => {
       await withFeature();
       run.stopAt(event, 'worker-shutdown');
       await run.run(WAITS);
@@ -44,7 +44,7 @@ describe('a run that is stopped', () => {
   }
 
   for (const event of BEFORE_START) {
-    it(`at ${event} never starts a container`, async () => {
+    it(`never starts a container after a stop at ${event}`, async () => {
       await withFeature();
       run.stopAt(event, 'worker-shutdown');
       await run.run(WAITS);
@@ -52,7 +52,7 @@ describe('a run that is stopped', () => {
     });
   }
 
-  it('before it began reports that and does nothing', async () => {
+  it('reports a stop before its start and does nothing else', async () => {
     await withFeature();
     run.stop('worker-shutdown');
     await run.run(PAYLOAD);
@@ -60,7 +60,7 @@ describe('a run that is stopped', () => {
     assert.deepEqual(run.trace.only('engine', 'images', 'one'), []);
   });
 
-  it('by a shutdown while running, reports first, then kills, collects and finishes', async () => {
+  it('reports a shutdown while running first, then kills, collects and finishes', async () => {
     await withFeature();
     run.stopAt('one.started', 'worker-shutdown');
     await run.run(WAITS);
@@ -73,7 +73,7 @@ describe('a run that is stopped', () => {
     ]);
   });
 
-  it('by a cancel while running, is killed', async () => {
+  it('is killed by a cancel while running', async () => {
     await withFeature();
     run.stopAt('one.started', 'canceled');
     await run.run(WAITS);
@@ -81,7 +81,7 @@ describe('a run that is stopped', () => {
     assert.equal(run.trace.count('container.ended'), 1);
   });
 
-  it('by a lost claim, is an internal error without artifacts', async () => {
+  it('is an internal error without artifacts when its claim is lost', async () => {
     await withFeature();
     run.trace.at('one.started', () => {
       run.stop('reclaim-failed');
@@ -92,7 +92,7 @@ describe('a run that is stopped', () => {
     assert.match(run.text, /\[taskcluster:error\] .*could not renew its claim/);
   });
 
-  it('by a shutdown while it collects, reports that at once and collects to the end', async () => {
+  it('reports a shutdown while it collects at once, and collects to the end', async () => {
     await withFeature({
       collect: async (_container, signal) => {
         run.stop('worker-shutdown');
@@ -113,7 +113,7 @@ describe('a run that is stopped', () => {
     assert.match(run.text, /Unsuccessful task run/);
   });
 
-  it('by a cancel while it collects, stops collecting and reports nothing', async () => {
+  it('stops collecting and reports nothing after a cancel while it collects', async () => {
     await withFeature({
       collect: async (_container, signal) => {
         run.stop('canceled');
@@ -125,7 +125,7 @@ describe('a run that is stopped', () => {
     assert.equal(run.text.split(CANCELED).length, 2);
   });
 
-  it('by a cancel that the last collect does not notice, reports nothing', async () => {
+  it('reports nothing after a cancel that the last collect ignores', async () => {
     await withFeature();
     run.stopAt('one.collect', 'canceled');
     await run.run(PAYLOAD);
@@ -134,14 +134,14 @@ describe('a run that is stopped', () => {
   });
 
   for (const event of ['log.finish', 'one.finish']) {
-    it(`by a cancel at ${event} reports nothing`, async () => {
+    it(`reports nothing after a cancel at ${event}`, async () => {
       await withFeature();
       run.stopAt(event, 'canceled');
       await run.run(PAYLOAD);
       assert.deepEqual(run.trace.only('queue.report'), []);
     });
 
-    it(`by a shutdown at ${event} reports what the task has come to already`, async () => {
+    it(`reports the task’s own result after a shutdown at ${event}`, async () => {
       await withFeature();
       run.stopAt(event, 'worker-shutdown');
       await run.run(PAYLOAD);
@@ -149,7 +149,7 @@ describe('a run that is stopped', () => {
     });
   }
 
-  it('twice ends as the first stop says', async () => {
+  it('ends as the first of two stops says', async () => {
     await withFeature();
     run.trace.at('one.started', () => {
       run.stop('canceled');
@@ -159,14 +159,14 @@ describe('a run that is stopped', () => {
     assert.deepEqual(run.queue.resolutions, []);
   });
 
-  it('while the container is started ends without trouble for a hook that heeds its signal', async () => {
+  it('ends cleanly during the container’s start when a hook follows its signal', async () => {
     await withFeature({ started: (_c, _r, signal) => untilAborted(new Promise<never>(() => undefined), signal) });
     run.stopAt('engine.start', 'worker-shutdown');
     await run.run(WAITS);
     assert.deepEqual(run.queue.resolutions, ['reportException worker-shutdown']);
   });
 
-  it('lets features that prepare know, and releases what they have', async () => {
+  it('aborts features that prepare, and releases their resources', async () => {
     let reason: unknown;
     await withFeature({
       prepare: async (_resources, signal) => {
@@ -181,7 +181,7 @@ describe('a run that is stopped', () => {
     assert.equal(run.trace.count('one.release'), 1);
   });
 
-  it('is canceled when the image can not be had just then', async () => {
+  it('is canceled when the image fails at the same time', async () => {
     await withFeature();
     run.images.beforeAcquire = () => {
       run.stop('canceled');
@@ -194,7 +194,7 @@ describe('a run that is stopped', () => {
 });
 
 describe('a started hook', () => {
-  it('is told when the container has ended', async () => {
+  it('is aborted when the container has ended', async () => {
     const signals: AbortSignal[] = [];
     const run = await RunFixture.create({
       features: (trace) => [

@@ -9,7 +9,7 @@ import { PAYLOAD } from './task-fixture.js';
 
 const WAITS = { ...PAYLOAD, command: ['wait'] };
 
-describe('what a container uses', () => {
+describe('container usage', () => {
   let run: RunFixture;
   let clock: FakeClock;
 
@@ -33,7 +33,7 @@ describe('what a container uses', () => {
   };
   const watched = (): boolean => run.trace.events.includes('engine.stats');
 
-  it('is in the last lines of its log, and in the log of the worker', async () => {
+  it('is in the last lines of the task log, and in the worker’s log', async () => {
     await finish(async ({ use, killed }) => {
       await delay(1500, killed);
       use({ memoryPeakBytes: 1_000_000, cpuSeconds: 1 });
@@ -50,7 +50,7 @@ describe('what a container uses', () => {
     assert.equal(typeof fields['commandMs'], 'number');
   });
 
-  it('is not asked for while it has not run for a second', async () => {
+  it('is not requested during the first second', async () => {
     await finish(async ({ killed }) => {
       await delay(900, killed);
       return 0;
@@ -60,7 +60,7 @@ describe('what a container uses', () => {
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
   });
 
-  it('is left out when the engine does not tell, or never answers', async () => {
+  it('is omitted when the engine does not report it, or never answers', async () => {
     const program: FakeProgram = async ({ killed }) => {
       await delay(5000, killed);
       return 0;
@@ -71,7 +71,7 @@ describe('what a container uses', () => {
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
   });
 
-  it('is left out, without a word to the author, when the engine refuses', async () => {
+  it('is omitted without a message to the author when the engine refuses', async () => {
     run.engine.fail('stats', new DockerError('no stats today', 500));
     await finish(async ({ killed }) => {
       await delay(5000, killed);
@@ -86,7 +86,7 @@ describe('what a container uses', () => {
   });
 
   for (const reason of ['canceled', 'worker-shutdown'] as const) {
-    it(`is not watched any more once the run is stopped (${reason}), and what was known is said`, async () => {
+    it(`is no longer watched once the run is stopped (${reason}), but still reported`, async () => {
       await finish(async (process) => {
         await delay(1500, process.killed);
         process.use({ cpuSeconds: 7 });
@@ -97,7 +97,7 @@ describe('what a container uses', () => {
     });
   }
 
-  it('is not watched any more once maxRunTime has passed', async () => {
+  it('is no longer watched once maxRunTime has passed', async () => {
     await finish(runsForEver);
     assert.deepEqual(run.queue.resolutions, ['reportFailed']);
   });

@@ -87,7 +87,7 @@ describe('a claimed run', () => {
       ]);
     });
 
-    it('gives its slot back before the container is removed', async () => {
+    it('releases its slot before the container is removed', async () => {
       await begin();
       const handle = await run.start(PAYLOAD);
       await handle.resolved;
@@ -97,7 +97,7 @@ describe('a claimed run', () => {
       await run.assertNothingLeft();
     });
 
-    it('makes the container of the image the lease names', async () => {
+    it('creates the container from the leased image', async () => {
       await begin();
       await run.run(PAYLOAD);
       const [spec] = run.engine.specs;
@@ -112,7 +112,7 @@ describe('a claimed run', () => {
     });
   });
 
-  it('with another exit code is reported as failed', async () => {
+  it('is reported as failed for another exit code', async () => {
     await begin();
     await run.run({ ...PAYLOAD, command: ['fail'] });
     assert.deepEqual(run.queue.resolutions, ['reportFailed']);
@@ -122,14 +122,14 @@ describe('a claimed run', () => {
     );
   });
 
-  it('with an exit code in onExitStatus.retry is an intermittent task', async () => {
+  it('is an intermittent task for an exit code in onExitStatus.retry', async () => {
     await begin();
     await run.run({ ...PAYLOAD, command: ['fail'], onExitStatus: { retry: [1] } });
     assert.deepEqual(run.queue.resolutions, ['reportException intermittent-task']);
     assert.match(run.text, /Unsuccessful task run with exit code: 1 /);
   });
 
-  it('says in words which signal an exit code stands for', async () => {
+  it('names the signal that an exit code stands for', async () => {
     await begin();
     run.engine.programs.set('crash', () => 139);
     await run.run({ ...PAYLOAD, command: ['crash'] });
@@ -143,7 +143,7 @@ describe('a claimed run', () => {
     assert.match(run.text, /\[taskcluster:error\] .*out of memory/);
   });
 
-  describe('that may not run', () => {
+  describe('that is refused', () => {
     const cases: readonly (readonly [string, RunOptions, unknown, RegExp, string])[] = [
       [
         'for its payload',
@@ -153,7 +153,7 @@ describe('a claimed run', () => {
         'reportException malformed-payload',
       ],
       [
-        'for a payload that is none',
+        'for a payload that is not an object',
         {},
         null,
         /`task\.payload` format is invalid json schema errors:\n.* \[\n.* {3}"data should be object"\n.* \]\n/,
@@ -183,24 +183,24 @@ describe('a claimed run', () => {
         'reportFailed',
       ],
       [
-        'for an artifact with a name of ours',
+        'for an artifact with a reserved name',
         { features: () => [fakeFeature({ reservedArtifacts: () => ['public/logs/live.log'] })] },
         { ...PAYLOAD, artifacts: { 'public/logs/live.log': { type: 'file', path: '/x' } } },
         /public\/logs\/live\.log/,
         'reportException malformed-payload',
       ],
       [
-        'for an artifact with the name of the log that is always there',
+        'for an artifact with the name of the backing log',
         {},
         { ...PAYLOAD, log: 'a.log', artifacts: { 'a_backing.log': { type: 'file', path: '/x' } } },
         /reserved names: "a_backing\.log" is published by the worker itself \(log\)/,
         'reportException malformed-payload',
       ],
       [
-        'for a log with the name of something else of ours',
+        'for a log with the name of another published artifact',
         { features: () => [fakeFeature({ name: 'other', reservedArtifacts: () => ['a_backing.log'] })] },
         { ...PAYLOAD, log: 'a.log' },
-        /payload\.log takes a name that the worker needs: "a_backing\.log" is published by log and by other\./,
+        /payload\.log uses a reserved name: "a_backing\.log" is published by log and by other\./,
         'reportException malformed-payload',
       ],
     ];
@@ -217,7 +217,7 @@ describe('a claimed run', () => {
       });
     }
 
-    it('has its log under the default name when it asks for one that can not be', async () => {
+    it('has its log under the default name when payload.log has a ".." part', async () => {
       await begin();
       await run.run({ ...PAYLOAD, log: 'public/../x.log' });
       assert.deepEqual(run.publisher.published, [{ name: 'public/logs/live.log', isLive: true }]);
@@ -225,13 +225,13 @@ describe('a claimed run', () => {
       assert.deepEqual(run.queue.resolutions, ['reportException malformed-payload']);
     });
 
-    it('still has a log under the name it asks for, live or not as it asks', async () => {
+    it('still has a log with the requested name, live or not as requested', async () => {
       await begin();
       await run.run({ log: 'public/mine.log', features: { localLiveLog: false } });
       assert.deepEqual(run.publisher.published, [{ name: 'public/mine.log', isLive: false }]);
     });
 
-    it('has its log under the default name when the name it asks for can not be one', async () => {
+    it('has its log under the default name when payload.log is not ASCII', async () => {
       await begin();
       await run.run({ ...PAYLOAD, log: 'schön.log' });
       assert.deepEqual(run.publisher.published, [{ name: 'public/logs/live.log', isLive: true }]);
@@ -239,7 +239,7 @@ describe('a claimed run', () => {
     });
   });
 
-  it('with more output than the log may have is killed and failed', async () => {
+  it('is killed and fails when its output exceeds the log limit', async () => {
     await begin({ maxLogBytes: 2000 });
     run.engine.programs.set('chatter', async ({ print, killed }) => {
       while (!killed.aborted) await print('blah blah blah\n');
@@ -251,7 +251,7 @@ describe('a claimed run', () => {
     assert.match(run.text, /Unsuccessful task run/);
   });
 
-  it('that the queue says is resolved elsewhere is told once and let go', async () => {
+  it('reports once and gives up when the queue says it is resolved elsewhere', async () => {
     await begin();
     run.queue.fail('reportCompleted', conflict());
     await run.run(PAYLOAD);
@@ -259,7 +259,7 @@ describe('a claimed run', () => {
     assert.equal(run.log.of('task resolved elsewhere').length, 1);
   });
 
-  it('whose directory can not be made is an internal error', async () => {
+  it('is an internal error when its directory cannot be created', async () => {
     await begin();
     await writeFile(run.runsDirectory, 'a file where a directory should be');
     const { resolved, finished } = await run.start(PAYLOAD);
@@ -269,7 +269,7 @@ describe('a claimed run', () => {
     assert.deepEqual(run.metrics.counted, ['first claim', 'run internal-error', 'phase claimed', 'phase cleanup']);
   });
 
-  it('keeps its facts in the journal while it goes on', async () => {
+  it('keeps its facts in the journal while it runs', async () => {
     await begin();
     run.engine.programs.set('wait', runsForEver);
     const { finished } = await run.start({ ...PAYLOAD, command: ['wait'] });
@@ -287,7 +287,7 @@ describe('a claimed run', () => {
     await run.assertNothingLeft();
   });
 
-  it('has in the journal how it ended before the queue is told', async () => {
+  it('records in the journal how it ended before it reports to the queue', async () => {
     const records: Record<string, unknown>[] = [];
     await begin();
     const { finished } = await run.start(PAYLOAD);

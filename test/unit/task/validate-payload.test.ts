@@ -10,11 +10,11 @@ describe('the payload validator', () => {
     return 'problems' in result ? result.problems : [];
   };
 
-  it('takes the least there can be', () => {
+  it('accepts the minimal payload', () => {
     assert.deepEqual(validate(taskOf({ image: 'x', maxRunTime: 1 })), { payload: { image: 'x', maxRunTime: 1 } });
   });
 
-  it('takes everything that payloads of old had', () => {
+  it('accepts every key of older payloads', () => {
     assert.deepEqual(
       problems({
         ...PAYLOAD,
@@ -32,7 +32,7 @@ describe('the payload validator', () => {
     );
   });
 
-  it('has no cap of its own on maxRunTime', () => {
+  it('has no default cap on maxRunTime', () => {
     assert.deepEqual(problems({ ...PAYLOAD, maxRunTime: 10_000_000 }), []);
   });
 
@@ -43,14 +43,14 @@ describe('the payload validator', () => {
       ['data/onExitStatus/retry/0 should be integer'],
     ],
     [
-      'a text where an integer belongs',
+      'a string where an integer belongs',
       { onExitStatus: { retry: ['1'] } },
       ['data/onExitStatus/retry/0 should be integer'],
     ],
     ['a missing key', { maxRunTime: undefined }, ["data should have required property 'maxRunTime'"]],
     ['an unknown key', { bogus: 1 }, ['data should NOT have additional properties: "bogus"']],
     ['maxRunTime 0', { maxRunTime: 0 }, ['data/maxRunTime should be >= 1']],
-    ['a variable that is no text', { env: { A: 1 } }, ['data/env/A should be string']],
+    ['a variable that is not a string', { env: { A: 1 } }, ['data/env/A should be string']],
     [
       'an unknown kind of artifact',
       { artifacts: { a: { type: 'link', path: '/' } } },
@@ -91,7 +91,7 @@ describe('the payload validator', () => {
       ['data/artifacts/a/contentType should be printable ASCII, as HTTP demands: "text/plain\\nX-Evil: 1"'],
     ],
     [
-      'dates that there are only by their pattern',
+      'dates that match the pattern but do not exist',
       { artifacts: { a: { type: 'file', path: '/a', expires: '2026-11-25T23:59:60Z' } } },
       ['data/artifacts/a/expires should be a date such as 2030-01-31T12:00:00.000Z: "2026-11-25T23:59:60Z"'],
     ],
@@ -162,7 +162,7 @@ describe('the payload validator', () => {
     ],
   ];
   for (const [what, changes, expected] of wrong) {
-    it(`says of ${what} what should be`, () => {
+    it(`says how to fix ${what}`, () => {
       const payload: unknown = JSON.parse(JSON.stringify({ ...PAYLOAD, ...(changes as object) }));
       assert.deepEqual(problems(payload), expected);
     });
@@ -181,7 +181,7 @@ describe('the payload validator', () => {
     assert.deepEqual('unknownFeatures' in result && result.unknownFeatures, ['timeTravel']);
   });
 
-  it('takes features that this worker has besides those that all have', () => {
+  it('accepts additional features of this worker', () => {
     const more = payloadValidator(undefined, ['ourProxy', 'dind']);
     assert.ok('payload' in more(taskOf({ ...PAYLOAD, features: { ourProxy: true, dind: false } })));
     assert.ok('problems' in more(taskOf({ ...PAYLOAD, features: { ourProxy: 'yes' } })));
@@ -194,7 +194,7 @@ describe('the payload validator', () => {
     });
   }
 
-  it('refuses a payload that is nested so deeply that other programs could not read it', () => {
+  it('refuses a payload nested too deeply for other programs', () => {
     const nested = (levels: number): unknown => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`);
     for (const levels of [101, 100_000]) {
       assert.deepEqual(problems({ ...PAYLOAD, command: nested(levels) }), [
@@ -223,7 +223,7 @@ describe('the payload validator', () => {
     assert.match('problems' in result ? (result.problems[0] ?? '') : '', /^data\/maxRunTime should be <= 100/);
   });
 
-  it('leaves the definition as it is, and gives a payload that is frozen', () => {
+  it('does not change the definition, and returns a frozen payload', () => {
     const payload = { ...PAYLOAD, capabilities: {}, features: {} };
     for (const definition of [taskOf(payload), deepFreeze(taskOf(payload))]) {
       const before = JSON.stringify(definition);
@@ -234,12 +234,12 @@ describe('the payload validator', () => {
     }
   });
 
-  describe('with more than anybody writes', () => {
+  describe('given more than an author would write', () => {
     const LONG = 'a/'.repeat(500_000);
     const many = (count: number, value: (index: number) => unknown): Readonly<Record<string, unknown>> =>
       Object.fromEntries(Array.from({ length: count }, (_, index) => [`name-${index}`, value(index)]));
 
-    it('takes what is right, however much it is', () => {
+    it('accepts valid payloads of any size', () => {
       const payload = {
         ...PAYLOAD,
         env: many(20_000, String),
@@ -248,7 +248,7 @@ describe('the payload validator', () => {
       assert.deepEqual(validate(taskOf(payload)), { payload });
     });
 
-    it('lists a hundred problems', () => {
+    it('lists at most a hundred problems', () => {
       const list = problems({ ...PAYLOAD, env: many(1000, Number) });
       assert.equal(list.length, 101);
       assert.equal(list[99], 'data/env/name-99 should be string');
@@ -257,7 +257,7 @@ describe('the payload validator', () => {
       assert.deepEqual([empty.length, empty[100]], [101, list[100]]);
     });
 
-    it('lists the first problem when there is more than can be looked through', () => {
+    it('lists only the first problem of a payload with too many values', () => {
       assert.deepEqual(problems({ ...PAYLOAD, env: many(6000, Number) }), [
         'data/env/name-0 should be string',
         'there may be more problems: a payload with more than 5000 values is checked up to the first',
@@ -276,7 +276,7 @@ describe('the payload validator', () => {
       ['command', [`${LONG}\ud800`]],
     ];
     for (const [what, value] of long) {
-      it(`quotes no more than the beginning of a long text in ${what}`, () => {
+      it(`quotes only the beginning of a long string in ${what}`, () => {
         const key = what.split(' ').at(-1) ?? '';
         const list = problems({ ...PAYLOAD, [key]: value });
         assert.ok(list.length > 0);

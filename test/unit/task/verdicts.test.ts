@@ -18,7 +18,7 @@ const ended = (changes: Partial<Ending>): Ending => ({
 });
 
 describe('the verdict on an ending', () => {
-  it('is success for exit code 0 alone', () => {
+  it('is success only for exit code 0', () => {
     assert.deepEqual(exitVerdict(ended({}), {}), COMPLETED);
     assert.deepEqual(exitVerdict(ended({ exitCode: 1 }), {}), FAILED);
   });
@@ -30,7 +30,7 @@ describe('the verdict on an ending', () => {
     assert.deepEqual(exitVerdict(ended({ exitCode: 1 }), payload), FAILED);
   });
 
-  it('is failure whenever the worker itself killed it, whatever its code', () => {
+  it('is failure whenever the worker killed it, whatever the exit code', () => {
     const payload = { onExitStatus: { retry: [0, 137] } };
     for (const exitCode of [0, 137]) {
       assert.deepEqual(exitVerdict(ended({ exitCode, timedOut: true }), payload), FAILED);
@@ -38,7 +38,7 @@ describe('the verdict on an ending', () => {
     }
   });
 
-  it('makes a run whose artifacts failed an intermittent task where -1 is listed, unless it was stopped', () => {
+  it('is an intermittent task when artifacts failed and -1 is listed, unless the run was stopped', () => {
     const payload = { onExitStatus: { retry: [-1] } };
     const retried = exception('intermittent-task');
     for (const collected of [FAILED, exception('internal-error')]) {
@@ -63,21 +63,24 @@ describe('the verdict on an ending', () => {
     assert.deepEqual([128, 160, 161, 193, 255].map(named), [undefined, undefined, undefined, undefined, undefined]);
   });
 
-  it('says what shells mean by 126 and 127, and has no words for other codes', () => {
+  it('explains 126 and 127, and no other codes', () => {
     assert.match(endingInWords(ended({ exitCode: 126 })) ?? '', /126 .*not executable/);
     assert.match(endingInWords(ended({ exitCode: 127 })) ?? '', /127 .*not found/);
     for (const exitCode of [0, 1, 2, 125]) assert.equal(endingInWords(ended({ exitCode })), undefined);
   });
 
-  it('says for any exit code that memory was lacking, how much there is, and what to change', () => {
+  it('reports an out-of-memory kill for any exit code, with the limit and advice', () => {
     for (const exitCode of [0, 1, 137]) {
       const words = endingInWords(ended({ exitCode, oomKilled: true, memoryLimitBytes: 512_000_000 })) ?? '';
-      assert.match(words, /more memory than the 512 MB it may \(out of memory\)\. Use less memory, .* a pool/);
+      assert.match(words, /more memory than its limit of 512 MB \(out of memory\)\. Use less memory, .* a pool/);
     }
-    assert.match(endingInWords(ended({ exitCode: 137, oomKilled: true })) ?? '', /more memory than it may \(out of/);
+    assert.match(
+      endingInWords(ended({ exitCode: 137, oomKilled: true })) ?? '',
+      /more memory than it may use \(out of/,
+    );
   });
 
-  it('does not explain what the worker did itself, unless memory was lacking before', () => {
+  it('does not explain the worker’s own kills, unless the container ran out of memory before', () => {
     for (const cause of [{ timedOut: true }, { logTruncated: true }, { stopped: true }]) {
       assert.equal(endingInWords(ended({ exitCode: 137, ...cause })), undefined);
       assert.match(endingInWords(ended({ exitCode: 137, oomKilled: true, ...cause })) ?? '', /out of memory/);
@@ -86,7 +89,7 @@ describe('the verdict on an ending', () => {
 });
 
 describe('the resolution of an error', () => {
-  it('is what a task’s own error says', () => {
+  it('is the one that a TaskError carries', () => {
     assert.deepEqual(resolutionOf(TaskError.failed('x')), FAILED);
     assert.deepEqual(resolutionOf(TaskError.malformed('x')), exception('malformed-payload'));
     assert.deepEqual(resolutionOf(TaskError.exception('resource-unavailable', 'x')), exception('resource-unavailable'));
@@ -104,7 +107,7 @@ describe('the resolution of an error', () => {
     });
   }
 
-  it('is worker-shutdown when the engine went away, however that is wrapped', () => {
+  it('is worker-shutdown when the engine is lost, however the error is wrapped', () => {
     const lost = new EngineLostError('cut off');
     const internal = TaskError.exception('internal-error', 'x', new Error('y', { cause: lost }));
     for (const error of [lost, new Error('x', { cause: lost }), internal])
@@ -116,14 +119,14 @@ describe('the resolution of an error', () => {
       assert.deepEqual(resolutionOf(other), exception('internal-error'));
   });
 
-  it('ends where causes go round', () => {
+  it('handles circular causes', () => {
     const error = new Error('x');
     error.cause = error;
     assert.deepEqual(resolutionOf(error), exception('internal-error'));
   });
 });
 
-describe('the graver of two resolutions', () => {
+describe('the worse of two resolutions', () => {
   const inOrder = [COMPLETED, FAILED, exception('internal-error'), DROPPED];
 
   it('is the later in the order completed, failed, exception, dropped', () => {
@@ -147,7 +150,7 @@ it('a resolution’s name is its kind, or an exception’s reason', () => {
 });
 
 describe('the stop of a signal', () => {
-  it('is there once it has aborted, and a shutdown unless it says otherwise', () => {
+  it('exists once the signal has aborted, and is a shutdown unless its reason says otherwise', () => {
     assert.equal(stopOf(new AbortController().signal), undefined);
     const stop = new TaskStopped('canceled');
     assert.equal(stopOf(AbortSignal.abort(stop)), stop);

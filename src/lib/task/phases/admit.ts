@@ -14,7 +14,7 @@ import type { OpenedRun } from './open.js';
 
 export interface Admission {
   readonly validatePayload: PayloadValidator;
-  /** In the order in which they are collected and finished. */
+  /** In the order in which they collect and finish. */
   readonly features: readonly Feature[];
   /** Whether this worker's configuration allows the feature. */
   readonly isEnabled: (feature: string) => boolean;
@@ -36,13 +36,13 @@ export interface AdmittedRun extends OpenedRun {
   readonly features: readonly AttachedFeature[];
 }
 
-// More than anybody reads, of scopes for thousands of caches.
+// More than an author reads, for a task with thousands of cache scopes.
 const MAX_SCOPES_LENGTH = 4096;
 
 /**
- * Phase 1: decides whether the task may run: schema, features, scopes, reserved artifact names. Has no effect, so that a run
- * that goes on after a crash begins here too; `facts` are what it had come to. Throws a TaskError that lists everything there is to
- * change, or the run's stop.
+ * Phase 1: decides whether the task may run: schema, features, scopes, reserved artifact names. Has no effects, so a
+ * run resumed after a crash starts here too; `facts` are what it had recorded. Throws a TaskError that lists everything
+ * to change, or the run's stop.
  */
 export async function admit(opened: OpenedRun, services: AdmitServices, facts: RunFacts): Promise<AdmittedRun> {
   const { session, context } = opened;
@@ -60,7 +60,7 @@ export async function admit(opened: OpenedRun, services: AdmitServices, facts: R
   }
 }
 
-/** A feature that cannot go on where a worker that died had it ends the run; another worker can run the task. */
+/** A feature that cannot resume where a previous worker died ends the run; another worker can run the task. */
 function attach(feature: Feature, task: TaskContext, prepared: RunFacts['prepared']): TaskFeature {
   if (!prepared) return feature.attach(task);
   if (!feature.adopt) throw new TaskStopped('worker-shutdown');
@@ -76,7 +76,7 @@ export interface AdmittedTask {
 /** Throws as `admit` does. */
 export async function admitTask(run: RunContext, admission: Admission, signal: AbortSignal): Promise<AdmittedTask> {
   const validated = admission.validatePayload(run.definition);
-  // Of a payload that is not valid the rest is looked at all the same: its author is to hear of everything at once.
+  // The valid parts of an invalid payload are checked all the same: the author should see all problems at once.
   const payload = 'payload' in validated ? validated.payload : (validated.rest as Payload);
   const asked: TaskContext = { ...run, payload, reservedArtifacts: new Map() };
   const used = usedFeatures(payload, admission);
@@ -93,7 +93,7 @@ export async function admitTask(run: RunContext, admission: Admission, signal: A
   return { task, features: used };
 }
 
-/** What a task that is refused gets all the same, as far as its payload can be understood: what tells of its log. */
+/** Returns the features that even a refused task gets, if its payload is readable: those that publish its log. */
 export function refusedFeatures(run: RunContext, { features, isEnabled }: Admission): readonly AttachedFeature[] {
   const { features: asked } = (run.definition.payload ?? {}) as { features?: Readonly<Record<string, unknown>> | null };
   return features.flatMap((feature) => {
@@ -116,7 +116,7 @@ function usedFeatures(payload: Payload, { features, isEnabled }: Admission): rea
   });
 }
 
-/** What this worker does not do for anybody. */
+/** Returns what this worker does for no task. */
 function refusals(payload: Payload, { features, isEnabled }: Admission): readonly string[] {
   const known = new Set(features.map(({ name }) => name));
   const asked = Object.entries(payload.features ?? {}).flatMap(([name, isAsked]) => (isAsked ? [name] : []));
@@ -140,10 +140,10 @@ async function checkScopes(task: TaskContext, features: readonly Feature[], sign
   }
   if (lines.length === 0) return;
   const advice = 'Add them to task.scopes or to a role of this task.';
-  throw TaskError.failed(`The task lacks scopes for what it asks for. ${advice}\n${lines.join('\n')}`);
+  throw TaskError.failed(`This task lacks scopes it needs. ${advice}\n${lines.join('\n')}`);
 }
 
-/** The log is there whatever features a task uses. One name for two things of the worker's can only be payload.log's. */
+/** The log is published whatever features a task uses. Two names of ours can collide only because of payload.log. */
 function reservedArtifacts(
   task: TaskContext,
   features: readonly Feature[],
@@ -155,7 +155,7 @@ function reservedArtifacts(
       const owner = names.get(name);
       if (owner !== undefined) {
         const both = `"${name}" is published by ${owner} and by ${feature.name}`;
-        problems.push(`payload.log takes a name that the worker needs: ${both}. Choose another name for it.`);
+        problems.push(`payload.log uses a reserved name: ${both}. Choose another name.`);
       }
       names.set(name, feature.name);
     }

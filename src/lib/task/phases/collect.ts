@@ -19,17 +19,17 @@ export interface CollectServices {
   readonly metrics?: Pick<MetricsRecorder, 'maxRunTimeExceeded'>;
 }
 
-/** What the phases of a run come to, before its log is closed. */
+/** The result of a run's phases, before its log is closed. */
 export interface Outcome {
   readonly soFar: Resolution;
   readonly features: readonly AttachedFeature[];
-  /** Of a container that has run and ended. */
+  /** Set for a container that has run and exited. */
   readonly image?: ImageIdentity;
 }
 
 /**
- * Phase 5: the verdict on how the container ended, then what the features collect, in their order; the last lines of the
- * log say both. Throws the run's stop when there is no time left for it.
+ * Phase 5: decides the verdict on how the container ended, then lets the features collect in order; the last lines of
+ * the log report both. Throws the run's stop when it leaves no time for that.
  */
 export async function collect(run: ExecutedRun, services: CollectServices): Promise<Outcome> {
   const { session, context, task, features, image, cause } = run;
@@ -48,7 +48,7 @@ export async function collect(run: ExecutedRun, services: CollectServices): Prom
   return { soFar, features, ...(!(cause instanceof TaskError) && { image }) };
 }
 
-/** Seconds since a performance.now(), in milliseconds. */
+/** Returns the seconds since a performance.now() value, which is in milliseconds. */
 export function secondsSince(startedAtMs: number): number {
   return Math.round(performance.now() - startedAtMs) / 1000;
 }
@@ -64,7 +64,7 @@ function endingOf({ container, cause }: ExecutedRun, memoryLimitBytes: number | 
   };
 }
 
-/** One feature's failure doesn't keep the others from collecting; it makes a success a failure. */
+/** One feature's failure does not keep the others from collecting; it turns a success into a failure. */
 async function collectFeatures(
   run: ExecutedRun,
   verdict: Resolution,
@@ -83,14 +83,14 @@ async function collectFeatures(
         const error = timeout ?? failure;
         const stop = timeout ? undefined : stopOf(deadline.signal);
         if (stop && stop !== cause) throw stop;
-        // What the author has to mend is nothing that an operator must look at.
+        // An operator need not look at what the author has to fix.
         const level = resolutionOf(error).kind === 'failed' ? 'info' : 'error';
         context.log[level]('feature failed to collect', { feature: name, error });
         // A shutdown that left no time was explained above.
         if (!stop) context.output.error(authorsWords(error));
         soFar = worse(soFar, resolutionOf(error));
         isClean = false;
-        // There is no time for the others either.
+        // No time is left for the others either.
         if (timeout) break;
       }
     }

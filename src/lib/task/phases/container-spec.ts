@@ -10,12 +10,12 @@ export interface CompileServices {
   readonly containerDefaults: ContainerDefaults;
 }
 
-/** A run whose container is known in full. */
+/** A run whose container spec is complete. */
 export interface CompiledRun extends PreparedRun {
   readonly spec: ContainerSpec;
 }
 
-/** What every container of this worker gets, from its configuration. */
+/** The settings that this worker's configuration gives every container. */
 export interface ContainerDefaults {
   readonly logDriver: ContainerSpec['logDriver'];
   readonly limits: ContainerLimits;
@@ -23,7 +23,7 @@ export interface ContainerDefaults {
 
 const SHM_SIZE_BYTES = 1_800_000_000;
 
-/** Phase 3: notes what was prepared, and makes one container spec of all that is known. */
+/** Phase 3: records what was prepared, and builds the container spec. */
 export async function compile(run: PreparedRun, { containerDefaults }: CompileServices): Promise<CompiledRun> {
   const { session, task, contributions, image } = run;
   await session.enter('compile', { prepared: contributions });
@@ -32,8 +32,8 @@ export async function compile(run: PreparedRun, { containerDefaults }: CompileSe
 }
 
 /**
- * Payload, contributions and image make one container. Pure. Two features that want different things of one single
- * setting are the worker's mistake and refused.
+ * Builds a container spec from payload, contributions and image. Pure. Two features that set one single-valued setting
+ * differently are the worker's bug: throws.
  */
 export function containerSpec(
   task: TaskContext,
@@ -44,7 +44,7 @@ export function containerSpec(
   const { payload } = task;
   const prefix = single(contributions, 'entrypointPrefix') ?? [];
   const { command = [] } = payload;
-  // An entrypoint of our own makes the engine drop the image's command: it has to be named then.
+  // With our own entrypoint the engine drops the image's command, so it must be named.
   const imageCommand = prefix.length > 0 && image.command.length > 0 ? image.command : undefined;
   return {
     image: image.id,
@@ -66,7 +66,7 @@ export function containerSpec(
   };
 }
 
-/** By these a worker knows its own containers and networks, whichever run they belong to. */
+/** Returns the labels by which a worker knows its own containers and networks, whichever run they belong to. */
 export function workerLabels(worker: WorkerIdentity): Labels {
   return {
     [LABEL.workerId]: worker.workerId,
@@ -75,7 +75,7 @@ export function workerLabels(worker: WorkerIdentity): Labels {
   };
 }
 
-/** What everything of the engine's carries that is made for a run; `role`: what it is for it. */
+/** Returns the labels of every engine object made for a run; `role` is its purpose. */
 export function runLabels(run: RunIdentity, role: 'task' | 'sidecar'): Labels {
   const { taskId, runId, worker } = run;
   return { ...workerLabels(worker), [LABEL.taskId]: taskId, [LABEL.runId]: String(runId), [LABEL.role]: role };
@@ -93,16 +93,16 @@ function single<K extends 'entrypointPrefix' | 'network' | 'cpuset'>(
     .map((contribution) => contribution[key])
     .filter((value) => value !== undefined);
   if (others.some((other) => !isDeepStrictEqual(other, first))) {
-    throw new Error(`two features want to set ${key} of the task's container`);
+    throw new Error(`two features set ${key} of the task's container differently`);
   }
   return first;
 }
 
 function featureEnv(contributions: readonly Contribution[]): Readonly<Record<string, string>> {
-  // A map, as __proto__ is a name like any other.
+  // A Map, because __proto__ is an ordinary name here.
   const merged = new Map<string, string>();
   for (const [name, value] of contributions.flatMap(({ env = {} }) => Object.entries(env))) {
-    if (merged.has(name)) throw new Error(`two features want to set the environment variable ${name}`);
+    if (merged.has(name)) throw new Error(`two features set the environment variable ${name}`);
     merged.set(name, value);
   }
   return Object.fromEntries(merged);

@@ -17,27 +17,27 @@ export interface ExecuteServices {
   readonly engine: DockerEngine;
 }
 
-/** How a container came to its end. */
+/** How a container ended. */
 interface Execution {
   readonly container: StoppedContainer;
-  /** Why it ended if not by itself, or why it could not be started. */
+  /** Why it ended if it did not exit by itself, or why it could not be started. */
   readonly cause: 'exit' | 'max-run-time' | 'log-full' | TaskStopped | TaskError;
 }
 
-/** A run whose container has ended, or was refused by the engine. */
+/** A run whose container has ended or was refused by the engine. */
 export interface ExecutedRun extends CompiledRun, Execution {}
 
 const KILLED_END_TIMEOUT_MS = 120_000;
-// What the container wrote last may still be on its way through the engine, or wait for a slow disk.
+// The container's last output may still be in the engine, or waiting for a slow disk.
 const DRAIN_TIMEOUT_MS = 300_000;
 
 class MaxRunTimeOver extends Error {}
 class LogFull extends Error {}
 
 /**
- * Phase 4: creates, attaches, starts and waits. maxRunTime cuts only this. However the container came to its end it is
- * returned stopped, with all its output written, also when the engine refused to make or to start it. Throws the run's
- * stop, but for a shutdown, after which what there is can be collected; and the errors of an engine that is in trouble or
+ * Phase 4: creates, attaches, starts and waits. maxRunTime limits only this phase. However the container ended, it is
+ * returned stopped, with all its output written, even when the engine refused to create or start it. Throws the run's
+ * stop, except a shutdown, after which results can still be collected; and the errors of an engine that is failing or
  * lost.
  */
 export async function execute(run: CompiledRun, { engine }: ExecuteServices): Promise<ExecutedRun> {
@@ -48,7 +48,7 @@ export async function execute(run: CompiledRun, { engine }: ExecuteServices): Pr
     if (cause instanceof TaskStopped && cause.reason !== 'worker-shutdown') throw cause;
     return { ...run, ...execution };
   } catch (error) {
-    // Of an engine in trouble, whose words are no refusal.
+    // The error of a failing engine, which is not a refusal.
     if (isUnusableImage(error)) run.image.markUnusable();
     throw error;
   }
@@ -64,7 +64,7 @@ async function createAndRun(run: CompiledRun, engine: DockerEngine): Promise<Exe
     await session.enter('execute', { containerId: id });
     return await startAndWait(run, created);
   } catch (error) {
-    // Of a run that was stopped meanwhile nothing is collected.
+    // Nothing is collected from a run that was stopped meanwhile.
     if (!(error instanceof RefusedStart) || session.signal.aborted) throw error;
     if (id === '') tellRefusal(run, error);
     return { container: neverRun(id), cause: error.reason };
@@ -84,7 +84,7 @@ async function startAndWait(run: CompiledRun, created: CreatedContainer): Promis
   try {
     const { drained } = await created.attach(taskLog.sink(), requests.signal);
     session.signal.throwIfAborted();
-    // Written before the start, so that it comes before the first output.
+    // Written before the start, so that it precedes the first output.
     context.output.line('=== Task Starting ===');
     hasBegun = true;
     const running = await created.start().catch(refusedStart);
@@ -93,7 +93,7 @@ async function startAndWait(run: CompiledRun, created: CreatedContainer): Promis
     const ended = running.wait(requests.signal);
     const stopClock = context.measures.start('command');
     const execution = await untilEnd(run, running, { ended, limit: limit.signal }).catch(async (error: unknown) => {
-      // What it printed until then is on its way; an engine that is gone has no more of it.
+      // Output printed until then is still on its way; an engine that is gone has no more of it.
       if (error instanceof ContainerGoneError) await drain(drained, run);
       throw error;
     });
@@ -107,16 +107,16 @@ async function startAndWait(run: CompiledRun, created: CreatedContainer): Promis
     if (error instanceof RefusedStart) tellRefusal(run, error);
     throw error;
   } finally {
-    // Whatever came of it: readers of logs take what is between the two for a step.
+    // Written whatever happened: log readers take what is between the two lines for one step.
     if (hasBegun) context.output.line('=== Task Finished ===');
     run.logFull.removeEventListener('abort', whenLogFull);
-    // A hook that still waits for something in the container is told that it is gone.
+    // Tells a hook that is still waiting for something in the container that the container has ended.
     limit.abort(new Error('the container has ended'));
-    requests.abort(new Error('the container is not needed any more'));
+    requests.abort(new Error('the container is no longer needed'));
   }
 }
 
-/** Before the last line of this phase: why there is no container that runs. */
+/** Logs, before the last line of this phase, why no container runs. */
 function tellRefusal({ image, context }: CompiledRun, { reason }: RefusedStart): void {
   if (isUnusableImage(reason)) image.markUnusable();
   explain(context, reason);
@@ -129,14 +129,14 @@ interface Waiting {
 
 async function untilEnd(run: CompiledRun, running: RunningContainer, { ended, limit }: Waiting): Promise<Execution> {
   void watchUsage(running, run.context, limit);
-  // A hook that fails ends the run; one that succeeds leaves the end to the container.
+  // A failed hook ends the run; after a successful one the container decides when to end.
   const hooksFailed = Promise.all(run.features.map((feature) => startFeature(feature, run, running, limit))).then(
     () => ended,
   );
   try {
     return { container: await untilAborted(Promise.race([ended, hooksFailed]), limit), cause: 'exit' };
   } catch (error) {
-    // A lost engine or a failed hook: the container's removal, registered already, kills it too.
+    // A lost engine or a failed hook: the container's removal, already registered, kills it too.
     if (!limit.aborted) throw error;
     const cause = causeOf(limit);
     if (cause === 'max-run-time') {
@@ -158,7 +158,7 @@ async function startFeature(
     await hooks.started?.(container, session.resources, limit);
   } catch (error) {
     if (limit.aborted) throw error;
-    // What the author has to mend is nothing that an operator must look at.
+    // An operator need not look at what the author has to fix.
     if (!(error instanceof TaskError)) context.log.error('feature failed to start', { feature: name, error });
     throw stateError('started', name, error);
   }
@@ -180,11 +180,11 @@ async function drain(drained: Promise<void>, { context }: CompiledRun): Promise<
     await withTimeout('reading the rest of the output', DRAIN_TIMEOUT_MS, () => drained);
   } catch (error) {
     context.log.error('container output lost', { error });
-    context.output.line(`The last of the container's output may be missing: ${authorMessage(error)}`);
+    context.output.line(`The end of the container's output may be missing: ${authorMessage(error)}`);
   }
 }
 
-/** Its command has made nothing: what it was to leave is missing, and no file of the image may pass for it. */
+/** Returns a container whose command never ran: it has no artifacts, even if the image has files at their paths. */
 function neverRun(id: string): StoppedContainer {
   return {
     id,

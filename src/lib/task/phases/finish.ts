@@ -8,13 +8,13 @@ import { SHUTDOWN_UPLOAD_MS } from './collect-deadline.js';
 import type { Outcome } from './collect.js';
 import type { OpenedRun } from './open.js';
 
-// Longer than a claim lasts: a queue that is away ends the waiting of the last uploads by the loss of the claim.
+// Longer than a claim lasts: if the queue is unreachable, the last uploads stop waiting when the claim is lost.
 const FINISH_TIMEOUT_MS = 1_500_000;
 const SHUTDOWN_FINISH_MS = 10_000;
 
 /**
- * Phase 6: closes the log and uploads it, which is what people look at, then the features' `finish`. After a cancel the log
- * is all there is. Never throws.
+ * Phase 6: closes the log and uploads it first, because people read it, then runs the features' `finish`. After a
+ * cancel only the log is uploaded. Never throws.
  */
 export async function finish(
   { session, context, taskLog, published }: OpenedRun,
@@ -43,11 +43,11 @@ export async function finish(
   const { failure } = taskLog;
   if (failure) context.log.error('task log could not be written', { error: failure });
   const finished = stopOf(session.signal)?.reason === 'canceled' ? DROPPED : resolution;
-  // A log with a hole in it must not pass for a success; the disk is the worker's, not the task's.
+  // A log with a gap must not pass for a success; the disk is the worker's fault, not the task's.
   return failure ? worse(finished, exception('internal-error')) : finished;
 }
 
-/** The time for all of it, which gets short when the run is stopped. */
+/** Limits the time for all of it; a stop of the run shortens it. */
 function finishDeadline(session: RunSession): { readonly signal: AbortSignal; dispose(): void } {
   const { signal } = session;
   const deadline = new LinkedAbort();
@@ -58,10 +58,10 @@ function finishDeadline(session: RunSession): { readonly signal: AbortSignal; di
   const hurry = (): void => {
     const stop = stopOf(signal);
     const isShutdown = stop?.reason === 'worker-shutdown';
-    // After a shutdown artifacts have had a part of the time already.
+    // After a shutdown, artifacts have already used part of the time.
     limitTo(isShutdown ? stop.leftOf(SHUTDOWN_UPLOAD_MS) : SHUTDOWN_UPLOAD_MS);
     if (!isShutdown) return;
-    // What the task came to is worth a moment; after that another worker had better run it again.
+    // The task's result is worth a short wait; after that another worker should rerun the task.
     hurried = setTimeout(() => void session.report(exception('worker-shutdown')), SHUTDOWN_FINISH_MS);
   };
   limitTo(FINISH_TIMEOUT_MS);

@@ -8,14 +8,14 @@ import { secondsSince } from './collect.js';
 import type { Outcome } from './collect.js';
 import type { OpenedRun } from './open.js';
 
-/** What a run comes to that did not get through its phases, with the reason in its log. */
+/** Returns the outcome of a run that did not complete its phases, and writes the reason to its log. */
 export function interrupted(
   { session, context, openedAtMs }: OpenedRun,
   features: readonly AttachedFeature[],
   error: unknown,
 ): Outcome {
   const { output, log, measures } = context;
-  // Once the run was stopped it ends as that says, whatever else broke because of it.
+  // Once the run was stopped, the stop decides how it ends, whatever failed because of it.
   const stop = stopOf(session.signal);
   if (stop && !(error instanceof TaskStopped)) log.error('error while stopping', { error });
   const soFar = resolutionOf(stop ?? error);

@@ -21,7 +21,7 @@ export interface LogServices {
   readonly metrics?: NonNullable<ArtifactStoreDeps['metrics']>;
   readonly now: () => Date;
   readonly settings: {
-    /** Each run has a directory of its own in here. */
+    /** Holds one directory for each run. */
     readonly runsDirectory: string;
     readonly artifactConcurrency: number;
     readonly artifactStorage: ArtifactStoreDeps['storageType'];
@@ -40,23 +40,23 @@ export interface OpenServices extends LogServices {
   };
 }
 
-/** A run whose log is open and published, before its payload is looked at: every error from here on can be read there. */
+/** A run whose log is open and published, before its payload is checked: every error from here on appears in it. */
 export interface OpenedRun {
   readonly session: RunSession;
   readonly context: RunContext;
   readonly taskLog: TaskLog;
   readonly published: PublishedLog;
   readonly collectLimit: CollectLimit;
-  /** Aborts when the log takes no more output. */
+  /** Aborts when the log accepts no more output. */
   readonly logFull: AbortSignal;
   /** performance.now() */
   readonly openedAtMs: number;
 }
 
-/** The name of the log in the directory of its run. */
+/** The file name of the log in its run's directory. */
 const LOG_FILE = 'task.log';
 
-/** Makes the run's directory, opens its log and its artifact store, and publishes the log. Fails as the disk does. */
+/** Creates the run's directory, opens its log and artifact store, and publishes the log. Throws file system errors. */
 export async function openRun(session: RunSession, claim: Claim, services: OpenServices): Promise<OpenedRun> {
   const { settings, now, admission, publisher, lifecycle } = services;
   session.log.info('run task');
@@ -65,9 +65,9 @@ export async function openRun(session: RunSession, claim: Claim, services: OpenS
   const logFull = new LinkedAbort();
   const { taskLog, artifacts } = await openLog(session, directory.path, services, {
     maxBytes: settings.maxLogBytes,
-    // A log with a hole in it can't become a success: there is no use in going on.
+    // A log with a gap can't become a success: going on is useless.
     onCut: () => {
-      logFull.abort(new Error('the log takes no more'));
+      logFull.abort(new Error('the log is full'));
     },
   });
   const context = contextOf(session, claim, { taskLog, artifacts, directory: directory.path, worker: services.worker });
@@ -84,7 +84,7 @@ export async function openRun(session: RunSession, claim: Claim, services: OpenS
   return { session, context, taskLog, published, collectLimit, logFull: logFull.signal, openedAtMs };
 }
 
-/** The log of a run, and the store for what the run publishes; one that a worker before this one wrote is continued. */
+/** Opens the log of a run, and the store for its artifacts; a log that a previous worker wrote is continued. */
 export async function openLog(
   { resources, queue, log }: RunSession,
   directory: string,

@@ -14,20 +14,20 @@ export interface PrepareServices {
   readonly images: ImageProvider;
 }
 
-/** A run with all that its container needs and that the payload does not hold. */
+/** A run with everything its container needs beyond the payload. */
 export interface PreparedRun extends AdmittedRun {
-  /** By the name of the feature, in the features' order. */
+  /** By feature name, in the features' order. */
   readonly contributions: Readonly<Record<string, Contribution>>;
   readonly image: ImageLease;
 }
 
-// By count: each attempt does all of a feature's work again, and no work of the task is lost yet. Services that are away are
-// waited for where they are called.
+// Limited by count: each attempt repeats all of a feature's work, and no work of the task is lost yet. Code that calls
+// a service waits for it while it is unreachable.
 const PREPARE_RETRIES = { attempts: 4, firstDelayMs: 2000, maxDelayMs: 30_000, randomization: 0.25 };
 
 /**
- * Phase 2: gets the image and prepares all features at once. The session releases what they acquire, whatever happens: on
- * the first error the others are stopped and waited for before it is thrown.
+ * Phase 2: gets the image and prepares all features at once. The session always releases what they acquire: on the
+ * first error the others are stopped and awaited before it is thrown.
  */
 export async function prepare(run: AdmittedRun, { images }: PrepareServices): Promise<PreparedRun> {
   const { session, task, features } = run;
@@ -72,7 +72,7 @@ async function takeImage(
   }
 }
 
-/** A failure that is nobody's fault is tried again, each time with nothing left of the time before. */
+/** Retries failures that are not TaskErrors; each attempt starts after the previous one's resources were released. */
 async function prepareFeature(
   { name, hooks }: AttachedFeature,
   log: Logger,
@@ -103,7 +103,7 @@ async function prepareFeature(
   }
 }
 
-/** A feature's failure before the container is there (`created`), or when it runs (`started`), for the task's author. */
+/** Returns the author's error for a feature that failed before the container existed (`created`) or ran (`started`). */
 export function stateError(stage: 'created' | 'started', feature: string, cause: unknown): TaskError {
   const text = `Task was aborted because states could not be ${stage} successfully. ${feature}: ${authorMessage(cause)}`;
   const resolution = cause instanceof TaskError ? cause.resolution : exception('internal-error');

@@ -8,18 +8,18 @@ import type { Resolution } from '../../outcome/resolution.js';
 
 export interface ReporterOptions {
   readonly queue: RunQueue;
-  /** Reporting is tried until then. */
+  /** Reporting is retried until then. */
   readonly takenUntil: () => Date;
   readonly log: Logger;
   readonly now: () => Date;
-  /** Gives up when aborted; the run is left as it is. Without it reporting can't be stopped. */
+  /** Reporting is given up when it aborts, and the run is left unreported. Without it reporting can't be stopped. */
   readonly signal?: AbortSignal;
 }
 
 const REPORT_RETRIES = { attempts: Infinity, firstDelayMs: 500, maxDelayMs: 15_000, randomization: 0.25 };
 const SHORTEST_PATIENCE_MS = 30_000;
 
-/** Tells the queue how a run ended, exactly once: the first resolution counts, later ones wait for it. Never throws. */
+/** Reports to the queue how a run ended, once: the first resolution counts, later calls wait for it. Never throws. */
 export class Reporter {
   readonly #options: ReporterOptions;
   #reported: { readonly resolution: Resolution; readonly done: Promise<void> } | undefined;
@@ -28,7 +28,7 @@ export class Reporter {
     this.#options = options;
   }
 
-  /** What was or is being reported. */
+  /** The resolution that was or is being reported. */
   get reported(): Resolution | undefined {
     return this.#reported?.resolution;
   }
@@ -54,7 +54,7 @@ export class Reporter {
     limitToClaim();
     const onRetry = (error: unknown, attempt: number): void => {
       log.warn('error reporting task', { error, attempt, taskState });
-      // It may have been renewed meanwhile.
+      // The claim may have been renewed meanwhile.
       limitToClaim();
     };
     const isRetryable = (error: unknown): boolean => error instanceof QueueError && error.retryable;

@@ -32,7 +32,7 @@ describe('the admission of a task', () => {
     return error.message.split('\n');
   };
 
-  it('says of a payload at once what its schema, its features and its names are refused for', async () => {
+  it('reports schema errors, refused features and reserved names of a payload at once', async () => {
     const lines = await refused({
       ...PAYLOAD,
       bogus: 1,
@@ -55,17 +55,17 @@ describe('the admission of a task', () => {
     ]);
   });
 
-  it('has no words of a schema for what the schema allows', async () => {
+  it('does not mention the schema when the payload matches it', async () => {
     assert.deepEqual(await refused({ ...PAYLOAD, features: { dind: true } }), ['dind is not enabled on this worker']);
   });
 
   for (const payload of [null, 'text', 7, [], {}]) {
-    it(`is refused for a payload that is ${JSON.stringify(payload)}`, async () => {
+    it(`refuses a payload that is ${JSON.stringify(payload)}`, async () => {
       assert.match((await refused(payload)).join(), /^`task\.payload` format is invalid/);
     });
   }
 
-  it('leaves a refused task its log in all forms that it asks for', () => {
+  it('leaves a refused task its log in all requested forms', () => {
     const names = (payload: unknown, isEnabled = admission.isEnabled): readonly string[] =>
       refusedFeatures(runContext(taskOf(payload)), { ...admission, isEnabled }).map(({ name }) => name);
     assert.deepEqual(names({ features: { bulkLog: true, artifacts: true } }), ['bulkLog']);

@@ -8,11 +8,11 @@ const DEFAULTS = { logDriver: { type: 'none', options: {} }, limits: { memoryByt
 
 const NO_COMMAND: Payload = { image: PAYLOAD.image, maxRunTime: 60 };
 
-describe('the spec of a task’s container', () => {
+describe('the container spec', () => {
   const spec = (payload: Partial<Payload>, contributions: readonly Contribution[] = [], image = IMAGE) =>
     containerSpec(taskContext({ ...PAYLOAD, ...payload }), contributions, image, DEFAULTS);
 
-  it('is the payload’s command in the image’s entrypoint, with what every task gets', () => {
+  it('has the payload’s command, the image’s entrypoint and the defaults', () => {
     const made = spec({});
     assert.deepEqual(made, {
       env: made.env,
@@ -41,7 +41,7 @@ describe('the spec of a task’s container', () => {
     });
   });
 
-  it('says which group the task is of', () => {
+  it('names the task group', () => {
     const task = taskContext(PAYLOAD);
     const grouped = { ...task, definition: { ...task.definition, taskGroupId: 'a-group' } };
     assert.equal(containerSpec(grouped, [], IMAGE, DEFAULTS).env['TASK_GROUP_ID'], 'a-group');
@@ -51,7 +51,7 @@ describe('the spec of a task’s container', () => {
     assert.equal(containerSpec(taskContext(NO_COMMAND), [], IMAGE, DEFAULTS).command, undefined);
   });
 
-  it('lays payload.env over the features’ and the worker’s word over both', () => {
+  it('lets payload.env override the features’ variables, and the worker’s override both', () => {
     const env = {
       TASK_ID: 'forged',
       TASK_GROUP_ID: 'forged',
@@ -76,7 +76,7 @@ describe('the spec of a task’s container', () => {
     });
   });
 
-  it('adds up the lists of all features', () => {
+  it('merges the lists of all features', () => {
     const device = { pathOnHost: '/dev/a', pathInContainer: '/dev/a', permissions: 'rwm' };
     const { binds, devices, capAdd, securityOpt, extraHosts, privileged } = spec({}, [
       { binds: ['a:a'], devices: [device], capAdd: ['SYS_PTRACE'], extraHosts: ['taskcluster:10.0.0.1'] },
@@ -100,24 +100,24 @@ describe('the spec of a task’s container', () => {
     });
   }
 
-  it('takes two features that are in one network for one place in it', () => {
+  it('accepts two features with the same network and address', () => {
     const inNetwork = (): Contribution => ({ network: { name: 'a', address: '10.0.0.14' } });
     assert.deepEqual(spec({}, [inNetwork(), {}, inNetwork()]).network, { name: 'a', address: '10.0.0.14' });
   });
 
-  it('refuses two features that set one variable, and takes one that looks like a built-in', () => {
+  it('refuses two features that set one variable, and accepts the name of a built-in', () => {
     assert.throws(() => spec({}, [{ env: { A: '1' } }, { env: { A: '1' } }]), /environment variable A/);
     assert.equal(spec({}, [{ env: { constructor: 'x' } }]).env['constructor'], 'x');
   });
 
-  it('puts a prefix before the image’s entrypoint, and then names the image’s command itself', () => {
+  it('puts a prefix before the image’s entrypoint, and then sets the image’s command itself', () => {
     const image = { ...IMAGE, entrypoint: ['/entry'], command: ['run', 'it'] };
     const made = containerSpec(taskContext(NO_COMMAND), [{ entrypointPrefix: ['/wrap'] }], image, DEFAULTS);
     assert.deepEqual(made.entrypoint, ['/wrap', '/entry']);
     assert.deepEqual(made.command, ['run', 'it']);
   });
 
-  it('takes a command without a word for none, as the engine does', () => {
+  it('treats an empty command as none, as the engine does', () => {
     assert.equal(spec({ command: [] }).command, undefined);
     const image = { ...IMAGE, command: ['run', 'it'] };
     assert.deepEqual(spec({ command: [] }, [{ entrypointPrefix: ['/wrap'] }], image).command, ['run', 'it']);

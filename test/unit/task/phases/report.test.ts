@@ -27,19 +27,19 @@ describe('the report of a run', () => {
     clock.stop();
   });
 
-  it('is the first resolution, once', async () => {
+  it('sends the first resolution, once', async () => {
     await Promise.all([reporter.report(exception('worker-shutdown')), reporter.report(COMPLETED)]);
     await reporter.report(FAILED);
     assert.deepEqual(queue.resolutions, ['reportException worker-shutdown']);
   });
 
-  it('is tried again until the queue takes it', async () => {
+  it('is retried until the queue accepts it', async () => {
     queue.fail('reportCompleted', outage(), outage(), outage());
     await clock.advanceUntil(reporter.report(COMPLETED), MINUTE_MS);
     assert.deepEqual(queue.resolutions, ['reportCompleted']);
   });
 
-  it('is given up when the claim is over, and a person is told', async () => {
+  it('is given up with an alert when the claim is over', async () => {
     queue.break('reportCompleted', outage());
     await clock.advanceUntil(reporter.report(COMPLETED), 6 * MINUTE_MS);
     assert.ok(Date.now() >= takenUntil.getTime());
@@ -49,7 +49,7 @@ describe('the report of a run', () => {
     );
   });
 
-  it('goes on for as long as the claim is renewed', async () => {
+  it('is retried for as long as the claim is reclaimed', async () => {
     queue.break('reportCompleted', outage());
     const reported = reporter.report(COMPLETED);
     await clock.advance(4 * MINUTE_MS, 1000);
@@ -60,21 +60,21 @@ describe('the report of a run', () => {
     assert.deepEqual(queue.resolutions, ['reportCompleted']);
   });
 
-  it('is tried for a while even when the claim seems to be over', async () => {
+  it('is retried for a while even when the claim seems to be over', async () => {
     takenUntil = new Date(Date.now() - MINUTE_MS);
     queue.fail('reportFailed', outage());
     await clock.advanceUntil(reporter.report(FAILED), MINUTE_MS);
     assert.deepEqual(queue.resolutions, ['reportFailed']);
   });
 
-  it('ends with a conflict: the run was resolved elsewhere', async () => {
+  it('ends at a conflict: the run was resolved elsewhere', async () => {
     queue.fail('reportFailed', conflict());
     await reporter.report(FAILED);
     assert.equal(log.of('task resolved elsewhere').length, 1);
     assert.equal(queue.trace.count('queue.reportFailed'), 1);
   });
 
-  it('is left undone when whoever may stop it does', async () => {
+  it('is left unsent when its signal aborts', async () => {
     queue.break('reportFailed', outage());
     const reported = reporter.report(FAILED);
     await queue.trace.until('queue.reportFailed');
