@@ -4,7 +4,7 @@ import { cacheDirectoryName } from './cache-name.js';
 import type { CacheInstance } from './cache-state.js';
 import { makeDirectory } from '../util/make-directory.js';
 
-/** Where the instances of caches are: `<root>/<name>/<uuid>`. */
+/** The directories of cache instances: `<root>/<name>/<uuid>`. */
 export class CacheDirectory {
   readonly #root: string;
 
@@ -16,17 +16,17 @@ export class CacheDirectory {
     return join(this.#parentOf(name), uuid);
   }
 
-  /** Makes an instance's directory, empty. */
+  /** Creates an instance's directory, empty. */
   async make(instance: CacheInstance): Promise<void> {
     const path = this.pathOf(instance);
-    // Closed to all users of this machine; containers get past it, as what is mounted there is what is below.
+    // Closed to all users of this machine. Containers are not affected: only the directory below is mounted into them.
     await makeDirectory(this.#parentOf(instance.name), 0o700);
     await mkdir(path);
-    // Writable for whatever user the container has, as many images have one that is not root.
+    // Writable for the container's user, since in many images it is not root.
     await chmod(path, 0o777);
   }
 
-  /** A directory and no link, the one above it too: what is mounted into containers never leads elsewhere. */
+  /** Checks that the instance and its parent are directories, not links: a cache mount never leads elsewhere. */
   async isThere(instance: CacheInstance): Promise<boolean> {
     try {
       const found = await Promise.all(

@@ -4,23 +4,23 @@ import { errorMessage } from '../util/error-message.js';
 import { readStateFile, replaceStateFile } from '../util/state-file.js';
 import { isCacheName } from './cache-name.js';
 
-/** One directory of a cache, as far as the worker has to know it again after a restart. */
+/** One directory of a cache, with the state that must survive a restart of the worker. */
 export interface CacheInstance {
   readonly name: string;
   readonly uuid: string;
   readonly createdAt: Date;
   readonly lastUsedAt: Date;
-  /** Never handed out again. */
+  /** Never assigned to a run again. */
   readonly isPurged: boolean;
   /** A run holds it. */
   readonly isInUse: boolean;
 }
 
-/** What is known of all caches. */
+/** The known state of all caches. */
 export interface CacheRecord {
-  /** What people had asked to be purged until then has been; undefined: it never was looked for. */
+  /** All purge requests made before this time have been applied; undefined: never checked. */
   readonly purgedUpTo: Date | undefined;
-  /** The least recently used first. */
+  /** Least recently used first. */
   readonly instances: readonly CacheInstance[];
 }
 
@@ -31,7 +31,7 @@ export function isInstanceId(text: string): boolean {
   return UUID.test(text);
 }
 
-/** What is known of the caches, in one file of `stateDir`. */
+/** Stores the known state of the caches in one file of `stateDir`. */
 export class CacheState {
   readonly #path: string;
   #writes: Promise<void> = Promise.resolve();
@@ -40,7 +40,7 @@ export class CacheState {
     this.#path = join(stateDir, FILE);
   }
 
-  /** A state that makes no sense is told to the operator and counts as none. */
+  /** Reads the state. An invalid state is logged and treated as empty. */
   async read(log: Logger): Promise<CacheRecord> {
     try {
       const text = await readStateFile(this.#path);
@@ -51,7 +51,7 @@ export class CacheState {
     return { purgedUpTo: undefined, instances: [] };
   }
 
-  /** Writes are made one after another, each of what there is when its turn comes. */
+  /** Writes are serialized; each writes the record as it is when its turn comes. */
   async write(record: () => CacheRecord): Promise<void> {
     const done = this.#writes.then(() => replaceStateFile(this.#path, JSON.stringify(record())));
     this.#writes = done.catch(() => undefined);
@@ -63,7 +63,7 @@ function parseRecord(value: unknown): CacheRecord {
   const { purgedUpTo, instances } = (value ?? {}) as Record<string, unknown>;
   if (!Array.isArray(instances)) throw new Error('it has no list of instances');
   const upTo = typeof purgedUpTo === 'string' ? new Date(purgedUpTo) : undefined;
-  if (Number.isNaN(upTo?.getTime())) throw new Error('its purgedUpTo is no date');
+  if (Number.isNaN(upTo?.getTime())) throw new Error('its purgedUpTo is not a date');
   return { purgedUpTo: upTo, instances: instances.map(parseInstance) };
 }
 
@@ -79,6 +79,6 @@ function parseInstance(value: unknown): CacheInstance {
     typeof isPurged === 'boolean' &&
     typeof isInUse === 'boolean' &&
     [created, lastUsed].every((date) => !Number.isNaN(date.getTime()));
-  if (!isSensible) throw new Error(`it holds something that is no cache: ${JSON.stringify(value)}`);
+  if (!isSensible) throw new Error(`it holds an entry that is not a cache: ${JSON.stringify(value)}`);
   return { name, uuid, createdAt: created, lastUsedAt: lastUsed, isPurged, isInUse };
 }

@@ -1,20 +1,20 @@
 import type { Logger } from '../log/logger.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 
-/** A run that has a cache or wants one. */
+/** A run that holds a cache or wants one. */
 export interface CacheUser {
   readonly log: Logger;
-  /** What the author reads. */
+  /** Read by the author. */
   readonly output: { line(text: string): void };
-  /** Aborts when the run is resolved or just about to be: what it has comes back soon. */
+  /** Aborts when the run is resolved or is about to be: its caches will be released soon. */
   readonly ended: AbortSignal;
 }
 
-/** Takes a directory; undefined: there is nothing left to wait for. */
+/** Receives a directory; undefined: there is nothing left to wait for. */
 type Settle<T> = (directory: T | undefined) => void;
 
 interface Queue<T> {
-  /** Directories whose run has ended and that were not given back yet. */
+  /** Directories whose run has ended and that are not released yet. */
   leaving: number;
   /** First come, first served. */
   readonly waiting: Settle<T>[];
@@ -24,33 +24,33 @@ interface Queue<T> {
 const NOTICE_MS = 1000;
 
 /**
- * Runs that wait for a directory of a cache whose run has ended. Those that have it at work are not waited for, and there
- * are never more who wait than directories on their way back: everybody gets one in time. A run that has ended waits for
- * no cache itself, so that no two ever wait for each other, however many caches they want.
+ * Runs that wait for a directory of a cache whose run has ended. A directory that a run is still using is not waited
+ * for, and there are never more waiters than directories about to be released, so every waiter gets one in time. A run
+ * that has ended does not wait for caches, so no two runs wait for each other, however many caches they want.
  */
 export class HandOver<T> {
   readonly #timeoutMs: number;
   readonly #queues = new Map<string, Queue<T>>();
 
-  /** Nobody waits longer than `timeoutMs`. */
+  /** No run waits longer than `timeoutMs`. */
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** The run of a directory of the cache has ended. To be called back once that was passed on, or is free or gone. */
+  /** Notes that a run of the cache has ended. Call the returned function once its directory is passed on or gone. */
   leave(name: string): () => void {
     const queue = this.#queues.get(name) ?? { leaving: 0, waiting: [] };
     this.#queues.set(name, queue);
     queue.leaving++;
     return () => {
       queue.leaving--;
-      // The last one has lost the least time.
+      // The last waiter has lost the least time.
       if (queue.waiting.length > queue.leaving) queue.waiting.at(-1)?.(undefined);
       if (queue.leaving === 0) this.#queues.delete(name);
     };
   }
 
-  /** Gives a directory to the run that has waited longest; false: no run waits. */
+  /** Passes a directory to the run that has waited longest; false: no run waits. */
   pass(name: string, directory: T): boolean {
     const first = this.#queues.get(name)?.waiting[0];
     first?.(directory);
@@ -58,16 +58,16 @@ export class HandOver<T> {
   }
 
   /**
-   * A directory whose run has ended, once it was given back; undefined when there is none to wait for, or it took too
-   * long. Rejects with the signal's reason.
+   * Waits for a directory whose run has ended to be released. Returns undefined when there is none to wait for or the
+   * wait timed out. Rejects with the signal's reason.
    */
   async wait(name: string, { log, output }: CacheUser, signal: AbortSignal): Promise<T | undefined> {
     const queue = this.#queues.get(name);
     if (!queue || queue.waiting.length >= queue.leaving || this.#timeoutMs === 0) return undefined;
     const limit = new LinkedAbort(signal);
-    limit.abortAfter(this.#timeoutMs, () => new Error(`the cache was not given back in ${this.#timeoutMs} ms`));
+    limit.abortAfter(this.#timeoutMs, () => new Error(`the cache was not released within ${this.#timeoutMs} ms`));
     const notice = setTimeout(() => {
-      output.line(`Waiting for the cache "${name}": the run that had it has ended and is being cleaned up.`);
+      output.line(`Waiting for the cache "${name}": the run that used it has ended and is being cleaned up.`);
     }, NOTICE_MS);
     log.info('cache volume wait', { name });
     const directory = await nextOf(queue, limit.signal);
@@ -78,7 +78,7 @@ export class HandOver<T> {
     if (limit.signal.aborted) {
       log.warn('cache was not given back', { name, timeoutMs: this.#timeoutMs });
       output.line(
-        `The cache "${name}" was not given back in ${this.#timeoutMs / 1000} s; this run gets another directory.`,
+        `The cache "${name}" was not released within ${this.#timeoutMs / 1000} s; this run gets another directory.`,
       );
     }
     return undefined;

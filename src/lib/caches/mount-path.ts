@@ -1,22 +1,19 @@
 import path from 'node:path/posix';
 
-// Linux's PATH_MAX, with its terminating NUL; a rule that says so would only confuse those with a dot too many.
+// Linux's PATH_MAX, with its terminating NUL. Not part of MOUNT_PATH_RULE, where it would only confuse authors.
 const LONGEST_PATH = 4095;
 
-/** What a path has to be like for something to be mounted there, for messages. */
+/** The rule for mount paths, for messages. */
 export const MOUNT_PATH_RULE = 'an absolute path below /, without "." or ".." or a colon';
 
-/** Whether something can be mounted there. A colon would end the path in the engine's words for a mount. */
+/** Returns whether a directory can be mounted at this path. A colon would end the path in the engine's mount syntax. */
 export function isMountPath(place: string): boolean {
   if (place.length > LONGEST_PATH) return false;
   const plain = mountPath(place);
   return plain.startsWith('/') && plain !== '/' && !/(^|\/)\.\.?(\/|$)/.test(place) && !/[:\0]/.test(place);
 }
 
-/**
- * The two parts of a cache's place in a container: the path, and `:ro` or `:rw` where it says so, as docker's words for a
- * mount do.
- */
+/** Splits a cache's place in a container as docker's mount syntax does: the path, and `:ro` or `:rw` if present. */
 export function mountOf(place: string): { readonly path: string; readonly mode: '' | ':ro' | ':rw' } {
   for (const mode of [':ro', ':rw'] as const) {
     if (place.endsWith(mode)) return { path: place.slice(0, -mode.length), mode };
@@ -24,7 +21,7 @@ export function mountOf(place: string): { readonly path: string; readonly mode: 
   return { path: place, mode: '' };
 }
 
-/** The path as docker names it: without slashes too many. */
+/** Returns the path as docker normalizes it: without redundant slashes. */
 export function mountPath(place: string): string {
   return path.normalize(place).replace(/(?<=.)\/$/, '');
 }

@@ -7,9 +7,9 @@ import { isInstanceId } from './cache-state.js';
 export type OrphanedInstance = Readonly<Record<'name' | 'key' | 'path', string>>;
 
 /**
- * Instances below the directory of caches whose paths are not `known`. Whatever does not look like one was not made by a
- * worker: it is told of and left, as the configuration may name a directory that holds something else. Directories of
- * caches that have no instance left are removed.
+ * Returns the instances below the directory of caches whose paths are not `known`. A worker did not create entries that
+ * do not look like instances: they are logged and left, as the configuration may name a directory that holds other
+ * files. Empty cache directories are removed.
  */
 export async function orphanedInstances(
   directory: string,
@@ -19,7 +19,7 @@ export async function orphanedInstances(
   const orphans: OrphanedInstance[] = [];
   const foreign: string[] = [];
   for (const entry of await readdir(directory, { withFileTypes: true })) {
-    // Those of workers begin with no dot.
+    // A worker's cache directories never begin with a dot.
     if (entry.name.startsWith('.')) continue;
     const parent = join(directory, entry.name);
     if (!entry.isDirectory()) {

@@ -3,10 +3,10 @@ import type { PurgeCacheClient, PurgeRequest } from '../queue/purge-cache-client
 import { TimeoutError, delay, untilAborted, withTimeout } from '../util/abortable.js';
 
 export interface PurgeableCaches {
-  /** Outlives the worker. */
+  /** Survives a restart of the worker. */
   readonly purgedUpTo: Date | undefined;
   notePurgedUpTo(time: Date): Promise<void>;
-  /** Without a name: all caches. */
+  /** Without a name: purges all caches. */
   purge(name: string | undefined, before: Date, reason: string): Promise<void>;
 }
 
@@ -15,13 +15,13 @@ export interface PurgeRequestsOptions {
   readonly caches: PurgeableCaches;
   readonly log: Logger;
   readonly now: () => Date;
-  /** How long tasks wait for an answer. Default: 5 s. */
+  /** How long tasks wait for a response. Default: 5 s. */
   readonly timeoutMs?: number;
-  /** After a call that was not answered in time, tasks wait for none for so long. Default: a minute. */
+  /** How long tasks do not wait for responses after a call timed out. Default: a minute. */
   readonly pauseMs?: number;
 }
 
-/** A request may be older than its arrival at the service, and the service's clock behind ours. */
+/** A request may predate its arrival at the service, and the service's clock may be behind ours. */
 const OVERLAP_MS = 5 * 60_000;
 const TIMEOUT_MS = 5000;
 const PAUSE_MS = 60_000;
@@ -29,7 +29,7 @@ const PAUSE_MS = 60_000;
 const KEPT_MS = 24 * 3600_000;
 const INTERVAL_MS = 3600_000;
 
-/** Follows what people ask the purge-cache service for: to drop what caches of this pool held before some time. */
+/** Applies requests of the purge-cache service: to drop content that this pool's caches held before a given time. */
 export class PurgeRequests {
   readonly #options: PurgeRequestsOptions;
   #current: Promise<void> = Promise.resolve();
@@ -41,12 +41,12 @@ export class PurgeRequests {
   }
 
   /**
-   * Carries out all requests made before this call, so that a task created after one gets no cache of before it. Calls of
-   * the same time share one request. A service that can't be reached is logged and holds nobody up for long; rejects
-   * only with the signal's reason.
+   * Applies all requests made before this call, so that a task created after a request gets no older cache. Concurrent
+   * calls share one request. If the service can't be reached, that is logged and tasks wait only briefly; rejects only
+   * with the signal's reason.
    */
   async apply(signal: AbortSignal): Promise<void> {
-    // A request under way may have been answered before: it takes one that begins now.
+    // A request in progress may have been answered before this call: it needs one that begins now.
     this.#next ??= this.#current.then(() => {
       this.#next = undefined;
       this.#current = this.#ask();
@@ -55,7 +55,7 @@ export class PurgeRequests {
     await untilAborted(this.#next, signal);
   }
 
-  /** Carries them out from time to time, as the service forgets them, until the signal aborts. */
+  /** Applies requests at intervals, because the service forgets them, until the signal aborts. */
   async follow(signal: AbortSignal, intervalMs = INTERVAL_MS): Promise<void> {
     for (;;) {
       try {
@@ -78,12 +78,12 @@ export class PurgeRequests {
       const requests = await withTimeout('purgeCache.purgeRequests', timeoutMs, (signal) =>
         client.purgeRequests(since, signal),
       );
-      // The service may have forgotten some of the time between.
+      // The service may have forgotten some of the requests made in between.
       if (since && askedAt.getTime() - since.getTime() > KEPT_MS) {
-        await caches.purge(undefined, askedAt, `nobody knows what was asked for since ${since.toISOString()}`);
+        await caches.purge(undefined, askedAt, `requests since ${since.toISOString()} may have been lost`);
       }
       const purge = ({ cacheName, before }: PurgeRequest): Promise<void> =>
-        caches.purge(cacheName, before, `asked for at ${before.toISOString()}`);
+        caches.purge(cacheName, before, `requested at ${before.toISOString()}`);
       await Promise.all(requests.map(purge));
       await caches.notePurgedUpTo(askedAt);
     } catch (error) {

@@ -9,7 +9,7 @@ import { Semaphore } from '../util/semaphore.js';
 import { makeDirectory } from '../util/make-directory.js';
 
 export interface TrashOptions {
-  /** On the same file system as what comes into it. */
+  /** Must be on the same file system as the paths it receives. */
   readonly directory: string;
   readonly log: Logger;
   /** Default: `rm`, at low priority. */
@@ -20,8 +20,8 @@ const removeInBackground = (path: string, signal: AbortSignal): Promise<void> =>
   removeTree(path, { isUrgent: false, signal });
 
 /**
- * Where directories go that nobody may use any more: they are out of the way at once, and deleted in the background, one
- * after another, however long that takes. What is not deleted when the worker ends is left for the next `sweep`.
+ * Receives directories that must no longer be used: they are moved away at once, and deleted in the background, one
+ * after another, however long that takes. What is left when the worker ends is deleted by the next `sweep`.
  */
 export class Trash {
   readonly #directory: string;
@@ -39,8 +39,8 @@ export class Trash {
   }
 
   /**
-   * Moves `path` out of the way, be it a directory or something else; a link is moved itself and never followed. True
-   * unless it was gone already. `onRemoved` is called when all of it is deleted.
+   * Moves `path` (a directory or any other entry) away; a link itself is moved and never followed. Returns true unless
+   * it was already gone. `onRemoved` is called once all of it is deleted.
    */
   async discard(path: string, onRemoved: () => void): Promise<boolean> {
     await makeDirectory(this.#directory, 0o700);
@@ -55,19 +55,19 @@ export class Trash {
     return true;
   }
 
-  /** Deletes, in the background, what is still there from before. */
+  /** Deletes, in the background, what a previous worker left. */
   async sweep(): Promise<void> {
     for (const name of await namesIn(this.#directory)) {
       if (!this.#underWay.has(name)) this.#delete(join(this.#directory, name), () => undefined);
     }
   }
 
-  /** Resolves when what has come into it so far is deleted, or could not be. */
+  /** Resolves once everything received so far is deleted or has failed to be. */
   async emptied(): Promise<void> {
     await Promise.all(this.#underWay.values());
   }
 
-  /** Waits at most `limitMs` for what is being deleted. */
+  /** Waits at most `limitMs` for deletions in progress. */
   async close(limitMs: number): Promise<void> {
     const limit = new LinkedAbort();
     const timeIsOver = delay(limitMs, limit.signal).catch(() => undefined);

@@ -15,41 +15,41 @@ import type { OrphanedInstance } from './orphaned-instances.js';
 import { Trash } from './trash.js';
 
 export interface VolumeCachesOptions {
-  /** `cache.volumeCachePath`; this worker's alone. Made when missing. */
+  /** `cache.volumeCachePath`; used by this worker only. Created if missing. */
   readonly directory: string;
   readonly stateDir: string;
   readonly log: Logger;
   readonly metrics?: Pick<MetricsRecorder, 'cacheAcquired'>;
   readonly now: () => Date;
-  /** `cache.releaseTimeout`: how long a directory is waited for whose run has ended. */
+  /** `cache.releaseTimeout`: how long to wait for a directory whose run has ended. */
   readonly releaseTimeoutMs: number;
   /** Default: one in `directory`. */
   readonly trash?: Trash;
 }
 
-/** A directory of a cache that one run has for itself. */
+/** A directory of a cache that one run holds exclusively. */
 export interface CacheLease {
   readonly name: string;
   /** `<name>::<uuid>` */
   readonly key: string;
   /** On this machine. */
   readonly path: string;
-  /** Nobody is given this directory any more; it is deleted once it is given back. Never fails. */
+  /** Assigns this directory to no other run; it is deleted once it is released. Never throws. */
   purge(reason: string): Promise<void>;
-  /** Gives it back; nothing may use the directory any more. Harmless when called again; never fails. */
+  /** Releases the directory; nothing may use it any more. Calling it again has no effect; never throws. */
   dispose(): Promise<void>;
 }
 
 type Held = { -readonly [K in keyof CacheInstance]: CacheInstance[K] };
 
-/** The worker's own directory beside those of the caches, none of which begins with a dot. */
+/** The worker's own directory next to those of the caches, whose names never begin with a dot. */
 export const OWN_DIRECTORY = '.worker';
 
 /**
  * Directories that stay on the machine from one task to the next. Each cache has as many instances,
- * `<directory>/<name>/<uuid>`, as tasks have used it at once; an instance is used by one task at a time. They outlive
- * the worker. A purged one is never handed out again: it is moved away at once, or when its task gives it back, and
- * deleted in the background.
+ * `<directory>/<name>/<uuid>`, as tasks have used it concurrently; an instance is used by one task at a time. They
+ * survive a restart of the worker. A purged instance is never assigned again: it is moved away at once, or when its
+ * task releases it, and deleted in the background.
  */
 export class VolumeCaches implements GarbageSource {
   readonly name = 'caches';
@@ -59,11 +59,11 @@ export class VolumeCaches implements GarbageSource {
   readonly #now: () => Date;
   readonly #state: CacheState;
   readonly #trash: Trash;
-  /** By key, the least recently used first. */
+  /** By key, least recently used first. */
   readonly #instances = new Map<string, Held>();
   readonly #handOver: HandOver<Held>;
   #orphans: OrphanedInstance[] = [];
-  /** Those that runs had when the worker before this one died, until one is taken again. */
+  /** Instances in use when the previous worker died, until their runs take them again. */
   readonly #interrupted = new Set<Held>();
   #purgedUpTo: Date | undefined;
 
@@ -78,28 +78,28 @@ export class VolumeCaches implements GarbageSource {
     this.#trash = options.trash ?? new Trash({ directory: join(directory, OWN_DIRECTORY, 'trash'), log });
   }
 
-  /** Knows the instances of before again. Deletes nothing yet: containers of runs that died may still use some. */
+  /** Loads the instances of the previous worker. Deletes nothing yet: containers of dead runs may still use some. */
   static async open(options: VolumeCachesOptions): Promise<VolumeCaches> {
     const caches = new VolumeCaches(options);
     const { purgedUpTo, instances } = await caches.#state.read(options.log);
     caches.#purgedUpTo = purgedUpTo;
     for (const instance of instances) {
       if (!(await caches.#directory.isThere(instance))) continue;
-      // The task that had it when the worker died was killed.
+      // Its task was killed when the worker died.
       const isPurged = instance.isPurged || instance.isInUse;
       const held: Held = { ...instance, isPurged, isInUse: false };
       caches.#instances.set(keyOf(instance), held);
       if (instance.isInUse && !instance.isPurged) caches.#interrupted.add(held);
     }
-    // Now, as whatever comes later is in use.
+    // Now, because every later directory is in use.
     const known = new Set([...caches.#instances.values()].map((instance) => caches.#directory.pathOf(instance)));
     caches.#orphans = await orphanedInstances(options.directory, known, options.log);
     return caches;
   }
 
   /**
-   * Deletes, in the background, purged instances and directories that no state tells of: those of a worker that died
-   * before it could note them. To be called once no container of a dead run is left. Never fails.
+   * Deletes, in the background, purged instances and directories missing from the state: a worker that died could not
+   * record them. Call it once no container of a dead run is left. Never throws.
    */
   async sweep(): Promise<void> {
     try {
@@ -118,11 +118,11 @@ export class VolumeCaches implements GarbageSource {
   }
 
   /**
-   * The most recently used free instance of the cache; else one whose run has ended, as soon as that has given it back; else
-   * a new one. Rejects when the signal aborts, and as the disk does.
+   * Acquires the most recently used free instance of the cache; else one whose run has ended, as soon as it is
+   * released; else a new one. Rejects when the signal aborts, and with file system errors.
    */
   async acquire(name: string, user: CacheUser, signal: AbortSignal): Promise<CacheLease> {
-    if (!isCacheName(name)) throw new Error(`${JSON.stringify(name)} cannot be the name of a cache`);
+    if (!isCacheName(name)) throw new Error(`${JSON.stringify(name)} is not a valid cache name`);
     const used = await this.#takeUsed(name, user, signal);
     const instance = used ?? (await this.#create(name));
     user.log.info(used ? 'cache volume hit' : 'cache volume miss', this.#factsOf(instance));
@@ -131,12 +131,12 @@ export class VolumeCaches implements GarbageSource {
   }
 
   /**
-   * The instance whose directory is `path`, for a run that had it when the worker before this one died. To be called before
-   * `sweep`, which deletes what no run takes again. Fails when no run had it.
+   * Reacquires the instance at `path` for a run that held it when the previous worker died. Must be called before
+   * `sweep`, which deletes the instances that no run takes again. Throws if no run held it.
    */
   async takeAgain(path: string, user: CacheUser): Promise<CacheLease> {
     const instance = [...this.#interrupted].find((each) => this.#directory.pathOf(each) === path);
-    if (!instance) throw new Error(`no run had the cache at ${path} when the worker died`);
+    if (!instance) throw new Error(`no run held the cache at ${path} when the worker died`);
     this.#interrupted.delete(instance);
     instance.isPurged = false;
     instance.isInUse = true;
@@ -146,8 +146,8 @@ export class VolumeCaches implements GarbageSource {
   }
 
   /**
-   * Marks the instances of a cache, or of all, that were made up to a time; what is free of them is moved away at once.
-   * Never fails.
+   * Marks the instances of a cache (or of all) created up to a time as purged; free ones are moved away at once. Never
+   * throws.
    */
   async purge(name: string | undefined, before: Date, reason: string): Promise<void> {
     const old = [...this.#instances.values()].filter(
@@ -156,7 +156,7 @@ export class VolumeCaches implements GarbageSource {
     await Promise.all(old.map((instance) => this.#purge(instance, reason, this.#log)));
   }
 
-  /** What people had asked to be purged until then has been; undefined: it never was looked for. */
+  /** All purge requests made before this time have been applied; undefined: never checked. */
   get purgedUpTo(): Date | undefined {
     return this.#purgedUpTo;
   }
@@ -169,7 +169,7 @@ export class VolumeCaches implements GarbageSource {
   async collect(isDiskShort: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
     await this.#discardPurged();
     await this.#trash.sweep();
-    // What is being deleted may be room enough.
+    // Deletions in progress may free enough space.
     await untilAborted(this.#trash.emptied(), signal);
     while (await isDiskShort()) {
       signal.throwIfAborted();
@@ -180,7 +180,7 @@ export class VolumeCaches implements GarbageSource {
     }
   }
 
-  /** Waits at most `limitMs` for what is being deleted; the next worker goes on with the rest. */
+  /** Waits at most `limitMs` for deletions in progress; the next worker continues with the rest. */
   async close(limitMs: number): Promise<void> {
     await this.#trash.close(limitMs);
   }
@@ -203,7 +203,7 @@ export class VolumeCaches implements GarbageSource {
     }
   }
 
-  /** Synchronous, so that nobody else takes it. */
+  /** Synchronous, so that no other run takes the same one. */
   #takeFree(name: string): Held | undefined {
     const instance = [...this.#instances.values()]
       .filter((each) => each.name === name && !each.isInUse && !each.isPurged)
@@ -259,7 +259,7 @@ export class VolumeCaches implements GarbageSource {
   async #release(instance: Held, log: Logger): Promise<void> {
     instance.isInUse = false;
     instance.lastUsedAt = this.#now();
-    // To the end: the most recently used.
+    // Moved to the end: the most recently used.
     this.#instances.delete(keyOf(instance));
     this.#instances.set(keyOf(instance), instance);
     log.info('cache volume release', this.#factsOf(instance));
@@ -283,7 +283,7 @@ export class VolumeCaches implements GarbageSource {
     await Promise.all(purged.map((instance) => this.#discard(instance)));
   }
 
-  /** One that can't be moved stays known as purged and is tried again by `collect`. */
+  /** An instance that can't be moved stays recorded as purged and is retried by `collect`. */
   async #discard(instance: Held): Promise<void> {
     const facts = this.#factsOf(instance);
     try {
@@ -297,7 +297,7 @@ export class VolumeCaches implements GarbageSource {
     await this.#save();
   }
 
-  /** Must not fail unheard: an instance whose use no file tells of is handed out after a crash while it is in use. */
+  /** Must not fail unnoticed: after a crash, an instance whose use is not on record would be assigned twice. */
   async #noteUse(): Promise<void> {
     await this.#state.write(() => this.#record);
   }

@@ -1,12 +1,12 @@
 import { ConfigError } from './config-error.js';
 
-/** Far more than any configuration has. */
+/** Far more than any real configuration has. */
 const MAX_VALUES = 10_000;
 const MAX_DEPTH = 50;
 
 /**
- * Refuses, with a ConfigError about `name`, what would take the worker too long or overflow its stack. Values count as often
- * as they are referred to: a few lines of YAML with aliases of aliases stand for billions, or contain themselves.
+ * Throws a ConfigError about `name` for values that would take the worker too long or overflow its stack. Values count
+ * once per reference: a few lines of YAML with aliases of aliases stand for billions of values, or contain themselves.
  */
 export function checkSize(name: string, values: unknown): void {
   const pending: { readonly value: unknown; readonly depth: number }[] = [{ value: values, depth: 0 }];

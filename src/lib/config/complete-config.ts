@@ -4,7 +4,7 @@ import type { Environment } from './env-tags.js';
 import type { ConfigTree } from './layers.js';
 import { trimEnd } from '../util/trim-end.js';
 
-/** Validated values: what the schema says, before what follows from other values is filled in. */
+/** Validated values as the schema describes them, before derived values are filled in. */
 type WrittenConfig = Omit<Config, 'docker' | 'cache' | 'dockerSave' | 'sidecars' | 'statelessHostname'> & {
   readonly docker?: { readonly socketPath?: string; readonly host?: string; readonly port?: number };
   readonly cache?: Partial<Config['cache']>;
@@ -15,13 +15,13 @@ type WrittenConfig = Omit<Config, 'docker' | 'cache' | 'dockerSave' | 'sidecars'
 
 const UNIT_MS = { second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000, week: 604_800_000 } as const;
 const SIDECAR_DEFAULTS = { env: {}, cmd: [], capAdd: [], extraHosts: [], timeout: 60_000 } as const;
-// Removing a container takes long when it has written many gigabytes outside of its mounts.
+// Removing a container takes long if it has written many gigabytes outside its mounts.
 const DEFAULT_RELEASE_TIMEOUT_MS = 60_000;
 const DEFAULT_SOCKET = '/var/run/docker.sock';
-// The port of docker's own clients where DOCKER_HOST names none.
+// The default port of docker's own clients, used when DOCKER_HOST has none.
 const DEFAULT_DOCKER_PORT = 2375;
 
-/** Fills in what follows from validated values, DOCKER_HOST and the number of cores, and freezes the result deeply. */
+/** Fills in what follows from validated values, DOCKER_HOST and the number of cores, and deep-freezes the result. */
 export function completeConfig(validated: ConfigTree, env: Environment, cores: number): Config {
   const written = structuredClone(validated) as unknown as WrittenConfig;
   const { certificate, ...credentials } = written.taskcluster;
@@ -29,7 +29,7 @@ export function completeConfig(validated: ConfigTree, env: Environment, cores: n
   return deepFreeze({
     ...written,
     rootUrl: trimEnd(written.rootUrl, '/'),
-    // Runners hand over an empty certificate with permanent credentials.
+    // Runners pass an empty certificate with permanent credentials.
     taskcluster: certificate ? { ...credentials, certificate } : credentials,
     capacity: written.restrictCPU && written.capacity > 0 ? cores : written.capacity,
     docker: dockerEndpoint(written.docker ?? {}, env),
@@ -46,7 +46,7 @@ export function completeConfig(validated: ConfigTree, env: Environment, cores: n
   });
 }
 
-/** A secret alone is enough, and without one there are no signed names, whatever is enabled. */
+/** Returns whether host names are signed: a secret is sufficient and necessary, unless `enabled` is false. */
 export function signsHostNames({
   enabled,
   secret,
@@ -57,7 +57,7 @@ export function signsHostNames({
   return secret !== undefined && enabled !== false;
 }
 
-/** Undefined when DOCKER_HOST is something that the engine's HTTP API isn't reached by. */
+/** Parses DOCKER_HOST; undefined when the engine's HTTP API can't be reached that way. */
 export function parseDockerHost(dockerHost: string): DockerEndpoint | undefined {
   if (dockerHost.startsWith('unix://')) return { socketPath: dockerHost.slice('unix://'.length) };
   if (dockerHost.startsWith('/')) return { socketPath: dockerHost };

@@ -3,13 +3,13 @@ interface ConfigErrorOptions extends ErrorOptions {
   readonly isOccupied?: boolean;
 }
 
-/** A configuration that can't be used. `problems` lists all there is to mend, one line each. */
+/** An invalid configuration. `problems` lists everything to fix, one line each. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly string[];
-  /** The configuration keys they are about, as far as they are about keys. */
+  /** The configuration keys that the problems are about, if any. */
   readonly keys: readonly string[];
-  /** Nothing is wrong but that another program on this machine, such as a worker that still runs, has what is asked for. */
+  /** The only problem is that another program on this machine, such as a running worker, uses what is configured. */
   readonly isOccupied: boolean;
 
   constructor(problems: readonly string[], options: ConfigErrorOptions = {}) {

@@ -8,18 +8,18 @@ import type { ConfigTree, Layer } from './layers.js';
 import { isRetiredKey } from './retired-keys.js';
 import { CONFIG_KEYS } from './schema.js';
 
-/** A configuration file: flat keys, or sections, of which `defaults` and the chosen profile's count. */
+/** A configuration file: flat keys, or sections, of which `defaults` and the chosen profile's are used. */
 export interface ConfigFile {
   readonly path: string;
-  /** Profiles it has a section for. */
+  /** Profiles that the file has a section for. */
   readonly profiles: readonly string[];
-  /** The layers it contributes under that profile, lowest first. */
+  /** Returns the layers it contributes under that profile, lowest first. */
   layers(profile: string | undefined): readonly Layer[];
 }
 
 const KNOWN_PROFILES = ['production', 'test'];
 
-/** Reads a file. Undefined when there is none; ConfigError when it can't be read or parsed (without quoting from it). */
+/** Reads a file; undefined if it is missing. Throws a ConfigError, which never quotes it, if it is unreadable. */
 export async function readConfigFile(file: string): Promise<ConfigFile | undefined> {
   let content;
   try {
@@ -33,7 +33,7 @@ export async function readConfigFile(file: string): Promise<ConfigFile | undefin
   return { path: file, profiles: profilesOf(values), layers: (profile) => layersOf(file, values, profile) };
 }
 
-/** The additional files looked for in each folder, in the order in which they are laid over one another. */
+/** Returns the additional files to look for in each folder, lowest first. */
 export function additionalFiles(folders: readonly string[]): readonly string[] {
   const distinct = new Set(folders.map((folder) => path.resolve(folder)));
   return [...distinct].flatMap((folder) => [
@@ -48,7 +48,7 @@ function parse(file: string, content: string): ConfigTree {
     values = yaml.load(content, { schema: CONFIG_YAML_SCHEMA, filename: file }) ?? {};
   } catch (error) {
     if (!(error instanceof yaml.YAMLException)) throw error;
-    // Older typings of js-yaml leave out that the mark may be missing; its snippet would quote secrets.
+    // Older typings of js-yaml omit that the mark may be missing; its snippet would quote secrets.
     const mark = error.mark as yaml.Mark | undefined;
     const place = mark ? `, line ${mark.line + 1}, column ${mark.column + 1}` : '';
     throw new ConfigError([`${file}${place}: not valid YAML or JSON: ${error.reason.replaceAll(/\s+/g, ' ')}`]);
@@ -60,7 +60,7 @@ function parse(file: string, content: string): ConfigTree {
 function layersOf(file: string, values: ConfigTree, profile: string | undefined): Layer[] {
   const profiles = profilesOf(values);
   const { defaults } = values;
-  // Without sections every key at the top is a setting, so that a misspelt one is refused.
+  // Without sections, every top-level key is a setting, so a misspelt one is refused.
   const sectioned = defaults !== undefined || profiles.length > 0;
   const flat = Object.entries(values).filter(([key]) => !sectioned || (key !== 'defaults' && !profiles.includes(key)));
   return [
@@ -70,7 +70,7 @@ function layersOf(file: string, values: ConfigTree, profile: string | undefined)
   ];
 }
 
-/** The name of the layer that a section of a file is. */
+/** Returns the name of the layer made from a section of a file. */
 export function sectionName(file: string, section: string): string {
   return `${file} [${section}]`;
 }

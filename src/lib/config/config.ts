@@ -25,37 +25,37 @@ export interface Ulimit {
   readonly hard: number;
 }
 
-/** Limits put on every task's container; an absent one is not set. */
+/** Limits for every task's container; an absent one is not set. */
 export interface ContainerLimits {
   readonly logDriver: 'none' | 'local';
   /** Bytes. */
   readonly memory?: number;
-  /** Bytes of memory and swap together; -1 is without limit. */
+  /** Bytes of memory and swap together; -1: no limit. */
   readonly memorySwap?: number;
-  /** Cores, may be fractional. */
+  /** Cores; may be fractional. */
   readonly cpus?: number;
   readonly pidsLimit?: number;
   readonly ulimits?: readonly Ulimit[];
 }
 
-/** A container started beside the task for a feature of the same name. */
+/** A container started next to the task for a feature of the same name. */
 export interface SidecarConfig {
   readonly image: string;
-  /** The host name under which the task reaches it. */
+  /** The host name by which the task reaches it. */
   readonly alias: string;
   readonly port: number;
-  /** `{{taskId}}` and `{{token}}` are filled in, as in `cmd`. */
+  /** `{{taskId}}` and `{{token}}` are replaced, as in `cmd`. */
   readonly env: Readonly<Record<string, string>>;
-  /** Empty: the image's own. */
+  /** Empty: the image's own command. */
   readonly cmd: readonly string[];
   readonly capAdd: readonly string[];
-  /** As in docker: `name:address`. */
+  /** In docker's format: `name:address`. */
   readonly extraHosts: readonly string[];
-  /** Scope a task needs to use it, or the same for the worker's pool alone; absent: none. */
+  /** The scope a task needs to use it, or that scope restricted to the worker's pool; absent: none. */
   readonly scope?: string;
-  /** The status GET / answers once it is ready; absent: an open port is enough. */
+  /** The status of GET / that means ready; absent: an open port is enough. */
   readonly readyStatus?: number;
-  /** How long it may take to become ready, ms, with all attempts. */
+  /** How long it may take to become ready, including all attempts (ms). */
   readonly timeout: number;
   readonly token?: string;
 }
@@ -63,9 +63,9 @@ export interface SidecarConfig {
 type DeviceKind = 'cpu' | 'loopbackAudio' | 'loopbackVideo' | 'hostSharedMemory' | 'kvm';
 
 /**
- * The worker's configuration, merged, validated, completed and deeply frozen. The names are those of the configuration
- * files (a contract with every installation); `config.yml` explains them. Durations are milliseconds unless a comment
- * here says seconds.
+ * The worker's configuration: merged, validated, completed and deep-frozen. The names are those of the configuration
+ * files (a contract with every installation); `config.yml` explains them. Durations are in milliseconds unless a
+ * comment here says seconds.
  */
 export interface Config {
   readonly provisionerId: string;
@@ -84,14 +84,14 @@ export interface Config {
   readonly region: string;
   /** JSON text. */
   readonly workerLocation: string;
-  /** What is known of the machine, for the logs of tasks; absent: nothing is said. */
+  /** Facts about the machine, for the logs of tasks; absent: nothing is logged. */
   readonly workerTypeMetadata?: Readonly<Record<string, unknown>>;
-  /** Tasks at once; 0 claims nothing. Already the number of cores when restrictCPU is set. */
+  /** Tasks at once; 0 claims nothing. With restrictCPU, already the number of cores. */
   readonly capacity: number;
-  /** The worker exits after this many tasks, counted over restarts; 0: no limit. */
+  /** The worker exits after this many tasks, counted across restarts; 0: no limit. */
   readonly numberOfTasksToRun: number;
   readonly restrictCPU: boolean;
-  /** Cap on a payload's maxRunTime, seconds; absent: none. */
+  /** Cap on a payload's maxRunTime, in seconds; absent: none. */
   readonly maxTaskRunTime?: number;
   readonly deviceManagement: Readonly<Record<DeviceKind, Toggle>> & { readonly baseDirectory: string };
   readonly features: Readonly<Record<string, Toggle>>;
@@ -111,7 +111,7 @@ export interface Config {
   readonly dockerVolume: string;
   readonly cache: {
     readonly volumeCachePath: string;
-    /** How long a run waits for a cache whose run has ended, milliseconds; 0: not at all. */
+    /** How long a run waits for a cache whose run has ended (ms); 0: it does not wait. */
     readonly releaseTimeout: number;
     /** Whether the caches of a task that was stopped or timed out are purged. */
     readonly purgeAfterKill: boolean;
@@ -123,19 +123,19 @@ export interface Config {
     readonly imageExpiration: number;
     readonly containerExpiration: number;
     readonly interval: number;
-    /** Also what carries none of this worker's labels is collected. */
+    /** Also collects objects without this worker's labels. */
     readonly wholeMachine: boolean;
   };
   readonly logging: { readonly level: LogLevel; readonly secureLiveLogging: boolean; readonly liveLogPort: number };
   readonly ssl: { readonly certificate: string; readonly key: string };
-  /** The secret is there whenever enabled is true. */
+  /** The secret is set whenever `enabled` is true. */
   readonly statelessHostname: { readonly enabled: boolean; readonly secret?: string; readonly domain: string };
   readonly task: {
     readonly reclaimDivisor: number;
     readonly cancelPollInterval: number;
     /** Absent: no limit. */
     readonly maxLogBytes?: number;
-    /** IPv4 network in CIDR form, cut into one /28 per task that needs a network. */
+    /** IPv4 network in CIDR form, divided into one /28 per task that needs a network. */
     readonly networkSubnetPool: string;
     readonly container: ContainerLimits;
   };
@@ -144,10 +144,10 @@ export interface Config {
     readonly enabled: boolean;
     /** 0: never. */
     readonly afterIdleSeconds: number;
-    /** Absent: a graceful stop waits as long as its tasks take. */
+    /** Absent: a graceful stop waits for its tasks without limit. */
     readonly gracePeriodSeconds?: number;
     readonly nodeTerminationPoll: number;
-    /** Absent: as the host has it. */
+    /** Absent: the host decides. */
     readonly askWorkerManager?: boolean;
   };
   /** stallTimeout 0: no watchdog. */
@@ -156,10 +156,10 @@ export interface Config {
   readonly metricsCollection: { readonly hostMetricsInterval: number };
   /** Absent port: no metrics endpoint. */
   readonly metrics: { readonly host: string; readonly port?: number };
-  /** minTime and expirationAfterSession are seconds. */
+  /** minTime and expirationAfterSession are in seconds. */
   readonly interactive: {
     readonly ssl: boolean;
-    /** 0: any free one. */
+    /** 0: any free port. */
     readonly port: number;
     readonly minTime: number;
     readonly expirationAfterSession: number;

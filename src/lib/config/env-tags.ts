@@ -2,7 +2,7 @@ import yaml from 'js-yaml';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What an environment variable turned out to be: a value, nothing (an optional one), or a problem in words. */
+/** The result of looking up an environment variable: a value, nothing (an optional one), or a problem's message. */
 export type EnvLookup =
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'absent' }
@@ -12,7 +12,7 @@ const ENABLED = ['true', 'yes', 'on', '1'];
 const DISABLED = ['false', 'no', 'off', '0'];
 const LIST_ITEM = /"((?:[^"\\]|\\.)*)"|'([^']*)'|(\S+)/g;
 
-/** Each parser answers undefined for a text that it doesn't take. */
+/** Each parser returns undefined for text that it does not accept. */
 const PARSERS = {
   string: { expected: 'text', parse: (text: string): unknown => text },
   secret: { expected: 'text', parse: (text: string): unknown => text },
@@ -25,7 +25,7 @@ const PARSERS = {
 
 type EnvType = keyof typeof PARSERS;
 
-/** A `!env…` tag of a configuration file, before the environment is looked at. */
+/** An `!env…` tag of a configuration file, before the environment is read. */
 export class EnvReference {
   readonly variable: string;
   readonly #type: EnvType;
@@ -41,7 +41,7 @@ export class EnvReference {
     return this.#type === 'secret';
   }
 
-  /** Nothing is amiss without the variable. */
+  /** True when the variable may be missing. */
   get isOptional(): boolean {
     return this.#optional || this.#type === 'flag';
   }
@@ -50,7 +50,7 @@ export class EnvReference {
     return (env[this.variable] ?? '') !== '';
   }
 
-  /** An empty variable counts as one that is not set. The variable's content is never part of a problem's message. */
+  /** Looks up the variable; an empty one counts as not set. A problem's message never contains the variable's value. */
   lookUp(env: Environment): EnvLookup {
     const text = env[this.variable] ?? '';
     if (text === '') return this.#missing();
@@ -67,7 +67,7 @@ export class EnvReference {
   }
 }
 
-/** YAML with the `!env` tags, which become EnvReference objects. */
+/** YAML with `!env` tags, which become EnvReference objects. */
 export const CONFIG_YAML_SCHEMA = yaml.DEFAULT_SCHEMA.extend([
   ...envTags('!env', 'string'),
   ...(Object.keys(PARSERS) as EnvType[]).flatMap((type) => envTags(`!env:${type}`, type)),
@@ -99,7 +99,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    // The parser's message quotes the text, which may be a secret; the caller says which variable it was.
+    // The parser's message quotes the text, which may be a secret; the caller names the variable instead.
     return undefined;
   }
 }

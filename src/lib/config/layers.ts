@@ -2,16 +2,16 @@ import { checkSize } from './check-size.js';
 import { EnvReference } from './env-tags.js';
 import type { Environment } from './env-tags.js';
 
-/** A part of the configuration as it was written: nested maps; leaves may be EnvReference. */
+/** A part of the configuration as written: nested maps; leaves may be EnvReference. */
 export type ConfigTree = Readonly<Record<string, unknown>>;
 
-/** One source of configuration. `name` is what messages call it. */
+/** One source of configuration. `name` identifies it in messages. */
 export interface Layer {
   readonly name: string;
   readonly values: ConfigTree;
 }
 
-/** A place in the configuration. */
+/** The path of a value in the configuration. */
 export type ConfigPath = readonly string[];
 
 /** A key that was written with an empty value. */
@@ -20,7 +20,7 @@ export interface EmptiedKey {
   readonly layer: string;
 }
 
-/** A value that could not be had; a problem only if no later layer replaces it. */
+/** A value that could not be resolved; a problem only if no later layer replaces it. */
 class Unresolved {
   readonly message: string;
 
@@ -29,50 +29,50 @@ class Unresolved {
   }
 }
 
-/** Whether this is a map of settings (and no list, scalar or tag). */
+/** Returns whether this is a map of settings (not a list, scalar or tag). */
 export function isTree(value: unknown): value is ConfigTree {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   return !(value instanceof EnvReference) && !(value instanceof Unresolved) && !(value instanceof Date);
 }
 
 /**
- * Configuration laid over configuration: maps merge deeply, lists and scalars replace, null takes a value away (over a
- * map it does nothing: an empty section is not an order). Remembers which layer each value is from.
+ * Configuration layers merged in order: maps merge deeply, lists and scalars replace, null removes a value (but not a
+ * map: an empty section has no effect). Remembers which layer each value is from.
  */
 export class LayeredConfig {
   readonly #env: Environment;
   readonly #root = emptyTree();
   readonly #origins = new Map<string, string>();
   readonly #secrets = new Set<string>();
-  /** Places to which a layer gave an empty value, by the layer that was the last to do so. */
+  /** Keys that a layer gave an empty value, with the last layer that did so. */
   readonly #emptied = new Map<string, EmptiedKey>();
 
   constructor(env: Environment) {
     this.#env = env;
   }
 
-  /** Fails with a ConfigError when there is more of it than a configuration can have. */
+  /** Applies a layer. Throws a ConfigError if it is larger than any configuration. */
   apply(layer: Layer): void {
     checkSize(layer.name, layer.values);
     this.#merge(this.#root, layer.values, [], layer.name);
   }
 
-  /** The merged values; what could not be had is left out and named by `problems`. A copy of its own. */
+  /** Returns a copy of the merged values, without the unresolved ones that `problems` lists. */
   values(): Record<string, unknown> {
     return plain(this.#root) as Record<string, unknown>;
   }
 
-  /** Variables that are missing or malformed and that no layer above replaces. */
+  /** Returns the variables that are missing or malformed and that no higher layer replaces. */
   problems(): readonly { readonly path: ConfigPath; readonly message: string }[] {
     return unresolvedIn(this.#root, []);
   }
 
-  /** Keys that were written with an empty value: nothing is left of them among the values, but they may be misspelt. */
+  /** Returns keys written with an empty value: the values no longer contain them, but they may be misspelt. */
   emptied(): readonly EmptiedKey[] {
     return [...this.#emptied.values()];
   }
 
-  /** The layer that set the value at `path`, or, for a map, that set something in it; undefined: no layer did. */
+  /** Returns the layer that set the value at `path` or, for a map, set a value in it; undefined: no layer did. */
   originOf(path: ConfigPath): string | undefined {
     for (let length = path.length; length > 0; length--) {
       const origin = this.#origins.get(keyOf(path.slice(0, length)));
@@ -83,7 +83,7 @@ export class LayeredConfig {
     return undefined;
   }
 
-  /** Whether the value at `path` came from an `!env:secret` tag. */
+  /** Returns whether the value at `path` came from an `!env:secret` tag. */
   isSecret(path: ConfigPath): boolean {
     return path.some((_, index) => this.#secrets.has(keyOf(path.slice(0, index + 1))));
   }
@@ -116,7 +116,7 @@ export class LayeredConfig {
     this.#origins.set(keyOf(path), layer);
   }
 
-  /** `value`: what is at `path` now, and with it everything inside. */
+  /** Forgets the origin of `value`, which is now at `path`, and of everything inside it. */
   #forget(path: ConfigPath, value: unknown): void {
     const key = keyOf(path);
     this.#origins.delete(key);
@@ -141,7 +141,7 @@ export class LayeredConfig {
   }
 }
 
-/** Without a prototype, so that a key such as __proto__ is a key like any other. */
+/** Has no prototype, so that __proto__ is an ordinary key. */
 function emptyTree(): Record<string, unknown> {
   return Object.create(null) as Record<string, unknown>;
 }

@@ -14,19 +14,19 @@ import { withoutUnsetVariables } from './unset-variables.js';
 import { unknownKeys, validateConfig } from './validate-config.js';
 import type { ConfigProblem } from './validate-config.js';
 
-/** Where a worker's configuration comes from. */
+/** The sources of a worker's configuration. */
 export interface ConfigSources {
-  /** The config.yml that comes with the worker: its `defaults` are below everything. */
+  /** The config.yml shipped with the worker: its `defaults` are the lowest layer. */
   readonly packagedConfigPath: string;
   /** The file given by the user; may be the packaged one. */
   readonly configPath?: string | undefined;
-  /** The section to lay over `defaults`, in every file that has it. */
+  /** The section to apply over `defaults`, in every file that has it. */
   readonly profile?: string | undefined;
   /** Folders with docker-worker.conf.{json,yml}, lowest first. */
   readonly searchDirs: readonly string[];
-  /** What the machine's host says; `defaults` are below all files but the packaged one. */
+  /** The settings from the machine's host; its `defaults` are below all files but the packaged one. */
   readonly host?: (Layer & { readonly defaults?: ConfigTree }) | undefined;
-  /** What the command line says; undefined values are no settings. */
+  /** The settings from the command line; undefined values are ignored. */
   readonly flags?: ConfigTree;
   readonly env: Environment;
   readonly machine: { readonly hostname: string; readonly cores: number };
@@ -38,18 +38,18 @@ export interface LoadedConfig {
   readonly warnings: readonly string[];
   /** Names of the layers that were found, lowest first. */
   readonly layers: readonly string[];
-  /** Every credential in it, so that the worker log can leave them out wherever they turn up. */
+  /** Every credential in the configuration, so that the worker's log can redact them everywhere. */
   readonly secrets: readonly string[];
   isSecret(path: ConfigPath): boolean;
-  /** Whether the value is the one that comes with the worker, by its `defaults`. */
+  /** Returns whether the value is the default shipped with the worker. */
   readonly isUntouched: (path: ConfigPath) => boolean;
 }
 
-/** A file that is no configuration may have thousands. */
+/** A file that is not a configuration may have thousands of problems. */
 const MAX_PROBLEMS = 100;
 const MAX_PROBLEM_LENGTH = 2000;
 
-/** Merges, validates and completes the configuration. ConfigError lists the problems, each with its key and layer. */
+/** Merges, validates and completes the configuration. Throws a ConfigError listing problems, with key and layer. */
 export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
   const { layers, warnings } = withoutWhatIsOld(await collectLayers(sources), sources.env);
   const merged = new LayeredConfig(sources.env);
@@ -58,7 +58,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
 
   const packaged = sectionName(sources.packagedConfigPath, 'defaults');
   const isUntouched = (path: ConfigPath): boolean => merged.originOf(path) === packaged;
-  // What anybody can read in the packaged file is no secret, unless it is there by a tag.
+  // A value readable in the packaged file is not a secret, unless it comes from a tag.
   const isSecret = (path: ConfigPath): boolean => merged.isSecret(path) || (isSecretKey(path) && !isUntouched(path));
   const found = allProblems(merged, isSecret);
   const problems = [...found.map(({ text }) => text), ...dockerHostProblems(merged.values(), sources.env)];
@@ -81,7 +81,7 @@ async function collectLayers(sources: ConfigSources): Promise<Layer[]> {
   const profiles = [...new Set(files.flatMap((file) => file.profiles))];
   if (profile !== undefined && profile !== 'defaults' && !profiles.includes(profile)) {
     throw new ConfigError([
-      `profile ${profile}: no configuration file has such a section, expected one of ${profiles.join(', ')}`,
+      `profile ${profile}: no configuration file has this section, expected one of ${profiles.join(', ')}`,
     ]);
   }
   const [packaged, ...others] = files;
@@ -97,7 +97,7 @@ async function collectLayers(sources: ConfigSources): Promise<Layer[]> {
   return layers.filter(({ values }) => Object.values(values).some((value) => value !== undefined));
 }
 
-/** All files there are, lowest first; every unreadable one is in the ConfigError. */
+/** Reads all existing files, lowest first; the ConfigError lists every unreadable one. */
 async function readAll(sources: ConfigSources): Promise<ConfigFile[]> {
   const { packagedConfigPath, configPath, searchDirs } = sources;
   const given = configPath !== undefined && !(await isSameFile(configPath, packagedConfigPath)) ? [configPath] : [];
@@ -123,12 +123,12 @@ async function isSameFile(one: string, other: string): Promise<boolean> {
   try {
     return (await realpath(one)) === (await realpath(other));
   } catch {
-    // One of them is missing or unreadable: reading it says so in words.
+    // One of them is missing or unreadable: reading it reports that.
     return false;
   }
 }
 
-/** What configurations of older versions have that this one does not take as it is. */
+/** Removes what configurations of older versions contain and this version does not accept. */
 function withoutWhatIsOld(written: readonly Layer[], env: Environment): { layers: Layer[]; warnings: string[] } {
   const warnings = new Map<string, string>();
   const note = (found: ReadonlyMap<string, string>): void => {
@@ -144,7 +144,7 @@ function withoutWhatIsOld(written: readonly Layer[], env: Environment): { layers
   return { layers, warnings: [...warnings.values()] };
 }
 
-/** A machine whose host knows its address and no name is not reached as `localhost`. */
+/** A machine whose host knows its address but no name must not be reached as `localhost`. */
 function nameHost(merged: LayeredConfig, host: ConfigSources['host']): void {
   const { host: name, publicIp } = host?.values ?? {};
   if (!host || name !== undefined || publicIp === undefined || merged.values()['host'] !== 'localhost') return;
@@ -162,7 +162,7 @@ function allProblems(
   isSecret: (path: ConfigPath) => boolean,
 ): readonly { readonly key: string; readonly text: string }[] {
   const unresolved = merged.problems();
-  // A variable that is not set is the problem; that the key is missing for it would only repeat it.
+  // The unset variable is the problem; reporting the missing key too would only repeat it.
   const known = new Set(unresolved.map(({ path }) => path.join('\0')));
   const invalid = validateConfig(merged.values(), isSecret).filter(({ path }) => !known.has(path.join('\0')));
   const all: readonly ConfigProblem[] = [...unresolved, ...invalid];
@@ -174,7 +174,7 @@ function allProblems(
   return [...described, ...emptyKeyProblems(merged)];
 }
 
-/** An empty value takes another one away. Where there can't be one, the key is as wrong as with any other value. */
+/** Returns problems of empty values, which remove other values: where no value is allowed, the key is wrong. */
 function emptyKeyProblems(merged: LayeredConfig): readonly { readonly key: string; readonly text: string }[] {
   const emptied = merged.emptied();
   const layers = new Map(emptied.map(({ path, layer }) => [path.join('\0'), layer]));
@@ -202,7 +202,7 @@ function dockerHostProblems(values: ConfigTree, env: Environment): string[] {
   ];
 }
 
-/** Host names may be longer and have dots; worker ids may not. */
+/** Host names may be longer than worker ids and contain dots. */
 function workerIdFrom(hostname: string): string {
   return hostname.replaceAll(/[^a-zA-Z0-9-_]/g, '-').slice(0, 38) || 'docker-worker';
 }

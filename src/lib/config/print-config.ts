@@ -2,7 +2,7 @@ import yaml from 'js-yaml';
 import type { LoadedConfig } from './load-config.js';
 import type { ConfigPath } from './layers.js';
 
-/** The configuration as YAML that could be read again, but for its secrets, which show as `***`. */
+/** Returns the configuration as YAML that can be loaded again, except for its secrets, which are shown as `***`. */
 export function printConfig({ config, isSecret }: Pick<LoadedConfig, 'config' | 'isSecret'>): string {
   return yaml.dump(masked(config, [], isSecret), { lineWidth: 120, noRefs: true, sortKeys: true });
 }

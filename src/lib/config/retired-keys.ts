@@ -3,17 +3,17 @@ import { valueAt, withValue, without, withoutInEach } from './tree-paths.js';
 
 interface RetiredKey {
   readonly path: ConfigPath;
-  /** The keys that have its meaning now. */
+  /** The keys that replace it. */
   readonly successors?: readonly ConfigPath[];
 }
 
-/** Within each entry of a map. */
+/** Retired keys within each entry of a map. */
 const RETIRED_IN_EACH: readonly { readonly map: ConfigPath; readonly key: string }[] = [
   { map: ['registries'], key: 'email' },
 ];
 const DEVICES = ['cpu', 'loopbackAudio', 'loopbackVideo', 'hostSharedMemory', 'kvm'];
 
-/** Keys of older versions. They are accepted so that an old configuration file still starts a worker. */
+/** Keys of older versions, accepted so that an old configuration file still starts a worker. */
 const RETIRED_KEYS: readonly RetiredKey[] = [
   ...[
     'monitorProject',
@@ -27,7 +27,7 @@ const RETIRED_KEYS: readonly RetiredKey[] = [
     'schema',
     'taskclusterProxyImage',
     'taskclusterLogImage',
-    // The GPG signature of chain of trust; the ed25519 key has a key of its own.
+    // Chain of trust's GPG signature; the ed25519 key has its own key.
     'signingKeyLocation',
   ].map((key) => ({ path: [key] })),
   { path: ['features', 'testdroidProxy'] },
@@ -41,7 +41,7 @@ const RETIRED_KEYS: readonly RetiredKey[] = [
   { path: ['features', 'relengAPIProxy', 'image'], successors: [['sidecars', 'relengAPIProxy', 'image']] },
   { path: ['features', 'relengAPIProxy', 'token'], successors: [['sidecars', 'relengAPIProxy', 'token']] },
   { path: ['relengAPIProxyImage'], successors: [['sidecars', 'relengAPIProxy', 'image']] },
-  // Before the one that stands for both.
+  // Must come before the key that sets both.
   { path: ['balrogStageVPNProxyImage'], successors: [['sidecars', 'balrogStageVPNProxy', 'image']] },
   {
     path: ['balrogVPNProxyImage'],
@@ -53,12 +53,12 @@ const RETIRED_KEYS: readonly RetiredKey[] = [
   { path: ['garbageCollection', 'dockerVolume'], successors: [['dockerVolume']] },
 ];
 
-/** Whether `key` at the top of a file is one of an older version. */
+/** Returns whether the top-level `key` is one of an older version. */
 export function isRetiredKey(key: string): boolean {
   return RETIRED_KEYS.some(({ path }) => path.length === 1 && path[0] === key);
 }
 
-/** Moves retired keys of a layer to their successors or drops them; a warning for each. The layer stays as it is. */
+/** Moves or drops a layer's retired keys, with a warning for each. Does not change the given layer. */
 export function replaceRetiredKeys(layer: Layer): {
   readonly layer: Layer;
   readonly retired: ReadonlyMap<string, string>;
@@ -79,7 +79,7 @@ export function replaceRetiredKeys(layer: Layer): {
     if (value === undefined) continue;
     values = without(values, path);
     for (const successor of successors) {
-      // The file's own word for the successor stands.
+      // A value that the file sets for the successor wins.
       if (valueAt(values, successor) === undefined) values = withValue(values, successor, value);
     }
     const now = successors.map((successor) => successor.join('.')).join(' and ');

@@ -1,4 +1,4 @@
-/** A JSON schema; `description` says in words what is expected, for the message when something else is found. */
+/** A JSON schema; `description` names the expected value in error messages. */
 interface Schema {
   readonly type: string | readonly string[];
   readonly description: string;
@@ -7,11 +7,11 @@ interface Schema {
 
 type Properties = Readonly<Record<string, Schema>>;
 
-const text: Schema = { type: 'string', minLength: 1, description: 'a text' };
-const anyText: Schema = { type: 'string', description: 'a text' };
+const text: Schema = { type: 'string', minLength: 1, description: 'a string' };
+const anyText: Schema = { type: 'string', description: 'a string' };
 const flag: Schema = { type: 'boolean', description: 'true or false' };
 const toggle = section({ enabled: flag });
-const textList = listOf(text, 'a list of texts');
+const textList = listOf(text, 'a list of strings');
 const milliseconds = wholeNumber(0, 'a whole number of milliseconds');
 const interval = wholeNumber(1, 'a whole number of milliseconds, at least 1');
 const seconds = wholeNumber(0, 'a whole number of seconds');
@@ -25,7 +25,7 @@ const identity = {
   provisionerId: matching('^[a-zA-Z0-9-_]{1,38}$', '1 to 38 letters, digits, - or _'),
   workerType: matching(
     '^[a-z]([-a-z0-9]{0,36}[a-z0-9])?$',
-    '1 to 38 lower case letters, digits or -, from a letter on',
+    '1 to 38 lower case letters, digits or -, starting with a letter',
   ),
   workerGroup: matching('^[a-zA-Z0-9-_]{1,38}$', '1 to 38 letters, digits, - or _'),
   workerId: matching('^[a-zA-Z0-9-_]{1,38}$', '1 to 38 letters, digits, - or _'),
@@ -45,7 +45,7 @@ const machine = {
 const container = section(
   { logDriver: oneOf('none', 'local') },
   {
-    memory: wholeNumber(6 * 1024 * 1024, 'a whole number of bytes, at least 6 MiB (the least docker takes)'),
+    memory: wholeNumber(6 * 1024 * 1024, 'a whole number of bytes, at least 6 MiB (the minimum of docker)'),
     memorySwap: wholeNumber(-1, 'a whole number of bytes, or -1 for no limit'),
     cpus: { type: 'number', exclusiveMinimum: 0, description: 'a number of cores above 0' },
     pidsLimit: wholeNumber(1, 'a whole number, at least 1'),
@@ -64,7 +64,7 @@ const sidecar = section(
   },
   {
     env: mapOf(anyText),
-    cmd: listOf(anyText, 'a list of texts'),
+    cmd: listOf(anyText, 'a list of strings'),
     capAdd: textList,
     extraHosts: textList,
     scope: text,
@@ -128,7 +128,7 @@ const features = {
     port: portOrAny,
     minTime: seconds,
     expirationAfterSession: seconds,
-    artifactName: matching('^[\\x20-\\x7e]+/$', 'the beginning of an artifact name, up to and with a /'),
+    artifactName: matching('^[\\x20-\\x7e]+/$', 'the prefix of an artifact name, ending with /'),
     busyboxPath: path,
     displayToolsPath: path,
   }),
@@ -154,7 +154,7 @@ const features = {
   dindImage: text,
 };
 
-/** The merged configuration as files write it: every key there is. Unknown keys are refused on every level. */
+/** The merged configuration as files write it, with every key. Unknown keys are refused at every level. */
 export const CONFIG_SCHEMA = section(
   {
     ...identity,
@@ -187,7 +187,7 @@ export const CONFIG_SCHEMA = section(
   },
 );
 
-/** The keys a configuration may have at its top. */
+/** The keys allowed at the top level of a configuration. */
 export const CONFIG_KEYS: ReadonlySet<string> = new Set(Object.keys(CONFIG_SCHEMA.properties));
 
 function section(required: Properties, optional: Properties = {}): Schema & { readonly properties: Properties } {

@@ -4,8 +4,8 @@ import type { ConfigPath, Layer } from './layers.js';
 import { valueAt, without } from './tree-paths.js';
 
 /**
- * Where configuration files of docker-worker 2019 and 99 name variables that most of their fleets did not set: the worker
- * warned, and went on without.
+ * Settings whose variables most fleets of docker-worker 2019 and 99 did not set, although their configuration files
+ * name them: the worker warned and continued without.
  */
 const PARDONED: readonly ConfigPath[] = [
   ['features'],
@@ -13,7 +13,7 @@ const PARDONED: readonly ConfigPath[] = [
   ['sidecars', 'relengAPIProxy', 'token'],
 ];
 
-/** Takes such places out of a layer where their variable is not set, so that what is below stands; a warning for each. */
+/** Removes such settings from a layer if the variable is not set, so that lower layers apply; returns warnings. */
 export function withoutUnsetVariables(
   layer: Layer,
   env: Environment,
@@ -25,7 +25,7 @@ export function withoutUnsetVariables(
     if (!(written instanceof EnvReference) || written.isSet(env) || written.isOptional) continue;
     values = without(values, path);
     const key = path.join('.');
-    warnings.set(key, `${key}: environment variable ${written.variable} is not set, goes on without (${layer.name})`);
+    warnings.set(key, `${key}: environment variable ${written.variable} is not set, setting ignored (${layer.name})`);
   }
   return { layer: { ...layer, values }, warnings };
 }

@@ -6,17 +6,17 @@ import { isTree } from './layers.js';
 import type { ConfigPath, ConfigTree } from './layers.js';
 import { CONFIG_SCHEMA } from './schema.js';
 
-/** Something wrong with the value at `path`. */
+/** A problem with the value at `path`. */
 export interface ConfigProblem {
   readonly path: ConfigPath;
   readonly message: string;
-  /** The value whose layer is to blame, if it is another one. */
+  /** The value whose layer caused the problem, if it is a different one. */
   readonly cause?: ConfigPath;
-  /** There can be nothing at all at `path`. */
+  /** The configuration has no such key. */
   readonly isUnknown?: true;
 }
 
-/** Features that are always known; every sidecar adds one of its own name. */
+/** Features that are always known; each sidecar adds one with its own name. */
 const FEATURES = [
   'localLiveLog',
   'artifacts',
@@ -30,20 +30,20 @@ const FEATURES = [
   'encryptedEnv',
 ];
 
-/** What tasks ask for elsewhere than in payload.features. */
+/** What tasks request elsewhere than in payload.features. */
 const UNSWITCHED = ['caches', 'devices', 'privileged', 'disableSeccomp'];
-/** Host names that every task has, or that taskclusterProxy gives it. */
+/** Host names that every task has, or that taskclusterProxy adds. */
 const TAKEN_HOSTS = ['localhost', 'localhost.localdomain', 'taskcluster'];
 
-/** Labels of letters, digits and hyphens, with dots between them: what follows the signed label of a host name. */
+/** Labels of letters, digits and hyphens, separated by dots: the part of a host name after its signed label. */
 const DOMAIN = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/i;
 
-/** More keys than these are not listed in a message: nobody reads them there. */
+/** A message does not list more keys than this: an operator would not read them there. */
 const KEYS_WORTH_LISTING = 12;
 
 const validate = ajvOfOwnSchemas({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(CONFIG_SCHEMA);
 
-/** All that is wrong with merged configuration values, at most one problem for each place; empty when they are good. */
+/** Returns all problems of merged configuration values, at most one per path; empty when they are valid. */
 export function validateConfig(values: ConfigTree, isSecret: (path: ConfigPath) => boolean): readonly ConfigProblem[] {
   const problems = new Map<string, ConfigProblem>();
   const found = validate(values) ? [] : (validate.errors ?? []).map((error) => problemOf(error, isSecret));
@@ -54,11 +54,11 @@ export function validateConfig(values: ConfigTree, isSecret: (path: ConfigPath) 
   return [...problems.values()];
 }
 
-/** Those of `paths` at which a configuration with these values can have nothing at all, in words. */
+/** Returns a problem for each of `paths` that a configuration with these values cannot have. */
 export function unknownKeys(values: ConfigTree, paths: readonly ConfigPath[]): readonly ConfigProblem[] {
   if (paths.length === 0) return [];
   const asked = new Set(paths.map((path) => path.join('\0')));
-  // In place: a copy for each of many keys would take the square of their number.
+  // Changed in place: a copy for each of many keys would take quadratic time.
   const filled = structuredClone(values) as Record<string, unknown>;
   for (const path of paths) addPlaceholder(filled, path);
   return validateConfig(filled, () => true).filter(
@@ -66,7 +66,7 @@ export function unknownKeys(values: ConfigTree, paths: readonly ConfigPath[]): r
   );
 }
 
-/** Puts something at `path`, unless there is. */
+/** Sets a placeholder at `path`, unless there is a value. */
 function addPlaceholder(values: Record<string, unknown>, path: ConfigPath): void {
   let tree = values;
   for (const [depth, key] of path.entries()) {
@@ -77,7 +77,7 @@ function addPlaceholder(values: Record<string, unknown>, path: ConfigPath): void
     }
     if (inner !== undefined && depth === path.length - 1) return;
     const made = {};
-    // Not by an assignment: __proto__ is a name like any other.
+    // Not an assignment: __proto__ is an ordinary key here.
     Object.defineProperty(tree, key, { value: made, enumerable: true, configurable: true, writable: true });
     tree = made;
   }
@@ -112,7 +112,7 @@ function knownKeys(key: string, known: readonly string[]): string {
   return `, expected one of ${known.join(', ')}`;
 }
 
-/** What no schema says well: keys that depend on one another. Looks only at values of the right type. */
+/** Checks what a schema expresses poorly: keys that depend on one another. Ignores values of the wrong type. */
 function relationProblems(values: ConfigTree): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const { docker, features, sidecars, statelessHostname } = values;
@@ -135,26 +135,26 @@ function sidecarProblems(sidecars: ConfigTree, features: ConfigTree): ConfigProb
   return Object.entries(sidecars).flatMap(([name, sidecar]) => {
     const problems: ConfigProblem[] = [];
     if ([...FEATURES, ...UNSWITCHED].includes(name)) {
-      problems.push({ path: ['sidecars', name], message: 'this is the name of another feature, choose another one' });
+      problems.push({ path: ['sidecars', name], message: 'another feature has this name, choose another one' });
     }
     if (!isTree(sidecar)) return problems;
     const { alias, cmd, env, token } = sidecar;
     if (typeof alias === 'string' && TAKEN_HOSTS.includes(alias.toLowerCase())) {
-      const message = `expected a host name that means nothing else in a task, found ${brief(alias)}`;
+      const message = `expected a host name that nothing else in a task uses, found ${brief(alias)}`;
       problems.push({ path: ['sidecars', name, 'alias'], message });
     }
     const feature = features[name];
     const isEnabled = isTree(feature) && feature['enabled'] === true;
     if (isEnabled && token === undefined && JSON.stringify([cmd, env]).includes('{{token}}')) {
       const path = ['sidecars', name, 'token'];
-      const message = `missing, expected a text because features.${name}.enabled is true and {{token}} is to be filled in`;
+      const message = `missing, expected a string because features.${name}.enabled is true and {{token}} is used`;
       problems.push({ path, message, cause: ['features', name, 'enabled'] });
     }
     return problems;
   });
 }
 
-/** What a signed host name is made of. */
+/** Checks the parts of a signed host name. */
 function signedNameProblems({ domain }: ConfigTree, publicIp: unknown): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   if (typeof domain === 'string' && !DOMAIN.test(domain)) {

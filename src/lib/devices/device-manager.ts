@@ -5,24 +5,24 @@ import type { DeviceAccess, DeviceKind } from './device.js';
 import { LeasePool } from './lease-pool.js';
 
 export interface DeviceManagerOptions {
-  /** Those that this worker's configuration allows. */
+  /** The kinds that this worker's configuration allows. */
   readonly kinds: readonly DeviceKind[];
-  /** Names of kinds of which every task gets a device without asking. */
+  /** Names of the kinds of which every task gets a device without asking. */
   readonly forEveryTask: readonly string[];
-  /** Whether it is no surprise that this machine has none of a kind; left out: it always is one. */
+  /** Whether this machine may lack a kind without a warning. Default: every missing kind is a warning. */
   readonly mayLack?: (kind: string) => boolean;
-  /** Called when a device can be given to another task. */
+  /** Called when a device becomes available to another task. */
   readonly onFreed: () => void;
   readonly log: Logger;
 }
 
-/** Which run a device is for. */
+/** Identifies the run that a device is for. */
 export interface RunName {
   readonly taskId: string;
   readonly runId: number;
 }
 
-/** All devices of one task, until they are disposed; harmless when disposed again. */
+/** All devices of one task, until disposed. Disposing again has no effect. */
 export interface TaskDevices {
   readonly access: DeviceAccess;
   dispose(): void;
@@ -31,15 +31,15 @@ export interface TaskDevices {
 export type Acquired = { readonly devices: TaskDevices } | { readonly problems: readonly string[] };
 
 /**
- * The devices of this machine. A task gets all that it needs at once or none, so that no two tasks wait for each other,
- * and a device is set aside for it from its claim on, so that none is claimed that would lack one.
+ * The devices of this machine. A task gets all the devices it needs at once or none, so that no two tasks wait for each
+ * other. Devices are reserved for it when it is claimed, so that no task is claimed that would lack one.
  */
 export class DeviceManager {
   readonly #options: DeviceManagerOptions;
   readonly #pools: ReadonlyMap<string, LeasePool>;
-  /** What runs need that were claimed and have not got it yet. */
+  /** What claimed runs need but have not acquired yet. */
   readonly #expected = new Map<string, readonly string[]>();
-  /** What was found last, by kind, in words: the log tells of changes alone. */
+  /** The last result for each kind, as text: only changes are logged. */
   readonly #found = new Map<string, string>();
 
   private constructor(options: DeviceManagerOptions) {
@@ -47,33 +47,33 @@ export class DeviceManager {
     this.#pools = new Map(options.kinds.map((kind) => [kind.name, new LeasePool(kind)]));
   }
 
-  /** Looks for devices and says of which kinds this machine has none. */
+  /** Discovers devices and logs the kinds that this machine lacks. */
   static async start(options: DeviceManagerOptions): Promise<DeviceManager> {
     const manager = new DeviceManager(options);
     await manager.refresh();
     const missing = [...manager.#pools.values()].filter(({ present }) => present.length === 0);
     const kinds = missing.map(({ kind }) => kind.name);
     if (kinds.length > 0) {
-      const advice = 'Tasks that ask for them are resolved resource-unavailable. Switch them off in deviceManagement.';
+      const advice = 'Tasks that ask for them resolve as resource-unavailable. Disable them in deviceManagement.';
       const level = kinds.every((kind) => options.mayLack?.(kind) === true) ? 'info' : 'warn';
       options.log[level]('devices missing', { kinds, advice });
     }
     return manager;
   }
 
-  /** Looks again at what there is; never fails. */
+  /** Discovers devices again; never throws. */
   async refresh(): Promise<void> {
     await Promise.all([...this.#pools.values()].map((pool) => this.#refresh(pool)));
   }
 
-  /** What a task needs: what it asks for, and what every task gets. */
+  /** Returns the kinds a task needs: those it asks for, and those every task gets. */
   neededBy(payload: unknown): readonly string[] {
     return [...new Set([...askedDevices(payload), ...this.#options.forEveryTask])];
   }
 
   /**
-   * How many of `tasks` may be claimed so that none lacks a device, whatever exclusive kind it asks for. A kind of which
-   * this machine has none doesn't count.
+   * Returns how many of `tasks` may be claimed so that none lacks a device, whichever exclusive kinds they ask for.
+   * Kinds that this machine lacks do not count.
    */
   async roomFor(tasks: number): Promise<number> {
     await this.refresh();
@@ -83,7 +83,7 @@ export class DeviceManager {
     return Math.max(0, Math.min(tasks, ...room));
   }
 
-  /** Sets aside what a claimed run needs, until it acquires it or the returned function is called. */
+  /** Reserves what a claimed run needs, until it acquires it or the returned function is called. */
   expect(run: RunName, payload: unknown): () => void {
     const key = keyOf(run);
     this.#expected.set(key, this.neededBy(payload));
@@ -92,7 +92,7 @@ export class DeviceManager {
     };
   }
 
-  /** Everything that a task needs, or what it can't have, in words. */
+  /** Acquires everything that a task needs, or returns messages about what it can't have. */
   async acquire(run: RunName, payload: unknown, log: Logger): Promise<Acquired> {
     await this.refresh();
     const needed = this.neededBy(payload);
@@ -145,7 +145,7 @@ export class DeviceManager {
   }
 }
 
-/** The kinds that a payload asks for, be it valid or not: a claim's has not been looked at yet. */
+/** Returns the kinds that a payload asks for. It may be invalid: a claim's payload has not been checked yet. */
 export function askedDevices(payload: unknown): readonly string[] {
   const devices = member(member(payload, 'capabilities'), 'devices');
   return Object.entries(devices ?? {}).flatMap(([name, isAsked]) => (isAsked === true ? [name] : []));

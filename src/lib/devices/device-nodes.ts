@@ -3,7 +3,7 @@ import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { DeviceMapping } from '../docker/engine.js';
 
-/** The numbers in the names of a directory that look like `<prefix><number>`, ascending; none without the directory. */
+/** Returns the numbers of a directory's entries named `<prefix><number>`, ascending; none if there is no directory. */
 export async function numbersAfter(prefix: string, directory: string): Promise<readonly number[]> {
   const names = await orWhenMissing(readdir(directory), []);
   return names
@@ -12,7 +12,7 @@ export async function numbersAfter(prefix: string, directory: string): Promise<r
     .sort((a, b) => a - b);
 }
 
-/** Whether all of these are device nodes; docker takes nothing else for a device. */
+/** Returns whether all of these are device nodes; docker accepts only those as devices. */
 export async function areDeviceNodes(paths: readonly string[]): Promise<boolean> {
   const found = await Promise.all(paths.map(statOf));
   return found.every((stats) => stats?.isCharacterDevice() ?? false);
@@ -22,7 +22,7 @@ export async function isDirectory(path: string): Promise<boolean> {
   return (await statOf(path))?.isDirectory() ?? false;
 }
 
-/** A node below the base directory, which a container sees below /dev, wherever it is on this machine. */
+/** Maps a node below the base directory to the same name below /dev in the container. */
 export function nodeMapping(baseDirectory: string, name: string): DeviceMapping {
   return { pathOnHost: join(baseDirectory, name), pathInContainer: join('/dev', name), permissions: 'rwm' };
 }

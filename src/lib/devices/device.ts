@@ -1,15 +1,15 @@
 import type { DeviceMapping } from '../docker/engine.js';
 
-/** What a container has to be given so that its task can use a device. */
+/** What a container needs so that its task can use a device. */
 export interface DeviceAccess {
   readonly env?: Readonly<Record<string, string>>;
   readonly binds?: readonly string[];
   readonly devices?: readonly DeviceMapping[];
-  /** As docker writes sets of cores: `0` or `0-2,4`. */
+  /** In docker's format for sets of cores: `0` or `0-2,4`. */
   readonly cpuset?: string;
 }
 
-/** One device of this machine. The id is unique within its kind, and what the worker's log calls it. */
+/** One device of this machine. The id is unique within its kind and is used in the worker's log. */
 export interface Device {
   readonly id: string;
   readonly access: DeviceAccess;
@@ -18,13 +18,13 @@ export interface Device {
 /** A kind of device that tasks can ask for, by its name in payload.capabilities.devices. */
 export interface DeviceKind {
   readonly name: string;
-  /** A device of it is for one task at a time; any number of tasks share what is not exclusive. */
+  /** A device of an exclusive kind serves one task at a time; other devices are shared by any number of tasks. */
   readonly isExclusive: boolean;
-  /** The devices of this kind that the machine has now, in the order in which they are given away. */
+  /** Returns the machine's current devices of this kind, in the order in which they are assigned. */
   discover(): Promise<readonly Device[]>;
 }
 
-/** All that several devices need. At most one of them may have a cpuset. */
+/** Merges the access to several devices. At most one of them may have a cpuset. */
 export function combined(accesses: readonly DeviceAccess[]): DeviceAccess {
   const [cpuset] = accesses.flatMap((access) => access.cpuset ?? []);
   return {

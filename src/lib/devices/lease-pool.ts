@@ -1,13 +1,13 @@
 import type { Device, DeviceKind } from './device.js';
 
-/** A device in the hands of a task, until it is disposed; harmless when disposed again. */
+/** A device held by a task, until disposed. Disposing again has no effect. */
 export interface DeviceLease {
   readonly kind: string;
   readonly device: Device;
   dispose(): void;
 }
 
-/** The devices of one kind, and who has them. */
+/** The devices of one kind, and which of them are leased. */
 export class LeasePool {
   readonly kind: DeviceKind;
   #present: readonly Device[] = [];
@@ -21,17 +21,17 @@ export class LeasePool {
     return this.#present;
   }
 
-  /** Devices that a task could be given now. What can be shared is always free. */
+  /** The devices that could be leased now. A shared device is always free. */
   get free(): readonly Device[] {
     return this.#present.filter(({ id }) => !this.#leased.has(id));
   }
 
-  /** Takes note of what there is now. A device that is gone stays leased until whoever has it gives it back. */
+  /** Updates the present devices. A device that is gone stays leased until its task releases it. */
   update(devices: readonly Device[]): void {
     this.#present = devices;
   }
 
-  /** Undefined when none is free. */
+  /** Leases a device; undefined when none is free. */
   tryAcquire(): DeviceLease | undefined {
     const [device] = this.free;
     if (!device) return undefined;

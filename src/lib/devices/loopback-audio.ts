@@ -3,8 +3,8 @@ import { areDeviceNodes, nodeMapping, numbersAfter } from './device-nodes.js';
 import type { Device, DeviceKind } from './device.js';
 
 /**
- * Each `snd/controlC<N>`: a sound card of its own for one task (snd-aloop makes them), whose two devices play to each
- * other. A card without all of its nodes is a real one, or is not there yet.
+ * Each `snd/controlC<N>` is a sound card for one task (created by snd-aloop); its two devices play to each other. A
+ * card that lacks some of these nodes is a physical one, or is not ready yet.
  */
 export function loopbackAudio(baseDirectory: string): DeviceKind {
   return {

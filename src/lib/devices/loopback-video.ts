@@ -1,7 +1,7 @@
 import { areDeviceNodes, nodeMapping, numbersAfter } from './device-nodes.js';
 import type { Device, DeviceKind } from './device.js';
 
-/** Each `video<N>`: a camera of its own for one task (v4l2loopback makes them). */
+/** Each `video<N>` is a camera for one task (created by v4l2loopback). */
 export function loopbackVideo(baseDirectory: string): DeviceKind {
   return {
     name: 'loopbackVideo',

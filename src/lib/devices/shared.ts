@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { areDeviceNodes, isDirectory, nodeMapping } from './device-nodes.js';
 import type { DeviceKind } from './device.js';
 
-/** The machine's `shm` directory in place of the container's own. */
+/** The machine's `shm` directory, mounted in place of the container's own. */
 export function hostSharedMemory(baseDirectory: string): DeviceKind {
   const path = join(baseDirectory, 'shm');
   return {
@@ -12,7 +12,7 @@ export function hostSharedMemory(baseDirectory: string): DeviceKind {
   };
 }
 
-/** Virtual machines with the help of the processor. */
+/** Hardware-accelerated virtual machines. */
 export function kvm(baseDirectory: string): DeviceKind {
   const node = nodeMapping(baseDirectory, 'kvm');
   return {

@@ -3,14 +3,14 @@ import type { Logger } from '../log/logger.js';
 import { errorMessage } from '../util/error-message.js';
 
 export interface DiskSpaceOptions {
-  /** `dockerVolume`: the file system it is on is the one that counts. */
+  /** `dockerVolume`: its file system is the one measured. */
   readonly path: string;
   readonly log: Logger;
-  /** Default: what the file system says that this process can use of it. */
+  /** Default: the bytes of the file system that this process may use. */
   readonly read?: (path: string) => Promise<number>;
 }
 
-/** The room left on a file system. */
+/** The free space on a file system. */
 export class DiskSpace {
   readonly #path: string;
   readonly #log: Logger;
@@ -23,7 +23,7 @@ export class DiskSpace {
     this.#read = read;
   }
 
-  /** Bytes; undefined when it can't be told, which is alerted once and no more until it can be told again. */
+  /** Returns bytes; undefined when it can't be read. That is alerted once, until a later read succeeds. */
   async freeBytes(): Promise<number | undefined> {
     try {
       const bytes = await this.#read(this.#path);
@@ -32,7 +32,7 @@ export class DiskSpace {
       return bytes;
     } catch (error) {
       if (this.#isReadable) {
-        const advice = 'No task is claimed until it can be told how much room is left at dockerVolume.';
+        const advice = 'No tasks are claimed until the free space at dockerVolume can be read.';
         this.#log.alert('free disk space cannot be read', { path: this.#path, error: errorMessage(error), advice });
       }
       this.#isReadable = false;

@@ -1,10 +1,10 @@
-/** Something that takes room on the disk and can give some of it back. */
+/** Something that uses disk space and can free some of it. */
 export interface GarbageSource {
   /** For log lines: `images`, `caches`. */
   readonly name: string;
   /**
-   * Removes what has expired or was marked. Then, as long as `isDiskShort` says so, what nobody uses, the least recently
-   * used first. Never touches what a run uses. One thing that can't be removed is logged and doesn't keep the others.
+   * Removes entries that have expired or are marked. Then, while `isDiskShort` returns true, removes unused ones, least
+   * recently used first. Never touches what a run is using. An entry that can't be removed is logged and skipped.
    */
   collect(isDiskShort: () => Promise<boolean>, signal: AbortSignal): Promise<void>;
 }

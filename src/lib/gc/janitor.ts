@@ -6,28 +6,28 @@ import { LinkedAbort } from '../util/linked-abort.js';
 import type { GarbageSource } from './garbage-source.js';
 
 export interface JanitorOptions {
-  /** Collected from in this order: what holds others (containers) comes before what is held (images, caches). */
+  /** Collected in this order: objects that hold others (containers) come before what they hold (images, caches). */
   readonly sources: readonly GarbageSource[];
   readonly isDiskShort: () => Promise<boolean>;
-  /** For log lines; undefined: it can't be told. */
+  /** For log lines; undefined: it can't be read. */
   readonly freeBytes: () => Promise<number | undefined>;
-  /** From the end of a collection to the next. */
+  /** Milliseconds from the end of one collection to the next. */
   readonly intervalMs: number;
   readonly log: Logger;
   readonly metrics: Pick<MetricsRecorder, 'garbageCollected'>;
 }
 
-/** A source that needs longer goes on the next time; the others must get their turn. */
+/** A source that takes longer continues in the next collection; the others must get their turn. */
 const SOURCE_TIMEOUT_MS = 600_000;
 
 /**
- * Collects garbage again and again, one collection at a time. What goes wrong in one source is logged and keeps no other
- * from its turn.
+ * Collects garbage repeatedly, one collection at a time. An error in one source is logged and does not affect the
+ * others.
  */
 export class Janitor {
   readonly #options: JanitorOptions;
   readonly #stopped = new LinkedAbort();
-  /** Sources that have not ended, be it that they were given up on. */
+  /** Sources that are still running, even if they timed out. */
   readonly #busy = new Set<GarbageSource>();
   #current: Promise<void> | undefined;
   #next: Promise<void> | undefined;
@@ -37,14 +37,14 @@ export class Janitor {
     this.#options = options;
   }
 
-  /** Collects from now on at each interval, for the first time within one, until `stop`. */
+  /** Collects at each interval until `stop`; the first collection begins within one interval. */
   start(): void {
     this.#rounds ??= this.#goRound();
   }
 
   /**
-   * A collection that begins after this call; never fails. All who ask while one is under way share the one after it:
-   * the one under way may have passed by what can go only now.
+   * Runs a collection that begins after this call; never throws. All calls made during a collection share the next one:
+   * the current one may already have passed what has just become removable.
    */
   collect(): Promise<void> {
     if (!this.#current) return this.#begin();
@@ -55,7 +55,7 @@ export class Janitor {
     return this.#next;
   }
 
-  /** Ends the collection under way; resolves when it has. */
+  /** Aborts the collection in progress and waits for it to end. */
   async stop(): Promise<void> {
     this.#stopped.abort(new Error('the worker has ended'));
     await this.#rounds;
@@ -66,7 +66,7 @@ export class Janitor {
     const { intervalMs, log } = this.#options;
     const { signal } = this.#stopped;
     try {
-      // Workers that were started together don't all do it at once.
+      // Workers that were started together should not all collect at the same time.
       await delay(Math.random() * intervalMs, signal);
       for (;;) {
         await (this.#current ?? this.#begin());
@@ -105,7 +105,7 @@ export class Janitor {
     });
   }
 
-  /** True when it came to its end. */
+  /** Returns true when the source completed. */
   async #collectFrom(source: GarbageSource): Promise<boolean> {
     const { isDiskShort, log } = this.#options;
     const facts = { source: source.name };

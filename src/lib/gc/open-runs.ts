@@ -6,12 +6,12 @@ interface RunId {
   readonly runId: number;
 }
 
-/** Knows which runs of this worker are under way. */
+/** Knows which runs of this worker are in progress. */
 export interface OpenRuns {
   isOpen(run: RunId): boolean;
 }
 
-/** The run that something of the engine's is labelled with; one that can't be open when it has no such labels. */
+/** Returns the run that an engine object is labelled with; without such labels, one that is never open. */
 export function runOf(labels: Labels): RunId {
   return { taskId: labels[LABEL.taskId] ?? '', runId: Number(labels[LABEL.runId]) };
 }

@@ -16,21 +16,21 @@ export interface OrphansDeps {
     DockerEngine,
     'ping' | 'findContainers' | 'findNetworks' | 'removeNetwork' | 'findVolumes' | 'removeVolume'
   >;
-  /** Fails while another worker uses the engine under the same labels: what it has there would look abandoned. */
+  /** Throws while another worker uses the engine under the same labels: its objects would look abandoned. */
   readonly lock: { acquire(signal: AbortSignal): Promise<void> };
   readonly stale: Pick<StaleContainers, 'remove'>;
   readonly journal: OpenRuns;
-  /** Says of a network, by its labels, that it is in use or kept for the next run. */
+  /** Returns whether the network with these labels is in use or kept for the next run. */
   readonly networks: { holds(labels: Labels): boolean };
   readonly log: Logger;
-  /** What everything carries that this worker makes in the engine. */
+  /** The labels of every engine object that this worker creates. */
   readonly labels: Labels;
 }
 
 /**
- * Containers, networks and volumes that carry this worker's labels and belong to none of its runs: a worker before this
- * one left them when it died, or they could not be removed when their run was over. They are looked for before the first
- * claim, before others when there is reason to, and by each collection.
+ * Containers, networks and volumes that carry this worker's labels and belong to none of its runs: a previous worker
+ * left them when it died, or they could not be removed when their run ended. The worker looks for them before the first
+ * claim, before later claims when it has reason to, and in each collection.
  */
 export class Orphans implements GarbageSource {
   readonly name = 'orphans';
@@ -38,7 +38,7 @@ export class Orphans implements GarbageSource {
   readonly #containers: RetryingRemoval;
   readonly #networks: RetryingRemoval;
   readonly #volumes: RetryingRemoval;
-  /** How often there was reason to look, and how many of those times a look has begun and ended since. */
+  /** How many times there was a reason to look, and how many of those a completed search has covered. */
   #suspicions = 1;
   #answered = 0;
   #removal: Promise<void> | undefined;
@@ -50,12 +50,12 @@ export class Orphans implements GarbageSource {
     this.#volumes = new RetryingRemoval('volume', deps.log);
   }
 
-  /** Something could not be removed: it is looked for again before the next claim. */
+  /** Notes that an object could not be removed: the worker looks for orphans before the next claim. */
   suspect(): void {
     this.#suspicions += 1;
   }
 
-  /** Removes what there is now; trouble is left to the next look. */
+  /** Removes what it finds now; failures are left to the next search. */
   async remove(signal: AbortSignal): Promise<void> {
     try {
       await this.checkReady(signal);
@@ -64,7 +64,7 @@ export class Orphans implements GarbageSource {
     }
   }
 
-  /** Whether the engine can run a task now: it answers, and nothing of runs that are over takes its room. */
+  /** Checks that the engine can run a task now: it responds, and no finished run's objects take up its space. */
   async checkReady(signal: AbortSignal): Promise<void> {
     const { engine } = this.#deps;
     try {
@@ -73,7 +73,7 @@ export class Orphans implements GarbageSource {
       this.suspect();
       throw error;
     }
-    // A look without a reason, as each collection has one, is nothing that a claim waits for.
+    // A claim does not wait for a search without a reason, such as that of each collection.
     while (this.#answered < this.#suspicions) await untilAborted(this.#look(), signal);
   }
 
@@ -81,7 +81,7 @@ export class Orphans implements GarbageSource {
     await untilAborted(this.#look(), signal);
   }
 
-  /** Whoever waits for it may go; it goes on to its end. Each of its calls has a time limit. */
+  /** Searches to the end even when its callers stop waiting. Each of its calls has a time limit. */
   #look(): Promise<void> {
     this.#removal ??= this.#removeAll();
     return this.#removal;
@@ -90,7 +90,7 @@ export class Orphans implements GarbageSource {
   async #removeAll(): Promise<void> {
     const suspicions = this.#suspicions;
     try {
-      // Never aborted; unlike a signal of node's own it takes as many listeners as there are removals.
+      // Never aborted; unlike a plain AbortSignal of Node it accepts one listener per removal.
       await this.#removeUnclaimed(new LinkedAbort().signal);
       this.#answered = suspicions;
     } finally {
@@ -104,7 +104,7 @@ export class Orphans implements GarbageSource {
     const containers = await engine.findContainers(labels, signal);
     const removeContainer = (id: string): Promise<void> => this.#deps.stale.remove(id, signal);
     await this.#containers.removeEach(this.#abandoned(containers), removeContainer, signal);
-    // A network or volume goes after the containers that use it.
+    // Networks and volumes are removed after the containers that use them.
     const networks = await engine.findNetworks(labels, signal);
     const left = networks.filter((network) => !this.#deps.networks.holds(network.labels));
     await this.#networks.removeEach(this.#abandoned(left), (id) => engine.removeNetwork(id), signal);
@@ -119,7 +119,7 @@ export class Orphans implements GarbageSource {
   }
 }
 
-/** Networks are labelled with no run, as several have them one after another. */
+/** Networks are not labelled with a run, because several runs use them one after another. */
 function factsOf(labels: Labels): LogFields {
   const run = labels[LABEL.taskId] === undefined ? {} : runOf(labels);
   return { ...run, reason: 'left by a run that is over' };

@@ -3,28 +3,28 @@ import type { LogFields, Logger } from '../log/logger.js';
 import { Semaphore } from '../util/semaphore.js';
 
 export interface Removable extends Labelled {
-  /** For the log line: whose it was, why it goes. */
+  /** For the log line: the owner, and the reason for the removal. */
   readonly facts: LogFields;
 }
 
-/** Tries to remove one thing; after as many failures a person has to look. */
+/** Attempts to remove one object; after this many failures an operator has to look. */
 const TRIES = 5;
-/** The engine has tasks to run at the same time. */
+/** The engine runs tasks at the same time. */
 const AT_ONCE = 4;
 
-/** Removes things of one kind from the engine. One that stays is told of, tried again the next times, then left alone. */
+/** Removes objects of one kind from the engine. A failed removal is logged, retried in later rounds, then given up. */
 export class RetryingRemoval {
   readonly #kind: string;
   readonly #log: Logger;
   readonly #failures = new Map<string, number>();
 
-  /** `kind` is what they are called in log lines: `container`. */
+  /** `kind` is the name in log lines: `container`. */
   constructor(kind: string, log: Logger) {
     this.#kind = kind;
     this.#log = log;
   }
 
-  /** `found` is all there is to be removed now. Fails only once the signal aborts. */
+  /** Removes the objects in `found`, which must be all there are now. Throws only once the signal aborts. */
   async removeEach(
     found: readonly Removable[],
     remove: (id: string) => Promise<void>,

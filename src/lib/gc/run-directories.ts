@@ -7,22 +7,22 @@ import type { GarbageSource } from './garbage-source.js';
 import type { OpenRuns } from './open-runs.js';
 
 export interface RunDirectoriesOptions {
-  /** This worker's alone; the directories in it are named `<taskId>-<runId>-<random>`. */
+  /** Used by this worker only; the directories in it are named `<taskId>-<runId>-<random>`. */
   readonly directory: string;
   readonly journal: OpenRuns;
-  /** True for a directory of a run that is being resolved for a worker that died. */
+  /** Returns true for a directory of a run that is being resolved for a worker that died. */
   readonly isRecovering: (name: string) => boolean;
   readonly log: Logger;
   readonly now: () => Date;
-  /** Default: as the user of this process may. */
+  /** Default: with the permissions of this process. */
   readonly removeTree?: RemoveTree;
 }
 
-/** Nothing but a run's cleanup that failed leaves one; by then nobody has written into it for this long. */
+/** Only a failed cleanup leaves a directory; one younger than this may still be in use. */
 const LEAST_AGE_MS = 3_600_000;
 const NAME = /^(?<taskId>.+)-(?<runId>\d+)-[^-]+$/;
 
-/** Temporary files of runs that are over, which could not be deleted with them. */
+/** Temporary files of finished runs that could not be deleted with them. */
 export class RunDirectories implements GarbageSource {
   readonly name = 'temporary files';
   readonly #options: RunDirectoriesOptions;

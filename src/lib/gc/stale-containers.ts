@@ -8,17 +8,17 @@ export interface StaleContainersDeps {
   readonly engine: Pick<DockerEngine, 'findContainers' | 'endOfContainer' | 'removeContainer'>;
   readonly log: Logger;
   readonly now: () => Date;
-  /** What this worker's own containers carry: those are looked after as orphans. */
+  /** The labels of this worker's own containers: Orphans removes those. */
   readonly labels: Labels;
-  /** One that ended at least this long ago is stale. */
+  /** A container that ended at least this long ago is stale. */
   readonly expirationMs: number;
-  /** Also the containers of others are collected. */
+  /** Also collects the containers of others. */
   readonly wholeMachine: boolean;
 }
 
 /**
- * Containers that ended long ago and are still there, which nobody should have let happen. Those of others are looked
- * for only on machines that do nothing but this worker's tasks, and never touched while they run.
+ * Containers that ended long ago and still exist, which should not happen. Those of others are collected only on
+ * machines that run nothing but this worker's tasks, and never while they run.
  */
 export class StaleContainers implements GarbageSource {
   readonly name = 'stale containers';
@@ -41,7 +41,7 @@ export class StaleContainers implements GarbageSource {
         stale.push({ ...other, facts: { reason: 'it ended long ago' } });
     }
     const remove = async (id: string): Promise<void> => {
-      // Removing kills, so this is looked at right before it.
+      // Removing kills, so this is checked right before it.
       const since = await this.#staleSince(id, signal);
       if (!since) throw new Error('it was started again');
       await this.#remove(id, since);
@@ -49,7 +49,7 @@ export class StaleContainers implements GarbageSource {
     await this.#removals.removeEach(stale, remove, signal);
   }
 
-  /** Removes a container whatever its state, and alerts when it is stale. */
+  /** Removes a container in any state, and alerts if it is stale. */
   async remove(id: string, signal: AbortSignal): Promise<void> {
     await this.#remove(id, await this.#staleSinceIfKnown(id, signal));
   }
@@ -61,7 +61,7 @@ export class StaleContainers implements GarbageSource {
     }
   }
 
-  /** Undefined too when the engine fails to tell: one strange container must not keep the others. */
+  /** Also undefined when the engine can't tell: one unusual container must not hold up the others. */
   async #staleSinceIfKnown(id: string, signal: AbortSignal): Promise<Date | undefined> {
     try {
       return await this.#staleSince(id, signal);

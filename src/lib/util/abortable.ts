@@ -1,7 +1,7 @@
 import { LinkedAbort } from './linked-abort.js';
 import { timerMs } from './timer.js';
 
-/** An operation that did not end in the time it was given. */
+/** An operation timed out. */
 export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
 
@@ -10,10 +10,10 @@ export class TimeoutError extends Error {
   }
 }
 
-/** Settles as `promise` does, or rejects with the signal's reason as soon as it aborts (the promise is left alone). */
+/** Settles as `promise` does, or rejects with the signal's reason as soon as it aborts (the promise keeps running). */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   if (signal.aborted) {
-    // Nobody will look at it any more: its failure must not count as unhandled.
+    // No caller awaits it any more: its failure must not count as unhandled.
     promise.catch(() => undefined);
     throw signal.reason;
   }
@@ -31,7 +31,7 @@ export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal):
   }
 }
 
-/** Runs `operation` with a signal that follows `parent` and ends after `timeoutMs` with a TimeoutError naming `what`. */
+/** Runs `operation` with a signal that follows `parent` and aborts after `timeoutMs`: a TimeoutError naming `what`. */
 export async function withTimeout<T>(
   what: string,
   timeoutMs: number,
@@ -47,7 +47,7 @@ export async function withTimeout<T>(
   }
 }
 
-/** Waits `delayMs`; rejects with the signal's reason when it aborts first. */
+/** Waits `delayMs`; rejects with the signal's reason if it aborts first. */
 export async function delay(delayMs: number, signal: AbortSignal): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const elapsed = new Promise<void>((resolve) => {

@@ -1,9 +1,9 @@
 import type { IncomingMessage, Server } from 'node:http';
 
 /**
- * Lets clients close their half of a connection after a request and still get the answer, as `printf … | nc` does. By
- * default Node ends the connection then (https://github.com/nodejs/node/blob/v20.x/lib/_http_server.js, socketOnEnd); the
- * property that prevents it is not documented. A server for HTTPS needs `allowHalfOpen: true` too.
+ * Lets clients close their half of a connection after a request and still receive the response, as `printf … | nc`
+ * does. By default Node then closes the connection (https://github.com/nodejs/node/blob/v20.x/lib/_http_server.js,
+ * socketOnEnd); the property that prevents this is undocumented. An HTTPS server also needs `allowHalfOpen: true`.
  */
 export function answerHalfClosed(server: Server): void {
   (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
@@ -11,8 +11,8 @@ export function answerHalfClosed(server: Server): void {
 }
 
 /**
- * The rest of a request will not come after the client has closed its half. Node's parser notices that, but not in a
- * request that asks for an upgrade and has a body: such a connection would stay open until the request's time limit.
+ * Closes the connection if the client closes its half before its request is complete. Node's parser detects that,
+ * except in a request with a body that asks for an upgrade: that connection would stay open until the request timeout.
  */
 function closeUnlessComplete(request: IncomingMessage): void {
   const { socket } = request;

@@ -1,9 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
 
-/** Linux takes at most 1024 buffers in one writev (IOV_MAX). */
+/** Linux accepts at most 1024 buffers per writev (IOV_MAX). */
 const MAX_BUFFERS = 1024;
 
-/** Appends all of `buffers`; `onWritten` hears of every part that is in the file. Fails with the error of the system. */
+/** Appends all of `buffers`; calls `onWritten` for every part written. Throws file system errors. */
 export async function appendAll(
   file: FileHandle,
   buffers: readonly Buffer[],
@@ -19,7 +19,7 @@ export async function appendAll(
   }
 }
 
-/** What is left to write: the system may take less than it was given when the disk is nearly full. */
+/** Returns what is left to write: the system may write less than requested when the disk is nearly full. */
 function withoutBytes(buffers: Buffer[], bytes: number): Buffer[] {
   const rest: Buffer[] = [];
   let skip = bytes;

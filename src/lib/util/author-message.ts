@@ -1,13 +1,13 @@
 import { errorMessage } from './error-message.js';
 import { withoutHostPaths } from './without-host-paths.js';
 
-/** Causes are few; more would be a circle. */
+/** Errors have few causes; more than this means a cycle. */
 const MAX_CAUSES = 10;
 
-/** What went wrong, for the log of a task: in words as `errorMessage` has them, without paths of this machine. */
+/** Returns the message of an error for a task's log: as `errorMessage` does, but without paths of this machine. */
 export function authorMessage(error: unknown): string {
   let message = errorMessage(error);
-  // What node says of a file call has the path in quotes: all files that this process opens itself are the machine's.
+  // Node quotes the path in errors of file calls, and every file that this process opens itself is the machine's.
   for (const path of pathsIn(error)) message = message.replaceAll(`'${path}'`, '(a path on the worker)');
   return withoutHostPaths(message);
 }

@@ -1,7 +1,7 @@
 import { untilAborted } from './abortable.js';
 import { timerMs } from './timer.js';
 
-/** Lets one loop sleep until there is something to do. A call before the sleep is not lost. */
+/** Lets one loop sleep until there is something to do. A call made before the sleep is not lost. */
 export class AutoResetEvent {
   #isDue = false;
   #wake: (() => void) | undefined;
@@ -11,7 +11,7 @@ export class AutoResetEvent {
     this.#wake?.();
   }
 
-  /** Returns at the next call, at once when there was one since the last return, or after `atMostMs`. */
+  /** Returns at the next call, at once if one was made since the last return, or after `atMostMs`. */
   async wait(signal: AbortSignal, atMostMs?: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const woken = new Promise<void>((resolve) => {

@@ -3,9 +3,9 @@ import type { Socket } from 'node:net';
 import { SourceShares } from './source-shares.js';
 
 export interface ConnectionLimits {
-  /** Connections without a request that is held: they have not asked for anything yet, or have their answer. */
+  /** Limit for connections without a held request: they have not sent a request yet, or have their response. */
   readonly waiting: number;
-  /** Connections with a request that is held. */
+  /** Limit for connections with a held request. */
   readonly held: number;
 }
 
@@ -13,16 +13,16 @@ interface Entry {
   readonly socket: Socket;
   readonly address: string;
   holds: number;
-  /** Of the request that is held: with TLS another than that of the connection. */
+  /** The held request's socket: with TLS, not the same as the connection's. */
   requestSocket?: Pick<Socket, 'readableEnded'>;
 }
 
 type Address = Pick<Socket, 'remoteAddress' | 'remotePort' | 'localAddress' | 'readableEnded'>;
 
 /**
- * Bounds the connections of an HTTP server so that no number of idle ones keeps others out. One too many closes another,
- * never itself: the oldest waiting one of the source that has the most of those. Held ones are not closed for waiting
- * ones.
+ * Bounds the connections of an HTTP server so that idle ones never lock out others. When one too many arrives, another
+ * is closed, never the new one: the oldest waiting connection of the source with the most. A held connection is not
+ * closed for a waiting one.
  */
 export class ConnectionLimiter {
   readonly #limits: ConnectionLimits;
@@ -30,19 +30,19 @@ export class ConnectionLimiter {
   readonly #waiting = new SourceShares<Entry>();
   readonly #held = new SourceShares<Entry>();
 
-  /** To be called before the server listens. */
+  /** Must be created before the server listens. */
   constructor(server: Server, limits: ConnectionLimits) {
     this.#limits = limits;
-    // For TLS too this comes with the bare connection, before the handshake.
+    // With TLS, this event too carries the plain connection, before the handshake.
     server.on('connection', (socket: Socket) => {
       if (!socket.destroyed) this.#add(socket);
     });
   }
 
   /**
-   * Keeps a request's connection until the function that this returns is called. When there are as many as may be, one
-   * is closed for it: one whose client has closed its half, and so may be gone, or else the oldest of the source with
-   * the most. undefined: there is none of the first kind, and no source has more than that of this connection.
+   * Holds a request's connection until the returned function is called. At the limit, another connection is closed for
+   * it: one whose client has closed its half, and so may be gone, or else the oldest of the source with the most.
+   * Returns undefined if there is no such half-closed connection and no source holds more than this connection's.
    */
   hold(socket: Address): (() => void) | undefined {
     const entry = this.#entries.get(keyOf(socket));
@@ -89,7 +89,7 @@ export class ConnectionLimiter {
   }
 }
 
-/** TLS puts another socket around that of the connection; both have the same addresses. */
+/** TLS wraps the connection's socket in another one; both have the same addresses. */
 function keyOf({ remoteAddress, remotePort, localAddress }: Address): string {
   return `${remoteAddress ?? ''} ${remotePort ?? ''} ${localAddress ?? ''}`;
 }

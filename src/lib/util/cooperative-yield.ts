@@ -1,21 +1,21 @@
 import { setImmediate } from 'node:timers/promises';
 
 /**
- * Gives the event loop a turn during long work that never waits: awaits of what is there already resolve as microtasks,
- * which all run before any timer or socket does.
+ * Yields to the event loop during long work that never blocks: awaiting resolved promises only queues microtasks, which
+ * all run before any timer or socket.
  */
 export class CooperativeYield {
   readonly #unitsPerTurn: number;
   readonly #turn: () => Promise<unknown>;
   #units = 0;
 
-  /** `unitsPerTurn`: how much work may be done at a stretch, in whatever unit the caller counts. */
+  /** `unitsPerTurn`: how much work may be done between yields, in any unit that the caller counts. */
   constructor(unitsPerTurn: number, turn: () => Promise<unknown> = setImmediate) {
     this.#unitsPerTurn = unitsPerTurn;
     this.#turn = turn;
   }
 
-  /** To be called after `units` of work. */
+  /** Call it after `units` of work. */
   async after(units: number): Promise<void> {
     this.#units += units;
     if (this.#units < this.#unitsPerTurn) return;

@@ -1,11 +1,11 @@
 import { shortenMiddle } from './shorten.js';
 
-// Engines, registries and services put into their messages what authors wrote. The beginning that is left is longer than what
-// the worker's log shows of a text, so that no secret is cut before it is looked for there.
+// Engines, registries and services include authors' text in their messages. The kept beginning is longer than what the
+// worker's log shows of a string, so that no secret is cut before it is redacted there.
 const MAX_LENGTH = 8192;
 const MAX_CAUSES = 10;
 
-/** What went wrong, in words, for whatever was thrown; causes are appended once each. A long message loses its middle. */
+/** Returns the message of a thrown value, then those of its causes, once each. A long message loses its middle. */
 export function errorMessage(error: unknown): string {
   return messageOf(error, MAX_CAUSES);
 }
@@ -15,9 +15,9 @@ function messageOf(error: unknown, causes: number): string {
   const own = shortenMiddle(error.message || error.name, MAX_LENGTH);
   if (error.cause === undefined || causes === 0) return own;
   const cause = messageOf(error.cause, causes - 1);
-  // Whoever wrapped an error often says its words already, if not all of its lines.
+  // A wrapping error often includes the cause's message already, though not all of its lines.
   const [line = ''] = cause.split('\n', 1);
-  // dockerode puts the status in front of what the engine says.
+  // dockerode prefixes the engine's message with the status.
   const firstLine = line.replace(/^\(HTTP code \d{3}\) [a-z ]{1,40} - /, '').trim();
   return own.includes(firstLine) ? own : shortenMiddle(`${own}: ${cause}`, MAX_LENGTH);
 }

@@ -1,4 +1,4 @@
-/** Whether all of `text` is what `pattern` says, in which a `*` stands for anything. Takes linear time. */
+/** Returns whether all of `text` matches `pattern`, in which `*` stands for any text. Takes linear time. */
 export function matchesGlob(text: string, pattern: string): boolean {
   const [start = '', ...rest] = pattern.split('*');
   const end = rest.pop();

@@ -2,35 +2,34 @@ import { PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** The heap grows by half of what is alive before it is collected. */
+/** The heap grows by half of its live size before a collection. */
 const SMALL_HEAP = '--heap-growing-percent=50';
-/** Two halves of 8 MiB, between which it is copied what was just made and is still used. */
+/** V8's young generation: two 8 MiB semi-spaces; survivors are copied between them. */
 const YOUNG_SPACE_BYTES = 16 * 1024 * 1024;
-/** So much of buffers is worth collecting what was just made, which mostly takes a millisecond or two. */
+/** After this many bytes of buffers a minor collection pays off; it mostly takes a millisecond or two. */
 const YOUNG_BYTES = 4 * 1024 * 1024;
 
-/** What V8 can be told, and what it tells. */
+/** V8's settings and statistics that are used here. */
 export interface Heap {
-  /** Takes one of V8's flags. */
+  /** Sets one of V8's flags. */
   setFlag(flag: string): void;
-  /** Collects what was just made and is not used any more. */
+  /** Runs a minor collection (of the young generation). */
   collectYoung(): void;
-  /** The size of the space for what was just made, in bytes. */
+  /** Returns the size of the young generation in bytes. */
   youngSpaceBytes(): number;
   /** Calls `listener` soon after each collection. */
   onCollected(listener: () => void): void;
 }
 
 /**
- * How far V8 lets the heap grow before it collects garbage. Left to itself that is several times of what is alive, of many
- * tasks that are over; and the space for what was just made comes to 32 MB within a hundred tasks, however small they are.
- * That one must not stay small either: V8 makes it smaller whenever there is little to do, and with 1 MiB what is still
- * used is copied, and kept for long, ten times as often.
+ * Limits how far V8 lets the heap grow before it collects garbage. By default it grows to several times its live size,
+ * with data of tasks long finished, and the young generation reaches 32 MB within a hundred tasks, however small they
+ * are. A young generation that stays small is no better: V8 shrinks it when idle, and with 1 MiB it copies, and
+ * promotes, survivors ten times as often.
  *
- * Buffers are outside of the heap. Of those that a large file or a long log passes through V8 takes notice when they are
- * some 30 MB, and then it goes through all of the heap, dozens of times for 500 MB. They are garbage long before, and few of
- * the objects that were just made are alive: to collect only these, more often, takes a fraction of the time and of the
- * memory.
+ * Buffers are off-heap. V8 reacts to those of a large file or a long log only at about 30 MB, with a full collection,
+ * dozens of times per 500 MB. They are garbage long before, and few young objects survive: more frequent minor
+ * collections take a fraction of the time and memory.
  */
 export class HeapGrowth {
   readonly #heap: Heap;
@@ -42,7 +41,7 @@ export class HeapGrowth {
     this.#heap = heap;
   }
 
-  /** From now on the heap stays small. */
+  /** Limits the heap from now on. */
   limit(): void {
     this.#isLimited = true;
     this.#heap.setFlag(SMALL_HEAP);
@@ -52,7 +51,7 @@ export class HeapGrowth {
     });
   }
 
-  /** Buffers of so many bytes were made that are soon not needed any more. */
+  /** Notes that this many bytes of short-lived buffers were allocated. */
   buffersPassed(bytes: number): void {
     this.#passedBytes += bytes;
     if (!this.#isLimited || this.#passedBytes < YOUNG_BYTES) return;
@@ -60,7 +59,7 @@ export class HeapGrowth {
     this.#heap.collectYoung();
   }
 
-  /** It only grows while it is collected, and then by this factor at most. */
+  /** The young generation grows only during a collection, by at most this factor. */
   #limitYoungSpace(): void {
     const mayGrow = this.#heap.youngSpaceBytes() < YOUNG_SPACE_BYTES;
     if (mayGrow === this.#isYoungSpaceGrowing) return;
@@ -73,7 +72,7 @@ type CollectGarbage = (options: { readonly type: 'minor' }) => void;
 
 let collectGarbage: CollectGarbage | undefined;
 
-/** V8 gives its function to scripts that are made while the flag is set: that is how node's documentation shows it. */
+/** V8 exposes its function to contexts created while the flag is set, as Node's documentation shows. */
 function exposedGarbageCollection(): CollectGarbage {
   setFlagsFromString('--expose-gc');
   try {
@@ -100,5 +99,5 @@ export const v8Heap: Heap = {
   },
 };
 
-/** Of this process: V8 has one setting for all. */
+/** The limit for this process: V8's settings are process-wide. */
 export const heapGrowth = new HeapGrowth(v8Heap);

@@ -3,12 +3,12 @@ import { open } from 'node:fs/promises';
 const MAGIC = '\x7fELF';
 const CLASS_64 = 2;
 const LITTLE_ENDIAN = 1;
-/** A program header that names the loader which a dynamic program needs. */
+/** The program header that names the loader of a dynamic program. */
 const PT_INTERP = 3;
 const MAX_HEADERS_BYTES = 64 * 1024;
 const FILE_HEADER_BYTES = 64;
 
-/** Whether a file is an ELF program that needs no other file to run. Fails as the file system does. */
+/** Returns whether a file is an ELF program that needs no other file to run. Throws file system errors. */
 export async function isStaticProgram(path: string): Promise<boolean> {
   const file = await open(path);
   try {

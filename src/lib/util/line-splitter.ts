@@ -1,17 +1,17 @@
 /**
- * Makes lines of text that comes in pieces. What came before of a line is not looked through again with each piece, or a
- * line of many pieces would take quadratic time.
+ * Splits text that arrives in pieces into lines. Earlier pieces of a line are not scanned again, or a line of many
+ * pieces would take quadratic time.
  */
 export class LineSplitter {
   readonly #maxLength: number;
   #rest = '';
 
-  /** What is beyond `maxLength` characters of a line is lost. */
+  /** Anything beyond `maxLength` characters of a line is dropped. */
   constructor(maxLength: number) {
     this.#maxLength = maxLength;
   }
 
-  /** The lines that end in this piece, without their ends. */
+  /** Returns the lines that end in this piece, without line endings. */
   push(piece: string): readonly string[] {
     const [first = '', ...others] = piece.split('\n');
     this.#rest += first.slice(0, this.#maxLength - this.#rest.length);
@@ -22,7 +22,7 @@ export class LineSplitter {
     return lines;
   }
 
-  /** What there is of a line that has not ended. */
+  /** Returns the beginning of a line that has not ended yet. */
   get rest(): string {
     return this.#rest;
   }

@@ -15,7 +15,7 @@ export class LinkedAbort {
   #isDisposed = false;
 
   constructor(parent?: AbortSignal) {
-    // One listener for each upload or call under way: more than the ten that node takes for a leak.
+    // Each upload or call adds a listener: more than the ten that Node treats as a leak.
     setMaxListeners(0, this.#controller.signal);
     this.#parent = parent;
     parent?.addEventListener('abort', this.#follow, { once: true });
@@ -31,7 +31,7 @@ export class LinkedAbort {
     this.#controller.abort(reason);
   }
 
-  /** Aborts with `reason()` after `timeoutMs`; calling again starts the time anew. */
+  /** Aborts with `reason()` after `timeoutMs`; calling it again restarts the timer. */
   abortAfter(timeoutMs: number, reason: () => unknown): void {
     clearTimeout(this.#timer);
     if (this.#isDisposed) return;
@@ -40,7 +40,7 @@ export class LinkedAbort {
     }, timerMs(timeoutMs));
   }
 
-  /** Lets go of the parent and the timer, and starts no other; the signal stays as it is. */
+  /** Detaches from the parent, stops the timer and allows no other; the signal keeps its state. */
   dispose(): void {
     this.#isDisposed = true;
     clearTimeout(this.#timer);

@@ -2,8 +2,8 @@ import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * Makes a directory, and those above it that are missing; nothing when it is there. Not by `recursive` of node's mkdir,
- * which tries for ever where a file system takes no directories (`/proc`).
+ * Creates a directory and its missing parents; does nothing if it exists. Avoids mkdir's `recursive`, which retries
+ * forever where a file system allows no directories (`/proc`).
  */
 export async function makeDirectory(path: string, mode = 0o777): Promise<void> {
   try {

@@ -1,6 +1,6 @@
 const LONGEST_WORD = 40;
 
-/** The word that `mistyped` was probably meant to be: one that differs in case, or in a letter or two. */
+/** Returns the word that `mistyped` was probably meant to be: one that differs in case, or in a letter or two. */
 export function nearestWord(mistyped: string, words: readonly string[]): string | undefined {
   if (mistyped.length > LONGEST_WORD) return undefined;
   const typed = mistyped.toLowerCase();
@@ -10,7 +10,7 @@ export function nearestWord(mistyped: string, words: readonly string[]): string 
   return nearest && nearest.distance <= allowed ? nearest.word : undefined;
 }
 
-/** How many letters have to be added, left out, changed or exchanged with the next one. */
+/** Counts the letters to add, remove, change or swap with the next one. */
 function distanceOf(from: string, to: string): number {
   let [beforeLast, last] = [[] as number[], Array.from({ length: to.length + 1 }, (_, index) => index)];
   for (let row = 1; row <= from.length; row += 1) {

@@ -3,9 +3,9 @@ import type { AnySchema, Options, ValidateFunction } from 'ajv';
 import ajvFormats from 'ajv-formats';
 
 /**
- * An ajv for schemas that are part of the worker. They are not themselves checked, which would take longer than anything
- * else at the start of a worker; tests do that. Nor is the code that checks values made shorter, which takes as long as
- * making it.
+ * Creates an ajv for schemas that are part of the worker. Checking the schemas would take longer than the rest of the
+ * worker's start, so tests do that instead. Optimizing the generated code would take as long as generating it, so it is
+ * off.
  */
 export function ajvOfOwnSchemas(options: Options = {}): Ajv {
   const ajv = new Ajv({ meta: false, validateSchema: false, code: { optimize: false }, ...options });
@@ -13,10 +13,10 @@ export function ajvOfOwnSchemas(options: Options = {}): Ajv {
   return ajv;
 }
 
-/** Whether something read from a file is what `schema` says; fails, in words about `name`, when it is not. */
+/** Returns the value if it matches `schema`; otherwise throws an error about `name`. */
 export type SchemaAssertion<T> = (value: unknown) => T;
 
-/** Compiled at the first use, as a worker that starts may have nothing to check. */
+/** Compiled at first use, because a starting worker may have nothing to check. */
 export function schemaAssertion<T>(schema: AnySchema, name: string): SchemaAssertion<T> {
   let compiled: { readonly ajv: Ajv; readonly isValid: ValidateFunction<T> } | undefined;
   const compile = (): NonNullable<typeof compiled> => {

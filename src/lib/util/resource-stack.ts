@@ -1,8 +1,8 @@
 type Release = () => void | Promise<void>;
 
 /**
- * What a piece of work has acquired, released newest first. Every release runs, whatever the others do; a failure goes
- * to `onError` and never to the caller. Registering on a closed stack releases at once, so nothing acquired late leaks.
+ * The resources of a piece of work, released newest first. Every release runs, whatever the others do; a failure goes
+ * to `onError`, never to the caller. Registering on a closed stack releases at once, so nothing acquired late leaks.
  */
 export class ResourceStack {
   readonly #onError: (name: string, error: unknown) => void;
@@ -13,7 +13,7 @@ export class ResourceStack {
     this.#onError = onError;
   }
 
-  /** Runs `release` when the stack closes. `name` says in the worker log what could not be released. */
+  /** Runs `release` when the stack closes. `name` identifies it in the worker's log if it fails. */
   defer(name: string, release: Release): void {
     if (this.#closed) {
       void this.#run(name, release);
@@ -22,20 +22,20 @@ export class ResourceStack {
     this.#releases.push({ name, release });
   }
 
-  /** Registers a disposable resource and returns it, so that acquiring and registering are one line. */
+  /** Registers a disposable resource and returns it, so that acquiring and registering fit in one line. */
   use<T extends { dispose(): void | Promise<void> }>(name: string, resource: T): T {
     this.defer(name, () => resource.dispose());
     return resource;
   }
 
-  /** A stack of its own for a part of the work, whose failures are told under the name of the part. It is not registered here. */
+  /** Returns a separate, unregistered stack for a part of the work; it reports failures under the part's name. */
   nested(part: string): ResourceStack {
     return new ResourceStack((name, error) => {
       this.#onError(`${part}: ${name}`, error);
     });
   }
 
-  /** Releases everything, newest first. Harmless when called again. */
+  /** Releases everything, newest first. Calling it again has no effect. */
   async close(): Promise<void> {
     this.#closed = true;
     for (let next = this.#releases.pop(); next; next = this.#releases.pop()) {

@@ -1,27 +1,27 @@
 import { delay } from './abortable.js';
 
 export interface RetryPolicy {
-  /** Attempts in all, at least 1; Infinity leaves the end to the signal. */
+  /** Total attempts, at least 1; with Infinity only the signal ends them. */
   readonly attempts: number;
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
-  /** Each delay is multiplied by a random factor within 1 ± this; it still is no longer than maxDelayMs. */
+  /** Each delay is multiplied by a random factor within 1 ± this, but never exceeds maxDelayMs. */
   readonly randomization: number;
 }
 
 export interface RetryHooks {
-  /** Errors for which this is false are final. */
+  /** Returns false for final errors. */
   readonly isRetryable: (error: unknown) => boolean;
   readonly onRetry?: (error: unknown, attempt: number, delayMs: number) => void;
 }
 
-/** The delay after attempt number `attempt` (from 1): doubling, bounded, with jitter. */
+/** Returns the backoff after attempt number `attempt` (from 1): doubling, bounded, with jitter. */
 export function retryDelayMs(policy: RetryPolicy, attempt: number): number {
   const exponential = Math.min(policy.firstDelayMs * 2 ** (attempt - 1), policy.maxDelayMs);
   return Math.min(exponential * (1 + policy.randomization * (2 * Math.random() - 1)), policy.maxDelayMs);
 }
 
-/** Calls `operation` until it succeeds, fails for good, runs out of attempts (last error thrown) or the signal aborts. */
+/** Calls `operation` until it succeeds, fails for good, runs out of attempts (throws the last error) or is aborted. */
 export async function retry<T>(
   policy: RetryPolicy,
   hooks: RetryHooks,

@@ -1,19 +1,19 @@
-/** Lets at most `count` operations run at a time; the others wait in the order they came. */
+/** Lets at most `count` operations run at once; the others wait in order of arrival. */
 export class Semaphore {
   #free: number;
-  /** In the order they came; a set, as thousands may leave at once. */
+  /** In order of arrival; a Set, because thousands may leave at once. */
   readonly #waiting = new Set<() => void>();
 
   constructor(count: number) {
     this.#free = count;
   }
 
-  /** Whoever comes now has to wait. */
+  /** True when the next caller has to wait. */
   get isFull(): boolean {
     return this.#free === 0;
   }
 
-  /** Runs `operation` when there is a slot; rejects with the signal's reason when that aborts while waiting. */
+  /** Runs `operation` when a slot is free; rejects with the signal's reason if it aborts during the wait. */
   async run<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const leave = await this.enter(signal);
     try {
@@ -23,7 +23,7 @@ export class Semaphore {
     }
   }
 
-  /** Resolves with how to give the slot back, to be called once. */
+  /** Acquires a slot; resolves with the function that releases it, to be called once. */
   async enter(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
     if (this.#free > 0) this.#free--;

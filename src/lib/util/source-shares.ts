@@ -1,6 +1,6 @@
-/** What is held by the sources of connections, so that the one that holds the most can be found. */
+/** Counts what each source of connections holds, to find the one that holds the most. */
 export class SourceShares<T> {
-  /** Items oldest first, sources in the order of their oldest hold. */
+  /** Items oldest first; sources in order of arrival. */
   readonly #bySource = new Map<string, Set<T>>();
   #size = 0;
 
@@ -17,21 +17,21 @@ export class SourceShares<T> {
     this.#size += 1;
   }
 
-  /** Harmless when it is not there. */
+  /** Has no effect if the item is not there. */
   delete(address: string, item: T): void {
     const source = sourceOf(address);
     const items = this.#bySource.get(source);
     if (items) this.#remove(source, items, item);
   }
 
-  /** Takes out the oldest item of the source that holds the most. */
+  /** Removes and returns the oldest item of the source that holds the most. */
   takeOldest(): T | undefined {
     return this.#takeFrom(this.#largest());
   }
 
   /**
-   * Takes out what has to go so that `address` can hold one more: the oldest item of the source that holds the most, if
-   * that is more than `address` would hold then. undefined: `address` has had its share.
+   * Removes and returns what must make room for one more item of `address`: the oldest item of the source that holds
+   * the most, if that is more than `address` would then hold. undefined: `address` already has its share.
    */
   takeFor(address: string): T | undefined {
     const largest = this.#largest();
@@ -39,7 +39,7 @@ export class SourceShares<T> {
     return largest && largest[1].size > own + 1 ? this.#takeFrom(largest) : undefined;
   }
 
-  /** Takes out the first item that is so. */
+  /** Removes and returns the first matching item. */
   takeFirst(isSo: (item: T) => boolean): T | undefined {
     for (const [source, items] of this.#bySource) {
       for (const item of items) {
@@ -79,7 +79,7 @@ export class SourceShares<T> {
 const GROUPS = 8;
 const NETWORK_GROUPS = 4;
 
-/** Whom an address counts for: itself, or its /64 network for IPv6, of which one machine can have all addresses. */
+/** Returns the source of an address: itself, or its /64 network for IPv6, which one machine can own entirely. */
 export function sourceOf(address: string): string {
   const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;

@@ -1,9 +1,9 @@
 import { constants, open, rename } from 'node:fs/promises';
 
-/** How the name of a file ends that is being written and was not put in its place yet. */
+/** Suffix of a file that is being written and is not yet renamed into place. */
 export const UNFINISHED = '.next';
 
-/** The text of a regular file; undefined when there is none. A link in its place is not followed but refused. */
+/** Returns the text of a regular file; undefined if it does not exist. Refuses to follow a link. */
 export async function readStateFile(path: string): Promise<string | undefined> {
   try {
     const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -18,7 +18,7 @@ export async function readStateFile(path: string): Promise<string | undefined> {
   }
 }
 
-/** Writes it for its owner alone, and atomically: a reader finds the old or the new text, never half of one. */
+/** Writes a file that only its owner can read, atomically: a reader finds the old or the new text, never a mix. */
 export async function replaceStateFile(path: string, text: string): Promise<void> {
   const next = path + UNFINISHED;
   const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;

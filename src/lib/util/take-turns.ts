@@ -5,12 +5,12 @@ import { setTimeout } from 'node:timers/promises';
 import { identityOf, isRunning } from './process-identity.js';
 import type { ProcessIdentity } from './process-identity.js';
 
-/** Far longer than a turn takes: another process that is in its way for so long has been stopped. */
+/** Far longer than a turn takes: a process that blocks others for this long has been suspended. */
 const PATIENCE_MS = 30_000;
 const POLL_MS = 5;
 const LONGEST_BACKOFF_MS = 100;
 
-/** Another process has had its turn for too long. */
+/** Another process has not finished its turn in time. */
 export class TurnTimeoutError extends Error {
   override readonly name = 'TurnTimeoutError';
 
@@ -27,12 +27,12 @@ interface Candidate extends ProcessIdentity {
 }
 
 /**
- * Runs `action` while no other process on this machine runs one for the same `path`, whose directory has to exist.
+ * Runs `action` while no other process on this machine runs one for the same `path`, whose directory must exist.
  *
- * Each candidate creates a file whose name identifies its process, and only then looks for others: of two candidates at
- * least one sees the other, and nobody goes ahead before it is alone. A name is never used twice, so that the file of a
- * process that has ended can be removed by anybody at any time; a single lock file could not: between reading that it is
- * stale and removing it, another process may have replaced it.
+ * Each candidate first creates a file whose name identifies its process, and only then looks for others: of two
+ * candidates at least one sees the other, and neither proceeds until it is alone. A name is never reused, so any
+ * process may remove the file of an exited process at any time. A single lock file would not allow that: between
+ * finding it stale and removing it, another process may have replaced it.
  */
 export async function takeTurn<T>(path: string, action: () => Promise<T>): Promise<T> {
   const { pid, startTicks, bootId } = await identityOf('self');
@@ -49,7 +49,7 @@ export async function takeTurn<T>(path: string, action: () => Promise<T>): Promi
   }
 }
 
-/** Waits for those that come after `name`; false: one comes before it. Those that come after give way in the same manner. */
+/** Waits for candidates that sort after `name`, which yield in the same way; returns false if one sorts before it. */
 async function isAlone(path: string, name: string, deadline: number): Promise<boolean> {
   for (;;) {
     const others = (await candidates(path)).filter((other) => other.name !== name);
@@ -61,7 +61,7 @@ async function isAlone(path: string, name: string, deadline: number): Promise<bo
   }
 }
 
-/** Those whose processes run; files of others are removed. */
+/** Returns the candidates whose processes are running; removes the files of others. */
 async function candidates(path: string): Promise<readonly Candidate[]> {
   const running: Candidate[] = [];
   for (const name of await readdir(dirname(path))) {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from './make-directory.js';
 
-/** A new directory for its owner alone (mode 0700), deleted with all its content when disposed of. */
+/** A new directory that only its owner can access (mode 0700), deleted with its content when disposed. */
 export class TempDir {
   readonly path: string;
 
@@ -10,7 +10,7 @@ export class TempDir {
     this.path = path;
   }
 
-  /** Makes `parent` too when it is missing. `prefix` begins the directory's name. */
+  /** Creates `parent` too if it is missing. `prefix` starts the directory's name. */
   static async create(parent: string, prefix: string): Promise<TempDir> {
     await makeDirectory(parent, 0o700);
     return new TempDir(await mkdtemp(join(parent, prefix)));

@@ -7,17 +7,17 @@ export interface TlsPaths {
   readonly key: string;
 }
 
-/** PEM. */
+/** In PEM format. */
 export interface TlsKeyPair {
   readonly cert: Buffer;
   readonly key: Buffer;
 }
 
-/** A server's certificate and key, which somebody may renew on disk while the server runs. */
+/** A server's certificate and key, which the operator may renew on disk while the server runs. */
 export class TlsFiles {
   readonly #paths: TlsPaths;
   #current: TlsKeyPair;
-  /** Of the files as they were read or found unusable last. */
+  /** Stamp of the files when they were last read or found unusable. */
   #seen: string;
 
   private constructor(paths: TlsPaths, current: TlsKeyPair, seen: string) {
@@ -26,7 +26,7 @@ export class TlsFiles {
     this.#seen = seen;
   }
 
-  /** Fails when a file can't be read, is none of its kind, or the two don't belong together. */
+  /** Throws if a file can't be read or has the wrong format, or if the two don't match. */
   static async read(paths: TlsPaths): Promise<TlsFiles> {
     const seen = await stampOf(paths);
     return new TlsFiles(paths, await load(paths), seen);
@@ -37,8 +37,8 @@ export class TlsFiles {
   }
 
   /**
-   * What the files hold if they changed since they were looked at last, else undefined. Fails once for each change to
-   * something unusable, such as a new certificate whose key is yet to be written; `current` stays as it was.
+   * Returns the files' content if they changed since the last check, else undefined. Throws once for each change to
+   * unusable content, such as a new certificate whose key is not written yet; `current` then stays the same.
    */
   async renewed(): Promise<TlsKeyPair | undefined> {
     const stamp = await stampOf(this.#paths);
@@ -49,7 +49,7 @@ export class TlsFiles {
   }
 }
 
-/** When the certificate is not good any more. Of a chain it is the first, which is the server's own. */
+/** Returns when the certificate expires. In a chain, the first certificate is the server's own. */
 export function certificateEnd({ cert }: Pick<TlsKeyPair, 'cert'>): Date {
   return new Date(new X509Certificate(cert).validTo);
 }
@@ -61,7 +61,7 @@ async function load({ certificate, key }: TlsPaths): Promise<TlsKeyPair> {
   return pair;
 }
 
-/** Follows links: renewed certificates are as a rule new files behind an old name. */
+/** Follows links: a renewed certificate is usually a new file behind an old name. */
 async function stampOf({ certificate, key }: TlsPaths): Promise<string> {
   const stats = await Promise.all([certificate, key].map((path) => stat(path, { bigint: true })));
   return stats.map(({ ino, mtimeNs, size }) => `${ino}:${mtimeNs}:${size}`).join(' ');

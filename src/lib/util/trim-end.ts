@@ -1,6 +1,6 @@
 /**
- * `text` without the `characters` it ends with. In one step for each, whatever the text: a regular expression anchored
- * at the end alone takes quadratic time, and what is trimmed is written by authors of tasks.
+ * Returns `text` without any trailing `characters`, in linear time: a regular expression anchored only at the end takes
+ * quadratic time, and authors of tasks write the text.
  */
 export function trimEnd(text: string, characters: string): string {
   let end = text.length;

@@ -1,13 +1,13 @@
 const HIDDEN = '(a path on the worker)';
 
-/** A path, or what looks like one: where it begins no word, address or other path goes on. */
+/** A path, or text that looks like one: not preceded by a word, an address or another path. */
 const PATH = /(^|[^\w./])(\/(?!\/)[^\s"'`,;:()<>=[\]]*)/g;
-/** The files of a container or of an image's layer, as the engine has them on the machine: what follows is their path in it. */
+/** The engine's directory for the files of a container or image layer: the rest is their path inside it. */
 const FILE_SYSTEM =
   /\/(?:overlay2|overlay|fuse-overlayfs|aufs\/mnt|btrfs\/subvolumes|zfs\/graph|vfs\/dir|rootfs\/overlayfs|[\w.]{1,60}\.task\/moby)\/[0-9a-f]{12,128}(?:-init)?(?:\/(?:merged|diff|rootfs))?(?=\/|$)|\/snapshots\/\d{1,12}\/fs(?=\/|$)/;
 const ENGINE_DIRECTORY =
   /^\/(?:var\/lib|run|var\/run)\/(?:docker|containerd|containers)(?![a-z])|^\/proc\/self\/fd(?![a-z])|^\/tmp\/(?:containerd-mount|docker)|\/(?:overlay2|docker-import-\w+|GetImageBlob\w+)(?:\/|$)/;
-/** What is mounted into a container comes from the machine. */
+/** The source of a mount is a path on this machine. */
 const MOUNT_SOURCES: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/(error mounting )"[^"]*"(?= to rootfs)/g, `$1${HIDDEN}`],
   [/(mount )\/[^\s:]*(?=:\/)/g, `$1${HIDDEN}`],
@@ -15,8 +15,8 @@ const MOUNT_SOURCES: readonly (readonly [pattern: RegExp, replacement: string])[
 ];
 
 /**
- * An engine's words for the log of a task, which everybody may read: paths of this machine are left out, and a file of the
- * container has its path in the container. Takes linear time: images choose part of the words.
+ * Returns an engine's message for a task's log, which is public: paths of this machine are removed, and a file of the
+ * container keeps only its path in the container. Takes linear time: images choose part of the message.
  */
 export function withoutHostPaths(words: string): string {
   let clean = words;

@@ -69,7 +69,7 @@ describe('a cache whose run has ended', () => {
     const first = await create({ ...shell(LOOK), ...using('dependent') });
     const second = await create({ ...shell(LOOK), ...using('dependent') }, { dependencies: [first] });
     await harness.finish(first);
-    await harness.sees(second, 'Waiting for the cache "dependent": the run that had it has ended');
+    await harness.sees(second, 'Waiting for the cache "dependent": the run that used it has ended');
     remove();
     assert.match((await harness.finish(second)).log, /\nwarm\r\n/);
   });

@@ -193,13 +193,13 @@ describe('a cache whose run has ended', () => {
       await clock.advance(999);
       assert.deepEqual(user.output.lines, []);
       await clock.advance(2);
-      const waiting = 'Waiting for the cache "a": the run that had it has ended and is being cleaned up.';
+      const waiting = 'Waiting for the cache "a": the run that used it has ended and is being cleaned up.';
       assert.deepEqual(user.output.lines, [waiting]);
       await clock.advance(RELEASE_TIMEOUT_MS - 1002);
       assert.equal(await hasIt(), false);
       await clock.advance(2);
       assert.notEqual((await leased).key, before.lease.key);
-      const late = 'The cache "a" was not given back in 60 s; this run gets another directory.';
+      const late = 'The cache "a" was not released within 60 s; this run gets another directory.';
       assert.deepEqual(user.output.lines, [waiting, late]);
     });
 

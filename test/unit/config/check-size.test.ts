@@ -29,14 +29,14 @@ describe('a configuration that is too large', () => {
     ],
   ];
   for (const [what, content, words] of files) {
-    it(`is refused in words: a file ${what}`, async () => {
+    it(`is refused with a message: a file ${what}`, async () => {
       const problems = await problemsOf({ configPath: await folder.write('config.yml', content) });
       assert.equal(problems.length, 1);
       assert.match(problems[0] ?? '', words);
     });
   }
 
-  it('is refused from a host too', () => {
+  it('is also refused from a host', () => {
     const values = { list: Array(10_001).fill(0) as unknown[] };
     assert.throws(
       () => {
@@ -46,7 +46,7 @@ describe('a configuration that is too large', () => {
     );
   });
 
-  it('has no more of its problems listed than anybody reads', async () => {
+  it('has at most a hundred of its problems listed', async () => {
     const keys = Array.from({ length: 5000 }, (_, n) => `unknown${n}: 1\n`);
     const problems = await problemsOf({ configPath: await folder.write('config.yml', keys.join('')) });
     assert.equal(problems.length, 101);
@@ -57,7 +57,7 @@ describe('a configuration that is too large', () => {
     assert.ok(long.length < 2100);
   });
 
-  it('does not include what only has many keys, whatever lay below them', () => {
+  it('is not one with many keys over lower layers', () => {
     const merged = new LayeredConfig({});
     const keys = Array.from({ length: 4000 }, (_, n) => `key${n}`);
     merged.apply({ name: 'below', values: Object.fromEntries(keys.map((key) => [key, { inner: 1 }])) });

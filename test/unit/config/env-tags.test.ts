@@ -33,21 +33,21 @@ describe('!env tags', () => {
   ];
   for (const [tag, text, expected] of readings) {
     for (const suffix of ['', ':optional']) {
-      it(`reads ${tag}${suffix} from ${text}`, () => {
+      it(`read ${tag}${suffix} from ${text}`, () => {
         assert.deepEqual(JSON.parse(JSON.stringify(valueOf(tag + suffix, text))), expected);
       });
     }
   }
 
   for (const tag of ['!env', '!env:string', '!env:secret', '!env:number', '!env:bool', '!env:json', '!env:list']) {
-    it(`misses the variable of ${tag} when it is unset or empty, unless it is optional`, () => {
+    it(`report an unset or empty variable of ${tag}, unless it is optional`, () => {
       assert.deepEqual(valueOf(tag), new Error('environment variable X is not set'));
       assert.deepEqual(valueOf(tag, ''), new Error('environment variable X is not set'));
       assert.equal(valueOf(`${tag}:optional`), undefined);
     });
   }
 
-  it('reads an unset !env:flag as false', () => {
+  it('read an unset !env:flag as false', () => {
     assert.equal(valueOf('!env:flag'), false);
   });
 
@@ -56,46 +56,46 @@ describe('!env tags', () => {
     ['!env:bool', 'true or false'],
     ['!env:json', 'JSON'],
   ] as const) {
-    it(`does not take any text for ${tag}, nor repeat it`, () => {
+    it(`refuse invalid text for ${tag} without quoting it`, () => {
       assert.deepEqual(valueOf(tag, 'hunter{2'), new Error(`environment variable X is not ${expected}`));
     });
   }
 
-  it('lets a missing variable go when a later layer sets the key', () => {
+  it('accept a missing variable when a later layer sets the key', () => {
     const config = layered({}, 'a: !env X', 'a: here');
     assert.deepEqual(config.problems(), []);
     assert.equal(config.values()['a'], 'here');
   });
 
-  it('complains about a missing variable that overrides a good value', () => {
+  it('report a missing variable that overrides a valid value', () => {
     const config = layered({}, 'a: here', 'a: !env X');
     assert.deepEqual(config.problems(), [{ path: ['a'], message: 'environment variable X is not set' }]);
     assert.equal(config.originOf(['a']), 'layer 1');
   });
 
-  it('keeps the value below when an optional variable is missing', () => {
+  it('keep the lower value when an optional variable is missing', () => {
     assert.equal(layered({}, 'a: below', 'a: !env:optional X').values()['a'], 'below');
   });
 
-  it('works within lists', () => {
+  it('work within lists', () => {
     const config = layered({ X: 'x' }, 'a: [!env X, !env:string:optional NONE, !env MISSING]');
     assert.deepEqual(config.values()['a'], ['x']);
     assert.deepEqual(config.problems(), [{ path: ['a', '1'], message: 'environment variable MISSING is not set' }]);
   });
 
-  it('merges a map from !env:json with the one below', () => {
+  it('merge a map from !env:json with the lower one', () => {
     const values = layered({ X: '{"b":1}' }, 'a: { c: 2 }', 'a: !env:json X').values();
     assert.deepEqual(JSON.parse(JSON.stringify(values)), { a: { b: 1, c: 2 } });
   });
 
-  it('remembers what came from !env:secret, until something else replaces it', () => {
+  it('remember values from !env:secret until another value replaces them', () => {
     const secret = layered({ X: 'x' }, 'a: { b: !env:secret X, c: 1 }');
     assert.equal(secret.isSecret(['a', 'b']), true);
     assert.equal(secret.isSecret(['a', 'c']), false);
     assert.equal(layered({ X: 'x' }, 'a: !env:secret X', 'a: open').isSecret(['a']), false);
   });
 
-  it('wants the name of a variable', () => {
+  it('require the name of a variable', () => {
     assert.throws(() => valueOf('!env:string "no name"  #'), /cannot resolve/);
   });
 });

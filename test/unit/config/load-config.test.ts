@@ -19,12 +19,12 @@ describe('loadConfig: layers', () => {
     assert.deepEqual(warnings, []);
   });
 
-  it('reads the packaged file once when it is the given one too', async () => {
+  it('reads the packaged file only once when it is also the given one', async () => {
     const { layers } = await load({ configPath: PACKAGED });
     assert.deepEqual(layers, ['this machine', `${PACKAGED} [defaults]`, 'command line'].slice(0, 2));
   });
 
-  it('lets each later layer win over all earlier ones', async () => {
+  it('lets each later layer override all earlier ones', async () => {
     const packagedConfigPath = await folder.write(
       'packaged.yml',
       [
@@ -88,7 +88,7 @@ describe('loadConfig: layers', () => {
     assert.deepEqual(config.artifacts.skipCompressionExtensions, ['.one']);
   });
 
-  it('takes a value away by null, but leaves a map alone', async () => {
+  it('removes a value by null, but not a map', async () => {
     const configPath = await folder.write('given.yml', 'task:\nmaxTaskRunTime: 5\nmetrics: { port: 9000 }');
     const { config } = await load({ configPath, flags: { maxTaskRunTime: null, metrics: { port: null } } });
     assert.equal(config.task.reclaimDivisor, 2);
@@ -96,7 +96,7 @@ describe('loadConfig: layers', () => {
     assert.deepEqual(config.metrics, { host: '127.0.0.1' });
   });
 
-  it('ignores flags that were not given', async () => {
+  it('ignores missing flags', async () => {
     const { config } = await load({ flags: { capacity: undefined, workerId: 'other' } });
     assert.equal(config.capacity, 1);
     assert.equal(config.workerId, 'other');
@@ -110,7 +110,7 @@ describe('loadConfig: layers', () => {
     });
   }
 
-  it('leaves out the sections of other profiles', async () => {
+  it('ignores the sections of other profiles', async () => {
     const configPath = await folder.write(
       'given.yml',
       'defaults: { capacity: 2 }\nmine: { capacity: 3 }\nyours: { nonsense: 1 }',
@@ -119,15 +119,15 @@ describe('loadConfig: layers', () => {
     assert.equal((await load({ configPath, profile: 'mine' })).config.capacity, 3);
   });
 
-  it('refuses a profile that no file has, naming those there are', async () => {
+  it('refuses an unknown profile and lists the known ones', async () => {
     assert.deepEqual(await problemsOf({ profile: 'prod' }), [
-      'profile prod: no configuration file has such a section, expected one of production, test',
+      'profile prod: no configuration file has this section, expected one of production, test',
     ]);
   });
 });
 
 describe('loadConfig: problems', () => {
-  it('lists all of them at once, each with key, expectation and layer', async () => {
+  it('lists all problems at once, each with key, expectation and layer', async () => {
     const configPath = await folder.write(
       'given.yml',
       [
@@ -149,8 +149,8 @@ describe('loadConfig: problems', () => {
       /^dockerConfig\.maxTries: unknown key, expected one of allowPrivileged, .* \(from .*given\.yml\)$/,
       /^taskQueue: expected a map of settings, found 7 \(from .*given\.yml\)$/,
       /^features\.magic: unknown feature, expected one of localLiveLog, .*balrogStageVPNProxy \(from .*given\.yml\)$/,
-      /^registries\.quay\.io\/me\.password: missing, expected a text \(from .*given\.yml\)$/,
-      /^registries\.quay\.io\/me\.username: expected a text, found 5 \(from .*given\.yml\)$/,
+      /^registries\.quay\.io\/me\.password: missing, expected a string \(from .*given\.yml\)$/,
+      /^registries\.quay\.io\/me\.username: expected a string, found 5 \(from .*given\.yml\)$/,
       /^workerType: expected .*, found "A" \(from command line\)$/,
     ];
     for (const pattern of expected) {
@@ -163,17 +163,17 @@ describe('loadConfig: problems', () => {
     assert.equal(problems.length, expected.length, problems.join('\n'));
   });
 
-  it('never quotes a secret of the wrong form', async () => {
+  it('never quotes an invalid secret', async () => {
     const configPath = await folder.write(
       'given.yml',
       'taskcluster: { accessToken: [hunter2] }\nregistries: { a: { username: u, password: 4711 } }\nhost: !env:secret ODD',
     );
     const text = (await problemsOf({ configPath, env: { ...CREDENTIALS }, flags: { capacity: -1 } })).join('\n');
-    assert.match(text, /registries\.a\.password: expected a text, found something else/);
+    assert.match(text, /registries\.a\.password: expected a string, found something else/);
     assert.doesNotMatch(text, /hunter2|4711/);
   });
 
-  it('names file and place of a syntax error, in one line, without quoting the file', async () => {
+  it('names the file and position of a syntax error, in one line, without quoting the file', async () => {
     const yml = await folder.write('given.yml', 'taskcluster:\n  accessToken: "hunter2\n');
     const [problem = '', ...others] = await problemsOf({ configPath: yml });
     assert.deepEqual(others, []);
@@ -181,7 +181,7 @@ describe('loadConfig: problems', () => {
     assert.doesNotMatch(problem, /hunter2/);
   });
 
-  it('says so when the given file is missing or no map', async () => {
+  it('reports a given file that is missing or not a map', async () => {
     assert.deepEqual(await problemsOf({ configPath: '/nowhere/x.yml' }), [
       '/nowhere/x.yml: there is no such file, give the path of a configuration file',
     ]);
@@ -189,7 +189,7 @@ describe('loadConfig: problems', () => {
     assert.deepEqual(await problemsOf({ configPath: list }), [`${list}: expected a map of settings at its top`]);
   });
 
-  it('wants for stateless host names what they are made of', async () => {
+  it('validates the parts of stateless host names', async () => {
     const statelessHostname = { enabled: true, secret: 'hunter2', domain: 'two words.com' };
     const found = (await problemsOf({ flags: { statelessHostname, publicIp: '2001:db8::1' } })).join('\n');
     assert.match(
@@ -209,8 +209,8 @@ describe('loadConfig: problems', () => {
   });
 });
 
-describe('loadConfig: what follows from other values', () => {
-  it('makes capacity the number of cores when tasks get one core each, but leaves 0', async () => {
+describe('loadConfig: derived values', () => {
+  it('sets capacity to the number of cores when each task gets one core, but keeps 0', async () => {
     assert.equal((await load({ flags: { restrictCPU: true, capacity: 2 } })).config.capacity, 6);
     assert.equal((await load({ flags: { restrictCPU: true, capacity: 0 } })).config.capacity, 0);
   });
@@ -227,19 +227,19 @@ describe('loadConfig: what follows from other values', () => {
     });
   }
 
-  it('refuses a DOCKER_HOST it cannot use, unless the configuration says where docker is', async () => {
+  it('refuses an unusable DOCKER_HOST, unless the configuration says where docker is', async () => {
     const env = { ...CREDENTIALS, DOCKER_HOST: 'ssh://me@there' };
     assert.match((await problemsOf({ env })).join('\n'), /^docker: the environment variable DOCKER_HOST is neither/);
     const { config } = await load({ env, flags: { docker: { host: 'h', port: 1 } } });
     assert.deepEqual(config.docker, { host: 'h', port: 1 });
   });
 
-  it('refuses half an address of docker, or two', async () => {
+  it('refuses half an address of docker, or two addresses', async () => {
     assert.match((await problemsOf({ flags: { docker: { host: 'h' } } })).join('\n'), /^docker: .* port is missing/);
     assert.match((await problemsOf({ flags: { docker: { socketPath: '/s', port: 1 } } })).join('\n'), /found both/);
   });
 
-  it('drops an empty certificate and the slash behind the rootUrl', async () => {
+  it('drops an empty certificate and the trailing slash of rootUrl', async () => {
     const { config } = await load({ flags: { rootUrl: 'https://tc/', taskcluster: { certificate: '' } } });
     assert.equal(config.rootUrl, 'https://tc');
     assert.equal('certificate' in config.taskcluster, false);
@@ -250,7 +250,7 @@ describe('loadConfig: what follows from other values', () => {
     assert.match(config.workerId, /^ip-10-0-0-1-x{26}$/);
   });
 
-  it('freezes everything', async () => {
+  it('deep-freezes the configuration', async () => {
     const { config } = await load();
     const thawed = (value: unknown, path: string): string[] => {
       if (typeof value !== 'object' || value === null) return [];
@@ -260,7 +260,7 @@ describe('loadConfig: what follows from other values', () => {
     assert.deepEqual(thawed(config, 'config'), []);
   });
 
-  it('knows every secret', async () => {
+  it('lists every secret', async () => {
     const { secrets } = await load({
       env: { ...CREDENTIALS, DNS_SERVER_SECRET: 'dns-secret', TASKCLUSTER_CERTIFICATE: '{"seed":"s"}' },
       flags: { registries: { r: { username: 'u', password: 'registry-password' } } },

@@ -28,7 +28,7 @@ const BY_WORKER_RUNNER = {
 describe('configurations of older versions', () => {
   for (const version of ['2019', '99']) {
     for (const profile of [undefined, 'production', 'test']) {
-      it(`are taken as they are: ${version}, profile ${profile ?? 'none'}, without a variable but the credentials`, async () => {
+      it(`load unchanged: ${version}, profile ${profile ?? 'none'}, with only the credentials’ variables set`, async () => {
         const { config, warnings } = await load({ configPath: oldConfig(version), profile });
         assert.equal(config.statelessHostname.enabled, false);
         assert.equal(config.logging.secureLiveLogging, profile === 'production');
@@ -36,7 +36,10 @@ describe('configurations of older versions', () => {
         // What is below a variable that is not set stands.
         assert.equal(config.features['taskclusterProxy']?.enabled, true);
         const says = warnings.join('\n');
-        assert.match(says, /^statelessHostname\.secret: environment variable DNS_SERVER_SECRET is not set, goes on/m);
+        assert.match(
+          says,
+          /^statelessHostname\.secret: environment variable DNS_SERVER_SECRET is not set, setting ignored/m,
+        );
         assert.equal(says.includes('there is no secret to sign host names with'), profile === 'production');
         assert.equal(says.includes('RELENG_API_TOKEN is not set'), version === '2019');
         assert.equal(says.includes('DOCKER_WORKER_TEST_FEATURES is not set'), version === '99' && profile === 'test');
@@ -44,7 +47,7 @@ describe('configurations of older versions', () => {
     }
   }
 
-  it('mean what their variables say', async () => {
+  it('use the values of their variables', async () => {
     const env = {
       ...CREDENTIALS,
       DNS_SERVER_SECRET: 'the-secret',
@@ -65,7 +68,7 @@ describe('configurations of older versions', () => {
     );
   });
 
-  it('take what an older worker-runner writes, and are reached by the address that it names', async () => {
+  it('accept the settings of an older worker-runner, and use the address it names', async () => {
     const host = { name: 'host worker-runner', values: BY_WORKER_RUNNER };
     for (const configPath of [undefined, oldConfig('99')]) {
       const { config, warnings } = await load({ profile: 'production', configPath, host, env: {} });
@@ -77,19 +80,19 @@ describe('configurations of older versions', () => {
   });
 });
 
-describe('the name by which a machine is reached', () => {
+describe('the host name of a machine', () => {
   const host = { name: 'host', values: { publicIp: '203.0.113.7' } };
 
-  it('is that of a file, before an address that the host names', async () => {
+  it('comes from a file in preference to an address from the host', async () => {
     const { config } = await load({ host, flags: { host: 'box.example.com' } });
     assert.equal(config.host, 'box.example.com');
   });
 
-  it('is localhost where no host names an address', async () => {
+  it('is localhost when no host names an address', async () => {
     assert.equal((await load({ flags: { publicIp: '203.0.113.7' } })).config.host, 'localhost');
   });
 
-  it('is signed as soon as there is a secret, unless that is switched off', async () => {
+  it('is signed when there is a secret, unless that is disabled', async () => {
     const signing = async (statelessHostname: object): Promise<boolean> =>
       (await load({ flags: { statelessHostname } })).config.statelessHostname.enabled;
     assert.equal(await signing({}), false);
@@ -100,10 +103,10 @@ describe('the name by which a machine is reached', () => {
   });
 });
 
-describe('what a host has by default', () => {
+describe('the defaults of a host', () => {
   const host = { name: 'host', values: { capacity: 3 }, defaults: { capacity: 2, region: 'there' } };
 
-  it('is above the packaged file and below all others', async () => {
+  it('are above the packaged file and below all others', async () => {
     const { config } = await load({ host });
     assert.deepEqual([config.capacity, config.region], [3, 'there']);
     const { config: other } = await load({ host, configPath: oldConfig('99') });

@@ -8,7 +8,7 @@ beforeEach(() => folder.create());
 afterEach(() => folder.remove());
 
 describe('printConfig', () => {
-  it('shows every secret as ***, whatever made it one', async () => {
+  it('shows every kind of secret as ***', async () => {
     const configPath = await folder.write(
       'given.yml',
       [
@@ -28,7 +28,7 @@ describe('printConfig', () => {
     assert.equal((printed['ssl'] as { certificate: string }).certificate, '/etc/star_taskcluster-worker_net.crt');
   });
 
-  it('prints what can be loaded again', async () => {
+  it('prints YAML that can be loaded again', async () => {
     const first = await load({ flags: { capacity: 3 } });
     const configPath = await folder.write('printed.yml', printConfig(first).replaceAll("'***'", 'the-access-token'));
     assert.deepEqual((await load({ configPath })).config, first.config);

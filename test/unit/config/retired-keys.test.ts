@@ -6,7 +6,7 @@ beforeEach(() => folder.create());
 afterEach(() => folder.remove());
 
 describe('loadConfig: keys of older versions', () => {
-  it('accepts them, keeps their meaning where there is a successor, and warns once each', async () => {
+  it('accepts them, moves them to their successors, and warns once for each', async () => {
     const configPath = await folder.write(
       'old.yml',
       [
@@ -42,13 +42,13 @@ describe('loadConfig: keys of older versions', () => {
     );
   });
 
-  it('gives an image of its own to the stage proxy, when the file has one', async () => {
+  it('gives the stage proxy its own image when the file has one', async () => {
     const { config } = await load({ flags: { balrogVPNProxyImage: 'both', balrogStageVPNProxyImage: 'stage' } });
     assert.equal(config.sidecars['balrogVPNProxy']?.image, 'both');
     assert.equal(config.sidecars['balrogStageVPNProxy']?.image, 'stage');
   });
 
-  it('accepts what registries, devices and garbage collection were once told', async () => {
+  it('accepts the old keys of registries, devices and garbage collection', async () => {
     const login = { username: 'u', password: 'p' };
     const { config, warnings } = await load({
       flags: {
@@ -72,7 +72,7 @@ describe('loadConfig: keys of older versions', () => {
     ]);
   });
 
-  it('refuses what is no setting also when its value is empty, and takes an empty one where there is one', async () => {
+  it('refuses an unknown key even when its value is empty, and accepts a known one', async () => {
     const configPath = await folder.write(
       'given.yml',
       'capacitiy:\nfeatures:\n  magic:\nlogging:\n  levle:\nmaxTaskRunTime:\nmonitorProject:\n',
@@ -84,7 +84,7 @@ describe('loadConfig: keys of older versions', () => {
     assert.deepEqual(others, []);
   });
 
-  it('says which values are those that come with the worker', async () => {
+  it('knows which values are the shipped defaults', async () => {
     const configPath = await folder.write('given.yml', 'ssl: { key: /mine }');
     const { isUntouched } = await load({ configPath, flags: { capacity: 2 } });
     assert.deepEqual(
@@ -93,7 +93,7 @@ describe('loadConfig: keys of older versions', () => {
     );
   });
 
-  it('lets the successor win where a file has both', async () => {
+  it('prefers the successor when a file has both', async () => {
     const { config } = await load({
       flags: { relengAPIProxyImage: 'old', sidecars: { relengAPIProxy: { image: 'new' } } },
     });

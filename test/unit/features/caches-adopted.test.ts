@@ -76,10 +76,10 @@ describe('the caches of a run whose worker died', () => {
     const noted = await facts();
     caches = await fixture.open();
     await caches.sweep();
-    await assert.rejects(prepared(feature(caches).adopt?.(task(), noted)), /no run had the cache at/);
+    await assert.rejects(prepared(feature(caches).adopt?.(task(), noted)), /no run held the cache at/);
     const foreign = feature(caches).adopt?.(task({ one: '/elsewhere' }), noted);
     await assert.rejects(prepared(foreign), (error) => error instanceof TaskStopped);
     const outside = feature(caches).adopt?.(task({ one: '/one' }), { binds: ['/etc:/one'] });
-    await assert.rejects(prepared(outside), /no run had the cache at \/etc/);
+    await assert.rejects(prepared(outside), /no run held the cache at \/etc/);
   });
 });

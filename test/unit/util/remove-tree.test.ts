@@ -28,9 +28,9 @@ describe('removing a tree', () => {
   });
 
   it('says what is left, and that permission is missing', async () => {
-    const message = /^\/proc\/self\/status could not be deleted whole: rm ended with 1 for want of permission$/;
+    const message = /^\/proc\/self\/status could not be fully deleted: rm ended with 1, permission denied$/;
     await assert.rejects(removeTree('/proc/self/status'), { name: 'TreeDenied', message });
-    const refused = { name: 'Error', message: /\/\. could not be deleted whole: rm ended with 1$/ };
+    const refused = { name: 'Error', message: /\/\. could not be fully deleted: rm ended with 1$/ };
     await assert.rejects(removeTree(`${root}/.`), refused);
   });
 

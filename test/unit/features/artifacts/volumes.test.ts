@@ -168,7 +168,7 @@ describe('artifacts of type volume', () => {
     }, leaks);
     assert.deepEqual(stored(bench), ['public/v/immutable']);
     assert.equal(leaks.length, 1);
-    assert.match(String(leaks[0]), /could not be deleted whole: rm ended with 1/);
+    assert.match(String(leaks[0]), /could not be fully deleted: rm ended with 1/);
     await run('chattr', ['-i', immutable]);
     await rm(path.dirname(immutable), { recursive: true });
   });
