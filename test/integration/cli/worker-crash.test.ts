@@ -14,6 +14,8 @@ import type { MachineListing } from '../../support/machine-listing.js';
 import { endedRun } from '../../support/ended-run.js';
 import { Program } from '../../support/program.js';
 import { TEST_IMAGE, shell, taskclusterEnv, testTask } from '../../support/test-task.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import { until } from '../../support/until.js';
 
 const LOG = 'public/logs/live.log';
 // What images tasks used is remembered on purpose: it outlives tasks and workers.
@@ -192,7 +194,7 @@ describe('a worker killed with SIGKILL and started again', function () {
     const taskId = await createTask('echo "run $RUN_ID"; test $RUN_ID = 1 || sleep 600');
     const first = start();
     await first.prints('"type":"task run"');
-    while (!(await logOnDisk(taskId)).includes('run 0'));
+    await until('the log has the output', () => logOnDisk(taskId), { isDone: (log) => log.includes('run 0') });
     await kill(first);
     const second = start();
     assert.equal((await ended(taskId, 0)).reasonResolved, 'worker-shutdown');
@@ -207,7 +209,7 @@ describe('a worker killed with SIGKILL and started again', function () {
   it('while it waits for a sidecar, has removed that and its network', async () => {
     const first = start();
     const taskId = await createTask('true', { features: { beside: true } });
-    while ((await docker.listContainers()).length === 0);
+    await until('the sidecar runs', () => docker.listContainers(), { isDone: ({ length }) => length > 0 });
     await kill(first);
     const left = await list();
     assert.equal(left.networks.length, before_.networks.length + 1);
@@ -236,10 +238,11 @@ describe('a worker killed with SIGKILL and started again', function () {
         }),
       ),
     );
+    const random = seededRandom();
     for (let kills = 0; kills < 5; kills++) {
       const worker = start();
       await worker.prints('"type":"claimed task"');
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 1000));
+      await new Promise((resolve) => setTimeout(resolve, random.between(0, 1000)));
       await kill(worker);
       if ((await Promise.all(tasks.map(runs))).every((all) => all.at(-1)?.state === 'completed')) break;
     }

@@ -9,6 +9,7 @@ import type { Credentials } from '../../../src/lib/queue/queue-client.js';
 import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { FakeInstanceMetadata, INSTANCE_ID, ec2Fixture } from '../../fakes/fake-instance-metadata.js';
 import { FakeWorkerManager } from '../../fakes/fake-worker-manager.js';
+import { until } from '../../support/until.js';
 import { ConfigFolder, load } from '../config/fixture.js';
 
 const BY_WORKER_MANAGER = {
@@ -223,7 +224,7 @@ describe('AwsHost: life', () => {
   for (const path of ['/meta-data/spot/instance-action', '/meta-data/spot/termination-time']) {
     it(`gives notice once there is ${path}, and looks no longer`, async () => {
       const watching = host().terminationNotices((notice) => notices.push(notice), 1, new AbortController().signal);
-      while (!metadata.asked.includes(`GET /latest${path}`)) await new Promise(setImmediate);
+      await until('it looks there', () => metadata.asked, { isDone: (asked) => asked.includes(`GET /latest${path}`) });
       assert.equal(notices.length, 0);
       metadata.answers.set(path, '2017-09-18T08:22:00Z');
       await watching;

@@ -5,6 +5,7 @@ import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rm
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LineOutput } from '../../../src/lib/log/line-output.js';
+import { until } from '../../support/until.js';
 
 const LINE = `${'x'.repeat(999)}\n`;
 
@@ -56,12 +57,10 @@ describe('LineOutput', () => {
 
   /** Everything that comes out of the pipe until it ends with `end`. */
   async function readUntil(read: () => string, end: string): Promise<string> {
-    let found = read();
-    while (!found.endsWith(end)) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      found += read();
-    }
-    return found;
+    let found = '';
+    return await until(`the pipe ends with ${JSON.stringify(end)}`, () => (found += read()), {
+      isDone: (text) => text.endsWith(end),
+    });
   }
 
   it('has written a line when write returns', () => {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { identityOf, isRunning } from '../../../src/lib/util/process-identity.js';
+import { until } from '../../support/until.js';
 
 describe('the identity of a process', () => {
   it('is that of a running process until it ends', async () => {
@@ -34,7 +35,7 @@ describe('the identity of a process', () => {
     const identity = await identityOf(Number(line));
     assert.equal(await isRunning(identity), true);
     parent.stdio[3]?.destroy();
-    while (!/\) Z /.test(await readFile(`/proc/${line}/stat`, 'utf8')));
+    await until('a zombie', () => readFile(`/proc/${line}/stat`, 'utf8'), { isDone: (stat) => stat.includes(') Z ') });
     assert.equal(await isRunning(identity), false);
     parent.kill('SIGKILL');
     await once(parent, 'close');

@@ -13,6 +13,7 @@ import {
   packingOf,
 } from '../../../../src/lib/images/archive/decompress.js';
 import type { Packing } from '../../../../src/lib/images/archive/decompress.js';
+import { until } from '../../../support/until.js';
 
 const PLAIN = Buffer.concat([randomBytes(300_000), Buffer.alloc(300_000, 'text ')]);
 const run = (program: string, input: Buffer): Buffer => execFileSync(program, ['-qc'], { input, maxBuffer: 1e8 });
@@ -119,7 +120,7 @@ describe('unpacking an image archive', () => {
       assert.ok(chunk.length > 0);
       break;
     }
-    while (childProcesses().length > before.length) await new Promise((resolve) => setImmediate(resolve));
+    await until('the program has ended', childProcesses, { isDone: ({ length }) => length <= before.length });
   });
 });
 
