@@ -164,7 +164,9 @@ describe('a worker killed with SIGKILL and started again', function () {
 
   it('at the moment the queue gave it several runs, has resolved them all worker-shutdown', async () => {
     const taskIds = await Promise.all([1, 2, 3].map(() => createTask('true')));
-    const first = start({ NODE_OPTIONS: `--import ${import.meta.resolve('../../support/die-when-claimed.mjs')}` });
+    const first = start({
+      NODE_OPTIONS: `--import ${new URL('../../support/die-when-claimed.mjs', import.meta.url).href}`,
+    });
     assert.deepEqual(await first.ended, { code: null, signal: 'SIGKILL' }, first.stderr);
     assert.doesNotMatch(first.stdout, /"type":"claimed task"/);
     const claimed = (await Promise.all(taskIds.map(runs))).flat().filter(({ state }) => state === 'running');
