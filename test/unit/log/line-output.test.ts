@@ -63,7 +63,7 @@ describe('LineOutput', () => {
     });
   }
 
-  it('has written a line when write returns', () => {
+  it('writes a line before write returns', () => {
     const { writeEnd, read } = pipe();
     const output = new LineOutput(writeEnd);
     output.write('one\n');
@@ -71,14 +71,14 @@ describe('LineOutput', () => {
     assert.equal(read(), 'one\ntwo\n');
   });
 
-  it('leaves the pipe as it is for other processes that write to it', () => {
+  it('leaves the pipe blocking for other writers', () => {
     const { writeEnd } = pipe();
     new LineOutput(writeEnd).write('one\n');
     const [, flags = ''] = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${writeEnd}`, 'utf8')) ?? [];
     assert.equal(Number.parseInt(flags, 8) & constants.O_NONBLOCK, 0);
   });
 
-  it('keeps lines, whole and in order, for a reader that is behind', async () => {
+  it('keeps whole lines in order while the reader is slow', async () => {
     const { writeEnd, read } = pipe();
     const output = new LineOutput(writeEnd);
     const lines = Array.from({ length: 300 }, (_, index) => `${index} ${LINE}`);
@@ -88,7 +88,7 @@ describe('LineOutput', () => {
     assert.equal(output.droppedLines, 0);
   });
 
-  it('drops and counts lines once too much waits, and says so where they are missing', async () => {
+  it('drops and counts lines above the limit, and marks the gap', async () => {
     const { writeEnd, read } = pipe();
     const output = new LineOutput(writeEnd, { waitingBytesLimit: 100_000 });
     output.onDropped((lines) => {
@@ -104,7 +104,7 @@ describe('LineOutput', () => {
     assert.deepEqual(numbers, [...kept, String(dropped), 'after', '']);
   });
 
-  it('has room for messages when lines are dropped, but not for ever more of them', () => {
+  it('keeps a bounded number of messages when lines are dropped', () => {
     const { writeEnd } = pipe();
     const output = new LineOutput(writeEnd, { waitingBytesLimit: 10_000 });
     while (output.droppedLines === 0) output.write(LINE);
@@ -116,7 +116,7 @@ describe('LineOutput', () => {
     assert.ok((dropped[1] ?? 0) > 50, String(dropped));
   });
 
-  it('writes what waits, when the process is about to end, as its reader takes it', async () => {
+  it('flushes to a slow reader before the process ends', async () => {
     const reader = spawn('cat', [path], { stdio: ['ignore', 'pipe', 'inherit'] });
     // Waits for the reader to open the pipe, so that there is one.
     const writeEnd = open(constants.O_WRONLY);
@@ -136,7 +136,7 @@ describe('LineOutput', () => {
     assert.ok(received === lines + lines);
   });
 
-  it('gives up what waits when nothing reads it, and is there for more', async () => {
+  it('stops flushing when nothing reads, and accepts more lines', async () => {
     const { writeEnd, read } = pipe();
     const output = new LineOutput(writeEnd);
     output.write(LINE.repeat(100));
@@ -145,7 +145,7 @@ describe('LineOutput', () => {
     assert.equal(await readUntil(read, 'end\n'), `${LINE.repeat(100)}end\n`);
   });
 
-  it('goes on with its fallback once the reader has closed it, and says so once', () => {
+  it('switches to its fallback once the reader has closed the pipe', () => {
     const { end, writeEnd } = pipe();
     const file = join(directory, 'file');
     const fallback = new LineOutput(open(constants.O_WRONLY | constants.O_CREAT, file));
@@ -169,7 +169,7 @@ describe('LineOutput', () => {
     assert.equal(output.droppedLines, 0);
   });
 
-  it('counts what it loses when there is no fallback', () => {
+  it('counts lost lines when there is no fallback', () => {
     const { end, writeEnd } = pipe();
     const output = new LineOutput(writeEnd);
     close(end);
@@ -178,7 +178,7 @@ describe('LineOutput', () => {
     assert.equal(output.droppedLines, 2);
   });
 
-  it('appends to a file where it is', () => {
+  it('appends to a file', () => {
     const file = join(directory, 'file');
     const descriptor = open(constants.O_WRONLY | constants.O_CREAT, file);
     writeSync(descriptor, 'before\n');
