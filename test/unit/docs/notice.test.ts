@@ -51,7 +51,7 @@ describe('NOTICE', () => {
     for (const path of texts) assert.ok(existsSync(path), path);
   });
 
-  it('says truly that openpgp is not bundled', () => {
+  it('is right that openpgp is not bundled', () => {
     assert.match(readFileSync('scripts/build.mjs', 'utf8'), /^const SEPARATE = \[.*'openpgp'.*\];$/m);
   });
 });

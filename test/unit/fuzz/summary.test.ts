@@ -13,7 +13,7 @@ describe('the summary of a fuzzing campaign', () => {
     unconfirmed: [{ kind: 'stuck', index: 5, detail: 'idle' }],
   };
 
-  it('says of each finding what it is, with which input, and how to see it again', () => {
+  it('describes each finding with its input and how to reproduce it', () => {
     const text = targetText(report, SEED, (index) => `input number ${index}`);
     assert.match(text, /^a-target +12 inputs, longest stall 300\.0 ms \(input 4, 70000 bytes\), FAILED$/m);
     assert.match(text, /stall \(2 times\): blocked/);
@@ -22,7 +22,7 @@ describe('the summary of a fuzzing campaign', () => {
     assert.match(text, /not counted, as it did not happen again: stuck: idle/);
   });
 
-  it('names the inputs before it when a finding needs them', () => {
+  it('names the preceding inputs when a finding needs them', () => {
     assert.match(reproduction('x', 1, { from: 3, index: 9 }), /--target x --seed 1 --input 3-9$/);
   });
 

@@ -107,7 +107,10 @@ describe('LineOutput', () => {
   it('keeps a bounded number of messages when lines are dropped', () => {
     const { writeEnd } = pipe();
     const output = new LineOutput(writeEnd, { waitingBytesLimit: 10_000 });
-    while (output.droppedLines === 0) output.write(LINE);
+    for (let written = 0; output.droppedLines === 0; written += LINE.length) {
+      assert.ok(written < 1_000_000, 'nothing was dropped');
+      output.write(LINE);
+    }
     output.writeMessage('message\n');
     const dropped = [output.droppedLines];
     for (let index = 0; index < 100; index += 1) output.writeMessage(LINE);
