@@ -1,31 +1,54 @@
-// All tests (`npm test`), by two mochas at the same time: most of what a test of the worker does is wait for containers.
+// Runs the tests by several mochas at the same time: much of what a test of the worker does is wait for containers.
 // No test may rely on being alone on the Docker engine; the workers of tests have ids of their own.
 //
-// usage: node scripts/run-tests.mjs [FILE...] [OPTION OF MOCHA...]
-//   FILE   only these, by one mocha
+// usage: node scripts/run-tests.mjs [unit | integration | FILE...] [OPTION OF MOCHA...]
+//   unit          the tests that need no Docker engine and no dist/
+//   integration   the others, which need both
+//   FILE          only these files, by one mocha
+// Without any of these: unit, then integration.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 
-/** Files of about the same time; what one lane prints is shown when the one before it has ended. */
-const LANES = [
-  ['test/integration/worker/**/*.test.ts'],
-  [
-    'test/{unit,contract}/**/*.test.ts',
-    'test/integration/{cli,local-taskcluster}/**/*.test.ts',
-    'test/integration/*.test.ts',
-  ],
-];
-
+const [first, ...others] = process.argv.slice(2);
 const isTestFile = (word) => /\.(test|slow)\.ts$/.test(word);
-const files = process.argv.slice(2).filter(isTestFile);
-const options = process.argv.slice(2).filter((word) => !isTestFile(word));
+
+/** For each group, the files of the mochas that run at the same time: they should take about as long. */
+const GROUPS = {
+  // They keep a processor busy. One mocha more than there are processors fills the pauses.
+  unit: dealtOut(testFilesBelow('test/unit'), availableParallelism() + 1),
+  integration: partition(testFilesBelow('test/integration', 'test/contract'), [
+    /^test\/integration\/cli\//,
+    /^test\/integration\/worker\/[a-i]/,
+    /^/,
+  ]),
+};
+
+function testFilesBelow(...folders) {
+  return folders.flatMap((folder) => {
+    const names = readdirSync(folder, { recursive: true }).filter(isTestFile).sort();
+    return names.map((name) => join(folder, name));
+  });
+}
+
+/** Each file goes to the first pattern that it matches. */
+function partition(files, patterns) {
+  return patterns.map((pattern) => files.filter((file) => patterns.find((each) => each.test(file)) === pattern));
+}
+
+function dealtOut(files, count) {
+  return Array.from({ length: count }, (_, hand) => files.filter((_file, index) => index % count === hand));
+}
 
 const colors = process.stdout.isTTY ? ['--colors'] : [];
 
 /** Runs mocha and resolves with its exit code; `turn` tells when its output may be shown. */
-async function runLane(files, turn) {
-  const args = ['node_modules/mocha/bin/mocha.js', ...files, ...colors, ...options];
-  const mocha = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+async function runMocha(args, turn) {
+  const mocha = spawn(process.execPath, ['node_modules/mocha/bin/mocha.js', ...args, ...colors], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const exit = once(mocha, 'close');
   const waiting = [];
   let isShown = false;
@@ -42,10 +65,21 @@ async function runLane(files, turn) {
   return code ?? 1;
 }
 
-let turn = Promise.resolve();
-const lanes = (files.length > 0 ? [files] : LANES).map((filesOfLane) => {
-  const lane = runLane(filesOfLane, turn);
-  turn = lane;
-  return lane;
-});
-process.exitCode = Math.max(...(await Promise.all(lanes)));
+/** Resolves with the worst exit code. The output of each mocha is shown when those before it have ended. */
+async function runAtOnce(lanes, options) {
+  let turn = Promise.resolve();
+  const codes = lanes.map((files) => (turn = runMocha([...files, ...options], turn)));
+  return Math.max(...(await Promise.all(codes)));
+}
+
+/** Groups one after the other, and the options of mocha. */
+function parseArguments() {
+  if (first !== undefined && Object.hasOwn(GROUPS, first)) return { groups: [GROUPS[first]], options: others };
+  const words = first === undefined ? [] : [first, ...others];
+  const files = words.filter(isTestFile);
+  const options = words.filter((word) => !isTestFile(word));
+  return { groups: files.length > 0 ? [[files]] : Object.values(GROUPS), options };
+}
+
+const { groups, options } = parseArguments();
+for (const lanes of groups) process.exitCode = Math.max(process.exitCode ?? 0, await runAtOnce(lanes, options));

@@ -14,6 +14,9 @@ import { buildWorkerTarball } from './worker-tarball.js';
 /** The one folder in the tarball. */
 const FOLDER = 'docker-worker';
 
+/** What tells of the licences of the worker and of its packages. */
+const LICENCES = ['LICENSE', 'NOTICE', 'licenses'];
+
 /** Where the tarball of a release is. */
 export function releaseTarballIn(folder: string): string {
   return join(folder, 'docker-worker-x64.tgz');
@@ -37,7 +40,7 @@ export async function buildReleaseTarball(sources: ReleaseSources, tarball: stri
     await mkdir(home);
     await unpackWorker(sources.checkout, home, tools);
     await unpackNode(sources.node, home, tools);
-    await cp(join(sources.checkout, 'LICENSE'), join(home, 'LICENSE'));
+    for (const name of LICENCES) await cp(join(sources.checkout, name), join(home, name), { recursive: true });
     await cp(join(sources.checkout, 'deploy/release/bin'), join(home, 'bin'), { recursive: true });
     await packTree(tarball, [{ from: home, name: FOLDER }]);
   } finally {

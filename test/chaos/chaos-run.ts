@@ -5,6 +5,7 @@ import type { ResourceStack } from '../../src/lib/util/resource-stack.js';
 import { contentProblem } from '../stress/check-task.js';
 import { differences } from '../stress/orphans.js';
 import type { Listing } from '../stress/orphans.js';
+import { until } from '../support/until.js';
 import { diskActor } from './disk-actor.js';
 import { engineActors } from './engine-actors.js';
 import { filesWith } from './find-secrets.js';
@@ -112,7 +113,7 @@ class ChaosRun {
   /** What there is once a worker has done nothing: it leaves the directories that any worker has. */
   async #idle(): Promise<Listing> {
     this.#worker.start();
-    while (!this.#worker.events.some(({ type }) => type === 'start')) await sleep(POLL_MS);
+    await until('the worker starts', () => this.#worker.events.some(({ type }) => type === 'start'));
     await this.#worker.stop();
     return await this.#world.orphans.list();
   }

@@ -58,39 +58,39 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await engine.ping(signal);
     });
 
-    it('always gives the same id', async () => {
+    it('keeps its id', async () => {
       const id = await engine.id(signal);
       assert.match(id, /./);
       assert.equal(await engine.id(signal), id);
     });
 
-    it('says which engine it is', async () => {
+    it('returns its version and storage driver', async () => {
       const { version, storageDriver } = await engine.describe(signal);
       assert.match(version, /^\d+\.\d+/);
       assert.match(storageDriver, /^[a-z0-9]+$/);
     });
 
-    it('knows an image by its name and by its id, and knows when there is none', async () => {
+    it('finds an image by name and id, and returns nothing for others', async () => {
       assert.match(imageId, /^sha256:[0-9a-f]{64}$/);
       const image = await engine.inspectImage(imageId, signal);
       assert.deepEqual(image, { id: imageId, entrypoint: [], command: ['/bin/sh'] });
       assert.equal(await engine.inspectImage('no-such-image:latest', signal), undefined);
     });
 
-    it('gives all of the output and the exit code', async () => {
+    it('returns all output and the exit code', async () => {
       const { stopped, output } = await run('print');
       assert.equal(output, 'hello\r\n');
       assert.equal(stopped.exitCode, 0);
       assert.equal(stopped.oomKilled, false);
     });
 
-    it('loses nothing of a lot of output', async () => {
+    it('loses nothing of much output', async () => {
       const { output } = await run('many');
       assert.equal(output.split('\r\n').length, 20001);
       assert.ok(output.endsWith('20000\r\n'));
     });
 
-    it('does not end the stream it writes the output to', async () => {
+    it('leaves the output stream open', async () => {
       const sink = new PassThrough();
       sink.resume();
       const created = await create('print');
@@ -100,13 +100,13 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.equal(sink.writableEnded, false);
     });
 
-    it('returns a failure’s exit code as a value', async () => {
+    it('returns the exit code of a failure as a value', async () => {
       const { stopped } = await run('fail');
       assert.equal(stopped.exitCode, 3);
       assert.equal(stopped.oomKilled, false);
     });
 
-    it('gives the command its environment', async () => {
+    it('passes the environment to the command', async () => {
       assert.equal((await run('env', { env: { NAME: 'a value' } })).output, 'a value\r\n');
     });
 
@@ -119,7 +119,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.equal(stopped.oomKilled, false);
     });
 
-    it('does not mind killing what has ended or is gone', async () => {
+    it('ignores a kill of a container that has ended or is gone', async () => {
       const running = await (await create('print')).start();
       await running.wait(signal);
       await running.kill();
@@ -133,13 +133,13 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await Promise.all([assert.rejects(ended, ContainerGoneError), engine.removeContainer(running.id)]);
     });
 
-    it('tells the end to whoever waits for it afterwards too', async () => {
+    it('returns the end to a later wait too', async () => {
       const running = await (await create('fail')).start();
       assert.equal((await running.wait(signal)).exitCode, 3);
       assert.equal((await running.wait(signal)).exitCode, 3);
     });
 
-    it('stops waiting with the signal’s reason', async () => {
+    it('stops waiting with the reason of the signal', async () => {
       const controller = new AbortController();
       const running = await (await create('forEver')).start();
       const waiting = running.wait(controller.signal);
@@ -148,7 +148,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await assert.rejects(waiting, (error) => error === reason);
     });
 
-    it('tells what a running container uses, until the signal says no more', async () => {
+    it('reports usage of a running container until the signal aborts', async () => {
       const controller = new AbortController();
       const running = await (await create('busy')).start();
       const reason = new Error('enough');
@@ -163,7 +163,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.ok((used.memoryPeakBytes ?? 0) > 100_000);
     });
 
-    it('stops writing the output with the signal’s reason', async () => {
+    it('stops writing the output with the reason of the signal', async () => {
       const controller = new AbortController();
       const created = await create('forEver');
       const { drained } = await created.attach(new PassThrough().resume(), controller.signal);
@@ -173,7 +173,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await assert.rejects(drained, (error) => error === reason);
     });
 
-    it('removes a container that runs, and does not mind doing so again', async () => {
+    it('removes a running container, also twice', async () => {
       const running = await (await create('forEver')).start();
       assert.deepEqual(await found(LABELS), [running.id]);
       await engine.removeContainer(running.id);
@@ -181,7 +181,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.deepEqual(await found(LABELS), []);
     });
 
-    it('finds networks by their labels, and does not mind removing one twice', async () => {
+    it('finds networks by labels and removes one, also twice', async () => {
       const id = await addNetwork(LABELS);
       assert.deepEqual(await engine.findNetworks(LABELS, signal), [{ id, labels: LABELS }]);
       await engine.removeNetwork(id);
@@ -189,7 +189,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.deepEqual(await engine.findNetworks(LABELS, signal), []);
     });
 
-    it('makes a network with a subnet of its own, and none with one that is taken', async () => {
+    it('makes a network with its own subnet and refuses a taken one', async () => {
       // Nobody else who runs this on the machine should have the same.
       const network = `172.30.${process.pid % 256}`;
       const subnet = { subnet: `${network}.240/28`, gateway: `${network}.241`, labels: LABELS };
@@ -219,7 +219,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       return id;
     };
 
-    it('gives a container the place in a network that it is to have', async () => {
+    it('gives a container its address and names in a network', async () => {
       await withNetwork(async (_id, place) => {
         const { output, stopped } = await run('address', { network: place });
         assert.equal(output, `${place.address}\r\n`);
@@ -227,7 +227,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       });
     });
 
-    it('tells whether a container is attached to a network, and of none that is gone', async () => {
+    it('says whether a container is attached to a network', async () => {
       const id = await withNetwork(async (network, place) => {
         assert.ok(await engine.isIdleNetwork(network));
         const container = await create('forEver', { network: place });
@@ -239,7 +239,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.ok(!(await engine.isIdleNetwork(id)));
     });
 
-    it('finds volumes by their labels, and does not mind removing one twice', async () => {
+    it('finds volumes by labels and removes one, also twice', async () => {
       assert.deepEqual(await engine.findVolumes(LABELS, signal), []);
       const id = await addVolume(LABELS);
       assert.deepEqual(await engine.findVolumes(LABELS, signal), [{ id, labels: LABELS }]);
@@ -248,7 +248,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.deepEqual(await engine.findVolumes(LABELS, signal), []);
     });
 
-    it('tells when a container ended, and of one that has not that it has not', async () => {
+    it('returns the time when a container ended, if it has', async () => {
       const ended = async (id: string): Promise<Date | undefined> => await engine.endOfContainer(id, signal);
       const created = await create('forEver');
       assert.equal(await ended(created.id), undefined);
@@ -261,22 +261,22 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.equal(await ended(stopped.id), undefined);
     });
 
-    it('finds containers by all of their labels, whether they run or not', async () => {
+    it('finds running and ended containers by all their labels', async () => {
       const { id } = await create('print', { labels: { ...LABELS, kind: 'a' } });
       assert.deepEqual(await found({ ...LABELS, kind: 'a' }), [id]);
       assert.deepEqual(await found({ ...LABELS, kind: 'b' }), []);
     });
 
-    it('refuses to make a container of an image that is not there', async () => {
+    it('refuses a container of a missing image', async () => {
       await assert.rejects(create('print', { image: 'no-such-image:latest' }), isRefusal(true, /No such image/));
     });
 
-    it('refuses to start a command that is not there, in words', async () => {
+    it('refuses to start a missing command, with a message', async () => {
       const created = await create('missing');
       await assert.rejects(created.start(), isRefusal(false, /\/no\/such\/program/));
     });
 
-    it('says that an image can not be pulled from anywhere', async () => {
+    it('fails to pull an image that no registry has', async () => {
       const pulling = engine.pullImage('no-registry.invalid/nothing:latest', undefined, () => undefined, signal);
       await assert.rejects(pulling, DockerError);
     });
@@ -285,28 +285,28 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       const files = async (stopped: StoppedContainer, path: string): Promise<Record<string, string>> =>
         entriesOf((await stopped.getArchive(path, signal)) ?? assert.fail(`${path} is missing`));
 
-      it('gives a file as a tar of it alone', async () => {
+      it('returns a file as a tar with that file only', async () => {
         const { stopped } = await run('files');
         assert.deepEqual(await files(stopped, '/out/one'), { one: 'one' });
       });
 
-      it('gives a directory with all in it, named from its last part on', async () => {
+      it('returns a directory with its content, named from its last part', async () => {
         const { stopped } = await run('files');
         const { 'out/one': one, 'out/sub/two': two } = await files(stopped, '/out');
         assert.deepEqual([one, two], ['one', 'two']);
       });
 
-      it('gives what is in a directory without its name', async () => {
+      it('returns the content of a directory without its name', async () => {
         const { stopped } = await run('files');
         assert.deepEqual(await files(stopped, '/out/.'), { './one': 'one', './sub/two': 'two' });
       });
 
-      it('has nothing for a path that is not there', async () => {
+      it('returns nothing for a missing path', async () => {
         const { stopped } = await run('files');
         assert.equal(await stopped.getArchive('/nowhere', signal), undefined);
       });
 
-      it('gives a link as itself, and says where it leads within the container', async () => {
+      it('returns a link as a link, with its target in the container', async () => {
         const { stopped } = await run('links');
         assert.deepEqual(await files(stopped, '/link'), {});
         const leads = {
@@ -321,7 +321,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
         }
       });
 
-      it('fails when the container is gone, whether its path was there or not', async () => {
+      it('fails when the container is gone', async () => {
         const { stopped } = await run('files');
         await engine.removeContainer(stopped.id);
         for (const path of ['/out/one', '/nowhere']) {

@@ -33,27 +33,27 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       return { ...printed, code: await session.exitCode(signal) };
     };
 
-    it('gives what it prints, from where, and its exit code', async () => {
+    it('returns its output by stream and its exit code', async () => {
       assert.deepEqual(await ended(await exec('both')), { stdout: 'out\n', stderr: 'err\n', code: 3 });
     });
 
-    it('prints all on one stream when it has a terminal', async () => {
+    it('prints on one stream when it has a terminal', async () => {
       const { stdout, stderr, code } = await ended(await exec('both', { tty: true }));
       assert.deepEqual([stdout, stderr, code], ['out\r\nerr\r\n', '', 3]);
     });
 
-    it('has the variables of the container and more, and another user if asked to', async () => {
+    it("has the container's variables, its own, and the requested user", async () => {
       const { stdout } = await ended(await exec('whoami', { env: { FROM_SPEC: 'more' }, user: '1000' }));
       assert.equal(stdout, '1000 a value more\n');
     });
 
-    it('reads what is written, until the end of that', async () => {
+    it('reads its input to the end', async () => {
       const session = await exec('cat');
       session.stdin.end('all of it');
       assert.deepEqual(await ended(session), { stdout: 'all of it', stderr: '', code: 0 });
     });
 
-    it('passes on megabytes in both directions without losing a byte', async () => {
+    it('passes megabytes in both directions without loss', async () => {
       const session = await exec('cat');
       const sent = Buffer.from(Uint32Array.from({ length: 1_000_000 }, (_, index) => index).buffer);
       session.stdin.end(sent);
@@ -62,7 +62,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.ok(Buffer.concat(parts).equals(sent));
     });
 
-    it('waits when nobody reads what it prints', async () => {
+    it('waits when its output is not read', async () => {
       const session = await exec('cat');
       const chunk = Buffer.alloc(1024 * 1024);
       let isTaken = true;
@@ -79,7 +79,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       session.close();
     });
 
-    it('can have its terminal resized from the start', async () => {
+    it('accepts a resize from the start', async () => {
       const session = await exec('size', { tty: true });
       await session.resize(45, 123);
       const { stdout, code } = await ended(session);
@@ -87,7 +87,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await session.resize(1, 2);
     });
 
-    it('does not mind what is written after its end', async () => {
+    it('ignores input after its end', async () => {
       const session = await exec('both');
       await ended(session);
       session.stdin.end('too late');

@@ -43,7 +43,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
     const NAME = `docker-worker/contract-${process.pid}:latest`;
     const load = async (archive: Readable) => engine.loadImage(archive, signal);
 
-    it('says what names the image got, and has it under them', async () => {
+    it('returns the names of the image and has it under them', async () => {
       const { id, files, item } = await tinyImage('named', [NAME]);
       const loaded = await load(Readable.from([await tarOf([...files, manifestOf(item)])]));
       assert.deepEqual(loaded, { names: [NAME], ids: [] });
@@ -51,14 +51,14 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await removeImage(NAME);
     });
 
-    it('says what id an image without a name has', async () => {
+    it('returns the id of an image without a name', async () => {
       const { id, files, item } = await tinyImage('nameless', null);
       const loaded = await load(Readable.from([await tarOf([...files, manifestOf(item)])]));
       assert.deepEqual(loaded, { names: [], ids: [id] });
       await removeImage(id);
     });
 
-    it('fails for good when it makes no sense', async () => {
+    it('fails finally for an invalid archive', async () => {
       const { files, item } = await tinyImage('broken', [NAME]);
       const broken = await tarOf([...files, manifestOf({ ...item, Config: 'missing.json' })]);
       await assert.rejects(load(Readable.from([broken])), isRefusal(false, /missing\.json: no such file/));
@@ -66,7 +66,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.equal(await engine.inspectImage(NAME, signal), undefined);
     });
 
-    it('fails with the archive’s own error, and nothing is loaded then', async () => {
+    it('fails with the error of the archive and loads nothing', async () => {
       const { id, files, item } = await tinyImage('cut', [NAME]);
       const whole = await tarOf([...files, manifestOf(item)]);
       const reason = new Error('the archive is wrong');
@@ -82,7 +82,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.equal(await engine.inspectImage(id, signal), undefined);
     });
 
-    it('ends with the signal’s reason', async () => {
+    it('stops with the reason of the signal', async () => {
       const controller = new AbortController();
       const archive = new PassThrough();
       const loading = engine.loadImage(archive, controller.signal);

@@ -34,7 +34,7 @@ const ENGINES: Readonly<Record<string, () => EngineUnderTest>> = {
 
 for (const [what, makeEngine] of Object.entries(ENGINES)) {
   describe(`removing images from a Docker engine: ${what}`, () => {
-    it('takes one name away, and does not mind doing so again', async () => {
+    it('removes one name, also twice', async () => {
       const { engine, addName } = makeEngine();
       const { signal } = new AbortController();
       const idOf = async (name: string): Promise<string | undefined> => (await engine.inspectImage(name, signal))?.id;

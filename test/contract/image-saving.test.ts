@@ -27,7 +27,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await engine.commitContainer(id, NAME, {});
     };
 
-    it('makes an image of a stopped container, and gives its archive', async () => {
+    it('makes an image of a stopped container and returns its archive', async () => {
       await commit();
       const image = await engine.inspectImage(NAME, signal);
       assert.match(image?.id ?? '', /^sha256:/);
@@ -39,7 +39,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       );
     });
 
-    it('makes an image that starts as that of the container, with the command of the container', async () => {
+    it("keeps the image's entrypoint and the container's command", async () => {
       const image = (await engine.inspectImage(IMAGE, signal)) ?? assert.fail(`${IMAGE} is missing`);
       const spec = minimalSpec(image.id, COMMANDS.print, { labels: LABELS, entrypoint: ['/worker/only', 'x'] });
       const { id } = await engine.createContainer(spec);
@@ -48,12 +48,12 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.deepEqual([entrypoint, command], [image.entrypoint, COMMANDS.print]);
     });
 
-    it('refuses what is not there', async () => {
+    it('refuses a missing container or image', async () => {
       await assert.rejects(engine.commitContainer('f'.repeat(64), NAME, {}), isRefusal(false, /No such container/));
       await assert.rejects(engine.saveImage(NAME, signal), isRefusal(false, /reference does not exist/));
     });
 
-    it('stops when it is told to', async () => {
+    it('stops when the signal aborts', async () => {
       await commit();
       const reason = new Error('enough');
       const abort = new AbortController();
@@ -67,7 +67,7 @@ describe('an image made of a container', () => {
   const engine = (ENGINES['the real one'] ?? assert.fail())().engine;
   const { signal } = new AbortController();
 
-  it('has the labels that were given laid over those of the container, and all else from it', async () => {
+  it('has the given labels over those of the container', async () => {
     const image = (await engine.inspectImage(IMAGE, signal))?.id ?? assert.fail(`${IMAGE} is missing`);
     const labels = { ...LABELS, one: '1', two: '2' };
     const spec = minimalSpec(image, COMMANDS.print, { labels, env: { NAME: 'value' } });

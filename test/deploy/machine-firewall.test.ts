@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { until } from '../support/until.js';
 import { TEMPLATE, needProgram, needRoot, run, runOk, temporaryDirectory } from './machine-support.js';
 
 const SCRIPT = 'deploy/template/usr/local/sbin/docker-worker-metadata-firewall';
@@ -44,7 +45,7 @@ describe('the metadata firewall', () => {
     await copyFile(join(TEMPLATE, 'etc/docker/daemon.json'), env.DOCKER_DAEMON_JSON);
     await asDockerDoes('iptables');
     const script = run(inside(SCRIPT), env);
-    while (!(await rules('iptables', 'DOCKER-USER')).includes(IPV4));
+    await until('the rule for IPv4', () => rules('iptables', 'DOCKER-USER'), { isDone: (all) => all.includes(IPV4) });
     await asDockerDoes('ip6tables');
     const { code, stderr } = await script;
     assert.equal(code, 0, stderr);

@@ -91,6 +91,8 @@ describe('release.sh', function () {
       'deploy/run-program.sh',
       'deploy/variables.ts',
       'LICENSE',
+      'NOTICE',
+      'licenses',
       'src/lib',
     ]) {
       await cp(name, folder.at('clone', name), { recursive: true });
@@ -162,7 +164,15 @@ describe('release.sh', function () {
       github.assets.map(async ({ content }, index) => namesIn(content, index)),
     );
     assert.match(worker ?? '', /^config\.yml\ndist\ndist\/bin\ndist\/bin\/worker\.js\npackage-lock\.json\n/);
-    for (const name of ['LICENSE', 'bin/docker-worker', 'dist/bin/worker.js', 'node/bin/node', 'node/LICENSE']) {
+    for (const name of [
+      'LICENSE',
+      'NOTICE',
+      'licenses/GPL-3.0.txt',
+      'bin/docker-worker',
+      'dist/bin/worker.js',
+      'node/bin/node',
+      'node/LICENSE',
+    ]) {
       assert.match(release ?? '', new RegExp(`^docker-worker/${name}$`, 'm'));
     }
     assert.doesNotMatch(release ?? '', /include/);

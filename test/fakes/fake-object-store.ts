@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
+import { until } from '../support/until.js';
 import { settle } from './fake-clock.js';
 
 export interface StoredObject {
@@ -96,7 +97,10 @@ export class FakeObjectStore {
     try {
       const body = this.keepsBodies ? await buffer(request) : await drain(request);
       if (request.complete) this.objects.set(name, { headers: request.headers, body });
-      while (this.mostAtOnce < this.waitsFor) await settle();
+      await until(`${this.waitsFor} uploads at once`, () => this.mostAtOnce, {
+        isDone: (most) => most >= this.waitsFor,
+        pollMs: 0,
+      });
       await settle();
       response.end();
     } catch {

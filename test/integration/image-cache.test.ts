@@ -12,6 +12,7 @@ import { MemoryLogger } from '../fakes/memory-logger.js';
 import { MemoryOutput } from '../fakes/memory-output.js';
 import { DockerRegistry } from '../support/docker-registry.js';
 import { minimalSpec } from '../support/minimal-spec.js';
+import { seededRandom } from '../support/seeded-random.js';
 
 const LABELS = { 'taskcluster.test': `image-cache-${process.pid}` };
 
@@ -73,10 +74,11 @@ describe('the cache of images, with a real engine and a real registry', () => {
       // The first two are one image by two names, of which the engine drops both with the first.
       ['us/app:v1', `us/app@${digest}`, 'us/other:v1'].map((name) => sourceOf(name, engine)),
     );
+    const random = seededRandom();
     let begun = 0;
     const tasks = async (): Promise<void> => {
       while (begun < TASKS) {
-        const source = sources[Math.floor(Math.random() * sources.length)] ?? assert.fail();
+        const source = random.pick(sources);
         begun += 1;
         const lease = await bench.cache.acquire(source, new MemoryOutput(), signal);
         const { id } = await engine.createContainer(minimalSpec(lease.image.id, ['true'], { labels: LABELS }));

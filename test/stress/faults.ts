@@ -1,3 +1,4 @@
+import type { Random } from '../chaos/random.js';
 import type { Fault } from '../../src/local-taskcluster/faults/fault.js';
 import type { FaultHandle, FaultRules } from '../../src/local-taskcluster/faults/fault-rules.js';
 
@@ -26,10 +27,10 @@ const CALLS = [
 ];
 
 /** Lets that share of the worker's calls fail, hang or be cut, each in one way or another by chance. */
-export function addFaults(faults: Pick<FaultRules, 'add'>): readonly FaultHandle[] {
+export function addFaults(faults: Pick<FaultRules, 'add'>, random: Random): readonly FaultHandle[] {
   // A rule is asked only when those before it did not take the call; of so few the difference does not matter.
   const chance = FAULT_SHARE / KINDS.length;
   return CALLS.flatMap((call) =>
-    KINDS.map((fault) => faults.add({ call, fault, times: Infinity, where: () => Math.random() < chance })),
+    KINDS.map((fault) => faults.add({ call, fault, times: Infinity, where: () => random.next() < chance })),
   );
 }

@@ -8,6 +8,7 @@ import { LocalTaskcluster } from '../../src/local-taskcluster/server.js';
 import { IsolatedDaemon } from '../support/docker-daemon.js';
 import { taskclusterEnv } from '../support/test-task.js';
 import { isOver, problemOf } from './check-task.js';
+import { seededRandom } from '../support/seeded-random.js';
 import { addFaults } from './faults.js';
 import { planGraph } from './graph.js';
 import type { PlannedTask } from './graph.js';
@@ -100,7 +101,7 @@ class StressRun {
     const { tasks, faults } = this.#options;
     this.#worker = worker;
     const before = await worker.held();
-    const rules = faults ? addFaults(this.#taskcluster.faults) : [];
+    const rules = faults ? addFaults(this.#taskcluster.faults, seededRandom()) : [];
     const early = Math.min(EARLY, Math.floor(tasks / 2));
     const [heldEarly] = await Promise.all([
       worker.until(() => this.#ended.size >= early).then(() => worker.held()),

@@ -38,7 +38,7 @@ export class WorkerProcess {
     const { configFile, env, onEvent, networkNamespacePath } = options;
     this.#onEvent = onEvent;
     const namespace = networkNamespacePath === undefined ? {} : { networkNamespacePath };
-    this.#program = new Program('dist/bin/worker.js', [configFile], env, namespace);
+    this.#program = new Program('worker', [configFile], env, namespace);
     this.#program.onLine((line) => {
       this.#read(line);
     });

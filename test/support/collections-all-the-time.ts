@@ -7,6 +7,7 @@ import { DockerRegistry } from './docker-registry.js';
 import { publishedTask } from './published-task.js';
 import { SmallDisk } from './small-disk.js';
 import { shell, TEST_IMAGE } from './test-task.js';
+import { until } from './until.js';
 import { WorkerHarness } from './worker-harness.js';
 
 const CAPACITY = 4;
@@ -91,9 +92,13 @@ export function testCollectionsAllTheTime(count: number): void {
       );
       for (const image of images) {
         const name = typeof image === 'string' ? image : localName(image);
-        while (await isThere(name));
+        await until(`${name} is removed`, () => isThere(name), { isDone: (is) => !is });
       }
-      for (const name of CACHES) while ((await readdir(join(caches, name))).length > 0);
+      for (const name of CACHES) {
+        await until(`cache ${name} is empty`, () => readdir(join(caches, name)), {
+          isDone: ({ length }) => length === 0,
+        });
+      }
     });
 
     const isThere = (image: string): Promise<boolean> =>

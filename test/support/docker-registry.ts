@@ -11,15 +11,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
 import { freePort } from './free-port.js';
 import { TEST_IMAGE } from './test-task.js';
+import { until } from './until.js';
 
 export const LOGIN = { username: 'somebody', password: 'the-password-of-somebody' };
-const START_POLL_MS = 20;
 
 /** Answers a request in place of the registry; false leaves it to the registry. */
 export type Interference = (request: IncomingMessage, response: ServerResponse) => boolean;
@@ -117,13 +116,12 @@ export class DockerRegistry {
   }
 
   async #answers(port: number): Promise<void> {
-    for (;;) {
+    await until('docker-registry answers', async () => {
       assert.equal(this.#registry.exitCode, null, 'docker-registry has ended');
       const response = await fetch(`http://127.0.0.1:${port}/v2/`).catch(() => undefined);
       await response?.arrayBuffer();
-      if (response) return;
-      await delay(START_POLL_MS);
-    }
+      return response;
+    });
   }
 }
 

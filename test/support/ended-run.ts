@@ -1,13 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import assert from 'node:assert/strict';
 import type { Queue, RunStatus } from 'taskcluster-client';
-
-const POLL_INTERVAL_MS = 50;
+import { until } from './until.js';
 
 /** A run's end, asked for until there is one. */
 export async function endedRun(queue: Queue, taskId: string, runId: number): Promise<RunStatus> {
-  for (;;) {
-    const run = (await queue.status(taskId)).status.runs[runId];
-    if (run?.resolved !== undefined) return run;
-    await sleep(POLL_INTERVAL_MS);
-  }
+  const look = async (): Promise<RunStatus | undefined> => (await queue.status(taskId)).status.runs[runId];
+  const run = await until(`run ${runId} of ${taskId} is resolved`, look, {
+    isDone: (status) => status?.resolved !== undefined,
+    timeoutMs: 240_000,
+    pollMs: 50,
+  });
+  return run ?? assert.fail();
 }

@@ -10,6 +10,7 @@ import { LocalTaskcluster } from '../../src/local-taskcluster/server.js';
 import { TaskWatcher } from '../../src/local-run/task-watcher.js';
 import { Program } from './program.js';
 import { shell, testTask } from './test-task.js';
+import { until } from './until.js';
 
 /** A deployment, a folder in the place of a machine's own, and the workers that are started on it. */
 export class FleetMachine {
@@ -70,7 +71,8 @@ export class FleetMachine {
   async claimsTwice(): Promise<void> {
     const claims = (): number =>
       this.taskcluster.calls.list().filter(({ call, status }) => call === 'queue.claimWork' && status === 200).length;
-    for (const until = claims() + 2; claims() < until;) await new Promise((resolve) => setTimeout(resolve, 20));
+    const enough = claims() + 2;
+    await until('the queue answers two more claims', claims, { isDone: (count) => count >= enough });
   }
 
   async close(): Promise<void> {

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-
-const TSX = import.meta.resolve('tsx');
 
 export interface ProgramOptions {
   /** Standard input: none when not given. */
@@ -17,15 +16,19 @@ export interface ProgramOptions {
   readonly user?: { readonly uid: number; readonly gid: number };
 }
 
+/** Path of a program of src/bin (`worker`) as it was built. Fails when nothing is built. */
+export function builtProgram(name: string): string {
+  const path = resolve(`dist/bin/${name}.js`);
+  assert.ok(existsSync(path), `${path} is missing: run ./build.sh first`);
+  return path;
+}
+
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
-/**
- * One of the programs of src/bin as a process of its own: straight from the source (`worker`), or as it was built
- * (`dist/bin/worker.js`), for those who measure its memory, which compiling would add to.
- */
+/** One of the programs of src/bin (`worker`) as a process of its own, as `./build.sh` built it. */
 export class Program {
   stdout = '';
   stderr = '';
@@ -40,10 +43,10 @@ export class Program {
     { input = 'ignore', networkNamespacePath, user }: ProgramOptions = {},
   ) {
     const given = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env };
-    const program = name.endsWith('.js') ? [resolve(name)] : ['--import', TSX, resolve(`src/bin/${name}.ts`)];
+    const program = builtProgram(name);
     // nsenter becomes the program: the process id and signals are the program's own.
     const inside = networkNamespacePath === undefined ? [] : ['nsenter', `--net=${networkNamespacePath}`];
-    const [command = '', ...rest] = [...inside, process.execPath, ...program, ...args];
+    const [command = '', ...rest] = [...inside, process.execPath, program, ...args];
     this.#process = spawn(command, rest, { env: given, stdio: [input, 'pipe', 'pipe'], ...user });
     this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;

@@ -5,12 +5,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { clients } from 'taskcluster-client';
 import type { Queue } from 'taskcluster-client';
 import type { Credentials } from '../../src/lib/queue/queue-client.js';
-
-const PROGRAM = fileURLToPath(new URL('../../src/bin/local-taskcluster.ts', import.meta.url));
+import { builtProgram } from './program.js';
 
 /**
  * The embedded Taskcluster in a process of its own, as a deployment's is: in the worker's own its work would be measured
@@ -33,7 +31,7 @@ export class QueueProcess {
   static async start(): Promise<QueueProcess> {
     const directory = await mkdtemp(join(tmpdir(), 'docker-worker-bench-'));
     const credentialsFile = join(directory, 'credentials.json');
-    const args = ['--import', 'tsx', PROGRAM, '--port', '0', '--credentials-file', credentialsFile];
+    const args = [builtProgram('local-taskcluster'), '--port', '0', '--credentials-file', credentialsFile];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     try {
       // It prints its instructions once it listens and the file is written.

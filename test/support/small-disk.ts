@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Context } from 'mocha';
 import { skipBecause } from './skip-because.js';
+import { until } from './until.js';
 
 const run = promisify(execFile);
 
@@ -39,14 +40,15 @@ export class SmallDisk {
 
   /** Waits for a moment in which nobody has a file open for writing: the system refuses it until then. */
   async makeReadOnly(): Promise<void> {
-    for (;;) {
+    await until('no file is open for writing', async () => {
       try {
         await run('mount', ['-o', 'remount,ro', this.directory]);
-        return;
+        return true;
       } catch (error) {
         if (!String(error).includes('busy')) throw error;
+        return false;
       }
-    }
+    });
   }
 
   async makeWritable(): Promise<void> {

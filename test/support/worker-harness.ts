@@ -13,6 +13,7 @@ import { LocalWorker } from '../../src/local-run/local-worker.js';
 import { TaskWatcher } from '../../src/local-run/task-watcher.js';
 import { MemoryLogger } from '../fakes/memory-logger.js';
 import { testTask } from './test-task.js';
+import { until } from './until.js';
 
 export interface HarnessOptions {
   readonly settings?: ConfigTree;
@@ -127,7 +128,7 @@ export class WorkerHarness {
 
   /** Removes an image that tasks had: their containers go some time after they are resolved. */
   async removeImage(name: string): Promise<void> {
-    while ((await this.containers()).length > 0);
+    await until('no containers', () => this.containers(), { isDone: ({ length }) => length === 0 });
     await this.docker.getImage(name).remove();
   }
 

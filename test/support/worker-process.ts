@@ -27,7 +27,7 @@ export class WorkerProcess {
   private constructor(options: WorkerProcessOptions, directory: string, workerId: string) {
     this.workerId = workerId;
     this.#directory = directory;
-    this.program = new Program('dist/bin/worker.js', [join(directory, 'worker.yml')], taskclusterEnv(options));
+    this.program = new Program('worker', [join(directory, 'worker.yml')], taskclusterEnv(options));
     if (options.onLine) this.program.onLine(options.onLine);
   }
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 import Docker from 'dockerode';
 import got from 'got';
 import { clients } from 'taskcluster-client';
 import type { Queue, TaskDefinition, TaskStatus } from 'taskcluster-client';
 import { LocalTaskcluster } from '../../src/local-taskcluster/server.js';
+import { until } from '../support/until.js';
 
 /** A task of a group, and how it ended. */
 export interface GroupTask {
@@ -34,7 +34,7 @@ const ROLES: Readonly<Record<string, readonly string[]>> = {
     'docker-worker:cache:acme-*',
   ],
 };
-const POLL_MS = 200;
+const LIMITS = { timeoutMs: 20 * 60_000, pollMs: 200 };
 
 /** A Taskcluster that containers reach, with the roles of a project. */
 export class Deployment {
@@ -62,7 +62,7 @@ export class Deployment {
 
   /** All tasks of a group once each is completed. */
   async completed(taskGroupId: string): Promise<readonly GroupTask[]> {
-    for (;;) {
+    const look = async (): Promise<readonly GroupTask[] | undefined> => {
       const { tasks } = await this.queue.listTaskGroup(taskGroupId);
       const lost = tasks.find(({ status }) => ['failed', 'exception'].includes(status.state));
       if (lost)
@@ -70,19 +70,21 @@ export class Deployment {
       if (tasks.every(({ status }) => status.state === 'completed')) {
         return tasks.map(({ task, status }) => ({ taskId: status.taskId, name: task.metadata.name, task, status }));
       }
-      await sleep(POLL_MS);
-    }
+      return undefined;
+    };
+    return (await until(`all tasks of the group ${taskGroupId} are completed`, look, LIMITS)) ?? assert.fail();
   }
 
   /** Once a task has come to this state. */
   async reaches(taskId: string, state: TaskStatus['state']): Promise<TaskStatus> {
-    for (;;) {
+    const look = async (): Promise<TaskStatus> => {
       const { status } = await this.queue.status(taskId);
       if (status.state === state) return status;
       const isOver = ['completed', 'failed', 'exception'].includes(status.state);
       if (isOver) assert.fail(`the task is ${status.state} instead of ${state}:\n${await this.log(taskId)}`);
-      await sleep(POLL_MS);
-    }
+      return status;
+    };
+    return await until(`task ${taskId} is ${state}`, look, { ...LIMITS, isDone: (status) => status.state === state });
   }
 
   /** The log of a task's last run, or of another one. */

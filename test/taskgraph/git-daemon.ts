@@ -2,10 +2,8 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../support/free-port.js';
-
-const POLL_MS = 20;
+import { until } from '../support/until.js';
 
 /** Serves the repositories below a directory to containers, as a forge would. */
 export class GitDaemon {
@@ -24,10 +22,10 @@ export class GitDaemon {
     const options = ['--export-all', '--reuseaddr', `--listen=${host}`, `--port=${port}`, `--base-path=${directory}`];
     const child = spawn('git', ['daemon', ...options, directory], { stdio: 'ignore', detached: true });
     const daemon = new GitDaemon(`git://${host}:${port}/`, child);
-    while (!(await isOpen(host, port))) {
+    await until('git daemon answers', () => {
       if (child.exitCode !== null) throw new Error(`git daemon ended with exit code ${child.exitCode}`);
-      await sleep(POLL_MS);
-    }
+      return isOpen(host, port);
+    });
     return daemon;
   }
 

@@ -12,7 +12,7 @@ import { shell, testTask } from '../../support/test-task.js';
 
 const HOUR_MS = 3600_000;
 
-// Other tests run the sources. What is built has libraries in it that are loaded at different moments.
+// Some libraries are loaded only when they are first used, from other files in the built worker than in the sources.
 describe('the worker as it is built', () => {
   let directory: string;
   let daemon: Daemon;

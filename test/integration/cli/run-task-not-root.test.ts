@@ -3,17 +3,16 @@ import { execFile, execFileSync } from 'node:child_process';
 import { chown, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import { Program } from '../../support/program.js';
 import { skipBecause } from '../../support/skip-because.js';
+import { until } from '../../support/until.js';
 
 const SOCKET = '/var/run/docker.sock';
 /** Somebody who is nobody on this machine. */
 const UID = 4242;
 const IMAGE = 'docker-worker/test:latest';
-const POLL_MS = 50;
 
 describe('run-task as a user that is not root but may use the engine', () => {
   let user: { readonly uid: number; readonly gid: number };
@@ -41,7 +40,7 @@ describe('run-task as a user that is not root but may use the engine', () => {
   async function run(task: object, ...args: string[]): Promise<Program> {
     const file = join(directory, 'task.json');
     await writeFile(file, JSON.stringify(task));
-    return new Program('run-task', [file, ...args], { TMPDIR: temporary, TSX_DISABLE_CACHE: '1' }, { user });
+    return new Program('run-task', [file, ...args], { TMPDIR: temporary }, { user });
   }
   const withCache = (script: string): object => ({
     payload: { image: IMAGE, maxRunTime: 60, cache: { 'own-cache': '/c' }, command: ['/bin/sh', '-c', script] },
@@ -59,7 +58,7 @@ describe('run-task as a user that is not root but may use the engine', () => {
     assert.equal(program.stderr, '');
     assert.deepEqual(await readdir(temporary), []);
     // Others on this machine may have one for a moment.
-    while ((await emptyImages()).length > 0) await sleep(POLL_MS);
+    await until('no empty image', emptyImages, { isDone: ({ length }) => length === 0 });
   });
 
   it('publishes of a volume what it may read, and says of the rest why not', async () => {
@@ -121,11 +120,10 @@ describe('run-task as a user that is not root but may use the engine', () => {
 
   /** Where the cache of the running task is on this machine, once the task has written into it. */
   async function placeOfCache(): Promise<string> {
-    for (;;) {
-      for (const name of await readdir(temporary, { recursive: true })) {
-        if (/own-cache\/[^/]+\/d$/.test(name)) return join(temporary, name, '..');
-      }
-      await sleep(POLL_MS);
-    }
+    const isWritten = (name: string): boolean => /own-cache\/[^/]+\/d$/.test(name);
+    const names = await until('the cache is written', () => readdir(temporary, { recursive: true }), {
+      isDone: (all) => all.some(isWritten),
+    });
+    return join(temporary, names.find(isWritten) ?? assert.fail(), '..');
   }
 });

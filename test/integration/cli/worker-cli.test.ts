@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import yaml from 'js-yaml';
+import { builtProgram } from '../../support/program.js';
 import { CREDENTIALS, ConfigFolder, PACKAGED } from '../../unit/config/fixture.js';
-
-const WORKER = path.resolve('src/bin/worker.ts');
-const TSX = import.meta.resolve('tsx');
 
 interface Outcome {
   readonly code: number | string | null | undefined;
@@ -22,7 +19,7 @@ afterEach(() => folder.remove());
 function worker(args: readonly string[], env: Readonly<Record<string, string>> = CREDENTIALS): Promise<Outcome> {
   return new Promise((resolve) => {
     const options = { cwd: folder.root, env: { PATH: process.env['PATH'] ?? '', HOME: folder.root, ...env } };
-    execFile(process.execPath, ['--import', TSX, WORKER, ...args], options, (error, stdout, stderr) => {
+    execFile(process.execPath, [builtProgram('worker'), ...args], options, (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, stdout, stderr });
     });
   });

@@ -14,6 +14,8 @@ import type { MachineListing } from '../../support/machine-listing.js';
 import { endedRun } from '../../support/ended-run.js';
 import { Program } from '../../support/program.js';
 import { TEST_IMAGE, shell, taskclusterEnv, testTask } from '../../support/test-task.js';
+import { seededRandom } from '../../support/seeded-random.js';
+import { until } from '../../support/until.js';
 
 const LOG = 'public/logs/live.log';
 // What images tasks used is remembered on purpose: it outlives tasks and workers.
@@ -162,7 +164,9 @@ describe('a worker killed with SIGKILL and started again', function () {
 
   it('at the moment the queue gave it several runs, has resolved them all worker-shutdown', async () => {
     const taskIds = await Promise.all([1, 2, 3].map(() => createTask('true')));
-    const first = start({ NODE_OPTIONS: `--import ${import.meta.resolve('../../support/die-when-claimed.mjs')}` });
+    const first = start({
+      NODE_OPTIONS: `--import ${new URL('../../support/die-when-claimed.mjs', import.meta.url).href}`,
+    });
     assert.deepEqual(await first.ended, { code: null, signal: 'SIGKILL' }, first.stderr);
     assert.doesNotMatch(first.stdout, /"type":"claimed task"/);
     const claimed = (await Promise.all(taskIds.map(runs))).flat().filter(({ state }) => state === 'running');
@@ -192,7 +196,7 @@ describe('a worker killed with SIGKILL and started again', function () {
     const taskId = await createTask('echo "run $RUN_ID"; test $RUN_ID = 1 || sleep 600');
     const first = start();
     await first.prints('"type":"task run"');
-    while (!(await logOnDisk(taskId)).includes('run 0'));
+    await until('the log has the output', () => logOnDisk(taskId), { isDone: (log) => log.includes('run 0') });
     await kill(first);
     const second = start();
     assert.equal((await ended(taskId, 0)).reasonResolved, 'worker-shutdown');
@@ -207,7 +211,7 @@ describe('a worker killed with SIGKILL and started again', function () {
   it('while it waits for a sidecar, has removed that and its network', async () => {
     const first = start();
     const taskId = await createTask('true', { features: { beside: true } });
-    while ((await docker.listContainers()).length === 0);
+    await until('the sidecar runs', () => docker.listContainers(), { isDone: ({ length }) => length > 0 });
     await kill(first);
     const left = await list();
     assert.equal(left.networks.length, before_.networks.length + 1);
@@ -236,10 +240,11 @@ describe('a worker killed with SIGKILL and started again', function () {
         }),
       ),
     );
+    const random = seededRandom();
     for (let kills = 0; kills < 5; kills++) {
       const worker = start();
       await worker.prints('"type":"claimed task"');
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 1000));
+      await new Promise((resolve) => setTimeout(resolve, random.between(0, 1000)));
       await kill(worker);
       if ((await Promise.all(tasks.map(runs))).every((all) => all.at(-1)?.state === 'completed')) break;
     }

@@ -11,6 +11,7 @@ import { TaskWatcher } from '../../../src/local-run/task-watcher.js';
 import { freePort } from '../../support/free-port.js';
 import { Program } from '../../support/program.js';
 import { shell, taskclusterEnv, testTask } from '../../support/test-task.js';
+import { until } from '../../support/until.js';
 
 const DROPPED = /^docker_worker_log_lines_dropped_total (\d+)$/m;
 
@@ -67,7 +68,7 @@ describe("a worker's standard output", () => {
     await worker.prints('"type":"start"');
     assert.equal(await droppedLines(), 0);
     worker.pauseReading();
-    while ((await droppedLines()) === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    await until('lines are dropped', droppedLines, { pollMs: 50 });
     assert.equal((await resolved(await createTask('true'))).state, 'completed');
     assert.equal((await got(`http://127.0.0.1:${port}/healthz`)).statusCode, 200);
     worker.resumeReading();

@@ -12,6 +12,7 @@ import { LocalTaskcluster } from '../../../src/local-taskcluster/server.js';
 import { Program } from '../../support/program.js';
 import { seededRandom } from '../../support/seeded-random.js';
 import { taskclusterEnv } from '../../support/test-task.js';
+import { until } from '../../support/until.js';
 
 const ROUNDS = 6;
 const LONGEST_START_MS = 800;
@@ -97,7 +98,7 @@ describe('a signal while the worker starts', () => {
   it('ends the built worker in good order at any moment from the first on', async () => {
     const random = seededRandom();
     for (let round = 0; round < ROUNDS; round++) {
-      const worker = run('dist/bin/worker.js', [join(directory, 'worker.yml')]);
+      const worker = run('worker', [join(directory, 'worker.yml')]);
       await listensToSignals(worker);
       // The first round sends it at the earliest moment there is.
       await setTimeout(round === 0 ? 0 : random.between(0, LONGEST_START_MS));
@@ -110,9 +111,11 @@ describe('a signal while the worker starts', () => {
 /** Node handles SIGTERM by itself from its start, so that SIGHUP, the last one that the worker asks for, is looked at. */
 async function listensToSignals(program: Program): Promise<void> {
   const SIGHUP = 1n;
-  for (;;) {
+  const caughtSignals = async (): Promise<bigint> => {
     const status = await readFile(`/proc/${program.pid}/status`, 'utf8');
     const [, mask = '0'] = /^SigCgt:\s+([0-9a-f]+)$/m.exec(status) ?? [];
-    if (BigInt(`0x${mask}`) & SIGHUP) return;
-  }
+    return BigInt(`0x${mask}`);
+  };
+  // Without a pause: the first moment counts.
+  await until('the worker asks for SIGHUP', caughtSignals, { isDone: (mask) => (mask & SIGHUP) !== 0n, pollMs: 0 });
 }

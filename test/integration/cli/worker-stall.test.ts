@@ -56,9 +56,9 @@ describe('a worker whose event loop stands still', function () {
   };
 
   function start(): Program {
-    const worker = new Program('dist/bin/worker.js', [join(directory, 'worker.yml')], {
+    const worker = new Program('worker', [join(directory, 'worker.yml')], {
       ...taskclusterEnv(taskcluster),
-      NODE_OPTIONS: `--import ${import.meta.resolve('../../support/block-event-loop.mjs')}`,
+      NODE_OPTIONS: `--import ${new URL('../../support/block-event-loop.mjs', import.meta.url).href}`,
       BLOCK_FILE: join(directory, 'block'),
     });
     workers.push(worker);

@@ -6,11 +6,9 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { clients } from 'taskcluster-client';
 import { LocalTaskcluster } from '../../../src/local-taskcluster/server.js';
-
-const PROGRAM = fileURLToPath(new URL('../../../src/bin/local-taskcluster.ts', import.meta.url));
+import { builtProgram } from '../../support/program.js';
 
 describe('the local-taskcluster program', () => {
   let directory = '';
@@ -24,7 +22,9 @@ describe('the local-taskcluster program', () => {
   });
 
   const start = (...args: readonly string[]): ChildProcess =>
-    (child = spawn(process.execPath, ['--import=tsx', PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }));
+    (child = spawn(process.execPath, [builtProgram('local-taskcluster'), ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }));
 
   const outputOf = async (stream: NodeJS.ReadableStream | null): Promise<string> => {
     let text = '';

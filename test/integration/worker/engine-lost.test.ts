@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { IsolatedDaemon } from '../../support/docker-daemon.js';
 import { InterveningEngine } from '../../support/intervening-engine.js';
 import { shell } from '../../support/test-task.js';
+import { until } from '../../support/until.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 import type { FinishedTask } from '../../support/worker-harness.js';
 
@@ -54,7 +54,7 @@ describe('a worker that loses its engine', function () {
     assert.equal((await harness.finish(next)).run.state, 'completed');
     const docker = new Docker({ socketPath: daemon.socketPath });
     // A task is resolved before its container is removed.
-    while ((await docker.listContainers({ all: true })).length > 0) await delay(100);
+    await until('no containers', () => docker.listContainers({ all: true }), { isDone: ({ length }) => length === 0 });
   });
 
   for (const [when, request] of [

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { nice as newSlugid } from 'slugid';
 import type { Fault } from '../../../src/local-taskcluster/faults/fault.js';
 import { shell } from '../../support/test-task.js';
+import { until } from '../../support/until.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
 const FAULTS: Readonly<Record<string, Fault>> = {
@@ -173,10 +174,10 @@ async function endingAfterClaim(fault: Fault): Promise<string> {
 /** How the runs of a task ended, once none of them goes on. */
 async function endsOf(harness: WorkerHarness, taskId: string): Promise<readonly string[]> {
   await harness.log.next('task resolved', taskId);
-  for (;;) {
-    const { runs } = (await harness.queue.status(taskId)).status;
-    if (runs.every(({ resolved }) => resolved !== undefined)) return runs.map((run) => run.reasonResolved ?? '');
-  }
+  const { runs } = await until('all runs are resolved', async () => (await harness.queue.status(taskId)).status, {
+    isDone: (status) => status.runs.every(({ resolved }) => resolved !== undefined),
+  });
+  return runs.map((run) => run.reasonResolved ?? '');
 }
 
 /** Calls down, faults across. */

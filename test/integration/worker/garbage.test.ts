@@ -6,6 +6,7 @@ import type { Labels } from '../../../src/lib/docker/engine.js';
 import { IsolatedDaemon } from '../../support/docker-daemon.js';
 import { skipBecause } from '../../support/skip-because.js';
 import { shell, TEST_IMAGE } from '../../support/test-task.js';
+import { until } from '../../support/until.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
 describe('garbage in the engine of a machine that is the worker’s', function () {
@@ -87,7 +88,9 @@ describe('garbage in the engine of a machine that is the worker’s', function (
         () => false,
         () => true,
       );
-    for (const thing of [left, network, docker.getVolume('left')]) while (!(await isGone(thing)));
+    for (const thing of [left, network, docker.getVolume('left')]) {
+      await until('what was left is removed', () => isGone(thing));
+    }
     // Until it would be stale.
     const end = new Date((await docker.getContainer(own.Id).inspect()).State.FinishedAt).getTime();
     while (Date.now() < end + 1500) await harness.log.upcoming('garbage collection finished');
@@ -104,9 +107,9 @@ describe('garbage in the engine of a machine that is the worker’s', function (
     const image = await named('docker-worker/used-once');
     const { run } = await harness.run({ image });
     assert.equal(run.state, 'completed');
-    while (!harness.log.of('image removed').some(({ fields }) => fields['image'] === image)) {
-      await harness.log.upcoming('garbage collection finished');
-    }
+    await until(`${image} is removed`, () => harness.log.of('image removed').map(({ fields }) => fields['image']), {
+      isDone: (removed) => removed.includes(image),
+    });
     await assert.rejects(docker.getImage(image).inspect(), { statusCode: 404 });
     await docker.getImage(TEST_IMAGE).inspect();
   });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import { framed } from '../../support/shell-client.js';
 import { InteractiveTasks } from '../../support/interactive-tasks.js';
+import { until } from '../../support/until.js';
 
 const ARTIFACT = 'private/docker-worker/display.html';
 const SHELL = '#!/.taskclusterutils/busybox sh';
@@ -69,7 +70,7 @@ describe('a display of an interactive task', () => {
       heard += data.toString('latin1');
     });
     const hears = async (bytes: number): Promise<string> => {
-      while (heard.length < bytes) await once(socket, 'message');
+      await until(`${bytes} bytes come`, () => heard.length, { isDone: (length) => length >= bytes });
       return heard;
     };
     const greeting = 'RFB 003.008\n';

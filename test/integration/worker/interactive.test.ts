@@ -6,6 +6,7 @@ import { load } from 'js-yaml';
 import { bareImage } from '../../support/bare-image.js';
 import { InteractiveTasks } from '../../support/interactive-tasks.js';
 import { RawClient, framed } from '../../support/shell-client.js';
+import { until } from '../../support/until.js';
 
 const SEE_SIZE = 'until test "$(stty size)" = "45 123"; do :; done; echo "size" is $(stty size)\n';
 
@@ -20,7 +21,7 @@ describe('a shell of an interactive task', () => {
       await harness.queue.cancelTask(String(fields['taskId']));
     }
     harness.log.records.length = 0;
-    while ((await harness.containers()).length > 0);
+    await until('no containers', () => harness.containers(), { isDone: ({ length }) => length === 0 });
   });
   after(() => tasks.close());
 
@@ -200,13 +201,12 @@ describe('a shell of an interactive task', () => {
       const processes = await tasks.processes();
       return processes.filter((command) => command === 'sleep 4711').length;
     };
-    while ((await sleeping()) < 7);
+    await until('seven processes sleep', sleeping, { isDone: (count) => count >= 7 });
     for (const { client } of sessions) client.socket.terminate();
     raw.socket.terminate();
-    while ((await sleeping()) > 0);
-    while (tasks.harness.log.of('interactive session closed').length < 3) {
-      await tasks.harness.log.upcoming('interactive session closed');
-    }
+    await until('no process sleeps', sleeping, { isDone: (count) => count === 0 });
+    const closed = (): number => tasks.harness.log.of('interactive session closed').length;
+    await until('three sessions are closed', closed, { isDone: (count) => count >= 3 });
     const ends = tasks.harness.log.of('interactive session closed').map(({ fields }) => fields['isAbandoned']);
     assert.deepEqual(ends, [true, true, true]);
     const left = (await tasks.processes()).filter((command) => command.includes('interactive-session'));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import got from 'got';
 import { shell } from '../../support/test-task.js';
+import { until } from '../../support/until.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
 describe('what a task leaves', () => {
@@ -12,9 +13,9 @@ describe('what a task leaves', () => {
   after(() => harness.close());
 
   const liveUrl = async (taskId: string): Promise<string> => {
-    for (;;) {
-      if ((await harness.artifactNames(taskId)).includes('public/logs/live.log')) break;
-    }
+    await until('the live log is published', () => harness.artifactNames(taskId), {
+      isDone: (names) => names.includes('public/logs/live.log'),
+    });
     const { queue } = harness;
     const url = queue.buildSignedUrl(queue.getArtifact, taskId, 0, 'public/logs/live.log');
     const { headers } = await got(url, { followRedirect: false });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { shell } from '../../support/test-task.js';
+import { until } from '../../support/until.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
 interface Kind {
@@ -91,20 +92,17 @@ async function cancelWhenItRuns(harness: WorkerHarness, taskId: string): Promise
 }
 
 async function endsOf(harness: WorkerHarness, taskId: string, count: number): Promise<readonly string[]> {
-  for (;;) {
-    const { runs } = (await harness.queue.status(taskId)).status;
-    const ended = runs.filter(({ resolved }) => resolved !== undefined);
-    if (ended.length >= count && ended.length === runs.length) return ended.map((run) => run.reasonResolved ?? '');
-  }
+  const { runs } = await until(`${count} runs are resolved`, async () => (await harness.queue.status(taskId)).status, {
+    isDone: ({ runs: all }) => all.length >= count && all.every(({ resolved }) => resolved !== undefined),
+    timeoutMs: 240_000,
+  });
+  return runs.map((run) => run.reasonResolved ?? '');
 }
 
 /** The whole log of the last run: it is there a moment after the end of one that was canceled. */
 async function logOf(harness: WorkerHarness, taskId: string): Promise<string> {
-  for (;;) {
-    const { artifacts } = await harness.queue.listLatestArtifacts(taskId);
-    const isThere = artifacts.some(
-      ({ name, storageType }) => name === 'public/logs/live.log' && storageType === 'link',
-    );
-    if (isThere) return await harness.latestArtifactText(taskId, 'public/logs/live_backing.log');
-  }
+  await until('the log is a link', async () => (await harness.queue.listLatestArtifacts(taskId)).artifacts, {
+    isDone: (all) => all.some(({ name, storageType }) => name === 'public/logs/live.log' && storageType === 'link'),
+  });
+  return await harness.latestArtifactText(taskId, 'public/logs/live_backing.log');
 }

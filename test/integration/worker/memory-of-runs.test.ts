@@ -9,6 +9,7 @@ import { Reclaimer } from '../../../src/lib/task/reclaimer.js';
 import { RunEntry } from '../../../src/lib/task/run-journal.js';
 import { TaskLog } from '../../../src/lib/task-log/task-log.js';
 import { shell } from '../../support/test-task.js';
+import { until } from '../../support/until.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
 /** Each takes a second, as all objects are gone through, and what was under way then can end. */
@@ -47,7 +48,7 @@ describe('the memory of a worker', () => {
     await harness.queue.cancelTask(taskId);
     await harness.run({ ...shell('sleep 600'), maxRunTime: 1 });
     // The record of a run is the last that goes.
-    while ((await readdir(join(stateDir, 'runs'))).length > 0);
+    await until('no record of a run', () => readdir(join(stateDir, 'runs')), { isDone: ({ length }) => length === 0 });
     // The worker may not have heard yet that it is gone. What is held for good is there at the last look too.
     for (let look = 1; look < LOOKS && !isDeepStrictEqual(alive(), before); look += 1) await sleep(PAUSE_MS);
     assert.deepEqual(alive(), before);

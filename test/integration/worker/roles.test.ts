@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
 import { clients } from 'taskcluster-client';
 import { publishedTask } from '../../support/published-task.js';
 import { shell, TEST_IMAGE } from '../../support/test-task.js';
+import { until } from '../../support/until.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
 const ROLE = 'repo:example.com/org/proj:branch:main';
@@ -111,7 +111,7 @@ describe('a task with a role', function () {
         const taskId = await harness.create(shell('echo running; sleep 60'));
         await harness.sees(taskId, 'running');
         const polls = () => harness.taskcluster.calls.list('queue.status').filter(({ status }) => status === 403);
-        while (polls().length < times) await delay(20);
+        await until('the status is refused often enough', () => polls().length, { isDone: (count) => count >= times });
         const [container = ''] = await harness.containers();
         await harness.docker.getContainer(container).kill();
         assert.equal((await harness.finish(taskId)).run.state, 'failed');

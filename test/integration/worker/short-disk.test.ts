@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DockerRegistry } from '../../support/docker-registry.js';
 import { SmallDisk } from '../../support/small-disk.js';
 import { shell } from '../../support/test-task.js';
+import { until } from '../../support/until.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
 const MB = 1024 * 1024;
@@ -75,10 +76,9 @@ describe('a disk that becomes short', function () {
     assert.equal(alert.level, 'alert');
     assert.equal(alert.fields['thresholdBytes'], 60 * MB);
     const taskId = await use('another', 1);
-    const collections = harness.log.of('garbage collection finished').length;
-    while (harness.log.of('garbage collection finished').length < collections + 3) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    const collections = (): number => harness.log.of('garbage collection finished').length;
+    const enough = collections() + 3;
+    await until('three more collections', collections, { isDone: (count) => count >= enough });
     assert.equal((await harness.queue.status(taskId)).status.state, 'pending');
     assert.equal(harness.log.of('diskspace threshold reached').length, 1);
     await rm(foreign);

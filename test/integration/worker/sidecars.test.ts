@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { DockerRegistry, LOGIN } from '../../support/docker-registry.js';
 import { TEST_IMAGE, shell } from '../../support/test-task.js';
+import { until } from '../../support/until.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
 const TOKEN = 'token-of-the-operator';
@@ -161,7 +162,7 @@ describe('a task with a sidecar', () => {
   it('can be canceled while it waits for it', async () => {
     await start({ silent: { image: TEST_IMAGE, alias: 'x', port: 8080, cmd: ['sleep', '1000'] } });
     const taskId = await harness.create(asking('true', 'silent'));
-    while ((await harness.containers()).length === 0);
+    await until('the sidecar runs', () => harness.containers(), { isDone: ({ length }) => length > 0 });
     await harness.queue.cancelTask(taskId);
     assert.match(await harness.logOf(taskId), /Task was canceled by another entity/);
     await harness.stopWorker('graceful');

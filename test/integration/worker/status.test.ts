@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import got from 'got';
 import type { ConfigTree } from '../../../src/lib/config/layers.js';
-import { delay } from '../../../src/lib/util/abortable.js';
 import type { LocalTaskclusterOptions } from '../../../src/local-taskcluster/server.js';
 import { IsolatedDaemon } from '../../support/docker-daemon.js';
 import { freePort } from '../../support/free-port.js';
 import { dockerArchive } from '../../support/image-archive.js';
 import { publishedTask } from '../../support/published-task.js';
 import { shell } from '../../support/test-task.js';
+import { until } from '../../support/until.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
 interface Health {
@@ -42,11 +42,8 @@ class WatchedWorker {
   }
 
   async healthWith(statusCode: number): Promise<Health> {
-    for (;;) {
-      const health = await this.health();
-      if (health.statusCode === statusCode) return health;
-      await delay(50, new AbortController().signal);
-    }
+    const isDone = (health: Health): boolean => health.statusCode === statusCode;
+    return await until(`/healthz answers ${statusCode}`, () => this.health(), { isDone, pollMs: 50 });
   }
 
   /** Of docker_worker_*: by name and labels. */
@@ -172,7 +169,10 @@ describe('the health of a worker', () => {
     const { faults } = worker.harness.taskcluster;
     try {
       faults.add({ call: 'queue.claimWork', fault: { kind: 'hang' }, times: Infinity });
-      const { problems } = await worker.healthWith(503);
+      // The limit can be over before the first claim has failed.
+      const { problems } = await until('an error in /healthz', () => worker.health(), {
+        isDone: (health) => health.statusCode === 503 && health.problems.join().includes('last error'),
+      });
       assert.match(
         problems.join('\n'),
         /^no claimWork has been answered for \d+ s with 1 of 1 slots free \(last error: /,

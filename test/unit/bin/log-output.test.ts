@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { defaultFormat, logOutput } from '../../../src/bin/log-output.js';
 
-describe('the form of the worker’s log', () => {
+describe('the format of the worker log', () => {
   const formatOf = (path: string): string => {
     const descriptor = openSync(path, 'r+');
     try {
@@ -12,12 +12,12 @@ describe('the form of the worker’s log', () => {
     }
   };
 
-  it('is text on a terminal, and JSON where a program reads it', () => {
+  it('is text on a terminal and JSON elsewhere', () => {
     assert.equal(formatOf('/dev/ptmx'), 'text');
     assert.equal(formatOf('/dev/null'), 'json');
   });
 
-  it('leaves lines of JSON as they are', () => {
+  it('passes lines of JSON through', () => {
     const lines: string[] = [];
     const output = { write: (line: string) => lines.push(line) };
     const line = '{"level":"info","time":"2026-11-30T07:00:00.000Z","type":"start","capacity":1}\n';

@@ -5,7 +5,7 @@ import { FakeClock, settle } from '../../fakes/fake-clock.js';
 import { CacheFixture, RELEASE_TIMEOUT_MS } from './cache-fixture.js';
 import type { FakeCacheUser } from './cache-fixture.js';
 
-describe('a cache whose run has ended', () => {
+describe('the hand-over of a cache', () => {
   let fixture: CacheFixture;
   let caches: VolumeCaches;
   beforeEach(async () => {
@@ -41,7 +41,7 @@ describe('a cache whose run has ended', () => {
     return { user, lease: await leased };
   };
 
-  it('is given to the next run as soon as it comes back', async () => {
+  it('gives the cache to the next run as soon as it is returned', async () => {
     const before = await holder();
     before.user.end();
     const next = taker();
@@ -53,14 +53,14 @@ describe('a cache whose run has ended', () => {
     assert.notEqual((await holder()).lease.key, before.lease.key);
   });
 
-  it('is not waited for while its run is at work', async () => {
+  it("does not wait while the cache's run goes on", async () => {
     const before = await holder();
     const next = await holder();
     assert.notEqual(next.lease.key, before.lease.key);
     assert.deepEqual(next.user.output.lines, []);
   });
 
-  it('is not waited for when another directory of it is free, or when a cache of another name is wanted', async () => {
+  it('does not wait when another directory is free or another name is wanted', async () => {
     const [first, second] = [await holder(), await holder()];
     await first.lease.dispose();
     second.user.end();
@@ -68,7 +68,7 @@ describe('a cache whose run has ended', () => {
     assert.match((await holder('b')).lease.key, /^b::/);
   });
 
-  it('is waited for by one run alone: one more gets a directory of its own at once', async () => {
+  it('lets one run wait and gives another a new directory', async () => {
     const before = await holder();
     before.user.end();
     const [next, other] = [taker(), taker()];
@@ -77,7 +77,7 @@ describe('a cache whose run has ended', () => {
     assert.equal((await next.leased).key, before.lease.key);
   });
 
-  it('goes to the run that came first, whichever of several comes back first', async () => {
+  it('serves the run that came first', async () => {
     const [a, b] = [await holder(), await holder()];
     a.user.end();
     b.user.end();
@@ -89,7 +89,7 @@ describe('a cache whose run has ended', () => {
     assert.equal((await second.leased).key, a.lease.key);
   });
 
-  it('goes to who waits even when the run that gives it back is still at work', async () => {
+  it('serves the waiting run when the cache is returned early', async () => {
     const [ended, atWork] = [await holder(), await holder()];
     ended.user.end();
     const next = taker();
@@ -100,7 +100,7 @@ describe('a cache whose run has ended', () => {
     assert.equal((await holder()).lease.key, ended.lease.key);
   });
 
-  it('may be purged when it comes back: who waited gets a new one', async () => {
+  it('gives a new cache when the returned one is purged', async () => {
     const [a, b] = [await holder(), await holder()];
     a.user.end();
     b.user.end();
@@ -116,7 +116,7 @@ describe('a cache whose run has ended', () => {
     assert.equal((await first.leased).key, b.lease.key);
   });
 
-  it('is waited for when it was marked while its run was at work, too', async () => {
+  it('waits when the cache was marked while its run went on', async () => {
     const before = await holder();
     await caches.purge('a', fixture.now(), 'asked for');
     before.user.end();
@@ -126,7 +126,7 @@ describe('a cache whose run has ended', () => {
     assert.notEqual((await next.leased).key, before.lease.key);
   });
 
-  it('is made anew when somebody deleted it before it came back', async () => {
+  it('makes a new directory when the cache was deleted', async () => {
     const before = await holder();
     before.user.end();
     const next = taker();
@@ -136,7 +136,7 @@ describe('a cache whose run has ended', () => {
     assert.deepEqual(fixture.keys('cache volume is gone'), [before.lease.key]);
   });
 
-  it('keeps nobody who is stopped, and the next in line gets it', async () => {
+  it('skips a stopped run and serves the next', async () => {
     const before = await holder();
     before.user.end();
     const stopped = taker();
@@ -150,7 +150,7 @@ describe('a cache whose run has ended', () => {
     assert.equal((await next.leased).key, before.lease.key);
   });
 
-  it('is given back by a run that was stopped just when it got it', async () => {
+  it('returns the cache when its run is stopped on its turn', async () => {
     const before = await holder();
     before.user.end();
     const stopped = taker();
@@ -163,21 +163,21 @@ describe('a cache whose run has ended', () => {
     assert.equal((await holder()).lease.key, before.lease.key);
   });
 
-  it('can be wanted by runs that have something for each other: none waits for one at work', async () => {
+  it('does not deadlock when two runs hold what the other wants', async () => {
     const [one, two] = [await holder('a'), await holder('b')];
     const [wantsB, wantsA] = await Promise.all([one.user.acquire(caches, 'b'), two.user.acquire(caches, 'a')]);
     assert.notEqual(wantsB.key, two.lease.key);
     assert.notEqual(wantsA.key, one.lease.key);
   });
 
-  it('is not waited for by a worker that is told not to', async () => {
+  it('does not wait when the worker is configured not to', async () => {
     caches = await fixture.open(undefined, 0);
     const before = await holder();
     before.user.end();
     assert.notEqual((await holder()).lease.key, before.lease.key);
   });
 
-  describe('and that does not come back', () => {
+  describe('for a cache that is not returned', () => {
     let clock: FakeClock;
     beforeEach(() => {
       clock = FakeClock.start();
@@ -186,7 +186,7 @@ describe('a cache whose run has ended', () => {
       clock.stop();
     });
 
-    it('is told of after a second, and waited for no longer than the bound', async () => {
+    it('logs after a second and gives up at the limit', async () => {
       const before = await holder();
       before.user.end();
       const { user, hasIt, leased } = taker();
@@ -203,7 +203,7 @@ describe('a cache whose run has ended', () => {
       assert.deepEqual(user.output.lines, [waiting, late]);
     });
 
-    it('is not spoken of when it comes back within a second', async () => {
+    it('logs nothing when it is returned within a second', async () => {
       const before = await holder();
       before.user.end();
       const { user, leased } = taker();

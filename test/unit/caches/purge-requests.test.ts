@@ -78,7 +78,7 @@ describe('purge requests', () => {
     ]);
   });
 
-  it('are asked for since five minutes before the last answer', async () => {
+  it('are fetched since five minutes before the last answer', async () => {
     await apply([]);
     minutes = 60;
     await apply([]);
@@ -99,7 +99,7 @@ describe('purge requests', () => {
     assert.equal(log.of('purge requests could not be had').length, 1);
   });
 
-  it('are asked for once for all tasks of a time, but never by a call that began before', async () => {
+  it('are fetched once for all waiting tasks, by a call that began after them', async () => {
     const isCalled = called();
     const first = requests.apply(never);
     await isCalled;
@@ -115,7 +115,7 @@ describe('purge requests', () => {
     assert.deepEqual(purged, [['a', at(1).toISOString()]]);
   });
 
-  it('that do not come in time hold up nobody else for a while', async () => {
+  it('delay no other task after a timeout', async () => {
     requests = make({ timeoutMs: 1, pauseMs: 60_000 });
     await requests.apply(never);
     assert.equal(log.of('purge requests could not be had').length, 1);
@@ -123,21 +123,21 @@ describe('purge requests', () => {
     assert.equal(calls.length, 1);
   });
 
-  it('are asked for again after the pause', async () => {
+  it('are fetched again after the pause', async () => {
     requests = make({ timeoutMs: 1, pauseMs: 0 });
     await requests.apply(never);
     await requests.apply(never);
     assert.equal(calls.length, 2);
   });
 
-  it('are not waited for by a task that is stopped', async () => {
+  it('do not delay a stopped task', async () => {
     const stop = new AbortController();
     const applied = requests.apply(stop.signal);
     stop.abort(new Error('stopped'));
     await assert.rejects(applied, /stopped/);
   });
 
-  it('that the service may have forgotten are made up for by purging everything', async () => {
+  it('purge everything when the service may have forgotten some', async () => {
     await apply([]);
     minutes = 24 * 60 - 6;
     await apply([]);
@@ -154,7 +154,7 @@ describe('purge requests', () => {
     ]);
   });
 
-  it('are followed from time to time, until it is enough', async () => {
+  it('are fetched regularly until the signal aborts', async () => {
     const stop = new AbortController();
     const following = requests.follow(stop.signal, 1);
     for (let i = 0; i < 3; i++) {

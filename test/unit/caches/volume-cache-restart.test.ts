@@ -7,7 +7,7 @@ import { CacheFixture, exists } from './cache-fixture.js';
 const never = new AbortController().signal;
 const UUID = '00000000-0000-4000-8000-000000000000';
 
-describe('volume caches, kept', () => {
+describe('volume caches', () => {
   let fixture: CacheFixture;
   let caches: VolumeCaches;
   beforeEach(async () => {
@@ -25,7 +25,7 @@ describe('volume caches, kept', () => {
   };
 
   describe('after a restart', () => {
-    it('are used again, the last used first, whatever the time is', async () => {
+    it('are used again, the last used first', async () => {
       const keys = await several(2);
       const other = await acquire('other');
       await other.dispose();
@@ -36,14 +36,14 @@ describe('volume caches, kept', () => {
       assert.equal((await stat(fixture.statePath)).mode & 0o777, 0o600);
     });
 
-    it('know up to when they were purged', async () => {
+    it('keep the time up to which they were purged', async () => {
       assert.equal(caches.purgedUpTo, undefined);
       const time = fixture.now();
       await caches.notePurgedUpTo(time);
       assert.deepEqual((await fixture.open()).purgedUpTo, time);
     });
 
-    it('that a task had when the worker died are purged, but not deleted before its container is gone', async () => {
+    it('are purged when a task had them at the crash, once its container is gone', async () => {
       const held = await acquire();
       caches = await fixture.open();
       assert.notEqual((await acquire()).key, held.key);
@@ -54,14 +54,14 @@ describe('volume caches, kept', () => {
       assert.deepEqual(fixture.keys('cache volume removed'), [held.key]);
     });
 
-    it('that were purged stay so', async () => {
+    it('stay purged', async () => {
       const lease = await acquire();
       await lease.purge('for the test');
       caches = await fixture.open();
       assert.notEqual((await acquire()).key, lease.key);
     });
 
-    it('are deleted where no state tells of them; what no worker made is left and told of', async () => {
+    it('are deleted without a state; foreign files are kept and logged', async () => {
       const lease = await acquire();
       await lease.dispose();
       const stray = join(fixture.directory, 'a', UUID);
@@ -91,7 +91,7 @@ describe('volume caches, kept', () => {
       ['a path that leads elsewhere', JSON.stringify({ instances: [{ name: 'a', uuid: '../..' }] })],
       ['a name that leads elsewhere', JSON.stringify({ instances: [{ name: '..', uuid: UUID }] })],
     ] as const) {
-      it(`begin anew when their state is ${what}`, async () => {
+      it(`start empty when their state is ${what}`, async () => {
         const lease = await acquire();
         await lease.dispose();
         await writeFile(fixture.statePath, text);
@@ -106,7 +106,7 @@ describe('volume caches, kept', () => {
   });
 
   describe('when the disk is short', () => {
-    it('are deleted while they are free, the least recently used first, until it is not', async () => {
+    it('are deleted, the least recently used first, until there is room', async () => {
       const keys = await several(3);
       const held = await acquire();
       let looks = 0;
@@ -122,13 +122,13 @@ describe('volume caches, kept', () => {
       assert.equal(await exists(held.path), true);
     });
 
-    it('are left alone when it is not', async () => {
+    it('are kept when there is room', async () => {
       await several(1);
       await caches.collect(() => Promise.resolve(false), never);
       assert.deepEqual(fixture.keys('cache volume purge'), []);
     });
 
-    it('do not keep the collector when it is told to stop', async () => {
+    it('stop being deleted when the signal aborts', async () => {
       await several(1);
       const stop = new AbortController();
       const collected = caches.collect(() => {
@@ -139,7 +139,7 @@ describe('volume caches, kept', () => {
       assert.deepEqual(fixture.keys('cache volume purge'), []);
     });
 
-    it('that could not be moved away before are tried again', async () => {
+    it('are deleted later when they could not be moved before', async () => {
       const lease = await acquire();
       await lease.purge('for the test');
       const trash = join(fixture.directory, '.worker');

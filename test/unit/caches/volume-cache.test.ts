@@ -23,8 +23,8 @@ describe('volume caches', () => {
     return leases.map(({ key }) => key);
   };
 
-  describe('that a task takes', () => {
-    it('are new directories that any user may write to, in one that no other user gets into', async () => {
+  describe('taken by a task', () => {
+    it('are directories writable by any user, below a private one', async () => {
       const { path, key, name } = await acquire();
       const uuid = path.split('/').at(-1) ?? '';
       assert.deepEqual([path, key, name], [join(fixture.directory, 'a', uuid), `a::${uuid}`, 'a']);
@@ -35,7 +35,7 @@ describe('volume caches', () => {
       ]);
     });
 
-    it('are its own until it gives them back', async () => {
+    it('belong to the task until it returns them', async () => {
       const [first, second] = await Promise.all([acquire(), acquire()]);
       assert.notEqual(first.key, second.key);
       await first.dispose();
@@ -49,7 +49,7 @@ describe('volume caches', () => {
       assert.deepEqual(fixture.keys('cache volume purge'), []);
     });
 
-    it('are never those of another name, not even of one that only looks like it', async () => {
+    it('are kept apart by their exact name', async () => {
       const names = ['a', 'A', 'a:', 'a%3A', '.a', '%2Ea', 'constructor', '__proto__'];
       const leases = [];
       for (const name of names) {
@@ -62,12 +62,12 @@ describe('volume caches', () => {
       assert.ok(leases.every(({ path }) => !path.includes(':')));
     });
 
-    it('are the ones used last', async () => {
+    it('are the most recently used', async () => {
       const keys = await several(3);
       assert.deepEqual([(await acquire()).key, (await acquire()).key, (await acquire()).key], [...keys].reverse());
     });
 
-    it('are made anew where somebody deleted them or put a link in their place', async () => {
+    it('are made again when they were deleted or replaced by a link', async () => {
       const outside = join(fixture.root, 'outside');
       await mkdir(outside);
       const first = await acquire();
@@ -83,7 +83,7 @@ describe('volume caches', () => {
     });
 
     for (const name of ['level-1/checkouts', '/a/', 'a:b', '%2F', '.a']) {
-      it(`has one directory in that of all caches, named ${name}`, async () => {
+      it(`have one directory when named ${name}`, async () => {
         const { path } = await acquire(name);
         const [directory = ''] = (await readdir(fixture.directory)).filter((entry) => !entry.startsWith('.'));
         assert.equal(cacheNameOf(directory), name);
@@ -92,13 +92,13 @@ describe('volume caches', () => {
     }
 
     for (const name of ['', '.', '..', 'a/../b', '../a', 'a::b', 'a\n', 'a\0', 'ä'.repeat(128)]) {
-      it(`can not be named ${JSON.stringify(name.slice(0, 9))}`, async () => {
+      it(`refuse the name ${JSON.stringify(name.slice(0, 9))}`, async () => {
         await assert.rejects(acquire(name), /is not a valid cache name/);
         assert.deepEqual(await readdir(fixture.directory), []);
       });
     }
 
-    it('fail, and leave nothing, when no file can tell that they are in use', async () => {
+    it('fail and leave nothing when their state cannot be written', async () => {
       await mkdir(`${fixture.statePath}.next`);
       await assert.rejects(acquire(), { code: 'EISDIR' });
       await rmdir(`${fixture.statePath}.next`);
@@ -110,8 +110,8 @@ describe('volume caches', () => {
     });
   });
 
-  describe('that are purged', () => {
-    it('are deleted at once when they are free, and as soon as they are given back when they are not', async () => {
+  describe('being purged', () => {
+    it('are deleted when free, or as soon as they are returned', async () => {
       const [free, held] = await Promise.all([acquire(), acquire()]);
       await writeFile(join(free.path, 'file'), 'x');
       await free.dispose();
@@ -133,7 +133,7 @@ describe('volume caches', () => {
       );
     });
 
-    it('are those of that name made up to that time', async () => {
+    it('are those of the name made up to the time', async () => {
       const old = await acquire();
       const other = await acquire('other');
       const time = fixture.now();
@@ -146,7 +146,7 @@ describe('volume caches', () => {
       assert.equal((await acquire()).key, young.key);
     });
 
-    it('are all those made up to that time when no name is given', async () => {
+    it('are all made up to the time when no name is given', async () => {
       const leases = [await acquire('a'), await acquire('b')];
       const time = fixture.now();
       leases.push(await acquire('c'));
@@ -157,7 +157,7 @@ describe('volume caches', () => {
       );
     });
 
-    it('keep nobody waiting while they are deleted', async () => {
+    it('are deleted in the background', async () => {
       let asked = 0;
       const remove = (_path: string, signal: AbortSignal): Promise<void> => {
         asked++;
@@ -186,7 +186,7 @@ describe('volume caches', () => {
       assert.deepEqual(await readdir(join(fixture.directory, '.worker/trash')), []);
     });
 
-    it('are deleted without what links in them lead to', async () => {
+    it('are deleted without following links', async () => {
       const outside = join(fixture.root, 'outside');
       await mkdir(join(outside, 'sub'), { recursive: true });
       await writeFile(join(outside, 'file'), 'untouched');

@@ -39,13 +39,13 @@ describe('the judge of the chaos test', () => {
     return judgeRuns({ task, status: status as unknown as Parameters<typeof judgeRuns>[0]['status'] }, timeline);
   };
 
-  it('takes what a task is made for, and asks for its log and artifacts then', () => {
+  it('accepts the planned outcome and requires log and artifacts', () => {
     const right = { problem: undefined, isWhole: true };
     assert.deepEqual(judge('success', ['completed'], timelineOf()), right);
     assert.deepEqual(judge('intermittent', ['intermittent-task', 'completed'], timelineOf()), right);
   });
 
-  it('takes nothing else where nothing happened', () => {
+  it('refuses other outcomes without a disturbance', () => {
     for (const end of ['failed', 'internal-error', 'worker-shutdown', 'claim-expired']) {
       assert.match(
         judge('success', [end], timelineOf()).problem ?? '',
@@ -56,7 +56,7 @@ describe('the judge of the chaos test', () => {
     assert.match(judge('success', ['completed', 'completed'], timelineOf()).problem ?? '', /completed, completed/);
   });
 
-  it('takes a run that was lost with its worker or its engine, when that was during the run', () => {
+  it('accepts a lost run when its worker or engine was disturbed during it', () => {
     const ends = ['worker-shutdown', 'completed'];
     for (const kind of ['worker killed', 'engine killed', 'engine stopped'] as const) {
       assert.equal(judge('success', ends, timelineOf({ kind, seconds: [8, 20] })).problem, undefined);
@@ -67,7 +67,7 @@ describe('the judge of the chaos test', () => {
     }
   });
 
-  it('takes the loss of a container only for the run that it was of', () => {
+  it('accepts the loss of a container only for its run', () => {
     const removed = (run: string): Timeline => timelineOf({ kind: 'container removed', seconds: [5, 6], runs: [run] });
     assert.deepEqual(judge('success', ['internal-error'], removed('task/0')), { problem: undefined, isWhole: false });
     assert.match(judge('success', ['internal-error'], removed('other/0')).problem ?? '', /internal-error/);
@@ -92,7 +92,7 @@ describe('the reports that the chaos test saw', () => {
     return log.problems(timeline);
   };
 
-  it('are one for each run, or the same again when an answer may have been lost', () => {
+  it('are one for each run, or repeated when an answer may have been lost', () => {
     const again = [
       [100, 'reportCompleted'],
       [110, 'reportCompleted'],
@@ -102,15 +102,15 @@ describe('the reports that the chaos test saw', () => {
     assert.match(problems(timelineOf(), ...again).join(), /task\/0 was reported 2 times/);
   });
 
-  it('are never two different ones', () => {
+  it('never differ for one run', () => {
     const timeline = timelineOf({ kind: 'worker killed', seconds: [0, 1000] });
     const found = problems(timeline, [100, 'reportCompleted'], [110, 'reportException']);
     assert.match(found.join(), /in more than one way: reportCompleted, reportException/);
   });
 });
 
-describe('chance in the chaos test', () => {
-  it('is the same for the same seed, whatever others draw', () => {
+describe('randomness in the chaos test', () => {
+  it('is the same for the same seed', () => {
     const draw = (random: Random): readonly number[] => Array.from({ length: 5 }, () => random.next());
     const [one, two] = [new Random('seed'), new Random('seed')];
     one.next();

@@ -43,7 +43,7 @@ describe('the device manager', () => {
     return 'problems' in acquired ? acquired.problems : assert.fail('it got its devices');
   };
 
-  it('gives each exclusive device to one task at a time, and what is shared to any number', async () => {
+  it('gives an exclusive device to one task and a shared one to many', async () => {
     const manager = await start();
     const first = await take(manager, 'video', 'kvm');
     const second = await take(manager, 'video', 'kvm');
@@ -58,7 +58,7 @@ describe('the device manager', () => {
     assert.deepEqual(await problems(manager, 'video', 'kvm'), ['All video devices of this worker are in use.']);
   });
 
-  it('gives a task all that it needs or nothing', async () => {
+  it('gives a task all its devices or none', async () => {
     video.present = ['v0'];
     const manager = await start();
     const held = await take(manager, 'video');
@@ -68,7 +68,7 @@ describe('the device manager', () => {
     assert.deepEqual((await take(manager, 'audio', 'video')).access.env, { audio: 'a1', video: 'v0' });
   });
 
-  it('names each kind that a task can’t have, and why', async () => {
+  it('names each kind that is refused, and why', async () => {
     audio.present = [];
     const manager = await start();
     assert.deepEqual(await problems(manager, 'audio', 'video', 'cpu'), [
@@ -77,7 +77,7 @@ describe('the device manager', () => {
     ]);
   });
 
-  it('warns once of the kinds that are missing, and tells of changes alone', async () => {
+  it('warns once about missing kinds and logs only changes', async () => {
     audio.present = [];
     const manager = await start();
     await manager.refresh();
@@ -96,7 +96,7 @@ describe('the device manager', () => {
     ]);
   });
 
-  it('has none of a kind that can’t be looked for, and says so once', async () => {
+  it('has no device of a kind whose discovery fails, and logs it once', async () => {
     const manager = await start();
     video.trouble = new Error('EACCES');
     assert.deepEqual(await problems(manager, 'video'), ['This worker has no video device.']);
@@ -109,8 +109,8 @@ describe('the device manager', () => {
     assert.equal((await take(manager, 'video')).access.env?.['video'], 'v0');
   });
 
-  describe('has room for', () => {
-    it('as many tasks as there are free devices of the exclusive kind with the fewest', async () => {
+  describe('the room for tasks', () => {
+    it('is the number of free devices of the scarcest exclusive kind', async () => {
       const manager = await start();
       assert.equal(await manager.roomFor(9), 2);
       assert.equal(await manager.roomFor(1), 1);
@@ -124,12 +124,12 @@ describe('the device manager', () => {
       assert.equal(await manager.roomFor(9), 0);
     });
 
-    it('any number of tasks when the machine has no exclusive device', async () => {
+    it('is unlimited without exclusive devices', async () => {
       video.present = audio.present = [];
       assert.equal(await (await start()).roomFor(32), 32);
     });
 
-    it('no task that would take what one that was claimed before is about to', async () => {
+    it('counts tasks that were claimed but have no devices yet', async () => {
       const manager = await start();
       const run = newRun();
       const forget = manager.expect(run, payloadFor('video'));
@@ -144,7 +144,7 @@ describe('the device manager', () => {
       assert.equal(await manager.roomFor(9), 2);
     });
 
-    it('others again when a run ended without its devices, or could not have them', async () => {
+    it('grows when a run ends without its devices', async () => {
       const manager = await start();
       const forget = manager.expect(newRun(), payloadFor('video'));
       forget();
@@ -158,7 +158,7 @@ describe('the device manager', () => {
       assert.equal(freed, 2);
     });
 
-    it('one task for each device of a kind that every task gets, and those of runs that asked for nothing count', async () => {
+    it('is one task for each device of a kind that every task gets', async () => {
       const manager = await start(['video']);
       manager.expect(newRun(), {});
       assert.equal(await manager.roomFor(9), 1);
@@ -166,7 +166,7 @@ describe('the device manager', () => {
       assert.deepEqual(manager.neededBy(payloadFor('audio', 'video')), ['audio', 'video']);
     });
 
-    it('what is there by now', async () => {
+    it('follows what is discovered later', async () => {
       const manager = await start();
       video.present = ['v0', 'v1', 'v2'];
       assert.equal(await manager.roomFor(9), 3);
@@ -181,7 +181,7 @@ describe('the device manager', () => {
     });
   });
 
-  it('takes from a payload that nobody has checked only what makes sense', () => {
+  it('ignores invalid values of an unchecked payload', () => {
     for (const payload of [
       undefined,
       null,

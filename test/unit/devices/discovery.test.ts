@@ -8,7 +8,7 @@ import { loopbackAudio } from '../../../src/lib/devices/loopback-audio.js';
 import { loopbackVideo } from '../../../src/lib/devices/loopback-video.js';
 import { hostSharedMemory, kvm } from '../../../src/lib/devices/shared.js';
 
-describe('the discovery of', () => {
+describe('discovery', () => {
   let base: string;
   beforeEach(async () => {
     base = await mkdtemp(join(tmpdir(), 'dev-'));
@@ -24,8 +24,8 @@ describe('the discovery of', () => {
   };
   const ids = async (kind: DeviceKind): Promise<readonly string[]> => (await kind.discover()).map(({ id }) => id);
 
-  describe('video devices', () => {
-    it('finds each by its number, in order, and names the path that the task sees', async () => {
+  describe('of video devices', () => {
+    it('finds devices in numerical order with their paths in the task', async () => {
       await add('video10', 'video2');
       const found = await loopbackVideo(base).discover();
       assert.deepEqual(
@@ -36,7 +36,7 @@ describe('the discovery of', () => {
       assert.deepEqual(found[0]?.access, { devices: [node], env: { TASKCLUSTER_VIDEO_DEVICE: '/dev/video2' } });
     });
 
-    it('finds nothing in other names, plain files, dangling links, or without a directory', async () => {
+    it('ignores other names, plain files, dangling links and a missing directory', async () => {
       await add('video', 'video1a', 'videos/video1', 'xvideo1', 'video01');
       await writeFile(join(base, 'video1'), '');
       await symlink('/nowhere', join(base, 'video2'));
@@ -46,8 +46,8 @@ describe('the discovery of', () => {
     });
   });
 
-  describe('audio devices', () => {
-    it('finds the cards that have all of their nodes', async () => {
+  describe('of audio devices', () => {
+    it('finds cards with all their nodes', async () => {
       const ends = ['D0c', 'D0p', 'D1c', 'D1p'];
       await add('snd/controlC5', ...ends.map((end) => `snd/pcmC5${end}`), 'snd/seq', 'snd/pcmC1D0p');
       await add('snd/controlC0', 'snd/pcmC0D0p', 'snd/pcmC0D0c');
@@ -61,7 +61,7 @@ describe('the discovery of', () => {
     });
   });
 
-  it('shared memory and kvm finds what is there', async () => {
+  it('finds shared memory and kvm', async () => {
     assert.deepEqual([await ids(hostSharedMemory(base)), await ids(kvm(base))], [[], []]);
     await writeFile(join(base, 'kvm'), '');
     await writeFile(join(base, 'shm'), '');
@@ -76,7 +76,7 @@ describe('the discovery of', () => {
     assert.deepEqual(machine?.access, { devices: [node] });
   });
 
-  describe('cores', () => {
+  describe('of cores', () => {
     const coresOf = async (online: string, allowed: string): Promise<readonly (string | undefined)[]> => {
       const sources = { online: join(base, 'online'), status: join(base, 'status') };
       await writeFile(sources.online, `${online}\n`);
@@ -84,13 +84,13 @@ describe('the discovery of', () => {
       return (await cpu(sources).discover()).map(({ access }) => access.cpuset);
     };
 
-    it('finds those that are switched on and that this process may use', async () => {
+    it('finds cores that are online and usable by this process', async () => {
       assert.deepEqual(await coresOf('0-3', '0-127'), ['0', '1', '2', '3']);
       assert.deepEqual(await coresOf('0-1,4,6-7', '1-6'), ['1', '4', '6']);
       assert.deepEqual(await coresOf('0', '0'), ['0']);
     });
 
-    it('is that of this machine unless said otherwise', async () => {
+    it('uses the paths of this machine by default', async () => {
       assert.notDeepEqual(await ids(cpu()), []);
     });
   });

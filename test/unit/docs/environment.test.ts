@@ -12,18 +12,18 @@ describe('docs/environment.md', () => {
     tables = await environmentTables();
   });
 
-  it('tells of every variable that all tasks have, and of none that there is not', () => {
+  it('lists exactly the variables of all tasks', () => {
     const set = Object.keys(taskEnv(taskContext(PAYLOAD), {}, {}));
     assert.deepEqual([...tables.always].sort(), set.sort());
   });
 
-  it('tells of every variable that features and devices add, and of none that there is not', async () => {
+  it('lists exactly the variables of features and devices', async () => {
     const places = ['src/lib/features', 'src/lib/devices'];
     const added = (await Promise.all(places.map(contributedVariables))).flat();
     assert.deepEqual([...tables.onDemand].sort(), [...new Set(added)].sort());
   });
 
-  it('is not contradicted by the page of the payload', async () => {
+  it('agrees with docs/payload.md', async () => {
     const page = await readFile('docs/payload.md', 'utf8');
     const [, section = ''] = /^## env\n([\s\S]*?)^## /m.exec(page) ?? [];
     const told = [...section.matchAll(/`((?:TASK|RUN)[A-Z_]+)`/g)].map(([, name = '']) => name);

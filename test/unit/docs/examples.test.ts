@@ -42,13 +42,13 @@ describe('each YAML example of the docs', () => {
   const isOfOthers = ({ page, value }: YamlExample): boolean =>
     OF_OTHERS.some((other) => other.page === page && other.key in value);
 
-  it('is something that a test looks at', () => {
+  it('has a kind that a test checks', () => {
     assert.ok(examples.length > 30, 'the examples are not found any more');
     const others = examples.filter((each) => !isPayload(each) && !isConfig(each) && !isOfOthers(each));
     for (const example of others) assert.ok(alertRules(example.value).length > 0, where(example));
   });
 
-  it('is a payload that the schema takes, when it is for a task', () => {
+  it('is a valid payload when it is for a task', () => {
     const payloads = examples.filter(isPayload);
     assert.ok(payloads.length > 20, 'the examples are not found any more');
     for (const example of payloads) {
@@ -58,7 +58,7 @@ describe('each YAML example of the docs', () => {
     }
   });
 
-  it('is a configuration that a worker starts with, when it is for the worker', async () => {
+  it('is a valid configuration when it is for the worker', async () => {
     const configs = examples.filter((each) => !isPayload(each) && isConfig(each));
     assert.ok(configs.length >= 4, 'the examples are not found any more');
     const env = Object.fromEntries(SECRETS.map((name) => [name, 'secret']));
@@ -78,7 +78,7 @@ describe('each YAML example of the docs', () => {
 });
 
 describe('each file in examples', () => {
-  it('is a payload that the schema takes', async () => {
+  it('is a valid payload', async () => {
     const files = (await readdir('examples')).filter((name) => name.endsWith('.yml'));
     assert.ok(files.length > 5, 'the examples are not found any more');
     for (const file of files) {
@@ -91,7 +91,7 @@ describe('each file in examples', () => {
 });
 
 describe('docs/payload.md', () => {
-  it('has an example for each key that there is, but for what does nothing', async () => {
+  it('has an example for each key that has an effect', async () => {
     const { properties } = JSON.parse(await readFile('schemas/v1/payload.json', 'utf8')) as {
       readonly properties: object;
     };

@@ -58,7 +58,7 @@ describe('docs/from-99.md', () => {
     assert.deepEqual(missing(keys, page), []);
   });
 
-  it('names every default that is another one now', async () => {
+  it('names every default that has changed', async () => {
     const now = await defaultsNow();
     const changed = [DEFAULTS_OF_99, DEFAULTS_OF_2019].flatMap((then) =>
       Object.entries(then)
@@ -74,7 +74,7 @@ describe('docs/from-99.md', () => {
     assert.deepEqual(missing(OPTIONS_OF_99, section('Command line')), []);
   });
 
-  it('names no event of the worker log that there is not', async () => {
+  it('names only events that exist', async () => {
     const [events = ''] = section('Worker log and metrics').split('| what is now (each begins with', 1);
     const named = quotedInTables(events, 1);
     assert.ok(named.size > 20, 'the table is not found any more');
@@ -85,11 +85,11 @@ describe('docs/from-99.md', () => {
     );
   });
 
-  it('says of every old metric what it is now', () => {
+  it('maps every old metric', () => {
     assert.deepEqual(missing(METRICS_OF_OLD, section('Worker log and metrics')), []);
   });
 
-  it('names no metric of today that there is not', async () => {
+  it('names only metrics that exist', async () => {
     const [, metrics = ''] = section('Worker log and metrics').split('| what is now (each begins with');
     const known = quotedInTables(await readFile('docs/operations.md', 'utf8'));
     const isKnown = (name: string): boolean => known.has(name) || known.has(`docker_worker_${name}`);

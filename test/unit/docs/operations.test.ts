@@ -61,7 +61,7 @@ describe('docs/operations.md', () => {
     page = await readFile('docs/operations.md', 'utf8');
   });
 
-  it('tells of every event of the worker log, and of none that there is not', async () => {
+  it('lists exactly the events of the worker log', async () => {
     const [lib, bin] = await Promise.all([loggedEvents('src/lib'), loggedEvents('src/bin')]);
     const logged = [...new Set([...lib, ...bin])];
     assert.ok(logged.length > 50, 'the events of the code are not found any more');
@@ -72,7 +72,7 @@ describe('docs/operations.md', () => {
     assert.deepEqual(stale, [], 'rows without an event');
   });
 
-  it('tells of every metric, and of none that there is not', async () => {
+  it('lists exactly the metrics', async () => {
     const metrics = new PrometheusMetrics();
     metrics.identify({ version: '1' });
     metrics.watchSlots({ capacity: 1, running: 0, busySlotSeconds: 0 });
@@ -85,7 +85,7 @@ describe('docs/operations.md', () => {
     assert.deepEqual([...documented(page, 'Metrics')].sort(), names.sort());
   });
 
-  it('has alert rules for Prometheus about metrics, labels and values that there are', async () => {
+  it('has alert rules with existing metrics, labels and values only', async () => {
     const metrics = new PrometheusMetrics();
     metrics.identify({ version: '1' });
     metrics.watchProcess();

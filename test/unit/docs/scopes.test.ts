@@ -35,7 +35,7 @@ describe('docs/scopes.md', () => {
 
   const told = (): readonly string[] => [...scopesBelow(page, 'Of tasks'), ...scopesBelow(page, 'Of the worker')];
 
-  it('tells of every scope that the worker looks for', () => {
+  it('lists every scope that the worker checks', () => {
     const untold = inWorker.filter(({ text }) => !told().some((scope) => fits(scope, text)));
     assert.deepEqual(
       untold.map(({ text }) => text),
@@ -43,7 +43,7 @@ describe('docs/scopes.md', () => {
     );
   });
 
-  it('names the form for one pool wherever there is one, and nowhere else', () => {
+  it('names the form for one pool exactly where it exists', () => {
     const tasks = [...scopesBelow(page, 'Of tasks')].filter((scope) => scope.startsWith('docker-worker:'));
     for (const { text, call } of inWorker.filter(({ text }) => text.startsWith('docker-worker:'))) {
       const isForPool = (scope: string): boolean => scope.endsWith(':<>') && tasks.includes(scope.slice(0, -3));
@@ -55,7 +55,7 @@ describe('docs/scopes.md', () => {
     }
   });
 
-  it('tells of no scope of the worker that nobody looks for', () => {
+  it('lists only scopes that the worker checks', () => {
     const stale = [...scopesBelow(page, 'Of tasks')].filter(
       (scope) =>
         scope.startsWith('docker-worker:') &&
@@ -64,7 +64,7 @@ describe('docs/scopes.md', () => {
     assert.deepEqual(stale, []);
   });
 
-  it('tells of scopes that services do ask workers for', async () => {
+  it('lists only scopes that services require', async () => {
     const asked = (await sourceStrings('src/local-taskcluster'))
       .map(({ text }) => text)
       .filter((text) => SCOPE.test(text));

@@ -17,7 +17,7 @@ describe('the feature machineInfo', () => {
   });
   afterEach(() => bench.stop());
 
-  it('mounts a file with the facts, and deletes it afterwards', async () => {
+  it('mounts a file with the facts and deletes it afterwards', async () => {
     const resources = new ResourceStack((what, error) => assert.fail(`${what}: ${String(error)}`));
     const contribution = await machineInfo.attach(bench.task()).prepare?.(resources, never);
     const [bind = ''] = contribution?.binds ?? [];
@@ -30,7 +30,7 @@ describe('the feature machineInfo', () => {
     assert.deepEqual(await readdir(bench.tempDir), []);
   });
 
-  it('publishes them with the exit code, and says so', async () => {
+  it('publishes the facts with the exit code', async () => {
     await machineInfo.attach(bench.task()).collect?.({ exitCode: 3 } as never, never, 'exit');
     const facts = { workerGroup: 'group', workerId: 'worker', instanceType: 'instance', exitCode: 3 };
     assert.deepEqual(JSON.parse(bench.objects.text('public/machine.json')), facts);
@@ -64,14 +64,14 @@ describe('a task with the feature machineInfo', () => {
     );
   });
 
-  it('does without where it does not ask for it', async () => {
+  it('has no file when it does not ask for it', async () => {
     await create([]);
     await run.run(PAYLOAD);
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
     assert.deepEqual(run.engine.specs[0]?.binds, []);
   });
 
-  it('is not run without the scope, and the log says which', async () => {
+  it('is refused without the scope, which the log names', async () => {
     await create([]);
     await run.run({ ...PAYLOAD, features: { machineInfo: true } });
     assert.deepEqual(run.queue.resolutions, ['reportFailed']);
@@ -79,7 +79,7 @@ describe('a task with the feature machineInfo', () => {
     assert.equal(run.engine.specs.length, 0);
   });
 
-  it('may not take the name of its artifact', async () => {
+  it('is refused when it uses the name of the artifact', async () => {
     await create(SCOPES);
     const artifacts = { 'public/machine.json': { type: 'file', path: '/x' } };
     await run.run({ ...PAYLOAD, artifacts, features: { machineInfo: true } });

@@ -20,27 +20,27 @@ describe('the stall meter', () => {
   const machine = new FakeMachine();
   const meter = new StallMeter(machine.clock, 1000);
 
-  it('sees code that keeps the event loop busy', async () => {
+  it('measures code that keeps the event loop busy', async () => {
     const measured = await meter.measure(() => {
       machine.pass({ wallMs: 400, cpuMs: 390 });
     });
     assert.deepEqual(measured, { longestStallMs: 390, isStuck: false });
   });
 
-  it('does not take a machine without a free core for slow code', async () => {
+  it('ignores time in which the machine had no free core', async () => {
     const measured = await meter.measure(() => {
       machine.pass({ wallMs: 60_000, cpuMs: 3 });
     });
     assert.deepEqual(measured, { longestStallMs: 3, isStuck: false });
   });
 
-  it('does not count CPU time that other threads have used, nor time that went by before or after', () => {
+  it('ignores CPU time of other threads and time before or after', () => {
     const at = (wallMs: number, cpuMs: number): ClockReading => ({ wallMs, cpuMs });
     assert.equal(stallBetween(at(0, 0), at(10, 50)), 10);
     assert.equal(stallBetween(at(5, 5), at(5, 5)), 0);
   });
 
-  it('takes the longest stall of those between which others could run', async () => {
+  it('returns the longest uninterrupted stall', async () => {
     const measured = await meter.measure(async () => {
       for (const ms of [30, 200, 100]) {
         machine.pass({ wallMs: ms, cpuMs: ms });
@@ -50,7 +50,7 @@ describe('the stall meter', () => {
     assert.equal(measured.longestStallMs, 200);
   });
 
-  it('passes on what the code fails with, and how long it took for that', async () => {
+  it('passes on an error with the time until it', async () => {
     const failing = meter.measure(() => {
       machine.pass({ wallMs: 70, cpuMs: 70 });
       throw new RangeError('no');
@@ -62,7 +62,7 @@ describe('the stall meter', () => {
     });
   });
 
-  it('calls stuck what is idle without an answer, and not what works on it', async () => {
+  it('reports idle code as stuck, but not working code', async () => {
     let stuck = false;
     const never = new Promise<void>(() => undefined);
     const measuring = meter.measure(() => never).then(({ isStuck }) => (stuck = isStuck));

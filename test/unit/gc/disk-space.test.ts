@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { DiskSpace } from '../../../src/lib/gc/disk-space.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 
-describe('the room left on a disk', () => {
-  it('is what the file system has for this process', async () => {
+describe('the free disk space', () => {
+  it('is what the file system reports for this process', async () => {
     const disk = new DiskSpace({ path: tmpdir(), log: new MemoryLogger() });
     const { blocks, bsize } = await statfs(tmpdir());
     const free = (await disk.freeBytes()) ?? assert.fail('it can be told');
     assert.ok(free > 0 && free < blocks * bsize, String(free));
   });
 
-  it('that cannot be told is alerted once, in words', async () => {
+  it('causes one alert when it is not known', async () => {
     const path = join(tmpdir(), 'no-such-directory');
     const log = new MemoryLogger();
     const disk = new DiskSpace({ path, log });
@@ -25,7 +25,7 @@ describe('the room left on a disk', () => {
     assert.match(String(fields['error']), /^ENOENT: no such file or directory/);
   });
 
-  it('is said to be known again, and alerted again when it is lost again', async () => {
+  it('logs that it is known again, and alerts again when it is lost again', async () => {
     const log = new MemoryLogger();
     const answers = [undefined, 5, 5, undefined];
     const read = (): Promise<number> => {

@@ -78,7 +78,7 @@ describe('the janitor', () => {
   });
   const finished = () => log.of('garbage collection finished');
 
-  it('collects from its sources in their order, and says when it begins and ends', async () => {
+  it('collects from its sources in order and logs begin and end', async () => {
     const gives = source('images', async (isDiskShort) => {
       assert.equal(await isDiskShort(), true);
       freeBytes = 80;
@@ -99,7 +99,7 @@ describe('the janitor', () => {
     assert.equal(typeof finished()[0]?.fields['ms'], 'number');
   });
 
-  it('collects within the first interval, and then at each', async () => {
+  it('collects within the first interval, then at each', async () => {
     employ(source('only'));
     janitor.start();
     await clock.advance(INTERVAL_MS, 1000);
@@ -109,13 +109,13 @@ describe('the janitor', () => {
     assert.ok(collected.length - first >= 9 && collected.length - first <= 10, String(collected.length));
   });
 
-  it('does nothing on its own before it is told to', async () => {
+  it('does not collect before it is started', async () => {
     employ(source('only'));
     await clock.advance(10 * INTERVAL_MS, INTERVAL_MS);
     assert.deepEqual(collected, []);
   });
 
-  it('goes on with the others when one fails, and says which', async () => {
+  it('goes on when a source fails, and logs which', async () => {
     employ(
       source('first', () => Promise.reject(new Error('the engine is gone'))),
       source('second', () => {
@@ -138,7 +138,7 @@ describe('the janitor', () => {
     assert.equal(collected.length, 6);
   });
 
-  it('collects once more, and only once, for all who asked during a collection', async () => {
+  it('collects once more for all requests during a collection', async () => {
     const held = new HeldSource('held');
     employ(held);
     const first = janitor.collect();
@@ -156,7 +156,7 @@ describe('the janitor', () => {
     assert.deepEqual([held.calls.length, held.most], [2, 1]);
   });
 
-  it('does not begin at an interval while it still collects', async () => {
+  it('skips an interval while it collects', async () => {
     const held = new HeldSource('held');
     employ(held);
     const asked = janitor.collect();
@@ -169,7 +169,7 @@ describe('the janitor', () => {
     assert.equal(held.calls.length, 2);
   });
 
-  it('gives up on a source that hangs, and lets it be until it has ended', async () => {
+  it('gives up on a hanging source and skips it until it ends', async () => {
     const deaf = new HeldSource('deaf', false);
     employ(deaf, source('other'));
     await clock.advanceUntil(janitor.collect(), 700_000, 10_000);
@@ -188,7 +188,7 @@ describe('the janitor', () => {
   });
 
   for (const heedsSignal of [true, false]) {
-    it(`stops in the middle of a source that ${heedsSignal ? 'heeds' : 'does not heed'} it`, async () => {
+    it(`stops in the middle of a source that ${heedsSignal ? 'heeds' : 'ignores'} the signal`, async () => {
       const held = new HeldSource('held', heedsSignal);
       employ(held, source('later'));
       janitor.start();

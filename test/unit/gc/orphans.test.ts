@@ -12,7 +12,7 @@ const OURS = { [LABEL.workerId]: 'me', [LABEL.workerPool]: 'p/t' };
 const SIGNAL = new AbortController().signal;
 const run = (taskId: string): Labels => ({ ...OURS, [LABEL.taskId]: taskId, [LABEL.runId]: '0' });
 
-describe('what runs that are over left in the engine', () => {
+describe('the collector of orphans in the engine', () => {
   let engine: FakeDockerEngine;
   let log: MemoryLogger;
   let orphans: Orphans;
@@ -40,7 +40,7 @@ describe('what runs that are over left in the engine', () => {
     return id;
   };
 
-  it('is removed before the first claim; what belongs to a run under way or to others stays', async () => {
+  it('removes orphans before the first claim and keeps what runs and others use', async () => {
     const dead = await add(run('dead'));
     const running = await add(run('running'));
     const foreign = await add({ ...run('dead'), [LABEL.workerId]: 'another' });
@@ -53,7 +53,7 @@ describe('what runs that are over left in the engine', () => {
     assert.equal(log.of('container removed').length, 1);
   });
 
-  it('stays, and nothing is claimed, while another worker uses the engine under the same labels', async () => {
+  it('removes nothing, and holds claims, while another worker uses the same labels', async () => {
     const theirs = await add(run('theirs'));
     const taken = new Error('another worker uses the engine');
     lock.acquire = () => Promise.reject(taken);
@@ -65,7 +65,7 @@ describe('what runs that are over left in the engine', () => {
     assert.deepEqual([...engine.containers.keys()], []);
   });
 
-  it('is no network that is in use or kept for the next run', async () => {
+  it('keeps a network that is in use or reserved for the next run', async () => {
     engine.networks.set('kept', { ...OURS, kept: 'yes' });
     engine.networks.set('left', OURS);
     await orphans.checkReady(SIGNAL);
@@ -74,7 +74,7 @@ describe('what runs that are over left in the engine', () => {
     assert.deepEqual(fields, { networkId: 'left', reason: 'left by a run that is over' });
   });
 
-  it('is looked for again only when there is reason to', async () => {
+  it('looks again only when there is a reason', async () => {
     await orphans.checkReady(SIGNAL);
     await add(run('dead'));
     await orphans.checkReady(SIGNAL);
@@ -84,7 +84,7 @@ describe('what runs that are over left in the engine', () => {
     assert.equal(engine.containers.size, 0);
   });
 
-  it('is looked for again when the engine was gone', async () => {
+  it('looks again when the engine was gone', async () => {
     await orphans.checkReady(SIGNAL);
     await add(run('dead'));
     engine.lose();
@@ -94,7 +94,7 @@ describe('what runs that are over left in the engine', () => {
     assert.equal(engine.containers.size, 0);
   });
 
-  it('does not keep the worker from working when it can not be removed', async () => {
+  it('lets the worker claim when an orphan is not removable', async () => {
     await add(run('dead'));
     const other = await add(run('dead too'));
     engine.fail('remove', new DockerError('device or resource busy', 500));
@@ -103,7 +103,7 @@ describe('what runs that are over left in the engine', () => {
     assert.equal(log.of('could not release').length, 1);
   });
 
-  it('is removed by a collection without a reason too, for which no claim waits', async () => {
+  it('removes orphans in a collection without holding claims', async () => {
     await orphans.checkReady(SIGNAL);
     await add(run('dead'));
     let goOn = (): void => undefined;
@@ -120,7 +120,7 @@ describe('what runs that are over left in the engine', () => {
     assert.equal(engine.containers.size, 0);
   });
 
-  it('is looked for once more when there was a new reason while it was looked for', async () => {
+  it('looks once more when a reason comes during a look', async () => {
     const find = engine.findContainers.bind(engine);
     let looks = 0;
     engine.findContainers = (labels, signal) => {
@@ -132,7 +132,7 @@ describe('what runs that are over left in the engine', () => {
     assert.equal(looks, 2);
   });
 
-  it('is left alone after five failures, which is alerted once, and does not keep the rest', async () => {
+  it('gives up after five failures with one alert and removes the rest', async () => {
     await add(run('dead'));
     const failures = Array.from({ length: 7 }, () => new DockerError('device or resource busy', 500));
     engine.fail('remove', ...failures);
@@ -144,14 +144,14 @@ describe('what runs that are over left in the engine', () => {
     assert.deepEqual([engine.networks.size, engine.volumes.size], [0, 0]);
   });
 
-  it('is removed though the engine fails to tell when it ended', async () => {
+  it('removes an orphan when the engine fails to say when it ended', async () => {
     await add(run('dead'));
     engine.endOfContainer = () => Promise.reject(new DockerError('unknown state', 500));
     await collect();
     assert.equal(engine.containers.size, 0);
   });
 
-  it('is removed a few at a time, as the engine has tasks to run', async () => {
+  it('removes a few orphans at a time', async () => {
     for (let number = 0; number < 20; number++) await add(run(`dead ${number}`));
     let underWay = 0;
     let most = 0;
@@ -168,7 +168,7 @@ describe('what runs that are over left in the engine', () => {
     assert.equal(most, 4);
   });
 
-  it('is alerted when it ended long ago', async () => {
+  it('alerts when an orphan ended long ago', async () => {
     const id = await add(run('dead'));
     engine.programs.set(IMAGE.command.join(' '), () => 0);
     await engine.containers.get(id)?.start();

@@ -8,7 +8,7 @@ import { MemoryLogger } from '../../fakes/memory-logger.js';
 const HOUR_MS = 3_600_000;
 const SLUGID = 'a-b_c-5-Qk2XMQdTL6wBQa1';
 
-describe('temporary files of runs that are over', () => {
+describe('the collector of run directories', () => {
   let root: string;
   let directory: string;
   let log: MemoryLogger;
@@ -42,7 +42,7 @@ describe('temporary files of runs that are over', () => {
     await source.collect(() => Promise.resolve(true), signal);
   };
 
-  it('are deleted when they are old', async () => {
+  it('deletes old directories', async () => {
     await add(`${SLUGID}-0-aBcD12`);
     await add('whatever');
     await add(`${SLUGID}-1-aBcD12`, HOUR_MS / 2);
@@ -51,7 +51,7 @@ describe('temporary files of runs that are over', () => {
     assert.equal(log.of('temporary files removed').length, 2);
   });
 
-  it('stay while their run is under way, or being resolved for a worker that died', async () => {
+  it('keeps directories of runs that go on or are being recovered', async () => {
     const names = [`${SLUGID}-12-aBcD12`, `${SLUGID}-3-aBcD12`];
     open = `${SLUGID}/12`;
     recovering = names[1];
@@ -60,7 +60,7 @@ describe('temporary files of runs that are over', () => {
     assert.deepEqual((await readdir(directory)).sort(), names);
   });
 
-  it('are never followed to elsewhere', async () => {
+  it('does not follow links', async () => {
     await mkdir(join(root, 'precious'));
     await writeFile(join(root, 'precious', 'file'), '');
     await symlink(join(root, 'precious'), join(directory, 'link'));
@@ -76,7 +76,7 @@ describe('temporary files of runs that are over', () => {
     assert.deepEqual(await readdir(join(root, 'precious')), ['file']);
   });
 
-  it('are left when the worker ends', async () => {
+  it('deletes nothing once the worker ends', async () => {
     await add('old');
     const reason = new Error('the worker has ended');
     await assert.rejects(collect(AbortSignal.abort(reason)), (error) => error === reason);

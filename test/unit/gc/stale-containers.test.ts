@@ -12,7 +12,7 @@ const OURS = { [LABEL.workerId]: 'me', [LABEL.workerPool]: 'p/t' };
 const SIGNAL = new AbortController().signal;
 const EXPIRATION_MS = 60_000;
 
-describe('containers that ended long ago', () => {
+describe('the collector of stale containers', () => {
   let clock: FakeClock;
   let engine: FakeDockerEngine;
   let log: MemoryLogger;
@@ -48,7 +48,7 @@ describe('containers that ended long ago', () => {
   };
   const left = (): readonly string[] => [...engine.containers.keys()];
 
-  it('of others are removed on a machine that is the worker’s, with an alert; those that run or never ran stay', async () => {
+  it("removes stopped foreign containers with an alert on the worker's own machine", async () => {
     const stale = collector(true);
     const ended = await add({}, 'ends');
     const another = await add({ ...OURS, [LABEL.workerId]: 'another' }, 'ends');
@@ -68,7 +68,7 @@ describe('containers that ended long ago', () => {
     assert.equal(log.of('container removed').length, 2);
   });
 
-  it('of others stay on a machine that is not the worker’s', async () => {
+  it('keeps foreign containers on a shared machine', async () => {
     const ended = await add({}, 'ends');
     await clock.advance(EXPIRATION_MS, EXPIRATION_MS);
     await collect(collector(false));
@@ -76,14 +76,14 @@ describe('containers that ended long ago', () => {
     assert.deepEqual(log.records, []);
   });
 
-  it('of the worker itself are not its matter: they may belong to a run under way', async () => {
+  it("keeps the worker's own containers", async () => {
     const own = await add(OURS, 'ends');
     await clock.advance(EXPIRATION_MS, EXPIRATION_MS);
     await collect(collector(true));
     assert.deepEqual(left(), [own]);
   });
 
-  it('are not removed when they were started again in the meantime', async () => {
+  it('keeps a container that was started again', async () => {
     const ended = await add({}, 'ends');
     await clock.advance(EXPIRATION_MS, EXPIRATION_MS);
     const endOf = engine.endOfContainer.bind(engine);
@@ -97,7 +97,7 @@ describe('containers that ended long ago', () => {
     assert.deepEqual(log.of('stale container'), []);
   });
 
-  it('are removed though the engine fails to tell of one of them', async () => {
+  it('removes the others when the engine fails to describe one', async () => {
     const strange = await add({}, 'ends');
     const ended = await add({}, 'ends');
     await clock.advance(EXPIRATION_MS, EXPIRATION_MS);
@@ -109,7 +109,7 @@ describe('containers that ended long ago', () => {
     assert.equal(log.of('container not looked at')[0]?.fields['containerId'], strange);
   });
 
-  it('are no longer looked at when the worker ends', async () => {
+  it('stops looking when the worker ends', async () => {
     await add({}, 'ends');
     const reason = new Error('the worker has ended');
     const stop = new AbortController();
@@ -122,7 +122,7 @@ describe('containers that ended long ago', () => {
     assert.deepEqual(log.records, []);
   });
 
-  it('are no longer removed when the worker ends', async () => {
+  it('stops removing when the worker ends', async () => {
     for (let number = 0; number < 9; number++) await add({}, 'ends');
     await clock.advance(EXPIRATION_MS, EXPIRATION_MS);
     const reason = new Error('the worker has ended');
@@ -136,7 +136,7 @@ describe('containers that ended long ago', () => {
     assert.deepEqual(log.records, []);
   });
 
-  it('are tried five times', async () => {
+  it('tries five times', async () => {
     const stale = collector(true);
     await add({}, 'ends');
     const other = await add({}, 'ends');

@@ -23,7 +23,7 @@ describe('ErrorReports', () => {
     now = new Date('2026-11-23T12:00:00Z');
   });
 
-  it('passes an alert on, in words and with its facts', async () => {
+  it('forwards an alert with its message and fields', async () => {
     const reports = reportsTo(send);
     reports.alert('live logs cannot be served', { error: { message: 'ENOENT', stack: '…' }, port: 1 });
     await reports.settle();
@@ -37,7 +37,7 @@ describe('ErrorReports', () => {
     ]);
   });
 
-  it('says the same thing once an hour', () => {
+  it('forwards the same alert once an hour', () => {
     const reports = reportsTo(send);
     for (const minutes of [0, 1, 59, 60, 61]) {
       now = new Date(Date.UTC(2026, 10, 23, 12, minutes));
@@ -50,13 +50,13 @@ describe('ErrorReports', () => {
     );
   });
 
-  it('is no longer than worker-manager takes', () => {
+  it('cuts a report to what worker-manager takes', () => {
     const reports = reportsTo(send);
     reports.alert('x'.repeat(1000), { error: { message: 'y'.repeat(100_000) } });
     assert.deepEqual([sent[0]?.title.length, sent[0]?.description.length], [128, 10_240]);
   });
 
-  it('never fails, and does nothing where nobody can be told', async () => {
+  it('never fails and does nothing without a receiver', async () => {
     const reports = reportsTo(() => Promise.reject(new Error('nobody there')));
     reports.alert('disk full', {});
     await reports.settle();

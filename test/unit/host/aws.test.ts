@@ -9,6 +9,7 @@ import type { Credentials } from '../../../src/lib/queue/queue-client.js';
 import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { FakeInstanceMetadata, INSTANCE_ID, ec2Fixture } from '../../fakes/fake-instance-metadata.js';
 import { FakeWorkerManager } from '../../fakes/fake-worker-manager.js';
+import { until } from '../../support/until.js';
 import { ConfigFolder, load } from '../config/fixture.js';
 
 const BY_WORKER_MANAGER = {
@@ -80,18 +81,18 @@ describe('AwsHost: configuration', () => {
   const configured = async (): Promise<ConfigTree> =>
     JSON.parse(JSON.stringify(await host().configure())) as ConfigTree;
 
-  it('is what the metadata say, and the idle time of this kind of machine', async () => {
+  it('comes from the metadata, with the idle time of EC2', async () => {
     assert.deepEqual(await configured(), FACTS);
   });
 
-  it('does with a private address where there is no public one', async () => {
+  it('uses the private address when there is no public one', async () => {
     metadata.answers.delete('/meta-data/public-ipv4');
     metadata.answers.set('/meta-data/public-hostname', '');
     const { host: name, publicIp } = await configured();
     assert.deepEqual([name, publicIp], ['10.158.112.84', '10.158.112.84']);
   });
 
-  it('takes static user data, and lays the secrets of the pool on top', async () => {
+  it("merges the pool's secrets over static user data", async () => {
     userData({
       credentials: { clientId: 'static', accessToken: 'the-token' },
       taskclusterRootUrl: 'https://tc.example.com',
@@ -119,7 +120,7 @@ describe('AwsHost: configuration', () => {
     assert.deepEqual([placed, problems], [[{ path: '/etc/key' }], []]);
   });
 
-  it('registers with worker-manager, proving by the identity document which instance this is', async () => {
+  it('registers with worker-manager by the identity document', async () => {
     userData(BY_WORKER_MANAGER);
     manager.workerConfig = { dockerWorker: { config: { capacity: 5 }, files: [{ path: '/etc/file' }] } };
     const values = await configured();
@@ -144,7 +145,7 @@ describe('AwsHost: configuration', () => {
     assert.deepEqual(placed, [{ path: '/etc/file' }]);
   });
 
-  it('registers once for all starts of the worker, and keeps what it got to itself', async () => {
+  it('registers once for all starts, in a private file', async () => {
     userData(BY_WORKER_MANAGER);
     await configured();
     const file = folder.path('state/registration.json');
@@ -158,7 +159,7 @@ describe('AwsHost: configuration', () => {
     assert.match(await readFile(file, 'utf8'), /proj\/other/);
   });
 
-  it('registers anew when what it has kept has expired', async () => {
+  it('registers again when its registration has expired', async () => {
     userData(BY_WORKER_MANAGER);
     manager.lifetimeMs = -1;
     await configured();
@@ -166,7 +167,7 @@ describe('AwsHost: configuration', () => {
     assert.equal(manager.requests.length, 2);
   });
 
-  it('tries again while worker-manager, the secrets or the metadata are down', async () => {
+  it('retries while worker-manager, the secrets or the metadata are down', async () => {
     userData(BY_WORKER_MANAGER);
     metadata.failures = 2;
     manager.failures = [down(), down()];
@@ -184,13 +185,13 @@ describe('AwsHost: configuration', () => {
     assert.match(problems.join(), /goes on without the secret worker-type:proj\/ci/);
   });
 
-  it('is hopeless when worker-manager does not want it', async () => {
+  it('fails for good when worker-manager refuses the worker', async () => {
     userData(BY_WORKER_MANAGER);
     manager.failures = [refused()];
     await assert.rejects(configured(), HostError);
   });
 
-  it('is not to be had where no metadata service answers, which is no EC2 instance', async () => {
+  it('fails when no metadata service answers', async () => {
     await metadata.close();
     await assert.rejects(configured(), (error) => {
       assert.ok(!(error instanceof HostError));
@@ -205,7 +206,7 @@ describe('AwsHost: configuration', () => {
     ['{"workerPoolId": "proj/ci", "rootUrl": "the-token"}', /user data: providerId: expected a text/],
     [JSON.stringify({ ...BY_WORKER_MANAGER, workerPoolId: 'the-token' }), /workerPoolId: expected <provisionerId>/],
   ] as const) {
-    it(`says what is wrong with user data, without quoting it: ${text.slice(0, 40)}`, async () => {
+    it(`explains invalid user data without quoting it: ${text.slice(0, 40)}`, async () => {
       userData(text);
       await assert.rejects(configured(), (error) => {
         assert.match(String(error), says);
@@ -221,9 +222,9 @@ describe('AwsHost: life', () => {
   beforeEach(() => notices.splice(0));
 
   for (const path of ['/meta-data/spot/instance-action', '/meta-data/spot/termination-time']) {
-    it(`gives notice once there is ${path}, and looks no longer`, async () => {
+    it(`gives one notice when ${path} exists`, async () => {
       const watching = host().terminationNotices((notice) => notices.push(notice), 1, new AbortController().signal);
-      while (!metadata.asked.includes(`GET /latest${path}`)) await new Promise(setImmediate);
+      await until('it looks there', () => metadata.asked, { isDone: (asked) => asked.includes(`GET /latest${path}`) });
       assert.equal(notices.length, 0);
       metadata.answers.set(path, '2017-09-18T08:22:00Z');
       await watching;
@@ -233,7 +234,7 @@ describe('AwsHost: life', () => {
     });
   }
 
-  it('goes on looking when the metadata service does not answer for a while', async () => {
+  it('keeps polling when the metadata service does not answer', async () => {
     metadata.failures = 6;
     metadata.announceTermination();
     await host().terminationNotices((notice) => notices.push(notice), 1, new AbortController().signal);
@@ -241,14 +242,14 @@ describe('AwsHost: life', () => {
     assert.equal(problems.length, 1);
   });
 
-  it('stops looking when told to', async () => {
+  it('stops polling when the signal aborts', async () => {
     const stop = new AbortController();
     const watching = host().terminationNotices((notice) => notices.push(notice), 60_000, stop.signal);
     stop.abort(new Error('enough'));
     await assert.rejects(watching, /enough/);
   });
 
-  it('renews its credentials before they end, each time by the latest secret', async () => {
+  it('renews its credentials before they expire, with the latest secret', async () => {
     userData(BY_WORKER_MANAGER);
     manager.lifetimeMs = 20;
     const instance = host();
@@ -274,7 +275,7 @@ describe('AwsHost: life', () => {
     );
   });
 
-  it('lets tasks end and gives the machine back when the credentials can not be renewed', async () => {
+  it('drains and ends when the credentials cannot be renewed', async () => {
     userData(BY_WORKER_MANAGER);
     manager.lifetimeMs = 20;
     const instance = host();
@@ -297,7 +298,7 @@ describe('AwsHost: life', () => {
     assert.deepEqual(notices[0], { reason: 'the credentials cannot be renewed', finishTasks: true });
   });
 
-  it('tells worker-manager at its end, and switches off even if that fails', async () => {
+  it('powers off at its end even when worker-manager cannot be told', async () => {
     userData(BY_WORKER_MANAGER);
     const instance = host();
     await instance.configure();
@@ -310,7 +311,7 @@ describe('AwsHost: life', () => {
     assert.equal(endings.length, 3);
   });
 
-  it('reports errors where it is registered, and nowhere else', async () => {
+  it('reports errors only when it is registered', async () => {
     const report = { kind: 'k', title: 't', description: 'd', extra: {} };
     await host().reportError(report);
     userData(BY_WORKER_MANAGER);

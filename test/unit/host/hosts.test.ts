@@ -10,7 +10,7 @@ beforeEach(() => folder.create());
 afterEach(() => folder.remove());
 
 describe('StandaloneHost', () => {
-  it('leaves the configuration to the files and never gives notice', async () => {
+  it('adds no configuration and never gives notice', async () => {
     const host = new StandaloneHost(() => 42);
     assert.deepEqual(await host.configure(), {});
     await host.terminationNotices();
@@ -28,13 +28,13 @@ describe('TestHost', () => {
     assert.equal(await host.uptimeSeconds(), 3600);
   });
 
-  it('does without any of the files', async () => {
+  it('works without any of the files', async () => {
     const host = new TestHost(folder.root);
     assert.deepEqual(await host.configure(), {});
     assert.equal(await host.uptimeSeconds(), 0);
   });
 
-  it('says which file is wrong', async () => {
+  it('names an invalid file', async () => {
     const host = new TestHost(folder.root);
     await folder.write('billingCycleUptime', 'soon');
     await assert.rejects(host.uptimeSeconds(), /billingCycleUptime: expected a number of seconds, found "soon"/);
@@ -47,7 +47,7 @@ describe('TestHost', () => {
     await assert.rejects(host.configure(), /configure: expected a map of settings/);
   });
 
-  it('gives notice once when nodeTermination gets content, not while it is empty', async () => {
+  it('gives one notice when nodeTermination is not empty', async () => {
     await folder.write('nodeTermination', '');
     const notices: TerminationNotice[] = [];
     const host = new TestHost(folder.root);
@@ -58,7 +58,7 @@ describe('TestHost', () => {
     assert.deepEqual(notices, [{ reason: 'nodeTermination', finishTasks: false }]);
   });
 
-  it('stops watching when told to', async () => {
+  it('stops polling when the signal aborts', async () => {
     const stop = new AbortController();
     const notices: TerminationNotice[] = [];
     const watching = new TestHost(folder.root).terminationNotices(

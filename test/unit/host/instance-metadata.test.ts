@@ -15,7 +15,7 @@ describe('InstanceMetadata', () => {
   });
   afterEach(() => service.close());
 
-  it('asks with a token, one for all requests', async () => {
+  it('uses one token for all requests', async () => {
     assert.equal(await metadata.get(ID, NEVER), INSTANCE_ID);
     assert.equal(await metadata.get('/meta-data/spot/termination-time', NEVER), undefined);
     assert.deepEqual(service.asked, [
@@ -25,7 +25,7 @@ describe('InstanceMetadata', () => {
     ]);
   });
 
-  it('takes its token nowhere else', async () => {
+  it('sends its token nowhere else', async () => {
     const elsewhere = await FlakyServer.start((_request, response) => response.end('x'));
     const redirecting = await FlakyServer.start((request, response) => {
       if (request.method === 'PUT') response.end('token');
@@ -40,13 +40,13 @@ describe('InstanceMetadata', () => {
     }
   });
 
-  it('gets another token when the one it has is refused', async () => {
+  it('gets a new token when the old one is refused', async () => {
     await metadata.get(ID, NEVER);
     service.expireTokens();
     assert.equal(await metadata.get(ID, NEVER), INSTANCE_ID);
   });
 
-  it('gets another token before the one it has ends', async () => {
+  it('gets a new token before the old one expires', async () => {
     let now = new Date();
     const patient = new InstanceMetadata(service.url, () => now);
     await patient.get(ID, NEVER);
@@ -56,7 +56,7 @@ describe('InstanceMetadata', () => {
   });
 
   for (const mode of ['unknown', 'silent'] as const) {
-    it(`does without tokens where they are ${mode}`, async () => {
+    it(`works without tokens when the token service is ${mode}`, async () => {
       service.tokenMode = mode;
       assert.equal(await metadata.get(ID, NEVER), INSTANCE_ID);
       assert.equal(await metadata.get(ID, NEVER), INSTANCE_ID);
@@ -64,7 +64,7 @@ describe('InstanceMetadata', () => {
     });
   }
 
-  it('fails when the service does, and when nobody is there', async () => {
+  it('fails when the service fails or does not answer', async () => {
     service.failures = 2;
     await assert.rejects(metadata.get(ID, NEVER), /503/);
     await service.close();

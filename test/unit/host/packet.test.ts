@@ -56,7 +56,7 @@ describe('PacketHost', () => {
     });
   };
 
-  it('is configured by metadata and user data', async () => {
+  it('takes its configuration from metadata and user data', async () => {
     const values = await (
       await host([
         { status: 503, body: '' },
@@ -79,7 +79,7 @@ describe('PacketHost', () => {
     assert.equal(config.logging.secureLiveLogging, false);
   });
 
-  it('lays the secret of its pool on top, and places the files in it', async () => {
+  it("merges the pool's secret and writes its files", async () => {
     manager.secrets.set('worker-type:terraform-packet/gecko-t-linux', {
       config: {
         capacity: 9,
@@ -96,20 +96,20 @@ describe('PacketHost', () => {
     assert.deepEqual([placed, problems], [[{ path: '/etc/key' }], []]);
   });
 
-  it('does without a secret that it may not have', async () => {
+  it('works without a secret that it may not read', async () => {
     manager.failures = [new QueueError('secrets.get failed: HTTP 403: no', 403)];
     const values = await (await host([{ status: 200, body: METADATA }])).configure();
     assert.equal(values['capacity'], 4);
     assert.match(problems.join(), /^goes on without the secret worker-type:terraform-packet\/gecko-t-linux: .*403/);
   });
 
-  it('does without user data', async () => {
+  it('works without user data', async () => {
     const values = await (await host([{ status: 200, body: METADATA }], folder.path('none'))).configure();
     assert.equal(values['taskcluster'], undefined);
     assert.equal(values['region'], 'sjc1');
   });
 
-  it('never gives notice, and is switched off at the end', async () => {
+  it('never gives notice and powers off at the end', async () => {
     const packet = await host([]);
     await packet.terminationNotices();
     assert.equal(await packet.uptimeSeconds(), 9);
@@ -123,7 +123,7 @@ describe('PacketHost', () => {
     ['no JSON', { status: 200, body: '{' }],
     ['no map', { status: 200, body: '[]' }],
   ] as const) {
-    it(`says so when the metadata are ${what}`, async () => {
+    it(`fails with a message when the metadata are ${what}`, async () => {
       await assert.rejects(
         (await host([answer])).configure(),
         /host packet: the metadata at http:.* (cannot be read|is not a map)/,
@@ -131,7 +131,7 @@ describe('PacketHost', () => {
     });
   }
 
-  it('leaves what makes no sense to the check of the configuration', () => {
+  it('leaves invalid values to the configuration check', () => {
     assert.deepEqual(parsePacketUserData('#capacity=many\n# allowPrivileged=perhaps\n#other=1\ncapacity=3'), {
       capacity: 'many',
       dockerConfig: { allowPrivileged: 'perhaps' },

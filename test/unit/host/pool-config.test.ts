@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { besidePoolConfig, poolConfig } from '../../../src/lib/host/pool-config.js';
 
-describe('what a pool says of its workers', () => {
+describe('the configuration of a pool', () => {
   const config = { capacity: 2 };
   const files = [{ path: '/etc/x' }];
 
@@ -16,13 +16,13 @@ describe('what a pool says of its workers', () => {
     });
   }
 
-  it('may be settings alone, or nothing', () => {
+  it('may have only settings, or nothing', () => {
     assert.deepEqual(poolConfig(config), { config, files: [] });
     assert.deepEqual(poolConfig({ dockerWorker: {} }), { config: {}, files: [] });
     assert.deepEqual(poolConfig({ dockerWorker: { config: 5, files: 'many' } }), { config: {}, files: [] });
   });
 
-  it('is told from what stands beside it', () => {
+  it('is separated from the other keys', () => {
     assert.deepEqual(besidePoolConfig({ dockerWorker: { config }, rootURL: 'x' }), { rootURL: 'x' });
     assert.deepEqual(besidePoolConfig({ config, files, rootURL: 'x' }), { rootURL: 'x' });
     assert.deepEqual(besidePoolConfig({ capacity: 2, rootURL: 'x' }), {});

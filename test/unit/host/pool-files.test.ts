@@ -36,7 +36,7 @@ describe('the files of a pool', () => {
   });
   afterEach(() => rm(directory, { recursive: true }));
 
-  it('are written for the worker alone, in directories that are made for them', async () => {
+  it('are written privately, in directories that are made for them', async () => {
     await writePoolFiles([file(), file({ path: at('empty'), content: '' })]);
     assert.equal(await readFile(at('etc/worker/key'), 'utf8'), 'the key');
     assert.equal(await readFile(at('empty'), 'utf8'), '');
@@ -44,7 +44,7 @@ describe('the files of a pool', () => {
     assert.equal(await modeOf('etc/worker'), 0o755);
   });
 
-  it('take the place of what is there, of a link too, and leave nothing beside it', async () => {
+  it('replace existing files and links, without temporary files', async () => {
     await mkdir(at('etc/worker'), { recursive: true });
     await writeFile(at('elsewhere'), 'untouched', { mode: 0o644 });
     await symlink(at('elsewhere'), at('etc/worker/key'));
@@ -56,7 +56,7 @@ describe('the files of a pool', () => {
     assert.deepEqual(await readdir(at('etc/worker')), ['key']);
   });
 
-  it('may be an archive, whose entries keep their permissions but no special bits', async () => {
+  it('may be an archive, whose entries keep their permissions without special bits', async () => {
     await writePoolFiles([file({ path: at('unpacked'), content: ARCHIVE, format: 'zip' })]);
     assert.deepEqual((await readdir(at('unpacked'))).sort(), ['dos.txt', 'etc', 'run.sh']);
     assert.equal(await readFile(at('unpacked/etc/hello.txt'), 'utf8'), HELLO);
@@ -78,7 +78,7 @@ describe('the files of a pool', () => {
     ],
   ];
   for (const [what, changes, says] of misuses) {
-    it(`with ${what} are refused before any is written`, async () => {
+    it(`are refused before any is written, with ${what}`, async () => {
       for (const place of [writePoolFiles, checkPoolFiles]) {
         await assert.rejects(
           (async () => {
@@ -96,24 +96,24 @@ describe('the files of a pool', () => {
     });
   }
 
-  it('that are only checked are not written', async () => {
+  it('are not written when they are only checked', async () => {
     await checkPoolFiles([file()]);
     assert.deepEqual(await readdir(directory), []);
   });
 
-  it('that can not be written are named', async () => {
+  it('are named when they cannot be written', async () => {
     await writeFile(at('etc'), 'a file where a directory should be');
     await assert.rejects(writePoolFiles([file()]), /^ConfigError: files: .*etc\/worker\/key can't be written: E/);
   });
 
-  it('have no names that no file can have', async () => {
+  it('are refused when no file can have their name', async () => {
     const content = zipOf('a\0b', 'x').toString('base64');
     await assert.rejects(writePoolFiles([file({ content, format: 'zip' })]), /no file can be named like/);
     assert.deepEqual(await readdir(directory), []);
   });
 
   for (const name of ['../outside', '/../outside', 'etc/../../outside']) {
-    it(`never leave their directory: ${name}`, async () => {
+    it(`stay in their directory: ${name}`, async () => {
       const content = zipOf(name, 'x').toString('base64');
       const unpacked = at('unpacked');
       await assert.rejects(
@@ -128,7 +128,7 @@ describe('the files of a pool', () => {
 describe('a ZIP archive', () => {
   const archive = Buffer.from(ARCHIVE, 'base64');
 
-  it('is read as others write it', async () => {
+  it('is read as zip and other programs write it', async () => {
     assert.deepEqual(
       (await zipEntries(archive)).map(({ name, mode, content }) => [name, mode, content.toString()]),
       [
@@ -140,7 +140,7 @@ describe('a ZIP archive', () => {
     );
   });
 
-  it('that is cut off or changed anywhere is refused in words, or read', async () => {
+  it('is read or refused with a message when it is cut off or changed', async () => {
     for (let length = 0; length < archive.length; length++) await refuses(archive.subarray(0, length));
     for (let place = 0; place < archive.length; place++) {
       const changed = Buffer.from(archive);
@@ -149,7 +149,7 @@ describe('a ZIP archive', () => {
     }
   });
 
-  it('that would become too large is not unpacked', async () => {
+  it('is not unpacked when it would become too large', async () => {
     await assert.rejects(zipEntries(zipOf('huge', 'x', 0x7fffffff)), /larger than \d+ bytes when unpacked/);
     // It says too little.
     await assert.rejects(zipEntries(zipOf('huge', 'x'.repeat(1_000_000), 10)), /too many bytes in the stream/);

@@ -17,38 +17,38 @@ describe('a signed host name', () => {
     new SignedHost({ ip, secret: SECRET, domain: DOMAIN, ...options }).hostFor(expires);
 
   for (const ip of ['127.0.0.1', '203.0.113.77', '255.255.255.255', '0.0.0.0']) {
-    it(`leads to its address: ${ip}`, async () => {
+    it(`resolves to its address: ${ip}`, async () => {
       const name = named(ip);
       assert.match(name, /^[a-z2-7]{48}\.workers\.example\.com$/);
       assert.deepEqual(await dns.addressesOf(name), [ip]);
     });
   }
 
-  it('leads nowhere once it has expired', async () => {
+  it('does not resolve once it has expired', async () => {
     assert.deepEqual(await dns.addressesOf(named('127.0.0.1', {}, inMinutes(-1))), []);
   });
 
-  it('is worth nothing with another secret, or changed', async () => {
+  it('does not resolve when it was changed or signed with another secret', async () => {
     assert.deepEqual(await dns.addressesOf(named('127.0.0.1', { secret: 'a guess' })), []);
     const [first = '', ...others] = named('127.0.0.1');
     assert.deepEqual(await dns.addressesOf([first === 'a' ? 'b' : 'a', ...others].join('')), []);
   });
 
-  it('is another one each time, for the same time too', () => {
+  it('differs each time', () => {
     const expires = inMinutes(10);
     // Two random bytes: not all of ten are the same by chance.
     const names = Array.from({ length: 10 }, () => named('127.0.0.1', {}, expires));
     assert.ok(new Set(names).size > 1);
   });
 
-  it('is not made for an address that it has no room for', () => {
+  it('is refused for an address that does not fit', () => {
     for (const ip of ['::1', '2001:db8::1', 'localhost', '1.2.3', ''])
       assert.throws(() => named(ip), /no IPv4 address/);
   });
 });
 
 describe('a fixed host name', () => {
-  it('stands in an address as it is, an IPv6 address in brackets', () => {
+  it('is used as it is, with brackets around an IPv6 address', () => {
     assert.equal(new FixedHost('worker-7.example.com').hostFor(), 'worker-7.example.com');
     assert.equal(new FixedHost('2001:db8::1').hostFor(), '[2001:db8::1]');
   });

@@ -33,7 +33,7 @@ describe('the configuration that worker-runner writes', () => {
     return await hostWith(file).configure();
   };
 
-  it('for docker-worker is taken as it is', async () => {
+  it('is taken as it is for docker-worker', async () => {
     const values = {
       host: 'box.example.com',
       publicIp: '1.2.3.4',
@@ -47,7 +47,7 @@ describe('the configuration that worker-runner writes', () => {
     assert.deepEqual(await read(values), values);
   });
 
-  it('for generic-worker is understood', async () => {
+  it('is translated from that for generic-worker', async () => {
     const values = await read({
       rootURL: 'https://tc.example.com',
       clientId: 'worker/x',
@@ -75,7 +75,7 @@ describe('the configuration that worker-runner writes', () => {
     assert.deepEqual([workerNodeType, workerLocation, capacity], ['m5.large', '{"cloud":"aws"}', 2]);
   });
 
-  it('may have what it did not take apart, as it was written for this worker', async () => {
+  it('may contain the unparsed configuration of the pool', async () => {
     const files = [{ path: '/etc/key', content: '' }];
     const file = await folder.write(
       'config.json',
@@ -100,7 +100,7 @@ describe('the configuration that worker-runner writes', () => {
     });
   });
 
-  it('has idle machines given back, unless a file says otherwise', async () => {
+  it('ends idle workers unless a file says otherwise', async () => {
     const { name, defaults } = hostWith('/nowhere');
     const { config } = await load({ host: { name, values: {}, defaults } });
     assert.deepEqual([config.shutdown.enabled, config.shutdown.afterIdleSeconds], [true, 300]);
@@ -108,7 +108,7 @@ describe('the configuration that worker-runner writes', () => {
     assert.equal((await load({ configPath, host: { name, values: {}, defaults } })).config.shutdown.enabled, false);
   });
 
-  it('that can not be used is named, and never quoted', async () => {
+  it('is named but never quoted when it is invalid', async () => {
     const large = JSON.stringify({ accessToken: 'the-token', list: Array(20_000).fill(0) });
     for (const text of ['{"accessToken": "the-token"', '["the-token"]', large]) {
       await assert.rejects(read(text), (error) => {

@@ -13,8 +13,8 @@ import { WorkerRunnerHost } from '../../../src/lib/host/worker-runner.js';
 import type { Credentials } from '../../../src/lib/queue/queue-client.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
 
-describe('a line of the worker-runner protocol', () => {
-  it('is a message when it says so, is JSON, and has a type', () => {
+describe('parsing a line of the worker-runner protocol', () => {
+  it('accepts a message with prefix, JSON and a type', () => {
     assert.deepEqual(parseMessage('~{"type":"welcome","capabilities":[]}'), { type: 'welcome', capabilities: [] });
     assert.deepEqual(parseMessage('  ~{"type":"shutdown"}\r\n'), { type: 'shutdown' });
   });
@@ -31,12 +31,12 @@ describe('a line of the worker-runner protocol', () => {
     ' ~ {"type":"a"}',
   ];
   for (const line of others) {
-    it(`is something else otherwise: ${JSON.stringify(line)}`, () => {
+    it(`refuses ${JSON.stringify(line)}`, () => {
       assert.equal(parseMessage(line), undefined);
     });
   }
 
-  it('is what was in it for those who are not worker-runner', () => {
+  it('returns the content for other readers', () => {
     assert.equal(
       withoutProtocol('~{"body":{"level":"info","type":"start","textPayload":"start"},"type":"log"}\n'),
       '{"level":"info","type":"start"}\n',
@@ -45,7 +45,7 @@ describe('a line of the worker-runner protocol', () => {
     for (const line of ['{"type":"start"}\n', 'WORKER_METRICS {}\n', '\n']) assert.equal(withoutProtocol(line), line);
   });
 
-  it('never breaks the reader', () => {
+  it('never throws', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -101,13 +101,13 @@ const WELCOME = { type: 'welcome', capabilities: CAPABILITIES };
 const NEVER = new AbortController().signal;
 
 describe('WorkerRunnerHost', () => {
-  it('answers the welcome with all that it can do, once', async () => {
+  it('answers the welcome once with its capabilities', async () => {
     const runner = new Runner();
     await runner.send(WELCOME, WELCOME);
     assert.deepEqual(runner.messages, [{ type: 'hello', capabilities: [...CAPABILITIES] }]);
   });
 
-  it('reads messages that come in pieces, among other lines', async () => {
+  it('reads messages that come in pieces among other lines', async () => {
     const runner = new Runner();
     const text = Buffer.from(`some log\n~{"type":"welcome","capabilities":["ü","shutdown"]}\n`);
     for (const byte of text) runner.input.write(Buffer.from([byte]));
@@ -116,7 +116,7 @@ describe('WorkerRunnerHost', () => {
     assert.deepEqual(runner.messages.at(-1), { type: 'shutdown' });
   });
 
-  it('tells it of its end, also when that comes before its first word', async () => {
+  it('announces its end, also before the welcome', async () => {
     const runner = new Runner();
     const told = runner.host.shutdown();
     await runner.send(WELCOME);
@@ -124,7 +124,7 @@ describe('WorkerRunnerHost', () => {
     assert.deepEqual(runner.messages.at(-1), { type: 'shutdown' });
   });
 
-  it('tells nobody where nobody is', async () => {
+  it('sends nothing without worker-runner', async () => {
     const clock = FakeClock.start();
     const runner = new Runner();
     await clock.advanceUntil(runner.host.shutdown(), 2000);
@@ -132,7 +132,7 @@ describe('WorkerRunnerHost', () => {
     assert.deepEqual(runner.lines, []);
   });
 
-  it('uses only what both can do', async () => {
+  it('uses only capabilities of both', async () => {
     const runner = new Runner();
     await runner.send({ type: 'graceful-termination', 'finish-tasks': false });
     await runner.send({ type: 'welcome', capabilities: ['new-credentials', 'teleport'] });
@@ -145,7 +145,7 @@ describe('WorkerRunnerHost', () => {
     assert.deepEqual(runner.messages, [{ type: 'hello', capabilities: [...CAPABILITIES] }]);
   });
 
-  it('passes on notices and credentials, also those that came before anybody listened', async () => {
+  it('forwards notices and credentials, also those before the first listener', async () => {
     const runner = new Runner();
     const first = { type: 'new-credentials', 'client-id': 'c1', 'access-token': 't1', certificate: '' };
     await runner.send(WELCOME, first, { type: 'graceful-termination', 'finish-tasks': true });
@@ -169,14 +169,14 @@ describe('WorkerRunnerHost', () => {
     await Promise.all(watching.map((each) => assert.rejects(each, /enough/)));
   });
 
-  it('says so when credentials make no sense, without quoting them', async () => {
+  it('logs invalid credentials without quoting them', async () => {
     const runner = new Runner();
     await runner.send(WELCOME, { type: 'new-credentials', 'client-id': 1, 'access-token': 'the-token' });
     assert.equal(runner.problems.length, 1);
     assert.doesNotMatch(runner.problems.join(), /the-token/);
   });
 
-  it('writes the log as it is until worker-runner wants it as messages', async () => {
+  it('writes plain log lines until worker-runner asks for messages', async () => {
     const runner = new Runner();
     const line = '{"level":"info","type":"start","capacity":1}\n';
     runner.host.writeLog(line);
@@ -189,7 +189,7 @@ describe('WorkerRunnerHost', () => {
     });
   });
 
-  it('writes the log as it is, elsewhere, once worker-runner is gone', async () => {
+  it('writes plain log lines to the fallback once worker-runner is gone', async () => {
     const runner = new Runner();
     await runner.send(WELCOME);
     runner.input.end();
@@ -203,7 +203,7 @@ describe('WorkerRunnerHost', () => {
     );
   });
 
-  it('reports errors with all that worker-runner asks for, as soon as it can be told', async () => {
+  it('reports errors in full as soon as worker-runner can take them', async () => {
     const runner = new Runner();
     const report = { kind: 'k', title: 't', description: 'd', extra: { a: 1 } };
     const reported = runner.host.reportError(report);
@@ -212,7 +212,7 @@ describe('WorkerRunnerHost', () => {
     assert.deepEqual(runner.messages.at(-1), { ...report, type: 'error-report' });
   });
 
-  it('lets the tasks end when worker-runner is gone, and does nothing when there never was one', async () => {
+  it('drains when worker-runner is gone, but not when there was none', async () => {
     const notices: TerminationNotice[] = [];
     const runner = new Runner();
     void runner.host.terminationNotices((notice) => notices.push(notice), 1, NEVER);

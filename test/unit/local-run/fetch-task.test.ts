@@ -9,21 +9,21 @@ const TASK_ID = 'aaaaaaaaQ_CaaaaaaaaaaA';
 const { signal } = new AbortController();
 
 describe('the address of a task', () => {
-  it('is a task id at a root URL', () => {
+  it('consists of a task id and a root URL', () => {
     const expected = { taskId: TASK_ID, rootUrl: 'https://tc.example.com' };
     assert.deepEqual(parseTaskAddress(`${TASK_ID}@https://tc.example.com`), expected);
     assert.deepEqual(parseTaskAddress(`${TASK_ID}@https://tc.example.com/`), expected);
     assert.deepEqual(parseTaskAddress(`${TASK_ID}@http://127.0.0.1:8080`)?.rootUrl, 'http://127.0.0.1:8080');
   });
 
-  it('is not the name of a file', () => {
+  it('differs from the name of a file', () => {
     for (const name of ['task.yml', 'me@home.yml', './a/b@https://x.yml', '-', TASK_ID]) {
       assert.equal(parseTaskAddress(name), undefined, name);
     }
   });
 });
 
-describe('the definition of a task of a deployment', () => {
+describe('fetching the definition of a task', () => {
   /** A deployment that answers everything with this; returns what was asked and what came of it. */
   async function fetchFrom(status: number, body: string): Promise<{ readonly asked: string[]; readonly text: string }> {
     const asked: string[] = [];
@@ -41,13 +41,13 @@ describe('the definition of a task of a deployment', () => {
     }
   }
 
-  it('is what its queue says, to anybody', async () => {
+  it('returns what the queue answers without credentials', async () => {
     const { asked, text } = await fetchFrom(200, '{"payload": {}}');
     assert.equal(text, '{"payload": {}}');
     assert.deepEqual(asked, [`/api/queue/v1/task/${TASK_ID}`]);
   });
 
-  it('is missed in words', async () => {
+  it('fails with a message when there is no task', async () => {
     await assert.rejects(fetchFrom(404, '{"code": "ResourceNotFound"}'), (error) => {
       assert.ok(error instanceof TaskFileError);
       assert.match(error.message, /^there is no task aaaaaaaaQ_CaaaaaaaaaaA at http/);
@@ -57,7 +57,7 @@ describe('the definition of a task of a deployment', () => {
     await assert.rejects(fetchFrom(200, '<html>'), /is no task: is http\S+ the root URL/);
   });
 
-  it('can not be had from where nobody listens', async () => {
+  it('fails with a message when no queue answers', async () => {
     const fetching = fetchTask({ taskId: TASK_ID, rootUrl: 'http://127.0.0.1:1' }, AbortSignal.abort());
     await assert.rejects(fetching, /^Error: cannot get http:\/\/127\.0\.0\.1:1\/api\/queue/);
   });

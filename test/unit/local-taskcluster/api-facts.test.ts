@@ -24,24 +24,24 @@ for (const [service, methods] of Object.entries(endpoints)) {
   describe(`the local ${service} service`, () => {
     for (const endpoint of methods) {
       const fact = methodFact(service, endpoint.name);
-      it(`has ${endpoint.name} where the real one has it, with the same query`, () => {
+      it(`has ${endpoint.name} at the same address with the same query`, () => {
         assert.deepEqual(
           [endpoint.method.toLowerCase(), endpoint.route, [...(endpoint.query ?? [])].sort()],
           [fact?.method, fact?.route, fact?.query],
         );
       });
 
-      it(`takes the same requests of ${endpoint.name}`, () => {
+      it(`accepts the same requests of ${endpoint.name}`, () => {
         assertSame(endpoint.input, fact?.input, 'input');
       });
 
-      it(`promises the same answers of ${endpoint.name}`, () => {
+      it(`has the same response schema of ${endpoint.name}`, () => {
         if (NEVER_FOUND.includes(`${service}.${endpoint.name}`)) assert.equal(endpoint.output, undefined);
         else assertSame(endpoint.output, fact?.output, 'output');
       });
 
       if (endpoint.scopes) {
-        it(`asks for the same scopes of ${endpoint.name}`, () => {
+        it(`requires the same scopes for ${endpoint.name}`, () => {
           const needed = endpoint.scopes?.((name) => `<${name}>`);
           assert.deepEqual(needed, withoutLoneAllOf(fact?.scopes));
         });
@@ -84,13 +84,13 @@ describe('docs/local-taskcluster.md', () => {
   const namesOf = (service: string, methods: readonly Endpoint[]): readonly string[] =>
     [...MONITORING, ...methods.map(({ name }) => name)].map((name) => `${service}.${name}`);
 
-  it('tells of every method, and of none that there is not', async () => {
+  it('lists exactly the methods that exist', async () => {
     const { here } = await told();
     const all = Object.entries(endpoints).flatMap(([service, methods]) => namesOf(service, methods));
     assert.deepEqual([...here].sort(), all.sort());
   });
 
-  it('tells of every method of these services that is not here', async () => {
+  it('lists every method of these services that is missing here', async () => {
     const { here, missing } = await told();
     const others = METHODS.map(({ service, name }) => `${service}.${name}`).filter((name) => !here.includes(name));
     assert.deepEqual([...missing].sort(), others.sort());

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { HostSampler } from '../../../src/lib/log/host-sample.js';
 
-describe('a sample of the machine', () => {
-  it('has what is true of every machine', async () => {
+describe('the sample of the machine', () => {
+  it('has plausible values on every machine', async () => {
     const sample = await new HostSampler(tmpdir()).sample();
     assert.ok(sample.cpuBusy > 0 && sample.cpuBusy <= 1, `cpuBusy ${sample.cpuBusy}`);
     assert.ok(sample.load1 >= 0);
@@ -11,7 +11,7 @@ describe('a sample of the machine', () => {
     assert.ok(sample.diskFreeBytes > 0 && sample.diskFreeBytes <= sample.diskBytes);
   });
 
-  it('tells how busy the cores were since the one before', async () => {
+  it('gives the CPU load since the previous sample', async () => {
     const times = [
       { idle: 900, total: 1000 },
       { idle: 900, total: 1100 },
@@ -24,7 +24,7 @@ describe('a sample of the machine', () => {
     assert.deepEqual(busy, [0.1, 1, 0.25, 0]);
   });
 
-  it('fails when its path is gone', async () => {
+  it('fails when its directory is gone', async () => {
     await assert.rejects(new HostSampler('/nowhere/at/all').sample(), { code: 'ENOENT' });
   });
 });

@@ -26,7 +26,7 @@ describe('WorkerMetrics', () => {
     });
   });
 
-  it('dates boot and creation back to when they were', () => {
+  it('gives boot and creation their own times', () => {
     const text = record((metrics) => {
       metrics.instanceBoot(400);
       metrics.workerReady();

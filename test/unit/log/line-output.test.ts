@@ -5,6 +5,7 @@ import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rm
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LineOutput } from '../../../src/lib/log/line-output.js';
+import { until } from '../../support/until.js';
 
 const LINE = `${'x'.repeat(999)}\n`;
 
@@ -56,15 +57,13 @@ describe('LineOutput', () => {
 
   /** Everything that comes out of the pipe until it ends with `end`. */
   async function readUntil(read: () => string, end: string): Promise<string> {
-    let found = read();
-    while (!found.endsWith(end)) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      found += read();
-    }
-    return found;
+    let found = '';
+    return await until(`the pipe ends with ${JSON.stringify(end)}`, () => (found += read()), {
+      isDone: (text) => text.endsWith(end),
+    });
   }
 
-  it('has written a line when write returns', () => {
+  it('writes a line before write returns', () => {
     const { writeEnd, read } = pipe();
     const output = new LineOutput(writeEnd);
     output.write('one\n');
@@ -72,14 +71,14 @@ describe('LineOutput', () => {
     assert.equal(read(), 'one\ntwo\n');
   });
 
-  it('leaves the pipe as it is for other processes that write to it', () => {
+  it('leaves the pipe blocking for other writers', () => {
     const { writeEnd } = pipe();
     new LineOutput(writeEnd).write('one\n');
     const [, flags = ''] = /^flags:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${writeEnd}`, 'utf8')) ?? [];
     assert.equal(Number.parseInt(flags, 8) & constants.O_NONBLOCK, 0);
   });
 
-  it('keeps lines, whole and in order, for a reader that is behind', async () => {
+  it('keeps whole lines in order while the reader is slow', async () => {
     const { writeEnd, read } = pipe();
     const output = new LineOutput(writeEnd);
     const lines = Array.from({ length: 300 }, (_, index) => `${index} ${LINE}`);
@@ -89,7 +88,7 @@ describe('LineOutput', () => {
     assert.equal(output.droppedLines, 0);
   });
 
-  it('drops and counts lines once too much waits, and says so where they are missing', async () => {
+  it('drops and counts lines above the limit, and marks the gap', async () => {
     const { writeEnd, read } = pipe();
     const output = new LineOutput(writeEnd, { waitingBytesLimit: 100_000 });
     output.onDropped((lines) => {
@@ -105,10 +104,13 @@ describe('LineOutput', () => {
     assert.deepEqual(numbers, [...kept, String(dropped), 'after', '']);
   });
 
-  it('has room for messages when lines are dropped, but not for ever more of them', () => {
+  it('keeps a bounded number of messages when lines are dropped', () => {
     const { writeEnd } = pipe();
     const output = new LineOutput(writeEnd, { waitingBytesLimit: 10_000 });
-    while (output.droppedLines === 0) output.write(LINE);
+    for (let written = 0; output.droppedLines === 0; written += LINE.length) {
+      assert.ok(written < 1_000_000, 'nothing was dropped');
+      output.write(LINE);
+    }
     output.writeMessage('message\n');
     const dropped = [output.droppedLines];
     for (let index = 0; index < 100; index += 1) output.writeMessage(LINE);
@@ -117,7 +119,7 @@ describe('LineOutput', () => {
     assert.ok((dropped[1] ?? 0) > 50, String(dropped));
   });
 
-  it('writes what waits, when the process is about to end, as its reader takes it', async () => {
+  it('flushes to a slow reader before the process ends', async () => {
     const reader = spawn('cat', [path], { stdio: ['ignore', 'pipe', 'inherit'] });
     // Waits for the reader to open the pipe, so that there is one.
     const writeEnd = open(constants.O_WRONLY);
@@ -137,7 +139,7 @@ describe('LineOutput', () => {
     assert.ok(received === lines + lines);
   });
 
-  it('gives up what waits when nothing reads it, and is there for more', async () => {
+  it('stops flushing when nothing reads, and accepts more lines', async () => {
     const { writeEnd, read } = pipe();
     const output = new LineOutput(writeEnd);
     output.write(LINE.repeat(100));
@@ -146,7 +148,7 @@ describe('LineOutput', () => {
     assert.equal(await readUntil(read, 'end\n'), `${LINE.repeat(100)}end\n`);
   });
 
-  it('goes on with its fallback once the reader has closed it, and says so once', () => {
+  it('switches to its fallback once the reader has closed the pipe', () => {
     const { end, writeEnd } = pipe();
     const file = join(directory, 'file');
     const fallback = new LineOutput(open(constants.O_WRONLY | constants.O_CREAT, file));
@@ -170,7 +172,7 @@ describe('LineOutput', () => {
     assert.equal(output.droppedLines, 0);
   });
 
-  it('counts what it loses when there is no fallback', () => {
+  it('counts lost lines when there is no fallback', () => {
     const { end, writeEnd } = pipe();
     const output = new LineOutput(writeEnd);
     close(end);
@@ -179,7 +181,7 @@ describe('LineOutput', () => {
     assert.equal(output.droppedLines, 2);
   });
 
-  it('appends to a file where it is', () => {
+  it('appends to a file', () => {
     const file = join(directory, 'file');
     const descriptor = open(constants.O_WRONLY | constants.O_CREAT, file);
     writeSync(descriptor, 'before\n');

@@ -29,7 +29,7 @@ describe('createLogger', () => {
     assert.match(text(), /^\{.*\}\n$/);
   });
 
-  it('leaves out what is below its level', () => {
+  it('omits events below its level', () => {
     const { log, text } = memoryLog({ level: 'warn' });
     log.debug('a');
     log.info('b');
@@ -41,27 +41,27 @@ describe('createLogger', () => {
     );
   });
 
-  it('prefixes what a person must look at', () => {
+  it('prefixes alerts', () => {
     const { log, last } = memoryLog();
     log.alert('diskspace threshold reached');
     assert.equal(last()['type'], '[alert-operator] diskspace threshold reached');
     assert.equal(last()['level'], 'error');
   });
 
-  it('adds bound fields, the newest winning', () => {
+  it('adds bound fields, of which the newest wins', () => {
     const { log, last } = memoryLog();
     log.with({ taskId: 'a', runId: 0 }).with({ runId: 1 }).info('x', { source: 'mine' });
     assert.deepEqual([last()['taskId'], last()['runId'], last()['source']], ['a', 1, 'mine']);
   });
 
-  it('keeps a field that is called like one of its own', () => {
+  it('keeps a field with the name of a built-in one', () => {
     const { log, text, last } = memoryLog();
     log.info('event', { type: 'file', level: 3 });
     assert.deepEqual([last()['type'], last()['type_'], last()['level_']], ['event', 'file', 3]);
     assert.equal(text().match(/"type":/g)?.length, 1);
   });
 
-  it('writes of an error what identifies it, with its causes, and nothing that hangs on it', () => {
+  it('writes message, stack, causes and status of an error only', () => {
     const { log, last } = memoryLog();
     const cause = Object.assign(new Error('inner'), { code: 'ECONNRESET' });
     const error = Object.assign(new Error('outer', { cause }), {
@@ -75,7 +75,7 @@ describe('createLogger', () => {
     assert.equal((written['cause'] as Record<string, unknown>)['code'], 'ECONNRESET');
   });
 
-  it('survives circles, depth and values that JSON does not know', () => {
+  it('accepts cycles, depth and values that JSON lacks', () => {
     const { log, last } = memoryLog();
     const circle: Record<string, unknown> = {
       big: 10n,
@@ -95,8 +95,8 @@ describe('createLogger', () => {
   });
 });
 
-describe('what never appears in the log', () => {
-  it('credentials by their key, at any depth', () => {
+describe('the redaction of the log', () => {
+  it('masks credentials by their key at any depth', () => {
     const { log, text } = memoryLog();
     log.info('x', {
       credentials: { clientId: 'hunter2' },
@@ -108,7 +108,7 @@ describe('what never appears in the log', () => {
     assert.doesNotMatch(text(), /hunter2/);
   });
 
-  it('known secrets by value: in events, fields, bound fields, keys, errors, URLs and JSON text', () => {
+  it('masks known secrets by value in events, fields, keys, errors, URLs and JSON text', () => {
     const secret = 's3cr/t+"q"';
     const { log, text } = memoryLog({ secrets: [secret], baseFields: { where: `base ${secret}` } });
     const bound = log.with({ bound: `a ${secret} b` });
@@ -122,7 +122,7 @@ describe('what never appears in the log', () => {
     assert.match(text(), /event \*\*\*/);
   });
 
-  it('secrets that were added later, also in logs made before, until they are forgotten', () => {
+  it('masks secrets that were added later until they are forgotten', () => {
     const { log, last } = memoryLog();
     const earlier = log.with({ note: 'run-secret' });
     const forget = log.addSecret('run-secret');
@@ -138,7 +138,7 @@ describe('what never appears in the log', () => {
     assert.equal(last()['type'], 'run-secret');
   });
 
-  it('does not take ordinary words for secrets', () => {
+  it('leaves ordinary words', () => {
     const { log, last } = memoryLog({ secrets: ['', 'a', 'abc'] });
     log.info('abcabc');
     assert.equal(last()['type'], 'abcabc');
@@ -154,14 +154,14 @@ describe('what never appears in the log', () => {
     'Bearer hunter2',
   ];
   for (const text of permissions) {
-    it(`what signs ${text.replace('hunter2', '…')}`, () => {
+    it(`masks the signature in ${text.replace('hunter2', '…')}`, () => {
       const lines = memoryLog();
       lines.log.warn('x', { text, error: new Error(text) });
       assert.doesNotMatch(lines.text(), /hunter2/);
     });
   }
 
-  it('but the rest of a signed URL stays', () => {
+  it('keeps the rest of a signed URL', () => {
     const { log, last } = memoryLog();
     log.info('x', { url: 'https://s3/k?a=1&X-Amz-Signature=hunter2&b=2' });
     assert.equal(last()['url'], 'https://s3/k?a=1&X-Amz-Signature=***&b=2');
@@ -193,7 +193,7 @@ describe('a line of the log', () => {
     ),
   };
   for (const [what, value] of Object.entries(hostile)) {
-    it(`has 16 KiB at most with ${what}`, () => {
+    it(`has at most 16 KiB with ${what}`, () => {
       const { log, text, last } = memoryLog({ baseFields: { source: 'docker-worker' } });
       log.with({ taskId: 'abc' }).error('x', { value });
       assert.ok(Buffer.byteLength(text()) <= MAX_LINE_BYTES, String(Buffer.byteLength(text())));
@@ -202,7 +202,7 @@ describe('a line of the log', () => {
     });
   }
 
-  it('holds the beginning of what is too long, and says that there is more', () => {
+  it('keeps the beginning of a long value and marks the cut', () => {
     const { log, last } = memoryLog();
     log.error('x', {
       text: long,
@@ -216,7 +216,7 @@ describe('a line of the log', () => {
     assert.equal(Object.keys(keys).length, 101);
   });
 
-  it('is cut for listeners of alerts too', () => {
+  it('is cut for listeners to alerts too', () => {
     const alerts: unknown[] = [];
     const { log } = memoryLog({ onAlert: (...alert) => alerts.push(alert) });
     log.alert(long, { long, error: new Error(long) });

@@ -18,7 +18,7 @@ function valueOf(text: string, sample: string): number {
 }
 
 describe('the metrics', () => {
-  it('are in the text format: each with its help, its type and samples that can be parsed', async () => {
+  it('have help, type and samples in the text format', async () => {
     const metrics = new PrometheusMetrics();
     metrics.identify({ version: '1.2.3', worker_id: 'w "1"' });
     metrics.watchSlots({ capacity: 4, running: 1, busySlotSeconds: 7 });
@@ -38,7 +38,7 @@ describe('the metrics', () => {
     assert.match(text, /docker_worker_info\{version="1\.2\.3",worker_id="w \\"1\\""\} 1/);
   });
 
-  it('count what happens, with labels out of closed sets', async () => {
+  it('count events with labels of closed sets', async () => {
     const metrics = new PrometheusMetrics();
     metrics.runResolved('completed', 0.5);
     metrics.runResolved('failed', 7000);
@@ -105,7 +105,7 @@ describe('the metrics', () => {
     assert.ok(!text.includes('image_fetch_seconds_count{origin="registry"}'), 'a failure has no time');
   });
 
-  it('look at the slots whenever they are read', async () => {
+  it('read the slots at each scrape', async () => {
     const metrics = new PrometheusMetrics();
     const slots = { capacity: 4, running: 1, busySlotSeconds: 7 };
     metrics.watchSlots(slots);
@@ -118,7 +118,7 @@ describe('the metrics', () => {
     assert.equal(valueOf(text, 'docker_worker_slot_busy_seconds_total'), 12);
   });
 
-  it('begin each failure at 0, as a rate needs the zero before the first one', async () => {
+  it('begin each failure counter at 0', async () => {
     const series = seriesOf(await new PrometheusMetrics().text());
     const failures = {
       docker_worker_tasks_total: [
@@ -145,7 +145,7 @@ describe('the metrics', () => {
     }
   });
 
-  it('tell whether the worker is well, when the queue answered, what a person has to look at, and what ends when', async () => {
+  it('report health, last claim, alerts and expiry times', async () => {
     const metrics = new PrometheusMetrics();
     const facts = { isHealthy: true, lastAnswer: undefined as Date | undefined, alerts: 0 };
     metrics.watchHealth(
@@ -173,7 +173,7 @@ describe('the metrics', () => {
     assert.doesNotMatch(await metrics.text(), /of="credentials"/);
   });
 
-  it('are such as the linter of Prometheus takes, those of the process too', async () => {
+  it('pass the rules of promtool, with those of the process', async () => {
     const metrics = new PrometheusMetrics();
     metrics.identify({ version: '1' });
     metrics.watchProcess();
@@ -188,7 +188,7 @@ describe('the metrics', () => {
     assert.deepEqual(lintExposition(await metrics.text()), []);
   });
 
-  it('belong to one worker: those of another one are its own', async () => {
+  it('are separate for each worker', async () => {
     const [one, other] = [new PrometheusMetrics(), new PrometheusMetrics()];
     one.runResolved('completed', 1);
     assert.equal(valueOf(await other.text(), 'docker_worker_tasks_total{resolution="completed"}'), 0);

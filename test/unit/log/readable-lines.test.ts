@@ -5,7 +5,7 @@ import { ReadableLines } from '../../../src/lib/log/readable-lines.js';
 
 const BASE = { source: 'docker-worker', workerId: 'box-1' };
 
-describe('the log of the worker for people', () => {
+describe('the readable worker log', () => {
   let lines: string[];
   let log: Logger;
   beforeEach(() => {
@@ -19,7 +19,7 @@ describe('the log of the worker for people', () => {
       return line.slice('2026-11-30 07:00:00.000 '.length, -1);
     });
 
-  it('has time, level, event and facts, and says who is writing once', () => {
+  it('has time, level, event and fields, and names the writer once', () => {
     log.info('start', { capacity: 4 });
     log.with({ taskId: 'abc', runId: 0 }).warn('devices missing', { kinds: ['kvm'], advice: 'switch them off' });
     log.alert('the worker stood still');
@@ -30,7 +30,7 @@ describe('the log of the worker for people', () => {
     ]);
   });
 
-  it('has an error in words with what caused it, and below that where it happened', () => {
+  it('shows an error with its causes, then its stack', () => {
     const error = new Error('asking failed', { cause: new Error('no route to host') });
     log.error('error claiming work', { error, failures: 2 });
     log.info('error in passing', { error });
@@ -42,14 +42,14 @@ describe('the log of the worker for people', () => {
     assert.equal(passing, 'info  error in passing error="asking failed: no route to host"');
   });
 
-  it('does nothing to a terminal that an author has chosen', () => {
+  it('writes no control characters to the terminal', () => {
     const evil = 'a\u001b[2Jb\u009bc\nINFO forged \u202eevel\u2066';
     log.info('task error', { error: new Error(evil), text: evil, [evil]: 1 });
     const [line = ''] = timeless();
     assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f\u202e\u2066]/);
   });
 
-  it('leaves as it is what is no line of the log', () => {
+  it('leaves other lines unchanged', () => {
     const reader = new ReadableLines((line) => lines.push(line));
     reader.write('plain words\n');
     reader.write('{ broken\n');

@@ -12,7 +12,7 @@ describe('Redactor', () => {
     });
   }
 
-  it('cuts text that is longer than allowed, and says how long it was', () => {
+  it('cuts text above the limit and says how long it was', () => {
     const redactor = new Redactor();
     assert.equal(redactor.cleanText('x'.repeat(10), 10), 'x'.repeat(10));
     assert.equal(redactor.cleanText('x'.repeat(11), 10), `${'x'.repeat(10)}… (11 characters)`);
@@ -34,7 +34,7 @@ describe('Redactor', () => {
     ['an authorization', `Bearer begin${'-middle'.repeat(2000)}`],
   ];
   for (const [what, text] of secrets) {
-    it(`leaves nothing of ${what}, wherever the cut is`, () => {
+    it(`leaves nothing of ${what} at any cut`, () => {
       const redactor = new Redactor([secret, `begin${'-middle'.repeat(2000)}`]);
       for (const tail of ['', ' ', ' and more', ` and ${'much '.repeat(1000)}`]) {
         for (let before = 0; before < 300; before += 1) {
@@ -45,7 +45,7 @@ describe('Redactor', () => {
     });
   }
 
-  it('masks a long secret with all that follows it', () => {
+  it('masks a long secret and all that follows', () => {
     const long = 'begin' + '-middle'.repeat(500);
     assert.equal(new Redactor([long]).cleanText(`before ${long} after`, 10_000), 'before ***');
   });

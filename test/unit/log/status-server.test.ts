@@ -45,7 +45,7 @@ describe('the status server', () => {
   });
   after(() => server.close());
 
-  it('answers with what the page is now, for nobody to keep', async () => {
+  it('answers with the current page, uncached', async () => {
     const { status, headers, body } = await ask(server.port, '/page');
     assert.deepEqual(
       [status, headers['content-type'], headers['cache-control']],
@@ -68,34 +68,34 @@ describe('the status server', () => {
   }
 
   for (const path of ['/', '/other', '/page/', '/constructor', '/__proto__', '/page%2f..']) {
-    it(`has nothing at ${path}`, async () => {
+    it(`answers 404 at ${path}`, async () => {
       assert.equal((await ask(server.port, path)).status, 404);
     });
   }
 
-  it('answers a probe that closes its half of the connection', async () => {
+  it('answers a client that closes its half of the connection', async () => {
     assert.match(await askAndHalfClose(server.port, 'GET /page HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 503 [\s\S]*"asked":/);
   });
 
-  it('answers while there are 1000 connections that ask for nothing', async () => {
+  it('answers while 1000 idle connections are open', async () => {
     const idle = await idleConnections(server.port, 1000);
     assert.equal((await ask(server.port, '/page')).status, 503);
     for (const socket of idle) socket.destroy();
   });
 
-  it('says of trouble of its own where to look, and no more', async () => {
+  it('answers 500 without details when a page fails', async () => {
     const { status, body } = await ask(server.port, '/broken');
     assert.equal(status, 500);
     assert.ok(!body.includes('secret detail'));
     assert.equal(log.of('status request failed').length, 1);
   });
 
-  it('fails to start on a port that is taken', async () => {
+  it('fails to start when its port is taken', async () => {
     const options = { host: '127.0.0.1', port: server.port, pages: {}, log };
     await assert.rejects(StatusServer.start(options), { code: 'EADDRINUSE' });
   });
 
-  it('ends at once, whoever still waits for an answer', async () => {
+  it('closes at once when clients still wait', async () => {
     let arrived = (): void => undefined;
     const asking = new Promise<void>((resolve) => {
       arrived = resolve;

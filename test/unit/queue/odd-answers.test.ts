@@ -8,7 +8,7 @@ import { FlakyServer } from '../../support/flaky-server.js';
 const TIME = '2030-01-01T00:00:00.000Z';
 const TIMEOUT_MS = 10_000;
 
-describe('services whose answers make no sense', () => {
+describe('invalid answers of services', () => {
   const { signal } = new AbortController();
   const credentials = new CredentialHolder({ clientId: 'c', accessToken: 'a' });
   let server: FlakyServer;
@@ -20,7 +20,7 @@ describe('services whose answers make no sense', () => {
   };
   afterEach(() => server.close());
 
-  it('have not extended a claim when they give no credentials for it', async () => {
+  it('do not extend a claim when they lack credentials', async () => {
     await answerWith({ takenUntil: TIME, credentials: { clientId: 'c' } });
     const queue = new TaskclusterQueue({
       rootUrl: server.url,
@@ -38,7 +38,7 @@ describe('services whose answers make no sense', () => {
     await assert.rejects(run.reclaim(signal), QueueError);
   });
 
-  it('have not said which cache to purge when its name is no text', async () => {
+  it('purge no cache when its name is not a string', async () => {
     await answerWith({ requests: [{ cacheName: {}, before: TIME }] });
     const clockSkewMs = (): number => 0;
     const options = { rootUrl: server.url, credentials, workerPoolId: 'p/t', clockSkewMs, callTimeoutMs: TIMEOUT_MS };

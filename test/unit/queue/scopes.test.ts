@@ -12,7 +12,7 @@ describe('scopes', () => {
     assert.equal(satisfies([], 'a'), false);
   });
 
-  it('grant by a star at the end, and only there', () => {
+  it('grant by a star at the end only', () => {
     assert.equal(satisfies(['a:*'], 'a:b'), true);
     assert.equal(satisfies(['a:*'], 'a:'), true);
     assert.equal(satisfies(['a:*'], 'a'), false);
@@ -22,7 +22,7 @@ describe('scopes', () => {
     assert.equal(satisfies(['a*'], 'a:*'), true);
   });
 
-  it('with a star grant all that begins as they do', () => {
+  it('grant all scopes with their prefix when they end with a star', () => {
     fc.assert(
       fc.property(scope, scope, (prefix, rest) => {
         assert.equal(satisfies([`${prefix}*`], prefix + rest), true);
@@ -30,7 +30,7 @@ describe('scopes', () => {
     );
   });
 
-  it('without a star at the end grant exactly one', () => {
+  it('grant exactly one scope without a star at the end', () => {
     fc.assert(
       fc.property(scope, scope, (given, needed) => {
         fc.pre(!given.endsWith('*'));
@@ -39,7 +39,7 @@ describe('scopes', () => {
     );
   });
 
-  it('never grant less than a part of them', () => {
+  it('grant at least what a part of them grants', () => {
     fc.assert(
       fc.property(fc.array(scope), fc.array(scope), scope, (some, more, needed) => {
         if (satisfies(some, needed)) assert.equal(satisfies([...more, ...some], needed), true);
@@ -47,7 +47,7 @@ describe('scopes', () => {
     );
   });
 
-  it('grant, many together, what any of them grants', () => {
+  it('grant together what any of them grants', () => {
     fc.assert(
       fc.property(fc.array(scope, { maxLength: 50 }), scope, (given, needed) => {
         const any = given.some((each) => (each.endsWith('*') ? needed.startsWith(each.slice(0, -1)) : each === needed));
@@ -56,7 +56,7 @@ describe('scopes', () => {
     );
   });
 
-  it('are looked for in a time that does not grow with the product of those there are and those needed', () => {
+  it('are matched in less than quadratic time', () => {
     const many = (form: (index: number) => string): readonly string[] =>
       Array.from({ length: 200_000 }, (_, i) => form(i));
     const needed = { AllOf: many((index) => `cache:needed-${index}`) };
@@ -83,7 +83,7 @@ describe('scopes', () => {
     );
   });
 
-  it('are needed all, or any, however deep', () => {
+  it('satisfy nested AllOf and AnyOf expressions', () => {
     const needed = { AllOf: ['a', { AnyOf: ['b', { AllOf: ['c', 'd'] }] }] } as const;
     assert.equal(satisfies(['a', 'b'], needed), true);
     assert.equal(satisfies(['a', 'c', 'd'], needed), true);
@@ -93,13 +93,13 @@ describe('scopes', () => {
     assert.equal(satisfies(['*'], { AnyOf: [] }), false);
   });
 
-  it('that are missing are those that would help', () => {
+  it('report the missing scopes that would help', () => {
     assert.deepEqual(missingScopes(['a'], { AllOf: ['a', 'b', 'c'] }), ['b', 'c']);
     assert.deepEqual(missingScopes([], { AnyOf: ['a', 'b'] }), ['a', 'b']);
     assert.deepEqual(missingScopes(['b'], { AnyOf: ['a', 'b'] }), []);
   });
 
-  it('together with the missing ones are enough', () => {
+  it('satisfy the expression together with the missing ones', () => {
     fc.assert(
       fc.property(fc.array(scope), fc.array(scope, { minLength: 1 }), (given, needed) => {
         const expression = { AllOf: needed };

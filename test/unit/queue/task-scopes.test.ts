@@ -26,13 +26,13 @@ describe('the scopes of a task', () => {
   const scopesOf = (...listed: readonly string[]): TaskScopes => new TaskScopes(listed, expandBy(queue, log, output));
   const expansions = (): number => queue.trace.count('queue.expandScopes');
 
-  it('are enough as they are listed, without a call', async () => {
+  it('need no call when they are enough as listed', async () => {
     const scopes = scopesOf('docker-worker:cache:a', ROLE);
     assert.deepEqual(await scopes.missing('docker-worker:cache:a', signal), []);
     assert.equal(expansions(), 0);
   });
 
-  it('are expanded once, whatever is asked afterwards', async () => {
+  it('are expanded once for all later questions', async () => {
     const scopes = scopesOf(ROLE);
     const [first, second] = await Promise.all([
       scopes.missing({ AllOf: ['docker-worker:cache:proj-a', 'docker-worker:cache:proj-b'] }, signal),
@@ -53,14 +53,14 @@ describe('the scopes of a task', () => {
     });
   }
 
-  it('are not expanded when there is no role among them', async () => {
+  it('are not expanded without a role among them', async () => {
     assert.deepEqual(await scopesOf('docker-worker:cache:b').missing('docker-worker:cache:a', signal), [
       'docker-worker:cache:a',
     ]);
     assert.equal(expansions(), 0);
   });
 
-  it('are expanded in spite of a service in trouble', async () => {
+  it('are expanded after failures of the service', async () => {
     const clock = FakeClock.start();
     try {
       queue.fail('expandScopes', outage(), new QueueError('no answer', undefined), outage());
@@ -77,7 +77,7 @@ describe('the scopes of a task', () => {
     }
   });
 
-  it('end the run as internal-error, and not for lack of scopes, when they cannot be expanded', async () => {
+  it('end the run as internal-error when expanding fails', async () => {
     const clock = FakeClock.start();
     try {
       queue.break('expandScopes', outage());
@@ -95,13 +95,13 @@ describe('the scopes of a task', () => {
     }
   });
 
-  it('name what the deployment has to grant when expanding is refused', async () => {
+  it('name the scope to grant when expanding is refused', async () => {
     queue.break('expandScopes', new QueueError('HTTP 403', 403));
     await assert.rejects(scopesOf(ROLE).missing('x', signal), /grant auth:expand-scopes to the role anonymous/);
     assert.equal(expansions(), 1);
   });
 
-  it('give up with the reason of the signal', async () => {
+  it('stop with the reason of the signal', async () => {
     const abort = new AbortController();
     queue.hang('expandScopes');
     const missing = scopesOf(ROLE).missing('x', abort.signal);

@@ -12,7 +12,7 @@ import { TaskclusterQueue } from '../../../src/lib/queue/taskcluster-queue.js';
 const SIGNAL = new AbortController().signal;
 const RUN = { taskId: 'a', runId: 0, clockSkewMs: 0 };
 
-describe('answers of a queue that make no sense', () => {
+describe('invalid answers of the queue', () => {
   let server: Server;
   let queue: TaskclusterQueue;
   let answer = '';
@@ -51,7 +51,7 @@ describe('answers of a queue that make no sense', () => {
     'garbage',
     '{"takenUntil": "rubbish", "tasks": [{"status": {}, "takenUntil": "x"}]}',
   ]) {
-    it(`are calls that failed and may be tried again: ${text}`, async () => {
+    it(`fail the call as retryable: ${text}`, async () => {
       answer = text;
       await assert.rejects(run().isResolved(SIGNAL), isRetryable);
       await assert.rejects(run().reclaim(SIGNAL), isRetryable);
@@ -59,7 +59,7 @@ describe('answers of a queue that make no sense', () => {
     });
   }
 
-  it('cost only the claims that they are about', async () => {
+  it('drop only the claims that they are about', async () => {
     const claim = {
       status: { taskId: 'a', runs: [{ runId: 0, started: new Date().toISOString() }] },
       runId: 0,
@@ -84,8 +84,8 @@ describe('answers of a queue that make no sense', () => {
   });
 });
 
-describe('a queue whose clock differs from this machine', () => {
-  it('has its times converted', () => {
+describe('the clock of the queue', () => {
+  it('is converted to that of this machine', () => {
     const tenMinutesMs = 600_000;
     const queueNow = Date.now() - tenMinutesMs;
     const claim = parseClaim(
@@ -105,8 +105,8 @@ describe('a queue whose clock differs from this machine', () => {
   });
 });
 
-describe('credentials that ran out while a call was on its way', () => {
-  it('are no reason to give up when they have been replaced meanwhile', async () => {
+describe('credentials that expire during a call', () => {
+  it('cause a retry when they were replaced meanwhile', async () => {
     const source = new CredentialHolder({ clientId: 'c', accessToken: 'old' });
     const seen: string[] = [];
     const server = createServer((request, response) => {
@@ -179,11 +179,11 @@ describe('the size of an artifact', () => {
     assert.deepEqual(await run.createArtifact('a', s3, SIGNAL), { putUrl: 'http://x' });
   };
 
-  it('is told to a queue that takes it', async () => {
+  it('is sent to a queue that takes it', async () => {
     assert.deepEqual(await withQueue(() => undefined, create), [7]);
   });
 
-  it('is left off, for all runs from then on, once a queue has refused it by its name', async () => {
+  it('is omitted in all later calls once a queue has refused it by name', async () => {
     const old = ({ contentLength }: Readonly<Record<string, unknown>>): string | undefined =>
       contentLength === undefined
         ? undefined
@@ -195,7 +195,7 @@ describe('the size of an artifact', () => {
     assert.deepEqual(await withQueue(old, twice), [7, undefined, undefined]);
   });
 
-  it('is not left off for another mistake, whose answer repeats what was asked', async () => {
+  it('is still sent after another error that repeats the request', async () => {
     const other = 'Expires must be in the future\n---\n* payload: {"contentLength": 7}';
     const fails = (queue: TaskclusterQueue): Promise<void> => assert.rejects(create(queue), { status: 400 });
     assert.deepEqual(await withQueue(() => other, fails), [7]);

@@ -4,7 +4,7 @@ import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { TaskclusterWorkerManager } from '../../../src/lib/host/taskcluster-worker-manager.js';
 import { FlakyServer } from '../../support/flaky-server.js';
 
-describe('worker-manager, asked whether a worker should end', () => {
+describe('asking worker-manager whether a worker should end', () => {
   const { signal } = new AbortController();
   let server: FlakyServer;
   const answers = async (statusCode: number, content: unknown): Promise<void> => {
@@ -21,7 +21,7 @@ describe('worker-manager, asked whether a worker should end', () => {
     );
   afterEach(() => server.close());
 
-  it('gets a signed request for this worker, and its answer is passed on', async () => {
+  it('sends a signed request and returns the answer', async () => {
     await answers(200, { terminate: true, reason: 'over capacity' });
     assert.deepEqual(await ask(), { terminate: true, reason: 'over capacity' });
     const [request] = server.requests;
@@ -30,12 +30,12 @@ describe('worker-manager, asked whether a worker should end', () => {
     assert.match(request.headers.authorization ?? '', /^Hawk id="worker\/a"/);
   });
 
-  it('fails when it does not know the worker, or what is asked', async () => {
+  it('fails when worker-manager does not know the worker or the method', async () => {
     await answers(404, { code: 'ResourceNotFound', message: 'Worker not found' });
     await assert.rejects(ask(), (error) => error instanceof QueueError && error.status === 404);
   });
 
-  it('fails when its answer makes no sense', async () => {
+  it('fails when the answer is invalid', async () => {
     await answers(200, { terminate: 'perhaps' });
     await assert.rejects(ask(), QueueError);
   });

@@ -6,7 +6,7 @@ const text = (name: string, type: string, sample = `${name} 1`): string =>
   `# HELP ${name} words\n# TYPE ${name} ${type}\n${sample}\n`;
 
 describe('the linter of metrics', () => {
-  it('has nothing against what is as it should be', () => {
+  it('accepts valid metrics', () => {
     const histogram = text(
       'a_seconds',
       'histogram',
@@ -32,7 +32,7 @@ describe('the linter of metrics', () => {
     });
   }
 
-  it('reads labels with all that may be in them', () => {
+  it('reads labels with escapes', () => {
     assert.deepEqual(seriesOf('a{b="x,y}",c="\\"q\\""} 1e3\n'), [
       { name: 'a', labels: { b: 'x,y}', c: '\\"q\\"' }, value: 1000 },
     ]);
@@ -42,7 +42,7 @@ describe('the linter of metrics', () => {
 describe('the linter of alert rules', () => {
   const series = seriesOf('runs_total{end="failed"} 0\nfree_bytes 1\n');
 
-  it('has nothing against what asks for what there is', () => {
+  it('accepts rules about existing metrics', () => {
     for (const expr of [
       'rate(runs_total{end="failed"}[5m]) > 0',
       'free_bytes < 1',
@@ -52,7 +52,7 @@ describe('the linter of alert rules', () => {
     }
   });
 
-  it('refuses names, labels and values that are not there, and ranges in the wrong place', () => {
+  it('refuses unknown names, labels and values, and misplaced ranges', () => {
     for (const expr of [
       'rate(run_total[5m]) > 0',
       'rate(runs_total{ending="failed"}[5m]) > 0',

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { answerHalfClosed } from '../../../src/lib/util/answer-half-closed.js';
 
-describe('a client that closes its half of a connection after its request', () => {
+describe('a server whose client closes its half of the connection', () => {
   let server: Server;
 
   before(async () => {
@@ -40,7 +40,7 @@ describe('a client that closes its half of a connection after its request', () =
     ['with a body', post('Content-Length: 5', '', 'hello'), 'hello'],
     ['that offers an upgrade', post('Connection: upgrade', 'Upgrade: h2c', 'Content-Length: 5', '', 'hello'), 'hello'],
   ] as const) {
-    it(`gets the answer to one ${what}`, async () => {
+    it(`answers one ${what}`, async () => {
       const answer = await exchange(request);
       assert.match(answer, /^HTTP\/1\.1 200 /);
       assert.ok(answer.includes(`got ${body}`), answer);
@@ -52,7 +52,7 @@ describe('a client that closes its half of a connection after its request', () =
     ['a body in chunks', post('Transfer-Encoding: chunked', '', '5', 'he')],
     ['a body and an upgrade', post('Connection: upgrade', 'Upgrade: x', 'Transfer-Encoding: chunked', '', 'a0a0')],
   ] as const) {
-    it(`is hung up on when half of ${what} is missing`, async () => {
+    it(`hangs up when half of ${what} is missing`, async () => {
       assert.doesNotMatch(await exchange(request), /^HTTP\/1\.1 200 /);
     });
   }

@@ -6,7 +6,7 @@ import { withoutHostPaths } from '../../../src/lib/util/without-host-paths.js';
 const ID = 'ab'.repeat(32);
 const HIDDEN = '(a path on the worker)';
 
-describe('an engine’s words for the log of a task', () => {
+describe('the message of an engine for the task log', () => {
   const MERGED = `/var/lib/docker/overlay2/${ID}/merged`;
   const cases: readonly (readonly [words: string, shown: string])[] = [
     [`lstat ${MERGED}/etc/passwd/x: not a directory`, 'lstat /etc/passwd/x: not a directory'],
@@ -44,14 +44,14 @@ describe('an engine’s words for the log of a task', () => {
     ['input/output error', 'input/output error'],
   ];
   for (const [words, shown] of cases) {
-    it(`are "${shown}"`, () => {
+    it(`becomes "${shown}"`, () => {
       assert.equal(withoutHostPaths(words), shown);
     });
   }
 });
 
-describe('an error for the log of a task', () => {
-  it('does not say where the worker has its files, in itself or its causes', async () => {
+describe('the message of an error for the task log', () => {
+  it('hides the paths of the worker, also in its causes', async () => {
     const directory = '/nosuch-directory of the worker';
     const errors = await Promise.all([
       readFile(`${directory}/file`).catch((error: unknown) => error),

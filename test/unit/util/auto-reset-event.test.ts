@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import { AutoResetEvent } from '../../../src/lib/util/auto-reset-event.js';
 import { FakeClock, settle } from '../../fakes/fake-clock.js';
 
-describe('a wakeup', () => {
+describe('an auto-reset event', () => {
   let clock: FakeClock;
   let wakeup: AutoResetEvent;
   const { signal } = new AbortController();
@@ -24,7 +24,7 @@ describe('a wakeup', () => {
     return { isOver: () => isOver };
   };
 
-  it('ends the sleep', async () => {
+  it('ends a wait when it is set', async () => {
     const { isOver } = sleep();
     await settle();
     assert.equal(isOver(), false);
@@ -33,7 +33,7 @@ describe('a wakeup', () => {
     assert.equal(isOver(), true);
   });
 
-  it('that came before the sleep is not lost, and counts once', async () => {
+  it('ends the next wait, once, when it was set before', async () => {
     wakeup.call();
     wakeup.call();
     const first = sleep();
@@ -44,7 +44,7 @@ describe('a wakeup', () => {
     assert.equal(second.isOver(), false);
   });
 
-  it('is not needed when the time is over', async () => {
+  it('ends a wait when the time is over', async () => {
     const { isOver } = sleep(1000);
     await clock.advance(999);
     assert.equal(isOver(), false);
@@ -52,7 +52,7 @@ describe('a wakeup', () => {
     assert.equal(isOver(), true);
   });
 
-  it('is not waited for once the signal aborts', async () => {
+  it('ends a wait when the signal aborts', async () => {
     const controller = new AbortController();
     const waiting = wakeup.wait(controller.signal);
     controller.abort(new Error('stop'));

@@ -11,7 +11,7 @@ import { idleConnections } from '../../support/raw-http.js';
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 
-describe('a connection limiter', () => {
+describe('the connection limiter', () => {
   let server: Server;
   let port: number;
   const sockets: Socket[] = [];
@@ -58,7 +58,7 @@ describe('a connection limiter', () => {
   const closed = (socket: Socket | undefined): Promise<unknown> =>
     socket?.closed === false ? once(socket, 'close') : Promise.resolve();
 
-  it('closes the oldest idle connection for one too many', async () => {
+  it('closes the oldest idle connection when there is one too many', async () => {
     await start({ waiting: 3, held: 1 });
     const [first, second, third] = await idle(3);
     const { answer } = await ask();
@@ -67,7 +67,7 @@ describe('a connection limiter', () => {
     assert.deepEqual([second?.closed, third?.closed], [false, false]);
   });
 
-  it('closes connections of the source that has the most of them', async () => {
+  it('closes connections of the source that has the most', async () => {
     await start({ waiting: 4, held: 1 });
     const [lone] = await idle(1, '127.0.0.2');
     const many = await idle(10);
@@ -78,7 +78,7 @@ describe('a connection limiter', () => {
     );
   });
 
-  it('never closes a held connection for an idle one, and takes it for idle again when it is released', async () => {
+  it('keeps a held connection until it is released', async () => {
     await start({ waiting: 2, held: 1 });
     const { socket } = await ask();
     await Promise.all((await idle(10)).slice(0, 8).map(closed));
@@ -89,7 +89,7 @@ describe('a connection limiter', () => {
     await closed(socket);
   });
 
-  it('closes a held connection whose client may be gone for another one', async () => {
+  it('closes a held connection for another one when its client may be gone', async () => {
     await start({ waiting: 10, held: 2 });
     const [first, second] = [await ask(), await ask()];
     const ended = once((held[1] ?? assert.fail()).req.socket, 'end');
@@ -100,7 +100,7 @@ describe('a connection limiter', () => {
     assert.equal(first.socket.closed, false);
   });
 
-  it('refuses a source more held connections than others have, which get theirs from the one with the most', async () => {
+  it('gives a new source a held connection of the source with the most', async () => {
     await start({ waiting: 10, held: 3 });
     const [first, ...others] = [await ask(), await ask(), await ask()];
     assert.equal((await ask()).answer, 'refused');

@@ -2,13 +2,13 @@ import { strict as assert } from 'node:assert';
 import { errorMessage } from '../../../src/lib/util/error-message.js';
 
 describe('the message of an error', () => {
-  it('names the causes that are not named yet', () => {
+  it('names causes that it does not name already', () => {
     const cause = new Error('connection refused');
     assert.equal(errorMessage(new Error('upload failed', { cause })), 'upload failed: connection refused');
     assert.equal(errorMessage(new Error('upload: connection refused', { cause })), 'upload: connection refused');
   });
 
-  it('keeps beginning and end of what is too long for anybody to read', () => {
+  it('keeps the beginning and the end of a long text', () => {
     const long = `begin ${'x'.repeat(1_000_000)} end`;
     for (const error of [new Error(long), new Error('outer', { cause: new Error(long) }), long]) {
       const message = errorMessage(error);
@@ -17,13 +17,13 @@ describe('the message of an error', () => {
     }
   });
 
-  it('ends, although an error is its own cause', () => {
+  it('ends when an error is its own cause', () => {
     const one = new Error('one');
     one.cause = new Error('two', { cause: one });
     assert.match(errorMessage(one), /^one: two/);
   });
 
-  it('is there for whatever was thrown', () => {
+  it('exists for any thrown value', () => {
     assert.equal(errorMessage('text'), 'text');
     assert.equal(errorMessage(undefined), 'undefined');
     assert.equal(errorMessage(new TypeError()), 'TypeError');

@@ -4,13 +4,13 @@ import { mock } from 'node:test';
 import { LinkedAbort } from '../../../src/lib/util/linked-abort.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
 
-describe('a linked abort', () => {
+describe('LinkedAbort', () => {
   const parent = (): { controller: AbortController; listeners: () => number } => {
     const controller = new AbortController();
     return { controller, listeners: () => getEventListeners(controller.signal, 'abort').length };
   };
 
-  it('follows its parent, with its reason', () => {
+  it('aborts with the reason of its parent', () => {
     const { controller, listeners } = parent();
     const linked = new LinkedAbort(controller.signal);
     const reason = new Error('stop');
@@ -19,12 +19,12 @@ describe('a linked abort', () => {
     assert.equal(listeners(), 0);
   });
 
-  it('follows a parent that had aborted before', () => {
+  it('is aborted when its parent was before', () => {
     const reason = new Error('stop');
     assert.equal(new LinkedAbort(AbortSignal.abort(reason)).signal.reason, reason);
   });
 
-  it('aborts alone, keeps the first reason, and leaves no listener', () => {
+  it('aborts without its parent, keeps the first reason, and leaves no listener', () => {
     const { controller, listeners } = parent();
     const linked = new LinkedAbort(controller.signal);
     assert.equal(listeners(), 1);
@@ -35,7 +35,7 @@ describe('a linked abort', () => {
     assert.equal(listeners(), 0);
   });
 
-  it('lets go when disposed of, and then follows no more', () => {
+  it('ignores its parent once it is disposed of', () => {
     const { controller, listeners } = parent();
     const linked = new LinkedAbort(controller.signal);
     linked.dispose();
@@ -45,7 +45,7 @@ describe('a linked abort', () => {
     assert.equal(linked.signal.aborted, false);
   });
 
-  it('leaves nothing on its parent, however many there were', () => {
+  it('leaves no listeners on its parent after many were disposed of', () => {
     const { controller, listeners } = parent();
     for (let count = 0; count < 100; count++) new LinkedAbort(controller.signal).dispose();
     assert.equal(listeners(), 0);
@@ -60,7 +60,7 @@ describe('a linked abort', () => {
       clock.stop();
     });
 
-    it('aborts when it is over', async () => {
+    it('aborts when the time is over', async () => {
       const linked = new LinkedAbort();
       linked.abortAfter(1000, () => 'over');
       await clock.advance(999);
@@ -69,7 +69,7 @@ describe('a linked abort', () => {
       assert.equal(linked.signal.reason, 'over');
     });
 
-    it('counts anew when it is set again', async () => {
+    it('restarts the time when the limit is set again', async () => {
       const linked = new LinkedAbort();
       linked.abortAfter(1000, () => 'first');
       await clock.advance(900);
@@ -80,7 +80,7 @@ describe('a linked abort', () => {
       assert.equal(linked.signal.reason, 'second');
     });
 
-    it('does not abort once disposed of', async () => {
+    it('does not abort once it is disposed of', async () => {
       const linked = new LinkedAbort();
       linked.abortAfter(1000, () => 'over');
       linked.dispose();
@@ -88,7 +88,7 @@ describe('a linked abort', () => {
       assert.equal(linked.signal.aborted, false);
     });
 
-    it('does not abort at once for a limit longer than timers can be', async () => {
+    it('does not abort at once when the limit is longer than a timer can be', async () => {
       const linked = new LinkedAbort();
       linked.abortAfter(1e12, () => 'over');
       await clock.advance(60_000);
@@ -97,7 +97,7 @@ describe('a linked abort', () => {
     });
   });
 
-  it('starts no timer any more once it is disposed of', () => {
+  it('starts no timer once it is disposed of', () => {
     const clock = FakeClock.start();
     try {
       const linked = new LinkedAbort();

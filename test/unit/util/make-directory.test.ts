@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeDirectory } from '../../../src/lib/util/make-directory.js';
 
-describe('making a directory', () => {
+describe('makeDirectory', () => {
   let root: string;
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'make-directory-'));
   });
   afterEach(() => rm(root, { recursive: true }));
 
-  it('makes those above it too, with the mode, and does nothing when it is there', async () => {
+  it('makes missing parents with the mode, and does nothing when the directory exists', async () => {
     const path = join(root, 'a', 'b', 'c');
     await makeDirectory(path, 0o700);
     await makeDirectory(path);
@@ -20,7 +20,7 @@ describe('making a directory', () => {
     await makeDirectory(join(root, 'link'));
   });
 
-  it('fails where there can be none, in whatever way', async () => {
+  it('fails where no directory can be made', async () => {
     await writeFile(join(root, 'file'), '');
     await symlink(join(root, 'nowhere'), join(root, 'dangling'));
     await assert.rejects(makeDirectory(join(root, 'file')), /EEXIST/);

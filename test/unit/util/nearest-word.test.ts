@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { nearestWord } from '../../../src/lib/util/nearest-word.js';
 
-describe('the nearest word', () => {
+describe('nearestWord', () => {
   const WORDS = ['image', 'command', 'maxRunTime', 'env', 'onExitStatus', 'features'];
 
-  it('is the one that differs in case, or in a letter or two', () => {
+  it('returns the word that differs in case or in at most two letters', () => {
     const typed = [
       'IMAGE',
       'comand',
@@ -22,7 +22,7 @@ describe('the nearest word', () => {
     );
   });
 
-  it('is none when nothing is near, or the text is no word', () => {
+  it('returns nothing when no word is near or the text is not a word', () => {
     for (const word of ['', 'x', 'en', 'bogus', 'mage!?', 'commandcommand', 'x'.repeat(100_000)])
       assert.equal(nearestWord(word, WORDS), undefined, word.slice(0, 20));
     assert.equal(nearestWord('image', []), undefined);

@@ -13,14 +13,14 @@ describe('the schemas of the worker', () => {
     'of payloads': read('schemas/v1/payload.json'),
     'of the configuration': CONFIG_SCHEMA,
   })) {
-    it(`are JSON schemas: that ${name}`, () => {
+    it(`are JSON schemas: ${name}`, () => {
       const ajv = new Ajv({ strict: true, allowUnionTypes: true });
       ajvFormats.default(ajv, ['date-time']);
       assert.equal(ajv.validateSchema(schema), true, ajv.errorsText());
     });
   }
 
-  it('say in words what does not fit', () => {
+  it('describe a violation in words', () => {
     const asText = schemaAssertion<string>({ type: 'string' }, 'name');
     assert.equal(asText('a'), 'a');
     assert.throws(() => asText(1), { message: 'name must be string' });

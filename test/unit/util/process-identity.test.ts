@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { identityOf, isRunning } from '../../../src/lib/util/process-identity.js';
+import { until } from '../../support/until.js';
 
 describe('the identity of a process', () => {
-  it('is that of a running process until it ends', async () => {
+  it('is running until its process ends', async () => {
     const child = spawn('sleep', ['60']);
     await once(child, 'spawn');
     const identity = await identityOf(child.pid ?? 0);
@@ -17,7 +18,7 @@ describe('the identity of a process', () => {
     await assert.rejects(identityOf(child.pid ?? 0));
   });
 
-  it('is not that of a later process with the same id, nor of one before a reboot', async () => {
+  it('is not running when a later process has its id or the machine was rebooted', async () => {
     const self = await identityOf('self');
     assert.equal(self.pid, process.pid);
     assert.equal(await isRunning(self), true);
@@ -25,7 +26,7 @@ describe('the identity of a process', () => {
     assert.equal(await isRunning({ ...self, bootId: 'another' }), false);
   });
 
-  it('is not running as a zombie, which nobody has reaped yet', async () => {
+  it('is not running when its process is a zombie', async () => {
     // The shell's child ends when its input is closed; sleep, which takes the shell's place, never reaps it.
     const parent = spawn('sh', ['-c', 'cat <&3 3<&- & echo $!; exec sleep 60 3<&-'], {
       stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
@@ -34,7 +35,7 @@ describe('the identity of a process', () => {
     const identity = await identityOf(Number(line));
     assert.equal(await isRunning(identity), true);
     parent.stdio[3]?.destroy();
-    while (!/\) Z /.test(await readFile(`/proc/${line}/stat`, 'utf8')));
+    await until('a zombie', () => readFile(`/proc/${line}/stat`, 'utf8'), { isDone: (stat) => stat.includes(') Z ') });
     assert.equal(await isRunning(identity), false);
     parent.kill('SIGKILL');
     await once(parent, 'close');

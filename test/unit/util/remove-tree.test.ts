@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removeTree } from '../../../src/lib/util/remove-tree.js';
 
-describe('removing a tree', () => {
+describe('removeTree', () => {
   let root: string;
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'tree-'));
@@ -23,18 +23,18 @@ describe('removing a tree', () => {
     });
   }
 
-  it('is no trouble when there is none', async () => {
+  it('does nothing when there is no tree', async () => {
     await removeTree(join(root, 'nothing'), { isUrgent: false });
   });
 
-  it('says what is left, and that permission is missing', async () => {
+  it('names what is left when permission is missing', async () => {
     const message = /^\/proc\/self\/status could not be fully deleted: rm ended with 1, permission denied$/;
     await assert.rejects(removeTree('/proc/self/status'), { name: 'TreeDenied', message });
     const refused = { name: 'Error', message: /\/\. could not be fully deleted: rm ended with 1$/ };
     await assert.rejects(removeTree(`${root}/.`), refused);
   });
 
-  it('ends when it is told to', async () => {
+  it('stops when the signal aborts', async () => {
     const stop = new AbortController();
     const removed = removeTree(join(root, 'tree'), { signal: stop.signal });
     stop.abort();

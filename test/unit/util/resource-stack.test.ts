@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { ResourceStack } from '../../../src/lib/util/resource-stack.js';
 
-describe('a resource stack', () => {
+describe('ResourceStack', () => {
   let released: string[];
   let failures: string[];
   let stack: ResourceStack;
@@ -18,7 +18,7 @@ describe('a resource stack', () => {
     });
   };
 
-  it('releases the newest first, each before the next', async () => {
+  it('releases the newest first and waits for each', async () => {
     hold('one');
     stack.defer('two', async () => {
       await new Promise((resolve) => setImmediate(resolve));
@@ -29,7 +29,7 @@ describe('a resource stack', () => {
     assert.deepEqual(released, ['three', 'two', 'one']);
   });
 
-  it('releases all, whatever fails, and says what did', async () => {
+  it('releases all when some fail, and reports the failures', async () => {
     hold('one');
     stack.defer('throws', () => {
       throw new Error('no');
@@ -40,14 +40,14 @@ describe('a resource stack', () => {
     assert.deepEqual(failures, ['rejects: never', 'throws: no']);
   });
 
-  it('releases once', async () => {
+  it('releases once when it is closed twice', async () => {
     hold('one');
     await Promise.all([stack.close(), stack.close()]);
     await stack.close();
     assert.deepEqual(released, ['one']);
   });
 
-  it('releases at once what comes after it was closed', async () => {
+  it('releases at once what is added after it was closed', async () => {
     await stack.close();
     hold('late');
     assert.deepEqual(released, ['late']);
@@ -56,7 +56,7 @@ describe('a resource stack', () => {
     assert.deepEqual(failures, ['bad: no']);
   });
 
-  it('releases what comes while it closes', async () => {
+  it('releases what is added while it closes', async () => {
     stack.defer('first', () => {
       hold('during');
     });
@@ -64,7 +64,7 @@ describe('a resource stack', () => {
     assert.deepEqual(released, ['during']);
   });
 
-  it('returns what it disposes of', async () => {
+  it('returns what is added', async () => {
     const resource = {
       dispose: () => {
         released.push('disposed');

@@ -34,17 +34,17 @@ describe('retry', () => {
     assert.deepEqual(delays, [100, 200, 250]);
   });
 
-  it('fails with the last error when the attempts are used up', async () => {
+  it('fails with the last error after the last attempt', async () => {
     const result = retry(POLICY, always, failing(10), signal);
     await assert.rejects(clock.advanceUntil(result, 10_000, 10), /^Error: failure 4$/);
   });
 
-  it('does not repeat what is final', async () => {
+  it('stops at the first final error', async () => {
     await assert.rejects(retry(POLICY, { isRetryable: () => false }, failing(10), signal), /^Error: failure 1$/);
     assert.deepEqual(attempts, [1]);
   });
 
-  it('ends its rest with the signal’s reason', async () => {
+  it('ends its pause with the reason of the signal', async () => {
     const controller = new AbortController();
     const result = retry(POLICY, always, failing(10), controller.signal);
     const rejected = assert.rejects(result, /^Error: stop$/);
@@ -54,14 +54,14 @@ describe('retry', () => {
     assert.deepEqual(attempts, [1]);
   });
 
-  it('does not begin when the signal has aborted', async () => {
+  it('makes no attempt when the signal has aborted', async () => {
     await assert.rejects(retry(POLICY, always, failing(0), AbortSignal.abort(new Error('stop'))), /stop/);
     assert.deepEqual(attempts, []);
   });
 });
 
 describe('the delay between two attempts', () => {
-  it('doubles up to its bound, within the randomization', () => {
+  it('doubles up to its limit, within the randomization', () => {
     const policy = { attempts: Infinity, firstDelayMs: 1000, maxDelayMs: 60_000, randomization: 0.25 };
     for (let attempt = 1; attempt <= 2000; attempt++) {
       const middle = Math.min(1000 * 2 ** (attempt - 1), 60_000);

@@ -4,7 +4,7 @@ import { settle } from '../../fakes/fake-clock.js';
 
 const never = new AbortController().signal;
 
-describe('Slots', () => {
+describe('Semaphore', () => {
   /** An operation that ends when the test says so. */
   const operation = (started: string[], name: string) => {
     let end = (): void => undefined;
@@ -20,7 +20,7 @@ describe('Slots', () => {
     };
   };
 
-  it('lets no more run at a time than there are, in the order they came', async () => {
+  it('runs at most as many operations as it has slots, in their order', async () => {
     const slots = new Semaphore(2);
     const started: string[] = [];
     const all = ['a', 'b', 'c', 'd'].map((name) => operation(started, name));
@@ -35,7 +35,7 @@ describe('Slots', () => {
     assert.deepEqual(started, ['a', 'b', 'c', 'd']);
   });
 
-  it('gives the slot of a failed operation to the next', async () => {
+  it('gives the slot to the next operation when one fails', async () => {
     const slots = new Semaphore(1);
     await assert.rejects(
       slots.run(() => Promise.reject(new Error('broken')), never),
@@ -44,7 +44,7 @@ describe('Slots', () => {
     assert.equal(await slots.run(() => Promise.resolve('next'), never), 'next');
   });
 
-  it('lets go of whoever is stopped while waiting', async () => {
+  it('stops waiting when the signal aborts', async () => {
     const slots = new Semaphore(1);
     const started: string[] = [];
     const holder = operation(started, 'holder');
@@ -60,7 +60,7 @@ describe('Slots', () => {
     assert.deepEqual(started, ['holder']);
   });
 
-  it('loses no slot to one who is stopped just when it is his turn', async () => {
+  it("loses no slot when the signal aborts on the operation's turn", async () => {
     const slots = new Semaphore(1);
     const started: string[] = [];
     const holder = operation(started, 'holder');

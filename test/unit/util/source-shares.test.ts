@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { SourceShares, sourceOf } from '../../../src/lib/util/source-shares.js';
 
-describe('shares of sources', () => {
-  it('take the oldest item of the source that has the most', () => {
+describe('SourceShares', () => {
+  it('takes the oldest item of the source that has the most', () => {
     const shares = new SourceShares<string>();
     for (const item of ['a1', 'b1', 'b2', 'c1', 'b3']) shares.add(`10.0.0.${item.charAt(0)}`, item);
     shares.add('10.0.0.b', 'b1');
@@ -13,7 +13,7 @@ describe('shares of sources', () => {
     assert.deepEqual([shares.takeOldest(), shares.takeOldest(), shares.size], ['b3', undefined, 0]);
   });
 
-  it('displace an item only for a source that still has fewer afterwards', () => {
+  it('displaces an item only for a source that has fewer afterwards', () => {
     const shares = new SourceShares<string>();
     for (const item of ['a1', 'a2', 'a3', 'b1']) shares.add(`10.0.0.${item.charAt(0)}`, item);
     assert.equal(shares.takeFor('10.0.0.a'), undefined);
@@ -22,7 +22,7 @@ describe('shares of sources', () => {
     assert.equal(new SourceShares().takeFor('10.0.0.a'), undefined);
   });
 
-  it('count an IPv6 network of 64 bits as one source', () => {
+  it('counts an IPv6 /64 network as one source', () => {
     assert.equal(sourceOf('10.0.0.1'), '10.0.0.1');
     assert.equal(sourceOf('::ffff:10.0.0.1'), '10.0.0.1');
     assert.equal(sourceOf('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2');

@@ -19,7 +19,7 @@ describe('a state file', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  it('is undefined until it is written, and then what was written last', async () => {
+  it('returns undefined before the first write, then what was written last', async () => {
     assert.equal(await readStateFile(path), undefined);
     await replaceStateFile(path, 'a long first text');
     await replaceStateFile(path, 'second');
@@ -27,12 +27,12 @@ describe('a state file', () => {
     assert.deepEqual(await readdir(directory), ['state.json']);
   });
 
-  it('is for its owner alone', async () => {
+  it('is readable by its owner only', async () => {
     await replaceStateFile(path, 'text');
     assert.equal((await stat(path)).mode & 0o777, 0o600);
   });
 
-  it('is as it was after a write that died half-way', async () => {
+  it('keeps its content when a write dies half-way', async () => {
     await replaceStateFile(path, 'whole');
     await writeFile(`${path}.next`, 'a text that is longer than what');
     assert.equal(await readStateFile(path), 'whole');
@@ -40,7 +40,7 @@ describe('a state file', () => {
     assert.equal(await readStateFile(path), 'next');
   });
 
-  it('is not written or read through a link somebody laid', async () => {
+  it('refuses to be read or written through a link', async () => {
     const target = join(directory, 'target');
     await writeFile(target, 'of somebody else');
     await symlink(target, `${path}.next`);
@@ -50,7 +50,7 @@ describe('a state file', () => {
     assert.equal(await readFile(target, 'utf8'), 'of somebody else');
   });
 
-  it('does not hold the reader up when it is a pipe that nobody writes to', async () => {
+  it('does not block the reader when it is a pipe', async () => {
     await promisify(execFile)('mkfifo', [path]);
     assert.equal(await readStateFile(path), '');
   });

@@ -15,7 +15,7 @@ describe('a temporary directory', () => {
     await rm(root, { recursive: true });
   });
 
-  it('is new, named as asked, for its owner alone, below a parent that is made', async () => {
+  it('is new, named as asked, private, below a parent that is made', async () => {
     const parent = join(root, 'not', 'yet');
     const one = await TempDir.create(parent, 'run-');
     const two = await TempDir.create(parent, 'run-');
@@ -25,7 +25,7 @@ describe('a temporary directory', () => {
     assert.equal((await stat(parent)).mode & 0o777, 0o700);
   });
 
-  it('is deleted with all that is in it, and may be twice', async () => {
+  it('is deleted with its content, and can be deleted twice', async () => {
     const directory = await TempDir.create(root, 'run-');
     await mkdir(join(directory.path, 'deep', 'down'), { recursive: true });
     await writeFile(join(directory.path, 'deep', 'down', 'file'), 'x');

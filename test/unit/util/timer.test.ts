@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import { timerMs } from '../../../src/lib/util/timer.js';
 
 describe('timerMs', () => {
-  it('leaves what a timer can keep, and shortens what would make it fire at once', () => {
+  it('shortens only what would make a timer fire at once', () => {
     assert.deepEqual([0, 5000, 2 ** 31, Infinity].map(timerMs), [0, 5000, 2 ** 31 - 1, 2 ** 31 - 1]);
   });
 });

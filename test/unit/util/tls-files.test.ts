@@ -18,13 +18,13 @@ describe('TlsFiles', () => {
 
   const nameOf = ({ cert }: { cert: Buffer }): string | undefined => new X509Certificate(cert).subjectAltName;
 
-  it('has nothing new while nothing changes', async () => {
+  it('returns nothing while nothing changes', async () => {
     const files = await TlsFiles.read(paths);
     assert.equal(nameOf(files.current), 'DNS:first.example.com');
     assert.equal(await files.renewed(), undefined);
   });
 
-  it('has what was written anew, once', async () => {
+  it('returns changed files once', async () => {
     const files = await TlsFiles.read(paths);
     await makeCertificate(dir, 'second.example.com');
     const renewed = await files.renewed();
@@ -33,7 +33,7 @@ describe('TlsFiles', () => {
     assert.equal(await files.renewed(), undefined);
   });
 
-  it('follows links that lead to new files', async () => {
+  it('returns new files when their links change', async () => {
     const live = path.join(dir, 'live');
     await symlink(dir, live);
     const linked = { certificate: path.join(live, 'tls.crt'), key: path.join(live, 'tls.key') };
@@ -47,7 +47,7 @@ describe('TlsFiles', () => {
     assert.equal(renewed && nameOf(renewed), 'DNS:second.example.com');
   });
 
-  it('keeps what it has while certificate and key do not belong together, and says so once', async () => {
+  it('keeps the old pair, and logs it once, while certificate and key do not match', async () => {
     const files = await TlsFiles.read(paths);
     const other = path.join(dir, 'other');
     await mkdir(other);
@@ -64,7 +64,7 @@ describe('TlsFiles', () => {
     assert.equal(renewed && nameOf(renewed), 'DNS:second.example.com');
   });
 
-  it('does not take files that are none of their kind', async () => {
+  it('refuses files that are not a certificate or a key', async () => {
     await writeFile(paths.key, 'no key');
     await assert.rejects(TlsFiles.read(paths));
     await assert.rejects(TlsFiles.read({ ...paths, certificate: path.join(dir, 'nowhere') }), { code: 'ENOENT' });

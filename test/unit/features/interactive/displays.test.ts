@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { DockerError } from '../../../../src/lib/docker/engine.js';
 import { DISPLAY_DIRECTORY } from '../../../../src/lib/features/interactive/container-scripts.js';
 import { displayBind } from '../../../../src/lib/features/interactive/displays.js';
 import type { FakeExecProgram } from '../../../fakes/fake-exec.js';
+import { until } from '../../../support/until.js';
 import { ShellBench } from './shell-bench.js';
 
 const never: FakeExecProgram = () => new Promise(() => undefined);
@@ -99,7 +99,7 @@ describe('the list of displays', () => {
       const [status, { message }] = (await list()) as readonly [number, { message: string }];
       assert.equal(status, 500);
       assert.match(message, reason);
-      while (bench.kills < 1) await setImmediate();
+      await until('the program is killed', () => bench.kills);
       assert.equal(bench.engine.execs[0]?.isClosed, true);
     });
   }

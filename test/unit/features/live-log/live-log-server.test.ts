@@ -16,6 +16,7 @@ import { FixedHost } from '../../../../src/lib/host/public-host.js';
 import { TaskLog } from '../../../../src/lib/task-log/task-log.js';
 import { FakeClock } from '../../../fakes/fake-clock.js';
 import { MemoryLogger } from '../../../fakes/memory-logger.js';
+import { until } from '../../../support/until.js';
 
 const SOON = new Date('2030-01-01T00:00:00Z');
 const LATER = new Date('2030-01-02T00:00:00Z');
@@ -240,7 +241,7 @@ describe('LiveLogServer', () => {
     assert.equal(await status(endpoint.url), 503);
     const [first] = readers;
     first?.destroy();
-    while ((await status(endpoint.url, 'HEAD')) !== 200);
+    await until('room for a reader', () => status(endpoint.url, 'HEAD'), { isDone: (code) => code === 200 });
     readers[1]?.destroy();
   });
 
@@ -250,7 +251,7 @@ describe('LiveLogServer', () => {
     const dead = await open();
     dead.on('error', () => undefined).pause();
     await pipeline(Readable.from([randomBytes(20_000_000)]), log.sink());
-    while ((await status(endpoint.url, 'HEAD')) !== 200);
+    await until('room for a reader', () => status(endpoint.url, 'HEAD'), { isDone: (code) => code === 200 });
     dead.destroy();
   });
 

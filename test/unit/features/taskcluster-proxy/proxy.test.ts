@@ -4,9 +4,9 @@ import { request as httpRequest } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { setImmediate } from 'node:timers/promises';
 import type { Answer } from '../../../support/flaky-server.js';
 import { askAndHalfClose, idleConnections } from '../../../support/raw-http.js';
+import { until } from '../../../support/until.js';
 import { ProxyBench, SCOPES, signerOf } from './proxy-bench.js';
 
 const PING = '/api/queue/v1/ping';
@@ -249,7 +249,7 @@ describe('a taskcluster proxy', () => {
     for (const finish of waiting) finish();
     assert.deepEqual(new Set((await Promise.all(all)).map(({ body }) => body)), new Set(['late']));
     const again = bench.ask(PING);
-    while (waiting.length < 65) await setImmediate();
+    await until('the next request has arrived', () => waiting.length, { isDone: (count) => count >= 65 });
     waiting[64]?.();
     assert.equal((await again).status, 200);
     for (const socket of idle) socket.destroy();

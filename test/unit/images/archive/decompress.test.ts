@@ -13,6 +13,8 @@ import {
   packingOf,
 } from '../../../../src/lib/images/archive/decompress.js';
 import type { Packing } from '../../../../src/lib/images/archive/decompress.js';
+import { needsPrograms } from '../../../support/skip-because.js';
+import { until } from '../../../support/until.js';
 
 const PLAIN = Buffer.concat([randomBytes(300_000), Buffer.alloc(300_000, 'text ')]);
 const run = (program: string, input: Buffer): Buffer => execFileSync(program, ['-qc'], { input, maxBuffer: 1e8 });
@@ -30,10 +32,14 @@ async function* chunksOf(content: Buffer, end: () => void = () => undefined): As
 }
 
 describe('unpacking an image archive', () => {
+  before(function () {
+    needsPrograms(this, 'zstd', 'lz4');
+  });
+
   const { signal } = new AbortController();
   const packing = (extension: string): Packing => packingOf(`public/image${extension}`) ?? assert.fail(extension);
-  const unpacked = (source: AsyncIterable<Buffer>, how: Packing | undefined, until = signal): Promise<Buffer> =>
-    buffer(Readable.from(decompress(source, how, until)));
+  const unpacked = (source: AsyncIterable<Buffer>, how: Packing | undefined, stop = signal): Promise<Buffer> =>
+    buffer(Readable.from(decompress(source, how, stop)));
 
   it('goes by the whole end of the name', () => {
     for (const path of ['image', 'tar', 'image.zip', 'image.tar.xz', 'image.zst', 'image.tar/x']) {
@@ -119,7 +125,7 @@ describe('unpacking an image archive', () => {
       assert.ok(chunk.length > 0);
       break;
     }
-    while (childProcesses().length > before.length) await new Promise((resolve) => setImmediate(resolve));
+    await until('the program has ended', childProcesses, { isDone: ({ length }) => length <= before.length });
   });
 });
 
