@@ -245,7 +245,7 @@ describe('a build of AMIs', () => {
 
   it('does not take it for well when packer made less than it should', async () => {
     await packer(MADE);
-    await assert.rejects(build(), /packer ended well, but told of no AMI from hvm-builder-trusted/);
+    await assert.rejects(build(), /packer succeeded, but did not report an AMI from hvm-builder-trusted/);
   });
 
   it('stops when the worker does not compile or a template is not rendered', async () => {

@@ -77,7 +77,7 @@ describe('cleanup-images', () => {
     assert.deepEqual([code, stderr], [0, '']);
     const listed = [...stdout.matchAll(/^ {2}us-west-2 (ami-\S+) /gm)].map(([, ami]) => ami);
     assert.deepEqual(listed, ['ami-03', 'ami-04', 'ami-0b2']);
-    assert.match(stdout, /^8 AMIs are ours; 3 of them are old[^]*Nothing was removed; --delete does it\.\n$/);
+    assert.match(stdout, /^8 AMIs are ours; 3 of them are old[^]*Nothing was removed; --delete removes them\.\n$/);
     assert.deepEqual(await changes(), []);
     assert.match((await cleanUp([])).stdout, /^8 AMIs are ours; 1 of them are old[^]*ami-04/);
   });
@@ -97,7 +97,7 @@ describe('cleanup-images', () => {
   it('removes nothing that nobody agreed to', async () => {
     const { code, stderr } = await cleanUp(['--keep', '1', '--delete']);
     assert.equal(code, 1);
-    assert.match(stderr, /Nothing was removed: nobody agreed to it/);
+    assert.match(stderr, /Nothing was removed: it was not confirmed/);
     assert.deepEqual(await changes(), []);
   });
 

@@ -71,7 +71,7 @@ describe('deploy.sh --dry-run', () => {
       '      sslKey = ***',
       '      chainOfTrustKeyFile = "/tmp/docker-worker-packer-XXXXXX/chain-of-trust.key"',
       `Would write the ids of the AMIs to DEPLOY/amis/docker-worker-app-${version}-1a2b3c4d-TIME.json.`,
-      'Would let the worker pools of https://tc.example.com use them:',
+      'Would update the worker pools of https://tc.example.com to use them:',
       '  deploy/bin/update-worker-types --record <that file>',
     ]);
     assert.doesNotMatch(stdout, new RegExp(SECRET));
@@ -92,7 +92,7 @@ describe('deploy.sh --dry-run', () => {
     assert.match(stdout, / -only=hvm-builder -var/);
     assert.match(stdout, /amiName = "docker-worker-app-test-/);
     assert.match(stdout, /amiRegions = "us-west-2"\n/);
-    assert.match(stdout, /Worker pools would stay as they are\.\n$/);
+    assert.match(stdout, /Worker pools would not be changed\.\n$/);
   });
 
   it('tells that a base AMI is missing, and the rest all the same', async () => {

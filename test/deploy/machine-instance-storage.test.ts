@@ -138,7 +138,7 @@ describe('the script for instance storage', () => {
         nvme1n1: { model: NVME, ...facts },
         nvme2n1: { model: NVME },
       });
-      assert.match(await machine.start(), /nvme1n1 is left alone: /);
+      assert.match(await machine.start(), /nvme1n1 is not used: /);
       assert.deepEqual(await machine.changes(), ['pvcreate nvme2n1', 'vgcreate nvme2n1', 'lvcreate', ...WHOLE]);
     });
   }
@@ -165,7 +165,7 @@ describe('the script for instance storage', () => {
     await using folder = await temporaryDirectory();
     const machine = await FakeMachine.make(folder.path, { nvme0n1: { model: NVME } });
     await machine.say('settings', `INSTANCE_STORAGE_DISKS=${machine.path('nvme0n1')}`);
-    assert.match(await machine.start(), /left alone: the root file system is on it/);
+    assert.match(await machine.start(), /not used: the root file system is on it/);
     assert.deepEqual(await machine.changes(), []);
   });
 
@@ -178,7 +178,7 @@ describe('the script for instance storage', () => {
     });
     const names = ['sdb', 'sdc', 'sdx'].map((name) => machine.path(name));
     await machine.say('settings', `INSTANCE_STORAGE_DISKS='${names.join(' ')}'`);
-    assert.match(await machine.start(), /sdx is left alone: it does not exist/);
+    assert.match(await machine.start(), /sdx is not used: it does not exist/);
     assert.deepEqual(await machine.changes(), [
       'pvcreate sdb',
       'pvcreate sdc',

@@ -133,7 +133,7 @@ describe('deploy.sh before it does anything', () => {
     await refuses(deploy({ TASKCLUSTER_ROOT_URL: '' }), /TASKCLUSTER_ROOT_URL is not set: which deployment/);
     await refuses(
       deploy({ TASKCLUSTER_ROOT_URL: 'https://other.example.com' }),
-      /https:\/\/other\.example\.com, which deploy\/deployments\.yml does not know\. .*\n {2}https:\/\/tc\.example\.com/,
+      /https:\/\/other\.example\.com, which is not in deploy\/deployments\.yml\. .*\n {2}https:\/\/tc\.example\.com/,
     );
   });
 
@@ -153,7 +153,7 @@ describe('deploy.sh before it does anything', () => {
     await bin.add('aws', `case $1 in iam) echo '{ "AccountAliases": ["other"] }' ;; esac`);
     await refuses(
       deploy(),
-      /The AWS credentials are for the account other, but https:\/\/tc\.example\.com has .* example-workers/,
+      /The AWS credentials are for the account other, but the machines of https:\/\/tc\.example\.com are in example-workers/,
     );
     await bin.add('aws', 'case $1 in iam) echo AccessDenied >&2; exit 254 ;; esac');
     await refuses(deploy(), /AccessDenied\nYour AWS user or role needs the permission iam:ListAccountAliases/);

@@ -72,7 +72,7 @@ describe('the table of deployments', () => {
     const write = (table: object): Promise<string> => folder.write('d.yml', JSON.stringify(table));
     const url = 'https://tc.example.com';
     await assert.rejects(readDeployments(await write({ deployments: { [url]: entry }, accounts: {} })), {
-      message: `${folder.at('d.yml')}: ${url} has the account a, which is not below \`accounts\`.`,
+      message: `${folder.at('d.yml')}: ${url} has the account a, which is missing under \`accounts\`.`,
     });
     const wrong = {
       deployments: { [url]: { ...entry, region: 'here', regoin: 1 } },

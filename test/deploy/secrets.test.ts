@@ -81,7 +81,7 @@ describe('import-docker-worker-secrets, with a password store', function () {
     const wrong = await importSecrets();
     assert.equal(wrong.code, 1);
     assert.match(wrong.stderr, /pass show docker-worker\/example\.yml: sslkey is not a variable; there are rootUrl, /);
-    assert.match(wrong.stderr, /papertrail is not a text \(put it in quotes, or after \|\)/);
+    assert.match(wrong.stderr, /papertrail is not a string \(put it in quotes, or after \|\)/);
     insert('docker-worker/example.yml', 'papertrail: logs:1\nsslKey: "not-to-be-seen\n');
     const broken = await importSecrets();
     assert.match(
@@ -90,7 +90,7 @@ describe('import-docker-worker-secrets, with a password store', function () {
     );
     insert('docker-worker/example.yml', 'not-to-be-seen');
     const bare = await importSecrets();
-    assert.match(bare.stderr, /it should be a map of the variables/);
+    assert.match(bare.stderr, /it must be a map of the variables/);
     for (const { stderr } of [wrong, broken, bare]) assert.doesNotMatch(stderr, /not-to-be-seen/);
     await assert.rejects(stat(folder.at('deploy.json')), /ENOENT/);
   });
@@ -100,7 +100,7 @@ describe('import-docker-worker-secrets, with a password store', function () {
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /docker-worker\/missing\.yml is not in the password store[^]*make the entry \(pass edit docker-worker/,
+      /docker-worker\/missing\.yml is not in the password store[^]*create the entry \(pass edit docker-worker/,
     );
   });
 
@@ -133,7 +133,7 @@ describe('gen-ed25519-key', () => {
     await folder.write('key', 'precious');
     const { code, stdout, stderr } = await generate(folder.at('key'));
     assert.deepEqual([code, stdout], [1, '']);
-    assert.match(stderr, /exists already and is not overwritten/);
+    assert.match(stderr, /already exists and is not overwritten/);
     assert.equal(await readFile(folder.at('key'), 'utf8'), 'precious');
     const nowhere = await generate(folder.at('no/such/folder'));
     assert.match(nowhere.stderr, /could not be written to .*ENOENT/);

@@ -146,7 +146,7 @@ describe('the templates of a machine', () => {
     await folder.write('template/a', 'x');
     await values({ sslkey: 'not-to-be-seen', papertrail: 1 });
     await assert.rejects(build(), ({ message }: Error) => {
-      assert.match(message, /sslkey is not a variable[^]*papertrail is not a text/);
+      assert.match(message, /sslkey is not a variable[^]*papertrail is not a string/);
       return !message.includes('not-to-be-seen');
     });
     await folder.write('deploy.json', '{"sslKey": "not-to-be-seen');

@@ -105,7 +105,7 @@ describe('worker pools and new AMIs', () => {
     assert.equal(withoutIds(after.config), withoutIds(JSON.parse(text)));
     assert.match(stdout, /^New: new, built 2026-02-01/);
     assert.match(stdout, /proj\/one\n {2}us-west-2: - ImageId ami-a1\n {13}\+ ImageId ami-b1\n/);
-    assert.match(stdout, /Up to date: proj\/current\nWithout an AMI of ours: proj\/static, proj\/windows\n/);
+    assert.match(stdout, /Up to date: proj\/current\nWithout one of our AMIs: proj\/static, proj\/windows\n/);
   });
 
   it('get a launch configuration with an id of its own for each new AMI, and keep the others', async () => {
@@ -142,7 +142,7 @@ describe('worker pools and new AMIs', () => {
   it('stay as they are when nobody can be asked', async () => {
     const { code, stderr } = await update();
     assert.equal(code, 1);
-    assert.match(stderr, /Nothing was changed: nobody agreed to it \(--yes/);
+    assert.match(stderr, /Nothing was changed: it was not confirmed \(--yes/);
     assert.deepEqual(await images('proj/one'), ['ami-a1', 'ami-a2']);
   });
 
@@ -224,7 +224,7 @@ describe('worker pools and new AMIs', () => {
     await update('--yes', '--pool', 'proj/trusted', '--terminate');
     assert.deepEqual(await states(), ['running', 'running'], 'of pools that did not change, none is');
     const { stdout } = await update('--yes', '--terminate');
-    assert.match(stdout, /proj\/one: 2 workers are removed\./);
+    assert.match(stdout, /proj\/one: 2 workers were removed\./);
     assert.deepEqual(await states(), ['stopped', 'stopped']);
   });
 
@@ -234,7 +234,7 @@ describe('worker pools and new AMIs', () => {
       const dry = await rollback(await backupFile(), '--dry-run');
       assert.deepEqual([dry.code, await images('proj/one')], [0, ['ami-b1', 'ami-b2']]);
       const unasked = await rollback(await backupFile());
-      assert.match(unasked.stderr, /nobody agreed/);
+      assert.match(unasked.stderr, /not confirmed/);
       const { code, stdout } = await rollback(await backupFile(), '--yes');
       assert.equal(code, 0);
       assert.match(stdout, /proj\/one is restored\.\nproj\/trusted is restored\.\n/);
@@ -251,7 +251,7 @@ describe('worker pools and new AMIs', () => {
       assert.equal(code, 1);
       assert.match(
         stderr,
-        /left alone, as somebody changed them after the update \(--force restores them too\): proj\/one/,
+        /not restored because they were changed after the update \(--force restores them too\): proj\/one/,
       );
       assert.deepEqual(await images('proj/one'), ['ami-99']);
       assert.deepEqual(await images('proj/trusted'), ['ami-a3', 'ami-b4'], 'the other one is restored all the same');
