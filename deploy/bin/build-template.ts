@@ -20,7 +20,7 @@ const command = new Command('build-template')
       'terminal. A file with a secret is readable by its owner only; other modes are kept.',
   )
   .option('--folder <directory>', 'with template/ and deploy.json', DEPLOY_FOLDER)
-  .option('--dry-run', 'only say which file uses which variables')
+  .option('--dry-run', 'only print which file uses which variables')
   .action(async ({ folder, dryRun }: Flags) => {
     if (dryRun) {
       const secrets = secretNames();

@@ -12,7 +12,7 @@ export interface CleanupOptions {
   readonly targets: readonly string[];
   /** Younger AMIs are kept. */
   readonly olderThanDays: number;
-  /** This many AMIs of each kind are kept in each region, whatever their age. */
+  /** This many AMIs of each kind are kept in each region, regardless of age. */
   readonly keep: number;
   /** AMIs that are always kept. */
   readonly pinned: ReadonlySet<string>;

@@ -93,7 +93,7 @@ export class LocalWorker {
     }
   }
 
-  /** Removes the containers of its runs, whatever state they are in, until none are left. */
+  /** Removes the containers of its runs in any state until none are left. */
   async #abandon(): Promise<void> {
     this.#worker.stop('immediate');
     const limit = new LinkedAbort();

@@ -79,7 +79,7 @@ function parse(text: string, fileName: string): Record<string, unknown> {
     const content = load(text, { filename: fileName });
     if (isObject(content)) return content;
   } catch (error) {
-    if (error instanceof YAMLException) throw new TaskFileError(`${fileName} is no YAML: ${error.message}`);
+    if (error instanceof YAMLException) throw new TaskFileError(`${fileName} is not YAML: ${error.message}`);
     throw error;
   }
   throw new TaskFileError(`${fileName} does not hold a task: expected a map`);

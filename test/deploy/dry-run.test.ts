@@ -38,7 +38,7 @@ describe('deploy.sh --dry-run', () => {
     return await runScript('deploy.sh', [...args, ...options], { env });
   };
 
-  it('walks through every step of app with the exact packer command, shows no secret and does nothing', async () => {
+  it('prints every step of app with the exact packer command, shows no secret and does nothing', async () => {
     await folder.write('deploy.json', JSON.stringify({ sslKey: SECRET, chainOfTrustKey: SECRET }), 0o600);
     const before = await readdir(folder.path, { recursive: true });
     const { code, stdout, stderr } = await dryRun('ami-0ba5e', 'app');
@@ -85,7 +85,7 @@ describe('deploy.sh --dry-run', () => {
     assert.deepEqual(after.filter((name) => name !== 'deployments.yml').sort(), before.sort());
   });
 
-  it('leaves the worker pools and the trusted builder out of a test', async () => {
+  it('leaves worker pools and the trusted builder out of a test', async () => {
     await folder.write('deploy.json', JSON.stringify({ sslKey: SECRET, chainOfTrustKey: SECRET }), 0o600);
     const { code, stdout } = await dryRun('ami-0ba5e', 'app', '--test');
     assert.equal(code, 0);
@@ -95,7 +95,7 @@ describe('deploy.sh --dry-run', () => {
     assert.match(stdout, /Worker pools would not be changed\.\n$/);
   });
 
-  it('tells that a base AMI is missing, and the rest all the same', async () => {
+  it('reports a missing base AMI, and prints the remaining steps', async () => {
     await folder.write('deploy.json', JSON.stringify({ sslKey: SECRET }), 0o600);
     const { code, stdout } = await dryRun('', 'app');
     assert.equal(code, 0);
@@ -107,14 +107,14 @@ describe('deploy.sh --dry-run', () => {
     assert.match(stdout, /packer build .*app\.json\n/);
   });
 
-  it('says that a plugin of packer is missing, and how to get it', async () => {
+  it('reports a missing packer plugin, and how to install it', async () => {
     await bin.add('packer', 'case $1 in version) echo Packer v1.16.0 ;; esac');
     const { code, stderr } = await dryRun('ami-0ba5e', 'app');
     assert.equal(code, 1);
     assert.match(stderr, /Install it: packer plugins install github\.com\/hashicorp\/amazon\n/);
   });
 
-  it('shows how the Ubuntu below a base would be found', async () => {
+  it('shows how the Ubuntu AMI for base would be found', async () => {
     await folder.write('deploy.json', JSON.stringify({ sslKey: SECRET }), 0o600);
     const { code, stdout } = await dryRun('', 'base');
     assert.equal(code, 0);
@@ -126,13 +126,13 @@ describe('deploy.sh --dry-run', () => {
     assert.doesNotMatch(stdout, /pass show|make -C|worker pools/i);
   });
 
-  it('shows the image for packet.net', async () => {
+  it('prints the steps for the packet.net image', async () => {
     const { code, stdout } = await dryRun('', 'packet');
     assert.equal(code, 0);
     assert.match(stdout, /Would run\n {2}\S+\/bin\/build-packet\.sh\n$/);
   });
 
-  it('refuses a template with something that is no variable', async () => {
+  it('refuses a template with an unknown variable', async () => {
     await folder.write('template/etc/two', '{{bogus}}');
     await folder.write('deploy.json', JSON.stringify({ sslKey: SECRET }), 0o600);
     const { code, stderr } = await dryRun('ami-0ba5e', 'app');

@@ -20,7 +20,7 @@ describe('import-docker-worker-secrets, with a password store', function () {
   before(async function () {
     need(this, 'pass');
     need(this, 'gpg', 'gnupg');
-    // The socket of gpg-agent is in there: its path must be short.
+    // It contains the socket of gpg-agent, whose path must be short.
     home = await mkdtemp(join(tmpdir(), 'dwpass-'));
     env = { GNUPGHOME: join(home, 'g'), PASSWORD_STORE_DIR: join(home, 'store'), HOME: home };
     execFileSync('mkdir', ['-m', '700', join(home, 'g')]);
@@ -48,7 +48,7 @@ describe('import-docker-worker-secrets, with a password store', function () {
     return await runScript('deploy/bin/import-docker-worker-secrets', [...options, ...args], { env: given });
   };
 
-  it('writes a deploy.json that only its owner may read, and says what is missing', async () => {
+  it('writes a deploy.json that only its owner may read, and lists missing values', async () => {
     insert(
       'docker-worker/example.yml',
       `papertrail: logs.example.com:514\nsslKey: |\n  ${KEY.trimEnd().replaceAll('\n', '\n  ')}\n`,
@@ -69,14 +69,14 @@ describe('import-docker-worker-secrets, with a password store', function () {
     assert.doesNotMatch(stdout, /not-to-be-seen/);
   });
 
-  it('imports what a name says in place of the root URL', async () => {
+  it('imports the deployment given by name instead of root URL', async () => {
     insert('docker-worker/another.yml', 'papertrail: logs:2\n');
     const { code } = await importSecrets('--deployment', 'another');
     assert.equal(code, 0);
     assert.deepEqual(JSON.parse(await readFile(folder.at('deploy.json'), 'utf8')), { papertrail: 'logs:2' });
   });
 
-  it('says what is wrong in an entry without showing any of it', async () => {
+  it('reports what is wrong in an entry without showing any of it', async () => {
     insert('docker-worker/example.yml', 'sslkey: not-to-be-seen\npapertrail: 514\n');
     const wrong = await importSecrets();
     assert.equal(wrong.code, 1);
@@ -95,7 +95,7 @@ describe('import-docker-worker-secrets, with a password store', function () {
     await assert.rejects(stat(folder.at('deploy.json')), /ENOENT/);
   });
 
-  it('says how to make an entry that is not there', async () => {
+  it('explains how to create a missing entry', async () => {
     const { code, stderr } = await importSecrets('--deployment', 'missing');
     assert.equal(code, 1);
     assert.match(
@@ -104,7 +104,7 @@ describe('import-docker-worker-secrets, with a password store', function () {
     );
   });
 
-  it('only says what it would do when it is asked to', async () => {
+  it('only prints what it would do in a dry run', async () => {
     const { code, stdout } = await importSecrets('--dry-run');
     assert.deepEqual([code, stdout.startsWith('Would read the entry docker-worker/example.yml')], [0, true]);
     await assert.rejects(stat(folder.at('deploy.json')), /ENOENT/);
@@ -115,7 +115,7 @@ describe('gen-ed25519-key', () => {
   const folder = new TempFolder();
   const generate = (...args: readonly string[]): Promise<Outcome> => runScript('deploy/bin/gen-ed25519-key', args);
 
-  it('makes a key that signs what the printed one verifies, in a file for its owner only', async () => {
+  it('creates a key that matches the printed public key, in a file for its owner only', async () => {
     const { code, stdout } = await generate(folder.at('key'));
     assert.equal(code, 0);
     assert.equal((await stat(folder.at('key'))).mode & 0o777, 0o600);
@@ -129,7 +129,7 @@ describe('gen-ed25519-key', () => {
     assert.ok(verify(null, data, createPublicKey({ key: jwk, format: 'jwk' }), signature));
   });
 
-  it('never overwrites one', async () => {
+  it('never overwrites a key', async () => {
     await folder.write('key', 'precious');
     const { code, stdout, stderr } = await generate(folder.at('key'));
     assert.deepEqual([code, stdout], [1, '']);

@@ -19,7 +19,7 @@ export class PendingRuns {
   add(task: Task, runId: number): void {
     const { taskQueueId } = task.definition;
     this.#runs.set(taskQueueId, [...this.waiting(taskQueueId), { task, runId }]);
-    // Delayed, so that a poll whose connection was closed before this request arrived is told of that first.
+    // Delayed, so that a poll whose connection was closed before this request arrived is removed first.
     setImmediate(() => {
       this.#serve(taskQueueId);
     });

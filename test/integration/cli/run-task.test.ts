@@ -195,7 +195,7 @@ describe('run-task', () => {
 
   it('says in one line what is wrong with its file, and ends with 2', async () => {
     const cases: readonly (readonly [string, RegExp])[] = [
-      ['{a: [', /^run-task: .* is no YAML: .*$/m],
+      ['{a: [', /^run-task: .* is not YAML: .*$/m],
       ['- a list', /^run-task: .* does not hold a task: expected a map\n$/],
       ['a: b', /^run-task: .* holds neither a task .* nor a payload .*\n$/],
     ];

@@ -4,7 +4,7 @@ import { RoleTable } from '../../../src/local-taskcluster/auth/role-table.js';
 
 describe('the roles of a task that runs locally', () => {
   for (const scope of ['assume:repo:a/b:branch:main', 'assume:repo:a/*', 'assume:*', 'assume:a*']) {
-    it(`are granted by ${scope}, and grant nothing to anybody else`, () => {
+    it(`are granted by ${scope}, and grant nothing to other callers`, () => {
       const table = new RoleTable();
       table.set('anonymous', ['public']);
       for (const role of assumedRoles(['x', scope])) table.set(role, ['*']);
@@ -13,7 +13,7 @@ describe('the roles of a task that runs locally', () => {
     });
   }
 
-  it('are none where no scope is one', () => {
+  it('are empty without such scopes', () => {
     assert.deepEqual(assumedRoles(['a:assume:x', 'docker-worker:*', 'assume:anonymous', 7]), []);
     assert.deepEqual(assumedRoles(undefined), []);
   });

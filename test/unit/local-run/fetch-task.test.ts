@@ -9,7 +9,7 @@ const TASK_ID = 'aaaaaaaaQ_CaaaaaaaaaaA';
 const { signal } = new AbortController();
 
 describe('the address of a task', () => {
-  it('is a task id at a root URL', () => {
+  it('consists of a task id and a root URL', () => {
     const expected = { taskId: TASK_ID, rootUrl: 'https://tc.example.com' };
     assert.deepEqual(parseTaskAddress(`${TASK_ID}@https://tc.example.com`), expected);
     assert.deepEqual(parseTaskAddress(`${TASK_ID}@https://tc.example.com/`), expected);
@@ -24,7 +24,7 @@ describe('the address of a task', () => {
 });
 
 describe('the definition of a task of a deployment', () => {
-  /** A deployment that answers everything with this; returns what was asked and what came of it. */
+  /** Fetches the task from a deployment with this answer; returns the requests and the task's text. */
   async function fetchFrom(status: number, body: string): Promise<{ readonly asked: string[]; readonly text: string }> {
     const asked: string[] = [];
     const server = createServer((request, response) => {
@@ -41,13 +41,13 @@ describe('the definition of a task of a deployment', () => {
     }
   }
 
-  it('is what its queue says, to anybody', async () => {
+  it('is fetched from its queue without credentials', async () => {
     const { asked, text } = await fetchFrom(200, '{"payload": {}}');
     assert.equal(text, '{"payload": {}}');
     assert.deepEqual(asked, [`/api/queue/v1/task/${TASK_ID}`]);
   });
 
-  it('is missed in words', async () => {
+  it('is reported as missing with a message', async () => {
     await assert.rejects(fetchFrom(404, '{"code": "ResourceNotFound"}'), (error) => {
       assert.ok(error instanceof TaskFileError);
       assert.match(error.message, /^there is no task aaaaaaaaQ_CaaaaaaaaaaA at http/);
@@ -57,7 +57,7 @@ describe('the definition of a task of a deployment', () => {
     await assert.rejects(fetchFrom(200, '<html>'), /is not a task: is http\S+ the root URL/);
   });
 
-  it('can not be had from where nobody listens', async () => {
+  it("can't be fetched when no server listens", async () => {
     const fetching = fetchTask({ taskId: TASK_ID, rootUrl: 'http://127.0.0.1:1' }, AbortSignal.abort());
     await assert.rejects(fetching, /^Error: cannot get http:\/\/127\.0\.0\.1:1\/api\/queue/);
   });

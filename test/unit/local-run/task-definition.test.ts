@@ -20,7 +20,7 @@ describe('the task in a file', () => {
     assert.deepEqual(define('{"image": "x", "maxRunTime": 5}')['payload'], { image: 'x', maxRunTime: 5 });
   });
 
-  it('may be a whole task, which keeps all but where and when it runs', () => {
+  it('may be a whole task, which keeps everything except its queue and times', () => {
     const task = define(`
 taskQueueId: other/queue
 provisionerId: other
@@ -49,7 +49,7 @@ payload: {image: x, maxRunTime: 5}
     assert.ok((times[1] ?? 0) > Date.now());
   });
 
-  it('has artifacts that expire when it does, unless their time is none', () => {
+  it('has artifacts that expire with it, unless their time is invalid', () => {
     const { payload } = define(`
 image: x
 artifacts:
@@ -67,24 +67,24 @@ artifacts:
     });
   });
 
-  it('has an hour when it does not say how long it may run', () => {
+  it('gets a limit of one hour when it has none', () => {
     assert.deepEqual(define('image: x')['payload'], { image: 'x', maxRunTime: 3600 });
   });
 
-  it('gets the variables laid over its own', () => {
+  it('gets the variables merged over its own', () => {
     const { payload } = define('image: x\nenv: {A: old, B: kept}', { A: 'new', C: 'more' });
     assert.deepEqual((payload as { env: unknown }).env, { A: 'new', B: 'kept', C: 'more' });
   });
 
   const wrong: readonly (readonly [string, RegExp])[] = [
-    ['a: [1', /a\.yml is no YAML: /],
+    ['a: [1', /a\.yml is not YAML: /],
     ['', /a\.yml does not hold a task: expected a map/],
     ['[1, 2]', /a\.yml does not hold a task: expected a map/],
-    ['just text', /a map was expected/],
+    ['just text', /expected a map/],
     ['command: [echo]', /neither a task \(no "payload"\) nor a payload \(no "image"\)/],
   ];
   for (const [text, message] of wrong) {
-    it(`is refused in words when the file holds ${JSON.stringify(text)}`, () => {
+    it(`is refused with a message when the file holds ${JSON.stringify(text)}`, () => {
       assert.throws(
         () => define(text),
         (error) => {

@@ -9,9 +9,9 @@ import { servicesForReading } from './services-for-reading.js';
 
 const { endpoints } = servicesForReading();
 
-/** Answered by every service, without being in a list of endpoints. */
+/** Methods of every service that are not in a list of endpoints. */
 const MONITORING = ['ping', 'lbheartbeat', 'version', 'heartbeat'];
-/** Those of which there is nothing here: they are refused whatever is asked for, and have no answers to check. */
+/** Methods without any data here: every request is refused, so there are no answers to check. */
 const NEVER_FOUND = [
   'auth.websocktunnelToken',
   'hooks.listHooks',
@@ -24,24 +24,24 @@ for (const [service, methods] of Object.entries(endpoints)) {
   describe(`the local ${service} service`, () => {
     for (const endpoint of methods) {
       const fact = methodFact(service, endpoint.name);
-      it(`has ${endpoint.name} where the real one has it, with the same query`, () => {
+      it(`has ${endpoint.name} at the real one's route, with the same query`, () => {
         assert.deepEqual(
           [endpoint.method.toLowerCase(), endpoint.route, [...(endpoint.query ?? [])].sort()],
           [fact?.method, fact?.route, fact?.query],
         );
       });
 
-      it(`takes the same requests of ${endpoint.name}`, () => {
+      it(`accepts the same requests of ${endpoint.name}`, () => {
         assertSame(endpoint.input, fact?.input, 'input');
       });
 
-      it(`promises the same answers of ${endpoint.name}`, () => {
+      it(`declares the same answers of ${endpoint.name}`, () => {
         if (NEVER_FOUND.includes(`${service}.${endpoint.name}`)) assert.equal(endpoint.output, undefined);
         else assertSame(endpoint.output, fact?.output, 'output');
       });
 
       if (endpoint.scopes) {
-        it(`asks for the same scopes of ${endpoint.name}`, () => {
+        it(`requires the same scopes for ${endpoint.name}`, () => {
           const needed = endpoint.scopes?.((name) => `<${name}>`);
           assert.deepEqual(needed, withoutLoneAllOf(fact?.scopes));
         });
@@ -50,7 +50,7 @@ for (const [service, methods] of Object.entries(endpoints)) {
   });
 }
 
-/** Our schema has to be that of one of the releases. */
+/** Checks that our schema equals that of one of the releases. */
 function assertSame(schema: Schema<unknown> | undefined, id: string | undefined, kind: Kind): void {
   if (id === undefined || schema === undefined) {
     assert.equal(schema?.title, id);
@@ -67,7 +67,7 @@ function withoutLoneAllOf(scopes: unknown): unknown {
 }
 
 describe('docs/local-taskcluster.md', () => {
-  /** The methods of each row of the table, by service and whether the row says that they are there. */
+  /** Returns the methods in each row of the table, by service and by whether the row says that they exist. */
   const told = async (): Promise<{ readonly here: readonly string[]; readonly missing: readonly string[] }> => {
     const page = await readFile('docs/local-taskcluster.md', 'utf8');
     const [, table = ''] = /^## Method by method\n([\s\S]*?)^## /m.exec(page) ?? [];
@@ -84,13 +84,13 @@ describe('docs/local-taskcluster.md', () => {
   const namesOf = (service: string, methods: readonly Endpoint[]): readonly string[] =>
     [...MONITORING, ...methods.map(({ name }) => name)].map((name) => `${service}.${name}`);
 
-  it('tells of every method, and of none that there is not', async () => {
+  it('lists every implemented method, and no other', async () => {
     const { here } = await told();
     const all = Object.entries(endpoints).flatMap(([service, methods]) => namesOf(service, methods));
     assert.deepEqual([...here].sort(), all.sort());
   });
 
-  it('tells of every method of these services that is not here', async () => {
+  it('lists every method of these services that is missing here', async () => {
     const { here, missing } = await told();
     const others = METHODS.map(({ service, name }) => `${service}.${name}`).filter((name) => !here.includes(name));
     assert.deepEqual([...missing].sort(), others.sort());

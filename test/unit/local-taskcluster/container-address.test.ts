@@ -15,7 +15,7 @@ const BRIDGE = { docker0: [entry('IPv6', 'fe80::1'), entry('IPv4', '172.18.0.1')
 
 describe('containerAdvice', () => {
   for (const host of ['127.0.0.1', '127.0.0.53', 'localhost', '::1']) {
-    it(`names the gateway of docker's bridge to those who listen on ${host}`, () => {
+    it(`names the gateway of docker's bridge for a server on ${host}`, () => {
       const [line = '', ...others] = containerAdvice(host, BRIDGE);
       assert.deepEqual(others, []);
       assert.ok(line.startsWith(`Containers can't reach ${host}`), line);
@@ -23,13 +23,13 @@ describe('containerAdvice', () => {
     });
   }
 
-  it('says what the gateway usually is while there is no bridge', () => {
+  it('names the usual gateway when there is no bridge', () => {
     for (const interfaces of [{}, { docker0: [] }, { docker0: [entry('IPv6', 'fe80::1')] }, { eth0: BRIDGE.docker0 }]) {
       assert.match(containerAdvice('127.0.0.1', interfaces).join(''), /usually 172\.17\.0\.1/);
     }
   });
 
-  it('says nothing to those who listen elsewhere', () => {
+  it('returns no advice for other addresses', () => {
     for (const host of ['0.0.0.0', '172.18.0.1', '::', 'example.com']) {
       assert.deepEqual(containerAdvice(host, BRIDGE), []);
     }

@@ -14,7 +14,7 @@ describe('PoolErrors.totals', () => {
     return errors;
   };
 
-  it('has a number for each of the last 7 days and 24 hours, also where there were none', () => {
+  it('returns a number for each of the last 7 days and 24 hours, including zeros', () => {
     const { total, daily, hourly } = errorsAt(
       ['2026-03-10T12:10:00.000Z', 'a'],
       ['2026-03-09T12:10:00.000Z', 'b'],
@@ -32,7 +32,7 @@ describe('PoolErrors.totals', () => {
     );
   });
 
-  it('counts all errors by their properties, and those of the last days all together', () => {
+  it('counts all errors by their properties, and the total of the last days', () => {
     const totals = errorsAt(['2026-03-01T00:00:00.000Z', 'a'], ['2026-03-10T00:00:00.000Z', 'a']).totals('local/pool');
     assert.deepEqual([totals.total, totals.title, totals.code], [1, { a: 2 }, { other: 2 }]);
     assert.deepEqual([totals.workerPool, totals.launchConfig], [{ 'local/pool': 2 }, { unknown: 2 }]);

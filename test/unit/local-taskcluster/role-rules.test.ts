@@ -8,7 +8,7 @@ describe('RoleTable.define', () => {
     return table;
   };
 
-  it('takes roles that assume others, and keeps when they were made', () => {
+  it('accepts roles that assume others, and keeps their creation times', () => {
     const table = define({ a: ['assume:b', 'assume:c:x'], b: ['y'], 'c:*': ['assume:d:<..>'], 'd:*': ['z:<..>'] });
     assert.deepEqual(table.expand(['assume:a']), ['assume:a', 'assume:b', 'assume:c:x', 'assume:d:x', 'y', 'z:x']);
     const { created } = table.get('b');
@@ -17,7 +17,7 @@ describe('RoleTable.define', () => {
 
   for (const [what, roles] of [
     ['itself', { a: ['assume:a'] }],
-    ['itself by a star', { 'a:b': ['assume:a:*'] }],
+    ['itself through a star', { 'a:b': ['assume:a:*'] }],
     ['itself through another', { a: ['assume:b'], b: ['assume:a'] }],
     ['itself through its parameter', { 'a:*': ['assume:<..>'] }],
     ['itself, longer each time', { 'a:*': ['assume:a:x<..>'] }],
@@ -28,12 +28,12 @@ describe('RoleTable.define', () => {
     });
   }
 
-  it('takes a role that may do everything, and others that assume it', () => {
+  it('accepts a role with all scopes, and others that assume it', () => {
     const table = define({ root: ['*'], 'repo:*': ['assume:root'] });
     assert.deepEqual(table.expand(['assume:repo:x']), ['*']);
   });
 
-  it('takes a changed role that does not lead back to itself any more', () => {
+  it('accepts a changed role that no longer leads back to itself', () => {
     const table = define({ a: ['assume:b'], b: ['x'] });
     table.define({ roleId: 'a', scopes: [] });
     table.define({ roleId: 'b', scopes: ['assume:a'] });

@@ -11,7 +11,7 @@ describe('RoleTable', () => {
     return table.expand(scopes);
   };
 
-  it('adds the scopes of a role to those that assume it, through other roles too', () => {
+  it('expands assumed roles, directly and through other roles', () => {
     assert.deepEqual(expand({ a: ['assume:b', 'x'], b: ['y'], c: ['z'] }, 'assume:a'), [
       'assume:a',
       'assume:b',
@@ -20,11 +20,11 @@ describe('RoleTable', () => {
     ]);
   });
 
-  it('ends when roles assume each other', () => {
+  it('terminates when roles assume each other', () => {
     assert.deepEqual(expand({ a: ['assume:b'], b: ['assume:a'] }, 'assume:a'), ['assume:a', 'assume:b']);
   });
 
-  it('gives every role that a pattern covers', () => {
+  it('expands every role that a pattern covers', () => {
     assert.deepEqual(expand({ 'repo:a': ['x'], 'repo:b': ['y'], other: ['z'] }, 'assume:repo:*'), [
       'assume:repo:*',
       'x',
@@ -33,12 +33,12 @@ describe('RoleTable', () => {
     assert.deepEqual(expand({ a: ['x'] }, 'assu*'), ['assu*', 'x']);
   });
 
-  it('leaves out what other scopes cover', () => {
+  it('leaves out scopes that others cover', () => {
     assert.deepEqual(expand({ a: ['x:*'] }, 'assume:a', 'x:y', 'x:z*', 'w'), ['assume:a', 'w', 'x:*']);
     assert.deepEqual(expand({ a: ['x'] }, '*', 'y'), ['*']);
   });
 
-  it('fills in what the star of a role stands for', () => {
+  it("fills in the text that a role's star stands for", () => {
     const roles = { 'project:*': ['route:<..>.end', 'plain'] };
     assert.deepEqual(expand(roles, 'assume:project:fox'), ['assume:project:fox', 'plain', 'route:fox.end']);
     assert.deepEqual(expand(roles, 'assume:project:fo*'), ['assume:project:fo*', 'plain', 'route:fo*']);
@@ -47,7 +47,7 @@ describe('RoleTable', () => {
     assert.deepEqual(expand(roles, 'assume:other:fox'), ['assume:other:fox']);
   });
 
-  it('fills it in through other roles too', () => {
+  it('fills in the text through other roles', () => {
     const roles = { 'repo:*': ['assume:project:<..>'], 'project:x:*': ['cache:<..>'] };
     assert.deepEqual(expand(roles, 'assume:repo:x:main'), [
       'assume:project:x:main',
@@ -57,7 +57,7 @@ describe('RoleTable', () => {
     assert.deepEqual(expand(roles, 'assume:repo:*'), ['assume:project:*', 'assume:repo:*', 'cache:*']);
   });
 
-  it('leaves <..> as it is in the scopes of a role without a star', () => {
+  it('keeps <..> in the scopes of a role without a star', () => {
     assert.deepEqual(expand({ plain: ['route:<..>.end'] }, 'assume:plain'), ['assume:plain', 'route:<..>.end']);
   });
 });

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Copies the files of deploy.tar.gz (deploy/target, made by `make -C deploy`) over the machine's, owned by root. Files
-# with secrets are readable by root only, whatever their mode in the tarball. Unchanged files are left alone.
+# with secrets are readable by root only, regardless of their mode in the tarball. Unchanged files are left alone.
 #
 # usage: configuration.sh [--dry-run]
 #   DEPLOY_TARBALL   the tarball on this machine; default: /tmp/docker-worker-upload/deploy.tar.gz

@@ -29,7 +29,7 @@ keep_still() {
   ensure_masked apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service snapd.refresh.timer \
     motd-news.timer update-notifier-download.timer fwupd-refresh.timer man-db.timer e2scrub_all.timer
   ensure_content /etc/apt/apt.conf.d/99-docker-worker 644 <<'CONTENT'
-// Images are built anew instead.
+// New images are built instead.
 APT::Periodic::Enable "0";
 APT::Periodic::Update-Package-Lists "0";
 APT::Periodic::Unattended-Upgrade "0";
