@@ -112,7 +112,7 @@ describe('cleanup-images', () => {
   it('searches only the given regions, and refuses invalid numbers', async () => {
     const { stdout } = await cleanUp(['--region', 'us-east-1']);
     assert.equal(stdout, '0 AMIs are ours; 0 of them are old, and no worker pool uses them.\n');
-    assert.match((await cleanUp(['--keep', 'x'])).stderr, /'x' is invalid\. It has to be a whole number/);
+    assert.match((await cleanUp(['--keep', 'x'])).stderr, /'x' is invalid\. It must be a whole number/);
     assert.match((await cleanUp(['--delete', '--dry-run'])).stderr, /cannot be used with option/);
   });
 

@@ -59,7 +59,7 @@ describe('deploy.sh --dry-run', () => {
       'Would compile the worker (npm run build) and pack it into DEPLOY/docker-worker.tar.gz.',
       'Would render deploy/template and pack it into DEPLOY/deploy.tar.gz (make -C deploy).',
       '  It uses papertrail, rootUrl, sslKey.',
-      '  The password store has to have papertrail.',
+      '  The password store must contain papertrail.',
       'Would run',
       '  packer build -machine-readable -only=hvm-builder,hvm-builder-trusted ' +
         '-var-file=/tmp/docker-worker-packer-XXXXXX/variables.json DEPLOY/packer/app.json',

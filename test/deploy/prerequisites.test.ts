@@ -108,7 +108,7 @@ describe('deploy.sh, before its first step,', () => {
     for (const target of ['base', 'app']) {
       await refuses(
         deploy({}, target),
-        /the plugin amazon is missing, .* 1\.16\.0 .*\. Install it: packer plugins install github\.com\/hashicorp\/amazon\n.*--path /,
+        /the plugin amazon is missing; .* 1\.16\.0 .*\. Install it: packer plugins install github\.com\/hashicorp\/amazon\n.*--path /,
       );
     }
     await refuses(
@@ -146,7 +146,7 @@ describe('deploy.sh, before its first step,', () => {
   it('requires complete and valid AWS credentials', async () => {
     await refuses(deploy({ AWS_SECRET_ACCESS_KEY: '' }), /AWS_SECRET_ACCESS_KEY is not set, but AWS_ACCESS_KEY_ID is/);
     await bin.add('aws', 'case $1 in sts) echo "Unable to locate credentials" >&2; exit 255 ;; esac');
-    await refuses(deploy(), /Unable to locate credentials\nThere are no valid AWS credentials\. Set AWS_PROFILE/);
+    await refuses(deploy(), /Unable to locate credentials\nNo valid AWS credentials were found\. Set AWS_PROFILE/);
   });
 
   it("requires credentials of the deployment's account, and the permission to check that", async () => {
