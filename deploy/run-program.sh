@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs one of the TypeScript programs of this checkout, from any directory. deploy.sh and the files in deploy/bin use it.
+# Runs one of this checkout's TypeScript programs from any directory. deploy.sh and the files in deploy/bin use it.
 # usage: deploy/run-program.sh PROGRAM [ARGUMENT...]     PROGRAM: path of the .ts file within the checkout
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -1,17 +1,18 @@
 /**
- * The variables of a deployment: what `{{name}}` in deploy/template and `{{user `name`}}` in deploy/packer may stand for.
- * Their values are looked for in deploy/deploy.json, then here; what is still missing is asked for on a terminal.
+ * The variables of a deployment: the names that `{{name}}` in deploy/template and `{{user `name`}}` in deploy/packer
+ * may use. Their values come from deploy/deploy.json, then from the defaults here; missing ones are asked for on a
+ * terminal.
  */
 
 export interface Variable {
   readonly name: string;
-  /** What it is, and how to get it: shown to whoever is asked for it. */
+  /** What the value is, and how to get it; shown when it is asked for. */
   readonly description: string;
-  /** Never shown, and a file that it is rendered into is readable by its owner only. */
+  /** Never shown. A file that contains it is readable by its owner only. */
   readonly secret: boolean;
-  /** Said by deploy/bin/build for one build; never stored, never asked for. */
+  /** Set by deploy/bin/build for one build; never stored, never asked for. */
   readonly perBuild?: true;
-  /** The value when nobody says another one; '' for what a deployment may do without. */
+  /** The value if no other is set; '' for a variable that a deployment does not need. */
   readonly defaultValue?: (env: Readonly<Record<string, string | undefined>>) => string | undefined;
 }
 
@@ -27,7 +28,7 @@ export const VARIABLES: readonly Variable[] = [
   },
   {
     name: 'papertrail',
-    description: 'host:port of the syslog target (TLS) that the machines send their logs to, as papertrail shows it',
+    description: 'host:port of the syslog target (TLS) that the machines log to, as papertrail shows it',
     secret: false,
   },
   {
@@ -38,12 +39,12 @@ export const VARIABLES: readonly Variable[] = [
   { name: 'sslKey', description: 'PEM of the private key of sslCertificate', secret: true },
   {
     name: 'statelessDnsSecret',
-    description: 'secret shared with the stateless DNS server, which signed host names are made with',
+    description: 'secret shared with the stateless DNS server; signed host names are made with it',
     secret: true,
   },
   {
     name: 'statelessDnsDomain',
-    description: 'domain of the stateless DNS server; sslCertificate must be good for all names in it',
+    description: 'domain of the stateless DNS server; sslCertificate must be valid for all names in it',
     secret: false,
     defaultValue: always('taskcluster-worker.net'),
   },
@@ -55,8 +56,8 @@ export const VARIABLES: readonly Variable[] = [
   {
     name: 'chainOfTrustKey',
     description:
-      'base64 of the ed25519 seed that trusted workers sign with (deploy/bin/gen-ed25519-key makes one); ' +
-      'other machines make their own',
+      'base64 of the ed25519 seed that trusted workers sign with (created by deploy/bin/gen-ed25519-key); ' +
+      'other machines create their own',
     secret: true,
   },
   {
@@ -73,7 +74,7 @@ export const VARIABLES: readonly Variable[] = [
   },
   {
     name: 'workerConfig',
-    description: 'YAML that is laid over config.yml with its profile production',
+    description: 'YAML that overrides config.yml with its profile production',
     secret: false,
     defaultValue: always('{}'),
   },
@@ -89,9 +90,9 @@ export const VARIABLES: readonly Variable[] = [
     secret: false,
     defaultValue: always('28.5.2'),
   },
-  { name: 'sourceAmi', description: 'AMI to begin with: Ubuntu for base, base for app', secret: false, perBuild: true },
-  { name: 'amiName', description: 'name of the AMI to make', secret: false, perBuild: true },
-  { name: 'region', description: 'region that is built in', secret: false, perBuild: true },
+  { name: 'sourceAmi', description: 'AMI to build on: Ubuntu for base, base for app', secret: false, perBuild: true },
+  { name: 'amiName', description: 'name of the new AMI', secret: false, perBuild: true },
+  { name: 'region', description: 'region of the build', secret: false, perBuild: true },
   {
     name: 'amiRegions',
     description: 'regions that the AMI is copied to, separated by commas',
@@ -103,7 +104,7 @@ export const VARIABLES: readonly Variable[] = [
   { name: 'workerTarball', description: 'path of docker-worker.tar.gz', secret: false, perBuild: true },
   {
     name: 'chainOfTrustKeyFile',
-    description: 'path of a file with chainOfTrustKey, there while packer runs',
+    description: 'path of a file with chainOfTrustKey; it exists while packer runs',
     secret: false,
     perBuild: true,
   },

@@ -1,14 +1,14 @@
 #!/bin/bash
-# Builds the image for machines of packet.net (later Equinix Metal): four tarballs in deploy/packet, as its custom images
-# want them. `deploy/bin/build packet` calls this after it has made deploy.tar.gz and docker-worker.tar.gz.
+# Builds the image for machines of packet.net (later Equinix Metal) as custom images need it: four tarballs in
+# deploy/packet. `deploy/bin/build packet` runs this after creating deploy.tar.gz and docker-worker.tar.gz.
 #
-# The image begins as the docker image "ubuntu_24_04-base", which the provider's tool makes. In a checkout of
+# The image is based on the docker image "ubuntu_24_04-base", which the provider's tool creates. In a checkout of
 # https://github.com/packethost/packet-images, run (perhaps twice):
 #
 #   sudo ./tools/build.sh -d ubuntu_24_04 -p t1.small.x86 -a x86_64 -b ubuntu_24_04-t1.small.x86-dev
 #
 # usage: deploy/bin/build-packet.sh [--dry-run] [--image NAME]
-#   --image NAME   another docker image to begin with
+#   --image NAME   another docker image as the base
 set -euo pipefail
 deploy=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 image=ubuntu_24_04-base
@@ -33,27 +33,27 @@ check_tools() {
   local version
   command -v docker >/dev/null || fail 'docker: not found.' 'Install Docker Engine (https://docs.docker.com/engine/install/).'
   command -v packer >/dev/null || fail 'packer: not found.' 'Install HashiCorp packer (https://developer.hashicorp.com/packer/install).'
-  # That of cracklib has the same name, and no versions.
+  # cracklib's program has the same name, but no version.
   version=$(packer version 2>/dev/null | sed -n 's/^Packer v//p')
   [[ -n $version ]] || fail "$(command -v packer) is not HashiCorp packer (cracklib has a program of that name)."
-  # Since 1.10 it has no plugins of its own; `packer plugins installed` prints their paths.
+  # Since 1.10 packer does not include any plugins; `packer plugins installed` prints their paths.
   if [[ $(printf '%s\n' 1.10 "$version" | sort -V | head -n 1) == 1.10 ]] &&
     ! packer plugins installed | grep -q '/packer-plugin-docker_v'; then
-    fail "packer: the plugin docker is missing, which packer $version does not bring along." \
+    fail "packer: the plugin docker is missing; packer $version does not include it." \
       'Install it: packer plugins install github.com/hashicorp/docker'
   fi
 }
 
 check_inputs() {
   local file
-  docker info >/dev/null 2>&1 || fail 'docker does not answer.' 'Start it, and be in the group "docker".'
-  docker image inspect "$image" >/dev/null 2>&1 || fail "there is no docker image $image." "See $0 --help for how to make it."
+  docker info >/dev/null 2>&1 || fail 'docker does not answer.' 'Start it, and add yourself to the group "docker".'
+  docker image inspect "$image" >/dev/null 2>&1 || fail "there is no docker image $image." "See $0 --help for how to create it."
   for file in deploy.tar.gz docker-worker.tar.gz; do
-    [[ -f $deploy/$file ]] || fail "$deploy/$file is missing." 'Run deploy/bin/build packet, which makes it and then this image.'
+    [[ -f $deploy/$file ]] || fail "$deploy/$file is missing." 'Run deploy/bin/build packet, which creates it and then this image.'
   done
 }
 
-# The versions that deploy.json says; those of packet.json when it says none.
+# The versions from deploy.json; if it has none, those from packet.json.
 version_flags() {
   [[ -f $deploy/deploy.json ]] || return 0
   # shellcheck disable=SC2016 # JavaScript's own variables
@@ -63,14 +63,14 @@ version_flags() {
   ' "$deploy/deploy.json"
 }
 
-# What boots the machine is apart from what it then has.
+# The provider needs the files that boot the machine apart from its file system.
 split_image() {
   local root=$output/root kernel
   rm -rf "$root"
   mkdir -p "$root"
   tar -xf "$output/image.tar" -C "$root"
   kernel=$(find "$root/boot" -name 'vmlinuz-*' -printf '%f\n' | sort -V | tail -n 1)
-  [[ -n $kernel ]] || fail "$image has no kernel in /boot." 'The image for a kind of machine has; see --help.'
+  [[ -n $kernel ]] || fail "$image has no kernel in /boot." 'Use an image for a kind of machine; see --help.'
   tar -czf "$output/kernel.tar.gz" -C "$root/boot" "$kernel"
   tar -czf "$output/initrd.tar.gz" -C "$root/boot" "initrd.img-${kernel#vmlinuz-}"
   tar -czf "$output/modules.tar.gz" -C "$root" "./lib/modules/${kernel#vmlinuz-}"
@@ -99,7 +99,7 @@ export CHECKPOINT_DISABLE=1
 check_tools
 if [[ $dry_run == no ]]; then
   check_inputs
-  # Root's files, in a folder of root: the secrets of the deployment are in the image.
+  # Root owns the files and their folder: the image contains the deployment's secrets.
   install -d -m 700 "$output"
 fi
 mapfile -t flags < <(version_flags)

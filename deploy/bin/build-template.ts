@@ -16,11 +16,11 @@ const terminal = new ProcessTerminal(process);
 const command = new Command('build-template')
   .description(
     'Renders deploy/template into deploy/target and packs that into deploy/deploy.tar.gz, as make -C deploy does. Values ' +
-      'are those of deploy/deploy.json, then the defaults of deploy/variables.ts; on a terminal, what is missing is asked ' +
-      'for. A file with a secret in it is for its owner only; other modes are kept.',
+      'come from deploy/deploy.json, then from the defaults in deploy/variables.ts; missing ones are asked for on a ' +
+      'terminal. A file with a secret is readable by its owner only; other modes are kept.',
   )
-  .option('--folder <directory>', 'with template/ and deploy.json in it', DEPLOY_FOLDER)
-  .option('--dry-run', 'only say which file uses which variables')
+  .option('--folder <directory>', 'with template/ and deploy.json', DEPLOY_FOLDER)
+  .option('--dry-run', 'only print which file uses which variables')
   .action(async ({ folder, dryRun }: Flags) => {
     if (dryRun) {
       const secrets = secretNames();

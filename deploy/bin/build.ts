@@ -27,32 +27,29 @@ const machine = {
   deployFolder: DEPLOY_FOLDER,
 };
 
-/** Packer's options have one dash: what is unknown and looks otherwise is a mistake, and must not be lost. */
+/** Refuses options that do not begin with a single dash, as packer's do: they are mistakes and must not be ignored. */
 function mustBeForPacker(target: Target, options: readonly string[]): void {
   const [first = '-'] = options;
   const mistake = options.find((option) => /^--./.test(option)) ?? (first.startsWith('-') ? undefined : first);
-  if (mistake !== undefined) command.error(`error: '${mistake}' is no option of ours, and none for packer`);
+  if (mistake !== undefined) command.error(`error: '${mistake}' is not an option of this program or of packer`);
   if (target === 'packet' && options.length > 0) command.error('error: packet takes no options for packer');
 }
 
 const command = new Command('build')
   .description(
-    'Builds AMIs with packer for the deployment of TASKCLUSTER_ROOT_URL, with the variables of deploy/deploy.json, and ' +
+    'Builds AMIs with packer for the deployment at TASKCLUSTER_ROOT_URL, with the variables of deploy/deploy.json, and ' +
       'writes their ids to deploy/amis. base: packages, docker, kernel modules, on Ubuntu. app: the worker and its ' +
       'configuration, on base. packet: an image for packet.net. ./deploy.sh checks the prerequisites and imports the ' +
       'secrets before it does the same.',
   )
   .addArgument(new Argument('<target>', 'what to build').choices(TARGETS))
-  .argument('[packer-options...]', 'for base and app: given to packer build, such as -debug or -on-error=ask')
+  .argument('[packer-options...]', 'for base and app: passed to packer build, such as -debug or -on-error=ask')
   // Packer's options begin with one dash.
   .allowUnknownOption()
-  .option(
-    '--source-ami <id>',
-    "AMI to begin with, in place of the newest Ubuntu (base) or the account's base AMI (app)",
-  )
-  .option('--test', 'for trying out: one region, without the trusted builder, and named so')
+  .option('--source-ami <id>', "AMI to build on, in place of the newest Ubuntu (base) or the account's base AMI (app)")
+  .option('--test', 'for tests: one region, no trusted builder, and a name that says so')
   .option('--deployments <file>', 'table of deployments', DEPLOYMENTS_FILE)
-  .option('--dry-run', 'say each step and the exact packer command, and do nothing')
+  .option('--dry-run', 'print each step and the exact packer command, and do nothing')
   .action(async (target: Target, packerOptions: readonly string[], flags: Flags) => {
     const { deployments, sourceAmi, test, dryRun } = flags;
     mustBeForPacker(target, packerOptions);

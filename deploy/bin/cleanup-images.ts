@@ -22,10 +22,10 @@ interface Flags {
 
 function wholeNumber(text: string): number {
   if (/^\d+$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It has to be a whole number.');
+  throw new InvalidArgumentError('It must be a whole number.');
 }
 
-/** What the pools of another deployment use is not known here. */
+/** Refuses an account that is shared with another deployment: which AMIs its pools use is unknown here. */
 function mustBeTheOnlyOne({ account, rootUrl }: Deployment, deployments: readonly Deployment[]): void {
   const others = deployments.filter((each) => each.account === account && each.rootUrl !== rootUrl);
   if (others.length === 0) return;
@@ -39,17 +39,17 @@ const collect = (value: string, earlier: readonly string[]): readonly string[] =
 
 const command = new Command('cleanup-images')
   .description(
-    'Lists the AMIs that builds of ours made, that are old, and that no worker pool of the deployment of ' +
-      'TASKCLUSTER_ROOT_URL uses; with --delete it removes them and their snapshots. Base AMIs of deploy/deployments.yml ' +
+    'Lists old AMIs from our builds that no worker pool of the deployment at ' +
+      'TASKCLUSTER_ROOT_URL uses; --delete removes them and their snapshots. Base AMIs of deploy/deployments.yml ' +
       'stay. Needs TASKCLUSTER_CLIENT_ID, TASKCLUSTER_ACCESS_TOKEN and AWS credentials.',
   )
-  .option('--older-than <days>', 'what is younger stays', wholeNumber, 90)
-  .option('--keep <n>', 'so many of each kind stay in each region, however old', wholeNumber, 3)
-  .option('--region <name>', 'only there (default: amiRegions of the deployment); may be repeated', collect, [])
+  .option('--older-than <days>', 'keep younger AMIs', wholeNumber, 90)
+  .option('--keep <n>', 'keep the newest <n> of each kind in each region', wholeNumber, 3)
+  .option('--region <name>', 'only this region (default: amiRegions of the deployment); may be repeated', collect, [])
   .option('--deployments <file>', 'table of deployments', DEPLOYMENTS_FILE)
-  .option('--delete', 'remove them; without it they are only listed')
-  .addOption(new Option('--dry-run', 'only list them, as without --delete').conflicts('delete'))
-  .option('--yes', 'remove them without asking')
+  .option('--delete', 'remove the AMIs instead of only listing them')
+  .addOption(new Option('--dry-run', 'only list the AMIs, as without --delete').conflicts('delete'))
+  .option('--yes', 'remove the AMIs without asking')
   .action(async (flags: Flags) => {
     const deployments = await readDeployments(flags.deployments);
     const deployment = findDeployment(deployments, rootUrlOf(process.env));

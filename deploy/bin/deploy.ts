@@ -21,16 +21,16 @@ interface Flags {
 
 const command = new Command('deploy.sh')
   .description(
-    'Checks that all is there that is needed, imports the secrets of the deployment of TASKCLUSTER_ROOT_URL from the ' +
-      'password store, builds its AMIs, and, for app, lets its worker pools use them. docs/deployment.md tells all of it.',
+    'Checks the prerequisites, imports the secrets of the deployment at TASKCLUSTER_ROOT_URL from the ' +
+      'password store, builds its AMIs, and, for app, updates its worker pools to use them. See docs/deployment.md.',
   )
   .addArgument(
-    new Argument('<target>', 'base: what app stands on; app: the worker; packet: for packet.net').choices(TARGETS),
+    new Argument('<target>', 'base: the machine below app; app: the worker; packet: for packet.net').choices(TARGETS),
   )
-  .option('--test', 'for trying out: uncommitted changes too, one region, no trusted builder, worker pools left alone')
-  .option('--dry-run', 'check what can be checked here, say each step and the exact packer command, and do nothing')
-  .option('--source-ami <id>', 'AMI to begin with, in place of the newest Ubuntu (base) or the base AMI of the account')
-  .option('--terminate', 'also remove the running workers of the updated pools: their tasks are run again elsewhere')
+  .option('--test', 'for tests: allows uncommitted changes; one region, no trusted builder, unchanged worker pools')
+  .option('--dry-run', 'make local checks, print each step and the exact packer command, and do nothing')
+  .option('--source-ami <id>', 'AMI to build on, in place of the newest Ubuntu (base) or the base AMI of the account')
+  .option('--terminate', 'also remove the running workers of the updated pools; the queue reruns their tasks')
   .option('--yes', 'update the worker pools without asking')
   .option('--deployments <file>', 'table of deployments', DEPLOYMENTS_FILE)
   .addOption(

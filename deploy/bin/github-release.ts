@@ -42,7 +42,7 @@ function tokenOf(env: NodeJS.ProcessEnv): string {
   const token = env['GITHUB_TOKEN'];
   if (token) return token;
   throw new DeployError(
-    'GITHUB_TOKEN is not set. Make a token that may write the contents of the repository (https://github.com/settings/tokens).',
+    'GITHUB_TOKEN is not set. Create a token that may write the contents of the repository (https://github.com/settings/tokens).',
   );
 }
 
@@ -50,17 +50,17 @@ const command = new Command('github-release')
   .description(
     'Creates a release of the version in package.json on GitHub: a tag on the commit, the section of CHANGELOG.md, and ' +
       'the worker: as the machines get it (docker-worker.tar.gz), and with its packages and Node.js ' +
-      '(docker-worker-x64.tgz). Needs GITHUB_TOKEN. Use ./release.sh, which checks before that all is as it should be.',
+      '(docker-worker-x64.tgz). Needs GITHUB_TOKEN. Use ./release.sh, which makes all checks first.',
   )
   .requiredOption('--commit <sha>', 'commit to release')
   .option('--repository <owner/name>', 'repository', 'taskcluster/docker-worker')
-  .option('--asset <file>', 'file to release (default: both, made of this checkout); may be repeated', collect, [])
+  .option('--asset <file>', 'file to release (default: both, built from this checkout); may be repeated', collect, [])
   .option('--api-url <url>', 'API of GitHub', 'https://api.github.com')
-  .option('--dry-run', 'only say what would be released')
+  .option('--dry-run', 'only print what would be released')
   .action(async ({ repository, commit, apiUrl, asset, dryRun }: Flags) => {
     const version = await versionHere();
     const changelog = await readFile(resolve(CHECKOUT, 'CHANGELOG.md'), 'utf8');
-    // Who only looks before a release has not given the notes their heading yet.
+    // Before a release, a dry run may find the notes still under "Unreleased".
     const notes = notesOf(changelog, version) ?? (dryRun ? notesOf(changelog, 'Unreleased') : undefined);
     if (notes === undefined) throw new DeployError(`CHANGELOG.md says nothing about version ${version}.`);
     const assets = asset.length > 0 ? asset : MADE_HERE;

@@ -18,7 +18,7 @@ interface Flags {
 
 const terminal = new ProcessTerminal(process);
 
-/** The one that was named, or the one of TASKCLUSTER_ROOT_URL, whose root URL then is among the values. */
+/** Returns the named deployment, or the one at TASKCLUSTER_ROOT_URL, whose root URL is then added to the values. */
 async function source({
   deployment,
   deployments,
@@ -33,10 +33,10 @@ const command = new Command('import-docker-worker-secrets')
       'docker-worker/<name of the deployment>.yml: YAML with a text for each variable of deploy/variables.ts that has no ' +
       'default.',
   )
-  .option('--deployment <name>', 'name of the deployment (default: that of TASKCLUSTER_ROOT_URL)')
+  .option('--deployment <name>', 'name of the deployment (default: the one at TASKCLUSTER_ROOT_URL)')
   .option('--deployments <file>', 'table of deployments', DEPLOYMENTS_FILE)
   .option('--output <file>', 'file to write', resolve(DEPLOY_FOLDER, 'deploy.json'))
-  .option('--dry-run', 'only say what would be read and written')
+  .option('--dry-run', 'only print what would be read and written')
   .action(async (flags: Flags) => {
     const { name, rootUrl } = await source(flags);
     const entry = entryOf(name);

@@ -10,11 +10,11 @@ const terminal = new ProcessTerminal(process);
 
 const command = new Command('release-tarball')
   .description(
-    'Packs the worker of this checkout with its packages and with Node.js (for x64), as a release has it: unpacked ' +
+    'Packs the worker of this checkout with its packages and with Node.js (for x64), as in a release: unpacked ' +
       'anywhere, docker-worker/bin/docker-worker starts the worker. Needs the npm registry and nodejs.org.',
   )
   .option('-o, --output <file>', 'tarball to write', releaseTarballIn(DEPLOY_FOLDER))
-  .option('--dry-run', 'only say what would be done')
+  .option('--dry-run', 'only print what would be done')
   .action(async ({ output, dryRun }: { readonly output: string; readonly dryRun?: true }) => {
     const node = await findNodeRelease(DEPLOY_FOLDER);
     if (dryRun) {

@@ -17,14 +17,14 @@ interface Flags {
 
 const command = new Command('rollback-worker-types')
   .description(
-    'Makes worker pools again what they were before deploy/bin/update-worker-types changed them. A pool that somebody ' +
-      'changed since is left alone. Needs TASKCLUSTER_ROOT_URL, TASKCLUSTER_CLIENT_ID and TASKCLUSTER_ACCESS_TOKEN.',
+    'Restores worker pools to their state before deploy/bin/update-worker-types. Skips a pool that was changed ' +
+      'since then. Needs TASKCLUSTER_ROOT_URL, TASKCLUSTER_CLIENT_ID and TASKCLUSTER_ACCESS_TOKEN.',
   )
   .argument('<backup>', 'file that update-worker-types wrote')
-  .option('--force', 'also restore pools that were changed since')
-  .option('--terminate', 'also remove the running workers of those pools: their tasks are run again elsewhere')
-  .option('--yes', 'do it without asking')
-  .option('--dry-run', 'say what would be done, and change nothing')
+  .option('--force', 'also restore pools that were changed since then')
+  .option('--terminate', 'also remove the running workers of those pools; the queue reruns their tasks')
+  .option('--yes', 'restore without asking')
+  .option('--dry-run', 'print what would be done, and change nothing')
   .action(async (file: string, { dryRun, yes, force, terminate }: Flags) => {
     const backup = await readBackup(file);
     const rootUrl = trimEnd(rootUrlOf(process.env), '/');

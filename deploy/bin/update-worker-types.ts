@@ -10,18 +10,18 @@ const collect = (value: string, earlier: readonly string[]): readonly string[] =
 
 const command = new Command('update-worker-types')
   .description(
-    'Lets the worker pools of the deployment of TASKCLUSTER_ROOT_URL use the AMIs that deploy/bin/build app made: each ' +
-      'launch configuration with an older AMI of ours gets the new one of its region. What the pools were is written to ' +
-      'a backup first, for deploy/bin/rollback-worker-types. Needs TASKCLUSTER_CLIENT_ID and TASKCLUSTER_ACCESS_TOKEN.',
+    'Updates the worker pools of the deployment at TASKCLUSTER_ROOT_URL to the AMIs from deploy/bin/build app: each ' +
+      'launch configuration with an older AMI of ours gets the new one of its region. First writes the previous state ' +
+      'to a backup for deploy/bin/rollback-worker-types. Needs TASKCLUSTER_CLIENT_ID and TASKCLUSTER_ACCESS_TOKEN.',
   )
-  .option('--record <file>', 'record of the build (default: the newest of the deployment in deploy/amis, no test)')
+  .option('--record <file>', 'record of the build (default: the newest of the deployment in deploy/amis, except tests)')
   .option('--pool <name>', 'only this pool, * stands for any text; may be repeated', collect, [])
-  .option('--replace <ami>', 'take this AMI for ours too, or as ami=builder; may be repeated', collect, [])
-  .option('--no-aws', 'know older AMIs only by deploy/amis and --replace, without asking AWS')
-  .option('--backups <directory>', 'where the backup is written', BACKUPS)
-  .option('--records <directory>', 'where the records of builds are', RECORDS)
-  .option('--terminate', 'also remove the running workers of those pools: their tasks are run again elsewhere')
-  .option('--yes', 'do it without asking')
+  .option('--replace <ami>', 'also replace this AMI; with its builder: ami=builder; may be repeated', collect, [])
+  .option('--no-aws', 'recognize older AMIs only by deploy/amis and --replace, without asking AWS')
+  .option('--backups <directory>', 'directory for the backup', BACKUPS)
+  .option('--records <directory>', 'directory with the records of builds', RECORDS)
+  .option('--terminate', 'also remove the running workers of those pools; the queue reruns their tasks')
+  .option('--yes', 'update without asking')
   .option('--dry-run', 'show what would change, and change nothing')
   .action(async (flags: UpdateFlags) => {
     const machine = {

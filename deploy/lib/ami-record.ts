@@ -6,18 +6,18 @@ import { makeDirectory } from '../../src/lib/util/make-directory.js';
 /** AMI ids by region. */
 export type Amis = Readonly<Record<string, string>>;
 
-/** What one build made, as a file in deploy/amis holds it. */
+/** The results of one build, as a file in deploy/amis holds them. */
 export interface AmiRecord {
   readonly target: string;
   readonly amiName: string;
   readonly isTest: boolean;
   readonly rootUrl: string;
   readonly built: string;
-  /** By the builder's name in the packer template, such as `hvm-builder`. */
+  /** AMIs by the builder's name in the packer template, such as `hvm-builder`. */
   readonly builders: Readonly<Record<string, Amis>>;
 }
 
-/** Keeps a record beside those of earlier builds, and returns its file. */
+/** Writes a record beside those of earlier builds, and returns its file. */
 export async function writeRecord(directory: string, record: AmiRecord): Promise<string> {
   await makeDirectory(directory);
   const file = join(directory, `${record.amiName}.json`);
@@ -31,7 +31,7 @@ export async function readRecord(file: string): Promise<AmiRecord> {
   throw new DeployError(`${file} is not a record that deploy/bin/build wrote.`);
 }
 
-/** The records of a directory, the newest first; none when there is no such directory. */
+/** Returns the records in a directory, newest first; none when there is no such directory. */
 export async function readRecords(directory: string): Promise<readonly AmiRecord[]> {
   const names = await namesIn(directory);
   const records = await Promise.all(names.map((name) => readRecord(join(directory, name))));

@@ -6,7 +6,7 @@ import type { BuildMachine } from './run-build.js';
 import { typed } from './tools.js';
 import type { Call } from './tools.js';
 
-/** Builds what a machine is made of, and of that the image for packet.net. Throws DeployError. */
+/** Builds the machine's tarballs and, from those, the image for packet.net. Throws DeployError. */
 export async function buildPacket(machine: BuildMachine): Promise<void> {
   await buildTarballs(machine);
   const call = packetCall(machine);
@@ -14,7 +14,7 @@ export async function buildPacket(machine: BuildMachine): Promise<void> {
   if (code !== 0) throw new DeployError(`${typed(call)} failed; its output says why.`);
 }
 
-/** Says what `buildPacket` would do. Throws DeployError for what is wrong already. */
+/** Prints what `buildPacket` would do. Throws DeployError for problems that are already known. */
 export async function describePacket(machine: BuildMachine): Promise<void> {
   await describeTarballs(machine);
   machine.terminal.say('Would run');

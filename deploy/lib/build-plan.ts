@@ -17,20 +17,20 @@ export type Target = (typeof TARGETS)[number];
 export const UNTRUSTED = 'hvm-builder';
 export const TRUSTED = 'hvm-builder-trusted';
 
-/** Where Canonical publishes the id of its newest Ubuntu 24.04 AMI for each region. */
+/** The SSM parameter where Canonical publishes the id of its newest Ubuntu 24.04 AMI for each region. */
 const UBUNTU_PARAMETER = '/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id';
 
 export interface BuildOptions {
   readonly target: 'base' | 'app';
   readonly deployment: Deployment;
   readonly isTest: boolean;
-  /** The AMI to begin with, in place of the one that the tables say. */
+  /** The AMI to build on, in place of the one from the tables. */
   readonly sourceAmi?: string;
   /** Options for packer, as they were typed. */
   readonly packerOptions?: readonly string[];
 }
 
-/** The checkout that is built. */
+/** The checkout to build. */
 export interface Checkout {
   /** Its version and commit, such as `100.0.0-1a2b3c4d`. */
   readonly version: string;
@@ -48,13 +48,13 @@ export interface PlanSources {
   readonly now: Date;
 }
 
-/** The call that asks AWS for the newest Ubuntu AMI of a region. */
+/** Returns the call that asks AWS for the newest Ubuntu AMI of a region. */
 export function ubuntuAmiCall(region: string): Call {
   const args = ['ssm', 'get-parameter', '--region', region, '--name', UBUNTU_PARAMETER];
   return { command: 'aws', args: [...args, '--query', 'Parameter.Value', '--output', 'text'] };
 }
 
-/** The newest Ubuntu 24.04. Throws DeployError. */
+/** Returns the id of the newest Ubuntu 24.04 AMI. Throws DeployError. */
 export async function findUbuntuAmi(region: string, tools: Tools): Promise<string> {
   const call = ubuntuAmiCall(region);
   const ended = await tools.capture(call);
@@ -62,11 +62,11 @@ export async function findUbuntuAmi(region: string, tools: Tools): Promise<strin
   if (ended?.code === 0 && /^ami-[0-9a-f]+$/.test(ami)) return ami;
   throw new DeployError(
     `The newest Ubuntu AMI could not be found: ${typed(call)} answered: ${ended?.stderr.trim() || ami}\n` +
-      'It needs the permission ssm:GetParameter; or say an AMI of Ubuntu 24.04 with --source-ami.',
+      'It needs the permission ssm:GetParameter; or name an AMI of Ubuntu 24.04 with --source-ami.',
   );
 }
 
-/** The base AMI of the deployment's account. Throws a DeployError that says how to get one. */
+/** Returns the base AMI of the deployment's account. Throws a DeployError that says how to get one. */
 export function baseAmiOf({ account, baseAmi }: Deployment): string {
   if (baseAmi !== undefined) return baseAmi;
   throw new DeployError(
@@ -76,7 +76,7 @@ export function baseAmiOf({ account, baseAmi }: Deployment): string {
   );
 }
 
-/** What packer is to be run with. Throws DeployError when a variable has no value. */
+/** Returns the packer run for a build. Throws DeployError when a variable has no value. */
 export async function planBuild(
   { target, deployment, isTest, sourceAmi = '', packerOptions = [] }: BuildOptions,
   { version, deployFolder }: Checkout,
@@ -90,18 +90,18 @@ export async function planBuild(
     sourceAmi,
     amiName,
     region: deployment.region,
-    // Where instances are to start: of what is only built on or tried out, no copies are needed.
+    // Copies are needed only where instances start: not for a base AMI or a test.
     amiRegions: (isTest || target === 'base' ? [deployment.region] : deployment.amiRegions).join(','),
     account: deployment.account,
     deployTarball: join(deployFolder, 'deploy.tar.gz'),
     workerTarball: workerTarballIn(deployFolder),
-    // Filled in once there is one.
+    // Filled in once the file exists.
     chainOfTrustKeyFile: '',
   };
   const uses = await packerUses(template);
   const { values } = await resolveVariables(uses, { values: { ...stored, ...perBuild }, env, terminal });
   const chainOfTrustKey = stored['chainOfTrustKey'];
-  // A machine is trusted for its key: what is only tried out must not have it.
+  // A machine is trusted because of its key, so a test build must not contain it.
   const isTrustedToo = target === 'app' && !isTest && chainOfTrustKey !== undefined;
   const { builders, rest } = readPackerOptions(packerOptions, isTrustedToo ? [UNTRUSTED, TRUSTED] : [UNTRUSTED]);
   return { amiName, template, builders, values, chainOfTrustKey, options: rest };

@@ -6,18 +6,18 @@ import type { Sources, Use } from './resolve-variables.js';
 import { readTemplates, renderTree } from './template-tree.js';
 
 export interface TemplateOptions extends Omit<Sources, 'values'> {
-  /** The folder with template/ and deploy.json; target/ and deploy.tar.gz are put there. */
+  /** The folder with template/ and deploy.json; target/ and deploy.tar.gz are written there. */
   readonly folder: string;
 }
 
-/** Where the tarball of the rendered templates is. */
+/** Returns the path of the tarball with the rendered templates. */
 export function deployTarballIn(folder: string): string {
   return join(folder, 'deploy.tar.gz');
 }
 
 /**
- * Renders `template/` into `target/` and packs that into deploy.tar.gz. What somebody typed is kept in deploy.json. Throws
- * DeployError, with nothing changed but that, when a variable has no value. Returns how many files there are.
+ * Renders `template/` into `target/` and packs that into deploy.tar.gz. Values typed by the operator are kept in
+ * deploy.json. Throws DeployError, without any other change, when a variable has no value. Returns the number of files.
  */
 export async function buildTemplate({ folder, env, terminal }: TemplateOptions): Promise<number> {
   const [template, target] = [join(folder, 'template'), join(folder, 'target')];
@@ -30,7 +30,7 @@ export async function buildTemplate({ folder, env, terminal }: TemplateOptions):
   return (await readTemplates(template)).length;
 }
 
-/** Which file of template/ uses which variables. */
+/** Returns which file of template/ uses which variables. */
 export async function templateUses(folder: string): Promise<readonly Use[]> {
   const template = join(folder, 'template');
   const files = await readTemplates(template);

@@ -1,4 +1,4 @@
-/** What CHANGELOG.md says about a version, without its heading; undefined when it has no section for it. */
+/** Returns a version's section of CHANGELOG.md without its heading; undefined when there is no such section. */
 export function notesOf(changelog: string, version: string): string | undefined {
   const sections = changelog.split(/^## /m);
   const section = sections.find((each) => each.startsWith(`[${version}]`));

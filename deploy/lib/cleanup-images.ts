@@ -10,11 +10,11 @@ import type { Tools } from './tools.js';
 export interface CleanupOptions {
   readonly regions: readonly string[];
   readonly targets: readonly string[];
-  /** What is younger stays. */
+  /** Younger AMIs are kept. */
   readonly olderThanDays: number;
-  /** So many of each kind stay in each region, however old they are. */
+  /** This many AMIs of each kind are kept in each region, regardless of age. */
   readonly keep: number;
-  /** AMIs that stay in any case. */
+  /** AMIs that are always kept. */
   readonly pinned: ReadonlySet<string>;
   readonly isDeleting: boolean;
   readonly isAgreed: boolean;
@@ -30,8 +30,8 @@ interface Means {
 const DAY_MS = 24 * 3_600_000;
 
 /**
- * Lists the AMIs of ours that are old and that no worker pool uses and, if wanted, removes them with their snapshots.
- * Throws a DeployError that lists those that could not be removed.
+ * Lists our old AMIs that no worker pool uses and, if requested, removes them with their snapshots. Throws a
+ * DeployError that lists the AMIs that could not be removed.
  */
 export async function cleanUpImages(options: CleanupOptions, means: Means): Promise<void> {
   const { terminal, manager, now } = means;
@@ -48,11 +48,14 @@ export async function cleanUpImages(options: CleanupOptions, means: Means): Prom
   }
   if (goners.length === 0) return;
   if (!options.isDeleting) {
-    terminal.say('Nothing was removed; --delete does it.');
+    terminal.say('Nothing was removed; --delete removes them.');
     return;
   }
-  if (!options.isAgreed && !(await confirm(terminal, `Remove ${goners.length} AMIs and their snapshots for ever?`))) {
-    throw new DeployError('Nothing was removed: nobody agreed to it (--yes agrees without a question).');
+  if (
+    !options.isAgreed &&
+    !(await confirm(terminal, `Remove ${goners.length} AMIs and their snapshots permanently?`))
+  ) {
+    throw new DeployError('Nothing was removed: it was not confirmed (--yes skips the question).');
   }
   await removeAll(goners, means);
 }
@@ -72,7 +75,7 @@ function unused(
   });
 }
 
-/** Whatever looks like an AMI anywhere in the configuration of any pool. */
+/** Returns every string that looks like an AMI id anywhere in a pool's configuration. */
 async function amisOfPools(manager: WorkerManager): Promise<readonly string[]> {
   const list = allPages((paging) => manager.listWorkerPools(paging));
   const pools = (await asked('listWorkerPools', list)).flatMap(({ workerPools }) => workerPools);
@@ -93,7 +96,7 @@ async function removeAll(images: readonly OwnImage[], { tools, terminal }: Means
   if (failures.length > 0) throw new DeployError(failures.join('\n'));
 }
 
-/** The snapshots afterwards: EC2 refuses to delete one that an AMI stands on. */
+/** Removes the AMI before its snapshots: EC2 refuses to delete a snapshot that an AMI uses. */
 async function remove({ region, ami, snapshots }: OwnImage, tools: Tools): Promise<void> {
   const call = (operation: string, option: string, id: string) => ({
     command: 'aws',

@@ -1,4 +1,4 @@
-/** Something that the operator can put right; the message says how. Anything else that is thrown is our bug. */
+/** A problem that the operator can fix; the message says how. Any other error is a bug in these programs. */
 export class DeployError extends Error {
   override readonly name = 'DeployError';
 }

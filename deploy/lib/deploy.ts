@@ -26,24 +26,24 @@ export interface DeployOptions {
   readonly deployment: Deployment;
   readonly isTest: boolean;
   readonly isDryRun: boolean;
-  /** Change the worker pools without asking. */
+  /** True to change the worker pools without asking. */
   readonly isAgreed: boolean;
   readonly isTerminating: boolean;
   readonly sourceAmi?: string;
 }
 
-/** From nothing to worker pools with the new AMI. Throws a DeployError at the first thing that is missing or fails. */
+/** Runs all steps of a deployment up to worker pools with the new AMI. Throws a DeployError at the first problem. */
 export async function deploy(options: DeployOptions, machine: BuildMachine): Promise<void> {
   const { deployment, isDryRun } = options;
   machine.terminal.say(`Deployment ${deployment.name}: ${deployment.rootUrl}`);
   await checkAll(options, machine);
-  // The base has nothing of a deployment in it.
+  // The base does not contain anything specific to a deployment.
   if (options.target !== 'base') await secrets(options, machine);
   const record = await (isDryRun ? describe(options, machine) : build(options, machine));
   if (record !== undefined && isUpdating(options)) await update(record, options, machine);
 }
 
-/** Only what was built for production reaches the worker pools, and only where the table of deployments says so. */
+/** Returns whether worker pools are updated: only for production builds, and only if deployments.yml enables it. */
 function isUpdating({ target, isTest, deployment }: DeployOptions): boolean {
   return target === 'app' && !isTest && deployment.updateWorkerPools;
 }
@@ -98,9 +98,9 @@ async function describe(options: DeployOptions, machine: BuildMachine): Promise<
   if (target === 'packet') await describePacket(machine);
   else await describeBuild({ ...options, target }, machine);
   if (isUpdating(options)) {
-    machine.terminal.say(`Would let the worker pools of ${deployment.rootUrl} use them:`);
+    machine.terminal.say(`Would update the worker pools of ${deployment.rootUrl} to use them:`);
     machine.terminal.say('  deploy/bin/update-worker-types --record <that file>');
-  } else if (target === 'app') machine.terminal.say('Worker pools would stay as they are.');
+  } else if (target === 'app') machine.terminal.say('Worker pools would not be changed.');
 }
 
 async function update(record: string, options: DeployOptions, machine: BuildMachine): Promise<void> {

@@ -5,7 +5,7 @@ import { errorMessage } from '../../src/lib/util/error-message.js';
 import { DeployError } from './deploy-error.js';
 import { trimEnd } from '../../src/lib/util/trim-end.js';
 
-/** One deployment of Taskcluster, as deploy/deployments.yml has it. */
+/** A Taskcluster deployment, as deploy/deployments.yml describes it. */
 export interface Deployment {
   readonly rootUrl: string;
   readonly name: string;
@@ -14,7 +14,7 @@ export interface Deployment {
   readonly region: string;
   readonly amiRegions: readonly string[];
   readonly updateWorkerPools: boolean;
-  /** What app AMIs stand on; undefined when none was built for the account. */
+  /** The AMI that app AMIs are built on; undefined when none was built for the account. */
   readonly baseAmi: string | undefined;
 }
 
@@ -59,25 +59,30 @@ const TABLE = {
   },
 } as const;
 
-/** The deployments of a file such as deploy/deployments.yml. Throws a DeployError that names what is wrong in it. */
+/**
+ * Returns the deployments in a file such as deploy/deployments.yml. Throws a DeployError that names what is wrong in
+ * it.
+ */
 export async function readDeployments(file: string): Promise<readonly Deployment[]> {
   const table = checked(file, await parsed(file));
   return Object.entries(table.deployments).map(([rootUrl, entry]) => {
     const account = table.accounts[entry.account];
     if (!account) {
-      throw new DeployError(`${file}: ${rootUrl} has the account ${entry.account}, which is not below \`accounts\`.`);
+      throw new DeployError(
+        `${file}: ${rootUrl} has the account ${entry.account}, which is missing under \`accounts\`.`,
+      );
     }
     return { ...entry, rootUrl: normal(rootUrl), baseAmi: account.baseAmi };
   });
 }
 
-/** The one of `rootUrl`. Throws a DeployError that lists what there is. */
+/** Returns the deployment at `rootUrl`. Throws a DeployError that lists the known ones. */
 export function findDeployment(deployments: readonly Deployment[], rootUrl: string): Deployment {
   const found = deployments.find((each) => each.rootUrl === normal(rootUrl));
   if (found) return found;
   const known = deployments.map((each) => `  ${each.rootUrl}`).join('\n');
   throw new DeployError(
-    `TASKCLUSTER_ROOT_URL is ${rootUrl}, which deploy/deployments.yml does not know. Add it there, or use one of\n${known}`,
+    `TASKCLUSTER_ROOT_URL is ${rootUrl}, which is not in deploy/deployments.yml. Add it there, or use one of\n${known}`,
   );
 }
 
@@ -96,10 +101,10 @@ function checked(file: string, table: unknown): Table {
     const extra = 'additionalProperty' in params ? ` (${String(params['additionalProperty'])})` : '';
     return `  ${instancePath.replaceAll('~1', '/')}: ${message}${extra}`;
   });
-  throw new DeployError(`${file} is not as its comments say:\n${problems.join('\n')}`);
+  throw new DeployError(`${file} does not have the form that its comments describe:\n${problems.join('\n')}`);
 }
 
-/** Without the slash at the end, which means nothing. */
+/** Removes the trailing slash, which has no meaning. */
 function normal(rootUrl: string): string {
   return trimEnd(rootUrl, '/');
 }

@@ -13,7 +13,10 @@ import { withoutQuestions } from './terminal.js';
 import { typed } from './tools.js';
 import { workerTarballIn } from './worker-tarball.js';
 
-/** Says what `runBuild` would do, step by step, and does none of it. Throws DeployError for what is wrong already. */
+/**
+ * Prints what `runBuild` would do, step by step, without doing it. Throws DeployError for problems that are already
+ * known.
+ */
 export async function describeBuild(options: BuildOptions, machine: BuildMachine): Promise<void> {
   const { env, deployFolder } = machine;
   const terminal = withoutQuestions(machine.terminal);
@@ -24,12 +27,12 @@ export async function describeBuild(options: BuildOptions, machine: BuildMachine
   terminal.say('Would run');
   for (const line of describePacker(plan, secretNames())) terminal.say(`  ${line}`);
   if (options.target === 'app' && !options.isTest && !plan.builders.includes(TRUSTED)) {
-    terminal.say(`  and, once chainOfTrustKey is among the secrets, with -only=${UNTRUSTED},${TRUSTED}`);
+    terminal.say(`  and, with chainOfTrustKey among the secrets, with -only=${UNTRUSTED},${TRUSTED}`);
   }
   terminal.say(`Would write the ids of the AMIs to ${join(recordsIn(deployFolder), `${plan.amiName}.json`)}.`);
 }
 
-/** The same for `buildTarballs`. */
+/** Does the same for `buildTarballs`. */
 export async function describeTarballs({ terminal, env, deployFolder }: BuildMachine): Promise<void> {
   terminal.say(`Would compile the worker (npm run build) and pack it into ${workerTarballIn(deployFolder)}.`);
   const uses = await templateUses(deployFolder);
@@ -43,7 +46,7 @@ export async function describeTarballs({ terminal, env, deployFolder }: BuildMac
   const missing = names.filter(
     (name) => known[name] === undefined && variableNamed(name)?.defaultValue?.(env) === undefined,
   );
-  if (missing.length > 0) terminal.say(`  The password store has to have ${missing.join(', ')}.`);
+  if (missing.length > 0) terminal.say(`  The password store must contain ${missing.join(', ')}.`);
 }
 
 function describeSourceAmi({ target, deployment }: BuildOptions, terminal: Terminal): string {
@@ -56,7 +59,7 @@ function describeSourceAmi({ target, deployment }: BuildOptions, terminal: Termi
     return baseAmiOf(deployment);
   } catch (error) {
     if (!(error instanceof DeployError)) throw error;
-    // Whoever only looks should see the rest all the same.
+    // A dry run continues, to show the remaining steps.
     terminal.say(`Would stop here: ${error.message}`);
     return `(the base AMI of ${deployment.account})`;
   }

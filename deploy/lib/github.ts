@@ -6,22 +6,22 @@ import { errorMessage } from '../../src/lib/util/error-message.js';
 import { DeployError } from './deploy-error.js';
 
 export interface Release {
-  /** `owner/name`. */
+  /** The repository as `owner/name`. */
   readonly repository: string;
   readonly tag: string;
-  /** The commit that the tag is put on. */
+  /** The commit to tag. */
   readonly commit: string;
-  /** Markdown. */
+  /** The release notes in Markdown. */
   readonly notes: string;
-  /** The files that come with it. */
+  /** The files to upload. */
   readonly assets: readonly string[];
 }
 
 const TIMEOUT_MS = { request: 300_000 };
 
 /**
- * Creates a release with its tag and its assets, and returns its address. It is a draft until all of them are there, so that
- * nobody sees a part of it. Throws DeployError; a draft that could not be completed is removed again.
+ * Creates a release with its tag and assets, and returns its address. It stays a draft until all assets are uploaded,
+ * so that readers never see an incomplete release. Throws DeployError; an incomplete draft is removed.
  */
 export async function createRelease(release: Release, apiUrl: string, token: string): Promise<string> {
   const github = got.extend({
@@ -55,7 +55,7 @@ export async function createRelease(release: Release, apiUrl: string, token: str
 interface Created {
   readonly id: number;
   readonly html_url: string;
-  /** Ends in a template of parameters: `{?name,label}`. */
+  /** Ends with a template of parameters: `{?name,label}`. */
   readonly upload_url: string;
 }
 
@@ -63,7 +63,7 @@ async function mustBeNew(github: Got, repository: string, tag: string): Promise<
   const path = `repos/${repository}/releases/tags/${encodeURIComponent(tag)}`;
   const { statusCode, body } = await call('looking for the release', github.get(path, { throwHttpErrors: false }));
   if (statusCode === 404) return;
-  if (statusCode === 200) throw new DeployError(`There is a release ${tag} of ${repository} already.`);
+  if (statusCode === 200) throw new DeployError(`${repository} already has a release ${tag}.`);
   throw new DeployError(
     `GitHub: looking for the release failed: ${statusCode} ${messageIn(body)}.${hintFor(statusCode)}`,
   );
@@ -78,7 +78,7 @@ async function uploadAsset(github: Got, { upload_url: template }: Created, file:
   await call('uploading the asset', github.post(url, { prefixUrl: '', headers, body }));
 }
 
-/** What the call resolves to. Throws a DeployError that says what GitHub answered. */
+/** Returns the result of the call. Throws a DeployError that includes GitHub's answer. */
 async function call<T>(what: string, answer: Promise<T>): Promise<T> {
   try {
     return await answer;
@@ -93,7 +93,7 @@ function reasonOf(error: unknown): string {
   return `${statusCode} ${messageIn(body)}.${hintFor(statusCode)}`;
 }
 
-/** GitHub hides what somebody may not see: 404 may mean that too. */
+/** Returns advice on the status: GitHub also answers 404 when the caller lacks permission. */
 function hintFor(statusCode: number): string {
   if (![401, 403, 404].includes(statusCode)) return '';
   return ' Is GITHUB_TOKEN valid, and may it write the contents of the repository?';

@@ -3,15 +3,17 @@ import { join } from 'node:path';
 import { VARIABLES } from '../variables.js';
 import { DeployError } from './deploy-error.js';
 
-/** An archive of Node.js for x64, as nodejs.org has it. */
+/** An archive of Node.js for x64 from nodejs.org. */
 export interface NodeRelease {
-  /** What it is called, without `.tar.xz`; also the name of the folder in it. */
+  /** Its name without `.tar.xz`; also the name of the folder in it. */
   readonly name: string;
   readonly url: string;
   readonly sha256: string;
 }
 
-/** The Node.js that the machines have, with the checksum that the script which installs it there knows. Throws DeployError. */
+/**
+ * Returns the Node.js release of the machines, with the checksum from the script that installs it. Throws DeployError.
+ */
 export async function findNodeRelease(deployFolder: string): Promise<NodeRelease> {
   const version = VARIABLES.find(({ name }) => name === 'nodeVersion')?.defaultValue?.({}) ?? '';
   const script = join(deployFolder, 'packer/base/scripts/node.sh');

@@ -4,7 +4,7 @@ import { ownImagesIn } from './own-images.js';
 import type { Origins } from './plan-pools.js';
 import type { Tools } from './tools.js';
 
-/** Which builder made which AMI, by the records of builds on this machine. */
+/** Returns which builder made which AMI, from the records of builds on this machine. */
 export function originsOf(records: readonly AmiRecord[]): Origins {
   const pairs = records.flatMap(({ builders }) =>
     Object.entries(builders).flatMap(([builder, amis]) => Object.values(amis).map((ami) => [ami, builder] as const)),
@@ -12,13 +12,13 @@ export function originsOf(records: readonly AmiRecord[]): Origins {
   return new Map(pairs);
 }
 
-/** The same by what EC2 tells, which knows of builds on other machines. Throws DeployError. */
+/** Returns the same from EC2, which also lists builds from other machines. Throws DeployError. */
 export async function originsByEc2(regions: readonly string[], tools: Tools): Promise<Origins> {
   const images = await Promise.all(regions.map((region) => ownImagesIn(region, 'app', tools)));
   return new Map(images.flat().map(({ ami, builder }) => [ami, builder]));
 }
 
-/** From `ami-1` or `ami-1=hvm-builder-trusted`, as they are named on a command line. */
+/** Parses `ami-1` or `ami-1=hvm-builder-trusted`, as given on a command line. */
 export function originsFrom(named: readonly string[]): Origins {
   return new Map(
     named.map((each) => {

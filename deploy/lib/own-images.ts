@@ -3,7 +3,7 @@ import { DeployError } from './deploy-error.js';
 import { typed } from './tools.js';
 import type { Call, Tools } from './tools.js';
 
-/** An AMI that a build of ours made, as EC2 tells of it. */
+/** An AMI from one of our builds, as EC2 describes it. */
 export interface OwnImage {
   readonly region: string;
   readonly ami: string;
@@ -20,7 +20,7 @@ interface Described {
   readonly BlockDeviceMappings?: readonly { readonly Ebs?: { readonly SnapshotId?: string } }[];
 }
 
-/** The AMIs of the account whose names are those of our builds of `target`. Throws DeployError. */
+/** Returns the account's AMIs that have the names of our builds of `target`. Throws DeployError. */
 export async function ownImagesIn(region: string, target: string, tools: Tools): Promise<readonly OwnImage[]> {
   const { Images: images } = (await ec2(describeCall(region, target), tools)) as {
     readonly Images: readonly Described[];
@@ -31,7 +31,7 @@ export async function ownImagesIn(region: string, target: string, tools: Tools):
     name: image.Name,
     created: new Date(image.CreationDate),
     snapshots: (image.BlockDeviceMappings ?? []).flatMap(({ Ebs }) => Ebs?.SnapshotId ?? []),
-    // As deploy/packer/app.json names them.
+    // The name pattern of deploy/packer/app.json.
     builder: image.Name.endsWith(' trusted') ? TRUSTED : UNTRUSTED,
   }));
 }
@@ -41,7 +41,7 @@ function describeCall(region: string, target: string): Call {
   return { command: 'aws', args: [...args, '--filters', `Name=name,Values=docker-worker-${target}-*`] };
 }
 
-/** Runs the AWS CLI and parses what it prints. Throws a DeployError with what it said. */
+/** Runs the AWS CLI and parses its output. Throws a DeployError with its error output. */
 export async function ec2(call: Call, tools: Tools): Promise<unknown> {
   const ended = await tools.capture(call);
   if (!ended) throw new DeployError('aws: not found. Install the AWS CLI (apt-get install awscli on Debian).');
@@ -54,7 +54,7 @@ export async function ec2(call: Call, tools: Tools): Promise<unknown> {
   return ended.stdout.trim() === '' ? {} : JSON.parse(ended.stdout);
 }
 
-/** `describe-images` is allowed by `DescribeImages`. */
+/** Returns the permission for an operation: `describe-images` needs `DescribeImages`. */
 function permissionOf({ args: [, operation = ''] }: Call): string {
   return operation.replace(/(^|-)([a-z])/g, (_match, _dash, letter: string) => letter.toUpperCase());
 }

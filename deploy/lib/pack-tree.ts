@@ -6,7 +6,7 @@ import { createGzip } from 'node:zlib';
 import { pack } from 'tar-stream';
 import type { Pack } from 'tar-stream';
 
-/** A file or directory (with all in it) that goes into a tarball, and its name there; '' for the tarball's root. */
+/** A file or directory (with its contents) to pack, and its name in the tarball; '' for the tarball's root. */
 export interface Packed {
   readonly from: string;
   readonly name: string;
@@ -18,8 +18,8 @@ interface Entry {
 }
 
 /**
- * Writes a gzipped tarball for its owner only, in the place of one that is there. The same content gives the same bytes:
- * sorted by name, owned by root, from 1970. Modes and symbolic links are kept.
+ * Writes a gzipped tarball that only its owner may read, replacing an existing one. The same content gives the same
+ * bytes: entries are sorted by name, owned by root and dated 1970. Modes and symbolic links are kept.
  */
 export async function packTree(tarball: string, content: readonly Packed[]): Promise<void> {
   const entries = (await Promise.all(content.map(entriesOf))).flat();

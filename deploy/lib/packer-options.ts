@@ -1,14 +1,14 @@
 import { DeployError } from './deploy-error.js';
 
-/** What packer is told by whoever builds: which of our builders to run, and the rest as it was typed. */
+/** The operator's options for packer: which of our builders to run, and the rest as it was typed. */
 export interface PackerOptions {
   readonly builders: readonly string[];
   readonly rest: readonly string[];
 }
 
 /**
- * Takes `-only` and `-except` out of options for packer and applies them to `builders`; the record of a build must have an AMI
- * of each builder that ran. Throws DeployError when nothing is left, or for a builder that there is not.
+ * Takes `-only` and `-except` out of the options for packer and applies them to `builders`, because the record of a
+ * build must have an AMI from each builder that ran. Throws DeployError for an unknown builder, or when none is left.
  */
 export function readPackerOptions(words: readonly string[], builders: readonly string[]): PackerOptions {
   const [waiting, rest]: [string[], string[]] = [[...words], []];
@@ -19,7 +19,7 @@ export function readPackerOptions(words: readonly string[], builders: readonly s
       rest.push(word);
       continue;
     }
-    // Packer takes both -only=a,b and -only a,b.
+    // Packer accepts both -only=a,b and -only a,b.
     const text = word === name ? waiting.shift() : value.join('=');
     const named = namesIn(text ?? '', name, builders);
     chosen = chosen.filter((builder) => named.has(builder) === (name === '-only'));

@@ -11,7 +11,7 @@ import type { Terminal } from './terminal.js';
 import { typed } from './tools.js';
 import type { Call, Tools } from './tools.js';
 
-/** The variables that a packer template (JSON) declares. Throws DeployError. */
+/** Returns the variables that a packer template (JSON) declares. Throws DeployError. */
 export async function packerUses(template: string): Promise<readonly Use[]> {
   let text: string;
   try {
@@ -21,7 +21,7 @@ export async function packerUses(template: string): Promise<readonly Use[]> {
   }
   const { variables = {} } = parse(template, text);
   const known = new Set(VARIABLES.map(({ name }) => name));
-  // What is unknown to us but has a default is between the template and whoever runs packer by hand.
+  // Unknown variables with a default are meant for running packer by hand.
   return Object.entries(variables)
     .filter(([variable, value]) => known.has(variable) || value === null || value === '')
     .map(([variable]) => ({ file: template, variable }));
@@ -32,15 +32,16 @@ export interface PackerBuild {
   readonly values: ReadonlyMap<string, string>;
   /** Names of the builders to run. */
   readonly builders: readonly string[];
-  /** What the trusted builder is to sign with. */
+  /** The signing key for the trusted builder. */
   readonly chainOfTrustKey: string | undefined;
-  /** Options for packer itself, behind ours so that they win. */
+  /** Options for packer itself; they follow ours, so they take precedence. */
   readonly options: readonly string[];
 }
 
 /**
- * Runs packer and returns the AMIs that it made. The values are in files that only we may read and that are gone
- * afterwards, never on its command line, which everybody on the machine could see. Throws DeployError when it fails.
+ * Runs packer and returns the AMIs that it built. Values are passed in files that only the owner may read and that are
+ * removed afterwards, never on the command line, which every user of the machine could see. Throws DeployError when
+ * packer fails.
  */
 export async function runPacker(build: PackerBuild, { tools, terminal }: Machine): Promise<AmiRecord['builders']> {
   const directory = await mkdtemp(join(tmpdir(), 'docker-worker-packer-'));
@@ -62,7 +63,7 @@ export async function runPacker(build: PackerBuild, { tools, terminal }: Machine
   }
 }
 
-/** What `runPacker` would do, with the secrets left out. */
+/** Returns a description of what `runPacker` would do, with the secrets left out. */
 export function describePacker(build: PackerBuild, secrets: ReadonlySet<string>): readonly string[] {
   const { varFile, keyFile } = filesIn(join(tmpdir(), 'docker-worker-packer-XXXXXX'));
   const values = [...valuesOf(build, keyFile)];
@@ -70,7 +71,10 @@ export function describePacker(build: PackerBuild, secrets: ReadonlySet<string>)
   return [typed(packerCall(build, varFile)), '  with these variables in that file, which only you may read:', ...lines];
 }
 
-/** Names the builders that failed, and the AMIs that others made all the same: nobody knows of them otherwise. */
+/**
+ * Returns an error that names the failed builders, and the AMIs that other builders still made: they are not recorded
+ * anywhere.
+ */
 function failure(call: Call, code: number, { errors, builders }: PackerOutput): DeployError {
   const failed = [...errors].map(([builder, message]) => `\n  ${builder}: ${message}`);
   const made = Object.entries(builders).flatMap(([builder, amis]) =>
@@ -97,7 +101,7 @@ function packerCall({ template, builders, options }: PackerBuild, varFile: strin
   return {
     command: 'packer',
     args: ['build', '-machine-readable', `-only=${builders.join(',')}`, `-var-file=${varFile}`, ...options, template],
-    // No question to HashiCorp whether there is a newer version.
+    // Disables the request to HashiCorp that checks for a newer version.
     env: { CHECKPOINT_DISABLE: '1' },
   };
 }

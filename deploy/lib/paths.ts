@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 export const CHECKOUT = resolve(import.meta.dirname, '../..');
 export const DEPLOY_FOLDER = resolve(CHECKOUT, 'deploy');
 export const DEPLOYMENTS_FILE = resolve(DEPLOY_FOLDER, 'deployments.yml');
-/** Records of what was built. */
+/** The directory of the build records. */
 export const RECORDS = resolve(DEPLOY_FOLDER, 'amis');
-/** What worker pools were before they were changed. */
+/** The directory of worker pool backups, written before updates. */
 export const BACKUPS = resolve(DEPLOY_FOLDER, 'backups');

@@ -1,7 +1,7 @@
 import type { Amis } from './ami-record.js';
 import type { PoolDefinition } from './pool-definition.js';
 
-/** Which builder made an AMI of ours. */
+/** The builder of each of our AMIs. */
 export type Origins = ReadonlyMap<string, string>;
 
 export interface Replacement {
@@ -10,7 +10,7 @@ export interface Replacement {
   readonly to: string;
 }
 
-/** A pool that is to use newer AMIs. */
+/** A pool to be updated to newer AMIs. */
 export interface PoolChange {
   readonly before: PoolDefinition;
   readonly after: PoolDefinition;
@@ -19,11 +19,11 @@ export interface PoolChange {
 
 export interface PoolPlan {
   readonly changes: readonly PoolChange[];
-  /** Pools with nothing but the newest AMIs. */
+  /** Pools that use the newest AMIs only. */
   readonly current: readonly string[];
-  /** Pools without an AMI of ours. */
+  /** Pools without one of our AMIs. */
   readonly foreign: readonly string[];
-  /** What keeps a pool from being changed, in words. */
+  /** Messages about pools that can't be changed. */
   readonly problems: readonly string[];
 }
 
@@ -37,8 +37,8 @@ interface Outcome {
 }
 
 /**
- * Which launch configurations get which AMI: each with an AMI of ours (`origins`) gets the one that the same builder made
- * for its region (`made`).
+ * Returns which launch configurations get which AMI: each with one of our AMIs (`origins`) gets the one that the same
+ * builder made for its region (`made`).
  */
 export function planPools(
   pools: readonly PoolDefinition[],
@@ -100,10 +100,7 @@ function replaceOne(config: Json, { origins, made, newest }: Knowledge): Outcome
   };
 }
 
-/**
- * A launch configuration with another content is another one: worker-manager gives it an id of its own, and refuses one that
- * it knows with the content of before.
- */
+/** Removes the id: worker-manager assigns an id to each new content, and refuses a known id with different content. */
 function withoutId({ workerManager, ...config }: Json): Json {
   if (!isJson(workerManager)) return config;
   const { launchConfigId: _launchConfigId, ...rest } = workerManager;

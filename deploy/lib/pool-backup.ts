@@ -5,29 +5,29 @@ import type { PoolDefinition } from './pool-definition.js';
 import { writePrivateFile } from './private-file.js';
 import { makeDirectory } from '../../src/lib/util/make-directory.js';
 
-/** What worker pools were before an update, and have become by it. */
+/** Worker pools before and after an update. */
 export interface PoolBackup {
   readonly rootUrl: string;
   readonly made: string;
   readonly pools: readonly {
     readonly before: PoolDefinition;
-    /** As worker-manager told of it after the update; not there for a pool that was not updated. */
+    /** worker-manager's answer after the update; missing for a pool that was not updated. */
     readonly after?: PoolDefinition;
   }[];
 }
 
-/** The file of a backup made at a time. */
+/** Returns the file of a backup made at that time. */
 export function backupFileIn(directory: string, now: Date): string {
   return join(directory, `worker-pools-${now.toISOString().replaceAll(':', '-')}.json`);
 }
 
-/** Configurations may hold secrets: only their owner may read the file. */
+/** Writes the backup. Only its owner may read it, as configurations may hold secrets. */
 export async function writeBackup(directory: string, file: string, backup: PoolBackup): Promise<void> {
   await makeDirectory(directory, 0o700);
   await writePrivateFile(file, `${JSON.stringify(backup, null, 2)}\n`);
 }
 
-/** Throws a DeployError for what is no backup. */
+/** Reads a backup. Throws a DeployError for a file that is not one. */
 export async function readBackup(file: string): Promise<PoolBackup> {
   let backup: Partial<PoolBackup>;
   try {

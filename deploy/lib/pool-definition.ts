@@ -14,13 +14,13 @@ export interface PoolDefinition {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-/** The definition in an answer of worker-manager, without what it tells besides (times, counts). */
+/** Returns the definition in an answer of worker-manager, without its additional data (times, counts). */
 export function definitionOf(answer: Readonly<Record<string, unknown>>): PoolDefinition {
   const { workerPoolId, providerId, description, owner, emailOnError, config } = answer;
   return { workerPoolId, providerId, description, owner, emailOnError, config } as PoolDefinition;
 }
 
-/** All pages of a list. */
+/** Returns all pages of a list. */
 export async function allPages<Page extends { readonly continuationToken?: string }>(
   next: (paging: { readonly continuationToken?: string }) => Promise<Page>,
 ): Promise<readonly Page[]> {
@@ -31,12 +31,14 @@ export async function allPages<Page extends { readonly continuationToken?: strin
   return pages;
 }
 
-/** The deployment of the TASKCLUSTER_* variables. Throws a DeployError when one of them is missing. */
+/**
+ * Returns a client for the deployment of the TASKCLUSTER_* variables. Throws a DeployError when one of them is missing.
+ */
 export function workerManagerOf(env: Readonly<Record<string, string | undefined>>): WorkerManager {
   return new clients.WorkerManager({ rootUrl: rootUrlOf(env), credentials: credentialsOf(env) });
 }
 
-/** What the call resolves to. Throws a DeployError that says what was asked and what the deployment answered. */
+/** Returns the result of the call. Throws a DeployError that names the request and includes the deployment's answer. */
 export async function asked<T>(what: string, call: Promise<T>): Promise<T> {
   try {
     return await call;

@@ -5,15 +5,15 @@ import type { Call, Ended, Tools } from './tools.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Something that has to be there before anything is done. Throws a DeployError that says how to get it. */
+/** A prerequisite that is checked before anything is done. `check` throws a DeployError that says how to meet it. */
 export interface Prerequisite {
   readonly name: string;
   check(): Promise<void>;
-  /** A call to another machine: not made in a dry run. */
+  /** A call to another machine; not made in a dry run. */
   readonly remote?: Call;
 }
 
-/** GNU make: deploy/Makefile is run by it. */
+/** Returns the check for GNU make, which runs deploy/Makefile. */
 export function makePrerequisite(tools: Tools): Prerequisite {
   return {
     name: 'make',
@@ -23,18 +23,21 @@ export function makePrerequisite(tools: Tools): Prerequisite {
   };
 }
 
-/** What packer builds our images with. */
+/** The packer plugins that build our images. */
 export type PackerPlugin = 'amazon' | 'docker';
 
-/** The first version that knows all that our templates use. */
+/** The first version that supports everything our templates use. */
 const OLDEST_PACKER = [1, 6, 6] as const;
-/** Since this version packer has no plugins of its own. */
+/** Since this version, packer does not include any plugins. */
 const PACKER_WITHOUT_PLUGINS = [1, 10, 0] as const;
 
 const GET_PACKER =
   'Install HashiCorp packer (https://developer.hashicorp.com/packer/install; apt-get install packer on Debian).';
 
-/** HashiCorp's packer, new enough, with the plugin. The cracklib packages have a program of that name too. */
+/**
+ * Returns the check for a recent enough HashiCorp packer with the plugin. The cracklib packages have a program of the
+ * same name.
+ */
 export function packerPrerequisite(tools: Tools, plugin: PackerPlugin): Prerequisite {
   return {
     name: 'packer',
@@ -73,18 +76,16 @@ function isOlder(version: Version, than: Version): boolean {
 async function mustHavePlugin(tools: Tools, plugin: PackerPlugin, version: string): Promise<void> {
   const source = `github.com/hashicorp/${plugin}`;
   const install =
-    `Install it: packer plugins install ${source}\nOn a machine that does not reach GitHub: packer plugins install ` +
+    `Install it: packer plugins install ${source}\nOn a machine that can't reach GitHub: packer plugins install ` +
     `--path packer-plugin-${plugin} ${source}, with the program of https://releases.hashicorp.com/packer-plugin-${plugin}.`;
   const { stdout } = await mustRun(tools, packerCall('plugins', 'installed'), install);
-  // One path a line; nothing when there are none.
+  // One path per line; empty without plugins.
   if (stdout.split('\n').some((line) => line.includes(`/packer-plugin-${plugin}_v`))) return;
-  throw new DeployError(
-    `packer: the plugin ${plugin} is missing, which packer ${version} does not bring along. ${install}`,
-  );
+  throw new DeployError(`packer: the plugin ${plugin} is missing; packer ${version} does not include it. ${install}`);
 }
 
 function packerCall(...args: readonly string[]): Call {
-  // Without a question to HashiCorp whether there is a newer version.
+  // Disables the request to HashiCorp that checks for a newer version.
   return { command: 'packer', args, env: { CHECKPOINT_DISABLE: '1' } };
 }
 
@@ -123,7 +124,7 @@ export function gitPrerequisite(tools: Tools, checkout: string): Prerequisite {
       const { stdout } = await mustRun(tools, call, 'Install git, and work in a clone of the repository.');
       if (stdout.trim() === '') return;
       throw new DeployError(
-        `git: the working tree has changes that are not committed, and nobody could tell later what was built:\n` +
+        `git: the working tree has changes that are not committed, so the build could not be traced to a commit:\n` +
           `${stdout.trimEnd()}\nCommit or stash them, or build with --test.`,
       );
     },
@@ -144,7 +145,10 @@ export function taskclusterPrerequisite(env: Env): Prerequisite {
   };
 }
 
-/** Credentials, without which the CLI would only fail later; profiles and instance roles are looked for by the CLI. */
+/**
+ * Returns the check for AWS credentials, which the CLI would only report later. The CLI itself finds profiles and
+ * instance roles.
+ */
 export function awsCredentialsPrerequisite(tools: Tools, env: Env): Prerequisite {
   const call = { command: 'aws', args: ['sts', 'get-caller-identity', '--output', 'json'] };
   return {
@@ -157,14 +161,14 @@ export function awsCredentialsPrerequisite(tools: Tools, env: Env): Prerequisite
       await mustRun(
         tools,
         call,
-        'There are no valid AWS credentials. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (with ' +
+        'No valid AWS credentials were found. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (with ' +
           'AWS_SESSION_TOKEN for temporary ones), or run aws configure.',
       );
     },
   };
 }
 
-/** The right account: an AMI of another one would be of no use to the worker pools. */
+/** Returns the check for the right account: worker pools could not use an AMI of another account. */
 export function accountPrerequisite(tools: Tools, { account, rootUrl }: Deployment): Prerequisite {
   const call = { command: 'aws', args: ['iam', 'list-account-aliases', '--output', 'json'] };
   return {
@@ -179,8 +183,8 @@ export function accountPrerequisite(tools: Tools, { account, rootUrl }: Deployme
       const aliases = aliasesIn(stdout);
       if (aliases.includes(account)) return;
       throw new DeployError(
-        `The AWS credentials are for the account ${aliases.join(', ') || '(without an alias)'}, but ${rootUrl} has its ` +
-          `machines in ${account}. Use credentials of that account, or correct deploy/deployments.yml.`,
+        `The AWS credentials are for the account ${aliases.join(', ') || '(without an alias)'}, but the machines of ` +
+          `${rootUrl} are in ${account}. Use credentials of that account, or correct deploy/deployments.yml.`,
       );
     },
   };
@@ -191,7 +195,7 @@ function aliasesIn(json: string): readonly string[] {
   return aliases;
 }
 
-/** Runs it. Throws a DeployError with what it said and `remedy` when it isn't there or fails. */
+/** Runs the program. Throws a DeployError with its output and `remedy` when it is missing or fails. */
 async function mustRun(
   tools: Tools,
   call: Call,
@@ -207,12 +211,12 @@ async function mustRun(
   return ended;
 }
 
-/** TASKCLUSTER_ROOT_URL. Throws a DeployError when it isn't set. */
+/** Returns TASKCLUSTER_ROOT_URL. Throws a DeployError when it is not set. */
 export function rootUrlOf(env: Env): string {
   const rootUrl = env['TASKCLUSTER_ROOT_URL'];
   if (rootUrl) return rootUrl;
   throw new DeployError(
     'TASKCLUSTER_ROOT_URL is not set: which deployment of Taskcluster is this for? For example: export ' +
-      'TASKCLUSTER_ROOT_URL=https://tc.example.com (deploy/deployments.yml lists those that are known).',
+      'TASKCLUSTER_ROOT_URL=https://tc.example.com (deploy/deployments.yml lists the known ones).',
   );
 }

@@ -7,7 +7,7 @@ interface Streams {
   readonly stdout: NodeJS.WriteStream;
 }
 
-/** The terminal that a program was started on. */
+/** The terminal that the program was started from. */
 export class ProcessTerminal implements Terminal {
   readonly isInteractive: boolean;
   readonly #streams: Streams;
@@ -29,7 +29,8 @@ export class ProcessTerminal implements Terminal {
         lines.close();
       });
     }
-    // readline echoes what is typed to its output: to nowhere. Once it is there, the terminal itself echoes nothing.
+    // readline echoes the input to its output, which discards it; while readline is active, the terminal itself does
+    // not echo.
     const nowhere = new Writable({
       write: (_chunk, _encoding, done) => {
         done();

@@ -6,12 +6,12 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import type { Call, Ended, Tools } from './tools.js';
 
-/** What tells of signals: `process`. */
+/** The source of signals: `process`. */
 type Signals = Pick<EventEmitter, 'on' | 'off'>;
 
 /**
- * The programs on the PATH, as processes. While one of them runs for long, signals don't end us: we have to clean up after
- * it. Ctrl-C reaches it by the terminal, other signals are passed on.
+ * Runs the programs on the PATH as processes. While a long one runs, signals do not end this process, which has to
+ * clean up afterwards. Ctrl-C reaches the program through the terminal; other signals are passed on.
  */
 export class ProcessTools implements Tools {
   readonly #env: Readonly<Record<string, string | undefined>>;
@@ -23,7 +23,7 @@ export class ProcessTools implements Tools {
   }
 
   async capture(call: Call): Promise<Ended | undefined> {
-    // Standard input stays ours: pass may have to ask for a passphrase.
+    // Standard input is inherited: pass may have to ask for a passphrase.
     const child = spawn(call.command, call.args, { ...this.#options(call), stdio: ['inherit', 'pipe', 'pipe'] });
     const [ended, stdout, stderr] = await Promise.all([
       codeOf(once(child, 'close')),
@@ -64,7 +64,7 @@ export class ProcessTools implements Tools {
 async function codeOf(closed: Promise<unknown[]>): Promise<number | undefined> {
   try {
     const [code] = (await closed) as [number | null];
-    // Ended by a signal: as shells count it, no success.
+    // Ended by a signal: a failure, as in a shell.
     return code ?? 128;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;

@@ -7,8 +7,8 @@ const FAILED = 1;
 const BAD_USAGE = 2;
 
 /**
- * Parses the arguments and runs the command's action. Returns the exit code: 0 done, 1 failed, 2 wrong usage; what went
- * wrong is written to standard error, with a stack only when it is our bug.
+ * Parses the arguments and runs the command's action. Returns the exit code: 0 done, 1 failed, 2 wrong usage. Errors
+ * are written to standard error, with a stack only for a bug.
  */
 export async function runProgram(
   command: Command,

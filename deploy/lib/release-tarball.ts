@@ -11,7 +11,7 @@ import { typed } from './tools.js';
 import type { Call, Tools } from './tools.js';
 import { buildWorkerTarball } from './worker-tarball.js';
 
-/** The one folder in the tarball. */
+/** The only top-level folder in the tarball. */
 const FOLDER = 'docker-worker';
 
 /** What tells of the licences of the worker and of its packages. */
@@ -22,7 +22,7 @@ export function releaseTarballIn(folder: string): string {
   return join(folder, 'docker-worker-x64.tgz');
 }
 
-/** What a tarball is made of. */
+/** The sources of a release tarball. */
 export interface ReleaseSources {
   /** Root of the checkout. */
   readonly checkout: string;
@@ -30,8 +30,8 @@ export interface ReleaseSources {
 }
 
 /**
- * Packs the worker with its packages and with Node.js into `tarball`: unpacked anywhere, its `bin/docker-worker` starts the
- * worker, with nothing else to install. Throws DeployError.
+ * Packs the worker with its packages and Node.js into `tarball`: unpacked anywhere, its `bin/docker-worker` starts the
+ * worker, without any further installation. Throws DeployError.
  */
 export async function buildReleaseTarball(sources: ReleaseSources, tarball: string, tools: Tools): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'docker-worker-release-'));
@@ -52,7 +52,7 @@ async function unpackWorker(checkout: string, home: string, tools: Tools): Promi
   const archive = `${home}.tar.gz`;
   await buildWorkerTarball(checkout, archive, tools);
   await mustRun(tools, { command: 'tar', args: ['-xzf', archive, '-C', home] });
-  // Nothing that a package brings is run: none of them needs it.
+  // Install scripts are not run: none of the packages needs them.
   const args = ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   await mustRun(tools, { command: 'npm', args, cwd: home });
 }
@@ -62,9 +62,9 @@ async function unpackNode({ name, url, sha256 }: NodeRelease, home: string, tool
   const flags = ['--fail', '--silent', '--show-error', '--location', '--retry', '5', '--max-time', '600'];
   await mustRun(tools, { command: 'curl', args: [...flags, '--output', archive, url] });
   const found = await sha256Of(archive);
-  if (found !== sha256) throw new DeployError(`${url} is not what it was: its SHA-256 is ${found}, not ${sha256}.`);
+  if (found !== sha256) throw new DeployError(`${url} has changed: its SHA-256 is ${found}, expected ${sha256}.`);
   await mkdir(node);
-  // npm and the headers are of no use to the worker.
+  // The worker does not need npm and the headers.
   const wanted = [`${name}/bin/node`, `${name}/LICENSE`];
   await mustRun(tools, { command: 'tar', args: ['-xJf', archive, '-C', node, '--strip-components=1', ...wanted] });
 }

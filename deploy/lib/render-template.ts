@@ -1,17 +1,17 @@
 import { DeployError } from './deploy-error.js';
 
-/** `{{name}}`; with a backslash before it, it is no variable and stands for itself, without the backslash. */
+/** Matches `{{name}}`. After a backslash it is not a variable: it is kept, without the backslash. */
 const REFERENCE = /(\\?)\{\{\s*([A-Za-z]\w*)\s*\}\}/g;
 
-/** The names of the variables in a template, each once. */
+/** Returns the names of the variables in a template, without duplicates. */
 export function variablesIn(template: string): readonly string[] {
   const names = [...template.matchAll(REFERENCE)].filter(([, escape]) => escape === '').map(([, , name = '']) => name);
   return [...new Set(names)];
 }
 
 /**
- * The template with each `{{name}}` replaced by its value. Values are not looked into: what looks like a variable there
- * stays as it is. Throws a DeployError that names `file` and the variable when there is no value for it.
+ * Returns the template with each `{{name}}` replaced by its value. Values are not rendered themselves. Throws a
+ * DeployError that names `file` and the variable when there is no value for it.
  */
 export function renderTemplate(file: string, template: string, values: ReadonlyMap<string, string>): string {
   return template.replace(REFERENCE, (reference: string, escape: string, name: string) => {
@@ -22,7 +22,7 @@ export function renderTemplate(file: string, template: string, values: ReadonlyM
   });
 }
 
-/** The text of a file, or undefined when it is binary: not UTF-8, or with a NUL. */
+/** Returns the text of a file, or undefined when it is binary: not UTF-8, or with a NUL. */
 export function textOf(content: Buffer): string | undefined {
   if (content.includes(0)) return undefined;
   try {

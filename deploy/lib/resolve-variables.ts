@@ -4,14 +4,14 @@ import type { Values } from './deploy-json.js';
 import { DeployError } from './deploy-error.js';
 import type { Terminal } from './terminal.js';
 
-/** A place in which a variable is used. */
+/** A file that uses a variable. */
 export interface Use {
   readonly file: string;
   readonly variable: string;
 }
 
 export interface Sources {
-  /** What is known, such as from deploy.json. */
+  /** The known values, such as those from deploy.json. */
   readonly values: Values;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly terminal: Terminal;
@@ -20,13 +20,13 @@ export interface Sources {
 export interface Resolved {
   /** A value for each variable that is used. */
   readonly values: ReadonlyMap<string, string>;
-  /** Those that somebody typed. */
+  /** The values that the operator typed. */
   readonly asked: Values;
 }
 
 /**
- * Finds a value for each variable that is used: a known one, its default, or what the operator types. Throws one
- * DeployError about all those that are none and those that stay undefined, each with the file that uses it.
+ * Finds a value for each variable that is used: a known one, its default, or one typed by the operator. Throws one
+ * DeployError about all unknown variables and all that stay undefined, each with the file that uses it.
  */
 export async function resolveVariables(uses: readonly Use[], { values, env, terminal }: Sources): Promise<Resolved> {
   refuseUnknown(uses);
@@ -45,17 +45,17 @@ export async function resolveVariables(uses: readonly Use[], { values, env, term
   return { values: found, asked };
 }
 
-/** The names of the variables whose values must never be seen. */
+/** Returns the names of the variables whose values must never be shown. */
 export function secretNames(): ReadonlySet<string> {
   return new Set(VARIABLES.filter(({ secret }) => secret).map(({ name }) => name));
 }
 
-/** The variable of that name, if it is one. */
+/** Returns the variable with that name, if there is one. */
 export function variableNamed(name: string): Variable | undefined {
   return VARIABLES.find((variable) => variable.name === name);
 }
 
-/** Throws a DeployError that names each use of what is no variable. */
+/** Throws a DeployError that names each use of an unknown variable. */
 export function refuseUnknown(uses: readonly Use[]): void {
   const unknown = uses.filter(({ variable }) => !variableNamed(variable));
   if (unknown.length === 0) return;
@@ -73,7 +73,7 @@ async function askFor(names: readonly string[], terminal: Terminal): Promise<Val
     if (!variable) continue;
     terminal.say(`${name}: ${variable.description}`);
     const answer = await terminal.ask(`${name} (\\n for a new line) = `, variable.secret ? 'secret' : 'open');
-    // What has several lines (keys, certificates) is typed in one.
+    // Values with several lines (keys, certificates) are typed as one.
     if (answer.trim() !== '') answers[name] = answer.replaceAll('\\n', '\n');
   }
   return answers;
@@ -83,6 +83,6 @@ function undefinedMessage({ file, variable }: Use): string {
   const description = variableNamed(variable)?.description ?? '';
   return (
     `${file}: the variable ${variable} is undefined (${description}). Add it to the deployment's entry in the password ` +
-    'store and run deploy/bin/import-docker-worker-secrets, or write it into deploy/deploy.json.'
+    'store and run deploy/bin/import-docker-worker-secrets, or add it to deploy/deploy.json.'
   );
 }

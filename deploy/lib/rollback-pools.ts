@@ -11,7 +11,7 @@ import { terminateWorkers } from './terminate-workers.js';
 export interface RollbackOptions {
   readonly isDryRun: boolean;
   readonly isAgreed: boolean;
-  /** Also restore pools that were changed since the update. */
+  /** True to also restore pools that were changed since the update. */
   readonly isForced: boolean;
   readonly isTerminating: boolean;
 }
@@ -24,8 +24,8 @@ interface Means {
 }
 
 /**
- * Makes worker pools again what they were before an update. Throws a DeployError when a pool was left alone because
- * somebody changed it since, or could not be changed; the others are restored all the same.
+ * Restores worker pools to their state before an update. Throws a DeployError when a pool was skipped because it was
+ * changed since then, or could not be changed; the others are still restored.
  */
 export async function rollbackPools(backup: PoolBackup, options: RollbackOptions, means: Means): Promise<void> {
   const { terminal } = means;
@@ -41,7 +41,7 @@ export async function rollbackPools(backup: PoolBackup, options: RollbackOptions
   if (wanted.length > 0 && !options.isDryRun) await restoreAll(wanted, backup.rootUrl, { options, means });
   if (left.length === 0) return;
   throw new DeployError(
-    `These pools are left alone, as somebody changed them after the update (--force restores them too): ` +
+    `These pools were not restored because they were changed after the update (--force restores them too): ` +
       left.map(({ pool }) => pool.before.workerPoolId).join(', '),
   );
 }
@@ -60,7 +60,7 @@ async function restoreAll(
 ): Promise<void> {
   const { manager, terminal } = means;
   if (!options.isAgreed && !(await confirm(terminal, `Restore ${wanted.length} worker pools of ${rootUrl}?`))) {
-    throw new DeployError('Nothing was changed: nobody agreed to it (--yes agrees without a question).');
+    throw new DeployError('Nothing was changed: it was not confirmed (--yes skips the question).');
   }
   const failures: string[] = [];
   for (const before of wanted) {

@@ -19,19 +19,19 @@ export interface BuildMachine {
   readonly deployFolder: string;
 }
 
-/** Where the records of builds are. */
+/** Returns the directory of the build records. */
 export function recordsIn(deployFolder: string): string {
   return join(deployFolder, 'amis');
 }
 
-/** Builds what a machine is made of, runs packer, and records the AMIs. Returns the file of the record. */
+/** Builds the machine's tarballs, runs packer, and records the AMIs. Returns the file of the record. */
 export async function runBuild(options: BuildOptions, machine: BuildMachine): Promise<string> {
   const { tools, terminal, env, deployFolder } = machine;
   const { target, deployment } = options;
   await mustBeOf(deployment.rootUrl, deployFolder);
   const sourceAmi = options.sourceAmi ?? (await findSourceAmi(options, tools));
   const checkout = { version: await versionOf(machine), deployFolder };
-  // Before anything that takes time: it fails when a variable is missing.
+  // This precedes the slow steps, because it fails when a variable is missing.
   const plan = await planBuild({ ...options, sourceAmi }, checkout, { env, terminal, now: new Date() });
   if (target === 'app') await buildTarballs(machine);
   const made = await runPacker(plan, machine);
@@ -60,7 +60,7 @@ export async function buildTarballs({ tools, checkout, deployFolder }: BuildMach
   if (code !== 0) throw new DeployError(`make -C ${deployFolder} failed; its output says why.`);
 }
 
-/** The version in package.json and the commit. Throws DeployError. */
+/** Returns the version in package.json and the commit. Throws DeployError. */
 export async function versionOf({ tools, checkout }: BuildMachine): Promise<string> {
   const version = await tools.capture({
     command: 'node',
@@ -69,14 +69,16 @@ export async function versionOf({ tools, checkout }: BuildMachine): Promise<stri
   });
   const commit = await tools.capture({ command: 'git', args: ['rev-parse', '--short=8', 'HEAD'], cwd: checkout });
   if (version?.code === 0 && commit?.code === 0) return `${version.stdout.trim()}-${commit.stdout.trim()}`;
-  throw new DeployError(`What is in ${checkout} could not be found out: ${commit?.stderr.trim() ?? 'git: not found.'}`);
+  throw new DeployError(
+    `The commit of ${checkout} could not be determined: ${commit?.stderr.trim() ?? 'git: not found.'}`,
+  );
 }
 
 async function findSourceAmi({ target, deployment }: BuildOptions, tools: Tools): Promise<string> {
   return target === 'app' ? baseAmiOf(deployment) : await findUbuntuAmi(deployment.region, tools);
 }
 
-/** A deploy.json of another deployment would give its secrets to the machines of this one. */
+/** Throws if deploy.json is for another deployment, whose secrets would end up on this one's machines. */
 async function mustBeOf(rootUrl: string, deployFolder: string): Promise<void> {
   const { rootUrl: stored } = await readDeployJson(join(deployFolder, 'deploy.json'));
   if (stored === undefined || stored === rootUrl) return;
@@ -89,7 +91,7 @@ async function mustBeOf(rootUrl: string, deployFolder: string): Promise<void> {
 function mustHaveAll({ builders }: BuildPlan, made: AmiRecord['builders']): void {
   const missing = builders.filter((builder) => made[builder] === undefined);
   if (missing.length === 0) return;
-  throw new DeployError(`packer ended well, but told of no AMI from ${missing.join(', ')}. See its output.`);
+  throw new DeployError(`packer succeeded, but did not report an AMI from ${missing.join(', ')}. See its output.`);
 }
 
 function amiLines({ builders }: AmiRecord): readonly string[] {

@@ -18,10 +18,10 @@ import { makeDirectory } from '../../src/lib/util/make-directory.js';
 
 /** A file of deploy/template. */
 export interface TemplateFile {
-  /** Within the tree, such as `etc/rsyslog.d/papertrail.conf`. */
+  /** Relative to the tree, such as `etc/rsyslog.d/papertrail.conf`. */
   readonly path: string;
   readonly mode: number;
-  /** Undefined for what is copied as it is. */
+  /** Undefined for files that are copied without rendering. */
   readonly text: string | undefined;
   readonly variables: readonly string[];
 }
@@ -35,7 +35,9 @@ interface Entry {
 const PERMISSIONS = 0o7777;
 const OWNER_ONLY = 0o7700;
 
-/** The files of a tree of templates, with the variables that each needs. Throws DeployError when there is no tree. */
+/**
+ * Returns the files of a template tree, with the variables that each needs. Throws DeployError when there is no tree.
+ */
 export async function readTemplates(root: string): Promise<readonly TemplateFile[]> {
   const files = (await entriesOf(root)).filter(({ kind }) => kind === 'file');
   return await Promise.all(
@@ -47,8 +49,8 @@ export async function readTemplates(root: string): Promise<readonly TemplateFile
 }
 
 /**
- * Renders the tree `template` into `target`, which it replaces when all went well. Modes are kept, except that a file with
- * a secret in it is for its owner only; symbolic links and binary files are copied.
+ * Renders the tree `template` into `target`, which is replaced only on success. Modes are kept, except that a file with
+ * a secret is readable by its owner only; symbolic links and binary files are copied.
  */
 export async function renderTree(
   { template, target }: { readonly template: string; readonly target: string },
@@ -57,12 +59,12 @@ export async function renderTree(
 ): Promise<void> {
   const unfinished = `${target}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });
-  // The tree holds secrets: nobody else gets in, whatever the modes inside are.
+  // The tree holds secrets, so only its owner may enter it, regardless of the modes inside.
   await makeDirectory(unfinished, 0o700);
   try {
     const entries = await entriesOf(template);
     for (const entry of entries) await renderEntry(entry, { template, target: unfinished, values, secrets });
-    // Deepest first: a directory may be one that nothing can be written to.
+    // Deepest first, because a directory may become read-only.
     for (const { path, kind, mode } of [...entries].reverse()) {
       if (kind === 'directory') await chmod(join(unfinished, path), mode);
     }
@@ -101,11 +103,11 @@ async function renderEntry(
   }
   const hasSecret = variablesIn(text).some((name) => secrets.has(name));
   await writeFile(to, renderTemplate(from, text, values), { mode: 0o600 });
-  // The mode of a new file is subject to the umask.
+  // The umask reduces the mode of a new file.
   await chmod(to, hasSecret ? mode & OWNER_ONLY : mode);
 }
 
-/** Everything below `root`, sorted, directories before what is in them. */
+/** Returns all entries below `root`, sorted, with directories before their contents. */
 async function entriesOf(root: string): Promise<readonly Entry[]> {
   const paths = await pathsBelow(root);
   return await Promise.all(
@@ -115,7 +117,7 @@ async function entriesOf(root: string): Promise<readonly Entry[]> {
       if (stats.isDirectory()) return { path, kind: 'directory' as const, mode };
       if (stats.isSymbolicLink()) return { path, kind: 'link' as const, mode };
       if (stats.isFile()) return { path, kind: 'file' as const, mode };
-      throw new DeployError(`${join(root, path)} is no file, directory or symbolic link: it can't be deployed.`);
+      throw new DeployError(`${join(root, path)} is not a file, directory or symbolic link, so it can't be deployed.`);
     }),
   );
 }
@@ -124,6 +126,6 @@ async function pathsBelow(root: string): Promise<readonly string[]> {
   try {
     return await readdir(root, { recursive: true });
   } catch (error) {
-    throw new DeployError(`The templates could not be read: there should be a directory ${root}.`, { cause: error });
+    throw new DeployError(`The templates could not be read: the directory ${root} is required.`, { cause: error });
   }
 }

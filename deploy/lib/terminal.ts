@@ -1,26 +1,26 @@
-/** The person at the terminal, if there is one. */
+/** The operator's terminal, if there is one. */
 export interface Terminal {
   readonly isInteractive: boolean;
-  /** One line for a person to read. */
+  /** Prints one line for people. */
   say(line: string): void;
-  /** Asks for a line; what is typed for a secret is not shown. Only if `isInteractive`. */
+  /** Asks for a line; a secret is not shown while it is typed. Requires `isInteractive`. */
   ask(question: string, kind: 'open' | 'secret'): Promise<string>;
 }
 
-/** Whether the operator agrees. Without a terminal nobody can: false. */
+/** Returns whether the operator confirms. Returns false without a terminal. */
 export async function confirm(terminal: Terminal, question: string): Promise<boolean> {
   if (!terminal.isInteractive) return false;
   const answer = await terminal.ask(`${question} [y/N] `, 'open');
   return /^y(es)?$/i.test(answer.trim());
 }
 
-/** The same terminal, but nobody who answers. */
+/** Returns the same terminal, but without questions. */
 export function withoutQuestions(terminal: Terminal): Terminal {
   return {
     isInteractive: false,
     say: (line) => {
       terminal.say(line);
     },
-    ask: () => Promise.reject(new Error('nobody is asked')),
+    ask: () => Promise.reject(new Error('this terminal does not ask questions')),
   };
 }

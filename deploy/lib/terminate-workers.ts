@@ -9,8 +9,8 @@ interface Means {
 }
 
 /**
- * Removes all workers of a pool that run or were asked for. Their tasks are resolved as `worker-shutdown` or, at the latest,
- * when their claims run out, and are run again. Throws a DeployError that lists those that could not be removed.
+ * Removes all running and requested workers of a pool. Their tasks are resolved as `worker-shutdown` or, at the latest,
+ * when their claims expire, and are rerun. Throws a DeployError that lists the workers that could not be removed.
  */
 export async function terminateWorkers(workerPoolId: string, { manager, terminal }: Means): Promise<void> {
   const list = allPages((paging) => manager.listWorkersForWorkerPool(workerPoolId, paging));
@@ -28,6 +28,6 @@ export async function terminateWorkers(workerPoolId: string, { manager, terminal
       failures.push(error.message);
     }
   }
-  terminal.say(`${workerPoolId}: ${workers.length - failures.length} workers are removed.`);
+  terminal.say(`${workerPoolId}: ${workers.length - failures.length} workers were removed.`);
   if (failures.length > 0) throw new DeployError(failures.join('\n'));
 }

@@ -1,10 +1,12 @@
-/** A program of another project, as it is to be run. No secret may be among the arguments: everybody sees those. */
+/**
+ * A call of an external program. Its arguments must not contain secrets, since every user of the machine can see them.
+ */
 export interface Call {
   readonly command: string;
   readonly args: readonly string[];
-  /** Variables added to our own. */
+  /** Environment variables in addition to our own. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Working directory; ours when not given. */
+  /** Working directory; our own by default. */
   readonly cwd?: string;
 }
 
@@ -16,15 +18,15 @@ export interface Ended {
 
 /** The programs on the PATH. */
 export interface Tools {
-  /** Runs it to its end and keeps what it prints; undefined when there is no such program. */
+  /** Runs the program and returns its output; undefined when there is no such program. */
   capture(call: Call): Promise<Ended | undefined>;
-  /** The same, with each line of its standard output given to `onLine` at once; its standard error is our own. */
+  /** Does the same, but passes each line of standard output to `onLine` at once; standard error is our own. */
   follow(call: Call, onLine: (line: string) => void): Promise<number | undefined>;
-  /** Runs it to its end on our own terminal, and returns its exit code; undefined when there is no such program. */
+  /** Runs the program on our own terminal and returns its exit code; undefined when there is no such program. */
   run(call: Call): Promise<number | undefined>;
 }
 
-/** A call as one would type it. */
+/** Returns the call as it would be typed in a shell. */
 export function typed({ command, args }: Call): string {
   return [command, ...args].map(quoted).join(' ');
 }

@@ -17,19 +17,19 @@ export interface UpdateOptions {
   readonly rootUrl: string;
   /** The new AMIs, by builder and region. */
   readonly made: Readonly<Record<string, Amis>>;
-  /** Which AMIs are ours. */
+  /** The builders of our AMIs. */
   readonly origins: Origins;
-  /** Names of pools, with * for any text; all of them when empty. */
+  /** Names of pools, with * for any text; empty for all pools. */
   readonly pools: readonly string[];
   readonly backupDirectory: string;
   readonly isDryRun: boolean;
-  /** Do it without asking. */
+  /** True to update without asking. */
   readonly isAgreed: boolean;
-  /** Also stop the workers that run on the old AMIs. */
+  /** True to also stop the workers that run on the old AMIs. */
   readonly isTerminating: boolean;
 }
 
-/** Lets worker pools use new AMIs. Throws a DeployError when something was not done; what was, is in the backup. */
+/** Updates worker pools to new AMIs. Throws a DeployError when a step failed; completed changes are in the backup. */
 export async function updatePools(options: UpdateOptions, manager: WorkerManager, terminal: Terminal): Promise<void> {
   const plan = planPools(await poolsNamed(options.pools, manager), options.origins, options.made);
   describe(plan, terminal);
@@ -41,7 +41,7 @@ export async function updatePools(options: UpdateOptions, manager: WorkerManager
   if (options.isDryRun) return;
   const question = `Change ${plan.changes.length} worker pools of ${options.rootUrl}?`;
   if (!options.isAgreed && !(await confirm(terminal, question))) {
-    throw new DeployError('Nothing was changed: nobody agreed to it (--yes agrees without a question).');
+    throw new DeployError('Nothing was changed: it was not confirmed (--yes skips the question).');
   }
   await apply(plan.changes, options, { manager, terminal });
 }
@@ -58,7 +58,7 @@ async function apply(changes: readonly PoolChange[], options: UpdateOptions, mea
   const pools: { before: PoolDefinition; after?: PoolDefinition }[] = changes.map(({ before }) => ({ before }));
   const backup: PoolBackup = { rootUrl, made: now.toISOString(), pools };
   await writeBackup(backupDirectory, file, backup);
-  means.terminal.say(`What they are now is in ${file} (deploy/bin/rollback-worker-types ${file}).`);
+  means.terminal.say(`Their current state is saved in ${file} (deploy/bin/rollback-worker-types ${file}).`);
   for (const [index, change] of changes.entries()) {
     const after = await updateOne(change, means);
     pools[index] = { before: change.before, after };
@@ -67,12 +67,14 @@ async function apply(changes: readonly PoolChange[], options: UpdateOptions, mea
   if (isTerminating) for (const { before } of changes) await terminateWorkers(before.workerPoolId, means);
 }
 
-/** There is no call that changes a pool only if nobody else did: at least the time for that is kept short. */
+/** Updates one pool. The API has no conditional update, so the pool is read again immediately before the change. */
 async function updateOne({ before, after }: PoolChange, { manager, terminal }: Means): Promise<PoolDefinition> {
   const { workerPoolId } = before;
   const now = definitionOf(await asked(`workerPool ${workerPoolId}`, manager.workerPool(workerPoolId)));
   if (!isDeepStrictEqual(now, before)) {
-    throw new DeployError(`${workerPoolId} was changed by somebody else in the meantime. Run this again for the rest.`);
+    throw new DeployError(
+      `${workerPoolId} was changed by another client in the meantime. Run this program again for the rest.`,
+    );
   }
   const updated = await asked(`updateWorkerPool ${workerPoolId}`, manager.updateWorkerPool(workerPoolId, after));
   terminal.say(`${workerPoolId} is updated.`);
@@ -97,5 +99,5 @@ function describe({ changes, current, foreign }: PoolPlan, terminal: Terminal): 
     }
   }
   if (current.length > 0) terminal.say(`Up to date: ${current.join(', ')}`);
-  if (foreign.length > 0) terminal.say(`Without an AMI of ours: ${foreign.join(', ')}`);
+  if (foreign.length > 0) terminal.say(`Without one of our AMIs: ${foreign.join(', ')}`);
 }

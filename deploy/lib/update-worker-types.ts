@@ -9,12 +9,12 @@ import type { Tools } from './tools.js';
 import { updatePools } from './update-pools.js';
 import { trimEnd } from '../../src/lib/util/trim-end.js';
 
-/** The command line of update-worker-types. */
+/** The options of update-worker-types. */
 export interface UpdateFlags {
   readonly record?: string;
   readonly pool: readonly string[];
   readonly replace: readonly string[];
-  /** False: only what is known on this machine. */
+  /** False to use only what is known on this machine. */
   readonly aws: boolean;
   readonly backups: string;
   readonly records: string;
@@ -29,7 +29,7 @@ interface Machine {
   readonly terminal: Terminal;
 }
 
-/** Finds the newest AMIs and those they replace, and lets the worker pools use them. Throws DeployError. */
+/** Finds the newest AMIs and those they replace, and updates the worker pools. Throws DeployError. */
 export async function updateWorkerTypes(flags: UpdateFlags, { env, tools, terminal }: Machine): Promise<void> {
   const rootUrl = trimEnd(rootUrlOf(env), '/');
   const manager = workerManagerOf(env);
@@ -56,6 +56,6 @@ function newestOf(records: readonly AmiRecord[], rootUrl: string): AmiRecord {
   const fitting = records.find((each) => each.target === 'app' && !each.isTest && each.rootUrl === rootUrl);
   if (fitting) return fitting;
   throw new DeployError(
-    `There is no record of a build of app for ${rootUrl}. Build one (./deploy.sh app), or name a record by --record.`,
+    `There is no record of a build of app for ${rootUrl}. Build one (./deploy.sh app), or name a record with --record.`,
   );
 }

@@ -4,17 +4,17 @@ import { DeployError } from './deploy-error.js';
 import { packTree } from './pack-tree.js';
 import type { Tools } from './tools.js';
 
-/** What a machine needs of a checkout, besides what is compiled; it runs `npm ci --omit=dev` by itself. */
+/** The files of a checkout that a machine needs besides the compiled ones; it runs `npm ci --omit=dev` itself. */
 const CONTENT = ['package.json', 'package-lock.json', 'config.yml', 'schemas'];
 
-/** Where the tarball with the worker is. */
+/** Returns the path of the worker's tarball. */
 export function workerTarballIn(folder: string): string {
   return join(folder, 'docker-worker.tar.gz');
 }
 
-/** Compiles the worker of a checkout and packs what a machine needs of it. Throws DeployError. */
+/** Compiles the worker of a checkout and packs what a machine needs. Throws DeployError. */
 export async function buildWorkerTarball(checkout: string, tarball: string, tools: Tools): Promise<void> {
-  // Not into dist/, which a worker may be running from; but beside it, as source maps have paths.
+  // Not into dist/, which a running worker may use, but beside it, as source maps contain relative paths.
   const dist = await mkdtemp(join(checkout, 'dist.'));
   try {
     const args = ['run', '--silent', 'build', '--', '--outDir', dist];

@@ -3,7 +3,7 @@ import { errorMessage } from '../lib/util/error-message.js';
 import { TaskFileError } from './task-definition.js';
 import { trimEnd } from '../lib/util/trim-end.js';
 
-/** A task of a deployment, as its name is given on a command line. */
+/** A task of a deployment, as it is named on a command line. */
 export interface TaskAddress {
   readonly taskId: string;
   readonly rootUrl: string;
@@ -13,16 +13,23 @@ const TASK_ID = /^[A-Za-z0-9_-]{8}[Q-T][A-Za-z0-9_-][CGKOSWaeimquy26-][A-Za-z0-9
 const TIMEOUT_MS = 30_000;
 const RETRIES = 2;
 
-/** `taskId@rootUrl`; undefined when the text is none, as names of files are. Throws TaskFileError when it is half one. */
+/**
+ * Parses `taskId@rootUrl`. Returns undefined for text without that form, such as a file name. Throws TaskFileError when
+ * one half is invalid.
+ */
 export function parseTaskAddress(text: string): TaskAddress | undefined {
   const [, taskId = '', rootUrl = ''] = /^([^@/]+)@(https?:\/\/.*)$/.exec(text) ?? [];
   if (rootUrl === '') return undefined;
-  if (!TASK_ID.test(taskId)) throw new TaskFileError(`${text}: "${taskId}" is no task id (22 letters, digits, - or _)`);
-  if (!URL.canParse(rootUrl)) throw new TaskFileError(`${text}: "${rootUrl}" is no root URL`);
+  if (!TASK_ID.test(taskId))
+    throw new TaskFileError(`${text}: "${taskId}" is not a task id (22 letters, digits, - or _)`);
+  if (!URL.canParse(rootUrl)) throw new TaskFileError(`${text}: "${rootUrl}" is not a root URL`);
   return { taskId, rootUrl: trimEnd(rootUrl, '/') };
 }
 
-/** The task's definition as JSON text. Definitions are public: no credentials. Throws TaskFileError when there is none. */
+/**
+ * Returns the task's definition as JSON text. Definitions are public, so no credentials are needed. Throws
+ * TaskFileError when there is no such task.
+ */
 export async function fetchTask({ taskId, rootUrl }: TaskAddress, signal: AbortSignal): Promise<string> {
   const url = `${rootUrl}/api/queue/v1/task/${taskId}`;
   try {
@@ -35,7 +42,7 @@ export async function fetchTask({ taskId, rootUrl }: TaskAddress, signal: AbortS
     if (error instanceof RequestError) throw new Error(`cannot get ${url}: ${errorMessage(error)}`, { cause: error });
     throw error;
   }
-  throw new TaskFileError(`${url} is no task: is ${rootUrl} the root URL of a Taskcluster deployment?`);
+  throw new TaskFileError(`${url} is not a task: is ${rootUrl} the root URL of a Taskcluster deployment?`);
 }
 
 function isJson(text: string): boolean {

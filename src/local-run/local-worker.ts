@@ -22,28 +22,28 @@ import { composeWorker } from '../lib/worker/compose.js';
 import type { Worker } from '../lib/worker/worker.js';
 
 export interface LocalWorkerOptions {
-  /** Where its folders are made; default: that of temporary files. */
+  /** The parent of the worker's folders; default: the directory for temporary files. */
   readonly parent?: string;
   readonly rootUrl: string;
   readonly credentials: Credentials;
-  /** Laid over the packaged defaults. */
+  /** Settings that override the packaged defaults. */
   readonly settings?: ConfigTree;
-  /** Where DOCKER_HOST may be named. */
+  /** The environment, which may set DOCKER_HOST. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
   readonly version: string;
-  /** Takes the WORKER_METRICS lines. */
+  /** Receives the WORKER_METRICS lines. */
   readonly metricsOutput: MetricsOutput;
 }
 
 const ABANDON_MS = 5000;
 const ABANDON_POLL_MS = 100;
-/** A container that was being created when it was looked for the first time is there by then. */
+/** The number of polls by which a container that was still being created at the first one has appeared. */
 const ABANDON_POLLS = 10;
 
 /**
- * A whole worker inside this process, with the packaged defaults and folders of its own that go away with it. Its
- * worker id is its own too, so that it takes no other worker's containers on this machine for its own.
+ * A complete worker in this process, with the packaged defaults and its own folders, which are removed with it. Its
+ * worker id is unique, so that it does not treat another worker's containers on this machine as its own.
  */
 export class LocalWorker {
   readonly config: Config;
@@ -60,7 +60,7 @@ export class LocalWorker {
     this.#running = worker.run();
   }
 
-  /** Claims as soon as it resolves. Fails with a ConfigError when the settings are wrong. */
+  /** Starts the worker; it claims once this resolves. Throws a ConfigError when the settings are invalid. */
   static async start(options: LocalWorkerOptions): Promise<LocalWorker> {
     const { log, version, metricsOutput, parent = tmpdir() } = options;
     const directory = await mkdtemp(join(parent, 'docker-worker-'));
@@ -69,13 +69,16 @@ export class LocalWorker {
       const worker = await composeWorker({ config, host: new StandaloneHost(), log, version, metricsOutput });
       return new LocalWorker(config, worker, directory, log);
     } catch (error) {
-      // No container has had it.
+      // No container has used it.
       await removeDirectory(directory, removeTree);
       throw error;
     }
   }
 
-  /** Ends it; resolves when its runs and its folders are gone. Once `abandon` aborts that takes seconds at most. */
+  /**
+   * Stops the worker; resolves when its runs have ended and its folders are removed. Once `abandon` aborts, that takes
+   * at most seconds.
+   */
   async stop(mode: 'graceful' | 'immediate', abandon = new AbortController().signal): Promise<void> {
     this.#worker.stop(mode);
     try {
@@ -90,11 +93,11 @@ export class LocalWorker {
     }
   }
 
-  /** Takes the containers away from under its runs, whatever those are doing, until nothing of them is left. */
+  /** Removes the containers of its runs in any state until none are left. */
   async #abandon(): Promise<void> {
     this.#worker.stop('immediate');
     const limit = new LinkedAbort();
-    limit.abortAfter(ABANDON_MS, () => new Error(`docker did not do it within ${ABANDON_MS / 1000} s`));
+    limit.abortAfter(ABANDON_MS, () => new Error(`docker did not remove the containers within ${ABANDON_MS / 1000} s`));
     const { workerId, docker } = this.config;
     const ended = this.#running.then(
       () => true,
@@ -120,7 +123,7 @@ export class LocalWorker {
 }
 
 async function configure({ rootUrl, credentials, settings, env }: LocalWorkerOptions, directory: string) {
-  // For this worker alone, so that tasks with chain of trust can be tried; nobody trusts it.
+  // For this worker only, so that tasks with chain of trust can be tried; no verifier trusts the key.
   const ed25519SigningKeyLocation = join(directory, 'signing-key');
   await writeFile(ed25519SigningKeyLocation, randomBytes(32).toString('base64'), { mode: 0o600 });
   const { config } = await loadConfig({
@@ -137,9 +140,9 @@ async function configure({ rootUrl, credentials, settings, env }: LocalWorkerOpt
         dockerVolume: directory,
         stateDir: join(directory, 'state'),
         ed25519SigningKeyLocation,
-        // A task that somebody wants to see run is not kept waiting until their disk is less full.
+        // The user is waiting for the task, so it is not delayed until the disk has more space.
         capacityManagement: { diskspaceThreshold: 0 },
-        // Nobody but this machine gets there, and it has no certificate.
+        // Only this machine can reach it, and it has no certificate.
         interactive: { ssl: false },
       },
     },
@@ -149,8 +152,8 @@ async function configure({ rootUrl, credentials, settings, env }: LocalWorkerOpt
 }
 
 /**
- * What an abandoned run still writes into it must not keep it from being removed, nor what root made in a container: its
- * parts go by way of the engine where this user may not. Fails, in words, when something is left.
+ * Removes the directory even if an abandoned run still writes into it or a container created files as root: parts that
+ * this user may not remove are removed through the engine. Throws an Error that names what is left.
  */
 async function removeDirectory(directory: string, removeTreeOf: RemoveTree): Promise<void> {
   const remove = (): Promise<void> => rm(directory, { recursive: true, force: true, maxRetries: 3 });

@@ -19,36 +19,38 @@ export interface RunLocallyOptions {
   /** The body of createTask, for this pool. */
   readonly definition: Readonly<Record<string, unknown>>;
   readonly taskQueue: TaskQueueName;
-  /** Takes the task's log while it runs. */
+  /** Receives the task's log while it runs. */
   readonly output: Writable;
   readonly log: Logger;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly settings?: ConfigTree;
   readonly version: string;
-  /** Once aborted the task is canceled, and the run ends as soon as its container is gone. */
+  /** When aborted, the task is canceled, and the run ends once its container is removed. */
   readonly signal: AbortSignal;
-  /** Once aborted nothing is waited for: container and folders are removed within seconds, and its reason is thrown. */
+  /**
+   * When aborted, waiting ends: container and folders are removed within seconds, and the signal's reason is thrown.
+   */
   readonly abandon: AbortSignal;
-  /** Something could not be cleaned up; the error says what, and is no reason to fail. */
+  /** Called when something could not be cleaned up; the error says what. The run does not fail because of it. */
   readonly onLeft: (error: unknown) => void;
-  /** Called when the run is over, while queue and artifacts are still there. */
+  /** Called when the run is over, while the queue and its artifacts still exist. */
   readonly inspect: (outcome: LocalOutcome) => Promise<void>;
 }
 
 export interface LocalOutcome {
   readonly run: RunStatus;
   readonly watcher: TaskWatcher;
-  /** The task's own exit code; undefined when no command came to its end. */
+  /** The exit code of the task's command; undefined when the command did not finish. */
   readonly exitCode: number | undefined;
 }
 
 const CANCEL_POLL_INTERVAL_MS = 250;
-/** Of a directory that holds all that a run has on the disk, and nothing of anybody else. */
+/** The prefix of a directory that holds all files of one run, and no others. */
 const RUN_PREFIX = 'run-task-';
 
 /**
- * Runs one task on this machine, as a worker of a deployment would: an embedded Taskcluster, a worker that claims from
- * it, a container. Nothing of all that is left when it returns, unless `onLeft` was told of it.
+ * Runs one task on this machine, as a worker of a deployment would, with an embedded Taskcluster, a worker that claims
+ * from it, and a container. Everything is cleaned up when it returns, except what was reported to `onLeft`.
  */
 export async function runLocally(options: RunLocallyOptions): Promise<LocalOutcome> {
   const directory = await mkdtemp(join(tmpdir(), RUN_PREFIX));
@@ -68,9 +70,9 @@ async function runIn(directory: string, options: RunLocallyOptions): Promise<Loc
     const queue = new clients.Queue({ rootUrl, credentials });
     const taskId = slugid.nice();
     await queue.createTask(taskId, definition);
-    // The queue is in this process: asking it often costs nothing, and Ctrl-C ends the task at once.
+    // The queue is in this process: frequent polling costs nothing, and Ctrl-C ends the task at once.
     const task = { cancelPollInterval: CANCEL_POLL_INTERVAL_MS };
-    // Somebody waits for it: an image that can't be had is said at once, and not after minutes.
+    // The user is waiting: an image that can't be fetched is reported at once, and not after minutes of retries.
     const dockerConfig = { maxAttempts: 1 };
     const settings = { task, dockerConfig, ...options.settings, ...taskQueue, capacity: 1 };
     const worker = await LocalWorker.start({
@@ -95,7 +97,8 @@ async function runIn(directory: string, options: RunLocallyOptions): Promise<Loc
       outcome = await untilAborted(watch(new TaskWatcher(rootUrl, credentials, taskId), options), abandon);
     } finally {
       options.signal.removeEventListener('abort', cancel);
-      // The log of a run that was canceled is published later than that: it is there when the worker has ended by itself.
+      // The log of a canceled run is published later than that: it is complete once the worker has shut down
+      // gracefully.
       const mode = outcome?.run.reasonResolved === 'canceled' ? 'graceful' : 'immediate';
       await cleanUp(() => worker.stop(mode, abandon), options);
     }
@@ -106,7 +109,7 @@ async function runIn(directory: string, options: RunLocallyOptions): Promise<Loc
   }
 }
 
-/** What can't be cleaned up has nothing to do with how the task ended. */
+/** Cleans up; a failure there does not change how the task ended. */
 async function cleanUp(action: () => Promise<void>, { onLeft }: RunLocallyOptions): Promise<void> {
   try {
     await action();
@@ -115,12 +118,14 @@ async function cleanUp(action: () => Promise<void>, { onLeft }: RunLocallyOption
   }
 }
 
-/** A task that has roles has whatever it needs: here it is known only that somebody gave it these roles. */
+/** Grants the task's roles every scope that it needs: what they grant in its deployment is unknown here. */
 function grantRoles(taskcluster: LocalTaskcluster, { definition, output }: RunLocallyOptions): void {
   const roles = assumedRoles(definition['scopes']);
   if (roles.length === 0) return;
   for (const role of roles) taskcluster.addRole(role, ['*']);
-  output.write(`What the roles in task.scopes grant is not known here: the task has every scope that it needs.\n`);
+  output.write(
+    `Roles in task.scopes can't be looked up here, so this run grants the task every scope that it needs.\n`,
+  );
 }
 
 async function watch(watcher: TaskWatcher, { definition, output }: RunLocallyOptions): Promise<LocalOutcome> {
@@ -133,7 +138,7 @@ async function watch(watcher: TaskWatcher, { definition, output }: RunLocallyOpt
 const FOOTER = /^\[taskcluster [^\]\n]*\] (?:Successful|Unsuccessful) task run with exit code: (-?\d+) completed/gm;
 const FOOTER_BYTES = 1024;
 
-/** Passes a log on and remembers what its last line says of the exit code. */
+/** Passes a log on and keeps the exit code from its last line. */
 class FooterReader extends Writable {
   readonly #output: Writable;
   #tail = '';

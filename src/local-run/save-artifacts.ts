@@ -6,22 +6,22 @@ import { errorMessage } from '../lib/util/error-message.js';
 import { makeDirectory } from '../lib/util/make-directory.js';
 import type { LocalOutcome } from './run-locally.js';
 
-/** A directory that can't hold artifacts: the message says why. */
+/** The error for a directory that can't hold artifacts; the message says why. */
 export class DirectoryError extends Error {
   override readonly name = 'DirectoryError';
 }
 
-/** What became of one artifact. */
+/** The result for one artifact. */
 interface Described {
   readonly name: string;
   readonly words: string;
-  /** Undefined: it has no content that could be saved. */
+  /** Undefined when it has no content to save. */
   readonly isSaved: boolean | undefined;
 }
 
 const PROBE = '.run-task-can-write';
 
-/** Fails with a DirectoryError unless files can be made in the directory, which is made if it is not there. */
+/** Creates the directory if necessary. Throws a DirectoryError unless files can be created in it. */
 export async function mustHoldArtifacts(directory: string): Promise<void> {
   const probe = join(directory, PROBE);
   try {
@@ -34,10 +34,10 @@ export async function mustHoldArtifacts(directory: string): Promise<void> {
   }
 }
 
-/** Says what the task has published, and saves it below `directory` if there is one. Returns whether all was saved. */
+/** Lists the task's artifacts, and saves them below `directory` if one is given. Returns whether all were saved. */
 export async function listArtifacts(outcome: LocalOutcome, output: Writable, directory?: string): Promise<boolean> {
   const { watcher, run } = outcome;
-  if (run.reasonResolved === 'canceled') output.write('\nThe task was canceled: it publishes nothing but its log.\n');
+  if (run.reasonResolved === 'canceled') output.write('\nThe task was canceled: only its log is published.\n');
   const described: Described[] = [];
   for (const artifact of await watcher.artifacts()) described.push(await describe(watcher, artifact, directory));
   const failed = described.filter(({ isSaved }) => isSaved === false).length;
@@ -49,10 +49,10 @@ export async function listArtifacts(outcome: LocalOutcome, output: Writable, dir
 function heading(count: number, failed: number, directory: string | undefined): string {
   if (directory === undefined) return '\nArtifacts (--artifacts saves them):\n';
   if (failed === 0) return `\nArtifacts, saved below ${directory}:\n`;
-  return `\nArtifacts, of which ${failed} of ${count} could not be saved below ${directory}:\n`;
+  return `\nArtifacts (${failed} of ${count} could not be saved below ${directory}):\n`;
 }
 
-/** What one artifact is, or why it can't be had: that must not keep the others from being saved. */
+/** Describes one artifact, or why it is not available; a failure does not keep the others from being saved. */
 async function describe(
   watcher: LocalOutcome['watcher'],
   { name, storageType }: ArtifactInfo,
@@ -60,7 +60,7 @@ async function describe(
 ): Promise<Described> {
   if (storageType === 'error') return { name, words: '(missing: see the log)', isSaved: undefined };
   try {
-    // What it refers to is somewhere else, and may be a page for people.
+    // A reference points to another site, possibly to a web page.
     if (storageType === 'reference') {
       return { name, words: `-> ${await watcher.address(name)}`, isSaved: undefined };
     }

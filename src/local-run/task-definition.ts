@@ -5,7 +5,7 @@ export interface TaskQueueName {
   readonly workerType: string;
 }
 
-/** A file that holds no task: the message says what is wrong with it. */
+/** The error for a file that does not hold a task; the message says what is wrong with it. */
 export class TaskFileError extends Error {
   override readonly name = 'TaskFileError';
 }
@@ -15,13 +15,13 @@ const METADATA = {
   owner: 'nobody@localhost.localdomain',
   source: 'http://localhost/',
 };
-/** A bare payload says nothing of scopes, and this worker is for its author alone. */
+/** A bare payload has no scopes, and this worker serves only its author. */
 const WORKER_SCOPES = ['docker-worker:*'];
 const DAY_MS = 24 * 3600 * 1000;
 
 /**
- * The body of queue.createTask for the text of a YAML or JSON file with a whole task or a bare payload. The task goes to
- * `taskQueue`, whatever the file says, starts its time now, and has `env` laid over its payload's. Throws TaskFileError.
+ * Returns the body of queue.createTask for the text of a YAML or JSON file with a whole task or a bare payload. The
+ * task gets `taskQueue` in place of its own, starts now, and has `env` merged over its payload's. Throws TaskFileError.
  */
 export function taskDefinition(
   text: string,
@@ -51,7 +51,10 @@ export function taskDefinition(
   };
 }
 
-/** Times of artifacts belong to the time at which the task was to run: they may be over, or later than the task's now. */
+/**
+ * Removes expiry times of artifacts: they refer to the original task's times, and may be past or after the new task's
+ * expiry.
+ */
 function artifactsOf({ artifacts }: Readonly<Record<string, unknown>>): { readonly artifacts?: unknown } {
   if (!isObject(artifacts)) return {};
   const isTime = (key: string, value: unknown): boolean =>
@@ -65,7 +68,7 @@ function artifactsOf({ artifacts }: Readonly<Record<string, unknown>>): { readon
   return { artifacts: Object.fromEntries(timeless) as unknown };
 }
 
-/** A task without what ties it to the deployment it was made for. */
+/** Returns the task without properties that tie it to its original deployment. */
 function withoutElsewhere(task: Record<string, unknown>): Record<string, unknown> {
   const elsewhere = new Set(['taskQueueId', 'taskGroupId', 'dependencies', 'requires', 'routes', 'schedulerId']);
   return Object.fromEntries(Object.entries(task).filter(([key]) => !elsewhere.has(key)));
@@ -76,10 +79,10 @@ function parse(text: string, fileName: string): Record<string, unknown> {
     const content = load(text, { filename: fileName });
     if (isObject(content)) return content;
   } catch (error) {
-    if (error instanceof YAMLException) throw new TaskFileError(`${fileName} is no YAML: ${error.message}`);
+    if (error instanceof YAMLException) throw new TaskFileError(`${fileName} is not YAML: ${error.message}`);
     throw error;
   }
-  throw new TaskFileError(`${fileName} holds no task: a map was expected`);
+  throw new TaskFileError(`${fileName} does not hold a task: expected a map`);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -19,17 +19,17 @@ export interface DownloadedArtifact {
   readonly name: string;
   /** Unsigned address at the queue. */
   readonly url: string;
-  /** Of the content, uncompressed. */
+  /** Size of the content, uncompressed. */
   readonly bytes: number;
   readonly sha256: string;
 }
 
 const POLL_INTERVAL_MS = 100;
 const CALL_TIMEOUT_MS = 30_000;
-/** How long a download may stand still. A log may for as long as the task prints nothing. */
+/** How long a download may stall. A log may stall for as long as the task prints nothing. */
 const INACTIVITY_MS = 60_000;
 
-/** Follows one run of a task from outside: its state, its log, its artifacts, all over HTTP. */
+/** Follows one run of a task from outside, all over HTTP: its state, its log, its artifacts. */
 export class TaskWatcher {
   readonly #queue: Queue;
   readonly #taskId: string;
@@ -39,7 +39,7 @@ export class TaskWatcher {
     this.#taskId = taskId;
   }
 
-  /** The first run, once it is resolved. */
+  /** Returns the first run, once it is resolved. */
   async resolved(): Promise<RunStatus> {
     for (;;) {
       const run = await this.#run();
@@ -49,15 +49,15 @@ export class TaskWatcher {
   }
 
   /**
-   * Writes the log to `output` while the task runs, from its first byte to its last, or afterwards where there is no
-   * live one; `logName` as payload.log names it.
+   * Writes the whole log to `output`: while the task runs, or afterwards if there is no live log. `logName` is the name
+   * in payload.log.
    */
   async followLog(output: Writable, logName = DEFAULT_LOG_NAME): Promise<void> {
     let written = 0;
     for (;;) {
       const isOver = (await this.#run())?.resolved !== undefined;
-      // A connection that was cut is made again. What was read is skipped: the log may have become a compressed file by
-      // then, of which a range of bytes can't be asked.
+      // Reconnects after a cut connection and skips what was already read: by then the log may be a compressed file, of
+      // which a byte range can't be requested.
       const { bytes, isWhole } = await this.#readLog(logName, written, output);
       written = Math.max(written, bytes);
       if (isWhole) return;
@@ -78,7 +78,7 @@ export class TaskWatcher {
     return all;
   }
 
-  /** Where an artifact's content is that the queue only refers to. */
+  /** Returns the external address of an artifact's content. */
   async address(name: string): Promise<string> {
     const signed = this.#queue.buildSignedUrl(this.#queue.getArtifact, this.#taskId, 0, name);
     const { headers } = await got(signed, { followRedirect: false, timeout: { request: CALL_TIMEOUT_MS } });
@@ -98,7 +98,7 @@ export class TaskWatcher {
         callback(null, chunk);
       },
     });
-    // Before the request: nobody would hear of what goes wrong with it while the file can't be made.
+    // Attached before the request: otherwise its errors would be lost while the file can't be created.
     const file = await target(name, directory);
     await pipeline(got.stream(signed, { timeout: { socket: INACTIVITY_MS } }), measure, file);
     return { name, url, bytes, sha256: hash.digest('hex') };
@@ -125,14 +125,14 @@ export class TaskWatcher {
       }
       return { bytes, isWhole: true };
     } catch (error) {
-      // Not there yet (404), or the worker has just gone: asked again.
+      // Not there yet (404), or the worker has just exited: retry.
       if (error instanceof HTTPError || error instanceof RequestError) return { bytes, isWhole: false };
       throw error;
     }
   }
 }
 
-/** Fails unless the answer begins in time, whatever redirects it is behind. */
+/** Fails the stream unless the answer begins in time, including redirects. */
 function answering(stream: Request): Request {
   const limit = setTimeout(() => {
     stream.destroy(new Error(`no answer within ${CALL_TIMEOUT_MS / 1000} s`));
@@ -155,7 +155,7 @@ async function target(name: string, directory: string | undefined): Promise<Writ
   }
   const path = join(resolve(directory), name);
   const inside = relative(directory, path);
-  // The name is the task's: it must not lead out of the directory.
+  // The name comes from the task: it must not lead out of the directory.
   if (inside.startsWith('..') || isAbsolute(inside)) throw new Error(`artifact "${name}" leads out of ${directory}`);
   await makeDirectory(dirname(path));
   return createWriteStream(path);

@@ -4,12 +4,15 @@ type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | unde
 
 const DOCKER_BRIDGE = 'docker0';
 
-/** The address under which containers reach this machine: the gateway of docker's bridge. Undefined without a bridge. */
+/**
+ * Returns the address under which containers reach this machine: the gateway of Docker's bridge. Undefined without a
+ * bridge.
+ */
 function containerAddress(interfaces: Interfaces): string | undefined {
   return interfaces[DOCKER_BRIDGE]?.find(({ family }) => family === 'IPv4')?.address;
 }
 
-/** What to know, at the start, of how containers reach a server on that address; nothing when they do. */
+/** Returns advice, for the start, on how containers reach a server on that address; empty when they do reach it. */
 export function containerAdvice(host: string, interfaces: Interfaces): readonly string[] {
   if (!isLoopback(host)) return [];
   const gateway = containerAddress(interfaces);

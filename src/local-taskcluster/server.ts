@@ -31,30 +31,30 @@ const DEFAULT_CREDENTIALS_GRACE_MS = 15 * 60_000;
 const LONGEST_PARAMETER = 4096;
 
 export interface LocalTaskclusterOptions {
-  /** Address to listen on, 127.0.0.1 when not given. */
+  /** Address to listen on; 127.0.0.1 by default. */
   readonly host?: string;
-  /** Any free port when not given, or 0. */
+  /** Port to listen on; by default, or when 0, any free one. */
   readonly port?: number;
-  /** Where objects are kept. Without it they are in a temporary directory that `close` removes. */
+  /** Directory of the objects. By default they are in a temporary directory that `close` removes. */
   readonly dataDir?: string;
-  /** The client that may do everything; clientId `static/local/root` and a random token when not given. */
+  /** The client with all scopes; clientId `static/local/root` and a random token by default. */
   readonly credentials?: { readonly clientId: string; readonly accessToken: string };
-  /** How long a claim lasts without being renewed; 20 minutes when not given. */
+  /** How long a claim lasts without being renewed, in milliseconds; 20 minutes by default. */
   readonly claimTimeoutMs?: number;
   /**
-   * How long a claim's credentials are to be good for beyond the claim; 15 minutes when not given. They are accepted for
-   * 5 minutes more, as clocks differ; a negative number takes that away too.
+   * How long a claim's credentials stay valid beyond the claim, in milliseconds; 15 minutes by default. They are
+   * accepted for 5 more minutes because clocks differ; a negative number reduces that too.
    */
   readonly credentialsGraceMs?: number;
-  /** How long claimWork waits for work; 20 seconds when not given. */
+  /** How long claimWork waits for work, in milliseconds; 20 seconds by default. */
   readonly longPollMs?: number;
-  /** Roles that there are from the start, beside `anonymous` or in its place. */
+  /** Initial roles, in addition to `anonymous` or in place of it. */
   readonly roles?: readonly NewRole[];
-  /** `refused` makes createArtifact answer 400 to a `contentLength`, as queues of before 96.7 do. */
+  /** `refused` makes createArtifact answer 400 to a `contentLength`, as queues older than 96.7 do. */
   readonly artifactContentLength?: ContentLengthRule;
-  /** The clock of tasks, claims, certificates and addresses; what falls due by it needs a timer or `resolveDue`. */
+  /** The clock of tasks, claims, certificates and addresses; due actions need a timer or `resolveDue`. */
   readonly now?: () => Date;
-  /** Port for the admin API on the loopback address, 0 for any free one; there is none when not given. */
+  /** Port of the admin API on the loopback address, 0 for any free one; without it there is no admin API. */
   readonly adminPort?: number;
 }
 
@@ -73,7 +73,7 @@ interface Parts {
 /** A Taskcluster for one machine: its services and object storage in this process, behind one address. */
 export class LocalTaskcluster {
   readonly rootUrl: string;
-  /** Of the client that may do everything. */
+  /** The credentials of the client with all scopes. */
   readonly credentials: Credentials;
   readonly #parts: Parts;
 
@@ -83,7 +83,7 @@ export class LocalTaskcluster {
     this.#parts = parts;
   }
 
-  /** Listens once it resolves; rejects when the address can't be had. */
+  /** Starts the server; resolves once it listens. Rejects when the address is not available. */
   static async start(options: LocalTaskclusterOptions = {}): Promise<LocalTaskcluster> {
     const credentials = options.credentials ?? { clientId: 'static/local/root', accessToken: newAccessToken() };
     const host = options.host ?? '127.0.0.1';
@@ -98,42 +98,42 @@ export class LocalTaskcluster {
     return new LocalTaskcluster(rootUrlOf(parts.app, host), credentials, parts);
   }
 
-  /** Where the admin API is, if there is one. */
+  /** Returns the address of the admin API, if there is one. */
   get adminUrl(): string | undefined {
     return this.#parts.admin?.url;
   }
 
-  /** What goes wrong on purpose. */
+  /** Returns the faults that are injected. */
   get faults(): Pick<FaultRules, 'add' | 'list' | 'clear'> {
     return this.#parts.traffic.faults;
   }
 
-  /** The requests that came in. */
+  /** Returns the received requests. */
   get calls(): Pick<CallLog, 'list' | 'clear'> {
     return this.#parts.traffic.calls;
   }
 
-  /** Adds a client, or replaces the one of that id. */
+  /** Adds a client, or replaces the one with that id. */
   addClient(client: PermanentClient): void {
     this.#parts.clients.set(client);
   }
 
-  /** Adds a role, or replaces the one of that id; whoever has `assume:<roleId>` has its scopes. */
+  /** Adds a role, or replaces the one with that id; a client with `assume:<roleId>` has its scopes. */
   addRole(roleId: string, scopes: readonly string[]): void {
     this.#parts.roles.set(roleId, scopes);
   }
 
-  /** What shouldWorkerTerminate answers about the worker from now on; before that, that nothing was decided. */
+  /** Sets what shouldWorkerTerminate answers for the worker from now on; until then it answers that it is undecided. */
   decideTermination(worker: WorkerKey, decision: TerminationDecision): void {
     this.#parts.services.terminations.decide(worker, decision);
   }
 
-  /** Expires claims and deadlines that are due by the clock now; for clocks that do not pass by themselves. */
+  /** Expires claims and deadlines that are due now; for clocks that are advanced by hand. */
   resolveDue(): void {
     this.#parts.services.queue.resolveDue();
   }
 
-  /** Ends long polls and connections at once and removes the temporary directory. Harmless when called again. */
+  /** Ends long polls and connections at once and removes the temporary directory. May be called again. */
   async close(): Promise<void> {
     await shutDown(this.#parts);
   }
@@ -173,7 +173,10 @@ async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentCl
   return { app, services, clients, roles, store, traffic, closing, admin: undefined, temporaryDir };
 }
 
-/** Those given, beside what everybody may do unless one of them says that too. Throws an Error for one that can't be. */
+/**
+ * Returns the given roles, and the default `anonymous` unless one of them replaces it. Throws an Error for an invalid
+ * role.
+ */
 function rolesOf(given: readonly NewRole[], now: () => Date): RoleTable {
   const roles = new RoleTable(now);
   roles.set('anonymous', ANONYMOUS_SCOPES);
@@ -195,7 +198,9 @@ async function shutDown({ app, services, store, closing, admin, temporaryDir }: 
   if (temporaryDir !== undefined) await rm(temporaryDir, { recursive: true, force: true });
 }
 
-/** Where clients on this machine reach the server; one that listens everywhere is reached on the loopback address. */
+/**
+ * Returns the address of the server for clients on this machine: the loopback address if it listens on all addresses.
+ */
 function rootUrlOf(app: FastifyInstance, host: string): string {
   const { port } = app.server.address() as AddressInfo;
   const reachable = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;

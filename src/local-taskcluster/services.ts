@@ -52,12 +52,12 @@ export interface ServicesOptions {
   readonly now: () => Date;
 }
 
-/** The services of a deployment with all that they know, before anybody listens. */
+/** The services of a deployment with all their data, independent of the server. */
 export class Services {
   readonly terminations = new Terminations();
   readonly urls: SignedUrls;
   readonly queue: Queue;
-  /** The methods of each service, by its name. */
+  /** The methods of each service, by service name. */
   readonly endpoints: Readonly<Record<string, readonly Endpoint[]>>;
   readonly #clients: ClientTable;
   readonly #now: () => Date;
@@ -123,7 +123,7 @@ export class Services {
     ];
   }
 
-  /** A client that signs credentials which services give out. */
+  /** Adds a client that signs credentials issued by services. */
   #addIssuer(name: string): PermanentClient {
     const issuer = { clientId: `static/taskcluster/${name}`, accessToken: newAccessToken(), scopes: ['*'] };
     this.#clients.set(issuer);

@@ -1,4 +1,4 @@
-/** The clients of the services beside auth and the queue, as far as they are used here. */
+/** Types for clients of the services besides auth and the queue, as far as they are used here. */
 declare module 'taskcluster-client' {
   interface Continued {
     readonly continuationToken?: string;
@@ -35,7 +35,7 @@ declare module 'taskcluster-client' {
     readonly provisionerId: string;
     readonly workerType: string;
     readonly cacheName: string;
-    /** What caches held before that time is to be dropped. */
+    /** Cached contents from before that time must be dropped. */
     readonly before: string;
   }
 
@@ -121,7 +121,7 @@ declare module 'taskcluster-client' {
     ) => Promise<{ readonly workerPoolErrors: readonly WorkerPoolError[] } & Continued>;
   }
 
-  /** What `createUpload` takes as `hashes` and downloads are checked against: hexadecimal digits by algorithm. */
+  /** The `hashes` of `createUpload`, which downloads are checked against: hexadecimal digits by algorithm. */
   export type Hashes = Readonly<Record<string, string>>;
 
   interface Upload {

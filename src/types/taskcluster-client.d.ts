@@ -1,6 +1,7 @@
 /**
- * The part of taskcluster-client that is used here (the package ships no types). Its clients' methods answer with the
- * parsed body; an answer of 400 or more rejects with a TaskclusterClientError, no answer with the HTTP library's error.
+ * The part of taskcluster-client that is used here (the package ships no types). Its methods resolve to the parsed
+ * body; they reject with a TaskclusterClientError for an answer of 400 or more, and with the HTTP library's error when
+ * there is no answer.
  */
 declare module 'taskcluster-client' {
   import type { Agent as HttpAgent, AgentOptions } from 'node:http';
@@ -9,7 +10,7 @@ declare module 'taskcluster-client' {
   export interface ClientCredentials {
     readonly clientId: string;
     readonly accessToken: string;
-    /** JSON, only there for temporary credentials. */
+    /** JSON; present for temporary credentials only. */
     readonly certificate?: string;
   }
 
@@ -17,9 +18,9 @@ declare module 'taskcluster-client' {
     readonly rootUrl: string;
     readonly credentials?: ClientCredentials | Record<string, never>;
     readonly authorizedScopes?: readonly string[];
-    /** Attempts after the first one, for network errors and 5xx; 5 when not given. */
+    /** The number of retries for network errors and 5xx; 5 by default. */
     readonly retries?: number;
-    /** Milliseconds for each single request; 30 000 when not given. */
+    /** The timeout of each request, in milliseconds; 30 000 by default. */
     readonly timeout?: number;
     readonly delayFactor?: number;
     readonly maxDelay?: number;
@@ -27,7 +28,7 @@ declare module 'taskcluster-client' {
     readonly agent?: AgentOptions;
   }
 
-  /** What a client method rejects with when the service answered 400 or more. */
+  /** The error of a client method when the service answered 400 or more. */
   export interface TaskclusterClientError extends Error {
     readonly statusCode: number;
     readonly code: string;
@@ -57,7 +58,7 @@ declare module 'taskcluster-client' {
     readonly schedulerId: string;
     readonly projectId: string;
     readonly taskGroupId: string;
-    /** Newer queues tell it. */
+    /** Sent by newer queues only. */
     readonly priority?: string;
     readonly deadline: string;
     readonly expires: string;
@@ -107,7 +108,7 @@ declare module 'taskcluster-client' {
     readonly name: string;
     readonly expires: string;
     readonly contentType: string;
-    /** The size before any encoding, if its creator said it. */
+    /** The size before any encoding in bytes, if the creator declared it. */
     readonly contentLength?: number;
   }
 
@@ -118,11 +119,11 @@ declare module 'taskcluster-client' {
 
   export interface CreatedArtifact {
     readonly storageType: string;
-    /** storageType s3. */
+    /** Present for storageType s3. */
     readonly putUrl?: string;
     readonly contentType?: string;
     readonly expires?: string;
-    /** storageType object. */
+    /** Present for storageType object. */
     readonly name?: string;
     readonly projectId?: string;
     readonly uploadId?: string;
@@ -131,12 +132,12 @@ declare module 'taskcluster-client' {
 
   export interface ArtifactContent {
     readonly storageType: string;
-    /** storageTypes s3 and reference. */
+    /** Present for storageTypes s3 and reference. */
     readonly url?: string;
-    /** storageType object. */
+    /** Present for storageType object. */
     readonly name?: string;
     readonly credentials?: Required<ClientCredentials>;
-    /** storageType error. */
+    /** Present for storageType error. */
     readonly reason?: string;
     readonly message?: string;
   }
@@ -170,9 +171,9 @@ declare module 'taskcluster-client' {
       readonly taskId: string;
       readonly runId: number;
       readonly task: TaskDefinition;
-      /** Pending runs. */
+      /** Present for pending runs. */
       readonly inserted?: string;
-      /** Claimed runs, like the worker's ids. */
+      /** Present for claimed runs, like the worker's ids. */
       readonly claimed?: string;
       readonly workerGroup?: string;
       readonly workerId?: string;
@@ -184,9 +185,14 @@ declare module 'taskcluster-client' {
 
   interface Client {
     ping(): Promise<unknown>;
-    /** The address of a method of this same client with its arguments (`client.buildUrl(client.task, taskId)`). */
+    /**
+     * Returns the address of one of this client's methods with its arguments (`client.buildUrl(client.task, taskId)`).
+     */
     buildUrl(method: Method, ...args: readonly unknown[]): string;
-    /** The same for a GET, with a bewit; `{ expiration: seconds }` may follow the arguments (900 when it does not). */
+    /**
+     * Returns the same for a GET, signed with a bewit; `{ expiration: seconds }` may follow the arguments (900 by
+     * default).
+     */
     buildSignedUrl(method: Method, ...args: readonly unknown[]): string;
   }
 
@@ -269,7 +275,7 @@ declare module 'taskcluster-client' {
     readonly currentScopes: () => Promise<{ readonly scopes: readonly string[] }>;
   }
 
-  /** The agents of all clients made without an `agent` of their own; may be replaced, for the clients made after that. */
+  /** The agents of all clients created without their own `agent`; replacing them affects later clients only. */
   export const agents: { http: HttpAgent; https: HttpsAgent };
 
   /** The client classes, by service. */
@@ -283,7 +289,7 @@ declare module 'taskcluster-client' {
     readonly WorkerManager: new (options: ClientOptions) => WorkerManager;
   };
 
-  /** A class of clients with the methods of a service's reference, of which these parts are looked at. */
+  /** Returns a client class with the methods of a service's reference; these are the parts that it reads. */
   export function createClient(reference: {
     readonly serviceName: string;
     readonly apiVersion: string;
@@ -291,13 +297,13 @@ declare module 'taskcluster-client' {
       readonly type: 'function';
       readonly name: string;
       readonly method: string;
-      /** `<name>` is filled in with the argument of that name. */
+      /** The route; `<name>` is replaced by the argument with that name. */
       readonly route: string;
       readonly args: readonly string[];
     }[];
   }): new (options: ClientOptions) => object;
 
-  /** Credentials of limited scopes and time, signed with permanent ones; named when `clientId` is given. */
+  /** Returns credentials of limited scopes and time, signed with permanent ones; named when `clientId` is given. */
   export function createTemporaryCredentials(options: {
     readonly clientId?: string;
     readonly start?: Date;
@@ -306,7 +312,7 @@ declare module 'taskcluster-client' {
     readonly credentials: ClientCredentials;
   }): Required<ClientCredentials>;
 
-  /** Uploads all that the stream has, by whichever method the object service prefers, and finishes the upload. */
+  /** Uploads the whole stream by the method that the object service prefers, and finishes the upload. */
   export function upload(options: {
     readonly projectId: string;
     readonly name: string;
@@ -319,7 +325,7 @@ declare module 'taskcluster-client' {
     readonly retries?: number;
   }): Promise<void>;
 
-  /** Gets an artifact of any type, and checks the hashes that the object service has of it. */
+  /** Downloads an artifact of any type, and checks the hashes that the object service has for it. */
   export function downloadArtifact(options: {
     readonly taskId: string;
     readonly runId?: number | string;

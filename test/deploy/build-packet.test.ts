@@ -14,13 +14,13 @@ describe('deploy/bin/build-packet.sh', () => {
   });
   afterEach(() => bin.dispose());
 
-  /** With a packer of some version that has these plugins. */
+  /** Makes a dry run with a packer of that version and these plugins. */
   const dryRun = async (version: string, plugins: string): Promise<Outcome> => {
     await bin.add('packer', `case "$*" in version) echo ${version} ;; 'plugins installed') echo '${plugins}' ;; esac`);
     return await runScript('deploy/bin/build-packet.sh', ['--dry-run'], { env: { PATH: bin.path } });
   };
 
-  it('asks for the plugin docker from packer 1.10 on, with the command for it', async () => {
+  it('requires the docker plugin from packer 1.10 on, and prints the command to install it', async () => {
     for (const version of ['1.10.0', '1.16.0']) {
       const { code, stderr } = await dryRun(`Packer v${version}`, '');
       assert.equal(code, 1, version);
@@ -31,7 +31,7 @@ describe('deploy/bin/build-packet.sh', () => {
     }
   });
 
-  it('runs packer where the plugin is there or built in', async () => {
+  it('runs packer when the plugin is installed or built in', async () => {
     for (const [version, plugins] of [
       ['1.16.0', PLUGIN],
       ['1.9.4', ''],
@@ -43,7 +43,7 @@ describe('deploy/bin/build-packet.sh', () => {
     }
   });
 
-  it("asks for HashiCorp's packer", async () => {
+  it("requires HashiCorp's packer", async () => {
     const { code, stderr } = await dryRun('0 0', '');
     assert.equal(code, 1);
     assert.match(stderr, /is not HashiCorp packer \(cracklib has a program of that name\)/);

@@ -12,7 +12,7 @@ import { FakeBin } from './support/fake-bin.js';
 import { FakeTerminal } from './support/fake-terminal.js';
 import { TempFolder } from './support/temp-folder.js';
 
-/** What packer 1.6.6 prints of a build, and 1.16.0: the AMIs of hvm-builder, and those of both with `trusted`. */
+/** The output of packer 1.6.6 and 1.16.0 for a build: the AMIs of hvm-builder; with `trusted`, those of both builders. */
 const OUTPUTS = ['1.6.6', '1.16.0'];
 const outputOf = (version: string): string => readFileSync(`test/fixtures/packer/built-${version}.txt`, 'utf8');
 const MADE = outputOf('1.16.0');
@@ -25,7 +25,7 @@ describe('a build of AMIs', () => {
   let terminal: FakeTerminal;
   let signals: EventEmitter;
 
-  /** A packer that notes what it sees of its variables, and prints `output`. */
+  /** Adds a packer that records the variables it reads, and prints `output`. */
   const packer = async (output: string, code = 0): Promise<void> => {
     await folder.write('output', output);
     const look = [
@@ -97,11 +97,11 @@ describe('a build of AMIs', () => {
   };
 
   for (const version of OUTPUTS) {
-    it(`records the AMIs of each builder and region that packer ${version} tells of`, () => recordsAmis(version));
+    it(`records the AMIs of each builder and region that packer ${version} reports`, () => recordsAmis(version));
   }
 
   for (const version of OUTPUTS) {
-    it(`tells which builder of packer ${version} failed and why, and of AMIs that were made all the same`, async () => {
+    it(`reports which builder of packer ${version} failed and why, and the AMIs that were still built`, async () => {
       const failed = readFileSync(`test/fixtures/packer/failed-${version}.txt`, 'utf8');
       await packer(outputOf(version) + failed, 1);
       await assert.rejects(build(), ({ message }: Error) => {
@@ -116,7 +116,7 @@ describe('a build of AMIs', () => {
     });
   }
 
-  it('gives packer the options that it is given, and leaves out builders as they say', async () => {
+  it('passes options on to packer, and leaves out builders as they say', async () => {
     await packer(MADE);
     await build({
       packerOptions: ['-debug', '-except', 'hvm-builder-trusted', '-on-error=ask', '-var', 'rootVolumeGB=40'],
@@ -133,7 +133,7 @@ describe('a build of AMIs', () => {
     );
   });
 
-  it('gives packer its variables in files for its owner only, which are gone afterwards', async () => {
+  it('passes variables to packer in files that only the owner may read, and removes them afterwards', async () => {
     await build();
     const values = await seen();
     assert.deepEqual(
@@ -161,7 +161,7 @@ describe('a build of AMIs', () => {
     assert.doesNotMatch(calls.join() + terminal.text, /not-to-be-seen|c2VlZA/);
   });
 
-  it('leaves the trusted builder out of tests, and where there is no key for it', async () => {
+  it('leaves out the trusted builder in tests, and without a key', async () => {
     await packer(MADE);
     await build({ isTest: true });
     assert.equal((await seen())['amiRegions'], 'us-west-2');
@@ -176,7 +176,7 @@ describe('a build of AMIs', () => {
     assert.ok(first.isTest && first.amiName.startsWith('docker-worker-app-test-'));
   });
 
-  it('builds base on the newest Ubuntu and says what is to be done with it', async () => {
+  it('builds base on the newest Ubuntu and prints the next step', async () => {
     await packer(MADE);
     await build({ target: 'base' });
     assert.equal((await seen())['sourceAmi'], 'ami-0bb');
@@ -192,12 +192,12 @@ describe('a build of AMIs', () => {
     );
   });
 
-  it('begins with the AMI that it was told', async () => {
+  it('builds on the given AMI', async () => {
     await build({ sourceAmi: 'ami-0cc', deployment: { ...deployment, baseAmi: undefined } });
     assert.equal((await seen())['sourceAmi'], 'ami-0cc');
   });
 
-  it('stops before packer when something is missing or of another deployment', async () => {
+  it('stops before packer when something is missing or belongs to another deployment', async () => {
     await assert.rejects(
       build({ deployment: { ...deployment, baseAmi: undefined } }),
       /No base AMI is known for the AWS account example-workers\. Build one \(\.\/deploy\.sh base\)/,
@@ -223,7 +223,7 @@ describe('a build of AMIs', () => {
     await assert.rejects(readFile((await seen())['chainOfTrustKeyFile'] ?? ''), /ENOENT/);
   });
 
-  it('leaves no secret behind when it is told to end, and lets packer end first', async () => {
+  it('leaves no secret behind when it gets a signal, and waits for packer', async () => {
     await bin.link('sleep');
     await packer('1,,ui,say,ready\n');
     const script = await readFile(`${bin.path}/packer`, 'utf8');
@@ -231,7 +231,7 @@ describe('a build of AMIs', () => {
     terminal = new (class extends FakeTerminal {
       override say(line: string): void {
         super.say(line);
-        // The first one comes to packer from the terminal, if to anybody.
+        // In a terminal, the terminal itself sends the first one to packer.
         if (line === 'ready') ['SIGINT', 'SIGTERM'].forEach((signal) => signals.emit(signal, signal));
       }
     })();
@@ -243,19 +243,19 @@ describe('a build of AMIs', () => {
     );
   });
 
-  it('does not take it for well when packer made less than it should', async () => {
+  it('fails when packer built fewer AMIs than it should', async () => {
     await packer(MADE);
-    await assert.rejects(build(), /packer ended well, but told of no AMI from hvm-builder-trusted/);
+    await assert.rejects(build(), /packer succeeded, but did not report an AMI from hvm-builder-trusted/);
   });
 
-  it('stops when the worker does not compile or a template is not rendered', async () => {
+  it("stops when the worker does not compile or a template can't be rendered", async () => {
     await bin.add('make', 'exit 2');
     await assert.rejects(build(), /make -C \S+ failed/);
     await bin.add('npm', 'exit 1');
     await assert.rejects(build(), /npm run build failed/);
   });
 
-  it('takes for AMIs only what an EBS builder made', () => {
+  it('reads AMIs only from EBS builders', () => {
     const output = new PackerOutput();
     output.read('1,docker,artifact,0,builder-id,packer.docker');
     output.read('1,docker,artifact,0,id,sha256:abc');
@@ -263,7 +263,7 @@ describe('a build of AMIs', () => {
     assert.deepEqual(output.builders, {});
   });
 
-  it('packs of the worker what a machine needs, the same bytes each time', async () => {
+  it('packs the files of the worker that a machine needs, with the same bytes each time', async () => {
     const tarball = folder.at('worker.tar.gz');
     const checkout = folder.at('checkout');
     await folder.write('checkout/src/not-this.ts', 'x');

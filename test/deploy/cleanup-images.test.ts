@@ -33,7 +33,7 @@ describe('cleanup-images', () => {
   ];
   const base = [image('ami-0ba5e', 400, 'docker-worker-base-1'), image('ami-0b2', 500, 'docker-worker-base-0')];
 
-  /** An AWS with those images in us-west-2 and none elsewhere; `refusal` is a case of sh for what it does not do. */
+  /** Adds an AWS CLI with those images in us-west-2 only; `refusal` is a case of sh for calls that it refuses. */
   const aws = async (refusal = ''): Promise<void> => {
     await folder.write('app.json', JSON.stringify({ Images: west }));
     await folder.write('base.json', JSON.stringify({ Images: base }));
@@ -72,17 +72,17 @@ describe('cleanup-images', () => {
   const changes = async (): Promise<readonly string[]> =>
     (await bin.calls()).filter((call) => !call.includes('describe-images'));
 
-  it('lists what is old, not among the newest, and used by nobody, and removes nothing', async () => {
+  it('lists AMIs that are old, not among the newest, and unused, and removes nothing', async () => {
     const { code, stdout, stderr } = await cleanUp(['--keep', '1', '--older-than', '105']);
     assert.deepEqual([code, stderr], [0, '']);
     const listed = [...stdout.matchAll(/^ {2}us-west-2 (ami-\S+) /gm)].map(([, ami]) => ami);
     assert.deepEqual(listed, ['ami-03', 'ami-04', 'ami-0b2']);
-    assert.match(stdout, /^8 AMIs are ours; 3 of them are old[^]*Nothing was removed; --delete does it\.\n$/);
+    assert.match(stdout, /^8 AMIs are ours; 3 of them are old[^]*Nothing was removed; --delete removes them\.\n$/);
     assert.deepEqual(await changes(), []);
     assert.match((await cleanUp([])).stdout, /^8 AMIs are ours; 1 of them are old[^]*ami-04/);
   });
 
-  it('removes them with their snapshots', async () => {
+  it('removes AMIs with their snapshots', async () => {
     const { code, stdout } = await cleanUp(['--keep', '1', '--older-than', '115', '--delete', '--yes']);
     assert.equal(code, 0);
     assert.match(stdout, /us-west-2 ami-04 is removed\.\nus-west-2 ami-0b2 is removed\.\n$/);
@@ -94,14 +94,14 @@ describe('cleanup-images', () => {
     ]);
   });
 
-  it('removes nothing that nobody agreed to', async () => {
+  it('removes nothing without confirmation', async () => {
     const { code, stderr } = await cleanUp(['--keep', '1', '--delete']);
     assert.equal(code, 1);
-    assert.match(stderr, /Nothing was removed: nobody agreed to it/);
+    assert.match(stderr, /Nothing was removed: it was not confirmed/);
     assert.deepEqual(await changes(), []);
   });
 
-  it('goes on with the others when one can not be removed, and says so', async () => {
+  it("removes the others when one can't be removed, and reports it", async () => {
     await aws('*deregister-image*ami-04*) echo InvalidAMIID.Unavailable >&2; exit 254 ;;');
     const { code, stdout, stderr } = await cleanUp(['--keep', '1', '--older-than', '115', '--delete', '--yes']);
     assert.equal(code, 1);
@@ -109,14 +109,14 @@ describe('cleanup-images', () => {
     assert.match(stdout, /us-west-2 ami-0b2 is removed/);
   });
 
-  it('looks only where it is told to, and has no use for numbers that are none', async () => {
+  it('searches only the given regions, and refuses invalid numbers', async () => {
     const { stdout } = await cleanUp(['--region', 'us-east-1']);
     assert.equal(stdout, '0 AMIs are ours; 0 of them are old, and no worker pool uses them.\n');
-    assert.match((await cleanUp(['--keep', 'x'])).stderr, /'x' is invalid\. It has to be a whole number/);
+    assert.match((await cleanUp(['--keep', 'x'])).stderr, /'x' is invalid\. It must be a whole number/);
     assert.match((await cleanUp(['--delete', '--dry-run'])).stderr, /cannot be used with option/);
   });
 
-  it('does not delete in an account whose other deployments it can not ask', async () => {
+  it('deletes nothing in an account that other deployments use', async () => {
     const { rootUrl } = deployment.server;
     const table = await folder.write(
       'shared.yml',

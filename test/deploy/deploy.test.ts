@@ -15,7 +15,7 @@ const PACKED = `
 `;
 const OLD = { ImageId: 'ami-001', Name: 'docker-worker-app-0', CreationDate: '2026-01-01T00:00:00.000Z' };
 
-describe('deploy.sh app, with AWS, packer and pass made up', () => {
+describe('deploy.sh app, with fake AWS, packer and pass', () => {
   const folder = new TempFolder();
   const deployment = new Deployment();
   let bin: FakeBin;
@@ -72,7 +72,7 @@ describe('deploy.sh app, with AWS, packer and pass made up', () => {
     return /ami-\w+/.exec(JSON.stringify(config))?.[0];
   };
 
-  it('imports, renders, packs, builds, and lets the worker pool use the new AMI', async () => {
+  it('imports, renders, packs, builds, and updates the worker pool to the new AMI', async () => {
     const { code, stdout, stderr } = await deploy('--yes');
     assert.deepEqual([code, stderr], [0, '']);
     const { rootUrl } = deployment.server;
@@ -92,13 +92,13 @@ describe('deploy.sh app, with AWS, packer and pass made up', () => {
     );
   });
 
-  it('builds, but leaves the worker pool alone when it is a test or nobody agrees', async () => {
+  it('builds, but does not change the worker pool in a test or without confirmation', async () => {
     const test = await deploy('--test', '--yes');
     assert.equal(test.code, 0, test.stderr);
     assert.equal(await amiOfPool(), 'ami-001');
     const unasked = await deploy();
     assert.equal(unasked.code, 1);
-    assert.match(unasked.stderr, /Nothing was changed: nobody agreed/);
+    assert.match(unasked.stderr, /Nothing was changed: it was not confirmed/);
     assert.equal(await amiOfPool(), 'ami-001');
     assert.equal((await readdir(folder.at('amis'))).length, 2);
   });

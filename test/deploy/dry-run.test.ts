@@ -38,7 +38,7 @@ describe('deploy.sh --dry-run', () => {
     return await runScript('deploy.sh', [...args, ...options], { env });
   };
 
-  it('walks through every step of app with the exact packer command, shows no secret and does nothing', async () => {
+  it('prints every step of app with the exact packer command, shows no secret and does nothing', async () => {
     await folder.write('deploy.json', JSON.stringify({ sslKey: SECRET, chainOfTrustKey: SECRET }), 0o600);
     const before = await readdir(folder.path, { recursive: true });
     const { code, stdout, stderr } = await dryRun('ami-0ba5e', 'app');
@@ -59,7 +59,7 @@ describe('deploy.sh --dry-run', () => {
       'Would compile the worker (npm run build) and pack it into DEPLOY/docker-worker.tar.gz.',
       'Would render deploy/template and pack it into DEPLOY/deploy.tar.gz (make -C deploy).',
       '  It uses papertrail, rootUrl, sslKey.',
-      '  The password store has to have papertrail.',
+      '  The password store must contain papertrail.',
       'Would run',
       '  packer build -machine-readable -only=hvm-builder,hvm-builder-trusted ' +
         '-var-file=/tmp/docker-worker-packer-XXXXXX/variables.json DEPLOY/packer/app.json',
@@ -71,7 +71,7 @@ describe('deploy.sh --dry-run', () => {
       '      sslKey = ***',
       '      chainOfTrustKeyFile = "/tmp/docker-worker-packer-XXXXXX/chain-of-trust.key"',
       `Would write the ids of the AMIs to DEPLOY/amis/docker-worker-app-${version}-1a2b3c4d-TIME.json.`,
-      'Would let the worker pools of https://tc.example.com use them:',
+      'Would update the worker pools of https://tc.example.com to use them:',
       '  deploy/bin/update-worker-types --record <that file>',
     ]);
     assert.doesNotMatch(stdout, new RegExp(SECRET));
@@ -85,17 +85,17 @@ describe('deploy.sh --dry-run', () => {
     assert.deepEqual(after.filter((name) => name !== 'deployments.yml').sort(), before.sort());
   });
 
-  it('leaves the worker pools and the trusted builder out of a test', async () => {
+  it('leaves worker pools and the trusted builder out of a test', async () => {
     await folder.write('deploy.json', JSON.stringify({ sslKey: SECRET, chainOfTrustKey: SECRET }), 0o600);
     const { code, stdout } = await dryRun('ami-0ba5e', 'app', '--test');
     assert.equal(code, 0);
     assert.match(stdout, / -only=hvm-builder -var/);
     assert.match(stdout, /amiName = "docker-worker-app-test-/);
     assert.match(stdout, /amiRegions = "us-west-2"\n/);
-    assert.match(stdout, /Worker pools would stay as they are\.\n$/);
+    assert.match(stdout, /Worker pools would not be changed\.\n$/);
   });
 
-  it('tells that a base AMI is missing, and the rest all the same', async () => {
+  it('reports a missing base AMI, and prints the remaining steps', async () => {
     await folder.write('deploy.json', JSON.stringify({ sslKey: SECRET }), 0o600);
     const { code, stdout } = await dryRun('', 'app');
     assert.equal(code, 0);
@@ -107,14 +107,14 @@ describe('deploy.sh --dry-run', () => {
     assert.match(stdout, /packer build .*app\.json\n/);
   });
 
-  it('says that a plugin of packer is missing, and how to get it', async () => {
+  it('reports a missing packer plugin, and how to install it', async () => {
     await bin.add('packer', 'case $1 in version) echo Packer v1.16.0 ;; esac');
     const { code, stderr } = await dryRun('ami-0ba5e', 'app');
     assert.equal(code, 1);
     assert.match(stderr, /Install it: packer plugins install github\.com\/hashicorp\/amazon\n/);
   });
 
-  it('shows how the Ubuntu below a base would be found', async () => {
+  it('shows how the Ubuntu AMI for base would be found', async () => {
     await folder.write('deploy.json', JSON.stringify({ sslKey: SECRET }), 0o600);
     const { code, stdout } = await dryRun('', 'base');
     assert.equal(code, 0);
@@ -126,13 +126,13 @@ describe('deploy.sh --dry-run', () => {
     assert.doesNotMatch(stdout, /pass show|make -C|worker pools/i);
   });
 
-  it('shows the image for packet.net', async () => {
+  it('prints the steps for the packet.net image', async () => {
     const { code, stdout } = await dryRun('', 'packet');
     assert.equal(code, 0);
     assert.match(stdout, /Would run\n {2}\S+\/bin\/build-packet\.sh\n$/);
   });
 
-  it('refuses a template with something that is no variable', async () => {
+  it('refuses a template with an unknown variable', async () => {
     await folder.write('template/etc/two', '{{bogus}}');
     await folder.write('deploy.json', JSON.stringify({ sslKey: SECRET }), 0o600);
     const { code, stderr } = await dryRun('ami-0ba5e', 'app');

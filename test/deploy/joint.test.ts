@@ -23,7 +23,7 @@ const DEPLOYMENT = {
   baseAmi: 'ami-0ba5e',
 };
 
-describe('what is built here and what machines are made of', function () {
+describe("the build programs and the machines' files", function () {
   this.timeout(900_000);
   const folder = new TempFolder();
   beforeEach(async () => {
@@ -41,7 +41,7 @@ describe('what is built here and what machines are made of', function () {
     assert.deepEqual(unused, ['chainOfTrustKey', 'nodeVersion', 'dockerVersion'], 'packer has the use of these');
   });
 
-  it('agree on the variables of packer, which takes its templates with the values that it is given', async function () {
+  it('agree on the variables of packer, which accepts its templates with the given values', async function () {
     await needPacker(this, 'amazon');
     const sources = { env: ENV, terminal: new FakeTerminal(), now: new Date() };
     for (const target of ['base', 'app'] as const) {
@@ -63,7 +63,7 @@ describe('what is built here and what machines are made of', function () {
     }
   });
 
-  it('agree on where the worker is and how it is started, with its packages as npm ci leaves them', async () => {
+  it("agree on the worker's path and command, with packages installed by npm ci", async () => {
     const tarball = folder.at('docker-worker.tar.gz');
     await buildWorkerTarball(process.cwd(), tarball, new ProcessTools(process.env, process));
     await folder.write('opt/x', '');
@@ -77,7 +77,7 @@ describe('what is built here and what machines are made of', function () {
     assert.deepEqual([code, stdout], [0, `${version}\n`]);
   });
 
-  it('agree on how the image for packet.net is made', async () => {
+  it('agree on how the packet.net image is built', async () => {
     const { code, stdout } = await runScript('deploy/bin/build-packet.sh', ['--help']);
     assert.equal(code, 0);
     assert.match(stdout, /deploy\.tar\.gz and docker-worker\.tar\.gz/);

@@ -21,10 +21,10 @@ describe('docker on a machine', function () {
     await needProgram(this, 'dockerd', 'docker.io');
   });
 
-  it('keeps containers of its own bridge from each other, gives them IPv6 addresses, and leaves other networks alone', async () => {
+  it('isolates containers on its default bridge, gives them IPv6 addresses, and does not affect other networks', async () => {
     await using folder = await temporaryDirectory();
     const settings = JSON.parse(await readFile('deploy/template/etc/docker/daemon.json', 'utf8')) as DaemonSettings;
-    // The others are about disks and ranges of this machine.
+    // The other settings concern disks and address ranges of this machine.
     const { icc, ipv6, 'fixed-cidr-v6': cidr } = settings;
     const file = join(folder.path, 'daemon.json');
     await writeFile(file, JSON.stringify({ icc, ipv6, 'fixed-cidr-v6': cidr }));
@@ -38,7 +38,7 @@ describe('docker on a machine', function () {
   });
 });
 
-/** Whether one container of a network gets an answer from another. */
+/** Returns whether one container of a network gets an answer from another. */
 async function connects(docker: Docker, network: string): Promise<boolean> {
   const server = await start(docker, network, ['httpd', '-f', '-p', '8080']);
   const listening = await server.exec({ Cmd: ['sh', '-c', 'until nc 127.0.0.1 8080 </dev/null; do :; done'] });

@@ -17,7 +17,7 @@ const REPOSITORY = [
   'containerd.io 1.7.29-1~ubuntu.24.04~noble',
 ];
 
-/** A machine whose programs that install things are those of fake-packages.sh. */
+/** A machine whose package programs are replaced by fake-packages.sh. */
 class FakeMachine {
   readonly #folder: string;
 
@@ -62,12 +62,12 @@ class FakeMachine {
 
 const VERSIONS = { DOCKER_VERSION: '28.5.2', CONTAINERD_VERSION: '1.7.29' };
 
-describe('what machines download', () => {
+describe('the downloads of machines', () => {
   before(function () {
     needRoot(this);
   });
 
-  it("is the pinned Docker CE of Docker's own repository, which is held then and installed once", async () => {
+  it("install the pinned Docker CE from Docker's own repository once, and hold it", async () => {
     await using folder = await temporaryDirectory();
     const machine = await FakeMachine.make(folder.path);
     const first = await machine.run('docker.sh', VERSIONS);
@@ -85,7 +85,7 @@ describe('what machines download', () => {
     assert.deepEqual(await machine.calls(), installed);
   });
 
-  it('is no Docker that the repository has not, and then there is a list of what it has', async () => {
+  it('refuse a Docker version that the repository lacks, and list its versions', async () => {
     await using folder = await temporaryDirectory();
     const machine = await FakeMachine.make(folder.path);
     const { code, stderr } = await machine.run('docker.sh', { ...VERSIONS, DOCKER_VERSION: '28.5' });
@@ -94,7 +94,7 @@ describe('what machines download', () => {
     assert.deepEqual(await machine.calls(), []);
   });
 
-  it('is nothing from a repository whose key is another one', async () => {
+  it('refuse a repository with a different key', async () => {
     await using folder = await temporaryDirectory();
     const machine = await FakeMachine.make(folder.path);
     await machine.has('fingerprint', DOCKER_KEY.replace('9', '0'));
@@ -104,7 +104,7 @@ describe('what machines download', () => {
     assert.deepEqual(await machine.files('etc/apt/sources.list.d'), []);
   });
 
-  it('is the release of Node.js with the checksum that is known, and no other', async () => {
+  it('accept only the release of Node.js with the known checksum', async () => {
     await using folder = await temporaryDirectory();
     const machine = await FakeMachine.make(folder.path);
     const tree = join(folder.path, 'node-v1.2.3-linux-x64');
@@ -120,7 +120,7 @@ describe('what machines download', () => {
     assert.match(unknown.stderr, /the checksum of Node\.js 1\.2\.3-linux-x64 is not known\.\n.*SHASUMS256\.txt/);
     const wrong = await machine.run('node.sh', { NODE_VERSION: '1.2.3', NODE_SHA256: sha256.replace(/^./, 'x') });
     assert.equal(wrong.code, 1);
-    assert.match(wrong.stderr, new RegExp(`is not what it was: its SHA-256 is ${sha256}`));
+    assert.match(wrong.stderr, new RegExp(`has changed: its SHA-256 is ${sha256}`));
     assert.deepEqual(await machine.files('usr/local/bin'), []);
 
     const right = await machine.run('node.sh', { NODE_VERSION: '1.2.3', NODE_SHA256: sha256 });

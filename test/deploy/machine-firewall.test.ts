@@ -9,7 +9,7 @@ const NAMESPACE = `dw-firewall-${process.pid}`;
 const IPV4 = '-d 169.254.169.254/32 -j REJECT';
 const IPV6 = '-d fd00:ec2::254/128 -j REJECT';
 
-/** Real rules, in a network of their own. */
+/** Network namespace for real rules. */
 const inside = (...command: readonly string[]): readonly string[] => ['ip', 'netns', 'exec', NAMESPACE, ...command];
 
 describe('the metadata firewall', () => {
@@ -22,7 +22,7 @@ describe('the metadata firewall', () => {
   beforeEach(() => runOk(['ip', 'netns', 'add', NAMESPACE]));
   afterEach(() => runOk(['ip', 'netns', 'del', NAMESPACE]));
 
-  it('keeps what is forwarded from the metadata service, before any other rule, and adds nothing when run again', async () => {
+  it('blocks forwarded traffic to the metadata service with the first rule, and adds nothing when run again', async () => {
     await asDockerDoes('iptables');
     await asDockerDoes('ip6tables');
     const first = await runOk(inside(SCRIPT));
@@ -33,13 +33,13 @@ describe('the metadata firewall', () => {
     assert.equal((await rules('iptables', 'DOCKER-USER')).filter((rule) => rule === IPV4).length, 1);
   });
 
-  it('has a chain to put the rule into where docker leaves IPv6 alone', async () => {
+  it('uses FORWARD when docker does not manage IPv6', async () => {
     await asDockerDoes('iptables');
     await runOk(inside(SCRIPT));
     assert.equal((await rules('ip6tables', 'FORWARD'))[0], IPV6);
   });
 
-  it('waits for the chain of an engine that does IPv6, which would come before a rule in FORWARD', async () => {
+  it('waits for the chain of an engine with IPv6, which would precede a rule in FORWARD', async () => {
     await using folder = await temporaryDirectory();
     const env = { DOCKER_DAEMON_JSON: join(folder.path, 'daemon.json') };
     await copyFile(join(TEMPLATE, 'etc/docker/daemon.json'), env.DOCKER_DAEMON_JSON);
@@ -53,10 +53,10 @@ describe('the metadata firewall', () => {
     assert.ok(!(await rules('ip6tables', 'FORWARD')).includes(IPV6));
   });
 
-  it('refuses a connection of a container to the metadata address', async () => {
+  it("rejects a container's connection to the metadata address", async () => {
     await asDockerDoes('iptables');
     await runOk(inside('ip', 'link', 'set', 'lo', 'up'));
-    // The metadata service, and a container behind a bridge, as neighbours of this namespace.
+    // The metadata service, and a container behind a bridge, in namespaces next to this one.
     const container = `${NAMESPACE}-c`;
     await runOk(['ip', 'netns', 'add', container]);
     try {
@@ -86,7 +86,7 @@ describe('the metadata firewall', () => {
     }
   });
 
-  it('changes nothing in a dry run, and says what it would do', async () => {
+  it('changes nothing in a dry run, and prints what it would do', async () => {
     await asDockerDoes('iptables');
     const plan = await runOk(inside(SCRIPT, '--dry-run'));
     assert.match(plan, /^would run: iptables -w 30 -I DOCKER-USER 1 -d 169\.254\.169\.254\/32 -j REJECT$/m);
@@ -100,7 +100,7 @@ async function asDockerDoes(program: string): Promise<void> {
   await runOk(inside(program, '-I', 'FORWARD', '-j', 'DOCKER-USER'));
 }
 
-/** The rules of a chain, in order and without what iptables adds to a REJECT. */
+/** Returns the rules of a chain in order, without what iptables adds to a REJECT. */
 async function rules(program: string, chain: string): Promise<readonly string[]> {
   const lines = (await runOk(inside(program, '-S', chain))).trim().split('\n');
   return lines

@@ -14,14 +14,14 @@ const EBS = 'Amazon Elastic Block Store';
 
 type Disk = Readonly<Record<string, string>>;
 
-/** Disks that are none: the script sees them through the programs of fake-disks.sh. */
+/** Fake disks: the script sees them through the programs of fake-disks.sh. */
 class FakeMachine {
   static async make(folder: string, disks: Readonly<Record<string, Disk>>): Promise<FakeMachine> {
     const machine = new FakeMachine(folder);
     await mkdir(join(folder, 'bin'));
     for (const program of PROGRAMS) await symlink(FAKE, join(folder, 'bin', program));
     for (const [name, facts] of Object.entries(disks)) {
-      // A node of the right kind: nothing is behind it.
+      // A node of the right kind without a device.
       await mkdir(join(folder, 'dev'), { recursive: true });
       await runOk(['mknod', machine.path(name), 'b', '240', '0']);
       for (const [fact, value] of Object.entries({ size: '100', ...facts }))
@@ -50,7 +50,7 @@ class FakeMachine {
     await rm(join(this.#folder, file));
   }
 
-  /** Runs the script; answers what it said. */
+  /** Runs the script; returns its output. */
   async start(...args: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await run([SCRIPT, ...args], {
       PATH: `${join(this.#folder, 'bin')}${delimiter}${process.env['PATH'] ?? ''}`,
@@ -65,7 +65,7 @@ class FakeMachine {
     return stdout;
   }
 
-  /** What was changed so far: program and disks of each call. */
+  /** Returns the changes so far: program and disks of each call. */
   async changes(): Promise<readonly string[]> {
     const calls = await readFile(join(this.#folder, 'calls'), 'utf8').catch(() => '');
     return calls
@@ -89,7 +89,7 @@ describe('the script for instance storage', () => {
     needRoot(this);
   });
 
-  it('makes one striped volume of all instance storage, and touches no other disk', async () => {
+  it('creates one striped volume of all instance storage, and changes no other disk', async () => {
     await using folder = await temporaryDirectory();
     const machine = await FakeMachine.make(folder.path, {
       nvme0n1: ROOT_DISK,
@@ -102,7 +102,7 @@ describe('the script for instance storage', () => {
     assert.deepEqual(await machine.changes(), [...made, ...WHOLE]);
   });
 
-  it('changes nothing when it is run again, and only mounts after a restart of the machine', async () => {
+  it('changes nothing on a second run, and only mounts after a restart of the machine', async () => {
     await using folder = await temporaryDirectory();
     const machine = await FakeMachine.make(folder.path, { nvme0n1: ROOT_DISK, nvme1n1: { model: NVME } });
     await machine.start();
@@ -114,7 +114,7 @@ describe('the script for instance storage', () => {
     assert.deepEqual(await machine.changes(), [...made, 'mount']);
   });
 
-  it('leaves /mnt on the root disk when there is no other', async () => {
+  it('leaves /mnt on the root disk when there is no other disk', async () => {
     await using folder = await temporaryDirectory();
     const machine = await FakeMachine.make(folder.path, { nvme0n1: ROOT_DISK, nvme1n1: { model: EBS } });
     assert.match(await machine.start(), /this machine has none; .* is on the root disk/);
@@ -131,19 +131,19 @@ describe('the script for instance storage', () => {
     ['is part of another volume group', { signature: 'LVM2_member', group: 'data' }],
   ];
   for (const [what, facts] of occupied) {
-    it(`leaves instance storage alone that ${what}`, async () => {
+    it(`skips instance storage that ${what}`, async () => {
       await using folder = await temporaryDirectory();
       const machine = await FakeMachine.make(folder.path, {
         nvme0n1: ROOT_DISK,
         nvme1n1: { model: NVME, ...facts },
         nvme2n1: { model: NVME },
       });
-      assert.match(await machine.start(), /nvme1n1 is left alone: /);
+      assert.match(await machine.start(), /nvme1n1 is not used: /);
       assert.deepEqual(await machine.changes(), ['pvcreate nvme2n1', 'vgcreate nvme2n1', 'lvcreate', ...WHOLE]);
     });
   }
 
-  it('takes what the metadata service calls ephemeral, under the name the kernel has for it, with the ext3 it came with', async () => {
+  it("uses disks that the metadata service calls ephemeral, under the kernel's name, even with their initial ext3", async () => {
     await using folder = await temporaryDirectory();
     const machine = await FakeMachine.make(folder.path, {
       nvme0n1: ROOT_DISK,
@@ -161,15 +161,15 @@ describe('the script for instance storage', () => {
     assert.deepEqual(await machine.changes(), [...made, ...WHOLE]);
   });
 
-  it('never takes the disk of the root file system, whatever it is called', async () => {
+  it('never uses the disk of the root file system, whatever its name is', async () => {
     await using folder = await temporaryDirectory();
     const machine = await FakeMachine.make(folder.path, { nvme0n1: { model: NVME } });
     await machine.say('settings', `INSTANCE_STORAGE_DISKS=${machine.path('nvme0n1')}`);
-    assert.match(await machine.start(), /left alone: the root file system is on it/);
+    assert.match(await machine.start(), /not used: the root file system is on it/);
     assert.deepEqual(await machine.changes(), []);
   });
 
-  it('takes disks that the operator names, of which there are some, and does not stripe unequal ones', async () => {
+  it('uses existing disks that the operator names, and does not stripe unequal ones', async () => {
     await using folder = await temporaryDirectory();
     const machine = await FakeMachine.make(folder.path, {
       nvme0n1: ROOT_DISK,
@@ -178,7 +178,7 @@ describe('the script for instance storage', () => {
     });
     const names = ['sdb', 'sdc', 'sdx'].map((name) => machine.path(name));
     await machine.say('settings', `INSTANCE_STORAGE_DISKS='${names.join(' ')}'`);
-    assert.match(await machine.start(), /sdx is left alone: it does not exist/);
+    assert.match(await machine.start(), /sdx is not used: it does not exist/);
     assert.deepEqual(await machine.changes(), [
       'pvcreate sdb',
       'pvcreate sdc',
@@ -188,7 +188,7 @@ describe('the script for instance storage', () => {
     ]);
   });
 
-  it('makes the volume anew when a disk of it is gone after a stop of the machine', async () => {
+  it('recreates the volume when one of its disks is missing after a stop of the machine', async () => {
     await using folder = await temporaryDirectory();
     const machine = await FakeMachine.make(folder.path, { nvme0n1: ROOT_DISK, nvme1n1: { model: NVME } });
     await machine.start();
@@ -200,7 +200,7 @@ describe('the script for instance storage', () => {
     assert.deepEqual((await machine.changes()).slice(before), remade);
   });
 
-  it("makes the file system anew when it can't be mended", async () => {
+  it("recreates the file system when it can't be repaired", async () => {
     await using folder = await temporaryDirectory();
     const machine = await FakeMachine.make(folder.path, { nvme0n1: ROOT_DISK, nvme1n1: { model: NVME } });
     await machine.start();
@@ -211,7 +211,7 @@ describe('the script for instance storage', () => {
     assert.deepEqual((await machine.changes()).slice(before), WHOLE);
   });
 
-  it('says in a dry run what it would do, and does nothing', async () => {
+  it('prints in a dry run what it would do, and does nothing', async () => {
     await using folder = await temporaryDirectory();
     const machine = await FakeMachine.make(folder.path, { nvme0n1: ROOT_DISK, nvme1n1: { model: NVME } });
     const plan = await machine.start('--dry-run');

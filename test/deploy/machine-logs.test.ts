@@ -11,7 +11,7 @@ import { VALUES, needProgram, needRoot, renderTemplates, run, runOk, temporaryDi
 const RSYSLOG = 'etc/rsyslog.d/30-docker-worker.conf';
 const AUTHORITY = ['-x509', '-subj', '/CN=authority of the tests', '-keyout', 'ca.key', '-out', 'ca.crt'];
 
-/** Somebody who takes logs over TLS, and whom a certificate calls `name`. */
+/** A log server with TLS, whose certificate has the name `name`. */
 async function logServer(folder: string, name: string): Promise<Server> {
   const openssl = (...args: readonly string[]): Promise<string> =>
     runOk(['sh', '-c', 'cd "$0" && exec openssl "$@"', folder, ...args]);
@@ -38,7 +38,7 @@ async function logServer(folder: string, name: string): Promise<Server> {
   return server;
 }
 
-/** A real rsyslogd with a machine's settings, that reads `socket`. */
+/** A real rsyslogd with a machine's settings; it reads `socket`. */
 async function startRsyslog(
   folder: string,
   server: Server,
@@ -73,7 +73,7 @@ describe('the logs of machines', () => {
     if (code !== 0) await runOk(['scripts/apt-install.sh', 'rsyslog-gnutls']);
   });
 
-  it("go to papertrail's server over TLS, and the worker's into a file besides", async () => {
+  it("go to papertrail's server over TLS, and the worker's also to a file", async () => {
     await using folder = await temporaryDirectory();
     const server = await logServer(folder.path, 'logs7.papertrailapp.com');
     const received = new Promise<string>((resolve) => {
@@ -101,7 +101,7 @@ describe('the logs of machines', () => {
     }
   });
 
-  it('are told to no server that has another name', async () => {
+  it('are not sent to a server with another name', async () => {
     await using folder = await temporaryDirectory();
     const server = await logServer(folder.path, 'logs.example.com');
     const heard: string[] = [];
@@ -126,7 +126,7 @@ describe('the logs of machines', () => {
     }
   });
 
-  it('are rotated by logrotate, which finds no mistake in the rule', async function () {
+  it('are rotated by logrotate, which accepts the rule', async function () {
     await needProgram(this, 'logrotate', 'logrotate');
     await using folder = await temporaryDirectory();
     const rule = await readFile('deploy/template/etc/logrotate.d/docker-worker', 'utf8');

@@ -33,14 +33,14 @@ describe('the packer templates', () => {
     await mustBeValid('packet', { ...VERSIONS, ...tarballs, output: join(directory.path, 'image.tar') });
   });
 
-  it('need an AMI to begin with', async function () {
+  it('need an AMI to build on', async function () {
     await needPacker(this, 'amazon');
     const { code, stdout, stderr } = await validate('base', { ...AMI, ...VERSIONS, sourceAmi: '' });
     assert.equal(code, 1);
     assert.match(stdout + stderr, /source_ami/);
   });
 
-  it("make AMIs with the deployment's chain of trust key and others", async () => {
+  it("build AMIs with and without the deployment's chain of trust key", async () => {
     for (const name of ['base', 'app']) {
       const { builders } = await readTemplate(name);
       assert.deepEqual(
@@ -59,7 +59,7 @@ describe('the packer templates', () => {
     );
   });
 
-  it('run every script there is, and clean up at the end', async () => {
+  it('run every script, and clean up at the end', async () => {
     const [base, app, packet] = await Promise.all(['base', 'app', 'packet'].map(scriptsOf));
     const inFolder = async (name: string): Promise<string[]> =>
       (await readdir(`deploy/packer/${name}/scripts`)).map((script) => `${name}/scripts/${script}`);

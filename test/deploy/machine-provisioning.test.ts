@@ -21,7 +21,7 @@ const SECRETS = [
 ];
 const SEED = Buffer.alloc(32, 7).toString('base64');
 
-/** A directory that stands for the / of a machine, and what packer uploads to it. */
+/** A directory in place of a machine's /, with the files that packer uploads. */
 class Machine {
   readonly root: string;
   readonly #env: Environment;
@@ -51,7 +51,7 @@ class Machine {
     return await run([join(PACKER, script)], { ...this.#env, ...env });
   }
 
-  /** What a script that must succeed says it changed. */
+  /** Runs a script that must succeed; returns the changes that it prints. */
   async changes(script: string, env: Environment = {}): Promise<readonly string[]> {
     const { code, stdout, stderr } = await this.run(script, env);
     assert.equal(code, 0, `${script}\n${stdout}\n${stderr}`);
@@ -79,7 +79,7 @@ describe('the provisioning scripts', () => {
     await needProgram(this, 'systemctl', 'systemd');
   });
 
-  it('change a bare machine once, and nothing when they are run again', async () => {
+  it('change a bare machine once, and nothing on a second run', async () => {
     await using folder = await temporaryDirectory();
     const machine = await Machine.make(folder.path);
     const changed = new Set<string>();
@@ -92,7 +92,7 @@ describe('the provisioning scripts', () => {
     assert.deepEqual(await filesBelow(machine.root), files);
   });
 
-  it('say in a dry run what they would do, and write nothing', async () => {
+  it('print in a dry run what they would do, and write nothing', async () => {
     await using folder = await temporaryDirectory();
     const machine = await Machine.make(folder.path);
     for (const script of SCRIPTS.filter((name) => !name.endsWith('cleanup.sh'))) {
@@ -103,7 +103,7 @@ describe('the provisioning scripts', () => {
     assert.deepEqual(await readdir(machine.root), []);
   });
 
-  it('mend a file that somebody changed, and nothing else', async () => {
+  it('repair a changed file, and nothing else', async () => {
     await using folder = await temporaryDirectory();
     const machine = await Machine.make(folder.path);
     await machine.changes('app/scripts/configuration.sh');
@@ -115,7 +115,7 @@ describe('the provisioning scripts', () => {
     ]);
   });
 
-  it('leave secrets to root alone, and show them nowhere', async () => {
+  it('make secrets readable by root only, and never show them', async () => {
     await using folder = await temporaryDirectory();
     const machine = await Machine.make(folder.path, {
       ...VALUES,
@@ -133,7 +133,7 @@ describe('the provisioning scripts', () => {
     assert.equal(await machine.mode('etc/docker/daemon.json'), '644');
   });
 
-  it('refuse templates that nobody rendered', async () => {
+  it('refuse templates that were not rendered', async () => {
     await using folder = await temporaryDirectory();
     const machine = await Machine.make(folder.path);
     await runOk(['tar', '-czf', join(folder.path, 'deploy.tar.gz'), '-C', 'deploy/template', '.']);
@@ -143,7 +143,7 @@ describe('the provisioning scripts', () => {
     assert.deepEqual((await filesBelow(machine.root)).length, 0);
   });
 
-  it('replace the worker as a whole when the tarball is another one, and keep the one that is there when it is damaged', async () => {
+  it('replace the whole worker when the tarball differs, and keep the installed one when the tarball is damaged', async () => {
     await using folder = await temporaryDirectory();
     const machine = await Machine.make(folder.path);
     await machine.changes('app/scripts/worker.sh');
@@ -161,7 +161,7 @@ describe('the provisioning scripts', () => {
     assert.equal(await machine.text('opt/docker-worker/dist/bin/worker.js'), 'two');
   });
 
-  it('make a chain of trust key for each machine that is not trusted, and only once', async () => {
+  it('create one chain of trust key for each untrusted machine', async () => {
     await using first = await temporaryDirectory();
     await using second = await temporaryDirectory();
     const machines = [await Machine.make(first.path), await Machine.make(second.path)];
@@ -178,7 +178,7 @@ describe('the provisioning scripts', () => {
     assert.notEqual(keys[0], keys[1]);
   });
 
-  it("install the deployment's key on the trusted machine, and take nothing else for one", async () => {
+  it("install the deployment's key on the trusted machine, and refuse an invalid one", async () => {
     await using folder = await temporaryDirectory();
     const machine = await Machine.make(folder.path);
     const trusted = { BUILDER: 'hvm-builder-trusted' };
@@ -197,7 +197,7 @@ describe('the provisioning scripts', () => {
     await assert.rejects(stat(uploaded), { code: 'ENOENT' });
   });
 
-  it('enable every unit of ours that a machine starts with', async () => {
+  it('enable every unit of ours that starts with the machine', async () => {
     await using folder = await temporaryDirectory();
     const machine = await Machine.make(folder.path);
     await machine.changes('app/scripts/configuration.sh');
@@ -208,7 +208,7 @@ describe('the provisioning scripts', () => {
   });
 });
 
-/** A tarball such as deploy/bin/build makes, with its packages in it: no registry is asked. */
+/** Creates a tarball as deploy/bin/build does, but with its packages, so that no registry is needed. */
 async function packWorker(folder: string, content: string, only?: readonly string[]): Promise<void> {
   const tree = join(folder, `worker-${content}`);
   await mkdir(join(tree, 'dist/bin'), { recursive: true });

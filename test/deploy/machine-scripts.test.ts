@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { needProgram, run, runOk } from './machine-support.js';
 
 const SHEBANG = /^#!\/(bin|usr\/bin\/env )\/?(ba)?sh\b/;
-/** Scripts that are run, in one of the folders that machines are made from. */
+/** Returns the executable scripts in one of the folders that machines are built from. */
 const OF_MACHINES =
   /^(vagrant\.sh|deploy\/packer\/\w+\/scripts\/|deploy\/template\/usr\/local\/sbin\/|deploy\/bin\/build-packet)/;
 
@@ -16,14 +16,14 @@ describe('the scripts of machines', () => {
     scripts = tracked.filter((_, index) => isScript[index]);
   });
 
-  it('are clean in the eyes of shellcheck, as are all others of this repository', async function () {
+  it('pass shellcheck, like all other scripts of this repository', async function () {
     await needProgram(this, 'shellcheck', 'shellcheck');
     assert.ok(scripts.length > 20, scripts.join(' '));
     const { code, stdout } = await run(['shellcheck', '-x', '-P', 'SCRIPTDIR', ...scripts]);
     assert.equal(code, 0, stdout);
   });
 
-  it('tell how they are used', async () => {
+  it('print their usage', async () => {
     const ours = scripts.filter((script) => OF_MACHINES.test(script));
     assert.ok(ours.length > 15, ours.join(' '));
     for (const script of ours) {

@@ -17,7 +17,7 @@ export interface Ran {
 
 export type Environment = Readonly<Record<string, string>>;
 
-/** Runs a program to its end, with these variables besides PATH and HOME. */
+/** Runs a program to its end, with these variables in addition to PATH and HOME. */
 export async function run(command: readonly string[], env: Environment = {}): Promise<Ran> {
   const [program = '', ...args] = command;
   const path = process.env['PATH'] ?? '';
@@ -30,14 +30,14 @@ export async function run(command: readonly string[], env: Environment = {}): Pr
   return { code, stdout, stderr };
 }
 
-/** The same for one that must succeed; answers its standard output. */
+/** Does the same for a program that must succeed; returns its standard output. */
 export async function runOk(command: readonly string[], env: Environment = {}): Promise<string> {
   const { code, stdout, stderr } = await run(command, env);
   assert.equal(code, 0, `${command.join(' ')}\n${stdout}\n${stderr}`);
   return stdout;
 }
 
-/** Installs a Debian package unless `program` is there; skips the test where that can't be done. */
+/** Installs a Debian package unless `program` exists; skips the test when that is impossible. */
 export async function needProgram(context: Context, program: string, packageName: string): Promise<void> {
   if (await isOnPath(program)) return;
   if (process.getuid?.() !== 0 || !(await isOnPath('apt-get'))) {
@@ -50,13 +50,13 @@ export function needRoot(context: Context): void {
   if (process.getuid?.() !== 0) skipBecause(context, 'only root may do what this tests');
 }
 
-/** A directory that is removed at the end of its block. */
+/** Creates a directory that is removed at the end of its block. */
 export async function temporaryDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'docker-worker-deploy-'));
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** A value for each variable that a file of deploy/template may have. */
+/** A value for each variable in the files of deploy/template. */
 export const VALUES: Environment = {
   rootUrl: 'https://tc.example.com',
   papertrail: 'logs.papertrailapp.com:12345',
@@ -70,7 +70,7 @@ export const VALUES: Environment = {
   workerConfig: 'capacity: 2',
 };
 
-/** Makes `target` what `make -C deploy` makes of the templates. */
+/** Renders the templates into `target`, as `make -C deploy` does. */
 export async function renderTemplates(target: string, values: Environment = VALUES): Promise<void> {
   await cp(TEMPLATE, target, { recursive: true });
   for (const file of await filesBelow(TEMPLATE)) {
@@ -78,14 +78,14 @@ export async function renderTemplates(target: string, values: Environment = VALU
     const { mode } = await stat(path);
     const text = await readFile(path, 'utf8');
     const rendered = text.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => {
-      return values[name] ?? assert.fail(`${file} has the variable ${name}, which nobody knows`);
+      return values[name] ?? assert.fail(`${file} has the variable ${name}, which is unknown`);
     });
     await writeFile(path, rendered);
     await chmod(path, mode);
   }
 }
 
-/** All files below a directory, as paths within it. */
+/** Returns all files below a directory, as relative paths. */
 export async function filesBelow(directory: string): Promise<readonly string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => !entry.isDirectory());

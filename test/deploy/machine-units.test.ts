@@ -11,7 +11,7 @@ describe('the units of machines', () => {
     await needProgram(this, 'systemd-analyze', 'systemd');
   });
 
-  it('are right in the eyes of systemd, together with the files that they name', async () => {
+  it("pass systemd's verification, together with the files that they name", async () => {
     await using directory = await temporaryDirectory();
     const root = await machineRoot(directory.path);
     const units = (await readdir(UNITS)).filter((name) => name.endsWith('.service'));
@@ -19,12 +19,12 @@ describe('the units of machines', () => {
     for (const unit of [...units, 'docker.service']) {
       const { code, stdout, stderr } = await run(['systemd-analyze', 'verify', '--man=no', `--root=${root}`, unit]);
       assert.equal(code, 0, `${unit}\n${stdout}\n${stderr}`);
-      // What systemd does not know, it only warns of.
+      // systemd only warns about unknown settings.
       assert.doesNotMatch(stderr, /Unknown (key|section|lvalue)|Failed to parse|ordering cycle/i, unit);
     }
   });
 
-  it('would not pass with a program that is not there', async () => {
+  it('fail verification with a missing program', async () => {
     await using directory = await temporaryDirectory();
     const root = await machineRoot(directory.path);
     const unit = join(root, 'etc/systemd/system/docker-worker.service');
@@ -33,18 +33,18 @@ describe('the units of machines', () => {
     assert.notEqual(code, 0);
   });
 
-  it('start the worker after the firewall, never without it, and let it end', async () => {
+  it('start the worker after the firewall, never without it, and let it shut down', async () => {
     const unit = await readFile(join(UNITS, 'docker-worker.service'), 'utf8');
     assert.match(unit, /^Requires=.*docker-worker-metadata-firewall\.service/m);
     assert.match(unit, /^After=.*docker-worker-metadata-firewall\.service/m);
     assert.match(unit, /^KillMode=mixed$/m);
     assert.match(unit, /^TimeoutStopSec=150$/m);
-    // Devices and files that containers get must be where docker sees them.
+    // Devices and files for containers must be where docker sees them.
     assert.doesNotMatch(unit, /^Private(Devices|Tmp)=/m);
     assert.match(unit, /^CapabilityBoundingSet=.*CAP_NET_BIND_SERVICE/m);
   });
 
-  it('leave the worker little more than it needs', async () => {
+  it('restrict the worker to little more than it needs', async () => {
     await using directory = await temporaryDirectory();
     const root = await machineRoot(directory.path);
     const report = await runOk([

@@ -11,7 +11,7 @@ describe('the Vagrant machine', () => {
     assert.equal(code, 0, stdout + stderr);
   });
 
-  it('hands on who the developer is to Taskcluster, and its server takes it', async () => {
+  it("passes on the developer's Taskcluster credentials, and its server accepts them", async () => {
     const vagrantfile = await readFile('Vagrantfile', 'utf8');
     for (const name of ['ROOT_URL', 'CLIENT_ID', 'ACCESS_TOKEN', 'CERTIFICATE']) {
       assert.match(vagrantfile, new RegExp(`TASKCLUSTER_${name}`));
@@ -19,7 +19,7 @@ describe('the Vagrant machine', () => {
     assert.match(await readFile('vagrant.sh', 'utf8'), /AcceptEnv TASKCLUSTER_\*/);
   });
 
-  it('is set up by the scripts that make the images of production, and says beforehand what they will do', async () => {
+  it('is set up by the scripts of production images, and prints their plan first', async () => {
     const plan = await runOk(['./vagrant.sh', '--dry-run', '--user', 'root'], { NODE_VERSION: '24.18.0' });
     for (const script of ['packages.sh', 'kernel.sh', 'docker.sh', 'node.sh', 'system.sh', 'vagrant.sh']) {
       assert.match(plan, new RegExp(`^${script}: `, 'm'), plan);
@@ -27,7 +27,7 @@ describe('the Vagrant machine', () => {
     assert.doesNotMatch(plan, /^changed:/m);
   });
 
-  it('has the versions that the images have', async () => {
+  it('has the same versions as the images', async () => {
     const script = await readFile('vagrant.sh', 'utf8');
     const packet = JSON.parse(await readFile('deploy/packer/packet.json', 'utf8')) as {
       readonly variables: Readonly<Record<string, string>>;

@@ -10,7 +10,7 @@ import { VALUES, renderTemplates, run, runOk, temporaryDirectory } from './machi
 const LOAD_IMAGES = resolve('deploy/template/usr/local/sbin/docker-worker-load-images');
 
 describe('the worker on a machine', () => {
-  it('accepts the configuration that the deployment gives it', async () => {
+  it("accepts the deployment's configuration", async () => {
     await using folder = await temporaryDirectory();
     const registries = '{"quay.io/someone": {"username": "u", "password": "very-secret"}}';
     await renderTemplates(folder.path, {
@@ -18,7 +18,7 @@ describe('the worker on a machine', () => {
       registries,
       workerConfig: 'capacity: 3\ndindImage: example/dind:1',
     });
-    // What the worker looks for in /etc it also looks for in the home directory.
+    // The worker also reads its /etc files from the home directory.
     const env = { HOME: join(folder.path, 'etc'), TASKCLUSTER_CLIENT_ID: 'c', TASKCLUSTER_ACCESS_TOKEN: 't' };
     const secrets = await secretsOf(folder.path);
     assert.deepEqual(secrets, { DNS_SERVER_SECRET: 'dns-secret', RELENG_API_TOKEN: '' });
@@ -31,7 +31,7 @@ describe('the worker on a machine', () => {
     assert.doesNotMatch(worker.stdout, /very-secret/);
   });
 
-  it('gets the key files from where the configuration looks for them', async () => {
+  it('has the key files that the configuration names', async () => {
     await using folder = await temporaryDirectory();
     await renderTemplates(folder.path);
     const config = await readFile('config.yml', 'utf8');
@@ -45,7 +45,7 @@ describe('the worker on a machine', () => {
     assert.ok(script.includes(`KEY=${key}\n`), key);
   });
 
-  it('is told by name which images its configuration needs', async () => {
+  it('reports which images its configuration needs', async () => {
     await using folder = await temporaryDirectory();
     const home = join(folder.path, 'docker-worker');
     await mkdir(join(home, 'bin'), { recursive: true });
@@ -72,7 +72,7 @@ describe('the worker on a machine', () => {
     );
   });
 
-  it('finds the images that came with the machine', async () => {
+  it('has the images that came with the machine', async () => {
     await using folder = await temporaryDirectory();
     const docker = new Docker();
     const images = join(folder.path, 'images');
@@ -102,7 +102,7 @@ describe('the worker on a machine', () => {
     assert.equal((await readdir(images)).length, 4);
   });
 
-  it('is started by the launcher with the secrets in its environment, whatever they consist of', async () => {
+  it('is started by the launcher with the secrets in its environment, including special characters', async () => {
     await using folder = await temporaryDirectory();
     await renderTemplates(folder.path, { ...VALUES, statelessDnsSecret: 'a$b"c\\d e' });
     assert.equal((await secretsOf(folder.path))['DNS_SERVER_SECRET'], 'a$b"c\\d e');
@@ -119,7 +119,7 @@ describe('the worker on a machine', () => {
   });
 });
 
-/** The secrets as systemd takes them from the file: what stands between single quotes. */
+/** Returns the secrets as systemd reads them from the file: the text between single quotes. */
 async function secretsOf(root: string): Promise<Readonly<Record<string, string>>> {
   const text = await readFile(join(root, 'etc/docker-worker/secrets.env'), 'utf8');
   return Object.fromEntries(

@@ -9,7 +9,7 @@ const FOLDER = 'deploy/plain-host';
 const UNIT = 'docker-worker@.service';
 
 describe('the unit for plain hosts', () => {
-  it('is right in the eyes of systemd, together with the files that the page installs', async function () {
+  it("passes systemd's verification, together with the files that the page installs", async function () {
     await needProgram(this, 'systemd-analyze', 'systemd');
     await using directory = await temporaryDirectory();
     const root = await machineRoot(directory.path);
@@ -20,7 +20,7 @@ describe('the unit for plain hosts', () => {
     assert.doesNotMatch(stderr, /Unknown (key|section|lvalue)|Failed to parse|ordering cycle/i);
   });
 
-  it('stops the worker as the unit of our machines does, and restricts it no less', async () => {
+  it('stops and restricts the worker as the unit of our machines does', async () => {
     const [plain, machine] = await Promise.all(
       [join(FOLDER, UNIT), 'deploy/template/etc/systemd/system/docker-worker.service'].map((file) =>
         readFile(file, 'utf8'),
@@ -28,7 +28,7 @@ describe('the unit for plain hosts', () => {
     );
     const settings = (unit = ''): readonly string[] => unit.split('\n').filter((line) => /^[A-Z]\w+=/.test(line));
     const differing = settings(machine).filter((line) => !settings(plain).includes(line));
-    // What is about the files of our machines, their firewall, and switching them off.
+    // These settings concern our machines' files, their firewall, and powering them off.
     const own =
       /^(Description|Documentation|Wants|Requires|After|StartLimitAction|EnvironmentFile|ExecStart|SyslogIdentifier|StateDirectory|ReadWritePaths|CapabilityBoundingSet=CAP_SYS_BOOT)\b/;
     assert.deepEqual(
@@ -38,7 +38,7 @@ describe('the unit for plain hosts', () => {
     assert.doesNotMatch(plain ?? '', /CAP_SYS_BOOT|poweroff/);
   });
 
-  it('starts the worker with a configuration that it takes, whose directories are those of the unit', async () => {
+  it('starts the worker with a valid configuration, whose directories are those of the unit', async () => {
     await using folder = await temporaryDirectory();
     await mkdir(join(folder.path, 'home'));
     const file = join(folder.path, 'a.yml');
@@ -55,7 +55,7 @@ describe('the unit for plain hosts', () => {
     }
   });
 
-  it('is told of by its page, with the commands that it understands', async () => {
+  it('is documented by its page with commands that work', async () => {
     const page = await readFile('docs/plain-host.md', 'utf8');
     for (const text of [
       `${FOLDER}/${UNIT}`,

@@ -8,7 +8,7 @@ import { TempFolder } from './support/temp-folder.js';
 
 const ALIASES = `{ "AccountAliases": ["example-workers"] }`;
 
-/** Programs with which every check succeeds. */
+/** Fake programs with which every check succeeds. */
 const TOOLS: Readonly<Record<string, string>> = {
   make: 'echo GNU Make 4.3',
   packer: 'echo Packer v1.9.4',
@@ -17,7 +17,7 @@ const TOOLS: Readonly<Record<string, string>> = {
   aws: `case "$1 $2" in "iam list-account-aliases") echo '${ALIASES}' ;; *) echo '{}' ;; esac`,
 };
 
-describe('deploy.sh before it does anything', () => {
+describe('deploy.sh, before its first step,', () => {
   const folder = new TempFolder();
   let bin: FakeBin;
   beforeEach(async () => {
@@ -34,7 +34,7 @@ describe('deploy.sh before it does anything', () => {
     AWS_SECRET_ACCESS_KEY: 'secret',
   };
 
-  /** Stops, when all is well, at the secrets: pass has none. */
+  /** Runs deploy.sh; if all checks succeed, it stops at the secrets, because pass has none. */
   const deploy = async (env: Readonly<Record<string, string>> = {}, ...args: readonly string[]): Promise<Outcome> => {
     const deployments = await writeDeployments(folder);
     const options = ['--deployments', deployments, '--deploy-folder', folder.path];
@@ -50,7 +50,7 @@ describe('deploy.sh before it does anything', () => {
     assert.deepEqual(await readdir(folder.path), ['deployments.yml'], 'nothing was made');
   };
 
-  it('checks one thing after the other and says so', async () => {
+  it('makes one check after the other and prints each', async () => {
     await bin.add('pass', '[ "$1" = version ] || { echo "not in the password store" >&2; exit 1; }');
     const { stdout, stderr } = await deploy();
     assert.deepEqual(
@@ -72,26 +72,26 @@ describe('deploy.sh before it does anything', () => {
     );
   });
 
-  it('asks for a node that can run it', async () => {
+  it('requires a supported Node.js', async () => {
     await bin.remove('node');
     await refuses(deploy(), /^node: not found\. Install Node\.js 20\.19 or newer/);
     await bin.add('node', 'echo v18.20.0');
     await refuses(deploy(), /^node: v18\.20\.0 is too old\. Install Node\.js 20\.19 or newer/);
   });
 
-  it('asks for make', async () => {
+  it('requires make', async () => {
     await bin.remove('make');
     await refuses(deploy(), /^deploy\.sh: make: not found\. Install it \(apt-get install make\)/);
   });
 
-  it('asks for packer, and for the right one', async () => {
+  it("requires HashiCorp's packer", async () => {
     await bin.remove('packer');
     await refuses(deploy(), /packer: not found\. Install HashiCorp packer/);
     await bin.add('packer', 'echo "0 0"; exit 1');
     await refuses(deploy(), /packer: the one on the PATH is not HashiCorp's, it is probably that of cracklib/);
   });
 
-  it('asks for a packer that knows what the templates use', async () => {
+  it('requires a packer that supports the templates', async () => {
     await bin.add('packer', 'echo Packer v1.6.5');
     await refuses(
       deploy(),
@@ -99,7 +99,7 @@ describe('deploy.sh before it does anything', () => {
     );
   });
 
-  it('asks for the plugin that packer does not bring along since 1.10, with the command for it', async () => {
+  it('requires the plugin that packer no longer includes since 1.10, and prints the command to install it', async () => {
     const plugin =
       '/root/.config/packer/plugins/github.com/hashicorp/amazon/packer-plugin-amazon_v1.8.0_x5.0_linux_amd64';
     // Without plugins it prints nothing.
@@ -108,7 +108,7 @@ describe('deploy.sh before it does anything', () => {
     for (const target of ['base', 'app']) {
       await refuses(
         deploy({}, target),
-        /the plugin amazon is missing, .* 1\.16\.0 .*\. Install it: packer plugins install github\.com\/hashicorp\/amazon\n.*--path /,
+        /the plugin amazon is missing; .* 1\.16\.0 .*\. Install it: packer plugins install github\.com\/hashicorp\/amazon\n.*--path /,
       );
     }
     await refuses(
@@ -119,47 +119,47 @@ describe('deploy.sh before it does anything', () => {
     await refuses(deploy(), /aws --version failed/);
   });
 
-  it('asks for the AWS CLI', async () => {
+  it('requires the AWS CLI', async () => {
     await bin.remove('aws');
     await refuses(deploy(), /aws: not found\. Install the AWS CLI/);
   });
 
-  it('asks for pass', async () => {
+  it('requires pass', async () => {
     await bin.remove('pass');
     await refuses(deploy(), /pass: not found\. Install it \(https:\/\/www\.passwordstore\.org/);
   });
 
-  it('asks for a deployment that it knows', async () => {
+  it('requires a known deployment', async () => {
     await refuses(deploy({ TASKCLUSTER_ROOT_URL: '' }), /TASKCLUSTER_ROOT_URL is not set: which deployment/);
     await refuses(
       deploy({ TASKCLUSTER_ROOT_URL: 'https://other.example.com' }),
-      /https:\/\/other\.example\.com, which deploy\/deployments\.yml does not know\. .*\n {2}https:\/\/tc\.example\.com/,
+      /https:\/\/other\.example\.com, which is not in deploy\/deployments\.yml\. .*\n {2}https:\/\/tc\.example\.com/,
     );
   });
 
   for (const name of ['TASKCLUSTER_CLIENT_ID', 'TASKCLUSTER_ACCESS_TOKEN']) {
-    it(`asks for ${name}`, async () => {
+    it(`requires ${name}`, async () => {
       await refuses(deploy({ [name]: '' }), new RegExp(`${name} is not set: .* Sign in: eval \\$\\(cat scopes\\.txt`));
     });
   }
 
-  it('asks for AWS credentials that are whole and good', async () => {
+  it('requires complete and valid AWS credentials', async () => {
     await refuses(deploy({ AWS_SECRET_ACCESS_KEY: '' }), /AWS_SECRET_ACCESS_KEY is not set, but AWS_ACCESS_KEY_ID is/);
     await bin.add('aws', 'case $1 in sts) echo "Unable to locate credentials" >&2; exit 255 ;; esac');
-    await refuses(deploy(), /Unable to locate credentials\nThere are no valid AWS credentials\. Set AWS_PROFILE/);
+    await refuses(deploy(), /Unable to locate credentials\nNo valid AWS credentials were found\. Set AWS_PROFILE/);
   });
 
-  it("asks for credentials of the deployment's account, and the right to know that", async () => {
+  it("requires credentials of the deployment's account, and the permission to check that", async () => {
     await bin.add('aws', `case $1 in iam) echo '{ "AccountAliases": ["other"] }' ;; esac`);
     await refuses(
       deploy(),
-      /The AWS credentials are for the account other, but https:\/\/tc\.example\.com has .* example-workers/,
+      /The AWS credentials are for the account other, but the machines of https:\/\/tc\.example\.com are in example-workers/,
     );
     await bin.add('aws', 'case $1 in iam) echo AccessDenied >&2; exit 254 ;; esac');
     await refuses(deploy(), /AccessDenied\nYour AWS user or role needs the permission iam:ListAccountAliases/);
   });
 
-  it('asks for a git tree without changes, unless it is a test', async () => {
+  it('requires a git tree without changes, except for a test', async () => {
     await bin.add('git', 'echo " M src/bin/worker.ts"');
     await refuses(
       deploy(),
@@ -169,7 +169,7 @@ describe('deploy.sh before it does anything', () => {
     await refuses(deploy({}, 'app', '--test'), /not in the password store/);
   });
 
-  it('asks for what a target needs, and for nothing else', async () => {
+  it('checks only what the target needs', async () => {
     for (const name of ['make', 'pass']) await bin.remove(name);
     await bin.add('aws', `case $1 in iam) echo '${ALIASES}' ;; ssm) echo Denied >&2; exit 254 ;; esac`);
     await refuses(
@@ -178,7 +178,7 @@ describe('deploy.sh before it does anything', () => {
     );
   });
 
-  it('does not take what is no target or option', async () => {
+  it('refuses unknown targets and options', async () => {
     for (const args of [['bogus'], ['app', '--bogus']]) {
       const { code, stderr } = await deploy({}, ...args);
       assert.equal(code, 2);

@@ -12,19 +12,19 @@ const NAMED = [
   ...['deploy/bin/rollback-worker-types.js', 'deploy/bin/github-release.js'],
 ];
 
-describe('what the README of docker-worker 2019 tells people to type', function () {
+describe('a command from the README of docker-worker 2019', function () {
   this.timeout(1_800_000);
 
-  it('works, as a dry run where it would call AWS', async () => {
+  it('works, as a dry run if it would call AWS', async () => {
     const { code, stdout, stderr } = await runScript('test/deploy/readme-commands.sh', []);
     const said = stdout.split('\n').filter((line) => line !== '');
     assert.deepEqual([code, said.filter((line) => !/^(ok|skipped): /.test(line)), stderr], [0, [], '']);
     const skipped = said.filter((line) => line.startsWith('skipped: '));
-    // Of the programs that they need.
+    // From programs that they need.
     assert.ok(skipped.every((line) => /no (vagrant|yarn) here/.test(line)) && said.length === 24, stdout);
   });
 
-  it('names files that are there, or in a row of the page for those who come from it', async () => {
+  it('names files that exist, or that the migration page lists', async () => {
     const page = await readFile('docs/from-99.md', 'utf8');
     for (const name of NAMED) {
       const isThere = await access(name).then(

@@ -14,7 +14,7 @@ describe('the tarball of a release', function () {
   this.timeout(900_000);
   const folder = new TempFolder();
 
-  /** The Node.js of this machine, as nodejs.org has its own; curl finds it, and npm the packages that are here. */
+  /** Packs this machine's Node.js like nodejs.org does, where curl finds it; npm finds the installed packages. */
   async function offerNode(): Promise<{ readonly name: string; readonly url: string; readonly sha256: string }> {
     const bin = folder.at('node', NAME, 'bin');
     await mkdir(bin, { recursive: true });
@@ -33,7 +33,7 @@ describe('the tarball of a release', function () {
     return { name: NAME, url: 'https://nodejs.example.com/node.tar.xz', sha256 };
   }
 
-  it('starts a worker where it is unpacked, as worker-runner does, with nothing else installed', async () => {
+  it('contains a worker that worker-runner can start where it is unpacked, with nothing else installed', async () => {
     const node = await offerNode();
     const path = `${folder.at('bin')}:${process.env['PATH'] ?? ''}`;
     const tools = new ProcessTools({ ...process.env, PATH: path }, process);
@@ -42,7 +42,7 @@ describe('the tarball of a release', function () {
     execFileSync('tar', ['-xzf', tarball, '-C', folder.path]);
     const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { readonly version: string };
     const launcher = folder.at('docker-worker/bin/docker-worker');
-    // Without the Node.js of this machine on the PATH.
+    // The PATH does not include this machine's Node.js.
     const env = { PATH: '/nonexistent:/usr/bin:/bin' };
     assert.deepEqual(await runScript(launcher, ['--version'], { env, cwd: '/' }), {
       code: 0,
@@ -57,7 +57,7 @@ describe('the tarball of a release', function () {
   });
 });
 
-/** What worker-runner of 99 writes for a worker of the implementation docker-worker. */
+/** The configuration that worker-runner 99 writes for a docker-worker. */
 const RUNNER_CONFIG = {
   rootUrl: 'https://tc.example.com',
   taskcluster: { clientId: 'worker/aws/proj/ci/us-west-2/i-1', accessToken: 'secret', certificate: '{}' },

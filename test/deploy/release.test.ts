@@ -26,7 +26,7 @@ describe('a release on GitHub', () => {
     return await createRelease({ ...rest, assets: [asset] }, github.url, token);
   };
 
-  it('has a tag on the commit, the notes and the worker, and is public once all is there', async () => {
+  it('has a tag on the commit, the notes and the worker, and is published once it is complete', async () => {
     assert.equal(await release(), 'https://github.com/me/repo/releases/1');
     const rest = { name: 'v1.2.3', body: '- better', draft: false };
     assert.deepEqual([...github.releases.values()], [{ tag_name: 'v1.2.3', target_commitish: 'abc', ...rest }]);
@@ -35,19 +35,19 @@ describe('a release on GitHub', () => {
     ]);
   });
 
-  it('is made once only', async () => {
+  it('is created only once', async () => {
     await release();
-    await assert.rejects(release(), /^DeployError: There is a release v1\.2\.3 of me\/repo already\.$/);
+    await assert.rejects(release(), /^DeployError: me\/repo already has a release v1\.2\.3\.$/);
     assert.equal(github.releases.size, 1);
   });
 
-  it('leaves no draft behind when the worker could not be uploaded', async () => {
+  it("is not left as a draft when the worker can't be uploaded", async () => {
     github.refusesAssets = true;
     await assert.rejects(release(), /^DeployError: GitHub: uploading the asset failed: 502 Server Error\.$/);
     assert.equal(github.releases.size, 0);
   });
 
-  it('says what a token must be able to do, and never shows it', async () => {
+  it('reports the permission that a token lacks, and never shows the token', async () => {
     await assert.rejects(release('ghp_wrong'), ({ message }: Error) => {
       assert.match(
         message,
@@ -57,7 +57,7 @@ describe('a release on GitHub', () => {
     });
   });
 
-  it('has the notes of its version and of no other', () => {
+  it('has the notes of its own version only', () => {
     const changelog =
       '# C\n\n## [Unreleased]\n\n## [1.2.3] - 2026-01-01\n\n### Added\n\n- x\n\n## [1.2.30]\n\n- y\n\n## [1.0.0]\n';
     assert.equal(notesOf(changelog, '1.2.3'), '### Added\n\n- x');
@@ -77,7 +77,7 @@ describe('release.sh', function () {
     git('-c', 'user.name=n', '-c', 'user.email=e@example.com', 'commit', '--quiet', '--message', 'a change');
   };
 
-  /** A clone with this checkout's scripts and a tiny worker, whose `npm run check` and `build` note that they ran. */
+  /** Creates a clone with this checkout's scripts and a tiny worker whose `npm run check` and `build` record that they ran. */
   beforeEach(async () => {
     github = await FakeGithub.start();
     execFileSync('git', ['init', '--quiet', '--bare', '--initial-branch=main', folder.at('origin.git')]);
@@ -118,7 +118,7 @@ describe('release.sh', function () {
     const lock = { name: 'w', version, lockfileVersion: 3, packages: { '': { name: 'w', version } } };
     await folder.write('clone/package-lock.json', JSON.stringify(lock));
   };
-  /** A made-up Node.js, where curl finds it, with the checksum that the clone knows. */
+  /** Creates a fake Node.js that curl finds, with the checksum that the clone knows. */
   const offerNode = async (): Promise<void> => {
     const name = `node-v${NODE_VERSION}-linux-x64`;
     for (const file of ['bin/node', 'LICENSE', 'include/node.h'])
@@ -188,10 +188,10 @@ describe('release.sh', function () {
     await folder.write('clone/deploy/packer/base/scripts/node.sh', `  [${NODE_VERSION}-linux-x64]=${'0'.repeat(64)}\n`);
     commit();
     git('push', '--quiet', 'origin', 'main');
-    await refuses(/linux-x64\.tar\.xz is not what it was: its SHA-256 is [0-9a-f]{64}, not 0{64}\./);
+    await refuses(/linux-x64\.tar\.xz has changed: its SHA-256 is [0-9a-f]{64}, expected 0{64}\./);
   });
 
-  it('only says what it would do in a dry run, without a token', async () => {
+  it('only prints what it would do in a dry run, without a token', async () => {
     const { code, stdout } = await runScript(folder.at('clone/release.sh'), ['--dry-run', '--repository', 'me/repo']);
     assert.equal(code, 0);
     assert.match(
@@ -201,7 +201,7 @@ describe('release.sh', function () {
     await assert.rejects(readFile(folder.at('ran')), /ENOENT/);
   });
 
-  it('says in a dry run what would stop a release, and the rest all the same', async () => {
+  it('prints in a dry run what would stop a release, and the remaining steps', async () => {
     await writePackage('2.0.0', {});
     await folder.write('clone/CHANGELOG.md', '# Changelog\n\n## [Unreleased]\n\n- to come\n');
     commit();
@@ -224,7 +224,7 @@ describe('release.sh', function () {
     await refuses(/the working tree has changes that are not committed:\n M config\.yml/);
   });
 
-  it('refuses another branch, and a main that origin does not have', async () => {
+  it("refuses another branch, and a main that differs from origin's", async () => {
     git('checkout', '--quiet', '-b', 'side');
     await refuses(/the branch side is checked out; releases are made from main\. Run: git switch main/);
     git('checkout', '--quiet', 'main');
@@ -233,7 +233,7 @@ describe('release.sh', function () {
     await refuses(/main is not what origin has\. Run git pull, or push/);
   });
 
-  it('refuses a version that was released, is none, or is not locked', async () => {
+  it('refuses a version that was released, is invalid, or is not in the lock file', async () => {
     git('tag', 'v1.2.3');
     await refuses(/the tag v1\.2\.3 exists already\. Raise the version: npm version/);
     await writePackage('1.2.4-rc', {});
@@ -246,14 +246,14 @@ describe('release.sh', function () {
     await refuses(/package-lock\.json has the version 1\.2\.4-rc, package\.json 1\.2\.5\. Run: npm install/);
   });
 
-  it('refuses a version that the changelog says nothing about', async () => {
+  it('refuses a version without a section in the changelog', async () => {
     await writePackage('2.0.0', {});
     commit();
     git('push', '--quiet', 'origin', 'main');
     await refuses(/CHANGELOG\.md has no section "## \[2\.0\.0\]"/);
   });
 
-  it('refuses to go on when the check fails', async () => {
+  it('stops when the check fails', async () => {
     await writePackage('1.2.3', { check: 'exit 7' });
     commit();
     git('push', '--quiet', 'origin', 'main');
@@ -262,7 +262,7 @@ describe('release.sh', function () {
     assert.equal(github.releases.size, 0);
   });
 
-  it('asks for a token, and for arguments that it knows', async () => {
+  it('refuses a missing token and unknown arguments', async () => {
     const { code, stderr } = await runScript(folder.at('clone/release.sh'), []);
     assert.equal(code, 1);
     assert.match(stderr, /GITHUB_TOKEN is not set\. Make a token/);

@@ -12,7 +12,7 @@ const CHECK = resolve('scripts/check-shell.sh');
 describe('the scripts', function () {
   this.timeout(900_000);
 
-  it('have nothing that shellcheck objects to', function () {
+  it('pass shellcheck', function () {
     need(this, 'shellcheck');
     const list = spawnSync(CHECK, ['--list'], { encoding: 'utf8' });
     const names = list.stdout.trimEnd().split('\n');
@@ -23,7 +23,7 @@ describe('the scripts', function () {
     assert.deepEqual([status, stdout, stderr], [0, '', '']);
   });
 
-  it('explain themselves, from any directory', async () => {
+  it('print their help from any directory', async () => {
     const names = (await readdir('deploy/bin'))
       .filter((name) => !name.endsWith('.ts'))
       .map((name) => `deploy/bin/${name}`);
@@ -35,13 +35,13 @@ describe('the scripts', function () {
     }
   });
 
-  it('that change something have a dry run', async () => {
+  it('have a dry run if they change anything', async () => {
     for (const name of (await readdir('deploy/bin')).filter((each) => each.endsWith('.ts'))) {
       assert.match(await readFile(`deploy/bin/${name}`, 'utf8'), /'--dry-run'/, name);
     }
   });
 
-  it('ask for the scopes of scopes.txt as taskcluster signin takes them', async () => {
+  it('need the scopes of scopes.txt, in the form that taskcluster signin accepts', async () => {
     const lines = (await readFile('scopes.txt', 'utf8')).trimEnd().split('\n');
     for (const line of lines) assert.match(line, /^--scope=[a-z-]+:\S+$/);
     assert.equal(new Set(lines).size, lines.length);
@@ -49,7 +49,7 @@ describe('the scripts', function () {
 });
 
 describe('the repository', () => {
-  it('ignores what vagrant writes into it, and has none of that', () => {
+  it("ignores vagrant's files, and contains none", () => {
     const git = (...args: readonly string[]): string => spawnSync('git', args, { encoding: 'utf8' }).stdout;
     assert.equal(git('check-ignore', '.vagrant/machines/default'), '.vagrant/machines/default\n');
     assert.equal(git('ls-files', '.vagrant'), '');
@@ -59,7 +59,7 @@ describe('the repository', () => {
 describe('the table of deployments', () => {
   const folder = new TempFolder();
 
-  it('is as it should be', async () => {
+  it('is valid', async () => {
     const deployments = await readDeployments('deploy/deployments.yml');
     assert.ok(deployments.length > 0);
     const names = deployments.map(({ name }) => name);
@@ -67,12 +67,12 @@ describe('the table of deployments', () => {
     for (const { amiRegions, region, name } of deployments) assert.ok(amiRegions.includes(region), name);
   });
 
-  it('is refused with all that is wrong in it', async () => {
+  it('is refused with all its errors', async () => {
     const entry = { name: 'x', account: 'a', region: 'us-west-2', amiRegions: ['us-west-2'], updateWorkerPools: true };
     const write = (table: object): Promise<string> => folder.write('d.yml', JSON.stringify(table));
     const url = 'https://tc.example.com';
     await assert.rejects(readDeployments(await write({ deployments: { [url]: entry }, accounts: {} })), {
-      message: `${folder.at('d.yml')}: ${url} has the account a, which is not below \`accounts\`.`,
+      message: `${folder.at('d.yml')}: ${url} has the account a, which is missing under \`accounts\`.`,
     });
     const wrong = {
       deployments: { [url]: { ...entry, region: 'here', regoin: 1 } },

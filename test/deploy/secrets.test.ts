@@ -20,7 +20,7 @@ describe('import-docker-worker-secrets, with a password store', function () {
   before(async function () {
     need(this, 'pass');
     need(this, 'gpg', 'gnupg');
-    // The socket of gpg-agent is in there: its path must be short.
+    // It contains the socket of gpg-agent, whose path must be short.
     home = await mkdtemp(join(tmpdir(), 'dwpass-'));
     env = { GNUPGHOME: join(home, 'g'), PASSWORD_STORE_DIR: join(home, 'store'), HOME: home };
     execFileSync('mkdir', ['-m', '700', join(home, 'g')]);
@@ -48,7 +48,7 @@ describe('import-docker-worker-secrets, with a password store', function () {
     return await runScript('deploy/bin/import-docker-worker-secrets', [...options, ...args], { env: given });
   };
 
-  it('writes a deploy.json that only its owner may read, and says what is missing', async () => {
+  it('writes a deploy.json that only its owner may read, and lists missing values', async () => {
     insert(
       'docker-worker/example.yml',
       `papertrail: logs.example.com:514\nsslKey: |\n  ${KEY.trimEnd().replaceAll('\n', '\n  ')}\n`,
@@ -69,19 +69,19 @@ describe('import-docker-worker-secrets, with a password store', function () {
     assert.doesNotMatch(stdout, /not-to-be-seen/);
   });
 
-  it('imports what a name says in place of the root URL', async () => {
+  it('imports the deployment given by name instead of root URL', async () => {
     insert('docker-worker/another.yml', 'papertrail: logs:2\n');
     const { code } = await importSecrets('--deployment', 'another');
     assert.equal(code, 0);
     assert.deepEqual(JSON.parse(await readFile(folder.at('deploy.json'), 'utf8')), { papertrail: 'logs:2' });
   });
 
-  it('says what is wrong in an entry without showing any of it', async () => {
+  it('reports what is wrong in an entry without showing any of it', async () => {
     insert('docker-worker/example.yml', 'sslkey: not-to-be-seen\npapertrail: 514\n');
     const wrong = await importSecrets();
     assert.equal(wrong.code, 1);
     assert.match(wrong.stderr, /pass show docker-worker\/example\.yml: sslkey is not a variable; there are rootUrl, /);
-    assert.match(wrong.stderr, /papertrail is not a text \(put it in quotes, or after \|\)/);
+    assert.match(wrong.stderr, /papertrail is not a string \(put it in quotes, or after \|\)/);
     insert('docker-worker/example.yml', 'papertrail: logs:1\nsslKey: "not-to-be-seen\n');
     const broken = await importSecrets();
     assert.match(
@@ -90,21 +90,21 @@ describe('import-docker-worker-secrets, with a password store', function () {
     );
     insert('docker-worker/example.yml', 'not-to-be-seen');
     const bare = await importSecrets();
-    assert.match(bare.stderr, /it should be a map of the variables/);
+    assert.match(bare.stderr, /it must be a map of the variables/);
     for (const { stderr } of [wrong, broken, bare]) assert.doesNotMatch(stderr, /not-to-be-seen/);
     await assert.rejects(stat(folder.at('deploy.json')), /ENOENT/);
   });
 
-  it('says how to make an entry that is not there', async () => {
+  it('explains how to create a missing entry', async () => {
     const { code, stderr } = await importSecrets('--deployment', 'missing');
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /docker-worker\/missing\.yml is not in the password store[^]*make the entry \(pass edit docker-worker/,
+      /docker-worker\/missing\.yml is not in the password store[^]*create the entry \(pass edit docker-worker/,
     );
   });
 
-  it('only says what it would do when it is asked to', async () => {
+  it('only prints what it would do in a dry run', async () => {
     const { code, stdout } = await importSecrets('--dry-run');
     assert.deepEqual([code, stdout.startsWith('Would read the entry docker-worker/example.yml')], [0, true]);
     await assert.rejects(stat(folder.at('deploy.json')), /ENOENT/);
@@ -115,7 +115,7 @@ describe('gen-ed25519-key', () => {
   const folder = new TempFolder();
   const generate = (...args: readonly string[]): Promise<Outcome> => runScript('deploy/bin/gen-ed25519-key', args);
 
-  it('makes a key that signs what the printed one verifies, in a file for its owner only', async () => {
+  it('creates a key that matches the printed public key, in a file for its owner only', async () => {
     const { code, stdout } = await generate(folder.at('key'));
     assert.equal(code, 0);
     assert.equal((await stat(folder.at('key'))).mode & 0o777, 0o600);
@@ -129,11 +129,11 @@ describe('gen-ed25519-key', () => {
     assert.ok(verify(null, data, createPublicKey({ key: jwk, format: 'jwk' }), signature));
   });
 
-  it('never overwrites one', async () => {
+  it('never overwrites a key', async () => {
     await folder.write('key', 'precious');
     const { code, stdout, stderr } = await generate(folder.at('key'));
     assert.deepEqual([code, stdout], [1, '']);
-    assert.match(stderr, /exists already and is not overwritten/);
+    assert.match(stderr, /already exists and is not overwritten/);
     assert.equal(await readFile(folder.at('key'), 'utf8'), 'precious');
     const nowhere = await generate(folder.at('no/such/folder'));
     assert.match(nowhere.stderr, /could not be written to .*ENOENT/);

@@ -28,7 +28,7 @@ describe('the templates of a machine', () => {
     );
   });
 
-  it('keep their modes, whatever the umask, but what has a secret in it is for its owner only', async () => {
+  it('keep their modes under any umask, but files with a secret are readable by their owner only', async () => {
     await folder.write('template/usr/bin/run', '#!/bin/sh\n', 0o755);
     await folder.write('template/etc/plain', 'x', 0o644);
     await folder.write('template/etc/tight', 'x', 0o440);
@@ -61,7 +61,7 @@ describe('the templates of a machine', () => {
     assert.equal((await stat(folder.at('deploy.tar.gz'))).mode & 0o777, 0o600);
   });
 
-  it('are copied as they are when they are binary, and so are symbolic links', async () => {
+  it('are copied unchanged when they are binary files or symbolic links', async () => {
     const binary = Buffer.concat([Buffer.from('{{sslKey}}'), Buffer.from([0, 1, 255])]);
     const latin1 = Buffer.from('{{sslKey}} \xe9', 'latin1');
     await folder.write('template/opt/binary', binary, 0o755);
@@ -74,7 +74,7 @@ describe('the templates of a machine', () => {
     assert.equal(await readlink(folder.at('target/opt/link')), '../nowhere/{{x}}');
   });
 
-  it('have nothing replaced that is no variable, in values either', async () => {
+  it('are changed only where a variable is, and values are not rendered themselves', async () => {
     await folder.write(
       'template/a',
       'docker ps --format {{.Names}} \\{{papertrail}} {{workerConfig}} ${x} $& {{ "y" }}',
@@ -87,7 +87,7 @@ describe('the templates of a machine', () => {
     );
   });
 
-  it('are refused all at once, with file and variable, and leave what was rendered before', async () => {
+  it('are refused with all files and variables named, and the previous result is kept', async () => {
     await folder.write('template/a', 'x');
     await build();
     await folder.write('template/a', '{{papertrail}}');
@@ -104,7 +104,7 @@ describe('the templates of a machine', () => {
     assert.equal(await rendered('a'), 'x');
   });
 
-  it('are refused with a name that is no variable', async () => {
+  it('are refused for an unknown variable', async () => {
     await folder.write('template/etc/c', '{{paperTrail}}');
     await assert.rejects(
       build(),
@@ -112,7 +112,7 @@ describe('the templates of a machine', () => {
     );
   });
 
-  it('are packed into the same bytes again, without what is not there any more', async () => {
+  it('are packed into the same bytes again, without removed files', async () => {
     await folder.write('template/b/c', 'x');
     await folder.write('template/a', 'x');
     await mkdir(folder.at('target'));
@@ -127,7 +127,7 @@ describe('the templates of a machine', () => {
     assert.deepEqual(names.trimEnd().split('\n'), ['a', 'b', 'b/c']);
   });
 
-  it('have missing values asked for on a terminal, secrets unseen, and kept for the next time', async () => {
+  it('ask for missing values on a terminal, hide secrets, and keep the values', async () => {
     await folder.write('template/a', '{{papertrail}} {{sslKey}}');
     const terminal = new FakeTerminal({ papertrail: 'logs:1', sslKey: 'one\\ntwo' });
     await build(terminal);
@@ -142,18 +142,18 @@ describe('the templates of a machine', () => {
     assert.equal(await build(), 1);
   });
 
-  it('are not rendered with a deploy.json that has something wrong in it, which is not shown', async () => {
+  it('are not rendered with an invalid deploy.json, whose values are not shown', async () => {
     await folder.write('template/a', 'x');
     await values({ sslkey: 'not-to-be-seen', papertrail: 1 });
     await assert.rejects(build(), ({ message }: Error) => {
-      assert.match(message, /sslkey is not a variable[^]*papertrail is not a text/);
+      assert.match(message, /sslkey is not a variable[^]*papertrail is not a string/);
       return !message.includes('not-to-be-seen');
     });
     await folder.write('deploy.json', '{"sslKey": "not-to-be-seen');
     await assert.rejects(build(), ({ message }: Error) => /is not JSON/.test(message) && !message.includes('not-to'));
   });
 
-  it('are rendered by make -C deploy, which fails when they can not be', async () => {
+  it('are rendered by make -C deploy, which fails when a value is missing', async () => {
     const { code, stdout } = await runScript('deploy/bin/build-template', ['--dry-run', '--folder', folder.path]);
     assert.deepEqual([code, stdout], [1, '']);
     await folder.write('template/etc/a', '{{papertrail}}');
@@ -173,7 +173,7 @@ describe('the templates of a machine', () => {
     assert.equal(await rendered('etc/a'), 'logs:1');
   });
 
-  it('may use variables that have a description each and one name only', () => {
+  it('use variables with a description and a unique name', () => {
     const names = VARIABLES.map(({ name }) => name);
     assert.equal(new Set(names).size, names.length);
     for (const { name, description } of VARIABLES) assert.ok(description.length > 5, name);

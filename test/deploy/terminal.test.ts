@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { need } from './support/needed-program.js';
 import { TempFolder } from './support/temp-folder.js';
 
-/** Runs a command on a terminal of its own, types `answers` when they are asked for, and returns all that it shows. */
+/** Runs a command on its own terminal, types `answers` when asked, and returns the terminal's output. */
 async function onTerminal(
   command: string,
   answers: readonly (readonly [question: string, answer: string])[],
@@ -34,7 +34,7 @@ describe('on a terminal', function () {
     need(this, 'script', 'bsdutils');
   });
 
-  it('a missing variable is asked for, and a secret is not shown while it is typed', async () => {
+  it('a missing variable is requested, and a secret is not shown while it is typed', async () => {
     await folder.write('template/etc/a', '{{papertrail}} {{sslKey}}');
     const shown = await onTerminal(`deploy/bin/build-template --folder ${folder.path}`, [
       ['papertrail (\\n for a new line) = ', 'logs.example.com:514'],

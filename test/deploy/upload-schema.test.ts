@@ -27,7 +27,7 @@ describe('upload-schema', function () {
   const upload = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> =>
     runScript('deploy/bin/upload-schema', ['--endpoint-url', store.url, ...args], { env: { ...CREDENTIALS, ...env } });
 
-  it('puts the schema of payloads into the bucket, signed', async () => {
+  it('uploads the payload schema to the bucket with a signed request', async () => {
     const { code, stdout, stderr } = await upload(['--bucket', 'schemas', '--prefix', '/docker-worker/v1/']);
     assert.deepEqual([code, stderr], [0, '']);
     assert.match(stdout, /payload\.json is uploaded to s3:\/\/schemas\/docker-worker\/v1\/payload\.json\n$/);
@@ -37,7 +37,7 @@ describe('upload-schema', function () {
     assert.equal(stored.headers['content-type'], 'application/json');
   });
 
-  it('does the same as it was compiled', async () => {
+  it('does the same when compiled', async () => {
     const args = ['dist/bin/upload-schema.js', '--endpoint-url', store.url, '--bucket', 'schemas', '--prefix', ''];
     await promisify(execFile)('node', args, {
       env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...CREDENTIALS },
@@ -46,7 +46,7 @@ describe('upload-schema', function () {
     assert.deepEqual(stored.body, await readFile('schemas/v1/payload.json'));
   });
 
-  it('says what AWS answered and which permission it takes', async () => {
+  it("reports AWS's answer and the required permission", async () => {
     const { code, stderr } = await upload(['--bucket', 'schemas'], { AWS_ACCESS_KEY_ID: 'AKIDOTHER' });
     assert.equal(code, 1);
     assert.match(
@@ -57,7 +57,7 @@ describe('upload-schema', function () {
     assert.equal(store.objects.size, 0);
   });
 
-  it('only prints what it would run in a dry run', async () => {
+  it('only prints the command in a dry run', async () => {
     const { code, stdout } = await upload(['--bucket', 'schemas', '--region', 'eu-west-1', '--dry-run']);
     assert.equal(code, 0);
     assert.match(
@@ -67,7 +67,7 @@ describe('upload-schema', function () {
     assert.equal(store.objects.size, 0);
   });
 
-  it('asks for a bucket, and for the AWS CLI', async () => {
+  it('requires a bucket and the AWS CLI', async () => {
     const { code, stderr } = await upload([]);
     assert.equal(code, 2);
     assert.match(stderr, /required option '--bucket <name>' not specified/);

@@ -25,7 +25,7 @@ const pool = (...launchConfigs: readonly object[]) => ({
   emailOnError: false,
 });
 
-/** The ids that worker-manager gave to a pool's launch configurations, in their order. */
+/** Returns the ids of a pool's launch configurations, in order. */
 function idsIn(config: unknown): readonly string[] {
   return [...JSON.stringify(config).matchAll(/"launchConfigId":"([^"]+)"/g)].map(([, id = '']) => id);
 }
@@ -93,7 +93,7 @@ describe('worker pools and new AMIs', () => {
     return folder.at('backups', name);
   };
 
-  it('get the AMI of the same builder and region, and nothing else of them changes', async () => {
+  it('get the AMI of the same builder and region, without any other change', async () => {
     const before = await manager.workerPool('proj/one');
     const { code, stdout, stderr } = await update('--yes');
     assert.deepEqual([code, stderr], [0, '']);
@@ -105,10 +105,10 @@ describe('worker pools and new AMIs', () => {
     assert.equal(withoutIds(after.config), withoutIds(JSON.parse(text)));
     assert.match(stdout, /^New: new, built 2026-02-01/);
     assert.match(stdout, /proj\/one\n {2}us-west-2: - ImageId ami-a1\n {13}\+ ImageId ami-b1\n/);
-    assert.match(stdout, /Up to date: proj\/current\nWithout an AMI of ours: proj\/static, proj\/windows\n/);
+    assert.match(stdout, /Up to date: proj\/current\nWithout one of our AMIs: proj\/static, proj\/windows\n/);
   });
 
-  it('get a launch configuration with an id of its own for each new AMI, and keep the others', async () => {
+  it('get a launch configuration with a new id for each new AMI, and keep the others', async () => {
     const [changed, kept] = idsIn((await manager.workerPool('proj/trusted')).config);
     assert.equal((await update('--yes')).code, 0);
     const [created, same] = idsIn((await manager.workerPool('proj/trusted')).config);
@@ -116,7 +116,7 @@ describe('worker pools and new AMIs', () => {
     assert.equal(same, kept);
   });
 
-  it('are written to a backup for its owner only, before and after', async () => {
+  it('are saved to a backup that only its owner may read, before and after the update', async () => {
     const { config } = await manager.workerPool('proj/one');
     await update('--yes', '--pool', 'proj/one');
     const file = await backupFile();
@@ -130,7 +130,7 @@ describe('worker pools and new AMIs', () => {
     assert.deepEqual(await images('proj/trusted'), ['ami-a3', 'ami-b4'], 'only the named pool is changed');
   });
 
-  it('are only looked at in a dry run', async () => {
+  it('are only read in a dry run', async () => {
     const { code, stdout } = await update('--dry-run', '--yes');
     assert.equal(code, 0);
     assert.match(stdout, /- ImageId ami-a1[^]*- ImageId ami-a3/);
@@ -139,14 +139,14 @@ describe('worker pools and new AMIs', () => {
     await assert.rejects(stat(folder.at('backups')), /ENOENT/);
   });
 
-  it('stay as they are when nobody can be asked', async () => {
+  it('are not changed without confirmation', async () => {
     const { code, stderr } = await update();
     assert.equal(code, 1);
-    assert.match(stderr, /Nothing was changed: nobody agreed to it \(--yes/);
+    assert.match(stderr, /Nothing was changed: it was not confirmed \(--yes/);
     assert.deepEqual(await images('proj/one'), ['ami-a1', 'ami-a2']);
   });
 
-  it('all stay as they are when there is no AMI for a region of one', async () => {
+  it('are all left unchanged when a region has no AMI', async () => {
     await manager.createWorkerPool('proj/far', pool(launch('us-west-2', 'ami-a1'), launch('eu-central-1', 'ami-a2')));
     const { code, stderr } = await update('--yes');
     assert.equal(code, 1);
@@ -156,7 +156,7 @@ describe('worker pools and new AMIs', () => {
     assert.deepEqual(await images('proj/one'), ['ami-b1', 'ami-b2']);
   });
 
-  it('are known to have AMIs of ours by AWS or by the command line, too', async () => {
+  it('are matched by AMIs from AWS or the command line, too', async () => {
     await manager.createWorkerPool(
       'proj/elsewhere',
       pool(launch('us-west-2', 'ami-e1'), launch('us-west-2', 'ami-e3')),
@@ -177,7 +177,7 @@ describe('worker pools and new AMIs', () => {
     assert.match(refused.stderr, /UnauthorizedOperation\nAre there AWS credentials .* permission ec2:DescribeImages\?/);
   });
 
-  it('are not found by a wrong name, and not without a build or credentials', async () => {
+  it('are not updated with a wrong name, without a build or without credentials', async () => {
     assert.match((await update('--pool', 'proj/none')).stderr, /There is no worker pool proj\/none\./);
     const empty = await update('--records', folder.at('nothing'));
     assert.match(empty.stderr, /There is no record of a build of app for http.*--record/);
@@ -189,7 +189,7 @@ describe('worker pools and new AMIs', () => {
     assert.match(anonymous.stderr, /TASKCLUSTER_ACCESS_TOKEN is not set\. Sign in/);
   });
 
-  it('say which scopes are missing, and what was done before is in the backup', async () => {
+  it('report missing scopes, and the backup has the changes made until then', async () => {
     const scopes = [
       'worker-manager:list-worker-pools',
       'worker-manager:get-worker-pool:*',
@@ -208,7 +208,7 @@ describe('worker pools and new AMIs', () => {
     assert.deepEqual(await images('proj/one'), ['ami-a1', 'ami-a2']);
   });
 
-  it('have their workers removed if that is wanted', async () => {
+  it('have their workers removed on request', async () => {
     const workerPoolId = 'proj/one';
     for (const instanceId of ['i-1', 'i-2']) {
       const document = JSON.stringify({ instanceId, region: 'us-west-2' });
@@ -224,17 +224,17 @@ describe('worker pools and new AMIs', () => {
     await update('--yes', '--pool', 'proj/trusted', '--terminate');
     assert.deepEqual(await states(), ['running', 'running'], 'of pools that did not change, none is');
     const { stdout } = await update('--yes', '--terminate');
-    assert.match(stdout, /proj\/one: 2 workers are removed\./);
+    assert.match(stdout, /proj\/one: 2 workers were removed\./);
     assert.deepEqual(await states(), ['stopped', 'stopped']);
   });
 
   describe('rolled back', () => {
-    it('are what they were', async () => {
+    it('are restored', async () => {
       await update('--yes');
       const dry = await rollback(await backupFile(), '--dry-run');
       assert.deepEqual([dry.code, await images('proj/one')], [0, ['ami-b1', 'ami-b2']]);
       const unasked = await rollback(await backupFile());
-      assert.match(unasked.stderr, /nobody agreed/);
+      assert.match(unasked.stderr, /not confirmed/);
       const { code, stdout } = await rollback(await backupFile(), '--yes');
       assert.equal(code, 0);
       assert.match(stdout, /proj\/one is restored\.\nproj\/trusted is restored\.\n/);
@@ -244,22 +244,22 @@ describe('worker pools and new AMIs', () => {
       assert.match(again.stdout, /proj\/one: as before\nproj\/trusted: as before\n$/);
     });
 
-    it('are left alone when somebody changed them since, unless forced', async () => {
+    it('are skipped when they were changed since the update, unless forced', async () => {
       await update('--yes');
       await manager.updateWorkerPool('proj/one', pool(launch('us-west-2', 'ami-99')));
       const { code, stderr } = await rollback(await backupFile(), '--yes');
       assert.equal(code, 1);
       assert.match(
         stderr,
-        /left alone, as somebody changed them after the update \(--force restores them too\): proj\/one/,
+        /not restored because they were changed after the update \(--force restores them too\): proj\/one/,
       );
       assert.deepEqual(await images('proj/one'), ['ami-99']);
-      assert.deepEqual(await images('proj/trusted'), ['ami-a3', 'ami-b4'], 'the other one is restored all the same');
+      assert.deepEqual(await images('proj/trusted'), ['ami-a3', 'ami-b4'], 'the other one is still restored');
       assert.equal((await rollback(await backupFile(), '--yes', '--force')).code, 0);
       assert.deepEqual(await images('proj/one'), ['ami-a1', 'ami-a2']);
     });
 
-    it('are not touched with the backup of another deployment, or with none', async () => {
+    it('are not changed by the backup of another deployment, or by an invalid one', async () => {
       const other = await folder.write('b.json', JSON.stringify({ rootUrl: 'https://other.example.com', pools: [] }));
       assert.match(
         (await rollback(other)).stderr,
@@ -271,7 +271,7 @@ describe('worker pools and new AMIs', () => {
     });
   });
 
-  it('with launch configurations of other shapes are left as they are', () => {
+  it('with launch configurations of other shapes are not changed', () => {
     const strange = {
       workerPoolId: 'proj/gcp',
       ...pool({ region: 'us-west1', disks: [] }, { launchConfig: { ImageId: 'ami-a1' } }),

@@ -1,16 +1,16 @@
 # shellcheck shell=bash
-# What the provisioning scripts are made of: functions that bring one thing into a state and do nothing when it is in it
-# already, so that every script can be run again. Source it after `set -euo pipefail`.
+# The functions of the provisioning scripts. Each brings one thing into a state and does nothing when it is already in
+# that state, so that every script can be run again. Source this file after `set -euo pipefail`.
 #
-#   DRY_RUN=1          prints what would be changed ("would …") and changes nothing
-#   ROOT_DIR           directory that stands for the machine's /, for files and units; default: the machine's own
+#   DRY_RUN=1          prints the planned changes ("would …") and changes nothing
+#   ROOT_DIR           directory to use as the machine's /, for files and units; default: the machine's own
 #   PACKAGE_SOURCE     upstream (default): Docker CE from Docker's repository, Node from nodejs.org;
-#                      distribution: docker.io of the distribution, and the Node that the machine has already. For
-#                      machines that reach neither
-#   PROVISION_DIR      where the folder lib is; default: beside this one
-#   TEMPLATE_DIR       where the files of deploy/template are; default: template in PROVISION_DIR
+#                      distribution: the distribution's docker.io and the installed Node. For
+#                      machines that can't reach either source
+#   PROVISION_DIR      directory of the folder lib; default: the parent of this one
+#   TEMPLATE_DIR       directory of the files of deploy/template; default: template in PROVISION_DIR
 #
-# Each change is one line "changed: …" on standard output; a run that prints none changed nothing.
+# Each change prints one line "changed: …" on standard output; without such a line, the run changed nothing.
 
 DRY_RUN=${DRY_RUN:-0}
 ROOT_DIR=${ROOT_DIR:-}
@@ -26,7 +26,7 @@ fail() {
   exit 1
 }
 
-# For scripts with no arguments but --help and --dry-run; the help is the comment at their top.
+# Parses --help and --dry-run, for scripts without other arguments; the help is the comment at their top.
 parse_arguments() {
   local argument
   for argument in "$@"; do
@@ -53,7 +53,7 @@ require_variable() {
   [[ -n ${!1:-} ]] || fail "the environment variable $1 is not set ($2)."
 }
 
-# change DESCRIPTION COMMAND...: the only way in which anything is changed.
+# change DESCRIPTION COMMAND...: runs the command; every change goes through here.
 change() {
   local description=$1
   shift
@@ -68,7 +68,7 @@ change() {
 # --- Files ------------------------------------------------------------------------------------------------------------
 
 state_of() { stat -c '%a %u:%g' "$1" 2>/dev/null; }
-# Modes and owners as stat writes them; a ROOT_DIR that belongs to somebody else has their files.
+# Prints mode and owner as stat does; in a ROOT_DIR of another user, files belong to that user.
 wanted_state() {
   if [[ -n $ROOT_DIR ]]; then
     printf '%s %s:%s' "$1" "$(id -u)" "$(id -g)"
@@ -80,14 +80,14 @@ wanted_state() {
 install_file() {
   local source=$1 target=$2 mode=$3
   mkdir -p "$(dirname "$target")"
-  # Beside its place and then renamed: nobody ever sees half a file, or a key that all may read.
+  # Written beside its place and renamed, so that no process sees half a file, or a key that all users can read.
   install -m "$mode" "$source" "$target.new"
   [[ -n $ROOT_DIR ]] || chown 0:0 "$target.new"
   mv -f "$target.new" "$target"
 }
 
-# ensure_copy SOURCE PATH [MODE]: PATH has SOURCE's content, and MODE (default: that of SOURCE). Answers 0; what changed
-# is in the variable `changed_file` (yes or no).
+# ensure_copy SOURCE PATH [MODE]: gives PATH the content of SOURCE, and MODE (default: that of SOURCE). Returns 0, and
+# sets the variable `changed_file` (yes or no).
 ensure_copy() {
   local source=$1 target=$ROOT_DIR$2 mode=${3:-}
   changed_file=no
@@ -102,7 +102,7 @@ ensure_copy() {
   change "write $2 (mode $mode)" install_file "$source" "$target" "$mode"
 }
 
-# ensure_content PATH MODE: the same with standard input as the content.
+# ensure_content PATH MODE: does the same with standard input as the content.
 ensure_content() {
   local temporary
   temporary=$(mktemp)
@@ -111,7 +111,7 @@ ensure_content() {
   rm -f "$temporary"
 }
 
-# ensure_template_file PATH: a file of deploy/template that has no variables.
+# ensure_template_file PATH: copies a file of deploy/template that has no variables.
 ensure_template_file() {
   local source=$TEMPLATE_DIR$1
   if [[ -f $source ]] && grep -q '{{' "$source"; then
@@ -138,7 +138,7 @@ ensure_link() {
   [[ -L $path && $(readlink "$path") == "$1" ]] || change "link $2 to $1" make_link "$1" "$path"
 }
 
-# ensure_absent PATH...: files and whole directories.
+# ensure_absent PATH...: removes files and whole directories.
 ensure_absent() {
   local path
   for path in "$@"; do
@@ -146,7 +146,7 @@ ensure_absent() {
   done
 }
 
-# ensure_empty PATH...: files that must exist, and not say anything.
+# ensure_empty PATH...: makes files exist and be empty.
 ensure_empty() {
   local path
   for path in "$@"; do
@@ -159,17 +159,17 @@ ensure_empty() {
 is_installed() { [[ $(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null) == ?i* ]]; }
 installed_version() { dpkg-query -W -f '${Version}' "$1" 2>/dev/null; }
 
-# Only when something has to be installed: the lists are large, and need the internet.
+# Runs only when a package has to be installed: the lists are large, and need the internet.
 update_package_lists() {
   [[ ${package_lists_are_new:-no} == no ]] || return 0
-  is_dry_run || apt-get update -qq || fail 'apt-get update failed.' 'Does this machine reach its package mirror?'
+  is_dry_run || apt-get update -qq || fail 'apt-get update failed.' 'Can this machine reach its package mirror?'
   package_lists_are_new=yes
 }
 
 apt_install() {
   apt-get install -y -qq --no-install-recommends --allow-change-held-packages \
     -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" </dev/null >/dev/null ||
-    fail "apt-get could not install $*." 'Run it again by hand to see why.'
+    fail "apt-get could not install $*." 'Run it by hand to see why.'
 }
 
 # ensure_packages NAME[=VERSION]...
@@ -185,7 +185,7 @@ ensure_packages() {
   change "install ${missing[*]}" apt_install "${missing[@]}"
 }
 
-# ensure_held NAME...: nothing upgrades them.
+# ensure_held NAME...: keeps packages from being upgraded.
 ensure_held() {
   local held name
   held=$(apt-mark showhold)
@@ -199,7 +199,7 @@ ensure_held() {
 
 unit_state() { systemctl ${ROOT_DIR:+"--root=$ROOT_DIR"} is-enabled "$1" 2>/dev/null || true; }
 
-# ensure_enabled UNIT...: they start with the machine. They are not started now.
+# ensure_enabled UNIT...: makes units start with the machine. They are not started now.
 ensure_enabled() {
   local unit
   for unit in "$@"; do
@@ -210,14 +210,14 @@ ensure_enabled() {
   done
 }
 
-# ensure_masked UNIT...: nothing starts them. Those that the machine has not are left alone.
+# ensure_masked UNIT...: prevents units from being started. Missing units are skipped.
 ensure_masked() {
   local unit
   for unit in "$@"; do
     case $(unit_state "$unit") in
       '' | not-found | masked) ;;
       *)
-        # What is stopped once it is masked counts as failed.
+        # A unit that is stopped after it is masked counts as failed.
         ! is_booted || is_dry_run || systemctl -q stop "$unit"
         change "mask $unit" systemctl -q ${ROOT_DIR:+"--root=$ROOT_DIR"} mask "$unit"
         ;;
@@ -227,15 +227,15 @@ ensure_masked() {
 
 # --- Downloads --------------------------------------------------------------------------------------------------------
 
-# download URL FILE SHA256: fails, and leaves no file, when the content is another.
+# download URL FILE SHA256: fails, and leaves no file, when the checksum differs.
 download() {
   local url=$1 file=$2 sha256=$3
   curl --fail --silent --show-error --location --proto '=https' --retry 5 --max-time 600 --output "$file" "$url" ||
-    fail "$url could not be downloaded." 'Does this machine reach the internet?'
+    fail "$url could not be downloaded." 'Can this machine reach the internet?'
   if ! sha256sum --check --status <<<"$sha256  $file"; then
     local found
     found=$(sha256sum "$file")
     rm -f "$file"
-    fail "$url is not what it was: its SHA-256 is ${found%% *}, and should be $sha256."
+    fail "$url has changed: its SHA-256 is ${found%% *}, expected $sha256."
   fi
 }

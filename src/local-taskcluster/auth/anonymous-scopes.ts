@@ -1,4 +1,4 @@
-/** What a public deployment lets everybody do, credentials or not. */
+/** The scopes that a public deployment grants to every caller, even without credentials. */
 export const ANONYMOUS_SCOPES: readonly string[] = [
   'auth:current-scopes',
   'auth:expand-scopes',

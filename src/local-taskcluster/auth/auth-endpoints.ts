@@ -13,7 +13,7 @@ interface AuthServices {
   readonly roles: RoleTable;
 }
 
-/** The auth service: who there is, and what scopes mean here. */
+/** Returns the endpoints of the auth service: clients, roles and scopes. */
 export function authEndpoints({ clients, roles }: AuthServices): readonly Endpoint[] {
   return [
     ...scopeEndpoints(roles),

@@ -12,7 +12,7 @@ import { parseCertificate, verifyCertificate } from './temporary-credentials.js'
 const CLOCK_SKEW_SECONDS = 15 * 60;
 const ANONYMOUS = 'assume:anonymous';
 
-/** Who calls; without credentials `clientId` is undefined and the scopes are those of the role `anonymous`. */
+/** The caller. Without credentials `clientId` is undefined and the scopes are those of the role `anonymous`. */
 export interface Identity {
   readonly clientId: string | undefined;
   readonly scopes: readonly string[];
@@ -45,8 +45,9 @@ interface AuthenticatorDeps {
 }
 
 /**
- * Verifies Hawk headers and bewits against the clients and roles of this deployment. `now` is for certificates; the times
- * in headers and bewits are made by clients' own clocks and compared with that of this machine.
+ * Verifies Hawk headers and bewits against the clients and roles of this deployment. `now` is used for certificates
+ * only: clients take the times in headers and bewits from their own clocks, so those are compared with this machine's
+ * clock.
  */
 export class Authenticator {
   readonly #deps: AuthenticatorDeps;
@@ -55,12 +56,15 @@ export class Authenticator {
     this.#deps = deps;
   }
 
-  /** A caller without credentials. */
+  /** Returns the identity of a caller without credentials. */
   anonymous(): Identity {
     return { clientId: undefined, scopes: this.#deps.roles.expand([ANONYMOUS]) };
   }
 
-  /** Who sent the request; `body` is compared with the payload hash if the header has one. Rejects with a 401. */
+  /**
+   * Returns the identity of the caller; compares `body` with the header's payload hash, if it has one. Rejects with a
+   * 401.
+   */
   async authenticate(request: IncomingMessage, body: Buffer): Promise<Identity> {
     const isBewit = /[?&]bewit=/.test(request.url ?? '');
     if (request.headers.authorization === undefined && !isBewit) return this.anonymous();
@@ -131,7 +135,7 @@ function verified(key: Key | undefined): Key {
   return key;
 }
 
-/** Hawk's own function takes text only; a body may be any bytes. */
+/** Compares the hash here because Hawk's own function takes text only, and a body may hold any bytes. */
 function checkPayloadHash(hash: string, body: Buffer, contentType = ''): void {
   const type = contentType.split(';')[0]?.trim().toLowerCase() ?? '';
   const expected = createHash('sha256').update(`hawk.1.payload\n${type}\n`).update(body).update('\n').digest();

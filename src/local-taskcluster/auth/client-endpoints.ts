@@ -21,7 +21,7 @@ interface ClientServices {
   readonly roles: RoleTable;
 }
 
-/** auth: clients, made, changed and read by calls. Those that the server has from its start stay as they are. */
+/** Returns the auth endpoints that create, change and read clients. The server's own clients can't be changed. */
 export function clientEndpoints(services: ClientServices): readonly Endpoint[] {
   return [...readingEndpoints(services), ...definingEndpoints(services), ...switchingEndpoints(services)];
 }
@@ -80,7 +80,7 @@ function definingEndpoints({ clients, roles }: ClientServices): readonly Endpoin
         const existing = clients.get(clientId);
         const { scopes = existing.scopes } = input;
         checkScopes(scopes);
-        // What the client has already, the caller need not have.
+        // The caller does not need the scopes that the client already has.
         const had = new Set(existing.scopes);
         const added = scopes.filter((scope) => !had.has(scope));
         authorize({ AllOf: [`auth:update-client:${clientId}`, ...added] });
@@ -129,7 +129,7 @@ function switchingEndpoints({ clients, roles }: ClientServices): readonly Endpoi
   ];
 }
 
-/** Throws InputError for a client of the server's own. */
+/** Throws InputError for one of the server's own clients. */
 function changeable(clientId: string): string {
   if (!clientId.startsWith('static/')) return clientId;
   throw new ApiError(
@@ -146,7 +146,7 @@ function definitionOf({
   return { description, expires: new Date(expires).toJSON(), deleteOnExpiration };
 }
 
-/** All but the access token. */
+/** Returns the client without its access token. */
 function shown(client: ClientRecord, roles: RoleTable): object {
   const { clientId, description, expires, created, lastModified, lastDateUsed, lastRotated, scopes } = client;
   const { deleteOnExpiration, isDisabled: disabled } = client;

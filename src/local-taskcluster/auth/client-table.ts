@@ -1,14 +1,14 @@
 import { ApiError } from '../http/api-error.js';
 
-/** A client with a lasting access token. */
+/** A client with a permanent access token. */
 export interface PermanentClient {
   readonly clientId: string;
   readonly accessToken: string;
-  /** As granted: roles are expanded when the client is used. */
+  /** The scopes as granted: roles are expanded when the client is used. */
   readonly scopes: readonly string[];
 }
 
-/** What is known of a client beside its secret and scopes; times are ISO strings. */
+/** A client with everything that is stored about it; times are ISO strings. */
 export interface ClientRecord extends PermanentClient {
   readonly description: string;
   readonly expires: string;
@@ -20,7 +20,7 @@ export interface ClientRecord extends PermanentClient {
   readonly lastRotated: string;
 }
 
-// Those that the server has from its start do not expire in a lifetime.
+// The server's own clients practically never expire.
 const NEVER = '3000-01-01T00:00:00.000Z';
 
 /** The permanent clients, by id. */
@@ -32,7 +32,7 @@ export class ClientTable {
     this.now = now;
   }
 
-  /** Adds a client, or replaces the one of that id. */
+  /** Adds a client, or replaces the one with that id. */
   set(client: PermanentClient & Partial<ClientRecord>): ClientRecord {
     const now = this.now().toJSON();
     const times = { created: now, lastModified: now, lastDateUsed: now, lastRotated: now };
@@ -48,14 +48,17 @@ export class ClientTable {
     return this.#clients.get(clientId);
   }
 
-  /** Throws ResourceNotFound. */
+  /** Returns the client. Throws ResourceNotFound. */
   get(clientId: string): ClientRecord {
     const client = this.find(clientId);
     if (!client) throw new ApiError('ResourceNotFound', `There is no client ${clientId}.`);
     return client;
   }
 
-  /** The client, to check a request that it signed. Throws an Error that says why it can't sign any. */
+  /**
+   * Returns the client, to check a request that it signed. Throws an Error that says why the client can't sign
+   * requests.
+   */
   use(clientId: string): PermanentClient {
     const client = this.find(clientId);
     if (!client) throw new Error(`client ${clientId} not found`);
@@ -65,7 +68,7 @@ export class ClientTable {
     return client;
   }
 
-  /** Throws ResourceNotFound. */
+  /** Changes the client. Throws ResourceNotFound. */
   change(clientId: string, changes: Partial<Omit<ClientRecord, 'clientId'>>): ClientRecord {
     const changed = { ...this.get(clientId), ...changes, lastModified: this.now().toJSON() };
     this.#clients.set(clientId, changed);
@@ -76,7 +79,7 @@ export class ClientTable {
     this.#clients.delete(clientId);
   }
 
-  /** Those whose ids begin like this. */
+  /** Returns the clients whose ids begin with `prefix`. */
   list(prefix: string): readonly ClientRecord[] {
     return [...this.#clients.keys()].filter((id) => id.startsWith(prefix)).flatMap((id) => this.find(id) ?? []);
   }

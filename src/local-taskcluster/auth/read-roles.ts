@@ -13,7 +13,7 @@ const ROLES_FILE = new Schema<RolesFile>('Roles', {
     { type: 'object', propertyNames: ROLE_ID, additionalProperties: SCOPES },
     {
       type: 'array',
-      // What else the auth service tells of a role does no harm.
+      // Other properties that the auth service returns for a role are ignored.
       items: {
         type: 'object',
         properties: { roleId: ROLE_ID, scopes: SCOPES, description: { type: 'string' } },
@@ -24,8 +24,8 @@ const ROLES_FILE = new Schema<RolesFile>('Roles', {
 });
 
 /**
- * Roles of a file in YAML or JSON: each role's id with the list of its scopes, or the list that auth.listRoles answers.
- * Throws an Error that says what is wrong with it.
+ * Reads roles from a YAML or JSON file: either a map from role id to a list of scopes, or the list that auth.listRoles
+ * returns. Throws an Error that says what is wrong with the file.
  */
 export function readRoles(text: string): readonly NewRole[] {
   let content: unknown;

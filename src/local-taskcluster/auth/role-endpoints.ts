@@ -11,7 +11,7 @@ import type { Role, RoleTable } from './role-table.js';
 const ROLE = '/roles/<roleId>';
 const idOf = ({ roleId }: Role): string => roleId;
 
-/** auth: roles, defined and read by calls. */
+/** Returns the auth endpoints that define and read roles. */
 export function roleEndpoints(roles: RoleTable): readonly Endpoint[] {
   return [...readingEndpoints(roles), ...definingEndpoints(roles)];
 }
@@ -89,7 +89,7 @@ function definingEndpoints(roles: RoleTable): readonly Endpoint[] {
       handle: ({ param, input, authorize }) => {
         checkScopes(input.scopes);
         const { roleId, scopes } = roles.get(param('roleId'));
-        // What the role grants already, the caller need not have.
+        // The caller does not need the scopes that the role already grants.
         const had = new ScopeSet(roles.expand(scopes));
         const added = input.scopes.filter((scope) => !had.satisfies(scope));
         authorize({ AllOf: [`auth:update-role:${roleId}`, ...added] });

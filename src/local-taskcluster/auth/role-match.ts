@@ -1,14 +1,14 @@
 const ROLE_PREFIX = 'assume:';
 
-/** What a role's scopes have in the place of that which the star in its id stood for. */
+/** The placeholder in a role's scopes for the text that the star in the role's id matched. */
 export const PARAMETER = '<..>';
 
-/** What `<..>` stands for under this scope in the scopes of the role; undefined when the role is not granted. */
+/** Returns what `<..>` stands for when this scope grants the role; undefined when it does not grant it. */
 export function matchRole(scope: string, roleId: string): string | undefined {
   const role = ROLE_PREFIX + roleId;
   if (!roleId.endsWith('*')) {
     const granted = scope.endsWith('*') ? role.startsWith(scope.slice(0, -1)) : role === scope;
-    // Nothing stands for a parameter here: it is put back as it is.
+    // The parameter has no value here, so it stays as it is.
     return granted ? PARAMETER : undefined;
   }
   const base = role.slice(0, -1);
@@ -16,15 +16,15 @@ export function matchRole(scope: string, roleId: string): string | undefined {
   return scope.endsWith('*') && base.startsWith(scope.slice(0, -1)) ? '*' : undefined;
 }
 
-/** Whether whoever has the scope has the role. */
+/** Returns whether the scope grants the role. */
 export function isImplied(scope: string, roleId: string): boolean {
   return matchRole(scope, roleId) !== undefined;
 }
 
-/** The scope with the parameter in its place. */
+/** Returns the scope with the parameter filled in. */
 export function parameterized(scope: string, parameter: string): string {
   const at = scope.indexOf(PARAMETER);
   if (at < 0) return scope;
-  // A parameter that is itself a pattern swallows what follows: a star counts at the end only.
+  // A parameter that is itself a pattern replaces the rest of the scope: a star has a meaning only at the end.
   return scope.slice(0, at) + parameter + (parameter.endsWith('*') ? '' : scope.slice(at + PARAMETER.length));
 }

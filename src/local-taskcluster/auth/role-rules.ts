@@ -7,15 +7,15 @@ export interface RoleGrant {
   readonly scopes: readonly string[];
 }
 
-/** Throws InputError for scopes that nobody may grant. */
+/** Throws InputError for scopes that must not be granted. */
 export function checkScopes(scopes: readonly string[]): void {
   const wrong = scopes.find((scope) => scope.endsWith('**'));
   if (wrong !== undefined) throw new ApiError('InputError', `Scopes must not end with **, as ${wrong} does.`);
 }
 
 /**
- * Throws InputError for a role that must not be added to the others, or take the place of one of them: one with scopes
- * that can't be, or one that leads back to itself, which would have no end.
+ * Throws InputError if the role must not be added to the others or replace one of them: its scopes are invalid, or it
+ * leads back to itself, so that expanding it would never end.
  */
 export function checkRole(role: RoleGrant, others: Iterable<RoleGrant>): void {
   checkScopes(role.scopes);
@@ -38,7 +38,7 @@ function checkParameters(scopes: readonly string[]): void {
   }
 }
 
-/** The roles from this one back to itself, in their order; undefined when there is no such way. */
+/** Returns the roles that lead from this one back to itself, in order; undefined when there is no such cycle. */
 function wayBack(start: RoleGrant, roles: ReadonlyMap<string, RoleGrant>): readonly string[] | undefined {
   const seen = new Set<string>();
   const follow = (role: RoleGrant): readonly string[] | undefined => {
@@ -55,8 +55,8 @@ function wayBack(start: RoleGrant, roles: ReadonlyMap<string, RoleGrant>): reado
 }
 
 /**
- * Those that whoever has the role has too, whatever its star stands for. A lone star is not followed: who may do
- * everything needs no roles for it.
+ * Returns the roles that this role implies, whatever its star stands for. A lone star is not followed: a client that
+ * has all scopes needs no roles for them.
  */
 function impliedBy({ roleId, scopes }: RoleGrant, roles: ReadonlyMap<string, RoleGrant>): readonly RoleGrant[] {
   const granted = roleId.endsWith('*') ? scopes.map((scope) => parameterized(scope, '*')) : scopes;

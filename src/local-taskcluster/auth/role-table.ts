@@ -3,14 +3,14 @@ import { matchRole, parameterized } from './role-match.js';
 import { checkRole } from './role-rules.js';
 import type { RoleGrant } from './role-rules.js';
 
-/** A role as it is kept; times are ISO strings. */
+/** A stored role; times are ISO strings. */
 export interface Role extends RoleGrant {
   readonly description: string;
   readonly created: string;
   readonly lastModified: string;
 }
 
-/** A role to be: its description may be left out. */
+/** A role to be created; its description may be left out. */
 export interface NewRole extends RoleGrant {
   readonly description?: string;
 }
@@ -27,12 +27,12 @@ export class RoleTable {
     this.#now = now;
   }
 
-  /** Adds the role, or replaces the one of that id, whatever its scopes are. */
+  /** Adds the role, or replaces the one with that id, without checking its scopes. */
   set(roleId: string, scopes: readonly string[]): void {
     this.#set({ roleId, scopes });
   }
 
-  /** The same; throws InputError for a role that can't be. */
+  /** Does the same, but throws InputError for an invalid role. */
   define(role: NewRole): Role {
     checkRole(role, this.#roles.values());
     return this.#set(role);
@@ -42,7 +42,7 @@ export class RoleTable {
     return this.#roles.get(roleId);
   }
 
-  /** Throws ResourceNotFound. */
+  /** Returns the role. Throws ResourceNotFound. */
   get(roleId: string): Role {
     const role = this.find(roleId);
     if (!role) throw new ApiError('ResourceNotFound', `There is no role ${roleId}.`);
@@ -53,12 +53,12 @@ export class RoleTable {
     this.#roles.delete(roleId);
   }
 
-  /** By their ids. */
+  /** Returns the roles sorted by id. */
   list(): readonly Role[] {
     return [...this.#roles.values()].sort((one, other) => compare(one.roleId, other.roleId));
   }
 
-  /** All scopes that follow from these, sorted, without those that others of them cover. */
+  /** Returns all scopes that follow from these, sorted, without scopes that another one covers. */
   expand(scopes: readonly string[]): readonly string[] {
     const found = new Set<string>();
     const open = [...scopes];
@@ -91,7 +91,7 @@ export class RoleTable {
 function normalize(scopes: ReadonlySet<string>): readonly string[] {
   const kept: string[] = [];
   let prefix: string | undefined;
-  // Without its star, a pattern stands right in front of all that it covers.
+  // Without its star, a pattern sorts right before everything that it covers.
   for (const scope of [...scopes].sort((a, b) => compare(start(a), start(b)) || compare(b, a))) {
     if (prefix !== undefined && scope.startsWith(prefix)) continue;
     kept.push(scope);

@@ -8,16 +8,19 @@ import { sameText } from './same-text.js';
 const CLOCK_SKEW_MS = 5 * 60_000;
 const LONGEST_MS = 31 * 24 * 60 * 60_000;
 
-/** What a holder of temporary credentials shows: signed with the issuer's access token, it limits scopes and time. */
+/**
+ * The certificate that comes with temporary credentials: signed with the issuer's access token, it limits scopes and
+ * time.
+ */
 export interface Certificate {
   readonly version: 1;
   readonly scopes: readonly string[];
-  /** Milliseconds since the epoch, like `expiry`. */
+  /** In milliseconds since the epoch, like `expiry`. */
   readonly start: number;
   readonly expiry: number;
   readonly seed: string;
   readonly signature: string;
-  /** The client that signed, when the credentials have a name of their own. */
+  /** The client that signed; present when the credentials have a name of their own. */
   readonly issuer?: string;
 }
 
@@ -35,7 +38,7 @@ const CERTIFICATE = new Schema<Certificate>('Certificate', {
   required: ['version', 'scopes', 'start', 'expiry', 'seed', 'signature'],
 });
 
-/** The certificate in a Hawk `ext`; throws an Error naming what is wrong with it. */
+/** Returns the certificate in a Hawk `ext`. Throws an Error that names what is wrong with it. */
 export function parseCertificate(value: unknown): Certificate {
   const checked = CERTIFICATE.check(value);
   if ('value' in checked) return checked.value;
@@ -43,8 +46,8 @@ export function parseCertificate(value: unknown): Certificate {
 }
 
 /**
- * The access token and scopes of the temporary credentials `name`; throws an Error when the certificate was not signed by
- * the issuer, grants more than the issuer has (`issuer.scopes` are expanded), or is not valid at `now`.
+ * Returns the access token and scopes of the temporary credentials `name`. Throws an Error when the certificate was not
+ * signed by the issuer, grants more than the issuer has (`issuer.scopes` are expanded), or is not valid at `now`.
  */
 export function verifyCertificate(
   certificate: Certificate,
@@ -69,7 +72,7 @@ export function verifyCertificate(
   return { accessToken: temporaryToken(issuer.accessToken, certificate.seed), scopes: certificate.scopes };
 }
 
-/** Named temporary credentials of these scopes, valid from `start` to `expiry`. */
+/** Returns named temporary credentials with these scopes, valid from `start` to `expiry`. */
 export function issueCredentials(
   issuer: PermanentClient,
   grant: { readonly clientId: string; readonly scopes: readonly string[]; readonly start: Date; readonly expiry: Date },
@@ -101,7 +104,7 @@ function sign(certificate: Omit<Certificate, 'signature'>, name: string, accessT
     'scopes:',
     ...certificate.scopes,
   ];
-  // The line after "scopes:" is there even when there are none: the signer joins an empty list to ''.
+  // The line after "scopes:" exists even without scopes: the signer joins an empty list to ''.
   const text = certificate.scopes.length === 0 ? `${lines.join('\n')}\n` : lines.join('\n');
   return createHmac('sha256', accessToken).update(text).digest('base64');
 }

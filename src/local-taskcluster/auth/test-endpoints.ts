@@ -5,12 +5,12 @@ import { TEST_AUTHENTICATE_REQUEST, TEST_AUTHENTICATE_RESPONSE } from '../schema
 import { Authenticator } from './authenticator.js';
 import { RoleTable } from './role-table.js';
 
-/** The client that anybody may sign these requests as. */
+/** The client that every test request may be signed as. */
 const TESTER = { clientId: 'tester', accessToken: 'no-secret' } as const;
 const SCOPES_OF_GET = ['test:*', 'auth:create-client:test:*'];
 const NEEDED_BY_GET = ['test:authenticate-get'];
 
-/** auth: methods by which the authors of clients test how these sign. They know one client and no roles. */
+/** Returns the auth endpoints with which authors of clients test request signing. They know one client and no roles. */
 export function testEndpoints(now: () => Date): readonly Endpoint[] {
   const test = async ({ identifyBy }: ApiCall<unknown>, granted: readonly string[], needed: readonly string[]) => {
     const use = (clientId: string): typeof TESTER & { readonly scopes: readonly string[] } => {

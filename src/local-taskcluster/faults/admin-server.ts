@@ -16,8 +16,8 @@ interface AdminDeps extends Pick<Traffic, 'faults' | 'calls'> {
 }
 
 /**
- * Faults, decisions about workers and the log of calls over HTTP, on a port of its own. There are no credentials: it listens on the loopback
- * address and answers only to programs of this machine, not to pages in a browser.
+ * An HTTP server on its own port for faults, decisions about workers, and the call log. It has no credentials: it
+ * listens on the loopback address and answers only programs on this machine, not pages in a browser.
  */
 export class AdminServer {
   readonly url: string;
@@ -29,10 +29,10 @@ export class AdminServer {
     this.#app = app;
   }
 
-  /** Port 0 is any free one. Rejects when the port can't be had. */
+  /** Starts the server; port 0 is any free one. Rejects when the port is not available. */
   static async start({ faults, calls, terminations }: AdminDeps, port: number): Promise<AdminServer> {
     const app = fastify({ forceCloseConnections: true });
-    // What a page may send anywhere without asking: only JSON is left, for which its browser has to ask.
+    // A page may send these types to other origins without a preflight. Only JSON remains, which needs one.
     app.removeContentTypeParser('text/plain');
     app.addHook('onRequest', refusePages);
     app.get('/faults', () => ({ faults: faults.list().map(shown) }));
@@ -73,7 +73,10 @@ export class AdminServer {
   }
 }
 
-/** A page of elsewhere gets here by a name that resolves to this machine (Host), or across origins (Origin). */
+/**
+ * Refuses pages from elsewhere: they get here by a name that resolves to this machine (Host), or across origins
+ * (Origin).
+ */
 async function refusePages({ headers, hostname }: FastifyRequest, reply: FastifyReply): Promise<void> {
   if (headers.origin === undefined && [LOOPBACK, 'localhost'].includes(hostname)) return;
   await refuse(reply, 403, `Only programs on this machine may call, at ${LOOPBACK} or localhost.`);

@@ -1,31 +1,31 @@
 import type { CallParams, Fault, FaultRule } from './fault.js';
 import { matchesGlob } from '../../lib/util/glob.js';
 
-/** A rule in force, for the one who made it. */
+/** A handle on an active rule, for the code that added it. */
 export interface FaultHandle {
   readonly id: number;
   readonly rule: FaultRule;
-  /** How many calls it has happened to. */
+  /** The number of calls that the rule was applied to. */
   readonly hits: number;
-  /** Resolves once it has happened to that many calls (one when not given); of a delay or a hang, once it has begun. */
+  /** Resolves once the rule was applied to that many calls (default: one); for a delay or a hang, once it has begun. */
   hit(times?: number): Promise<void>;
-  /** From now on it happens to no other call. */
+  /** Stops applying the rule to further calls. */
   remove(): void;
 }
 
-/** A fault to inject into one call; `happened` is to be called once that is done. */
+/** A fault to inject into one call; call `happened` once that is done. */
 export interface DueFault {
   readonly fault: Fault;
   readonly happened: () => void;
 }
 
-/** The faults that are to be injected. A call is given to the first rule that is for it and not used up. */
+/** The active fault rules. The first rule that matches a call and is not used up applies. */
 export class FaultRules {
   readonly #rules = new Set<ActiveRule>();
   readonly #known = new Set<string>();
   #lastId = 0;
 
-  /** Throws when no call has such a name, rather than waiting for it for ever. */
+  /** Adds a rule. Throws when no call has such a name, since the rule would wait for it forever. */
   add(rule: FaultRule): FaultHandle {
     if (![...this.#known].some((name) => matchesGlob(name, rule.call))) {
       throw new Error(`There is no call "${rule.call}"; there are: ${[...this.#known].sort().join(', ')}.`);
@@ -35,7 +35,7 @@ export class FaultRules {
     return active;
   }
 
-  /** The rules in force, in the order in which they are looked at; those that are used up are not among them. */
+  /** Returns the active rules, in the order in which they are checked, without those that are used up. */
   list(): readonly FaultHandle[] {
     return [...this.#rules];
   }
@@ -49,7 +49,7 @@ export class FaultRules {
     this.#known.add(call);
   }
 
-  /** The fault for this call, which uses up one of its rule's times. */
+  /** Returns the fault for this call and counts it against its rule's `times`. */
   take(call: string, params: CallParams): DueFault | undefined {
     for (const rule of this.#rules) {
       if (!rule.isFor(call, params) || rule.skips()) continue;
@@ -94,7 +94,7 @@ class ActiveRule implements FaultHandle {
     return Object.entries(where).every(([name, wanted]) => matchesGlob(params[name] ?? '', wanted));
   }
 
-  /** True for one of the calls that are let through. */
+  /** Returns true for a call that is let through. */
   skips(): boolean {
     return this.#skip > 0 && this.#skip-- > 0;
   }

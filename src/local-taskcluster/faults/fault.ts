@@ -1,49 +1,49 @@
 import { Schema } from '../http/schema.js';
 
 /**
- * What may go wrong with a call. Its *effect* is what the service does because of it (a task created, an object stored);
- * `effect` says whether that happens where both can be.
+ * What can go wrong with a call. The *effect* of a call is what the service does because of it (a task created, an
+ * object stored); `effect` says whether it takes place, for faults that allow both.
  */
 export type Fault =
-  /** The request is carried out `ms` later, or not at all if its connection closes before. */
+  /** The request is carried out after `ms` milliseconds, or not at all if its connection closes before. */
   | { readonly kind: 'latency'; readonly ms: number }
-  /** The request is read and never answered. Without effect unless it is asked for. */
+  /** The request is read and never answered. It has no effect unless `effect` is set. */
   | { readonly kind: 'hang'; readonly effect?: boolean }
-  /** This HTTP status with an error body, and no effect. */
+  /** The answer is this HTTP status with an error body; there is no effect. */
   | { readonly kind: 'status'; readonly status: number }
-  /** Status 200 with a page of HTML in place of the answer, as from a broken proxy. The effect took place by default. */
+  /** The answer is status 200 with an HTML page, as from a broken proxy. The effect takes place by default. */
   | { readonly kind: 'garbage'; readonly effect?: boolean }
   /** The connection is reset before the request has any effect. */
   | { readonly kind: 'reset-before' }
   /** The effect takes place, then the connection is reset without an answer. */
   | { readonly kind: 'reset-after' }
   /**
-   * The effect takes place, then the connection ends after the head and half of the body (an answer without a body is not
-   * sent at all). An upload is reset after half of the request's body instead, and nothing is stored.
+   * The effect takes place, then the connection ends after the headers and half of the body (an answer without a body
+   * is not sent at all). An upload is reset after half of the request's body instead, and nothing is stored.
    */
   | { readonly kind: 'reset-mid-body' }
-  /** The effect takes place; the body of the answer comes `bytes` at a time with `ms` between them. */
+  /** The effect takes place; the answer's body is sent `bytes` bytes at a time, `ms` milliseconds apart. */
   | { readonly kind: 'slow'; readonly bytes: number; readonly ms: number };
 
 export type FaultKind = Fault['kind'];
 
-/** Which calls a rule is for, and what happens to them. */
+/** The calls that a rule applies to, and the fault it injects. */
 export interface FaultRule {
   /** `<service>.<method>` or `objects.<GET|HEAD|PUT>`; a star stands for any text. */
   readonly call: string;
   readonly fault: Fault;
-  /** How many calls it happens to, the first one when not given; Infinity for all. */
+  /** The number of calls that the rule applies to: the first one by default; Infinity for all. */
   readonly times?: number;
-  /** How many calls that match are let through before; none when not given. */
+  /** The number of matching calls that are let through first; 0 by default. */
   readonly skip?: number;
-  /** Parameters that have to match, a star in them standing for any text; or a test of them. */
+  /** Parameters that have to match (a star in them stands for any text), or a predicate on them. */
   readonly where?: CallParams | ((params: CallParams) => boolean);
 }
 
-/** Of a service's method: those of its route by name. Of an object: its `key`. */
+/** For a method of a service: the parameters of its route by name. For an object: its `key`. */
 export type CallParams = Readonly<Record<string, string>>;
 
-/** A rule as JSON has it. */
+/** A rule as JSON. */
 export interface FaultRuleJson extends Omit<FaultRule, 'times' | 'where'> {
   readonly times?: number | 'always';
   readonly where?: CallParams;

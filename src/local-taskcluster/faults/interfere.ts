@@ -12,13 +12,16 @@ const GARBAGE = '<html><head><title>502 Bad Gateway</title></head><body>Somethin
 export interface Exchange {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  /** The body was not read before the handler runs: the handler streams it. */
+  /** True when the handler streams the body, so it is not read before the handler runs. */
   readonly streamsBody: boolean;
-  /** Answers with an error of this status, in the words of the service. */
+  /** Answers with an error of this status, in the format of the service. */
   readonly refuse: (status: number) => void;
 }
 
-/** Does what happens before the effect. False when the request is not to be carried out: it is dealt with. */
+/**
+ * Applies the part of the fault that precedes the effect. Returns false when the request is already dealt with and must
+ * not be carried out.
+ */
 export async function interfereBefore(due: DueFault, exchange: Exchange): Promise<boolean> {
   const { fault, happened } = due;
   const { request, reply, streamsBody, refuse } = exchange;
@@ -55,7 +58,9 @@ export async function interfereBefore(due: DueFault, exchange: Exchange): Promis
   return false;
 }
 
-/** Does what happens after the effect. Returns the body that is to be sent; undefined when there is no answer. */
+/**
+ * Applies the part of the fault that follows the effect. Returns the body to send; undefined when there is no answer.
+ */
 export async function interfereAfter(
   due: DueFault,
   { request, reply }: Exchange,
@@ -81,7 +86,7 @@ export async function interfereAfter(
     case 'reset-mid-body':
       await breakOff(request, reply, payload);
       break;
-    // Everything was done before.
+    // These were dealt with before the effect.
     case 'latency':
     case 'status':
     case 'reset-before':
@@ -91,7 +96,7 @@ export async function interfereAfter(
   return undefined;
 }
 
-/** True after that time, false as soon as the connection closes. */
+/** Returns true after that time, or false as soon as the connection closes. */
 async function staysOpenFor(ms: number, reply: FastifyReply): Promise<boolean> {
   try {
     await sleep(ms, undefined, { signal: closedSignal(reply) });
@@ -109,12 +114,12 @@ function closedSignal(reply: FastifyReply): AbortSignal {
   return closed.signal;
 }
 
-/** Takes in what is left of the body: a client that still sends would not see an answer. */
+/** Reads the rest of the body: a client that is still sending would not see an answer. */
 async function readAll(request: IncomingMessage): Promise<void> {
   if (!request.readableEnded) await once(request.resume(), 'end');
 }
 
-/** With a RST, so that the other side notices at once, whatever it does. */
+/** Resets the connection with a RST, so that the other side notices at once. */
 function reset(request: FastifyRequest): void {
   request.raw.socket.resetAndDestroy();
 }
@@ -122,7 +127,7 @@ function reset(request: FastifyRequest): void {
 async function readHalf({ raw, headers }: FastifyRequest): Promise<void> {
   let left = Math.floor(Number(headers['content-length'] ?? 0) / 2);
   if (left === 0) return;
-  // Destroying the request would close the connection in order.
+  // Destroying the request would close the connection without a RST.
   for await (const chunk of raw.iterator({ destroyOnReturn: false })) {
     left -= (chunk as Buffer).length;
     if (left <= 0) return;
@@ -140,7 +145,7 @@ async function breakOff(request: FastifyRequest, reply: FastifyReply, payload: u
   raw.writeHead(raw.statusCode, headers);
   await writeFirst(raw, streamOf(payload), Math.floor(size / 2));
   discard(payload);
-  // Not by a RST, which would overtake what was sent and make it anybody's guess how much arrives.
+  // A RST would overtake the data already sent and make it unpredictable how much arrives.
   request.raw.socket.destroy();
 }
 

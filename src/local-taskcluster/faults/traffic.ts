@@ -9,9 +9,9 @@ import type { Exchange } from './interfere.js';
 
 type RouteHooks = Required<Pick<RouteShorthandOptions, 'preHandler' | 'onSend'>>;
 
-/** How requests of a route are called in rules and in the log, and how their errors are spelled. */
+/** The names of a route's requests in rules and in the log, and the format of their errors. */
 export interface WatchedRoute {
-  /** Every name that `nameOf` may give. */
+  /** Every name that `nameOf` may return. */
   readonly names: readonly string[];
   readonly nameOf: (request: FastifyRequest) => string;
   readonly paramsOf: (request: FastifyRequest) => CallParams;
@@ -21,12 +21,12 @@ export interface WatchedRoute {
 
 interface Watched {
   readonly note: (more: Pick<SeenCall, 'status' | 'fault'>) => void;
-  /** Undefined for a call to which nothing happens. */
+  /** Undefined for a call without a fault. */
   readonly due: DueFault | undefined;
   readonly exchange: Exchange;
 }
 
-/** The requests that come in: each is logged, and to some a fault happens on the way. */
+/** Logs every incoming request and injects faults into some of them. */
 export class Traffic {
   readonly faults = new FaultRules();
   readonly calls: CallLog;
@@ -36,7 +36,10 @@ export class Traffic {
     this.calls = new CallLog(now);
   }
 
-  /** The hooks of a route that is watched. Those that do not go on leave the request to whoever closes its connection. */
+  /**
+   * Returns the hooks for a watched route. A hook that does not continue leaves the request until its connection
+   * closes.
+   */
   hooks(route: WatchedRoute): RouteHooks {
     for (const name of route.names) this.faults.know(name);
     return {

@@ -6,7 +6,7 @@ import { HOOK_GROUP_LIST } from '../schemas/hook-schemas.js';
 
 const HOOK = '/hooks/<hookGroupId>/<hookId>';
 
-/** The hooks service, which has no hooks: nothing can make any. */
+/** Returns the endpoints of the hooks service. It never has any hooks: no endpoint creates them. */
 export function hookEndpoints(): readonly Endpoint[] {
   return [
     endpoint({

@@ -16,7 +16,7 @@ const STATUS_OF_CODE = {
 
 export type ApiErrorCode = keyof typeof STATUS_OF_CODE;
 
-/** What a service answers instead of a result: its code decides the HTTP status, its message is for the caller. */
+/** The error that a service answers with: its code decides the HTTP status, and its message is for the caller. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly code: ApiErrorCode;
@@ -31,7 +31,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The code that stands for an HTTP status that no handler chose (body too large, malformed address, injected …). */
+/** Returns the code for an HTTP status that no handler chose (body too large, malformed address, injected, …). */
 export function codeOfStatus(statusCode: number): ApiErrorCode {
   const codes = Object.keys(STATUS_OF_CODE) as ApiErrorCode[];
   const exact = codes.find((code) => STATUS_OF_CODE[code] === statusCode);

@@ -3,7 +3,7 @@ import type { Identity } from '../auth/authenticator.js';
 import { ApiError } from './api-error.js';
 import type { ApiCall } from './endpoint.js';
 
-/** Throws InsufficientScopes, naming what is missing, unless that caller has the scopes. */
+/** Returns a function that throws InsufficientScopes, naming the missing scopes, unless the caller has the scopes. */
 export function authorizeAs(identity: Identity): ApiCall<unknown>['authorize'] {
   return (needed) => {
     if (satisfies(identity.scopes, needed)) return;

@@ -6,28 +6,28 @@ import type { Schema } from './schema.js';
 
 /** One request to a service, parsed and authenticated. */
 export interface ApiCall<Input> {
-  /** A parameter of the route; it matches that parameter's pattern. */
+  /** Returns a parameter of the route; it matches that parameter's pattern. */
   readonly param: (name: RouteParameter) => string;
   readonly query: Readonly<Record<string, string>>;
   readonly input: Input;
-  /** The caller's scopes, roles expanded. */
+  /** The caller's scopes, with roles expanded. */
   readonly scopes: readonly string[];
   /** Undefined for a caller without credentials. */
   readonly clientId: string | undefined;
-  /** Who calls in the eyes of another authenticator; rejects with a 401. */
+  /** Returns the caller's identity according to another authenticator; rejects with a 401. */
   readonly identifyBy: (authenticator: Authenticator) => Promise<Identity>;
-  /** Throws InsufficientScopes, naming what is missing, unless the caller has the scopes. */
+  /** Throws InsufficientScopes, naming the missing scopes, unless the caller has the scopes. */
   readonly authorize: (needed: ScopeExpression) => void;
-  /** Aborts when the caller hangs up or the server closes. */
+  /** Aborts when the caller closes the connection or the server closes. */
   readonly closed: AbortSignal;
-  /** How the caller reached this server, without a slash at the end. */
+  /** The address through which the caller reached this server, without a trailing slash. */
   readonly baseUrl: string;
 }
 
 export interface ApiReply {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON; nothing is sent when it is undefined. */
+  /** Sent as JSON; undefined sends no body. */
   readonly body?: unknown;
 }
 
@@ -38,13 +38,13 @@ export interface EndpointSpec<Input> {
   readonly route: string;
   readonly query?: readonly QueryOption[];
   readonly input?: Schema<Input>;
-  /** Checked on every reply of status 200 or 303: a mismatch is this server's bug and answers 500. */
+  /** Checked on every reply of status 200 or 303: a mismatch is a bug of this server and answers 500. */
   readonly output?: Schema<unknown>;
-  /** Scopes that depend on the route alone; they are checked before the body is looked at. */
+  /** Scopes that depend on the route alone; they are checked before the body. */
   readonly scopes?: (param: ApiCall<unknown>['param']) => ScopeExpression;
-  /** Its callers' credentials are not looked at before it is called: they are those of everybody. */
+  /** Credentials are not checked before the call: every caller is anonymous. */
   readonly isOpen?: boolean;
-  /** The input must not be shown, not even in an error's answer. */
+  /** The input must not be shown, not even in an error message. */
   readonly isConfidential?: boolean;
   readonly handle: (call: ApiCall<Input>) => ApiReply | Promise<ApiReply>;
 }
@@ -53,7 +53,7 @@ export interface Endpoint extends Omit<EndpointSpec<unknown>, 'handle'> {
   readonly run: (call: ApiCall<unknown>) => ApiReply | Promise<ApiReply>;
 }
 
-/** Binds an endpoint's handler to its schemas; scopes come before the body, as in the real services. */
+/** Binds an endpoint's handler to its schemas; scopes are checked before the body, as in the real services. */
 export function endpoint<Input>({ input: schema, handle, ...spec }: EndpointSpec<Input>): Endpoint {
   return {
     ...spec,
@@ -66,7 +66,7 @@ export function endpoint<Input>({ input: schema, handle, ...spec }: EndpointSpec
 }
 
 function parseInput<Input>(schema: Schema<Input> | undefined, body: unknown): Input {
-  // Without a schema Input is only ever undefined: nobody looks at it.
+  // Without a schema, Input is always undefined and the handler does not use it.
   if (!schema) return undefined as Input;
   const checked = schema.check(body);
   if ('value' in checked) return checked.value;

@@ -3,10 +3,10 @@ import { errorMessage } from '../../lib/util/error-message.js';
 import { ApiError, codeOfStatus } from './api-error.js';
 import type { Endpoint } from './endpoint.js';
 
-/** The method that was called, as far as its errors tell of it. */
+/** The called method, as far as its error messages need it. */
 export type CalledMethod = Pick<Endpoint, 'name' | 'isConfidential'>;
 
-/** Answers with the error, in the words of Taskcluster's services; anything but an ApiError is an internal one. */
+/** Answers with the error in the format of Taskcluster's services; any error but an ApiError is an internal one. */
 export async function sendError(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -16,7 +16,7 @@ export async function sendError(
   return sendErrorBody(request, reply, { ...failure, statusCode, code, message });
 }
 
-/** The same for any status, also one that no error of a service has. */
+/** Does the same for any status, even one without an error code. */
 export async function sendErrorBody(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -57,6 +57,6 @@ function payloadOf(request: FastifyRequest): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    return text; // What was sent is not JSON: it is shown as it came.
+    return text; // The body is not JSON, so it is shown unchanged.
   }
 }

@@ -2,13 +2,13 @@ import { packageVersion } from '../../lib/util/package-file.js';
 import { endpoint } from './endpoint.js';
 import type { Endpoint } from './endpoint.js';
 
-/** The answers to those who look whether the server is there, and which one it is. */
+/** The answers to monitors that check whether the server is up, and which version it is. */
 export const MONITORING = {
   version: (): object => ({ version: packageVersion(), commit: '', source: '', build: 'local-taskcluster' }),
   heartbeat: (): object => ({}),
 } as const;
 
-/** The methods by which every service is monitored. */
+/** Returns the methods by which every service is monitored. */
 export function monitoringEndpoints(now: () => Date): readonly Endpoint[] {
   const startedAt = now().getTime();
   const answering = (name: string, route: string, body: () => object): Endpoint =>

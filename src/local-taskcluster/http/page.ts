@@ -2,16 +2,16 @@ import { ApiError } from './api-error.js';
 
 const LONGEST_PAGE = 1000;
 
-/** The query options of every method that answers in pages. */
+/** The query options of every method with paged results. */
 export const PAGING = ['limit', 'continuationToken'] as const;
 
 export interface Page<T> {
   readonly items: readonly T[];
-  /** Where the next page begins, and only there when there is one. */
+  /** Holds the token of the next page if there is one; empty otherwise. */
   readonly next: { readonly continuationToken?: string };
 }
 
-/** One page of the items in the order of their keys, no two of which are the same. Throws InvalidRequestArguments. */
+/** Returns one page of the items, ordered by their keys, which must be unique. Throws InvalidRequestArguments. */
 export function pageOf<T>(
   items: Iterable<T>,
   keyOf: (item: T) => string,

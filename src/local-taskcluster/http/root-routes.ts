@@ -6,13 +6,13 @@ import { MONITORING } from './monitoring.js';
 const UNKNOWN = { name: 'unknown' } as const;
 const ADVICE = 'docs/local-taskcluster.md lists all that there is.';
 
-/** What is not below the address of a service: monitoring of all of them, and answers about what is not there. */
+/** Registers the routes outside the services: monitoring for all of them, and answers for unknown addresses. */
 export function registerRootRoutes(app: FastifyInstance, services: readonly string[], now: () => Date): void {
   const { version, heartbeat } = MONITORING;
   app.get('/__version__', () => version());
   app.get('/__heartbeat__', () => heartbeat());
   app.get('/__lbheartbeat__', () => heartbeat());
-  // Whatever the body is: it is not what is wrong.
+  // Accepts any body: the address is what is wrong.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => {
     parsed(null, body);

@@ -4,7 +4,7 @@ const IDENTIFIER = /^[a-zA-Z0-9_-]{1,38}$/;
 const SLUGID = /^[A-Za-z0-9_-]{8}[Q-T][A-Za-z0-9_-][CGKOSWaeimquy26-][A-Za-z0-9_-]{10}[AQgw]$/;
 const POOL = /^[a-zA-Z0-9_-]{1,38}\/[a-z]([-a-z0-9]{0,36}[a-z0-9])?$/;
 const PRINTABLE = /^[\x20-\x7e]+$/;
-/** Where a task can be in the index. */
+/** The pattern of a task's path in the index. */
 export const INDEX_PATH = /^(?=.{1,255}$)([a-zA-Z0-9_!~*'()%-]+\.)*[a-zA-Z0-9_!~*'()%-]+$/;
 const PARAMETERS = {
   taskId: SLUGID,
@@ -17,7 +17,7 @@ const PARAMETERS = {
   workerType: /^[a-z]([-a-z0-9]{0,36}[a-z0-9])?$/,
   workerGroup: IDENTIFIER,
   workerId: IDENTIFIER,
-  // The root, where tasks can't be, is listed with an empty one.
+  // An empty namespace lists the root, which can't hold tasks.
   namespace: /^(?=.{0,255}$)(?:$|(?:[a-zA-Z0-9_!~*'()%-]+\.)*[a-zA-Z0-9_!~*'()%-]+$)/,
   indexPath: INDEX_PATH,
   clientId: /^[A-Za-z0-9!@/:.+|_-]+$/,
@@ -32,15 +32,15 @@ export type RouteParameter = keyof typeof PARAMETERS;
 
 type Matched = Readonly<Record<string, string>>;
 
-// What stands for the second half of a pool's name whose slash came as it is.
+// The second half of a pool's name whose slash was not encoded.
 const SECOND_HALF = 'SecondHalf';
 const POOLS: readonly string[] = ['taskQueueId', 'workerPoolId'];
-// What follows the pool's name here can't be told from its second half: its slash has to be encoded.
+// Here the rest of the route can't be told from the pool name's second half, so the slash has to be encoded.
 const ENCODED_POOL = '/workers/<workerPoolId>';
-// The root of the index is asked for with an empty namespace or with none.
+// The root of the index is requested with an empty namespace or with none.
 const OPTIONAL_NAMESPACE = /^\/(?:namespaces|tasks)\/<namespace>$/;
 
-/** Fastify's spellings of a `<parameter>` route, one for each way in which clients may write it. */
+/** Returns Fastify's spellings of a `<parameter>` route, one for each way in which clients may write it. */
 export function fastifyRoutes(route: string): readonly string[] {
   const plain = route.replace(/<(\w+)>/g, (_, name: string) => (takesRest(route, name) ? '*' : `:${name}`));
   const pool = route.startsWith(ENCODED_POOL) ? undefined : POOLS.find((name) => route.includes(`<${name}>`));
@@ -52,12 +52,12 @@ export function fastifyRoutes(route: string): readonly string[] {
   ];
 }
 
-/** Whether a parameter's slashes may come as they are: a name's, at the end of its route. */
+/** Returns whether a parameter may contain unencoded slashes: only a name at the end of its route. */
 function takesRest(route: string, name: string): boolean {
   return name === 'name' && route.endsWith('<name>');
 }
 
-/** The route's parameters by name, from what Fastify matched. */
+/** Returns the route's parameters by name, from what Fastify matched. */
 export function namedParams(route: string, matched: Matched): Matched {
   const names = [...route.matchAll(/<(\w+)>/g)].map(([, name = '']) => name);
   return Object.fromEntries(names.map((name) => [name, valueOf(route, name, matched)]));
@@ -70,8 +70,8 @@ function valueOf(route: string, name: string, matched: Matched): string {
 }
 
 /**
- * The same; throws InvalidRequestArguments for a parameter that breaks its pattern, and ResourceNotFound for what follows
- * a whole name and is no method.
+ * Does the same, but throws InvalidRequestArguments for a parameter that breaks its pattern, and ResourceNotFound when
+ * more follows a complete name without naming a method.
  */
 export function checkParams(route: string, matched: Matched): Matched {
   for (const [name, value] of Object.entries(matched)) {
@@ -92,7 +92,7 @@ export function checkParams(route: string, matched: Matched): Matched {
   return params;
 }
 
-/** What the options of a query may be; none is needed. */
+/** The patterns of query options; all options are optional. */
 const QUERY = {
   limit: /^[0-9]+$/,
   continuationToken: /./,
@@ -110,7 +110,7 @@ const QUERY = {
 
 export type QueryOption = Exclude<keyof typeof QUERY, 'bewit'>;
 
-/** The query, if it has nothing but the `allowed` options, each once and with a value that it may have. */
+/** Returns the query. Throws unless it has only `allowed` options, each at most once and with a valid value. */
 export function checkQuery(
   method: string,
   allowed: readonly QueryOption[],

@@ -8,7 +8,7 @@ ajvFormats.default(ajv);
 /** A JSON schema together with the type it promises. Unknown properties are refused unless the schema allows them. */
 export class Schema<T> {
   readonly title: string;
-  /** As it was given. */
+  /** The definition as it was given. */
   readonly definition: object;
   readonly #validate: ValidateFunction<T>;
 
@@ -18,7 +18,7 @@ export class Schema<T> {
     this.#validate = ajv.compile<T>(definition);
   }
 
-  /** The value as T, with defaults filled in (in place), or every problem that keeps it from being one. */
+  /** Returns the value as T, with defaults filled in (in place), or all problems found. */
   check(value: unknown): { readonly value: T } | { readonly problems: readonly string[] } {
     if (this.#validate(value)) return { value };
     return { problems: (this.#validate.errors ?? []).map(describe) };

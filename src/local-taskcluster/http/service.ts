@@ -19,7 +19,7 @@ export interface ServiceContext {
   readonly traffic: Traffic;
 }
 
-/** Serves the endpoints below /api/<name>/v1, with Taskcluster's error bodies, and what monitors ask for. */
+/** Serves the endpoints below /api/<name>/v1, with Taskcluster's error bodies and monitoring methods. */
 export async function registerService(
   app: FastifyInstance,
   name: string,
@@ -29,7 +29,7 @@ export async function registerService(
   await app.register(
     (scope, _options, done) => {
       scope.removeAllContentTypeParsers();
-      // The bytes themselves are needed: a Hawk payload hash is over them, not over what they parse to.
+      // Keeps the bytes: a Hawk payload hash covers them, not the parsed value.
       scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_request, body, parsed) => {
         parsed(null, body);
       });
@@ -76,7 +76,7 @@ async function serve(
   const abort = (): void => {
     hangUp.abort();
   };
-  // "close" comes after a complete response as well; nobody listens any more by then.
+  // "close" is emitted after a complete response as well; by then there are no listeners left.
   reply.raw.once('close', abort);
   context.closing.addEventListener('abort', abort, { once: true });
   try {

@@ -23,13 +23,13 @@ const pathOf = ({ namespace }: IndexedTask): string => namespace;
 interface IndexServices {
   readonly index: IndexTable;
   readonly findArtifact: FindArtifact;
-  /** Whether everybody may read artifacts of this name. */
+  /** Returns whether every caller may read artifacts of this name. */
   readonly isPublic: (name: string) => boolean;
   /** Signs the addresses of other artifacts. */
   readonly issuer: PermanentClient;
 }
 
-/** The index service. */
+/** Returns the endpoints of the index service. */
 export function indexEndpoints(services: IndexServices): readonly Endpoint[] {
   const { index } = services;
   return [
@@ -45,7 +45,10 @@ export function indexEndpoints(services: IndexServices): readonly Endpoint[] {
   ];
 }
 
-/** To where the artifact is for everybody, or to the queue with what lets this caller read it. */
+/**
+ * Redirects to the artifact itself if it is public, or else to the queue with a signed address that this caller may
+ * read.
+ */
 function redirect({ index, findArtifact, isPublic, issuer }: IndexServices, call: ApiCall<unknown>): ApiReply {
   const name = call.param('name');
   const { taskId } = index.get(call.param('indexPath'));
@@ -135,14 +138,14 @@ function listEndpoints(index: IndexTable): readonly Endpoint[] {
   ];
 }
 
-/** The address, good for what a caller of these scopes may read itself. */
+/** Returns the address, signed for the artifacts that a caller with these scopes may read itself. */
 function signed(url: string, scopes: readonly string[], issuer: PermanentClient): string {
   const ext = Buffer.from(JSON.stringify({ authorizedScopes: scopes.flatMap(readingPart) })).toString('base64');
   const credentials = { id: issuer.clientId, key: issuer.accessToken, algorithm: 'sha256' } as const;
   return `${url}?bewit=${hawkClient.getBewit(url, { credentials, ttlSec: LINK_SECONDS, localtimeOffsetMsec: 0, ext })}`;
 }
 
-/** What is left of a scope when it is about nothing but reading artifacts. */
+/** Returns the part of a scope that covers reading artifacts. */
 function readingPart(scope: string): readonly string[] {
   if (scope.startsWith(GET_ARTIFACT)) return [scope];
   return scope.endsWith('*') && GET_ARTIFACT.startsWith(scope.slice(0, -1)) ? [`${GET_ARTIFACT}*`] : [];

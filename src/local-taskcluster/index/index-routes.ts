@@ -5,7 +5,7 @@ import type { IndexTable } from './index-table.js';
 
 const PREFIX = 'index.';
 
-/** Indexes a completed task where its routes say, with the rank, data and expiry of its `extra.index`. */
+/** Indexes a completed task under its routes, with the rank, data and expiry of its `extra.index`. */
 export function followIndexRoutes(index: IndexTable, { taskId, definition }: Task): void {
   const entry = entryOf(taskId, definition.extra['index'], definition.expires);
   if (!entry) return;
@@ -15,7 +15,7 @@ export function followIndexRoutes(index: IndexTable, { taskId, definition }: Tas
   }
 }
 
-/** Undefined when what the task says of it makes no sense: nothing is indexed then, and nobody is told. */
+/** Returns undefined when `extra.index` is invalid: the task is then not indexed, without an error. */
 function entryOf(taskId: string, extra: unknown, taskExpires: string): InsertTaskRequest | undefined {
   const { rank = 0, data = {}, expires = taskExpires } = Object(extra) as Readonly<Record<string, unknown>>;
   if (typeof rank !== 'number' || !isRecord(data) || typeof expires !== 'string') return undefined;

@@ -2,15 +2,15 @@ import { ApiError } from '../http/api-error.js';
 import type { InsertTaskRequest } from '../schemas/index-schemas.js';
 
 export interface IndexedTask extends InsertTaskRequest {
-  /** The whole path under which it is found. */
+  /** The whole path of the namespace. */
   readonly namespace: string;
 }
 
 interface Namespace {
   readonly namespace: string;
-  /** Its last part. */
+  /** The last part of the path. */
   readonly name: string;
-  /** When the last of its tasks expires. */
+  /** The time at which the last of its tasks expires. */
   readonly expires: string;
 }
 
@@ -23,7 +23,7 @@ export class IndexTable {
     this.#now = now;
   }
 
-  /** Indexes the task unless one of a higher rank is there; returns the one that is there now. */
+  /** Indexes the task unless one of a higher rank is there; returns the task that is indexed now. */
   insert(namespace: string, request: InsertTaskRequest): IndexedTask {
     const existing = this.find(namespace);
     if (existing && existing.rank > request.rank) return existing;
@@ -37,7 +37,7 @@ export class IndexTable {
     return task && new Date(task.expires) > this.#now() ? task : undefined;
   }
 
-  /** Throws ResourceNotFound. */
+  /** Returns the task. Throws ResourceNotFound. */
   get(path: string): IndexedTask {
     const task = this.find(path);
     if (!task) throw new ApiError('ResourceNotFound', `There is no task at the index path ${path}.`);
@@ -48,12 +48,12 @@ export class IndexTable {
     this.#tasks.delete(path);
   }
 
-  /** The tasks immediately under a namespace; '' is the root. */
+  /** Returns the tasks directly in a namespace; '' is the root. */
   tasksIn(namespace: string): readonly IndexedTask[] {
     return this.#below(namespace).filter((task) => !remainder(task, namespace).includes('.'));
   }
 
-  /** The namespaces immediately under one, which are those that have tasks. */
+  /** Returns the namespaces directly in another one, if they have tasks. */
   namespacesIn(parent: string): readonly Namespace[] {
     const found = new Map<string, Namespace>();
     for (const task of this.#below(parent)) {

@@ -13,7 +13,7 @@ import {
 } from '../schemas/notify-schemas.js';
 import type { NotificationAddress } from '../schemas/notify-schemas.js';
 
-/** The notify service: it checks what it is given, and sends nothing to anybody. */
+/** Returns the endpoints of the notify service: it checks its input and never sends anything. */
 export function notifyEndpoints(): readonly Endpoint[] {
   const denied = new Map<string, NotificationAddress>();
   const sending = <Input>(message: Message<Input>): Endpoint =>
@@ -45,7 +45,7 @@ export function notifyEndpoints(): readonly Endpoint[] {
 
 interface Message<Input> {
   readonly name: string;
-  /** What the address is one of, in scopes and in the list of the denied. */
+  /** The kind of address, in scopes and in the denylist. */
   readonly type: string;
   readonly input: Schema<Input>;
   readonly addressOf: (input: Input) => string;

@@ -5,8 +5,8 @@ export interface ByteRange {
 }
 
 /**
- * What a Range header asks of `size` bytes. Undefined when all of them are to be sent: there is no header, or one of a
- * form that is not understood (several ranges, other units), which HTTP says to ignore.
+ * Returns the part of `size` bytes that a Range header requests. Undefined means all of them: there is no header, or
+ * its form is not supported (several ranges, other units), which HTTP says to ignore.
  */
 export function parseRange(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '');

@@ -18,12 +18,12 @@ interface ObjectRequest {
   readonly '*': string;
 }
 
-/** Serves signed addresses below /objects, in the manner of S3: errors are XML, uploads need their length. */
+/** Serves signed addresses below /objects like S3: errors are XML, and uploads need a Content-Length. */
 export async function registerObjectRoutes(app: FastifyInstance, services: ObjectServices): Promise<void> {
   await app.register(
     (scope, _options, done) => {
       scope.removeAllContentTypeParsers();
-      // The body stays a stream.
+      // Leaves the body as a stream.
       scope.addContentTypeParser('*', (_request, _body, parsed) => {
         parsed(null);
       });
@@ -102,11 +102,11 @@ async function download(
   if (object.contentEncoding !== undefined) void reply.header('content-encoding', object.contentEncoding);
   if (range) void reply.code(206).header('content-range', `bytes ${range.first}-${range.last}/${object.size}`);
   void reply.header('content-length', range ? range.last - range.first + 1 : object.size);
-  // Without any body the length would be said to be 0.
+  // Without a body, Fastify would set Content-Length to 0.
   return reply.send(request.method === 'HEAD' ? Readable.from([]) : store.read(object, range));
 }
 
-/** The Range header, unless If-Range says that it was meant for another version of the object. */
+/** Returns the Range header, unless If-Range names another version of the object. */
 function wantedRange(request: FastifyRequest, { etag, modified }: StoredObject): string | undefined {
   const condition = request.headers['if-range'];
   const isSame = condition === undefined || condition === etag || condition === modified.toUTCString();
@@ -119,7 +119,7 @@ function allowedKey(urls: SignedUrls, method: ObjectMethod, request: FastifyRequ
   return urls.verify(method, key, { query, headers: request.headers }) ? key : undefined;
 }
 
-/** As `refuse`, for a request whose body nobody is going to read. */
+/** Like `refuse`, for a request whose body will not be read. */
 async function refuseAndHangUp(
   reply: FastifyReply,
   status: number,

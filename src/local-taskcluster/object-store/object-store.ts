@@ -8,12 +8,12 @@ import { pipeline } from 'node:stream/promises';
 import type { ByteRange } from './byte-range.js';
 import { makeDirectory } from '../../lib/util/make-directory.js';
 
-/** What is stored with an object's bytes. */
+/** An object's stored properties, apart from its bytes. */
 export interface StoredObject {
   readonly contentType: string;
   readonly contentEncoding: string | undefined;
   readonly size: number;
-  /** The quoted value of the ETag header. */
+  /** The value of the ETag header, with its quotes. */
   readonly etag: string;
   readonly modified: Date;
   readonly path: string;
@@ -25,12 +25,12 @@ export interface ObjectHeaders {
   readonly size: number;
 }
 
-/** An upload that did not bring the bytes it announced. */
+/** The error for an upload whose size is not the one it announced. */
 export class IncompleteUpload extends Error {
   override readonly name = 'IncompleteUpload';
 }
 
-/** Objects as files in a directory. One appears, or is replaced, only once all of its bytes are there. */
+/** Objects as files in a directory. An object appears, or is replaced, only once all its bytes are written. */
 export class ObjectStore {
   readonly #directory: string;
   readonly #objects = new Map<string, StoredObject>();
@@ -42,7 +42,7 @@ export class ObjectStore {
     this.#now = now;
   }
 
-  /** Streams the content to disk. Rejects, leaving what was there before, unless it is exactly `headers.size` bytes. */
+  /** Streams the content to disk. Rejects, and keeps the previous object, unless it is exactly `headers.size` bytes. */
   async put(key: string, headers: ObjectHeaders, content: Readable): Promise<StoredObject> {
     const upload = this.#write(key, headers, content);
     this.#uploads.add(upload);
@@ -53,7 +53,7 @@ export class ObjectStore {
     }
   }
 
-  /** Resolves once no upload is being written any more, whether it succeeded or not. */
+  /** Resolves once no upload is being written any more, whether it succeeded or failed. */
   async idle(): Promise<void> {
     await Promise.allSettled(this.#uploads);
   }
@@ -62,14 +62,14 @@ export class ObjectStore {
     return this.#objects.get(key);
   }
 
-  /** The object's bytes, or that part of them. */
+  /** Returns a stream of the object's bytes, or of a range of them. */
   read(object: StoredObject, range?: ByteRange): Readable {
     return createReadStream(object.path, range ? { start: range.first, end: range.last } : {});
   }
 
   async #write(key: string, headers: ObjectHeaders, content: Readable): Promise<StoredObject> {
     await makeDirectory(this.#directory);
-    // Every upload has a file of its own: a reader goes on with the version it opened.
+    // Every upload has its own file, so a reader keeps the version that it opened.
     const path = join(this.#directory, `${createHash('sha256').update(key).digest('hex')}.${randomUUID()}`);
     const partial = `${path}.partial`;
     const hash = createHash('sha256');

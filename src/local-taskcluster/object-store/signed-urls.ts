@@ -4,7 +4,7 @@ const LIFETIME_MS = 45 * 60_000;
 
 export type ObjectMethod = 'GET' | 'PUT';
 
-/** Headers by their names in lower case. */
+/** Headers by lower-case name. */
 type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 interface SignedRequest {
@@ -12,7 +12,7 @@ interface SignedRequest {
   readonly headers: Headers;
 }
 
-/** Makes and checks addresses below /objects that allow one method on one object for 45 minutes, whoever holds them. */
+/** Makes and checks addresses below /objects. Each allows its holder one method on one object for 45 minutes. */
 export class SignedUrls {
   readonly #key = randomBytes(32);
   readonly #now: () => Date;
@@ -21,7 +21,7 @@ export class SignedUrls {
     this.#now = now;
   }
 
-  /** The request has to come with `headers`, and may have any others. */
+  /** Signs an address. The request has to have `headers`, and may have others. */
   sign(
     baseUrl: string,
     method: ObjectMethod,
@@ -39,7 +39,7 @@ export class SignedUrls {
     return { url: `${baseUrl}/objects/${path}?${query.toString()}`, expires };
   }
 
-  /** True while an address that `sign` made for this method and object is valid, and used with its headers. */
+  /** Returns true while an address from `sign` is valid for this method and object and comes with its headers. */
   verify(method: ObjectMethod, key: string, { query, headers }: SignedRequest): boolean {
     const expires = Number(query.expires);
     if (!(expires > this.#now().getTime())) return false;

@@ -8,8 +8,8 @@ import { HASH_ALGORITHMS } from '../schemas/object-schemas.js';
 import type { Hashes } from '../schemas/object-schemas.js';
 
 /**
- * Throws InputError unless the stored bytes have these hashes. As downloaders compute them after decoding, they are those
- * of the content without its gzip encoding.
+ * Throws InputError unless the stored bytes have these hashes. The hashes are those of the content without its gzip
+ * encoding, since downloaders compute them after decoding.
  */
 export async function checkHashes(store: ObjectStore, object: StoredObject, expected: Hashes): Promise<void> {
   const hashing = HASH_ALGORITHMS.filter((algorithm) => expected[algorithm] !== undefined).map((algorithm) => ({

@@ -22,14 +22,14 @@ export interface ObjectServices {
   readonly urls: SignedUrls;
 }
 
-/** The object service: uploads by negotiated methods, and downloads of what was uploaded completely. */
+/** Returns the endpoints of the object service: uploads by a negotiated method, and downloads of finished uploads. */
 export function objectEndpoints(services: ObjectServices): readonly Endpoint[] {
   return [createUpload(services), finishUpload(services), startDownload(services), ...readingEndpoints(services)];
 }
 
 /**
- * Where the bytes of an object of the object service are in the store: apart from those of S3 artifacts, and from those of
- * an earlier object of that name that has expired.
+ * Returns the store's key for an object. The key keeps it apart from S3 artifacts and from an earlier object of the
+ * same name that has expired.
  */
 export function storeKey(name: string, uploadId: string): string {
   return `object/${uploadId}/${name}`;
@@ -57,7 +57,7 @@ function createUpload(services: ObjectServices): Endpoint {
   });
 }
 
-/** Carries out the first proposed method that there is; none is an answer too. */
+/** Carries out the first proposed method that is supported; an empty answer is valid too. */
 async function agree(
   { store, urls }: ObjectServices,
   baseUrl: string,

@@ -4,21 +4,23 @@ import type { Hashes } from '../schemas/object-schemas.js';
 
 const UNFINISHED_LIFETIME_MS = 24 * 60 * 60_000;
 
-/** Who uploads an object, and how long it is to be kept: what no later call may change. */
+/** The owner and expiry of an upload, which no later call may change. */
 export interface Upload {
   readonly projectId: string;
   readonly uploadId: string;
   readonly expires: string;
 }
 
-/** What is known of an object; its bytes are in the object store. */
+/** Everything known about an object; its bytes are in the object store. */
 export interface ObjectRecord extends Upload {
   readonly hashes: Hashes;
   readonly opened: Date;
   readonly isFinished: boolean;
 }
 
-/** The objects of the object service. One can be read once its upload is finished, and never changes after that. */
+/**
+ * The objects of the object service. An object can be read once its upload is finished, and never changes after that.
+ */
 export class ObjectTable {
   readonly #now: () => Date;
   readonly #objects = new Map<string, ObjectRecord>();
@@ -27,7 +29,10 @@ export class ObjectTable {
     this.#now = now;
   }
 
-  /** Begins an upload, or adds hashes to that same one. Throws RequestConflict when the object belongs to another. */
+  /**
+   * Begins an upload, or adds hashes to one already begun. Throws RequestConflict when the object belongs to another
+   * one.
+   */
   open(name: string, { hashes = {}, ...upload }: Upload & { readonly hashes?: Hashes | undefined }): void {
     const expires = new Date(upload.expires).toJSON();
     const existing = this.#current(name);
@@ -43,8 +48,8 @@ export class ObjectTable {
   }
 
   /**
-   * The unfinished upload that these call their own, with their hashes added, to be handed to `finish`; undefined when it
-   * is finished already, with hashes that agree. Throws ResourceNotFound, InputError, RequestConflict.
+   * Returns the caller's unfinished upload with the hashes added, to be passed to `finish`; undefined when it is
+   * already finished with matching hashes. Throws ResourceNotFound, InputError, RequestConflict.
    */
   finishing(name: string, upload: Pick<Upload, 'projectId' | 'uploadId'>, hashes: Hashes): ObjectRecord | undefined {
     const existing = this.#current(name);
@@ -63,12 +68,12 @@ export class ObjectTable {
     return { ...existing, hashes: all };
   }
 
-  /** From now on the object can be read. */
+  /** Makes the object readable. */
   finish(name: string, upload: ObjectRecord): void {
     this.#objects.set(name, { ...upload, isFinished: true });
   }
 
-  /** A finished object. Throws ResourceNotFound. */
+  /** Returns a finished object. Throws ResourceNotFound. */
   get(name: string): ObjectRecord {
     const object = this.#current(name);
     if (!object?.isFinished) throw notFound(name);

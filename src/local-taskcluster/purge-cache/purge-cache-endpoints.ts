@@ -12,7 +12,10 @@ interface PurgeRequest {
   readonly before: Date;
 }
 
-/** The purge-cache service: requests to drop what caches held before a time, kept for a day. */
+/**
+ * Returns the endpoints of the purge-cache service: requests to drop cached contents from before a time, kept for a
+ * day.
+ */
 export function purgeCacheEndpoints(now: () => Date): readonly Endpoint[] {
   const requests = new Map<string, PurgeRequest>();
   const open = (): readonly PurgeRequest[] =>
@@ -36,7 +39,7 @@ export function purgeCacheEndpoints(now: () => Date): readonly Endpoint[] {
       route: '/purge-cache/<workerPoolId>',
       query: ['since'],
       output: PURGE_REQUEST_LIST,
-      // The two colons are what the service asks for.
+      // The service requires the two colons.
       scopes: (param) => `purge-cache:purge-requests::${param('workerPoolId')}`,
       handle: ({ param, query }) => {
         const since = parseSince(query['since']);

@@ -18,7 +18,7 @@ import type { Artifact, ArtifactTable } from './artifact-table.js';
 import type { ObjectArtifacts } from './object-artifacts.js';
 import type { Queue } from './queue.js';
 
-/** What the methods of artifacts work with. */
+/** The services that the artifact methods use. */
 export interface ArtifactServices {
   readonly queue: Queue;
   readonly artifacts: ArtifactTable;
@@ -29,7 +29,7 @@ export interface ArtifactServices {
 
 type Call = ApiCall<unknown>;
 
-/** Each reading method exists twice: for a given run, and for the latest one. */
+/** Each reading method exists twice: for a given run and for the latest one. */
 const RUNS = [
   {
     isLatest: false,
@@ -40,7 +40,7 @@ const RUNS = [
   { isLatest: true, plain: 'Latest', route: '/task/<taskId>', listScope: () => '' },
 ] as const;
 
-/** queue: artifacts, made by workers and read by everybody. */
+/** Returns the queue endpoints for artifacts, which workers create and clients read. */
 export function artifactEndpoints(services: ArtifactServices): readonly Endpoint[] {
   return [
     createArtifact(services),
@@ -155,12 +155,12 @@ interface Run {
   readonly runId: number;
 }
 
-/** The artifact that the call asks for, after following links, and its run; checks scopes on the way. */
+/** Returns the artifact that the call names, after following links, and its run. Checks scopes on the way. */
 function locate(services: ArtifactServices, call: Call): Run & { readonly artifact: Artifact } {
   const authorize = (names: readonly string[]): void => {
     call.authorize({ AllOf: names.map((name) => `queue:get-artifact:${name}`) });
   };
-  // Before the task is looked for, so that nobody learns of names that are not theirs.
+  // Checked before the task lookup, so that a caller can't find out names that it may not read.
   authorize([call.param('name')]);
   const { taskId, runId } = runOf(services.queue, call);
   return { taskId, runId, artifact: services.artifacts.follow(taskId, runId, call.param('name'), authorize) };

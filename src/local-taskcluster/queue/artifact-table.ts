@@ -8,16 +8,16 @@ import type { Task } from './task.js';
 const CLOCK_SKEW_MS = 15 * 60_000;
 const AFTER_EXCEPTION_MS = 25 * 60_000;
 
-/** What is known of an artifact; its content, if it has any here, is in the object store. */
+/** Everything known about an artifact; its content, if it is stored here, is in the object store. */
 export interface Artifact extends ArtifactInfo {
   readonly request: ArtifactRequest;
-  /** Only there for the type `object`. */
+  /** Present for the type `object` only. */
   readonly uploadId?: string;
-  /** Can be read; artifacts of the type `object` have to be finished first. */
+  /** True when the artifact can be read; artifacts of the type `object` have to be finished first. */
   readonly isPresent: boolean;
 }
 
-/** The artifacts of all runs, and the rules for making them. */
+/** The artifacts of all runs, and the rules for creating them. */
 export class ArtifactTable {
   readonly #now: () => Date;
   readonly #runs = new Map<string, Map<string, Artifact>>();
@@ -58,7 +58,7 @@ export class ArtifactTable {
     return created;
   }
 
-  /** Lets the artifact be read; again is fine. `checkUploaded` may refuse. Throws ResourceNotFound, InputError. */
+  /** Makes the artifact readable; may be repeated. `checkUploaded` may throw. Throws ResourceNotFound, InputError. */
   finish(task: Task, runId: number, name: string, uploadId: string, checkUploaded: () => void): void {
     const artifact = this.#find(task.taskId, runId, name);
     if (!artifact) throw notFound(task.taskId, runId, name);
@@ -74,7 +74,7 @@ export class ArtifactTable {
     this.#of(task.taskId, runId).set(name, { ...artifact, isPresent: true });
   }
 
-  /** Throws ResourceNotFound. */
+  /** Returns the artifact. Throws ResourceNotFound. */
   get(taskId: string, runId: number, name: string): Artifact {
     const artifact = this.#find(taskId, runId, name);
     if (!artifact?.isPresent) throw notFound(taskId, runId, name);
@@ -82,7 +82,7 @@ export class ArtifactTable {
   }
 
   /**
-   * The artifact that links lead to; `authorize` is called with the names on the way before each is looked up. Throws
+   * Returns the artifact that links lead to; calls `authorize` with the names so far before each lookup. Throws
    * ResourceNotFound, ResourceExpired, and InputError for links in a circle.
    */
   follow(taskId: string, runId: number, first: string, authorize: (names: readonly string[]) => void): Artifact {
@@ -104,7 +104,9 @@ export class ArtifactTable {
     }
   }
 
-  /** One page by name; `continuationToken` is there when there is more. Throws InvalidRequestArguments. */
+  /**
+   * Returns one page, ordered by name; `continuationToken` is set when there is more. Throws InvalidRequestArguments.
+   */
   list(
     taskId: string,
     runId: number,
@@ -165,14 +167,14 @@ function contentLengthOf(request: ArtifactRequest): Pick<ArtifactInfo, 'contentL
 function mayReplace(existing: Artifact, wanted: Artifact): boolean {
   if (wanted.storageType !== 'link' && wanted.contentType !== existing.contentType) return false;
   if (new Date(wanted.expires) < new Date(existing.expires)) return false;
-  // An upload to the object service keeps the expiry that it began with.
+  // An upload to the object service keeps its first expiry.
   if (wanted.storageType === 'object' && (existing.isPresent || wanted.expires !== existing.expires)) return false;
   if (existing.storageType === 'reference') return isOneOf(wanted.storageType, ['reference', 'link']);
   return existing.storageType === wanted.storageType && isDeepStrictEqual(details(existing), details(wanted));
 }
 
 function replacement(existing: Artifact, wanted: Artifact): Artifact {
-  // A link has no content type of its own: the one it replaces keeps what it said. A length is said once.
+  // A link has no content type of its own, so it keeps that of the artifact it replaces. A length can be set only once.
   const { name, contentType, contentLength, uploadId } = existing;
   const { storageType, expires, request, isPresent } = wanted;
   return {
@@ -186,7 +188,7 @@ function isOneOf(type: StorageType, allowed: readonly StorageType[]): boolean {
   return allowed.includes(type);
 }
 
-/** What the request says beyond the properties that have rules of their own. */
+/** Returns the properties of the request that have no rules of their own. */
 function details({ request }: Artifact): object {
   return { ...request, expires: undefined, contentType: undefined, contentLength: undefined };
 }

@@ -2,7 +2,10 @@ import { ApiError } from '../http/api-error.js';
 import type { Priority } from '../schemas/task-schemas.js';
 import type { Task } from './task.js';
 
-/** Throws RequestConflict for a task that is past its deadline, was resolved, or has that priority already. */
+/**
+ * Changes the priority. Throws RequestConflict for a task that is past its deadline, was resolved, or has that priority
+ * already.
+ */
 export function changePriority(task: Task, priority: Priority, now: Date): void {
   const obstacle = obstacleTo(task, priority, now);
   if (obstacle !== undefined) {
@@ -11,7 +14,7 @@ export function changePriority(task: Task, priority: Priority, now: Date): void 
   task.changePriority(priority);
 }
 
-/** Changes it for those whose priority can be changed, and returns them. */
+/** Changes the priority of all tasks where that is possible, and returns those. */
 export function changePriorities(tasks: readonly Task[], priority: Priority, now: Date): readonly Task[] {
   const changing = tasks.filter((task) => obstacleTo(task, priority, now) === undefined);
   for (const task of changing) task.changePriority(priority);

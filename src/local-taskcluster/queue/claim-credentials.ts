@@ -5,7 +5,9 @@ import type { Task, Worker } from './task.js';
 
 const START_MARGIN_MS = 15 * 60_000;
 
-/** Credentials for one run and the scopes of its task, valid from `now` until `graceMs` after the end of the claim. */
+/**
+ * Returns credentials for one run with its task's scopes, valid from `now` until `graceMs` after the end of the claim.
+ */
 export function claimCredentials(
   issuer: PermanentClient,
   claim: { readonly task: Task; readonly runId: number; readonly worker: Worker; readonly takenUntil: Date },

@@ -13,7 +13,7 @@ import type { Resolution } from './task.js';
 import type { TaskRun, WorkerTable } from './worker-table.js';
 import { trimEnd } from '../../lib/util/trim-end.js';
 
-/** queue: what a worker calls to get runs, keep them and resolve them. */
+/** Returns the queue endpoints with which a worker claims, reclaims and resolves runs. */
 export function claimEndpoints(queue: Queue, workers: WorkerTable): readonly Endpoint[] {
   return [
     claimWork(queue, workers),
@@ -122,7 +122,10 @@ function claimFields({ task, runId, worker, credentials }: Claim): object {
   return { status: task.status(), runId, ...worker, credentials };
 }
 
-/** As the real claimWork spells it, straight from its database: an offset for Z, no trailing zeros. */
+/**
+ * Formats a time like the real claimWork, which takes it straight from its database: an offset for Z, no trailing
+ * zeros.
+ */
 function databaseTime(time: Date): string {
   return `${trimEnd(trimEnd(time.toJSON(), 'Z0'), '.')}+00:00`;
 }

@@ -4,7 +4,7 @@ import type { CreateTaskRequest, Priority, TaskDefinition } from '../schemas/tas
 const CLOCK_SKEW_MS = 15 * 60_000;
 const FURTHEST_DEADLINE_MS = 5 * 24 * 60 * 60_000;
 
-/** The full definition of a new task: defaults filled in, times spelled one way. Throws InputError. */
+/** Returns the full definition of a new task: defaults filled in, times in one format. Throws InputError. */
 export function defineTask(taskId: string, request: CreateTaskRequest, now: Date): TaskDefinition {
   const { provisionerId, workerType, taskQueueId } = poolOf(request);
   const deadline = new Date(request.deadline);
@@ -25,7 +25,7 @@ export function defineTask(taskId: string, request: CreateTaskRequest, now: Date
   };
 }
 
-/** The priority that the name stands for: there was a time when the lowest one was the normal one. */
+/** Returns the priority for a name; `normal` is an old name for the lowest one. */
 export function priorityOf(name: Priority | 'normal'): Priority {
   return name === 'normal' ? 'lowest' : name;
 }

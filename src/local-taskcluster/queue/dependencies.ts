@@ -4,16 +4,13 @@ import type { Task } from './task.js';
 
 type Tasks = ReadonlyMap<string, Task>;
 
-/**
- * Which tasks wait for which others. A dependency that was satisfied once stays satisfied, even when the task that it
- * names is run again.
- */
+/** Which tasks wait for which others. Once satisfied, a dependency stays satisfied, even when its task is rerun. */
 export class Dependencies {
   readonly #dependents = new Map<string, Task[]>();
-  /** What each waiting task still waits for, by its id. */
+  /** The unsatisfied dependencies of each waiting task, by task id. */
   readonly #open = new Map<string, Set<string>>();
 
-  /** Records the task; returns whether it waits for nothing and can be scheduled. */
+  /** Records the task; returns whether it has no open dependencies and can be scheduled. */
   add(task: Task, tasks: Tasks): boolean {
     const open = new Set<string>();
     for (const taskId of task.definition.dependencies) {
@@ -27,7 +24,7 @@ export class Dependencies {
     return open.size === 0;
   }
 
-  /** Notes that the task is resolved; returns the tasks that waited for nothing else. */
+  /** Records that the task is resolved; returns the tasks that waited for nothing else. */
   resolved(task: Task): readonly Task[] {
     return this.dependents(task.taskId).filter((dependent) => {
       const open = this.#open.get(dependent.taskId);
@@ -39,15 +36,15 @@ export class Dependencies {
     });
   }
 
-  /** All tasks that name this one as a dependency, satisfied or not. */
+  /** Returns all tasks that depend on this one, satisfied or not. */
   dependents(taskId: string): readonly Task[] {
     return this.#dependents.get(taskId) ?? [];
   }
 }
 
 /**
- * Throws InputError unless all dependencies exist, and will as long as the task may wait for them. A task may depend on
- * itself: then only scheduleTask starts it.
+ * Throws InputError unless all dependencies exist and will not expire while the task may wait for them. A task may
+ * depend on itself: then only scheduleTask starts it.
  */
 export function checkDependencies(taskId: string, { dependencies, deadline }: TaskDefinition, tasks: Tasks): void {
   const others = dependencies.filter((id) => id !== taskId);

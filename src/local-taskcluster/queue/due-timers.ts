@@ -1,7 +1,7 @@
-// setTimeout fires at once for anything longer.
+// setTimeout fires immediately for a longer delay.
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
-/** Things that happen at a time, each under a key that can be set anew. They keep no process alive. */
+/** Actions with a due time, each under a key that can be set again. The timers do not keep the process alive. */
 export class DueTimers {
   readonly #now: () => Date;
   readonly #entries = new Map<string, { readonly at: Date; readonly action: () => void; timer: NodeJS.Timeout }>();
@@ -20,7 +20,7 @@ export class DueTimers {
     this.#entries.delete(key);
   }
 
-  /** Runs everything that is due by the clock now, oldest first. */
+  /** Runs all actions that are due now, oldest first. */
   runDue(): void {
     const due = [...this.#entries].filter(([, { at }]) => at <= this.#now());
     for (const [key] of due.sort(([, one], [, other]) => one.at.getTime() - other.at.getTime())) this.#fire(key);

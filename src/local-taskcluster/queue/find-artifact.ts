@@ -2,20 +2,20 @@ import { ApiError } from '../http/api-error.js';
 import type { ArtifactTable } from './artifact-table.js';
 import type { Queue } from './queue.js';
 
-/** What is found of an artifact: its type, and the address outside of this server that it stands for, if it does. */
+/** An artifact that was found: its type, and its external address if it refers to one. */
 export interface FoundArtifact {
   readonly storageType: string;
   readonly url?: string;
 }
 
-/** Looks for the artifact of a task's latest run, through links whose names may all be read; undefined without one. */
+/** Finds an artifact of a task's latest run, through links whose names may all be read; undefined without one. */
 export type FindArtifact = (
   taskId: string,
   name: string,
   mayRead: (name: string) => boolean,
 ) => FoundArtifact | undefined;
 
-/** Looks among the artifacts of the queue. */
+/** Returns a function that searches the queue's artifacts. */
 export function artifactFinder(queue: Queue, artifacts: ArtifactTable): FindArtifact {
   return (taskId, name, mayRead) => {
     const runId = queue.find(taskId)?.lastRun?.runId;

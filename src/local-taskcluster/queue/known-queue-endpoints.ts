@@ -14,7 +14,7 @@ import type { TaskQueue, WorkerTable } from './worker-table.js';
 
 const idOf = ({ taskQueueId }: TaskQueue): string => taskQueueId;
 
-/** queue: the task queues from which somebody claimed lately, and the same under their old names. */
+/** Returns the queue endpoints for task queues with recent claims, under their current and old names. */
 export function knownQueueEndpoints(workers: WorkerTable): readonly Endpoint[] {
   return [...taskQueueEndpoints(workers), ...provisionerEndpoints(workers), ...workerTypeEndpoints(workers)];
 }
@@ -107,7 +107,7 @@ function workerType(queue: TaskQueue): object {
   return { ...shown(queue), provisionerId, workerType: name };
 }
 
-/** What is common to the queues of the provisioner. Throws ResourceNotFound. */
+/** Returns the common properties of the provisioner's queues. Throws ResourceNotFound. */
 function provisioner(workers: WorkerTable, provisionerId: string): object {
   const queues = queuesOf(workers, provisionerId);
   if (queues.length === 0) {

@@ -19,7 +19,7 @@ interface Deps {
   readonly issuer: PermanentClient;
 }
 
-/** Artifacts of the type `object`: their content is in the object service, to which the queue gives out credentials. */
+/** Artifacts of the type `object`: the object service holds their content, and the queue issues credentials for it. */
 export class ObjectArtifacts {
   readonly #deps: Deps;
 
@@ -39,7 +39,7 @@ export class ObjectArtifacts {
     return { storageType: 'object', name: object, projectId, uploadId, expires, credentials };
   }
 
-  /** Throws InputError unless the upload to the object is finished. */
+  /** Throws InputError unless the object's upload is finished. */
   checkUploaded(taskId: string, runId: number, name: string): void {
     try {
       this.#deps.objects.get(objectName(taskId, runId, name));
@@ -49,14 +49,14 @@ export class ObjectArtifacts {
     }
   }
 
-  /** What a client of the object service needs to get the content. */
+  /** Returns what a client of the object service needs to get the content. */
   content(taskId: string, runId: number, artifact: string): object {
     const name = objectName(taskId, runId, artifact);
     const clientId = `artifact-download/${taskId}/${runId}/${artifact}`;
     return { storageType: 'object', name, credentials: this.#issue(clientId, `object:download:${name}`, DOWNLOAD_MS) };
   }
 
-  /** Where anybody gets the content for a while. Throws ResourceNotFound. */
+  /** Returns a temporary address of the content that needs no credentials. Throws ResourceNotFound. */
   url(baseUrl: string, taskId: string, runId: number, artifact: string): string {
     const name = objectName(taskId, runId, artifact);
     const { uploadId } = this.#deps.objects.get(name);

@@ -11,7 +11,7 @@ interface Poll {
   readonly answer: (runs: readonly PendingRun[]) => void;
 }
 
-/** The pending runs of each task queue and the polls that wait for them. */
+/** The pending runs of each task queue, and the polls that wait for them. */
 export class PendingRuns {
   readonly #runs = new Map<string, PendingRun[]>();
   readonly #polls = new Map<string, Set<Poll>>();
@@ -19,13 +19,16 @@ export class PendingRuns {
   add(task: Task, runId: number): void {
     const { taskQueueId } = task.definition;
     this.#runs.set(taskQueueId, [...this.waiting(taskQueueId), { task, runId }]);
-    // Not at once: a poll whose connection was closed before this request came in is to hear of that first.
+    // Delayed, so that a poll whose connection was closed before this request arrived is removed first.
     setImmediate(() => {
       this.#serve(taskQueueId);
     });
   }
 
-  /** At most `count` runs, highest priority first, then oldest. Waits for one until the signal aborts or `timeoutMs` pass. */
+  /**
+   * Returns at most `count` runs, highest priority first, then oldest. Waits for one until the signal aborts or
+   * `timeoutMs` pass.
+   */
   async take(
     taskQueueId: string,
     count: number,
@@ -56,7 +59,10 @@ export class PendingRuns {
     });
   }
 
-  /** Those of the task queue, in the order they were added, without those that were resolved or claimed meanwhile. */
+  /**
+   * Returns the queue's pending runs in the order they were added, without those that were resolved or claimed
+   * meanwhile.
+   */
   waiting(taskQueueId: string): readonly PendingRun[] {
     return (this.#runs.get(taskQueueId) ?? []).filter(({ task, runId }) => task.run(runId)?.state === 'pending');
   }

@@ -16,7 +16,7 @@ import type { Resolution, Worker } from './task.js';
 export interface QueueOptions {
   readonly claimTimeoutMs: number;
   readonly longPollMs: number;
-  /** How long a claim's credentials are to be good for beyond the claim. */
+  /** How long a claim's credentials stay valid beyond the claim, in milliseconds. */
   readonly credentialsGraceMs: number;
   readonly now: () => Date;
   /** Signs the credentials of claims. */
@@ -33,7 +33,7 @@ export interface Claim {
   readonly credentials: Required<Credentials>;
 }
 
-/** The tasks and what may happen to them: created, claimed, reclaimed, resolved, and by time alone expired. */
+/** The tasks and what can happen to them: they are created, claimed, reclaimed and resolved, and expire with time. */
 export class Queue {
   readonly groups = new TaskGroups();
   readonly #options: QueueOptions;
@@ -48,8 +48,8 @@ export class Queue {
   }
 
   /**
-   * The same definition again is fine; another one under the same id, or one that its group does not take, is a
-   * RequestConflict, and dependencies that can't be had an InputError.
+   * Creates the task; the same definition may be sent again. Throws RequestConflict for another definition under the
+   * same id, or one that the task group does not accept, and InputError for invalid dependencies.
    */
   createTask(taskId: string, definition: TaskDefinition): TaskStatus {
     this.groups.check(definition);
@@ -73,7 +73,7 @@ export class Queue {
     return this.#tasks.get(taskId);
   }
 
-  /** Throws ResourceNotFound. */
+  /** Returns the task. Throws ResourceNotFound. */
   task(taskId: string): Task {
     const task = this.#tasks.get(taskId);
     if (!task) throw new ApiError('ResourceNotFound', `There is no task ${taskId}.`);
@@ -86,16 +86,16 @@ export class Queue {
     return runs.map(({ task, runId }) => this.#claim(task, runId, worker));
   }
 
-  /** What claimWork does for a worker that gets nothing: it waits as long as for work that does not come. */
+  /** Waits as long as claimWork waits for work, for a worker that must not get any. */
   async idle(closed: AbortSignal): Promise<void> {
     try {
       await sleep(this.#options.longPollMs, undefined, { signal: closed });
     } catch {
-      // The caller has hung up.
+      // The caller has closed the connection.
     }
   }
 
-  /** Claims this one run. A RequestConflict unless it is pending. */
+  /** Claims this run. Throws RequestConflict unless it is pending. */
   claimTask(taskId: string, runId: number, worker: Worker): Claim {
     const task = this.task(taskId);
     const { state } = this.#run(task, runId);
@@ -116,7 +116,7 @@ export class Queue {
     return this.#grant(task, runId, { workerGroup, workerId }, takenUntil);
   }
 
-  /** A worker's report on its run; the same report again is fine, another one is a RequestConflict. */
+  /** Applies a worker's report on its run. The same report may be repeated; throws RequestConflict for another one. */
   report(taskId: string, runId: number, resolution: Resolution): TaskStatus {
     const task = this.task(taskId);
     const run = this.#run(task, runId);
@@ -130,14 +130,17 @@ export class Queue {
     return task.status();
   }
 
-  /** Schedules the task whatever it depends on; one that is scheduled or resolved already stays as it is. */
+  /**
+   * Schedules the task whether or not its dependencies are resolved. Does not change a task that is already scheduled
+   * or resolved.
+   */
   scheduleTask(taskId: string): TaskStatus {
     const task = this.#beforeDeadline(taskId, 'scheduled');
     if (task.state === 'unscheduled') this.#schedule(task);
     return task.status();
   }
 
-  /** Runs the task again, or for the first time; one that is pending or running stays as it is. */
+  /** Runs the task again, or for the first time. Does not change a task that is pending or running. */
   rerunTask(taskId: string): TaskStatus {
     const task = this.#beforeDeadline(taskId, 'run again');
     if (task.state === 'pending' || task.state === 'running') return task.status();
@@ -147,35 +150,35 @@ export class Queue {
     return task.status();
   }
 
-  /** A task that is resolved already stays as it is. */
+  /** Cancels the task. Does not change a task that is already resolved. */
   cancelTask(taskId: string): TaskStatus {
     const task = this.#beforeDeadline(taskId, 'cancelled');
     if (isOpen(task)) this.#resolve(task, { state: 'exception', reason: 'canceled' });
     return task.status();
   }
 
-  /** Cancels what is not resolved of the group and returns it. A RequestConflict unless the group is sealed. */
+  /** Cancels the group's unresolved tasks and returns them. Throws RequestConflict unless the group is sealed. */
   cancelTaskGroup(taskGroupId: string): readonly Task[] {
     if (this.groups.group(taskGroupId).sealed === undefined) {
       throw new ApiError('RequestConflict', `Task group ${taskGroupId} is not sealed: seal it before cancelling it.`);
     }
-    // All are chosen before the first is cancelled, which may schedule others.
+    // All are chosen first, because cancelling one may schedule others.
     const open = this.groups.tasks(taskGroupId).filter(isOpen);
     for (const task of open) this.#resolve(task, { state: 'exception', reason: 'canceled' });
     return open;
   }
 
-  /** All tasks that name this one as a dependency. */
+  /** Returns all tasks that depend on this one. */
   dependents(taskId: string): readonly Task[] {
     return this.#dependencies.dependents(taskId);
   }
 
-  /** The tasks whose last run is pending in the task queue, oldest first. */
+  /** Returns the tasks whose last run is pending in the task queue, oldest first. */
   pending(taskQueueId: string): readonly Task[] {
     return this.#pending.waiting(taskQueueId).map(({ task }) => task);
   }
 
-  /** The tasks whose last run is running in the task queue. */
+  /** Returns the tasks whose last run is running in the task queue. */
   running(taskQueueId: string): readonly Task[] {
     return [...this.#tasks.values()].filter(
       ({ state, definition }) => state === 'running' && definition.taskQueueId === taskQueueId,
@@ -197,7 +200,7 @@ export class Queue {
     return run;
   }
 
-  /** Throws ResourceNotFound, and RequestConflict when it is too late to change anything. */
+  /** Returns the task. Throws ResourceNotFound, and RequestConflict when it is past its deadline. */
   #beforeDeadline(taskId: string, change: string): Task {
     const task = this.task(taskId);
     if (task.deadline < this.#options.now()) throw pastDeadline(task, change);

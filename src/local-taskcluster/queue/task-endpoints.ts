@@ -11,7 +11,7 @@ import { defineTask, priorityOf } from './define-task.js';
 import type { Queue } from './queue.js';
 import type { Task } from './task.js';
 
-/** queue: single tasks: making them, reading them, scheduling, rerunning and cancelling them. */
+/** Returns the queue endpoints that create, read, schedule, rerun and cancel single tasks. */
 export function taskEndpoints(queue: Queue, now: () => Date): readonly Endpoint[] {
   return [
     endpoint({
@@ -76,7 +76,10 @@ function change(queue: Queue, verb: 'schedule' | 'rerun' | 'cancel', act: (taskI
   });
 }
 
-/** A creator needs all that the task gets, and the right to create at this priority or a higher one. */
+/**
+ * Returns the scopes for creating the task: all scopes of the task itself, and the right to create tasks at this
+ * priority or a higher one.
+ */
 function creationScopes(definition: TaskDefinition): ScopeExpression {
   const { priority, taskQueueId, schedulerId, projectId } = definition;
   const priorities = PRIORITIES.slice(0, PRIORITIES.indexOf(priority) + 1);

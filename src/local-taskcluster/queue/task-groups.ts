@@ -2,13 +2,13 @@ import { ApiError } from '../http/api-error.js';
 import type { TaskDefinition } from '../schemas/task-schemas.js';
 import type { Task } from './task.js';
 
-/** A group as clients see it, without its tasks. */
+/** A group without its tasks, as clients see it. */
 export interface TaskGroup {
   readonly taskGroupId: string;
   readonly schedulerId: string;
-  /** When the last of its tasks expires. */
+  /** The time at which the last of its tasks expires. */
   readonly expires: string;
-  /** Since when it takes no more tasks. */
+  /** The time since which it accepts no more tasks. */
   readonly sealed?: string;
 }
 
@@ -17,11 +17,11 @@ interface Entry {
   readonly tasks: Task[];
 }
 
-/** The tasks that belong together. A group comes into being with its first task, whose scheduler alone adds others. */
+/** Groups of tasks. The first task creates its group, and only that task's scheduler may add others. */
 export class TaskGroups {
   readonly #groups = new Map<string, Entry>();
 
-  /** Throws RequestConflict unless the group takes such a task. */
+  /** Throws RequestConflict unless the group accepts such a task. */
   check({ taskGroupId, schedulerId }: TaskDefinition): void {
     const group = this.#groups.get(taskGroupId)?.group;
     if (!group) return;
@@ -44,17 +44,17 @@ export class TaskGroups {
     tasks.push(task);
   }
 
-  /** Throws ResourceNotFound. */
+  /** Returns the group. Throws ResourceNotFound. */
   group(taskGroupId: string): TaskGroup {
     return this.#entry(taskGroupId).group;
   }
 
-  /** Throws ResourceNotFound. */
+  /** Returns the group's tasks. Throws ResourceNotFound. */
   tasks(taskGroupId: string): readonly Task[] {
     return this.#entry(taskGroupId).tasks;
   }
 
-  /** From now on the group takes no more tasks; again is fine and changes nothing. Throws ResourceNotFound. */
+  /** Seals the group, which then accepts no more tasks; sealing it again changes nothing. Throws ResourceNotFound. */
   seal(taskGroupId: string, now: Date): TaskGroup {
     const { group, tasks } = this.#entry(taskGroupId);
     const sealed = { ...group, sealed: group.sealed ?? now.toJSON() };

@@ -19,13 +19,13 @@ import type { Task } from './task.js';
 
 const idOf = ({ taskId }: Task): string => taskId;
 
-/** queue: several tasks at once: by their ids, of a group, or of those that depend on another. */
+/** Returns the queue endpoints for several tasks: by ids, by group, or by the task that they depend on. */
 export function taskListEndpoints(queue: Queue, now: () => Date): readonly Endpoint[] {
   return [...bulkEndpoints(queue), ...readingEndpoints(queue), ...changingEndpoints(queue, now)];
 }
 
 function bulkEndpoints(queue: Queue): readonly Endpoint[] {
-  // Ids that no task has are left out; callers have to look what came back.
+  // Ids without a task are left out; callers have to check which tasks were returned.
   const found = (taskIds: readonly string[]): ReadonlySet<Task> =>
     new Set(taskIds.flatMap((taskId) => queue.find(taskId) ?? []));
   return [

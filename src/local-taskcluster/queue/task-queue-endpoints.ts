@@ -10,7 +10,7 @@ import {
 import type { Queue } from './queue.js';
 import type { Task } from './task.js';
 
-/** queue: what is waiting and what is running in a task queue. */
+/** Returns the queue endpoints for the pending and running tasks of a task queue. */
 export function taskQueueEndpoints(queue: Queue): readonly Endpoint[] {
   return [...countingEndpoints(queue), ...listingEndpoints(queue)];
 }
@@ -77,7 +77,7 @@ function listingEndpoints(queue: Queue): readonly Endpoint[] {
   ];
 }
 
-/** A key that puts the tasks whose last run was first scheduled, or started, first. */
+/** Returns a function for sort keys that order tasks by when their last run was scheduled or started. */
 function byTime(time: 'scheduled' | 'started'): (task: Task) => string {
   return ({ taskId, lastRun }) => `${lastRun?.[time] ?? ''} ${taskId}`;
 }

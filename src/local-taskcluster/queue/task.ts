@@ -13,10 +13,10 @@ export interface Worker {
   readonly workerId: string;
 }
 
-// No task has more, however often it is run again.
+// The most runs that a task may have, including reruns.
 const MOST_RUNS = 50;
 
-/** How a run ends: an outcome of the task, or an exception with its reason. */
+/** How a run ends: with an outcome of the task, or with an exception and its reason. */
 export type Resolution =
   | { readonly state: 'completed' | 'failed' }
   | {
@@ -24,7 +24,7 @@ export type Resolution =
       readonly reason: ExceptionReason | 'canceled' | 'claim-expired' | 'deadline-exceeded';
     };
 
-// A worker that went away is no fault of the task's: these end one run and begin another while retries are left.
+// The loss of a worker is not the task's fault: these reasons end one run and begin another while retries are left.
 const RETRIED: Readonly<Partial<Record<ReasonResolved, ReasonCreated>>> = {
   'worker-shutdown': 'retry',
   'claim-expired': 'retry',
@@ -52,12 +52,12 @@ export class Task {
     this.#retriesLeft = definition.retries;
   }
 
-  /** Never changes but for its priority. */
+  /** The definition; only its priority can change. */
   get definition(): TaskDefinition {
     return this.#definition;
   }
 
-  /** One of its runs is resolved and was not followed by another: that is true of a task that is run again, too. */
+  /** True when one of the runs was resolved and not retried, even if the task was rerun later. */
   get wasResolved(): boolean {
     return this.#wasResolved;
   }
@@ -81,19 +81,22 @@ export class Task {
     return run;
   }
 
-  /** Adds a pending run to a task that has none, with all retries left again; undefined when it has too many already. */
+  /**
+   * Adds a pending run to a task that has none and restores all retries; returns undefined when it has too many runs
+   * already.
+   */
   rerun(now: Date): RunStatus | undefined {
     if (this.#runs.length >= MOST_RUNS) return undefined;
     this.#retriesLeft = Math.min(this.definition.retries, MOST_RUNS - this.#runs.length - 1);
     return this.schedule('rerun', now);
   }
 
-  /** Pending runs have the new priority from now on. */
+  /** Changes the task's priority, also for pending runs. */
   changePriority(priority: Priority): void {
     this.#definition = { ...this.#definition, priority };
   }
 
-  /** The run begins, taken by the worker. */
+  /** Starts the run, claimed by the worker. */
   claim(runId: number, worker: Worker, takenUntil: Date, now: Date): void {
     this.#change(runId, { ...worker, state: 'running', takenUntil: takenUntil.toJSON(), started: now.toJSON() });
   }
@@ -102,7 +105,7 @@ export class Task {
     this.#change(runId, { takenUntil: takenUntil.toJSON() });
   }
 
-  /** Ends the last run (one is added for a task that has none); returns the run that follows it, if one does. */
+  /** Ends the last run (adds one first if the task has none); returns the run that follows it, if any. */
   resolve(resolution: Resolution, now: Date): RunStatus | undefined {
     const run = this.lastRun ?? this.schedule('exception', now);
     const reasonResolved = reasonOf(resolution);
@@ -142,7 +145,7 @@ export class Task {
   }
 }
 
-/** The reason a run shows once it is resolved like this. */
+/** Returns the reason shown for a run that is resolved like this. */
 export function reasonOf(resolution: Resolution): ReasonResolved {
   return resolution.state === 'exception' ? resolution.reason : resolution.state;
 }

@@ -13,7 +13,7 @@ type Param = ApiCall<unknown>['param'];
 
 const WORKER_TYPE = '/provisioners/<provisionerId>/worker-types/<workerType>';
 
-/** queue: the workers that claimed, and their quarantine. */
+/** Returns the queue endpoints for workers that have claimed, and for their quarantine. */
 export function queueWorkerEndpoints(workers: WorkerTable): readonly Endpoint[] {
   return [...readingEndpoints(workers), ...changingEndpoints(workers)];
 }

@@ -5,7 +5,7 @@ const QUEUE_LIFETIME_MS = 5 * 24 * 60 * 60_000;
 const WORKER_LIFETIME_MS = 24 * 60 * 60_000;
 const MOST_RECENT_TASKS = 20;
 
-/** A task queue from which somebody claimed, or tried to. */
+/** A task queue from which a worker claimed, or tried to. */
 export interface TaskQueue {
   readonly taskQueueId: string;
   readonly expires: Date;
@@ -17,7 +17,7 @@ export interface TaskRun {
   readonly runId: number;
 }
 
-/** Who put a worker into quarantine, or took it out, and why. */
+/** A change of a worker's quarantine: the client that made it, and why. */
 interface QuarantineEntry {
   readonly clientId: string;
   readonly updatedAt: string;
@@ -25,20 +25,20 @@ interface QuarantineEntry {
   readonly quarantineInfo: string;
 }
 
-/** A worker as the queue knows it, from what it claimed. */
+/** A worker as the queue knows it from its claims. */
 export interface QueueWorker extends Worker {
   readonly taskQueueId: string;
   readonly expires: Date;
   readonly firstClaim: Date;
   readonly lastDateActive: Date;
-  /** The last 20, the latest at the end. */
+  /** The last 20 tasks, the latest at the end. */
   readonly recentTasks: readonly TaskRun[];
-  /** In the past for one that may work. */
+  /** In the past for a worker that is not in quarantine. */
   readonly quarantineUntil: Date;
   readonly quarantineDetails: readonly QuarantineEntry[];
 }
 
-/** The task queues and workers that were seen in the last days. */
+/** The task queues and workers seen in the last days. */
 export class WorkerTable {
   readonly #now: () => Date;
   readonly #queues = new Map<string, TaskQueue>();
@@ -52,26 +52,26 @@ export class WorkerTable {
     this.#addQueue(taskQueueId, this.#after(QUEUE_LIFETIME_MS));
   }
 
-  /** The worker claims from the queue, or reclaims. */
+  /** Records that the worker claims from the queue, or reclaims. */
   seen(taskQueueId: string, worker: Worker): void {
     this.seenQueue(taskQueueId);
     this.#add(taskQueueId, worker, this.#after(WORKER_LIFETIME_MS));
   }
 
-  /** The worker was given the run. */
+  /** Records that the worker was given the run. */
   tookTask(taskQueueId: string, worker: Worker, { taskId, runId }: TaskRun): void {
     const known = this.find(taskQueueId, worker);
     if (!known) return;
     this.#set({ ...known, recentTasks: [...known.recentTasks, { taskId, runId }].slice(-MOST_RECENT_TASKS) });
   }
 
-  /** Makes the worker known until that time, without any claim. */
+  /** Makes the worker known until `expires`, without a claim. */
   declare(taskQueueId: string, worker: Worker, expires: Date | undefined): QueueWorker {
     this.#addQueue(taskQueueId, expires ?? this.#after(QUEUE_LIFETIME_MS));
     return this.#add(taskQueueId, worker, expires ?? this.#after(WORKER_LIFETIME_MS));
   }
 
-  /** Until that time the worker gets no tasks. Throws ResourceNotFound. */
+  /** Keeps tasks from the worker until the time in `why`. Throws ResourceNotFound. */
   quarantine(taskQueueId: string, worker: Worker, why: Omit<QuarantineEntry, 'updatedAt'>): QueueWorker {
     const known = this.get(taskQueueId, worker);
     const entry = { ...why, updatedAt: this.#now().toJSON() };
@@ -83,13 +83,13 @@ export class WorkerTable {
     return quarantineUntil > this.#now();
   }
 
-  /** Undefined for one that was not seen lately, unless it is in quarantine. */
+  /** Returns undefined for a worker that was not seen lately, unless it is in quarantine. */
   find(taskQueueId: string, worker: Worker): QueueWorker | undefined {
     const known = this.#workers.get(keyOf(taskQueueId, worker));
     return known && this.#isKept(known) ? known : undefined;
   }
 
-  /** Throws ResourceNotFound. */
+  /** Returns the worker. Throws ResourceNotFound. */
   get(taskQueueId: string, worker: Worker): QueueWorker {
     const known = this.find(taskQueueId, worker);
     if (known) return known;
@@ -97,7 +97,7 @@ export class WorkerTable {
     throw new ApiError('ResourceNotFound', `No worker ${name} has claimed from ${taskQueueId} lately.`);
   }
 
-  /** Those that claim from the queue. */
+  /** Returns the workers that claim from the queue. */
   list(taskQueueId: string): readonly QueueWorker[] {
     return [...this.#workers.values()].filter((known) => known.taskQueueId === taskQueueId && this.#isKept(known));
   }
@@ -106,7 +106,7 @@ export class WorkerTable {
     return [...this.#queues.values()].filter(({ expires }) => expires > this.#now());
   }
 
-  /** Throws ResourceNotFound. */
+  /** Returns the task queue. Throws ResourceNotFound. */
   queue(taskQueueId: string): TaskQueue {
     const found = this.queues().find((queue) => queue.taskQueueId === taskQueueId);
     if (!found) throw new ApiError('ResourceNotFound', `Nobody has claimed from ${taskQueueId} lately.`);

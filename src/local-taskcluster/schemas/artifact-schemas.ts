@@ -10,13 +10,13 @@ const ERROR_REASONS = [
   'file-not-readable-on-worker',
 ] as const;
 
-/** What createArtifact takes, by storage type. */
+/** The input of createArtifact, by storage type. */
 export type ArtifactRequest =
   | {
       readonly storageType: 's3' | 'object';
       readonly contentType: string;
       readonly expires: string;
-      /** The size of the content before any encoding. */
+      /** The size of the content before any encoding, in bytes. */
       readonly contentLength?: number;
     }
   | { readonly storageType: 'reference'; readonly url: string; readonly contentType: string; readonly expires: string }
@@ -30,7 +30,7 @@ export type ArtifactRequest =
 
 export type StorageType = ArtifactRequest['storageType'];
 
-/** Whether createArtifact takes a `contentLength`: queues of before 96.7 refuse it. */
+/** Whether createArtifact accepts a `contentLength`: queues older than 96.7 refuse it. */
 export type ContentLengthRule = 'taken' | 'refused';
 
 const STORAGE_TYPES = ['s3', 'object', 'reference', 'link', 'error'] as const satisfies readonly StorageType[];
@@ -38,7 +38,7 @@ const CONTENT_TYPE = { type: 'string', maxLength: 255 } as const;
 const CONTENT_LENGTH = { type: 'integer', minimum: 0 } as const;
 const URI = { type: 'string', format: 'uri' } as const;
 
-// An artifact's name with its task and run before it.
+// An artifact's name, preceded by its task and run.
 const OBJECT_NAME = { type: 'string', pattern: '^[\\x20-\\x7e]+$' } as const;
 
 const variant = (storageType: StorageType, properties: object, optional: readonly string[] = []): object =>
@@ -106,7 +106,7 @@ export interface ArtifactInfo {
   readonly name: string;
   readonly expires: string;
   readonly contentType: string;
-  /** What its creator said; not there when nothing was said. */
+  /** The size that the artifact's creator declared, if it did. */
   readonly contentLength?: number;
 }
 

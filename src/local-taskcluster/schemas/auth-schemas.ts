@@ -44,7 +44,7 @@ const CLIENT = {
 
 const ACCESS_TOKEN = { type: 'string', pattern: '^[a-zA-Z0-9_-]{22,66}$' } as const;
 
-/** The only answers that show an access token. */
+/** The only response that includes an access token. */
 export const CREATE_CLIENT_RESPONSE = new Schema<unknown>(
   'Create Client Response',
   objectOf({ ...CLIENT, accessToken: ACCESS_TOKEN }),
@@ -75,7 +75,7 @@ const ROLE = objectOf({
 
 export const ROLE_RESPONSE = new Schema<unknown>('Get Role Response', ROLE);
 
-/** All roles at once, without pages. */
+/** All roles at once, without paging. */
 export const ALL_ROLES = new Schema<unknown>('List Roles Response', { type: 'array', items: ROLE });
 
 export const ROLE_LIST = listSchema('Get All Roles', 'roles', ROLE);

@@ -16,7 +16,7 @@ export const CLAIM_WORK_REQUEST = new Schema<ClaimWorkRequest>('Claim Work Reque
     workerGroup: IDENTIFIER,
     workerId: IDENTIFIER,
   },
-  // The default comes first.
+  // The first one is the default.
   required: ['tasks', 'workerGroup', 'workerId'],
 });
 
@@ -29,7 +29,7 @@ export const CLAIM_TASK_REQUEST = new Schema<Omit<ClaimWorkRequest, 'tasks'>>('T
 
 const TEXT = { type: 'string', minLength: 1 } as const;
 
-/** The schema of temporary credentials, for use inside of others. */
+/** The schema of temporary credentials, for use in other schemas. */
 export const CREDENTIALS = {
   type: 'object',
   additionalProperties: false,

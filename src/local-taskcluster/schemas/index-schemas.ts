@@ -2,7 +2,7 @@ import { Schema } from '../http/schema.js';
 import { listSchema, objectOf } from './define.js';
 import { DATE_TIME, SLUGID } from './task-schemas.js';
 
-/** What is known under an index path. */
+/** The task to store at an index path. */
 export interface InsertTaskRequest {
   readonly taskId: string;
   readonly rank: number;

@@ -55,7 +55,7 @@ export const SLACK_REQUEST = new Schema<{ readonly channelId: string }>(
   ),
 );
 
-/** Somebody who is to get nothing. */
+/** An address that must not be notified. */
 export interface NotificationAddress {
   readonly notificationType: string;
   readonly notificationAddress: string;

@@ -28,7 +28,7 @@ export interface StartDownloadRequest {
   readonly acceptDownloadMethods: { readonly simple?: true; readonly getUrl?: true };
 }
 
-// Algorithms that are not known here are allowed, and ignored: newer clients may send more of them.
+// Unknown algorithms are allowed and ignored: newer clients may send more of them.
 const HASHES = {
   type: 'object',
   properties: {

@@ -34,7 +34,7 @@ export const POOL_ERROR_LIST = listSchema('Worker Pool Error List', 'workerPoolE
 
 const NUMBERS = { type: 'object' } as const;
 
-/** How many errors there were, by several of their properties. */
+/** The numbers of errors, by several of their properties. */
 export const POOL_ERROR_STATS = new Schema<unknown>(
   'Worker Pool Error Statistics',
   objectOf({

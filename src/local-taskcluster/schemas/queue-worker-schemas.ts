@@ -7,7 +7,7 @@ const TEXT = { type: 'string' } as const;
 const STABILITY = { type: 'string', enum: ['experimental', 'stable', 'deprecated'] } as const;
 const TASK_RUN = objectOf({ taskId: SLUGID, runId: RUN_ID });
 
-/** What pages once offered to do; there never is any, but older clients look for the list. */
+/** Actions that web pages once offered; always empty here, but older clients expect the list. */
 const actionsOn = (...contexts: readonly string[]): object => ({
   type: 'array',
   items: objectOf({
@@ -68,7 +68,7 @@ const MANAGED = {
   workerPoolId: TASK_QUEUE_ID,
 } as const;
 
-/** The same workers as the worker manager shows them, with what it knows of them. */
+/** The same workers as the worker manager shows them, with its own data. */
 export const MANAGED_WORKER_LIST = listSchema(
   'List Workers Response',
   'workers',

@@ -4,10 +4,10 @@ export interface ScopeSet {
   readonly scopes: readonly string[];
 }
 
-/** A list of scopes, each printable ASCII with a star at the end at most meaning something. */
+/** A list of scopes in printable ASCII; a star has a meaning only at the end of a scope. */
 export const SCOPES = { type: 'array', items: { type: 'string', pattern: '^[\\x20-\\x7e]*$' } } as const;
 
-/** The same without doubles. */
+/** A list of scopes without duplicates. */
 export const DISTINCT_SCOPES = { ...SCOPES, uniqueItems: true } as const;
 
 export const SCOPE_SET = new Schema<ScopeSet>('Scopeset', {

@@ -17,7 +17,7 @@ export type RunState = (typeof RUN_STATES)[number];
 const REASONS_CREATED = ['scheduled', 'retry', 'task-retry', 'rerun', 'exception'] as const;
 export type ReasonCreated = (typeof REASONS_CREATED)[number];
 
-/** The reasons a worker may give for an exception. */
+/** The reasons that a worker may report for an exception. */
 export const EXCEPTION_REASONS = [
   'worker-shutdown',
   'malformed-payload',
@@ -38,7 +38,7 @@ const REASONS_RESOLVED = [
 ] as const;
 export type ReasonResolved = (typeof REASONS_RESOLVED)[number];
 
-/** A run as `status` shows it; times are ISO strings ending in Z. */
+/** A run as `status` shows it; times are ISO strings that end with Z. */
 export interface RunStatus {
   readonly runId: number;
   readonly state: RunState;
@@ -104,7 +104,7 @@ const STATUS_PROPERTIES = {
   runs: { type: 'array', items: RUN },
 } as const;
 
-/** The schema of a task's status, for use inside of others. */
+/** The schema of a task's status, for use in other schemas. */
 export const STATUS = {
   type: 'object',
   additionalProperties: false,

@@ -64,7 +64,7 @@ export const CANCEL_TASK_GROUP_RESPONSE = new Schema<unknown>(
   closed({ taskGroupId: SLUGID, taskGroupSize: COUNT, cancelledCount: COUNT, taskIds: listOf(SLUGID) }),
 );
 
-/** What changes the priority of one task, or of all in a group. */
+/** Changes the priority of one task, or of all tasks in a group. */
 export const CHANGE_PRIORITY_REQUEST = new Schema<{ readonly newPriority: Priority | 'normal' }>(
   'Change Task Priority Request',
   closed({ newPriority: { type: 'string', enum: [...PRIORITIES, 'normal'] } }),

@@ -9,14 +9,14 @@ export const IDENTIFIER = { type: 'string', minLength: 1, maxLength: 38, pattern
 export const DATE_TIME = { type: 'string', format: 'date-time' } as const;
 export const PROVISIONER_ID = { type: 'string', pattern: '^[a-zA-Z0-9_-]{1,38}$' } as const;
 export const WORKER_TYPE = { type: 'string', pattern: '^[a-z]([-a-z0-9]{0,36}[a-z0-9])?$' } as const;
-/** The name of a task queue, which is that of its worker pool. */
+/** The name of a task queue, which is also that of its worker pool. */
 export const TASK_QUEUE_ID = {
   type: 'string',
   pattern: '^[a-zA-Z0-9_-]{1,38}/[a-z]([-a-z0-9]{0,36}[a-z0-9])?$',
 } as const;
 export const PROJECT_ID = { type: 'string', minLength: 1, maxLength: 500, pattern: '^[a-zA-Z0-9._/-]*$' } as const;
 
-/** Highest first, the order in which pending tasks are handed out. */
+/** The priorities, highest first: the order in which pending tasks are claimed. */
 export const PRIORITIES = ['highest', 'very-high', 'high', 'medium', 'low', 'very-low', 'lowest'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
@@ -36,7 +36,7 @@ interface TaskFields {
   readonly extra: Readonly<Record<string, unknown>>;
 }
 
-/** What createTask takes, with the defaults filled in that do not depend on other properties. */
+/** The input of createTask, with those defaults filled in that do not depend on other properties. */
 export interface CreateTaskRequest extends TaskFields {
   readonly provisionerId?: string;
   readonly workerType?: string;
@@ -87,7 +87,7 @@ const FIELDS = {
       owner: { type: 'string', maxLength: 255 },
       source: {
         type: 'string',
-        // What git takes as an address is no URI.
+        // Git accepts addresses that are not URIs.
         anyOf: [
           { type: 'string', format: 'uri' },
           { type: 'string', format: 'regex' },
@@ -111,10 +111,10 @@ export const CREATE_TASK_REQUEST = new Schema<CreateTaskRequest>('Task Definitio
 
 export const PRIORITY = { type: 'string', enum: PRIORITIES } as const;
 const TASK_PROPERTIES = { ...FIELDS, priority: PRIORITY } as const;
-// Not promised for tasks of before there was such a thing; those of here have them.
+// Not required, because tasks from before this property existed lack it; tasks created here have it.
 const NEWER = ['projectId', 'expires'];
 
-/** The schema of a whole definition, for use inside of others. */
+/** The schema of a whole definition, for use in other schemas. */
 export const TASK = {
   type: 'object',
   additionalProperties: false,

@@ -4,17 +4,17 @@ import { DATE_TIME, IDENTIFIER, TASK_QUEUE_ID } from './task-schemas.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What instances in a cloud are started with; the one of a worker's region is its configuration. */
+/** The settings that cloud instances are started with; a worker is configured by the one for its region. */
 export interface LaunchConfig {
   readonly region?: string;
   readonly workerConfig?: Json;
   readonly workerManager?: { readonly launchConfigId?: string };
 }
 
-/** The part of a pool's configuration that means something here. */
+/** The part of a pool's configuration that is used here. */
 export interface PoolConfig {
   readonly lifecycle?: { readonly registrationTimeout?: number; readonly reregistrationTimeout?: number };
-  /** What workers of a static pool are configured with. */
+  /** The configuration of workers in a static pool. */
   readonly workerConfig?: Json;
   readonly launchConfigs?: readonly LaunchConfig[];
 }
@@ -30,7 +30,7 @@ export interface PoolDefinition {
 const SECONDS = { type: 'integer' } as const;
 const LAUNCH_CONFIG_ID = { type: 'string', minLength: 1, maxLength: 38, pattern: '^[a-zA-Z0-9_-]*$' } as const;
 
-/** What has to be true of a pool's configuration; all else there may be is between the pool's owner and the cloud. */
+/** The rules for a pool's configuration; the pool's owner and the cloud decide on all other properties. */
 export const POOL_CONFIG = new Schema<PoolConfig>('Worker Pool Configuration', {
   type: 'object',
   properties: {
@@ -68,7 +68,7 @@ const DEFINITION = {
 
 export const CREATE_POOL_REQUEST = new Schema<PoolDefinition>('Create Worker Pool Request', objectOf(DEFINITION));
 
-/** What does not change may be sent along. */
+/** The input of updateWorkerPool; unchanged properties may be sent along. */
 export const UPDATE_POOL_REQUEST = new Schema<PoolDefinition & { readonly workerPoolId?: string }>(
   'Update Worker Pool Request',
   objectOf({ ...DEFINITION, workerPoolId: TASK_QUEUE_ID, created: DATE_TIME, lastModified: DATE_TIME }, [

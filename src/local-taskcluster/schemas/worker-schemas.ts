@@ -28,7 +28,7 @@ export const CREATE_WORKER_REQUEST = new Schema<CreateWorkerRequest>(
   ),
 );
 
-/** What names a worker. */
+/** The key of a worker. */
 export interface WorkerKey {
   readonly workerPoolId: string;
   readonly workerGroup: string;
@@ -56,7 +56,7 @@ export const WORKER_RESPONSE = new Schema<unknown>('Worker Full Definition', WOR
 
 export const WORKER_LIST = listSchema('Worker List', 'workers', WORKER);
 
-/** How a worker shows who it is, by the type of its provider. */
+/** The proof of a worker's identity, by the type of its provider. */
 export type IdentityProof =
   | { readonly token: string }
   | { readonly staticSecret: string }
@@ -109,7 +109,7 @@ export const REGISTER_WORKER_RESPONSE = new Schema<unknown>(
 
 export const REREGISTER_WORKER_RESPONSE = new Schema<unknown>('Reregister Worker Response', objectOf(REGISTRATION));
 
-/** Whether a worker is to end itself, and why. */
+/** Whether a worker has to shut down, and why. */
 export interface TerminationDecision {
   readonly terminate: boolean;
   readonly reason: string;
@@ -122,7 +122,7 @@ export const SHOULD_TERMINATE_RESPONSE = new Schema<TerminationDecision>(
   objectOf(DECISION),
 );
 
-/** What the admin API takes to decide. */
+/** The input of the admin API for such a decision. */
 export const TERMINATION_REQUEST = new Schema<WorkerKey & TerminationDecision>(
   'Termination Decision',
   objectOf({ ...KEY, ...DECISION }),

@@ -5,7 +5,7 @@ import { PAGING, pageOf } from '../http/page.js';
 import { SECRET, SECRET_LIST } from '../schemas/secret-schemas.js';
 import type { Secret } from '../schemas/secret-schemas.js';
 
-/** The secrets service: JSON by name, until it expires. */
+/** Returns the endpoints of the secrets service: JSON by name, until it expires. */
 export function secretEndpoints(now: () => Date): readonly Endpoint[] {
   const secrets = new Map<string, Secret>();
   const find = (name: string): Secret | undefined => {

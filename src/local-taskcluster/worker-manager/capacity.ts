@@ -1,7 +1,7 @@
 import type { WorkerState } from '../schemas/worker-schemas.js';
 import type { Worker } from './workers.js';
 
-/** How many workers there are in each state, and how many tasks these run at a time. */
+/** Returns the number of workers in each state, and the number of tasks they can run at the same time. */
 export function capacityOf(workers: readonly Worker[]): Readonly<Record<string, number>> {
   const inState = (state: WorkerState): readonly Worker[] => workers.filter((worker) => worker.state === state);
   const capacity = (state: WorkerState): number => inState(state).reduce((sum, worker) => sum + worker.capacity, 0);

@@ -3,18 +3,18 @@ import { isDeepStrictEqual } from 'node:util';
 import { ApiError } from '../http/api-error.js';
 import type { LaunchConfig } from '../schemas/worker-pool-schemas.js';
 
-/** A launch configuration as it is kept; times are ISO strings. */
+/** A stored launch configuration; times are ISO strings. */
 export interface KeptLaunchConfig {
   readonly launchConfigId: string;
   readonly workerPoolId: string;
-  /** The pool has it no more. */
+  /** True when the pool no longer has it. */
   readonly isArchived: boolean;
   readonly configuration: LaunchConfig;
   readonly created: string;
   readonly lastModified: string;
 }
 
-/** The launch configurations that pools have, and those that they had. */
+/** The current and former launch configurations of pools. */
 export class LaunchConfigs {
   readonly #now: () => Date;
   readonly #pools = new Map<string, ReadonlyMap<string, KeptLaunchConfig>>();
@@ -24,8 +24,8 @@ export class LaunchConfigs {
   }
 
   /**
-   * From now on the pool has these, and what it had before is archived. Returns them with their ids. Throws
-   * RequestConflict for an id that belonged to another one.
+   * Replaces the pool's launch configurations and archives the previous ones. Returns the new ones with their ids.
+   * Throws RequestConflict for an id that belongs to a different configuration.
    */
   replace(workerPoolId: string, wanted: readonly LaunchConfig[]): readonly LaunchConfig[] {
     const now = this.#now().toJSON();
@@ -44,7 +44,7 @@ export class LaunchConfigs {
       };
       const created = existing?.created ?? now;
       const config = { launchConfigId, workerPoolId, isArchived: false, configuration, created, lastModified: now };
-      // To the end: a pool's launch configurations stay in the order in which they were given.
+      // Moved to the end, so that a pool's launch configurations keep the order in which they were given.
       kept.delete(launchConfigId);
       kept.set(launchConfigId, config);
     }
@@ -56,13 +56,13 @@ export class LaunchConfigs {
     return [...(this.#pools.get(workerPoolId)?.values() ?? [])];
   }
 
-  /** Forgets all of them. */
+  /** Removes all launch configurations of the pool. */
   drop(workerPoolId: string): void {
     this.#pools.delete(workerPoolId);
   }
 }
 
-/** Its own id, or one that stays the same as long as its content does. */
+/** Returns its own id, or one derived from its content. */
 function idOf(workerPoolId: string, config: LaunchConfig): string {
   const given = config.workerManager?.launchConfigId;
   if (given !== undefined) return given;
@@ -70,7 +70,7 @@ function idOf(workerPoolId: string, config: LaunchConfig): string {
   return `lc-${digest.digest('hex').slice(0, 20)}`;
 }
 
-/** All but what the worker manager keeps for itself. */
+/** Returns the configuration without the worker manager's own settings. */
 function contentOf(config: LaunchConfig): object {
   return { ...config, workerManager: undefined };
 }

@@ -23,7 +23,7 @@ interface PoolServices {
   readonly errors: PoolErrors;
 }
 
-/** worker-manager: pools, and the errors of their workers. */
+/** Returns the worker-manager endpoints for pools and the errors of their workers. */
 export function poolEndpoints(services: PoolServices): readonly Endpoint[] {
   return [...changingEndpoints(services), ...readingEndpoints(services), ...errorEndpoints(services)];
 }

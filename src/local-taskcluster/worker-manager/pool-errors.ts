@@ -20,16 +20,16 @@ export interface PoolError {
 
 type Counts = Readonly<Record<string, number>>;
 
-/** How many errors there are, of all times by their properties and lately by days and hours, those without any too. */
+/** The numbers of errors: all of them by their properties, recent ones by day and hour, including zeros. */
 export interface ErrorTotals {
-  /** Of the last seven days. */
+  /** The number of the last seven days. */
   readonly total: number;
   readonly daily: Counts;
   readonly hourly: Counts;
   readonly title: Counts;
   readonly code: Counts;
   readonly workerPool: Counts;
-  /** Of one pool: of several, the same names mean nothing. */
+  /** Filled for a single pool only: across pools, the same names mean different configurations. */
   readonly launchConfig: Counts;
 }
 
@@ -54,12 +54,12 @@ export class PoolErrors {
     return reported;
   }
 
-  /** Those of the pool, or of all pools. */
+  /** Returns the errors of the pool, or of all pools. */
   list(workerPoolId?: string): readonly PoolError[] {
     return this.#errors.filter((error) => workerPoolId === undefined || error.workerPoolId === workerPoolId);
   }
 
-  /** Of the pool, or of all pools. */
+  /** Returns the totals of the pool, or of all pools. */
   totals(workerPoolId?: string): ErrorTotals {
     const errors = this.list(workerPoolId);
     const daily = this.#series(errors, DAY_MS, DAYS);
@@ -75,7 +75,7 @@ export class PoolErrors {
     };
   }
 
-  /** The numbers of errors in the last so many units, the present one at the end. */
+  /** Returns the numbers of errors in the last `units` time units, the current one at the end. */
   #series(errors: readonly PoolError[], unitMs: number, units: number): Counts {
     const counts = count(errors.map(({ reported }) => startOf(new Date(reported), unitMs)));
     const starts = Array.from({ length: units }, (_, index) =>
@@ -91,7 +91,7 @@ function count(keys: readonly string[]): Counts {
   return Object.fromEntries(counts);
 }
 
-/** The beginning of the hour or day in which the time is. */
+/** Returns the start of the hour or day that contains the time. */
 function startOf(time: Date, unitMs: number): string {
   return new Date(Math.floor(time.getTime() / unitMs) * unitMs).toJSON();
 }

@@ -15,7 +15,7 @@ interface QueueWorkerServices {
 
 const WORKER_TYPE = '/provisioners/<provisionerId>/worker-types/<workerType>';
 
-/** worker-manager: the workers that claimed from the queue, with what the worker manager knows of them. */
+/** Returns the worker-manager endpoints for workers that claimed from the queue, with the worker manager's own data. */
 export function managedWorkerEndpoints({ seen, workers }: QueueWorkerServices): readonly Endpoint[] {
   return [
     endpoint({
@@ -62,7 +62,7 @@ interface ManagedPart {
   readonly launchConfigId?: string;
 }
 
-/** What is known of a worker that nobody registered is that it works for itself. */
+/** Returns the worker manager's data on a worker; one that is not registered is shown as standalone. */
 function managedPart({ taskQueueId, workerGroup, workerId }: QueueWorker, workers: Workers): ManagedPart {
   const managed = workers.find({ workerPoolId: taskQueueId, workerGroup, workerId });
   const { providerId = 'none', capacity = 0, state = 'standalone', launchConfigId } = managed ?? {};

@@ -9,7 +9,7 @@ import {
 import type { Registration } from './registration.js';
 import { nameOf } from './workers.js';
 
-/** worker-manager: how workers get credentials, and later ones. */
+/** Returns the worker-manager endpoints with which workers get and renew credentials. */
 export function registrationEndpoints(registration: Registration): readonly Endpoint[] {
   return [
     endpoint({

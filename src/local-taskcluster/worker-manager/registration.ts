@@ -12,13 +12,13 @@ import type { Worker, Workers } from './workers.js';
 
 const DEFAULT_LIFETIME_SECONDS = 96 * 60 * 60;
 const CLOCK_SKEW_MS = 15 * 60_000;
-// An instance is forgotten a week after it registered, as in the real service.
+// A registered instance is forgotten after a week, as in the real service.
 const INSTANCE_LIFETIME_MS = 7 * 24 * 60 * 60_000;
 
 interface Registered {
   readonly expires: string;
   readonly credentials: Required<Credentials>;
-  /** To be shown when registering again; good for one time. */
+  /** The secret for the next registration; valid once. */
   readonly secret: string;
 }
 
@@ -30,7 +30,7 @@ interface RegistrationDeps {
   readonly issuer: PermanentClient;
 }
 
-/** Gives workers that show who they are the credentials that they work with. */
+/** Issues credentials to workers that prove their identity. */
 export class Registration {
   readonly #deps: RegistrationDeps;
 
@@ -38,7 +38,7 @@ export class Registration {
     this.#deps = deps;
   }
 
-  /** Throws ResourceNotFound, InputError. */
+  /** Registers a worker. Throws ResourceNotFound, InputError. */
   register(request: RegisterWorkerRequest): Registered & { readonly workerConfig: object } {
     const pool = this.#deps.pools.get(request.workerPoolId);
     if (pool.providerId !== request.providerId) {
@@ -49,7 +49,7 @@ export class Registration {
     return { ...this.#grant(worker, pool), workerConfig };
   }
 
-  /** Throws InputError, which does not say what was wrong. */
+  /** Renews a registration. Throws an InputError that does not say what was wrong. */
   reregister(key: WorkerKey, secret: string): Registered {
     const worker = this.#deps.workers.find(key);
     if (worker?.state !== 'running' || worker.secret === undefined || !sameText(worker.secret, secret)) {
@@ -116,13 +116,13 @@ function workerScopes(worker: Worker): readonly string[] {
   ];
 }
 
-/** The one for the worker's region, or else the first one. */
+/** Returns the launch configuration for the worker's region, or else the first one. */
 function launchConfigOf({ config }: WorkerPool, { workerGroup }: WorkerKey): LaunchConfig | undefined {
   const { launchConfigs = [] } = config;
   return launchConfigs.find(({ region }) => region === workerGroup) ?? launchConfigs[0];
 }
 
-/** The signature is taken on trust: it is Amazon's, and tests have no instance of theirs. */
+/** Checks the document but not its signature: that is Amazon's, and tests have no real instance. */
 function checkDocument(document: string, { workerGroup, workerId }: WorkerKey): void {
   const { instanceId, region } = parseDocument(document);
   if (instanceId !== workerId || region !== workerGroup) {

@@ -16,7 +16,7 @@ interface StatsServices {
 
 const UNKNOWN = 'unknown';
 
-/** worker-manager: launch configurations, and numbers of workers and errors. */
+/** Returns the worker-manager endpoints for launch configurations, and for numbers of workers and errors. */
 export function statsEndpoints({ pools, workers, errors }: StatsServices): readonly Endpoint[] {
   return [
     endpoint({

@@ -1,14 +1,14 @@
 import type { TerminationDecision, WorkerKey } from '../schemas/worker-schemas.js';
 import { nameOf } from './workers.js';
 
-/** What the real service says as long as its scanner has not decided, and always of workers that it did not start. */
+/** The real service's answer until its scanner decides, and always for workers that it did not start. */
 const UNDECIDED: TerminationDecision = { terminate: false, reason: 'none' };
 
-/** Which workers are to end themselves. Nobody decides that here but whoever tries how workers take it. */
+/** Which workers have to shut down. Only a test decides that here, to see how workers react. */
 export class Terminations {
   readonly #decisions = new Map<string, TerminationDecision>();
 
-  /** From now on this is the answer for that worker, registered or not. */
+  /** Sets the answer for that worker from now on, registered or not. */
   decide(worker: WorkerKey, decision: TerminationDecision): void {
     this.#decisions.set(nameOf(worker), decision);
   }
@@ -17,7 +17,7 @@ export class Terminations {
     return this.#decisions.get(nameOf(worker)) ?? UNDECIDED;
   }
 
-  /** All that was decided. */
+  /** Returns all decisions. */
   list(): readonly (TerminationDecision & { readonly worker: string })[] {
     return [...this.#decisions].map(([worker, decision]) => ({ worker, ...decision }));
   }

@@ -23,7 +23,7 @@ interface WorkerServices {
   readonly now: () => Date;
 }
 
-/** worker-manager: workers, made for static pools and read by everybody. */
+/** Returns the worker-manager endpoints for workers; workers of static pools can be created. */
 export function workerEndpoints(services: WorkerServices): readonly Endpoint[] {
   return [...changingEndpoints(services), ...readingEndpoints(services)];
 }
@@ -134,7 +134,10 @@ function create({ pools, workers, now }: WorkerServices, key: WorkerKey, input: 
   throw new ApiError('InputError', `The worker ${nameOf(key)} exists already.`);
 }
 
-/** Of a worker in a static pool: elsewhere the provider makes them. Throws ResourceNotFound, InputError. */
+/**
+ * Returns the definition of a worker in a static pool; in other pools the provider creates workers. Throws
+ * ResourceNotFound, InputError.
+ */
 function definitionOf(
   pools: WorkerPools,
   workerPoolId: string,
@@ -157,7 +160,7 @@ function keyOf(param: ApiCall<unknown>['param']): WorkerKey {
   };
 }
 
-/** All but the secrets. */
+/** Returns the worker without its secrets. */
 function shown(worker: Worker): object {
   const { workerPoolId, workerGroup, workerId, providerId, created, expires, lastModified, capacity, state } = worker;
   const times = { created, expires, lastModified, lastChecked: lastModified };

@@ -4,13 +4,15 @@ import type { PoolConfig, PoolDefinition } from '../schemas/worker-pool-schemas.
 import { LaunchConfigs } from './launch-configs.js';
 import type { KeptLaunchConfig } from './launch-configs.js';
 
-/** The providers that pools may have: what starts their workers, and how these show who they are. */
+/**
+ * The providers that pools may have. The provider determines what starts the workers and how they prove their identity.
+ */
 export const PROVIDERS = [
   { providerId: 'aws', providerType: 'aws' },
   { providerId: 'static', providerType: 'static' },
 ] as const;
 
-/** The provider of a pool that is to go. */
+/** The provider of a pool that is marked for deletion. */
 const NULL_PROVIDER = 'null-provider';
 
 export interface WorkerPool extends PoolDefinition {
@@ -30,7 +32,7 @@ export class WorkerPools {
     this.#launchConfigs = new LaunchConfigs(now);
   }
 
-  /** Throws RequestConflict, InputError. */
+  /** Creates a pool. Throws RequestConflict, InputError. */
   create(workerPoolId: string, definition: PoolDefinition): WorkerPool {
     if (this.#pools.has(workerPoolId)) {
       throw new ApiError('RequestConflict', `The worker pool ${workerPoolId} exists already.`);
@@ -39,14 +41,14 @@ export class WorkerPools {
     return this.#set({ ...definition, workerPoolId, created, lastModified: created });
   }
 
-  /** Throws ResourceNotFound, RequestConflict, InputError. */
+  /** Changes a pool. Throws ResourceNotFound, RequestConflict, InputError. */
   update(workerPoolId: string, definition: PoolDefinition): WorkerPool {
     const { created } = this.get(workerPoolId);
     const lastModified = this.#now().toJSON();
     return this.#set({ ...definition, workerPoolId, created, lastModified });
   }
 
-  /** Throws ResourceNotFound. */
+  /** Returns the pool. Throws ResourceNotFound. */
   get(workerPoolId: string): WorkerPool {
     const pool = this.#pools.get(workerPoolId);
     if (!pool) throw new ApiError('ResourceNotFound', `There is no worker pool ${workerPoolId}.`);
@@ -57,19 +59,19 @@ export class WorkerPools {
     return [...this.#pools.values()];
   }
 
-  /** Those that the pool has and those that it had. Throws ResourceNotFound. */
+  /** Returns the pool's current and former launch configurations. Throws ResourceNotFound. */
   launchConfigs(workerPoolId: string): readonly KeptLaunchConfig[] {
     return this.#launchConfigs.list(this.get(workerPoolId).workerPoolId);
   }
 
-  /** Takes away the provider: the pool goes with its last worker. Throws ResourceNotFound. */
+  /** Removes the pool's provider: the pool is deleted with its last worker. Throws ResourceNotFound. */
   markForDeletion(workerPoolId: string): WorkerPool {
     const pool = this.get(workerPoolId);
     const config = pool.config.launchConfigs ? { ...pool.config, launchConfigs: [] } : pool.config;
     return this.update(workerPoolId, { ...pool, config, providerId: NULL_PROVIDER });
   }
 
-  /** To be called when a pool has no workers that run: removes it if it is to go. */
+  /** Deletes the pool if it is marked for deletion; called when it has no running workers left. */
   dropIfMarked(workerPoolId: string): void {
     if (this.#pools.get(workerPoolId)?.providerId !== NULL_PROVIDER) return;
     this.#pools.delete(workerPoolId);

@@ -8,15 +8,15 @@ export interface Worker extends WorkerKey {
   readonly lastModified: string;
   readonly capacity: number;
   readonly state: WorkerState;
-  /** Of an instance: the launch configuration of its region. */
+  /** For an instance: the launch configuration of its region. */
   readonly launchConfigId?: string;
-  /** What a worker of a static pool has to show to register. */
+  /** The secret with which a worker of a static pool registers. */
   readonly staticSecret?: string;
-  /** What it has to show to register again; there once it is registered. */
+  /** The secret with which it registers again; set once it is registered. */
   readonly secret?: string;
 }
 
-/** The workers of all pools, including those that have stopped. */
+/** The workers of all pools, including stopped ones. */
 export class Workers {
   readonly #workers = new Map<string, Worker>();
   readonly #now: () => Date;
@@ -29,7 +29,7 @@ export class Workers {
     return this.#workers.get(nameOf(key));
   }
 
-  /** Throws ResourceNotFound. */
+  /** Returns the worker. Throws ResourceNotFound. */
   get(key: WorkerKey): Worker {
     const worker = this.find(key);
     if (!worker) throw new ApiError('ResourceNotFound', `There is no worker ${nameOf(key)}.`);
@@ -41,7 +41,7 @@ export class Workers {
     return this.#set({ ...worker, created, lastModified: created });
   }
 
-  /** Throws ResourceNotFound. */
+  /** Changes the worker. Throws ResourceNotFound. */
   change(key: WorkerKey, changes: Partial<Omit<Worker, keyof WorkerKey>>): Worker {
     return this.#set({ ...this.get(key), ...changes, lastModified: this.#now().toJSON() });
   }
@@ -56,7 +56,7 @@ export class Workers {
   }
 }
 
-/** `<workerPoolId>/<workerGroup>/<workerId>`, as scopes spell it. */
+/** Returns `<workerPoolId>/<workerGroup>/<workerId>`, as scopes spell it. */
 export function nameOf({ workerPoolId, workerGroup, workerId }: WorkerKey): string {
   return `${workerPoolId}/${workerGroup}/${workerId}`;
 }

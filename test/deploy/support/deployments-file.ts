@@ -2,7 +2,7 @@ import type { TempFolder } from './temp-folder.js';
 
 export const ROOT_URL = 'https://tc.example.com';
 
-/** A table of deployments with one, `example`; returns its path. */
+/** Writes a table with the single deployment `example`; returns its path. */
 export async function writeDeployments(
   folder: TempFolder,
   { baseAmi = 'ami-0ba5e', rootUrl = ROOT_URL } = {},

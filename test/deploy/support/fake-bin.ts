@@ -3,10 +3,10 @@ import { chmod, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** What the scripts themselves need besides the tools that they ask for. */
+/** The programs that the scripts need in addition to the tools they check for. */
 const BASICS = ['bash', 'cat', 'dirname', 'env', 'grep', 'mkdir', 'node', 'readlink', 'rm', 'sed', 'sh', 'stat', 'tr'];
 
-/** A directory that is the whole PATH of a program under test: real basics, and programs that are made up. */
+/** A directory that is the whole PATH of a program under test: basic real programs, and fake ones. */
 export class FakeBin {
   readonly path: string;
 
@@ -25,7 +25,7 @@ export class FakeBin {
     for (const program of programs) await symlink(where(program), join(this.path, program));
   }
 
-  /** Adds a program; `script` is for sh, and "$@" was noted already. */
+  /** Adds a fake program; `script` is for sh, and "$@" is recorded before it runs. */
   async add(name: string, script: string): Promise<void> {
     const file = join(this.path, name);
     await rm(file, { force: true });
@@ -37,7 +37,7 @@ export class FakeBin {
     await rm(join(this.path, name));
   }
 
-  /** How the made-up programs were called, in order. */
+  /** Returns the calls of the fake programs, in order. */
   async calls(): Promise<readonly string[]> {
     const text = await readFile(this.#log, 'utf8').catch(() => '');
     return text.split('\n').filter((line) => line !== '');

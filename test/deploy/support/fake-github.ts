@@ -20,12 +20,12 @@ type Answer = readonly [number, object];
 
 const TOKEN = 'ghp_fake';
 
-/** The part of GitHub's API that is about releases, for one repository and one token. */
+/** GitHub's API for releases, for one repository and one token. */
 export class FakeGithub {
   readonly token = TOKEN;
   readonly releases = new Map<number, GithubRelease>();
   readonly assets: Asset[] = [];
-  /** Set to have assets refused. */
+  /** Set to refuse assets. */
   refusesAssets = false;
   readonly #server: Server;
   #lastId = 0;

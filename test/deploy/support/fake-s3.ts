@@ -9,7 +9,7 @@ export interface StoredObject {
   readonly headers: IncomingMessage['headers'];
 }
 
-/** An object store that takes what is signed by AWS4-HMAC-SHA256 with one access key, and checks the hash of the body. */
+/** An object store that accepts requests signed by AWS4-HMAC-SHA256 with one access key, and checks the body's hash. */
 export class FakeS3 {
   readonly objects = new Map<string, StoredObject>();
   readonly #server: Server;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Terminal } from '../../../deploy/lib/terminal.js';
 
-/** A person who gives these answers, by what a question begins with; without any, nobody is there. */
+/** A terminal with these answers, by the beginning of the question; without answers it is not interactive. */
 export class FakeTerminal implements Terminal {
   readonly lines: string[] = [];
   readonly asked: { readonly question: string; readonly kind: 'open' | 'secret' }[] = [];
@@ -24,6 +24,6 @@ export class FakeTerminal implements Terminal {
   ask(question: string, kind: 'open' | 'secret'): Promise<string> {
     this.asked.push({ question, kind });
     const [, answer] = Object.entries(this.#answers).find(([start]) => question.startsWith(start)) ?? [];
-    return Promise.resolve(answer ?? assert.fail(`nobody knows an answer to: ${question}`));
+    return Promise.resolve(answer ?? assert.fail(`no answer is known to: ${question}`));
   }
 }

@@ -2,11 +2,11 @@ import { chmod, cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renderTemplates } from '../machine-support.js';
 
-/** Programs of packages that a machine has, and that the machine of the test may lack. */
+/** Programs of a machine's packages that the test's machine may lack. */
 const PROGRAMS = ['kill', 'dockerd', 'containerd'];
 const DOCKER_UNITS = ['docker.service', 'docker.socket', 'containerd.service'];
 
-/** A file system with systemd's own units, docker's, and ours. */
+/** Creates a file system with systemd's own units, docker's, and ours. */
 export async function machineRoot(root: string): Promise<string> {
   await mkdir(join(root, 'usr/bin'), { recursive: true });
   await cp('/usr/lib/systemd/system', join(root, 'usr/lib/systemd/system'), {

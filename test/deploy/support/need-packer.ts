@@ -5,7 +5,7 @@ import { ProcessTools } from '../../../deploy/lib/process-tools.js';
 import { skipBecause } from '../../support/skip-because.js';
 import { need } from './needed-program.js';
 
-/** Installs packer as `need` does; skips where it lacks a plugin, which today's versions have to be given. */
+/** Installs packer as `need` does; skips the test when packer lacks a plugin, which current versions do not include. */
 export async function needPacker(context: Context, ...plugins: readonly PackerPlugin[]): Promise<void> {
   need(context, 'packer');
   const tools = new ProcessTools(process.env, process);

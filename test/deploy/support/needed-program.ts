@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Context } from 'mocha';
 import { skipBecause } from '../../support/skip-because.js';
 
-/** For `before`: installs a program as root on Debian and Ubuntu, where it is missing; else skips the suite. */
+/** Installs a missing program as root on Debian and Ubuntu, or skips the suite; for `before`. */
 export function need(context: Context, program: string, debianPackage = program): void {
   if (isThere(program)) return;
   context.timeout(900_000);

@@ -9,7 +9,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a script of this checkout to its end, without a terminal, with no variables but these and PATH. */
+/** Runs a script of this checkout to its end, without a terminal, with only these variables and PATH. */
 export async function runScript(
   script: string,
   args: readonly string[],

@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-/** A directory of its own for each test of the surrounding `describe`. */
+/** A separate directory for each test of the surrounding `describe`. */
 export class TempFolder {
   #path = '';
 

@@ -80,7 +80,7 @@ describe('run-task, when somebody interrupts it,', () => {
     const program = await run({}, '--artifacts', out);
     program.kill('SIGINT');
     assert.equal((await program.ended).code, 1);
-    assert.match(program.stdout, /\nThe task was canceled: it publishes nothing but its log\.\n/);
+    assert.match(program.stdout, /\nThe task was canceled: only its log is published\.\n/);
     assert.match(program.stdout, /\nArtifacts, saved below \S+:\n {2}public\/logs\/live\.log {2}\d+ bytes\n/);
     const log = await readFile(join(out, 'public', 'logs', 'live_backing.log'), 'utf8');
     assert.match(log, /\nrunning\r\n/);

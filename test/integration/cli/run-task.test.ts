@@ -63,7 +63,7 @@ describe('run-task', () => {
     const payload = { image, command, maxRunTime: 60, cache: { 'proj-checkouts': '/cache' } };
     const roles = await run({ scopes: ['a:b', 'assume:repo:example.com/org/proj:branch:*'], payload });
     assert.equal((await roles.ended).code, 0, roles.stdout);
-    assert.match(roles.stdout, /^What the roles in task\.scopes grant is not known here: .*\n[^]*\n\/cache\r\n/);
+    assert.match(roles.stdout, /^Roles in task\.scopes can't be looked up here, .*\n[^]*\n\/cache\r\n/);
     const none = await run({ scopes: ['a:b', 'assume:anonymous'], payload });
     assert.equal((await none.ended).code, 1);
     assert.doesNotMatch(none.stdout, /roles in task\.scopes/);
@@ -132,8 +132,8 @@ describe('run-task', () => {
       const { rootUrl } = taskcluster;
       const cases: readonly (readonly [string, RegExp])[] = [
         [`${missing}@${rootUrl}`, new RegExp(`^run-task: there is no task ${missing} at ${rootUrl} .*\n$`)],
-        [`short@${rootUrl}`, /^run-task: .*"short" is no task id .*\n$/],
-        [`${missing}@https://`, /^run-task: .*"https:\/\/" is no root URL\n$/],
+        [`short@${rootUrl}`, /^run-task: .*"short" is not a task id .*\n$/],
+        [`${missing}@https://`, /^run-task: .*"https:\/\/" is not a root URL\n$/],
       ];
       for (const [address, says] of cases) {
         const program = runTask(address);
@@ -162,7 +162,7 @@ describe('run-task', () => {
       join(directory, 'out'),
     );
     assert.equal((await program.ended).code, 1, program.stdout);
-    assert.match(program.stdout, /\nArtifacts, of which 1 of 4 could not be saved below \S+:\n/);
+    assert.match(program.stdout, /\nArtifacts \(1 of 4 could not be saved below \S+\):\n/);
     assert.match(program.stdout, /\n {2}public\/taken\/inside {2}\(not saved: E[^\n]*\)\n/);
     assert.match(program.stdout, /\nTask completed\.\n$/);
     assert.equal(await readFile(join(directory, 'out', 'public', 'taken'), 'utf8'), 'made\n');
@@ -195,8 +195,8 @@ describe('run-task', () => {
 
   it('says in one line what is wrong with its file, and ends with 2', async () => {
     const cases: readonly (readonly [string, RegExp])[] = [
-      ['{a: [', /^run-task: .* is no YAML: .*$/m],
-      ['- a list', /^run-task: .* holds no task: a map was expected\n$/],
+      ['{a: [', /^run-task: .* is not YAML: .*$/m],
+      ['- a list', /^run-task: .* does not hold a task: expected a map\n$/],
       ['a: b', /^run-task: .* holds neither a task .* nor a payload .*\n$/],
     ];
     for (const [text, says] of cases) {

@@ -54,7 +54,7 @@ describe('fetching the definition of a task', () => {
       return true;
     });
     await assert.rejects(fetchFrom(403, 'no'), /^Error: cannot get http.*403/);
-    await assert.rejects(fetchFrom(200, '<html>'), /is no task: is http\S+ the root URL/);
+    await assert.rejects(fetchFrom(200, '<html>'), /is not a task: is http\S+ the root URL/);
   });
 
   it('fails with a message when no queue answers', async () => {

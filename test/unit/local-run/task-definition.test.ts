@@ -77,10 +77,10 @@ artifacts:
   });
 
   const wrong: readonly (readonly [string, RegExp])[] = [
-    ['a: [1', /a\.yml is no YAML: /],
-    ['', /a\.yml holds no task: a map was expected/],
-    ['[1, 2]', /a\.yml holds no task: a map was expected/],
-    ['just text', /a map was expected/],
+    ['a: [1', /a\.yml is not YAML: /],
+    ['', /a\.yml does not hold a task: expected a map/],
+    ['[1, 2]', /a\.yml does not hold a task: expected a map/],
+    ['just text', /expected a map/],
     ['command: [echo]', /neither a task \(no "payload"\) nor a payload \(no "image"\)/],
   ];
   for (const [text, message] of wrong) {

@@ -9,9 +9,9 @@ import { servicesForReading } from './services-for-reading.js';
 
 const { endpoints } = servicesForReading();
 
-/** Answered by every service, without being in a list of endpoints. */
+/** Methods of every service that are not in a list of endpoints. */
 const MONITORING = ['ping', 'lbheartbeat', 'version', 'heartbeat'];
-/** Those of which there is nothing here: they are refused whatever is asked for, and have no answers to check. */
+/** Methods without any data here: every request is refused, so there are no answers to check. */
 const NEVER_FOUND = [
   'auth.websocktunnelToken',
   'hooks.listHooks',
@@ -50,7 +50,7 @@ for (const [service, methods] of Object.entries(endpoints)) {
   });
 }
 
-/** Our schema has to be that of one of the releases. */
+/** Checks that our schema equals that of one of the releases. */
 function assertSame(schema: Schema<unknown> | undefined, id: string | undefined, kind: Kind): void {
   if (id === undefined || schema === undefined) {
     assert.equal(schema?.title, id);
@@ -67,7 +67,7 @@ function withoutLoneAllOf(scopes: unknown): unknown {
 }
 
 describe('docs/local-taskcluster.md', () => {
-  /** The methods of each row of the table, by service and whether the row says that they are there. */
+  /** Returns the methods in each row of the table, by service and by whether the row says that they exist. */
   const told = async (): Promise<{ readonly here: readonly string[]; readonly missing: readonly string[] }> => {
     const page = await readFile('docs/local-taskcluster.md', 'utf8');
     const [, table = ''] = /^## Method by method\n([\s\S]*?)^## /m.exec(page) ?? [];

@@ -17,7 +17,7 @@ describe('RoleTable.define', () => {
 
   for (const [what, roles] of [
     ['itself', { a: ['assume:a'] }],
-    ['itself by a star', { 'a:b': ['assume:a:*'] }],
+    ['itself through a star', { 'a:b': ['assume:a:*'] }],
     ['itself through another', { a: ['assume:b'], b: ['assume:a'] }],
     ['itself through its parameter', { 'a:*': ['assume:<..>'] }],
     ['itself, longer each time', { 'a:*': ['assume:a:x<..>'] }],

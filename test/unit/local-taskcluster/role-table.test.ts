@@ -11,7 +11,7 @@ describe('RoleTable', () => {
     return table.expand(scopes);
   };
 
-  it('adds the scopes of a role to those that assume it, through other roles too', () => {
+  it('expands assumed roles, directly and through other roles', () => {
     assert.deepEqual(expand({ a: ['assume:b', 'x'], b: ['y'], c: ['z'] }, 'assume:a'), [
       'assume:a',
       'assume:b',
@@ -20,7 +20,7 @@ describe('RoleTable', () => {
     ]);
   });
 
-  it('ends when roles assume each other', () => {
+  it('terminates when roles assume each other', () => {
     assert.deepEqual(expand({ a: ['assume:b'], b: ['assume:a'] }, 'assume:a'), ['assume:a', 'assume:b']);
   });
 

@@ -3,7 +3,7 @@ import { RoleTable } from '../../../src/local-taskcluster/auth/role-table.js';
 import { ObjectStore } from '../../../src/local-taskcluster/object-store/object-store.js';
 import { Services } from '../../../src/local-taskcluster/services.js';
 
-/** The services as they are before anybody calls them. */
+/** Returns the services in their initial state. */
 export function servicesForReading(): Services {
   const now = (): Date => new Date();
   return new Services({

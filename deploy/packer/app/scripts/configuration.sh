@@ -1,6 +1,6 @@
 #!/bin/bash
-# Lays the files of deploy.tar.gz (deploy/target, made by `make -C deploy`) over the machine's, with root as their owner.
-# Those with secrets are for root alone, whatever mode they have in the tarball. Files that are the same are left alone.
+# Copies the files of deploy.tar.gz (deploy/target, made by `make -C deploy`) over the machine's, owned by root. Files
+# with secrets are readable by root only, regardless of their mode in the tarball. Unchanged files are left alone.
 #
 # usage: configuration.sh [--dry-run]
 #   DEPLOY_TARBALL   the tarball on this machine; default: /tmp/docker-worker-upload/deploy.tar.gz
@@ -9,7 +9,7 @@ set -euo pipefail
 source "${PROVISION_DIR:-$(dirname "${BASH_SOURCE[0]}")/../..}/lib/ensure.sh"
 
 DEPLOY_TARBALL=${DEPLOY_TARBALL:-/tmp/docker-worker-upload/deploy.tar.gz}
-# git keeps no modes but that of programs.
+# git keeps only the executable bit of modes.
 SECRETS=(
   /etc/docker-worker/secrets.env
   /etc/docker-worker.conf.json
@@ -45,7 +45,7 @@ ensure_files() {
 
 parse_arguments "$@"
 require_root
-[[ -f $DEPLOY_TARBALL ]] || fail "$DEPLOY_TARBALL is missing." 'packer uploads it; make -C deploy makes it.'
+[[ -f $DEPLOY_TARBALL ]] || fail "$DEPLOY_TARBALL is missing." 'packer uploads it; make -C deploy creates it.'
 umask 077
 unpacked=$(mktemp -d)
 trap 'rm -rf "$unpacked"' EXIT

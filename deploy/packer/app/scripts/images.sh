@@ -1,9 +1,9 @@
 #!/bin/bash
-# Pulls the images of sidecars that this worker's configuration enables, and keeps them as files for
+# Pulls the sidecar images that this worker's configuration enables, and stores them as files for
 # docker-worker-images.service: docker's own storage will be on disks that are empty when a machine starts.
 #
 # usage: images.sh [--dry-run]
-#   SIDECAR_IMAGES   names separated by spaces; default: what the configuration names for the features that are enabled
+#   SIDECAR_IMAGES   names separated by spaces; default: the configuration's images for enabled features
 set -euo pipefail
 # shellcheck source=../../lib/ensure.sh
 source "${PROVISION_DIR:-$(dirname "${BASH_SOURCE[0]}")/../..}/lib/ensure.sh"
@@ -11,7 +11,7 @@ source "${PROVISION_DIR:-$(dirname "${BASH_SOURCE[0]}")/../..}/lib/ensure.sh"
 HOME_DIR=${DOCKER_WORKER_HOME:-/opt/docker-worker}
 DIRECTORY=$ROOT_DIR/var/lib/docker-worker/images
 
-# The worker itself says what its configuration comes to. Credentials are not looked at.
+# The worker itself resolves its configuration. Credentials are not read.
 configured_images() {
   (cd "$HOME_DIR" && TASKCLUSTER_CLIENT_ID=none TASKCLUSTER_ACCESS_TOKEN=none DNS_SERVER_SECRET=none \
     bin/docker-worker production --print-config | node --input-type=module -e '
@@ -26,7 +26,7 @@ configured_images() {
 
 file_of() { printf '%s' "${1//[^A-Za-z0-9.-]/_}"; }
 
-# Needs the registry that the image is from.
+# Needs access to the image's registry.
 keep_image() {
   local image=$1 file=$2
   docker pull --quiet "$image" >/dev/null || fail "$image could not be pulled." \
@@ -34,7 +34,7 @@ keep_image() {
   mkdir -p "$DIRECTORY"
   docker save "$image" | zstd -q -T0 -f -o "$file.tar.zst"
   docker image inspect --format '{{.Id}}' "$image" >"$file.id"
-  # It would be on the image of the machine twice.
+  # Otherwise the machine's image would contain it twice.
   docker image rm "$image" >/dev/null
 }
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Enables the worker's units, so that they start with the machine. They are not started now: an image is being made.
+# Enables the worker's units to start with the machine. They are not started now, because this builds an image.
 #
 # usage: services.sh [--dry-run]
 set -euo pipefail
@@ -16,7 +16,7 @@ UNITS=(
 parse_arguments "$@"
 require_root
 for unit in "${UNITS[@]}"; do
-  is_dry_run || [[ -f $ROOT_DIR/etc/systemd/system/$unit ]] || fail "$unit is missing." 'Run configuration.sh before.'
+  is_dry_run || [[ -f $ROOT_DIR/etc/systemd/system/$unit ]] || fail "$unit is missing." 'Run configuration.sh first.'
 done
 ensure_enabled "${UNITS[@]}"
 if is_booted && ! is_dry_run; then systemctl daemon-reload; fi

@@ -1,15 +1,15 @@
 #!/bin/bash
-# The last script of an image: removes what belongs to the machine on which it was built, so that each machine started
-# from the image gets its own: host keys, identity, logs, state of cloud-init, keys of whoever built it, uploads.
+# The last script of an image: removes the data of the machine on which it was built, so that each machine started from
+# the image creates its own: host keys, identity, logs, cloud-init state, the builder's keys, uploads.
 #
 # usage: cleanup.sh [--dry-run]
-#   IS_IMAGE   yes (default): this machine becomes an image. no: it stays as it is (Vagrant), only uploads are removed
+#   IS_IMAGE   yes (default): this machine becomes an image. no: only uploads are removed (Vagrant)
 set -euo pipefail
 # shellcheck source=../../lib/ensure.sh
 source "${PROVISION_DIR:-$(dirname "${BASH_SOURCE[0]}")/../..}/lib/ensure.sh"
 
-# cloud-init makes host keys and the account's authorized_keys at the first start of each machine. Where there is none,
-# nobody would, and nobody could log in any more.
+# cloud-init creates host keys and the account's authorized_keys at each machine's first start. Without it they would be
+# missing, and logging in would be impossible.
 clean_cloud_init() {
   if ! has cloud-init; then
     say 'there is no cloud-init here: host keys, authorized keys and the identity of the machine stay'

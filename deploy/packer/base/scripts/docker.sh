@@ -1,6 +1,6 @@
 #!/bin/bash
-# Installs the Docker engine: the pinned version of Docker CE from Docker's own repository, held at that version. With
-# PACKAGE_SOURCE=distribution the distribution's docker.io, where there is no way to Docker's repository.
+# Installs the Docker engine: the pinned version of Docker CE from Docker's own repository, held at that version.
+# PACKAGE_SOURCE=distribution installs the distribution's docker.io, for machines that can't reach Docker's repository.
 #
 # usage: docker.sh [--dry-run]
 #   DOCKER_VERSION       e.g. 28.5.2, or as the repository spells it, 5:28.5.2-1~ubuntu.24.04~noble
@@ -25,10 +25,10 @@ fetch_repository_key() {
   local file
   file=$(mktemp)
   curl --fail --silent --show-error --location --proto '=https' --retry 5 --output "$file" "$REPOSITORY/$1/gpg" ||
-    fail "$REPOSITORY/$1/gpg could not be downloaded." 'Does this machine reach the internet?'
-  # The first is the key itself, the others are keys below it.
+    fail "$REPOSITORY/$1/gpg could not be downloaded." 'Can this machine reach the internet?'
+  # The first is the key itself; the others are its subkeys.
   [[ $(fingerprints "$file" | head -n 1) == "$KEY_FINGERPRINT" ]] ||
-    fail "$REPOSITORY/$1/gpg is not the key $KEY_FINGERPRINT any more." "Compare with Docker's documentation."
+    fail "$REPOSITORY/$1/gpg is no longer the key $KEY_FINGERPRINT." "Compare with Docker's documentation."
   install -D -m 644 "$file" "$ROOT_DIR$KEYRING"
   rm -f "$file"
 }
@@ -43,10 +43,10 @@ deb [arch=$(dpkg --print-architecture) signed-by=$KEYRING] $REPOSITORY/$id $code
 CONTENT
 }
 
-# spelled_as VERSION WANTED: whether WANTED is VERSION, or the part of it that Docker calls its version.
+# spelled_as VERSION WANTED: returns whether WANTED is VERSION, or the part of it that Docker calls its version.
 spelled_as() { [[ $1 == "$2" || ${1#*:} == "$2"-* ]]; }
 
-# package_version NAME VERSION: the repository's spelling of it.
+# package_version NAME VERSION: prints the version as the repository spells it.
 package_version() {
   local versions version
   mapfile -t versions < <(apt-cache madison "$1" | awk '{ print $3 }')
@@ -85,7 +85,7 @@ require_root
 case $PACKAGE_SOURCE in
   upstream) ensure_docker_ce ;;
   distribution) ensure_packages docker.io ;;
-  *) fail "PACKAGE_SOURCE is \"$PACKAGE_SOURCE\"; it is upstream or distribution." ;;
+  *) fail "PACKAGE_SOURCE is \"$PACKAGE_SOURCE\"; it must be upstream or distribution." ;;
 esac
-is_dry_run || has dockerd || fail 'there is no dockerd on PATH after all.'
+is_dry_run || has dockerd || fail 'dockerd is not on PATH after the installation.'
 ensure_enabled docker.service containerd.service

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Builds the kernel modules v4l2loopback and snd-aloop for the kernel that the machine will boot, and writes how many
-# loopback devices there are (deploy/template/etc/modprobe.d/docker-worker.conf is the one place).
+# Builds the kernel modules v4l2loopback and snd-aloop for the kernel that the machine will boot, and sets the number of
+# loopback devices (deploy/template/etc/modprobe.d/docker-worker.conf is the only place that defines it).
 #
 # usage: kernel.sh [--dry-run]
 set -euo pipefail
@@ -9,7 +9,7 @@ source "${PROVISION_DIR:-$(dirname "${BASH_SOURCE[0]}")/../..}/lib/ensure.sh"
 
 MODULES=(v4l2loopback snd-aloop)
 
-# The kernel that the boot loader takes: the newest one; nothing in a container without a kernel.
+# Prints the kernel that the boot loader chooses, which is the newest one; nothing in a container without a kernel.
 next_kernel() {
   local path kernels=()
   for path in /lib/modules/*/modules.dep; do
@@ -20,20 +20,20 @@ next_kernel() {
 
 is_ubuntu() { grep -q '^ID=ubuntu$' /etc/os-release; }
 
-# Ubuntu: sound is in a package of its own for the kernels of clouds.
+# Ubuntu packages sound modules for cloud kernels separately.
 ensure_ubuntu_kernel() {
   # 6.8.0-1021-aws, 6.8.0-45-generic, …
   local kind=${1##*-}
   case $kind in
     aws) ensure_packages linux-aws linux-modules-extra-aws ;;
-    # The image of the kind "generic" has the modules of sound with it, that of "virtual" has not.
+    # The image package of the kind "generic" includes the sound modules; that of "virtual" does not.
     generic | virtual) ensure_packages linux-image-generic linux-headers-generic ;;
     *) ensure_packages linux-headers-"$kind" linux-modules-extra-"$kind" ;;
   esac
   ensure_held linux-aws linux-image-aws linux-headers-aws linux-modules-extra-aws linux-image-generic linux-headers-generic
 }
 
-# Debian: the kernels "cloud" have no sound.
+# Debian's "cloud" kernels have no sound modules.
 ensure_debian_kernel() {
   local architecture
   architecture=$(dpkg --print-architecture)
@@ -50,7 +50,7 @@ build_modules() {
   depmod "$1"
 }
 
-# Built with another bound on the number of devices it has to be built again.
+# A module built with another limit on the number of devices has to be rebuilt.
 ensure_video_module() {
   local kernel=$1 must_rebuild=$2
   ensure_packages dkms v4l2loopback-dkms
@@ -71,7 +71,7 @@ ensure_modules() {
   done
 }
 
-# At once where that works, for machines that are not booted again.
+# Loads the modules now if possible, for machines that are not rebooted.
 load_modules() {
   local module
   is_booted || return 0

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Installs the pinned release of Node.js from nodejs.org into /usr/local/lib/nodejs, if its checksum is the one that is
-# written here. With PACKAGE_SOURCE=distribution it only looks whether the machine has a Node that is new enough.
+# Installs the pinned release of Node.js from nodejs.org into /usr/local/lib/nodejs, if its checksum matches the one
+# below. PACKAGE_SOURCE=distribution only checks whether the machine's Node.js is new enough.
 #
 # usage: node.sh [--dry-run]
 #   NODE_VERSION    e.g. 24.18.0
@@ -48,10 +48,10 @@ ensure_node() {
 }
 
 check_node() {
-  has node || fail 'node: not found.' 'With PACKAGE_SOURCE=distribution, the machine must have Node.js 20.19 or newer already.'
+  has node || fail 'node: not found.' 'With PACKAGE_SOURCE=distribution, install Node.js 20.19 or newer first.'
   local major minor
   IFS=. read -r major minor _ < <(node --version | tr -d v)
-  ((major > 20 || (major == 20 && minor >= 19))) || fail "Node.js $(node --version) is too old; the worker needs 20.19."
+  ((major > 20 || (major == 20 && minor >= 19))) || fail "Node.js $(node --version) is too old; the worker needs at least 20.19."
 }
 
 parse_arguments "$@"
@@ -59,5 +59,5 @@ require_root
 case $PACKAGE_SOURCE in
   upstream) ensure_node ;;
   distribution) check_node ;;
-  *) fail "PACKAGE_SOURCE is \"$PACKAGE_SOURCE\"; it is upstream or distribution." ;;
+  *) fail "PACKAGE_SOURCE is \"$PACKAGE_SOURCE\"; it must be upstream or distribution." ;;
 esac

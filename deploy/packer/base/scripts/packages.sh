@@ -1,6 +1,6 @@
 #!/bin/bash
-# Installs the packages of the distribution that a worker's machine needs, and keeps others from changing it by
-# themselves. Used for AMIs, other images and the Vagrant machine alike.
+# Installs the distribution's packages that a worker's machine needs, and disables automatic updates. Used for AMIs,
+# other images and the Vagrant machine.
 #
 # usage: packages.sh [--dry-run]
 set -euo pipefail
@@ -23,27 +23,27 @@ PACKAGES=(
   kmod procps
 )
 
-# A machine works off tasks for some hours or days and is then replaced: nothing may restart docker below a task, or
-# make apt's lock busy.
+# A machine runs tasks for some hours or days and is then replaced: no update may restart docker under a task or hold
+# apt's lock.
 keep_still() {
   ensure_masked apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service snapd.refresh.timer \
     motd-news.timer update-notifier-download.timer fwupd-refresh.timer man-db.timer e2scrub_all.timer
   ensure_content /etc/apt/apt.conf.d/99-docker-worker 644 <<'CONTENT'
-// Images are built anew instead.
+// New images are built instead.
 APT::Periodic::Enable "0";
 APT::Periodic::Update-Package-Lists "0";
 APT::Periodic::Unattended-Upgrade "0";
 CONTENT
 }
 
-# Ubuntu's image has everything that is in universe switched on; nothing to do but wait for who else uses apt now.
+# Ubuntu's image enables universe by default; this only waits until other processes release apt.
 await_cloud_init() {
   has cloud-init || return 0
   is_booted || return 0
   if is_dry_run; then
     say 'would wait for cloud-init, which may be installing packages'
   else
-    # 2: it ended with recoverable errors.
+    # 2: cloud-init finished with recoverable errors.
     cloud-init status --wait >/dev/null || [[ $? == 2 ]] || fail 'cloud-init failed; see /var/log/cloud-init.log.'
   fi
 }

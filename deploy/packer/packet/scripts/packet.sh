@@ -1,5 +1,6 @@
 #!/bin/bash
-# What is different on a machine of packet.net: the kind of host, and its network, which does not come by DHCP.
+# Applies the settings that differ on a machine of packet.net: the kind of host, and its network, which does not use
+# DHCP.
 #
 # usage: packet.sh [--dry-run]
 set -euo pipefail
@@ -13,7 +14,7 @@ ensure_content /etc/systemd/system/docker-worker.service.d/packet.conf 644 <<'CO
 ExecStart=
 ExecStart=/opt/docker-worker/bin/docker-worker --host packet production
 CONTENT
-# The provider's installer writes its addresses; until then every interface with a cable asks.
+# The provider's installer writes its addresses; until then every connected interface uses DHCP.
 ensure_content /etc/systemd/network/99-docker-worker.network 644 <<'CONTENT'
 [Match]
 Name=en* eth*
