@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { LogArtifact, LogPublisher, LoggedRun, PublishedLog } from '../../src/lib/task-log/publisher.js';
 import type { RunContext } from '../../src/lib/task/task-context.js';
-import type { TaskLog } from '../../src/lib/task-log/task-log.js';
+import type { TaskLog } from '../../src/lib/task-log/writer.js';
 import { Trace } from './trace.js';
 
 /** Keeps the text of each log that was finished. */

@@ -12,7 +12,8 @@ import { ResourceStack } from '../util/resource-stack.js';
 import { TempDir } from '../util/temp-dir.js';
 import { Reclaimer } from './reclaimer.js';
 import type { LogPublisher } from '../task-log/publisher.js';
-import { logSettings, writeHeader } from '../task-log/header.js';
+import { writeHeader } from '../task-log/lines.js';
+import { logSettings } from '../task-log/publisher.js';
 import { Reporter } from './reporter.js';
 import { exception, resolutionName } from '../outcome/resolution.js';
 import type { RunEntry, RunJournal } from './run-journal.js';
@@ -21,7 +22,7 @@ import type { Phase, RunRecord } from './run-record.js';
 import { runTask } from './run-task.js';
 import type { TaskServices } from './run-task.js';
 import type { RunContext, WorkerFacts } from './task-context.js';
-import { TaskLog } from '../task-log/task-log.js';
+import { TaskLog } from '../task-log/writer.js';
 import { TaskScopes, expandBy } from '../queue/task-scopes.js';
 import { deepFreeze } from './validate-payload.js';
 

@@ -18,7 +18,7 @@ import type { Executed } from './phases/execute.js';
 import { NO_EXIT_CODE, collectedVerdict, endingInWords, exitVerdict } from './exit-verdict.js';
 import type { Ending } from './exit-verdict.js';
 import { authorsWords, explain } from './explain.js';
-import { footer } from '../task-log/header.js';
+import { footer } from '../task-log/lines.js';
 import type { PublishedLog } from '../task-log/publisher.js';
 import { prepare, stateError } from './phases/prepare.js';
 import { DROPPED, FAILED, exception, worse, resolutionName } from '../outcome/resolution.js';
@@ -26,7 +26,7 @@ import { resolutionOf } from '../outcome/resolution-of.js';
 import type { Resolution } from '../outcome/resolution.js';
 import type { Phase, RunRecord } from './run-record.js';
 import type { RunContext } from './task-context.js';
-import type { TaskLog } from '../task-log/task-log.js';
+import type { TaskLog } from '../task-log/writer.js';
 import { watchUsage } from './watch-usage.js';
 
 /** What every run of this worker uses. */

@@ -14,7 +14,7 @@ import { LOG_FILE } from '../task/run-claim.js';
 import type { RunClaimDeps } from '../task/run-claim.js';
 import type { RunEntry, RunJournal } from '../task/run-journal.js';
 import type { RunRecord } from '../task/run-record.js';
-import { TaskLog } from '../task-log/task-log.js';
+import { TaskLog } from '../task-log/writer.js';
 import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { removeTree } from '../util/remove-tree.js';

@@ -1,8 +1,7 @@
 import type { Feature, TaskFeature } from '../feature.js';
 import { shorten } from '../../util/shorten.js';
 import { TaskError } from '../../outcome/errors.js';
-import { DEFAULT_LOG_NAME } from '../../task-log/lines.js';
-import { backingName } from '../../task-log/header.js';
+import { DEFAULT_LOG_NAME, backingName } from '../../task-log/publisher.js';
 import type { Payload } from '../payload.js';
 import type { RunContext, TaskContext } from '../task-context.js';
 import type { PayloadValidator, RefusedPayload } from '../validate-payload.js';

@@ -17,6 +17,7 @@ import { withoutHostPaths } from '../../util/without-host-paths.js';
 import { TaskError, TaskStopped, stopOf } from '../../outcome/errors.js';
 import { NO_EXIT_CODE } from '../exit-verdict.js';
 import type { TaskOutput } from '../../outcome/task-output.js';
+import { TASK_FINISHED, TASK_STARTING, lostOutputNotice } from '../../task-log/lines.js';
 
 export interface ExecuteOptions {
   readonly engine: DockerEngine;
@@ -84,7 +85,7 @@ async function run(created: CreatedContainer, options: ExecuteOptions, signal: A
     const { drained } = await created.attach(sink, requests.signal);
     signal.throwIfAborted();
     // Written before the start, so that it comes before the first output.
-    output.line('=== Task Starting ===');
+    output.line(TASK_STARTING);
     hasBegun = true;
     const running = await created.start().catch(cannotStart);
     log.info('task run', { containerId: running.id });
@@ -105,8 +106,7 @@ async function run(created: CreatedContainer, options: ExecuteOptions, signal: A
     if (error instanceof Refused) options.onRefused(error.reason);
     throw error;
   } finally {
-    // Whatever came of it: readers of logs take what is between the two for a step.
-    if (hasBegun) output.line('=== Task Finished ===');
+    if (hasBegun) output.line(TASK_FINISHED);
     options.logFull.removeEventListener('abort', whenLogFull);
     // A hook that still waits for something in the container is told that it is gone.
     limit.abort(new Error('the container has ended'));
@@ -153,7 +153,7 @@ async function drain(drained: Promise<void>, { output, log }: ExecuteOptions): P
     await withTimeout('reading the rest of the output', DRAIN_TIMEOUT_MS, () => drained);
   } catch (error) {
     log.error('container output lost', { error });
-    output.line(`The last of the container's output may be missing: ${authorMessage(error)}`);
+    output.line(lostOutputNotice(authorMessage(error)));
   }
 }
 

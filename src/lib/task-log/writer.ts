@@ -9,7 +9,7 @@ import { heapGrowth } from '../util/heap-growth.js';
 import { BackgroundSync } from './background-sync.js';
 import type { GrowingFile } from './follower.js';
 import { FollowingReader, openForAppend } from './follower.js';
-import { errorLine, workerLine } from './lines.js';
+import { errorLine, limitNotice, workerLine, writeFailureNotice } from './lines.js';
 
 export interface TaskLogOptions {
   readonly path: string;
@@ -164,9 +164,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
     }
     this.#isCut = true;
     this.#append([Buffer.concat(chunks).subarray(0, Math.max(0, room))], callback);
-    this.error(
-      `The log has reached its limit of ${this.#options.maxBytes ?? 0} bytes; further output of the task is not logged.`,
-    );
+    this.error(limitNotice(this.#options.maxBytes ?? 0));
     this.#options.onCut?.();
   }
 
@@ -214,9 +212,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
     this.#isCut = true;
     if (this.#failure) return;
     this.#failure = error;
-    this.#failureNotice = errorLine(
-      `The log could not be written (${errorMessage(error)}); output of the task is missing from here on.`,
-    );
+    this.#failureNotice = errorLine(writeFailureNotice(errorMessage(error)));
     this.#options.onCut?.();
   }
 

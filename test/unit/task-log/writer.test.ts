@@ -9,7 +9,7 @@ import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { setImmediate } from 'node:timers/promises';
-import { TaskLog } from '../../../src/lib/task-log/task-log.js';
+import { TaskLog } from '../../../src/lib/task-log/writer.js';
 
 const PREFIX = '[taskcluster 2026-11-23 15:04:05.678Z] ';
 
