@@ -182,7 +182,7 @@ async function launch(
       engine: services.engine,
       output: context.output,
       log: context.log,
-      sink: run.taskLog.sink(),
+      copyOutput: (source) => run.taskLog.copy(source),
       maxRunTimeSeconds: admitted.task.payload.maxRunTime,
       logFull: run.logFull,
       resources,

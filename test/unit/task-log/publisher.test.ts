@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { localLiveLog } from '../../../src/lib/features/live-log/local-live-log.js';
 import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { TaskLogPublisher, backingName, liveLogExpiry } from '../../../src/lib/task-log/publisher.js';
@@ -66,7 +65,7 @@ describe('TaskLogPublisher', () => {
     await settle();
     assert.deepEqual(bench.queue.artifacts, [{ name: NAME, request: toWorker }]);
     const content = randomBytes(3_000_000);
-    await pipeline(Readable.from([content]), log.sink());
+    await log.copy(Readable.from([content]));
     await log.close();
     await published.finish(never);
     assert.deepEqual(bench.queue.artifacts.slice(1), [

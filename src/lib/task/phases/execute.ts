@@ -1,10 +1,10 @@
-import type { Writable } from 'node:stream';
 import { ContainerGoneError, DockerError } from '../../docker/engine.js';
 import type { DockerFault } from '../../docker/engine-words.js';
 import type {
   ContainerSpec,
   CreatedContainer,
   DockerEngine,
+  OutputConsumer,
   RunningContainer,
   StoppedContainer,
 } from '../../docker/engine.js';
@@ -23,8 +23,8 @@ export interface ExecuteOptions {
   readonly engine: DockerEngine;
   readonly output: TaskOutput;
   readonly log: Logger;
-  /** Takes what the container prints. */
-  readonly sink: Writable;
+  /** Reads what the container prints. */
+  readonly copyOutput: OutputConsumer;
   readonly maxRunTimeSeconds: number;
   /** Aborts when the log takes no more output: the container is killed. */
   readonly logFull: AbortSignal;
@@ -72,7 +72,7 @@ export async function execute(spec: ContainerSpec, options: ExecuteOptions, sign
 }
 
 async function run(created: CreatedContainer, options: ExecuteOptions, signal: AbortSignal): Promise<Executed> {
-  const { output, log, sink, maxRunTimeSeconds } = options;
+  const { output, log, copyOutput, maxRunTimeSeconds } = options;
   signal.throwIfAborted();
   const requests = new LinkedAbort();
   const limit = new LinkedAbort(signal);
@@ -82,7 +82,7 @@ async function run(created: CreatedContainer, options: ExecuteOptions, signal: A
   options.logFull.addEventListener('abort', whenLogFull, { once: true });
   let hasBegun = false;
   try {
-    const { drained } = await created.attach(sink, requests.signal);
+    const { drained } = await created.attach(copyOutput, requests.signal);
     signal.throwIfAborted();
     // Written before the start, so that it comes before the first output.
     output.line(TASK_STARTING);
