@@ -7,7 +7,8 @@ import type { RunStatus } from 'taskcluster-client';
 import slugid from 'slugid';
 import type { ConfigTree } from '../lib/config/layers.js';
 import type { Logger } from '../lib/log/logger.js';
-import { logSettings } from '../lib/task-log/header.js';
+import { exitCodeOf } from '../lib/task-log/lines.js';
+import { logSettings } from '../lib/task-log/publisher.js';
 import { untilAborted } from '../lib/util/abortable.js';
 import { LocalTaskcluster } from '../local-taskcluster/server.js';
 import { assumedRoles } from './assumed-roles.js';
@@ -135,7 +136,6 @@ async function watch(watcher: TaskWatcher, { definition, output }: RunLocallyOpt
   return { run, watcher, exitCode: footer.exitCode };
 }
 
-const FOOTER = /^\[taskcluster [^\]\n]*\] (?:Successful|Unsuccessful) task run with exit code: (-?\d+) completed/gm;
 const FOOTER_BYTES = 1024;
 
 /** Passes a log on and keeps the exit code from its last line. */
@@ -149,8 +149,7 @@ class FooterReader extends Writable {
   }
 
   get exitCode(): number | undefined {
-    const [code] = [...this.#tail.matchAll(FOOTER)].map((match) => Number(match[1])).slice(-1);
-    return code !== undefined && code >= 0 ? code : undefined;
+    return exitCodeOf(this.#tail);
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {

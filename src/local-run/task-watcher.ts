@@ -11,8 +11,7 @@ import type { Request } from 'got';
 import { clients } from 'taskcluster-client';
 import type { ArtifactInfo, Queue, RunStatus } from 'taskcluster-client';
 import type { Credentials } from '../lib/queue/queue-client.js';
-import { DEFAULT_LOG_NAME } from '../lib/task-log/lines.js';
-import { backingName } from '../lib/task-log/header.js';
+import { DEFAULT_LOG_NAME, backingName } from '../lib/task-log/publisher.js';
 import { makeDirectory } from '../lib/util/make-directory.js';
 
 export interface DownloadedArtifact {

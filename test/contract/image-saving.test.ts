@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { PassThrough } from 'node:stream';
 import Docker from 'dockerode';
 import { isRefusal } from '../support/is-refusal.js';
+import { discarding } from '../support/discarding.js';
 import { minimalSpec } from '../support/minimal-spec.js';
 import { entriesOf } from '../support/tar-entries.js';
 import { COMMANDS, ENGINES, IMAGE } from './engines-under-test.js';
@@ -22,7 +22,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
     const commit = async (): Promise<void> => {
       const image = (await engine.inspectImage(IMAGE, signal))?.id ?? assert.fail(`${IMAGE} is missing`);
       const created = await engine.createContainer(minimalSpec(image, COMMANDS.files, { labels: LABELS }));
-      await created.attach(new PassThrough().resume(), signal);
+      await created.attach(discarding, signal);
       const { id } = await (await created.start()).wait(signal);
       await engine.commitContainer(id, NAME, {});
     };

@@ -1,3 +1,4 @@
+import { PassThrough, addAbortSignal } from 'node:stream';
 import type { Readable, Writable } from 'node:stream';
 import { ContainerGoneError, DockerError } from '../../src/lib/docker/engine.js';
 import type {
@@ -7,6 +8,7 @@ import type {
   ExecSession,
   ExecSpec,
   ImageInfo,
+  OutputConsumer,
   RunningContainer,
   StoppedContainer,
 } from '../../src/lib/docker/engine.js';
@@ -66,14 +68,13 @@ export class FakeContainer implements CreatedContainer, RunningContainer {
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
-  async attach(output: Writable, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }> {
+  async attach(consume: OutputConsumer, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }> {
     signal.throwIfAborted();
     this.#engine.called('attach');
+    const output = addAbortSignal(this.#engine.lost, addAbortSignal(signal, new PassThrough()));
     this.#output = output;
-    const written = new Promise<void>((resolve) => {
-      this.#markDrained = resolve;
-    });
-    const drained = untilAborted(untilAborted(written, signal), this.#engine.lost);
+    this.#markDrained = () => output.end();
+    const drained = untilAborted(untilAborted(consume(output), signal), this.#engine.lost);
     drained.catch(() => undefined);
     return { drained };
   }

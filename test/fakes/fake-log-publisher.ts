@@ -6,7 +6,7 @@ import type {
   PublishedLog,
   StartedRun,
 } from '../../src/lib/task-log/publisher.js';
-import type { TaskLog } from '../../src/lib/task-log/task-log.js';
+import type { TaskLog } from '../../src/lib/task-log/writer.js';
 import { Trace } from './trace.js';
 
 /** Keeps the text of each log that was finished. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import type { Duplex, Readable, Writable } from 'node:stream';
+import { addAbortSignal } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import type { Container } from 'dockerode';
 import { TimeoutError, untilAborted } from '../util/abortable.js';
@@ -19,10 +19,10 @@ import type {
   CreatedContainer,
   ExecSession,
   ExecSpec,
+  OutputConsumer,
   RunningContainer,
   StoppedContainer,
 } from './engine.js';
-import { CoalescingReader } from './coalescing-reader.js';
 import { linesOf } from './lines-of.js';
 
 const CALL_TIMEOUT_MS = 60_000;
@@ -55,19 +55,20 @@ export class DockerodeCreatedContainer implements CreatedContainer {
     return this.#container.id;
   }
 
-  async attach(output: Writable, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }> {
+  async attach(consume: OutputConsumer, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }> {
     // The connection is taken over: the output comes from the socket itself, without node's HTTP client in between.
     const attach = (abortSignal: AbortSignal) => attachTo(this.#container, abortSignal);
     const stream = await dockerCall('attaching to the container', CALL_TIMEOUT_MS, attach, signal);
     const copy = async (): Promise<void> => {
       try {
         // Aborting the request does not close a connection that was taken over.
-        await pipeline(new CoalescingReader(stream), output, { end: false, signal });
-        await written(output);
+        await consume(addAbortSignal(signal, stream));
       } catch (error) {
         if (!signal.aborted) throw dockerErrorOf('reading the output of the container', error);
+      } finally {
+        stream.destroy();
       }
-      // It fails with the signal's reason, not with what that made of the pipeline.
+      // It fails with the signal's reason, not with what that made of the stream.
       signal.throwIfAborted();
     };
     const drained = copy();
@@ -199,17 +200,6 @@ async function attachTo(container: Container, abortSignal: AbortSignal): Promise
   const empty = { file: Buffer.alloc(0), headers: { 'Content-Type': 'text/plain' } };
   const call = { path, method: 'POST', isStream: true, hijack: true, options, ...empty };
   return await dial<Duplex>(container, { ...call, statusCodes: STATUS_CODES, abortSignal });
-}
-
-/** A pipeline that leaves its last stream open is over before that has written what it still holds. */
-async function written(output: Writable): Promise<void> {
-  if (output.writableLength === 0) return;
-  await new Promise<void>((resolve, reject) => {
-    output.write(Buffer.alloc(0), (error) => {
-      if (error) reject(error);
-      else resolve();
-    });
-  });
 }
 
 const STATUS_CODES = { 200: true, 404: 'no such container', 500: 'server error' };

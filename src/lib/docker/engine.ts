@@ -242,14 +242,17 @@ export interface DockerEngine {
   removeVolume(id: string): Promise<void>;
 }
 
+/** Reads a container's output; resolves when it has ended and is dealt with, and fails as the stream does. */
+export type OutputConsumer = (output: Readable) => Promise<void>;
+
 /** A container that exists and does not run. */
 export interface CreatedContainer {
   readonly id: string;
   /**
-   * Writes everything the container prints to `output`, from its first byte: attach before start. `drained` settles
-   * when all of it is written; `output` is not ended.
+   * Hands everything the container prints to `consume`, from its first byte: attach before start. `drained` settles as
+   * `consume` does; when the signal aborts, the stream fails and `drained` rejects with the signal's reason.
    */
-  attach(output: Writable, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }>;
+  attach(consume: OutputConsumer, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }>;
   /** Not abortable, for the same reason; a bad command is refused here. */
   start(): Promise<RunningContainer>;
 }

@@ -1,6 +1,6 @@
 import type { RunContext } from '../task/task-context.js';
 import type { Feature, TaskFeature } from '../task/feature.js';
-import { LIVE_LOG_CONTENT_TYPE } from './live-log/live-log-endpoint.js';
+import { LOG_CONTENT_TYPE } from '../task-log/publisher.js';
 
 const NAME = 'public/logs/terminal_bulk.log.gz';
 
@@ -19,7 +19,7 @@ export const bulkLog: Feature = {
 };
 
 function published({ artifacts, definition, logFile }: RunContext): TaskFeature {
-  const content = { name: NAME, contentType: LIVE_LOG_CONTENT_TYPE, contentEncoding: 'gzip' } as const;
+  const content = { name: NAME, contentType: LOG_CONTENT_TYPE, contentEncoding: 'gzip' } as const;
   const { expires } = definition;
   return { finish: (_soFar, signal) => artifacts.upload({ ...content, expires }, logFile, signal) };
 }

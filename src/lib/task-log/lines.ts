@@ -1,10 +1,18 @@
+import { isCacheName } from '../caches/cache-name.js';
+import { isMountPath, mountOf } from '../caches/mount-path.js';
+import type { Resolution } from '../outcome/resolution.js';
+import type { TaskOutput } from '../outcome/task-output.js';
 import { trimEnd } from '../util/trim-end.js';
 
 // Messages of other programs often end with one, which would show as an empty line.
 const LINE_BREAKS = '\r\n';
 
-/** The log artifact's name where the payload names none. */
-export const DEFAULT_LOG_NAME = 'public/logs/live.log';
+/** In the header; thousands of lines in front of a log help nobody. */
+const SHOWN_CACHES = 100;
+
+/** The lines around what the container prints: tools that read logs take what is between them for a step. */
+export const TASK_STARTING = '=== Task Starting ===';
+export const TASK_FINISHED = '=== Task Finished ===';
 
 /** A line of the worker: `[taskcluster 2026-11-23 15:04:05.678Z] text\n`; further lines of `text` follow as they are. */
 export function workerLine(text: string, now: Date): string {
@@ -20,4 +28,82 @@ export function errorLine(text: string): string {
   return `${mark}${trimEnd(text, LINE_BREAKS)
     .replace(/^[\r\n]+/, '')
     .replace(/[\r\n]+/g, mark)}\n`;
+}
+
+/** An error: the log has as many bytes as the worker allows. */
+export function limitNotice(maxBytes: number): string {
+  return `The log has reached its limit of ${maxBytes} bytes; further output of the task is not logged.`;
+}
+
+/** An error: the disk did not take the log. */
+export function writeFailureNotice(reason: string): string {
+  return `The log could not be written (${reason}); output of the task is missing from here on.`;
+}
+
+/** The connection to the container's output broke before its end. */
+export function lostOutputNotice(reason: string): string {
+  return `The end of the container's output may be missing: ${reason}`;
+}
+
+/** What the header of a log tells. */
+export interface LogHeader {
+  readonly taskId: string;
+  readonly worker: Readonly<
+    Record<
+      | 'workerId'
+      | 'workerGroup'
+      | 'workerNodeType'
+      | 'provisionerId'
+      | 'workerType'
+      | 'version'
+      | 'publicIp'
+      | 'hostname',
+      string
+    >
+  > & { readonly settings?: string | undefined };
+  /** The payload may not be valid. */
+  readonly definition: { readonly payload: unknown };
+}
+
+/** The first lines of every log: which task runs on which worker, with which caches. */
+export function writeHeader(output: TaskOutput, { taskId, worker, definition }: LogHeader): void {
+  output.line(`Task ID: ${taskId}`);
+  output.line(`Worker ID: ${worker.workerId}`);
+  output.line(`Worker Group: ${worker.workerGroup}`);
+  output.line(`Worker Node Type: ${worker.workerNodeType}`);
+  output.line(`Worker Pool: ${worker.provisionerId}/${worker.workerType}`);
+  output.line(`Worker Version: ${worker.version}`);
+  output.line(`Public IP: ${worker.publicIp}`);
+  output.line(`Hostname: ${worker.hostname}`);
+  const caches = namedCaches(definition.payload);
+  for (const [name, place] of caches.slice(0, SHOWN_CACHES)) output.line(`using cache "${name}" -> ${place}`);
+  if (caches.length > SHOWN_CACHES) output.line(`and ${caches.length - SHOWN_CACHES} more caches`);
+  if (worker.settings !== undefined) {
+    output.line(`Worker Type (${worker.provisionerId}/${worker.workerType}) settings:`);
+    for (const line of worker.settings.split('\n')) output.line(`  ${line}`);
+  }
+  output.write('\r\n');
+}
+
+/** The caches of a payload that is not validated yet: entries that can't be caches are refused, in words, later. */
+function namedCaches(payload: unknown): readonly (readonly [string, string])[] {
+  const { cache } = (payload ?? {}) as { cache?: unknown };
+  if (typeof cache !== 'object' || cache === null) return [];
+  return Object.entries(cache as Record<string, unknown>).flatMap(([name, place]) =>
+    typeof place === 'string' && isCacheName(name) && isMountPath(mountOf(place).path) ? [[name, place] as const] : [],
+  );
+}
+
+/** The last line of every log. `seconds` are not rounded: tools read decimals. */
+export function footer(resolution: Resolution, exitCode: number, seconds: number): string {
+  const success = resolution.kind === 'completed' ? 'Successful' : 'Unsuccessful';
+  return `${success} task run with exit code: ${exitCode} completed in ${seconds} seconds`;
+}
+
+const FOOTER = /^\[taskcluster [^\]\n]*\] (?:Successful|Unsuccessful) task run with exit code: (-?\d+) completed/gm;
+
+/** The exit code in the last footer of a log, or of its end; undefined: there is no footer, or the command did not exit. */
+export function exitCodeOf(log: string): number | undefined {
+  const [code] = [...log.matchAll(FOOTER)].map((match) => Number(match[1])).slice(-1);
+  return code !== undefined && code >= 0 ? code : undefined;
 }

@@ -2,7 +2,7 @@ import { LONGEST_ARTIFACT_NAME, quotedName } from '../artifacts/artifact-name.js
 import { CACHE_NAME_RULE, isCacheName } from '../caches/cache-name.js';
 import type { TaskDefinition } from '../queue/queue-client.js';
 import { shorten } from '../util/shorten.js';
-import { isLogName } from '../task-log/header.js';
+import { isLogName } from '../task-log/publisher.js';
 import { MOUNT_PATH_RULE, isMountPath, mountOf, mountPath } from '../caches/mount-path.js';
 import type { Payload, PayloadArtifact } from './payload.js';
 

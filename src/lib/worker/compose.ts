@@ -5,7 +5,7 @@ import type { Config } from '../config/config.js';
 import { DockerodeEngine } from '../docker/dockerode-engine.js';
 import type { ContainerLimits, ContainerSpec } from '../docker/engine.js';
 import { treeRemover } from '../docker/tree-remover.js';
-import { LiveLogPublisher } from '../features/live-log/live-log.js';
+import { TaskLogPublisher } from '../task-log/publisher.js';
 import { createFeatures } from '../features/registry.js';
 import type { Host } from '../host/host.js';
 import type { Logger } from '../log/logger.js';
@@ -128,7 +128,7 @@ async function composeWatched(options: ComposeOptions, { engine, facts, locks, w
     admission: admission(config, { ...services, devices: devices.manager }),
     containerDefaults: containerDefaults(config),
     journal,
-    publisher: new LiveLogPublisher(liveLog.server, now),
+    publisher: new TaskLogPublisher(liveLog.server, now),
     putter,
     lifecycle,
     worker: { ...facts, settings: await composeMetadata({ ...options, engine }) },

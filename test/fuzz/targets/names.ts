@@ -6,7 +6,7 @@ import { fullImageName, isImageName, parseImage } from '../../../src/lib/images/
 import { findRegistryLogin } from '../../../src/lib/images/registry-auth.js';
 import { parseByteRange } from '../../../src/lib/features/live-log/byte-range.js';
 import { missingScopes, satisfies } from '../../../src/lib/queue/scopes.js';
-import { backingName, isLogName } from '../../../src/lib/task-log/header.js';
+import { backingName, isLogName } from '../../../src/lib/task-log/publisher.js';
 import { isMountPath, mountPath } from '../../../src/lib/caches/mount-path.js';
 import { expect } from '../expect.js';
 import { size, textOf } from '../inputs/text.js';

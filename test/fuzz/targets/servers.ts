@@ -14,7 +14,7 @@ import { FixedHost } from '../../../src/lib/host/public-host.js';
 import { StatusServer } from '../../../src/lib/log/status-server.js';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import { RequestSigner } from '../../../src/lib/queue/request-signer.js';
-import { TaskLog } from '../../../src/lib/task-log/task-log.js';
+import { TaskLog } from '../../../src/lib/task-log/writer.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 import { ShellBench } from '../../unit/features/interactive/shell-bench.js';
 import { exchange, expectHttp, expectStillAnswers } from '../exchange.js';

@@ -79,11 +79,13 @@ describe('a task with dockerSave', () => {
     assert.deepEqual(await engine.loadImage(archive, never), { names: [name], ids: [] });
     const created = await engine.createContainer(minimalSpec(name, ['cat', '/made'], {}));
     try {
-      const output = new PassThrough();
-      const { drained } = await created.attach(output, never);
+      let output = '';
+      const { drained } = await created.attach(async (printed) => {
+        output = await text(printed);
+      }, never);
       assert.equal((await (await created.start()).wait(never)).exitCode, 0);
       await drained;
-      assert.equal(await text(output.end()), 'made by the task\r\n');
+      assert.equal(output, 'made by the task\r\n');
       assert.ok(!(await harness.containers()).includes(created.id), 'it passes for one of the worker’s');
     } finally {
       await engine.removeContainer(created.id);

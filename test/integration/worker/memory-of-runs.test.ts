@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { queryObjects } from 'node:v8';
 import { Reclaimer } from '../../../src/lib/task/reclaimer.js';
 import { RunEntry } from '../../../src/lib/task/run-journal.js';
-import { TaskLog } from '../../../src/lib/task-log/task-log.js';
+import { TaskLog } from '../../../src/lib/task-log/writer.js';
 import { shell } from '../../support/test-task.js';
 import { until } from '../../support/until.js';
 import { WorkerHarness } from '../../support/worker-harness.js';

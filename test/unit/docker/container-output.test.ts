@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { Duplex } from 'node:stream';
-import { PassThrough } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { DockerodeEngine } from '../../../src/lib/docker/dockerode-engine.js';
 import { EngineSocket } from '../../support/engine-socket.js';
@@ -27,19 +26,21 @@ describe('the output of a container', () => {
   const attach = async (answer: string, signal: AbortSignal) => {
     const engine = new DockerodeEngine({ socketPath: socket.socketPath });
     const created = await engine.createContainer(minimalSpec('image', ['true']));
-    const output = new PassThrough();
-    const attaching = created.attach(output, signal);
+    let printed = '';
+    const read = async (output: Readable): Promise<void> => {
+      printed = await text(output);
+    };
+    const attaching = created.attach(read, signal);
     const [, connection] = (await connections) as [unknown, Duplex];
     connection.write(answer);
-    return { connection, output, drained: (await attaching).drained };
+    return { connection, output: () => printed, drained: (await attaching).drained };
   };
 
   it('is all there, from what comes with the answer on', async () => {
     const { connection, output, drained } = await attach(`${TAKEN_OVER}first, `, new AbortController().signal);
     connection.end('last');
     await drained;
-    output.end();
-    assert.equal(await text(output), 'first, last');
+    assert.equal(output(), 'first, last');
   });
 
   it('also comes from an engine that does not hand the connection over', async () => {
@@ -49,19 +50,17 @@ describe('the output of a container', () => {
     );
     connection.end('last');
     await drained;
-    output.end();
-    assert.equal(await text(output), 'first, last');
+    assert.equal(output(), 'first, last');
   });
 
-  it('is not read any more after the signal: the connection is closed, what it was written to is not', async () => {
+  it('is not read any more after the signal: the connection is closed', async () => {
     const controller = new AbortController();
-    const { connection, output, drained } = await attach(TAKEN_OVER, controller.signal);
+    const { connection, drained } = await attach(TAKEN_OVER, controller.signal);
     const closed = once(connection, 'end');
     connection.resume();
     const reason = new Error('enough');
     controller.abort(reason);
     await assert.rejects(drained, (error) => error === reason);
     await closed;
-    assert.equal(output.destroyed, false);
   });
 });

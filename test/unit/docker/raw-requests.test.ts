@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { PassThrough, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { text } from 'node:stream/consumers';
@@ -13,6 +13,7 @@ import type {
   RunningContainer,
   StoppedContainer,
 } from '../../../src/lib/docker/engine.js';
+import { discarding } from '../../support/discarding.js';
 import { EngineSocket } from '../../support/engine-socket.js';
 import { minimalSpec } from '../../support/minimal-spec.js';
 
@@ -196,7 +197,7 @@ describe('the requests to the engine', () => {
     Readonly<Record<'getArchive' | 'linkTarget', Case>> = {
     attach: [
       async () => {
-        const { drained } = await (await created()).attach(new PassThrough().resume(), signal);
+        const { drained } = await (await created()).attach(discarding, signal);
         await drained;
       },
       { line: 'POST /containers/it/attach', query: { stream: 'true', stdout: 'true', stderr: 'true' } },

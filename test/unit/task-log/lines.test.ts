@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { errorLine, workerLine } from '../../../src/lib/task-log/lines.js';
+import { errorLine, exitCodeOf, footer, workerLine, writeHeader } from '../../../src/lib/task-log/lines.js';
+import { MemoryOutput } from '../../fakes/memory-output.js';
+import { PAYLOAD, WORKER, runContext, taskOf } from '../task/task-fixture.js';
 
 const NOW = new Date('2026-11-23T15:04:05.678Z');
 
@@ -24,5 +26,52 @@ describe('the lines of a task log', () => {
 
   it('add no empty line for a text that ends with a line break', () => {
     assert.equal(errorLine('no\r\n'), '\n[taskcluster:error] no\n');
+  });
+});
+
+describe('the header of a log', () => {
+  const headerOf = (settings?: string): readonly string[] => {
+    const output = new MemoryOutput();
+    writeHeader(output, { ...runContext(taskOf(PAYLOAD), output), worker: { ...WORKER, settings } });
+    return output.lines;
+  };
+
+  it('ends with what the pool says of its workers, a line for each of its lines', () => {
+    const lines = headerOf('{\n  "image": "ami-1"\n}');
+    const hostname = lines.indexOf('Hostname: host.example.com');
+    assert.deepEqual(lines.slice(hostname + 1), [
+      'Worker Type (a-provisioner/a-type) settings:',
+      '  {',
+      '    "image": "ami-1"',
+      '  }',
+      '\r\n',
+    ]);
+  });
+
+  it('says nothing of that when the pool does not', () => {
+    assert.equal(headerOf().join('\n').includes('settings'), false);
+  });
+});
+
+describe('the footer of a log', () => {
+  const logOf = (...footers: readonly string[]): string => footers.map((text) => workerLine(text, NOW)).join('');
+
+  it('says how the run ended, with the exit code and the seconds', () => {
+    assert.equal(
+      footer({ kind: 'completed' }, 0, 1.5),
+      'Successful task run with exit code: 0 completed in 1.5 seconds',
+    );
+    assert.equal(footer({ kind: 'failed' }, 3, 2), 'Unsuccessful task run with exit code: 3 completed in 2 seconds');
+  });
+
+  it('is where the exit code is read from', () => {
+    assert.equal(exitCodeOf(`output\n${logOf(footer({ kind: 'failed' }, 3, 2))}`), 3);
+    assert.equal(exitCodeOf(logOf(footer({ kind: 'failed' }, 3, 2), footer({ kind: 'completed' }, 0, 1))), 0);
+  });
+
+  it('has no exit code when the command did not exit, and is not what a task prints', () => {
+    assert.equal(exitCodeOf(logOf(footer({ kind: 'failed' }, -1, 2))), undefined);
+    assert.equal(exitCodeOf(footer({ kind: 'completed' }, 0, 1)), undefined);
+    assert.equal(exitCodeOf(''), undefined);
   });
 });

@@ -1,13 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { TaskLog } from '../../task-log/task-log.js';
+import { LOG_CONTENT_TYPE } from '../../task-log/publisher.js';
+import type { TaskLog } from '../../task-log/writer.js';
 import { errorMessage } from '../../util/error-message.js';
 import type { Logger } from '../../log/logger.js';
 import { SourceShares } from '../../util/source-shares.js';
 import { parseByteRange } from './byte-range.js';
-
-export const LIVE_LOG_CONTENT_TYPE = 'text/plain; charset=utf-8';
 
 /** What every answer carries: pages of any origin may read the log, browsers must not guess that it is HTML. */
 const COMMON_HEADERS = {
@@ -31,7 +30,7 @@ export interface EndpointLimits {
 export function answer(response: ServerResponse, statusCode: number, text: string, headers = {}): void {
   response.writeHead(statusCode, {
     ...COMMON_HEADERS,
-    'Content-Type': LIVE_LOG_CONTENT_TYPE,
+    'Content-Type': LOG_CONTENT_TYPE,
     Connection: 'close',
     ...headers,
   });
@@ -131,7 +130,7 @@ export class LiveLogEndpoint {
       return;
     }
     const part = range.kind === 'part' ? range : { start: 0, end: undefined };
-    const headers = { ...COMMON_HEADERS, 'Content-Type': LIVE_LOG_CONTENT_TYPE, 'Accept-Ranges': 'bytes' };
+    const headers = { ...COMMON_HEADERS, 'Content-Type': LOG_CONTENT_TYPE, 'Accept-Ranges': 'bytes' };
     if (range.kind === 'whole') response.writeHead(200, headers);
     else response.writeHead(206, { ...headers, ...partHeaders(range.start, range.end, isClosed ? size : undefined) });
     if (request.method === 'HEAD') response.end();

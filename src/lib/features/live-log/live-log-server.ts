@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { PublicHost } from '../../host/public-host.js';
 import type { Logger } from '../../log/logger.js';
-import type { TaskLog } from '../../task-log/task-log.js';
+import type { TaskLog } from '../../task-log/writer.js';
 import type { ConnectionLimiter } from '../../util/connection-limiter.js';
 import { errorMessage } from '../../util/error-message.js';
 import type { CertificateRenewal } from '../certificate-renewal.js';

@@ -1,4 +1,4 @@
-import { DEFAULT_LOG_NAME } from '../../task-log/lines.js';
+import { DEFAULT_LOG_NAME } from '../../task-log/publisher.js';
 import type { Feature } from '../../task/feature.js';
 
 /**

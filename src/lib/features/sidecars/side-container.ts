@@ -1,3 +1,4 @@
+import { pipeline } from 'node:stream/promises';
 import { ContainerGoneError, DockerError, EngineLostError } from '../../docker/engine.js';
 import type { ContainerSpec, DockerEngine, RunningContainer, StoppedContainer } from '../../docker/engine.js';
 import type { ImageProvider } from '../../images/image-provider.js';
@@ -84,7 +85,7 @@ export async function startSideContainer(
       requests.abort(new Error('the container is not needed any more'));
     });
     signal.throwIfAborted();
-    await created.attach(output, requests.signal);
+    await created.attach((printed) => pipeline(printed, output), requests.signal);
     signal.throwIfAborted();
     return new SideContainer(side, await created.start(), output, requests.signal);
   } catch (error) {

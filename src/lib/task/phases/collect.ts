@@ -4,7 +4,7 @@ import { TaskError, TaskStopped, stopOf } from '../../outcome/errors.js';
 import { worse } from '../../outcome/resolution.js';
 import type { Resolution } from '../../outcome/resolution.js';
 import { resolutionOf } from '../../outcome/resolution-of.js';
-import { footer } from '../../task-log/header.js';
+import { footer } from '../../task-log/lines.js';
 import { NO_EXIT_CODE, collectedVerdict, endingInWords, exitVerdict } from '../exit-verdict.js';
 import type { Ending } from '../exit-verdict.js';
 import { authorsWords, explain } from '../explain.js';

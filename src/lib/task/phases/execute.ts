@@ -2,6 +2,7 @@ import { ContainerGoneError, isUnusableImage } from '../../docker/engine.js';
 import type { CreatedContainer, DockerEngine, RunningContainer, StoppedContainer } from '../../docker/engine.js';
 import type { Logger } from '../../log/logger.js';
 import { TaskError, TaskStopped, stopOf } from '../../outcome/errors.js';
+import { TASK_FINISHED, TASK_STARTING, lostOutputNotice } from '../../task-log/lines.js';
 import { untilAborted, withTimeout } from '../../util/abortable.js';
 import { authorMessage } from '../../util/author-message.js';
 import { LinkedAbort } from '../../util/linked-abort.js';
@@ -82,10 +83,10 @@ async function startAndWait(run: CompiledRun, created: CreatedContainer): Promis
   run.logFull.addEventListener('abort', whenLogFull, { once: true });
   let hasBegun = false;
   try {
-    const { drained } = await created.attach(taskLog.sink(), requests.signal);
+    const { drained } = await created.attach((source) => taskLog.copy(source), requests.signal);
     session.signal.throwIfAborted();
     // Written before the start, so that it precedes the first output.
-    context.output.line('=== Task Starting ===');
+    context.output.line(TASK_STARTING);
     hasBegun = true;
     const running = await created.start().catch(refusedStart);
     context.log.info('task run', { containerId: running.id });
@@ -108,7 +109,7 @@ async function startAndWait(run: CompiledRun, created: CreatedContainer): Promis
     throw error;
   } finally {
     // Written whatever happened: log readers take what is between the two lines for one step.
-    if (hasBegun) context.output.line('=== Task Finished ===');
+    if (hasBegun) context.output.line(TASK_FINISHED);
     run.logFull.removeEventListener('abort', whenLogFull);
     // Tells a hook that is still waiting for something in the container that the container has ended.
     limit.abort(new Error('the container has ended'));
@@ -180,7 +181,7 @@ async function drain(drained: Promise<void>, { context }: CompiledRun): Promise<
     await withTimeout('reading the rest of the output', DRAIN_TIMEOUT_MS, () => drained);
   } catch (error) {
     context.log.error('container output lost', { error });
-    context.output.line(`The end of the container's output may be missing: ${authorMessage(error)}`);
+    context.output.line(lostOutputNotice(authorMessage(error)));
   }
 }
 

@@ -1,6 +1,6 @@
 import { TaskStopped, stopOf } from '../../outcome/errors.js';
 import { resolutionOf } from '../../outcome/resolution-of.js';
-import { footer } from '../../task-log/header.js';
+import { footer } from '../../task-log/lines.js';
 import { NO_EXIT_CODE } from '../exit-verdict.js';
 import { explain } from '../explain.js';
 import type { AttachedFeature } from './admit.js';

@@ -13,7 +13,7 @@ import type { LiveLogEndpoint } from '../../../../src/lib/features/live-log/live
 import type { LiveLogLimits } from '../../../../src/lib/features/live-log/live-log-server.js';
 import { LiveLogServer } from '../../../../src/lib/features/live-log/live-log-server.js';
 import { FixedHost } from '../../../../src/lib/host/public-host.js';
-import { TaskLog } from '../../../../src/lib/task-log/task-log.js';
+import { TaskLog } from '../../../../src/lib/task-log/writer.js';
 import { TlsFiles } from '../../../../src/lib/util/tls-files.js';
 import { MemoryLogger } from '../../../fakes/memory-logger.js';
 import { makeCertificate } from '../../../support/certificate.js';

@@ -8,12 +8,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
 import type { LiveLogEndpoint } from '../../../../src/lib/features/live-log/live-log-endpoint.js';
 import type { LiveLogLimits } from '../../../../src/lib/features/live-log/live-log-server.js';
 import { LiveLogServer } from '../../../../src/lib/features/live-log/live-log-server.js';
 import { FixedHost } from '../../../../src/lib/host/public-host.js';
-import { TaskLog } from '../../../../src/lib/task-log/task-log.js';
+import { TaskLog } from '../../../../src/lib/task-log/writer.js';
 import { FakeClock } from '../../../fakes/fake-clock.js';
 import { MemoryLogger } from '../../../fakes/memory-logger.js';
 import { until } from '../../../support/until.js';
@@ -89,7 +88,7 @@ describe('LiveLogServer', () => {
   it('gives a late reader the same as an early one', async () => {
     const bytes = randomBytes(2_000_000);
     const early = open().then(buffer);
-    await pipeline(Readable.from([bytes]), log.sink());
+    await log.copy(Readable.from([bytes]));
     const late = open().then(buffer);
     await log.close();
     assert.ok(bytes.equals(await early));
@@ -101,7 +100,7 @@ describe('LiveLogServer', () => {
     const slow = await open();
     slow.pause();
     const bytes = randomBytes(20_000_000);
-    await pipeline(Readable.from([bytes]), log.sink());
+    await log.copy(Readable.from([bytes]));
     await log.close();
     assert.ok(bytes.equals(await buffer(slow)));
   });
@@ -136,7 +135,7 @@ describe('LiveLogServer', () => {
 
   describe('asked for a part', () => {
     beforeEach(async () => {
-      await pipeline(Readable.from(['0123456789']), log.sink());
+      await log.copy(Readable.from([Buffer.from('0123456789')]));
     });
 
     it('follows the log from there', async () => {
@@ -216,7 +215,7 @@ describe('LiveLogServer', () => {
       const bytes = randomBytes(10_000_000);
       const response = await open();
       response.pause();
-      await pipeline(Readable.from([bytes]), log.sink());
+      await clock.advanceUntil(log.copy(Readable.from([bytes])), 1000, 1);
       await log.close();
       endpoint.redirectTo('http://queue.invalid/artifact');
       await clock.advance(9 * 60_000);
@@ -226,7 +225,7 @@ describe('LiveLogServer', () => {
     it('cuts off readers that are not done after ten minutes', async () => {
       const response = await open();
       response.pause();
-      await pipeline(Readable.from([randomBytes(20_000_000)]), log.sink());
+      await clock.advanceUntil(log.copy(Readable.from([randomBytes(20_000_000)])), 1000, 1);
       await log.close();
       endpoint.close();
       await clock.advance(10 * 60_000);
@@ -250,7 +249,7 @@ describe('LiveLogServer', () => {
     await start({ readersPerLog: 1, stallMs: 50 });
     const dead = await open();
     dead.on('error', () => undefined).pause();
-    await pipeline(Readable.from([randomBytes(20_000_000)]), log.sink());
+    await log.copy(Readable.from([randomBytes(20_000_000)]));
     await until('room for a reader', () => status(endpoint.url, 'HEAD'), { isDone: (code) => code === 200 });
     dead.destroy();
   });

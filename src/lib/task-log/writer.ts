@@ -1,15 +1,13 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { Writable } from 'node:stream';
-import { setTimeout } from 'node:timers/promises';
 import type { TaskOutput } from '../outcome/task-output.js';
 import { appendAll } from '../util/append-all.js';
 import { errorMessage } from '../util/error-message.js';
 import { heapGrowth } from '../util/heap-growth.js';
-import { BackgroundSync } from './background-sync.js';
 import type { GrowingFile } from './follower.js';
 import { FollowingReader, openForAppend } from './follower.js';
-import { errorLine, workerLine } from './lines.js';
+import { errorLine, limitNotice, workerLine, writeFailureNotice } from './lines.js';
+import { Pacer } from './pacer.js';
 
 export interface TaskLogOptions {
   readonly path: string;
@@ -20,17 +18,13 @@ export interface TaskLogOptions {
   readonly onCut?: (() => void) | undefined;
 }
 
-type Written = () => void;
-
-/** What a sink takes from the container before it makes it wait for the disk. */
-const SINK_BYTES = 1024 * 1024;
-/** A log beyond this is a long one. */
-const LONG_BYTES = 1024 * 1024;
 /**
- * The time between two writes of a long log. A terminal comes in pieces of a few hundred bytes: to write each by itself takes
- * longer than all else that is done with it.
+ * The disk takes a long log in pieces of this size while it is written. Left to itself the kernel keeps some hundred MB in
+ * memory until the engine unmounts the files of a container that has ended: then it writes all there is for that disk, and
+ * only after that does the engine say that the container has ended. With each piece the file system writes its journal
+ * too, which takes as long as there is to gain when pieces have 16 MiB.
  */
-const GATHERING_MS = 4;
+const SYNC_BYTES = 64 * 1024 * 1024;
 
 /**
  * The log of one run: one file with one writer and any number of readers, none of which can slow it down. Trouble with
@@ -40,10 +34,11 @@ export class TaskLog implements TaskOutput, GrowingFile {
   readonly path: string;
   readonly #options: TaskLogOptions;
   readonly #file: FileHandle;
-  readonly #writeBack: BackgroundSync;
   readonly #listeners = new Set<() => void>();
-  #pending: { readonly buffers: readonly Buffer[]; readonly written: Written | undefined }[] = [];
+  #pending: Buffer[] = [];
   #writing: Promise<void> | undefined;
+  #unsyncedBytes = 0;
+  #syncing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #isClosed = false;
   #size: number;
@@ -52,16 +47,11 @@ export class TaskLog implements TaskOutput, GrowingFile {
   #isCut = false;
   #failure: Error | undefined;
   #failureNotice: string | undefined;
-  /** performance.now() after the last write. */
-  #writtenAtMs = 0;
 
   private constructor(options: TaskLogOptions, file: FileHandle, size: number) {
     this.path = options.path;
     this.#options = options;
     this.#file = file;
-    this.#writeBack = new BackgroundSync(file, (error) => {
-      this.#failed(error);
-    });
     this.#size = size;
     this.#accepted = size;
   }
@@ -96,29 +86,22 @@ export class TaskLog implements TaskOutput, GrowingFile {
 
   write(text: string): void {
     if (this.#closing) return;
-    const notice = this.#failureNotice;
+    const notice = this.#failureNotice ?? '';
     this.#failureNotice = undefined;
-    this.#append([Buffer.from((notice ?? '') + text)]);
+    void this.#append([Buffer.from(notice + text)]);
   }
 
   /**
-   * A stream for the container's output, written byte for byte; it takes no more than the disk does. Several may exist
-   * one after another; ending one does not close the log.
+   * Writes a container's output, byte for byte, until it ends; fails as `output` does. No more of it is read than the disk
+   * takes.
    */
-  sink(): Writable {
-    return new Writable({
-      highWaterMark: SINK_BYTES,
-      decodeStrings: true,
-      write: (chunk: Buffer, _encoding, callback) => {
-        this.#appendOutput([chunk], callback);
-      },
-      writev: (chunks, callback) => {
-        this.#appendOutput(
-          chunks.map(({ chunk }) => chunk as Buffer),
-          callback,
-        );
-      },
-    });
+  async copy(output: Readable): Promise<void> {
+    const pacer = new Pacer(output);
+    for (;;) {
+      const pieces = await pacer.turn();
+      if (pieces.length === 0) return;
+      await this.#appendOutput(pieces);
+    }
   }
 
   /**
@@ -142,7 +125,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
 
   async #finish(): Promise<void> {
     await this.#writing;
-    await this.#writeBack.settled();
+    await this.#syncing;
     try {
       await this.#file.close();
     } catch (error) {
@@ -152,61 +135,61 @@ export class TaskLog implements TaskOutput, GrowingFile {
     this.#changed();
   }
 
-  #appendOutput(chunks: readonly Buffer[], callback: Written): void {
-    if (this.#closing || this.#isCut) {
-      callback();
-      return;
-    }
-    const room = (this.#options.maxBytes ?? Infinity) - this.#accepted;
-    if (bytesOf(chunks) <= room) {
-      this.#append(chunks, callback);
+  async #appendOutput(pieces: readonly Buffer[]): Promise<void> {
+    if (this.#closing || this.#isCut) return;
+    const { maxBytes = Infinity } = this.#options;
+    const room = maxBytes - this.#accepted;
+    if (bytesOf(pieces) <= room) {
+      await this.#append(pieces);
       return;
     }
     this.#isCut = true;
-    this.#append([Buffer.concat(chunks).subarray(0, Math.max(0, room))], callback);
-    this.error(
-      `The log has reached its limit of ${this.#options.maxBytes ?? 0} bytes; further output of the task is not logged.`,
-    );
+    void this.#append([Buffer.concat(pieces).subarray(0, Math.max(0, room))]);
+    this.error(limitNotice(maxBytes));
     this.#options.onCut?.();
   }
 
-  /** They are not joined: the copies of a long log would be as much garbage again. */
-  #append(buffers: readonly Buffer[], written?: Written): void {
+  /** Resolves when all that is pending is written. It is not joined: the copies of a long log would be as much garbage again. */
+  #append(buffers: readonly Buffer[]): Promise<void> {
     const bytes = bytesOf(buffers);
     this.#accepted += bytes;
     heapGrowth.buffersPassed(bytes);
-    this.#pending.push({ buffers, written });
-    this.#writing ??= this.#writeAll();
+    for (const buffer of buffers) this.#pending.push(buffer);
+    return (this.#writing ??= this.#writePending());
   }
 
-  /** The only writer. What comes while it writes, or soon after in a long log, goes into the next batch. */
-  async #writeAll(): Promise<void> {
+  /** The only writer: what comes while it writes goes into the next batch. */
+  async #writePending(): Promise<void> {
     while (this.#pending.length > 0) {
-      if (this.#accepted > LONG_BYTES && !this.#closing) await this.#gather();
       const batch = this.#pending;
       this.#pending = [];
-      await this.#writeBatch(batch.flatMap(({ buffers }) => buffers).filter(({ length }) => length > 0));
-      this.#writtenAtMs = performance.now();
-      for (const { written } of batch) written?.();
+      try {
+        await appendAll(this.#file, batch, (bytes) => {
+          this.#written(bytes);
+        });
+      } catch (error) {
+        this.#failed(error as Error);
+      }
+      this.#changed();
     }
     this.#writing = undefined;
   }
 
-  async #gather(): Promise<void> {
-    const restMs = this.#writtenAtMs + GATHERING_MS - performance.now();
-    if (restMs > 0) await setTimeout(restMs);
+  #written(bytes: number): void {
+    this.#size += bytes;
+    this.#unsyncedBytes += bytes;
+    if (this.#unsyncedBytes < SYNC_BYTES || this.#syncing) return;
+    this.#unsyncedBytes = 0;
+    this.#syncing = this.#sync();
   }
 
-  async #writeBatch(buffers: readonly Buffer[]): Promise<void> {
+  async #sync(): Promise<void> {
     try {
-      await appendAll(this.#file, buffers, (bytes) => {
-        this.#size += bytes;
-        this.#writeBack.written(bytes);
-      });
+      await this.#file.datasync();
     } catch (error) {
       this.#failed(error as Error);
     }
-    this.#changed();
+    this.#syncing = undefined;
   }
 
   /** Lines of the worker are still tried, as the disk may have room again; output with a hole in it would mislead. */
@@ -214,9 +197,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
     this.#isCut = true;
     if (this.#failure) return;
     this.#failure = error;
-    this.#failureNotice = errorLine(
-      `The log could not be written (${errorMessage(error)}); output of the task is missing from here on.`,
-    );
+    this.#failureNotice = errorLine(writeFailureNotice(errorMessage(error)));
     this.#options.onCut?.();
   }
 

@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import path from 'node:path';
 import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { LiveLogPublisher } from '../../../../src/lib/features/live-log/live-log.js';
-import { localLiveLog } from '../../../../src/lib/features/live-log/local-live-log.js';
-import { QueueError } from '../../../../src/lib/queue/queue-client.js';
-import { liveLogExpiry } from '../../../../src/lib/features/live-log/live-log-expiry.js';
-import { backingName } from '../../../../src/lib/task-log/header.js';
-import { TaskLog } from '../../../../src/lib/task-log/task-log.js';
-import { ArtifactBench, EXPIRES } from '../../../fakes/artifact-bench.js';
-import { settle } from '../../../fakes/fake-clock.js';
-import { faults } from '../../../fakes/fake-object-store.js';
-import { outage } from '../../../fakes/fake-queue.js';
+import { localLiveLog } from '../../../src/lib/features/live-log/local-live-log.js';
+import { QueueError } from '../../../src/lib/queue/queue-client.js';
+import { TaskLogPublisher, backingName, liveLogExpiry } from '../../../src/lib/task-log/publisher.js';
+import type { LogAddress, LogServer } from '../../../src/lib/task-log/publisher.js';
+import { TaskLog } from '../../../src/lib/task-log/writer.js';
+import { ArtifactBench, EXPIRES } from '../../fakes/artifact-bench.js';
+import { settle } from '../../fakes/fake-clock.js';
+import { faults } from '../../fakes/fake-object-store.js';
+import { outage } from '../../fakes/fake-queue.js';
 
 const NAME = 'public/logs/live.log';
 const BACKING = 'public/logs/live_backing.log';
@@ -22,24 +20,23 @@ const NOW = new Date('2026-11-23T15:04:05.678Z');
 const now = (): Date => NOW;
 
 /** Remembers what becomes of a log's address. */
-class FakeServer {
+class FakeServer implements LogServer {
   readonly calls: string[] = [];
-
   readonly expiries: Date[] = [];
 
-  open(_log: TaskLog, expires: Date): never {
+  open(_log: TaskLog, expires: Date): LogAddress {
     const { calls } = this;
     this.expiries.push(expires);
     return {
       url: 'http://worker.invalid/log/token',
       token: 'token',
-      redirectTo: (url: string) => calls.push(`redirect to ${url}`),
-      close: () => calls.push('close'),
-    } as never;
+      redirectTo: (url) => void calls.push(`redirect to ${url}`),
+      close: () => void calls.push('close'),
+    };
   }
 }
 
-describe('LiveLogPublisher', () => {
+describe('TaskLogPublisher', () => {
   let bench: ArtifactBench;
   let log: TaskLog;
   let server: FakeServer;
@@ -56,7 +53,7 @@ describe('LiveLogPublisher', () => {
   });
 
   const publish = (isLive = true) =>
-    new LiveLogPublisher(server, now).publish({ ...bench.task(), queue: bench.queue }, log, { name: NAME, isLive });
+    new TaskLogPublisher(server, now).publish({ ...bench.task(), queue: bench.queue }, log, { name: NAME, isLive });
   const contentType = 'text/plain; charset=utf-8';
   const s3 = (contentLength: number) => ({ storageType: 's3', contentType, contentLength, expires: EXPIRES });
   const toWorker = { storageType: 'reference', url: 'http://worker.invalid/log/token', contentType, expires: EXPIRES };
@@ -68,7 +65,7 @@ describe('LiveLogPublisher', () => {
     await settle();
     assert.deepEqual(bench.queue.artifacts, [{ name: NAME, request: toWorker }]);
     const content = randomBytes(3_000_000);
-    await pipeline(Readable.from([content]), log.sink());
+    await log.copy(Readable.from([content]));
     await log.close();
     await published.finish(never);
     assert.deepEqual(bench.queue.artifacts.slice(1), [
@@ -115,7 +112,7 @@ describe('LiveLogPublisher', () => {
   });
 
   it('does without a server', async () => {
-    const published = new LiveLogPublisher(undefined, now).publish({ ...bench.task(), queue: bench.queue }, log, {
+    const published = new TaskLogPublisher(undefined, now).publish({ ...bench.task(), queue: bench.queue }, log, {
       name: NAME,
       isLive: true,
     });
@@ -182,5 +179,31 @@ describe('the names of a log', () => {
     assert.deepEqual(localLiveLog.reservedArtifacts(bench.task()), [NAME]);
     assert.deepEqual(localLiveLog.reservedArtifacts(bench.task({ log: 'public/x.txt' })), ['public/x.txt']);
     await bench.stop();
+  });
+});
+
+describe('liveLogExpiry', () => {
+  const now = new Date('2026-11-23T12:00:00Z');
+  const ends = (maxRunTime: unknown, deadline = '2026-11-28T12:00:00Z'): string =>
+    liveLogExpiry({ payload: { maxRunTime }, deadline }, now).toISOString();
+
+  it('leaves two hours beside the time that the command has', () => {
+    assert.equal(ends(3600), '2026-11-23T15:00:00.000Z');
+  });
+
+  it('does not lie long after the deadline, however long the command might take', () => {
+    assert.equal(ends(86_400, '2026-11-23T13:00:00Z'), '2026-11-23T15:00:00.000Z');
+    assert.equal(ends(1e300), '2026-11-28T14:00:00.000Z');
+    assert.equal(ends(Infinity), '2026-11-28T14:00:00.000Z');
+  });
+
+  it('is a time whatever the payload says', () => {
+    for (const nonsense of [undefined, null, '60', -5, NaN, {}, 0])
+      assert.equal(ends(nonsense), '2026-11-23T14:00:00.000Z');
+    for (const payload of [undefined, null, 'text', []]) {
+      const end = liveLogExpiry({ payload, deadline: '2026-11-28T12:00:00Z' }, now);
+      assert.equal(end.toISOString(), '2026-11-23T14:00:00.000Z');
+    }
+    assert.equal(ends(60, 'some day'), '2026-11-23T14:00:00.000Z');
   });
 });
