@@ -20,8 +20,12 @@ export interface OrphansDeps {
   readonly lock: { acquire(signal: AbortSignal): Promise<void> };
   readonly stale: Pick<StaleContainers, 'remove'>;
   readonly journal: OpenRuns;
-  /** Says of a network, by its labels, that it is in use or kept for the next run. */
-  readonly networks: { holds(labels: Labels): boolean };
+  readonly networks: {
+    /** Says of a network, by its labels, that it is in use or kept for the next run. */
+    holds(labels: Labels): boolean;
+    /** How many were kept and could not be removed so far. */
+    readonly left: number;
+  };
   readonly log: Logger;
   /** What everything carries that this worker makes in the engine. */
   readonly labels: Labels;
@@ -38,8 +42,8 @@ export class Orphans implements GarbageSource {
   readonly #containers: RetryingRemoval;
   readonly #networks: RetryingRemoval;
   readonly #volumes: RetryingRemoval;
-  /** How often there was reason to look, and how many of those times a look has begun and ended since. */
   #suspicions = 1;
+  /** To how many reasons a look has begun and ended since. */
   #answered = 0;
   #removal: Promise<void> | undefined;
 
@@ -48,6 +52,11 @@ export class Orphans implements GarbageSource {
     this.#containers = new RetryingRemoval('container', deps.log);
     this.#networks = new RetryingRemoval('network', deps.log);
     this.#volumes = new RetryingRemoval('volume', deps.log);
+  }
+
+  /** How often there was reason to look. */
+  get #reasons(): number {
+    return this.#suspicions + this.#deps.networks.left;
   }
 
   /** Something could not be removed: it is looked for again before the next claim. */
@@ -74,7 +83,7 @@ export class Orphans implements GarbageSource {
       throw error;
     }
     // A look without a reason, as each collection has one, is nothing that a claim waits for.
-    while (this.#answered < this.#suspicions) await untilAborted(this.#look(), signal);
+    while (this.#answered < this.#reasons) await untilAborted(this.#look(), signal);
   }
 
   async collect(_isDiskShort: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
@@ -88,11 +97,11 @@ export class Orphans implements GarbageSource {
   }
 
   async #removeAll(): Promise<void> {
-    const suspicions = this.#suspicions;
+    const reasons = this.#reasons;
     try {
       // Never aborted; unlike a signal of node's own it takes as many listeners as there are removals.
       await this.#removeUnclaimed(new LinkedAbort().signal);
-      this.#answered = suspicions;
+      this.#answered = reasons;
     } finally {
       this.#removal = undefined;
     }
