@@ -17,7 +17,7 @@ import { errorMessage } from '../lib/util/error-message.js';
 import { heapGrowth } from '../lib/util/heap-growth.js';
 import { packageFile, packageVersion } from '../lib/util/package-file.js';
 import type { WorkerSetup } from '../lib/worker/compose/worker.js';
-import { Watchdog } from '../lib/worker/watchdog.js';
+import { Watchdog } from '../lib/worker/watchdog/watchdog.js';
 import { createHost } from './create-host.js';
 import type { HostConnection } from './create-host.js';
 import { defaultFormat, logOutput } from './log-output.js';
