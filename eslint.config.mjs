@@ -51,7 +51,7 @@ const ADAPTERS = lib(
 ).map((from) => ({
   target: './src/lib',
   from,
-  message: 'Only worker/compose*.ts choose adapters; take the port.',
+  message: 'Only worker/compose/ chooses adapters; take the port.',
 }));
 
 /** What is refused by its form. */
@@ -131,7 +131,7 @@ export default defineConfig(
       'no-restricted-globals': ['error', { name: 'process', message: PROCESS.replace('src/bin/', 'deploy/bin/') }],
     },
   },
-  { files: ['src/lib/worker/compose*.ts'], rules: restrictPaths(ZONES) },
+  { files: ['src/lib/worker/compose/*.ts'], rules: restrictPaths(ZONES) },
   { files: ['src/lib/docker/**/*.ts'], rules: restrictLibraries('dockerode') },
   {
     files: ['src/lib/queue/**/*.ts', 'src/lib/host/taskcluster-worker-manager.ts'],

@@ -16,8 +16,8 @@ import { untilAborted } from '../lib/util/abortable.js';
 import { errorMessage } from '../lib/util/error-message.js';
 import { heapGrowth } from '../lib/util/heap-growth.js';
 import { packageFile, packageVersion } from '../lib/util/package-file.js';
-import type { ComposeOptions } from '../lib/worker/compose.js';
-import { Watchdog } from '../lib/worker/watchdog.js';
+import type { WorkerSetup } from '../lib/worker/compose/worker.js';
+import { Watchdog } from '../lib/worker/watchdog/watchdog.js';
 import { createHost } from './create-host.js';
 import type { HostConnection } from './create-host.js';
 import { defaultFormat, logOutput } from './log-output.js';
@@ -167,7 +167,7 @@ function isHopeless(error: unknown, { isStartedByRunner }: HostConnection): bool
 
 /** Loads what talks to docker and the queue, so only what needs it imports it. */
 async function check(config: Config, log: Logger, host: Host): Promise<number> {
-  const { checkWorker } = await import('../lib/worker/compose-checks.js');
+  const { checkWorker } = await import('../lib/worker/compose/preflight.js');
   const { problems, warnings } = await checkWorker(config, log, {
     searchPath: process.env['PATH'] ?? '',
     areCredentialsRenewed: host.isManaged === true,
@@ -179,7 +179,7 @@ async function check(config: Config, log: Logger, host: Host): Promise<number> {
   return OK;
 }
 
-interface RunOptions extends Pick<ComposeOptions, 'config' | 'secrets' | 'host' | 'alerts' | 'isUntouched'> {
+interface RunOptions extends Pick<WorkerSetup, 'config' | 'secrets' | 'host' | 'alerts' | 'isUntouched'> {
   readonly isStartedByRunner: boolean;
   readonly logFormat: LogFormat;
   readonly log: Logger;
@@ -189,7 +189,7 @@ interface RunOptions extends Pick<ComposeOptions, 'config' | 'secrets' | 'host' 
 
 async function run({ isStartedByRunner, logFormat, signals, ...given }: RunOptions): Promise<number> {
   const { config, log } = given;
-  const { composeWorker } = await import('../lib/worker/compose.js');
+  const { makeWorker } = await import('../lib/worker/compose/worker.js');
   // Not before all is loaded, which takes much memory for a moment.
   heapGrowth.limit();
   const metricsOutput = {
@@ -199,7 +199,7 @@ async function run({ isStartedByRunner, logFormat, signals, ...given }: RunOptio
     },
   };
   const droppedLogLines = (): number => stdout.droppedLines + stderr.droppedLines;
-  const worker = await composeWorker({ ...given, nodeVersion: process.version, metricsOutput, droppedLogLines });
+  const worker = await makeWorker({ ...given, nodeVersion: process.version, metricsOutput, droppedLogLines });
   // What reads the log is gone for good: a worker that nobody can watch finishes its tasks and takes no more.
   stdout.onClosed(() => {
     log.error('standard output closed');

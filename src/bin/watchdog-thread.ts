@@ -1,11 +1,11 @@
 import { readFileSync, renameSync, write, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
-import { pauseMainThread } from '../lib/worker/main-thread-stack.js';
-import { StallMeter } from '../lib/worker/stall-meter.js';
-import type { ThreadUse } from '../lib/worker/stall-meter.js';
-import type { StallRecord } from '../lib/worker/stall-record.js';
-import type { WatchdogData } from '../lib/worker/watchdog.js';
+import { pauseMainThread } from '../lib/worker/watchdog/main-thread-stack.js';
+import { StallMeter } from '../lib/worker/watchdog/stall-meter.js';
+import type { ThreadUse } from '../lib/worker/watchdog/stall-meter.js';
+import type { StallRecord } from '../lib/worker/watchdog/stall-record.js';
+import type { WatchdogData } from '../lib/worker/watchdog/watchdog.js';
 
 // The program of the watchdog's thread. What would need the main thread, such as process.stderr, is not used here.
 

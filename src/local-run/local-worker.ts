@@ -18,7 +18,7 @@ import { LinkedAbort } from '../lib/util/linked-abort.js';
 import { packageFile } from '../lib/util/package-file.js';
 import { removeTree } from '../lib/util/remove-tree.js';
 import type { RemoveTree } from '../lib/util/remove-tree.js';
-import { composeWorker } from '../lib/worker/compose.js';
+import { makeWorker } from '../lib/worker/compose/worker.js';
 import type { Worker } from '../lib/worker/worker.js';
 
 export interface LocalWorkerOptions {
@@ -66,7 +66,7 @@ export class LocalWorker {
     const directory = await mkdtemp(join(parent, 'docker-worker-'));
     try {
       const config = await configure(options, directory);
-      const worker = await composeWorker({ config, host: new StandaloneHost(), log, version, metricsOutput });
+      const worker = await makeWorker({ config, host: new StandaloneHost(), log, version, metricsOutput });
       return new LocalWorker(config, worker, directory, log);
     } catch (error) {
       // No container has used it.

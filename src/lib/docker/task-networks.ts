@@ -46,6 +46,7 @@ export class TaskNetworks {
   readonly #held = new Set<string>();
   /** Of spares that nobody came for. */
   readonly #removals = new Set<Promise<void>>();
+  #left = 0;
   #isClosed = false;
 
   constructor(options: TaskNetworksOptions) {
@@ -55,6 +56,11 @@ export class TaskNetworks {
   /** Whether a network with these labels is this object's to remove, and not an orphan. */
   holds(labels: Labels): boolean {
     return this.#held.has(labels[LABEL.network] ?? '');
+  }
+
+  /** How many spares could not be removed so far: each is an orphan from then on. */
+  get left(): number {
+    return this.#left;
   }
 
   /** Fails with a DockerError, or when no subnet is free. */
@@ -120,6 +126,7 @@ export class TaskNetworks {
     try {
       await this.#remove(network);
     } catch (error) {
+      this.#left += 1;
       this.#options.onLeft(network.id, error);
     }
   }

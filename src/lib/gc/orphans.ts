@@ -20,8 +20,12 @@ export interface OrphansDeps {
   readonly lock: { acquire(signal: AbortSignal): Promise<void> };
   readonly stale: Pick<StaleContainers, 'remove'>;
   readonly journal: OpenRuns;
-  /** Returns whether the network with these labels is in use or kept for the next run. */
-  readonly networks: { holds(labels: Labels): boolean };
+  readonly networks: {
+    /** Returns whether the network with these labels is in use or kept for the next run. */
+    holds(labels: Labels): boolean;
+    /** How many kept networks could not be removed so far. */
+    readonly left: number;
+  };
   readonly log: Logger;
   /** The labels of every engine object that this worker creates. */
   readonly labels: Labels;
@@ -38,8 +42,8 @@ export class Orphans implements GarbageSource {
   readonly #containers: RetryingRemoval;
   readonly #networks: RetryingRemoval;
   readonly #volumes: RetryingRemoval;
-  /** How many times there was a reason to look, and how many of those a completed search has covered. */
   #suspicions = 1;
+  /** How many of the reasons to search a completed search has covered. */
   #answered = 0;
   #removal: Promise<void> | undefined;
 
@@ -48,6 +52,11 @@ export class Orphans implements GarbageSource {
     this.#containers = new RetryingRemoval('container', deps.log);
     this.#networks = new RetryingRemoval('network', deps.log);
     this.#volumes = new RetryingRemoval('volume', deps.log);
+  }
+
+  /** How many reasons to search there were. */
+  get #reasons(): number {
+    return this.#suspicions + this.#deps.networks.left;
   }
 
   /** Notes that an object could not be removed: the worker looks for orphans before the next claim. */
@@ -74,7 +83,7 @@ export class Orphans implements GarbageSource {
       throw error;
     }
     // A claim does not wait for a search without a reason, such as that of each collection.
-    while (this.#answered < this.#suspicions) await untilAborted(this.#look(), signal);
+    while (this.#answered < this.#reasons) await untilAborted(this.#look(), signal);
   }
 
   async collect(_isDiskShort: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
@@ -88,11 +97,11 @@ export class Orphans implements GarbageSource {
   }
 
   async #removeAll(): Promise<void> {
-    const suspicions = this.#suspicions;
+    const reasons = this.#reasons;
     try {
       // Never aborted; unlike a plain AbortSignal of Node it accepts one listener per removal.
       await this.#removeUnclaimed(new LinkedAbort().signal);
-      this.#answered = suspicions;
+      this.#answered = reasons;
     } finally {
       this.#removal = undefined;
     }

@@ -64,6 +64,11 @@ export class ConnectionLimiter {
     };
   }
 
+  /** Ends all connections, whatever has become of them (TLS, WebSockets). */
+  destroyAll(): void {
+    for (const { socket } of this.#entries.values()) socket.destroy();
+  }
+
   #add(socket: Socket): void {
     const key = keyOf(socket);
     const entry: Entry = { socket, address: socket.remoteAddress ?? '', holds: 0 };

@@ -7,7 +7,7 @@ import { checkBusybox } from '../features/interactive/interactive.js';
 import type { Expiring } from '../log/metrics-recorder.js';
 import { errorMessage } from '../util/error-message.js';
 import { TlsFiles, certificateEnd } from '../util/tls-files.js';
-import { enabledKinds } from './compose-devices.js';
+import { enabledKinds } from '../devices/enabled-kinds.js';
 import { CERTIFICATE_NOTICE_DAYS, CREDENTIALS_NOTICE_DAYS, credentialsEnd, stateOf } from './ending.js';
 import type { Ending } from './ending.js';
 

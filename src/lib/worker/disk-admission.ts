@@ -10,8 +10,6 @@ export interface DiskAdmissionOptions {
   readonly thresholdBytes: number;
   /** Runs at once. */
   readonly capacity: number;
-  /** Makes room. Never fails. */
-  readonly collect: () => Promise<void>;
   /** Between two collections for want of room, unless a run ends or things get worse in between. */
   readonly retryMs: number;
   readonly log: Logger;
@@ -75,14 +73,14 @@ export class DiskAdmission {
 
   /**
    * How many of `tasks` may be claimed now. Takes no longer than asking the file system, unless there is no room for a
-   * single task: then garbage is collected first, for which it waits some seconds.
+   * single task: then garbage is collected first, for which it waits some seconds. `collect` makes room and never fails.
    */
-  async roomFor(tasks: number, signal: AbortSignal): Promise<number> {
+  async roomFor(tasks: number, collect: () => Promise<void>, signal: AbortSignal): Promise<number> {
     if (this.#options.thresholdBytes === 0) return tasks;
-    const room = await this.#look();
+    const room = await this.#look(collect);
     if (room.level !== 'none') return Math.min(tasks, room.tasks);
     await this.#waitForCollection(signal);
-    const roomNow = await this.#look();
+    const roomNow = await this.#look(collect);
     // With what a collection could give; while one is under way, or a run is leaving, there may be more.
     if (roomNow.level === 'none' && !this.#collection && this.#leaving === 0) this.#alert();
     return Math.min(tasks, roomNow.tasks);
@@ -94,14 +92,14 @@ export class DiskAdmission {
   }
 
   /** How many tasks there is room for; notes the level and begins a collection when one is due. */
-  async #look(): Promise<{ readonly tasks: number; readonly level: Level | undefined }> {
+  async #look(collect: () => Promise<void>): Promise<{ readonly tasks: number; readonly level: Level | undefined }> {
     const { disk, thresholdBytes } = this.#options;
     const freeBytes = await disk.freeBytes();
     // A disk that can't be asked can't hold a task's files either; whoever reads it has told so.
     if (freeBytes === undefined) return { tasks: 0, level: undefined };
     const level = this.#levelOf(freeBytes);
     this.#enter(level, freeBytes);
-    if (level !== 'enough') this.#collectIfDue();
+    if (level !== 'enough') this.#collectIfDue(collect);
     return { tasks: Math.max(0, Math.floor(freeBytes / thresholdBytes) - this.#sharing), level };
   }
 
@@ -134,8 +132,8 @@ export class DiskAdmission {
     log.alert('diskspace threshold reached', { freeBytes: this.#freeBytes, thresholdBytes, advice });
   }
 
-  #collectIfDue(): void {
-    const { collect, now, retryMs } = this.#options;
+  #collectIfDue(collect: () => Promise<void>): void {
+    const { now, retryMs } = this.#options;
     if (this.#collection || now().getTime() < this.#mayCollectAt) return;
     this.#mayCollectAt = now().getTime() + retryMs;
     this.#collection = collect().finally(() => {

@@ -16,7 +16,7 @@ import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { removeTree } from '../util/remove-tree.js';
 import type { RemoveTree } from '../util/remove-tree.js';
-import { blameStall } from './blame-stall.js';
+import { blameStall } from './watchdog/blame-stall.js';
 
 export interface RecoveryDeps extends Omit<SessionServices, 'metrics'>, Omit<LogServices, 'metrics'> {
   readonly stateDir: string;

@@ -1,14 +1,16 @@
-import { rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { createHash, randomBytes } from 'node:crypto';
+import { link, readdir, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { ConfigError } from '../config/config-error.js';
 import { errorMessage } from '../util/error-message.js';
+import { makeDirectory } from '../util/make-directory.js';
 import { identityOf, isRunning } from '../util/process-identity.js';
 import type { ProcessIdentity } from '../util/process-identity.js';
-import { readStateFile, replaceStateFile } from '../util/state-file.js';
-import { TurnTimeoutError, takeTurn } from '../util/take-turns.js';
-import { makeDirectory } from '../util/make-directory.js';
+import { readStateFile } from '../util/state-file.js';
 
 const FILE = 'worker.pid';
+const SUFFIX_DIGITS = 16;
+const SUFFIXES = /^(\.[0-9a-f]{16})+$/;
 
 /**
  * Makes sure that one worker at a time uses a directory: a second one would take what the first has there, its runs or its
@@ -34,23 +36,17 @@ export class StateLock {
   }
 
   static async #acquire(path: string, setting: string, advice: string): Promise<StateLock> {
-    await makeDirectory(dirname(path), 0o700);
-    const refuse = (pid: number): never => {
-      throw new ConfigError([`${setting}: another worker (process ${pid}) ${advice}`], { isOccupied: true });
-    };
+    let holder: number | undefined;
     try {
-      await takeTurn(path, async () => {
-        const holder = await readHolder(path);
-        if (holder && (await isRunning(holder))) refuse(holder.pid);
-        await replaceStateFile(path, JSON.stringify(await identityOf('self')));
-      });
+      await makeDirectory(dirname(path), 0o700);
+      holder = await take(path, path);
+      if (holder === undefined) await removeRemains(path);
     } catch (error) {
-      if (error instanceof TurnTimeoutError) refuse(error.pid);
-      if (error instanceof ConfigError) throw error;
       // Not a mistake of the configuration: the disk may have room again at the next start.
       throw new Error(`${setting}: ${path} cannot be used: ${errorMessage(error)}`, { cause: error });
     }
-    return new StateLock(path);
+    if (holder === undefined) return new StateLock(path);
+    throw new ConfigError([`${setting}: another worker (process ${holder}) ${advice}`], { isOccupied: true });
   }
 
   async release(): Promise<void> {
@@ -58,12 +54,62 @@ export class StateLock {
   }
 }
 
-/** Undefined when the file is missing, or makes no sense: its writer did not finish. */
-async function readHolder(path: string): Promise<ProcessIdentity | undefined> {
+/**
+ * Makes `path`, which belongs to the lock `lock`, a file that identifies this process, unless it is that of a process that
+ * runs: then returns the id of that process.
+ *
+ * A stale file must not simply be removed: between reading and removing it, another process may have replaced it by its
+ * own. It is removed only by the process that holds a guard, a file of the same kind that is named after the stale
+ * content, and that finds this content still there. No process writes that content again.
+ */
+async function take(path: string, lock: string): Promise<number | undefined> {
+  for (;;) {
+    if (await linkIdentity(path, lock)) return undefined;
+    const text = await readStateFile(path);
+    if (text === undefined) continue;
+    const holder = parseIdentity(text);
+    if (holder && (await isRunning(holder))) return holder.pid;
+    const guard = `${path}.${createHash('sha256').update(text).digest('hex').slice(0, SUFFIX_DIGITS)}`;
+    const other = await take(guard, lock);
+    if (other !== undefined) return other;
+    try {
+      if ((await readStateFile(path)) === text) await rm(path);
+    } finally {
+      await rm(guard, { force: true });
+    }
+  }
+}
+
+/** False when `path` exists. It never does with half of its content: link(2) gives a file that is complete its name. */
+async function linkIdentity(path: string, lock: string): Promise<boolean> {
+  const complete = `${lock}.${randomBytes(SUFFIX_DIGITS / 2).toString('hex')}`;
+  await writeFile(complete, JSON.stringify(await identityOf('self')), { flag: 'wx', mode: 0o600 });
   try {
-    return (JSON.parse((await readStateFile(path)) ?? 'null') as ProcessIdentity | null) ?? undefined;
+    await link(complete, path);
+    return true;
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    // ENOENT: the process that got the lock has removed `complete`.
+    if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
     throw error;
+  } finally {
+    await rm(complete, { force: true });
+  }
+}
+
+/** For the holder of the lock: removes the files of processes that were killed in `take`. Those that run cope with it. */
+async function removeRemains(lock: string): Promise<void> {
+  const directory = dirname(lock);
+  for (const name of await readdir(directory)) {
+    const isOurs = name.startsWith(basename(lock)) && SUFFIXES.test(name.slice(basename(lock).length));
+    if (isOurs) await rm(join(directory, name), { force: true });
+  }
+}
+
+/** Undefined when it makes no sense: a machine that crashed did not write all of it. */
+function parseIdentity(text: string): ProcessIdentity | undefined {
+  try {
+    return (JSON.parse(text) as ProcessIdentity | null) ?? undefined;
+  } catch {
+    return undefined;
   }
 }

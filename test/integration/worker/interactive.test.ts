@@ -215,7 +215,7 @@ describe('a shell of an interactive task', () => {
 
   it('is nobody’s who has not the address', async () => {
     const { url, taskId } = await tasks.open();
-    const [, base = assert.fail(url), token = assert.fail(url)] = /^(ws:.*)\/([\w-]{22})\/shell\.sock$/.exec(url) ?? [];
+    const [, base = assert.fail(url), token = assert.fail(url)] = /^(ws:.*)\/([\w-]{43})\/shell\.sock$/.exec(url) ?? [];
     const paths = [
       `${'A'.repeat(22)}/shell.sock`,
       `${token}/display.sock`,

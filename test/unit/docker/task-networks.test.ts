@@ -184,7 +184,7 @@ describe('the networks of tasks', () => {
       engine.fail('removeNetwork', new DockerError('busy', 500));
       await clock.advance(SPARE_MS);
       await settle();
-      assert.deepEqual(left, [two.id]);
+      assert.deepEqual([left, networks.left], [[two.id], 1]);
     });
   });
 });

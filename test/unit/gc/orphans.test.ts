@@ -18,6 +18,7 @@ describe('the collector of orphans in the engine', () => {
   let orphans: Orphans;
   let nowMs: number;
   let lock: { acquire: () => Promise<void> };
+  let networks: { readonly holds: (labels: Labels) => boolean; left: number };
   const collect = (): Promise<void> => orphans.collect(() => Promise.resolve(false), SIGNAL);
 
   beforeEach(() => {
@@ -28,7 +29,7 @@ describe('the collector of orphans in the engine', () => {
     const journal = { isOpen: ({ taskId }: { taskId: string }) => taskId === 'running' };
     const expiry = { expirationMs: 60_000, wholeMachine: false, now: () => new Date(nowMs) };
     const stale = new StaleContainers({ engine, log, labels: OURS, ...expiry });
-    const networks = { holds: (labels: Labels) => labels['kept'] !== undefined };
+    networks = { holds: (labels: Labels) => labels['kept'] !== undefined, left: 0 };
     lock = { acquire: () => Promise.resolve() };
     orphans = new Orphans({ engine, lock, journal, networks, log, labels: OURS, stale });
   });
@@ -92,6 +93,16 @@ describe('the collector of orphans in the engine', () => {
     engine.comeBack();
     await orphans.checkReady(SIGNAL);
     assert.equal(engine.containers.size, 0);
+  });
+
+  it('searches again once a kept network could not be removed', async () => {
+    await orphans.checkReady(SIGNAL);
+    engine.networks.set('left', OURS);
+    await orphans.checkReady(SIGNAL);
+    assert.ok(engine.networks.has('left'));
+    networks.left += 1;
+    await orphans.checkReady(SIGNAL);
+    assert.ok(!engine.networks.has('left'));
   });
 
   it('lets the worker claim when an orphan is not removable', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { ESLint } from 'eslint';
 
@@ -32,10 +32,21 @@ const eslint = new ESLint({
   ruleFilter: ({ ruleId }) => ruleId === RULE,
 });
 
+const ADAPTERS = [
+  'lib/docker/dockerode-engine.ts',
+  'lib/queue/taskcluster-queue.ts',
+  'lib/queue/taskcluster-purge-cache.ts',
+  'lib/host/taskcluster-worker-manager.ts',
+];
+
 /** Whether a file in `from` may import one of `to`, for its types alone. */
 async function isAllowed(from: string, to: string): Promise<boolean> {
   const imported = (await readdir(`src/${to}`)).find((name) => name.endsWith('.ts')) ?? assert.fail(`${to} is empty`);
-  const specifier = relative(`src/${from}`, `src/${to}/${imported}`).replace(/\.ts$/, '.js');
+  return await mayImport(from, `${to}/${imported}`);
+}
+
+async function mayImport(from: string, file: string): Promise<boolean> {
+  const specifier = relative(`src/${from}`, `src/${file}`).replace(/\.ts$/, '.js');
   const code = `import type * as other from '${specifier.startsWith('.') ? specifier : `./${specifier}`}';\nexport type { other };\n`;
   const [result] = await eslint.lintText(code, { filePath: `src/${from}/probe.ts` });
   return (result ?? assert.fail()).messages.length === 0;
@@ -48,6 +59,15 @@ describe('the layers of the source', () => {
       for (const below of LAYERS.slice(index + 1)) assert.equal(await isAllowed(layer, below), true, below);
     });
   }
+
+  it('only worker/compose may import an adapter', async () => {
+    for (const adapter of ADAPTERS) {
+      await access(`src/${adapter}`);
+      assert.equal(await mayImport('lib/worker/compose', adapter), true, adapter);
+      assert.equal(await mayImport('lib/worker', adapter), false, adapter);
+      assert.equal(await mayImport('lib/features', adapter), false, adapter);
+    }
+  });
 
   it('the worker and the local Taskcluster do not import each other', async () => {
     for (const layer of LAYERS.filter((name) => name.startsWith('lib/'))) {

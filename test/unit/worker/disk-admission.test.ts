@@ -34,16 +34,16 @@ describe('the room for claims on the disk', () => {
       disk: { freeBytes: () => Promise.resolve(freeBytes) },
       thresholdBytes,
       capacity,
-      collect: () =>
-        new Promise((resolve) => {
-          collections.push(resolve);
-        }),
       retryMs: RETRY_MS,
       log,
       now: clock.now,
     });
   }
-  const roomFor = (tasks: number): Promise<number> => room.roomFor(tasks, stop.signal);
+  const collect = (): Promise<void> =>
+    new Promise((resolve) => {
+      collections.push(resolve);
+    });
+  const roomFor = (tasks: number): Promise<number> => room.roomFor(tasks, collect, stop.signal);
   /** Asks while nothing but the file system is waited for. */
   const roomAtOnce = async (tasks: number): Promise<number | 'waits'> => {
     const asked = roomFor(tasks);

@@ -13,7 +13,7 @@ import type { Answer, Order } from '../../support/lock-contender.js';
 
 const CONTENDER = fileURLToPath(new URL('../../support/lock-contender.ts', import.meta.url));
 const CONTENDERS = 5;
-const ROUNDS = 25;
+const ROUNDS = 100;
 const ROUNDS_WITH_KILLS = 5;
 /** The holder of a lock that was left by a crash: no process has this start time. */
 const STALE = JSON.stringify({ pid: 1, startTicks: '0', bootId: 'an earlier boot' });

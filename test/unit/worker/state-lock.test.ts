@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError } from '../../../src/lib/config/config-error.js';
@@ -72,5 +73,29 @@ describe('the lock of a state directory', () => {
     await (await acquire()).release();
     await writeFile(file(), '{"pid":');
     await (await acquire()).release();
+  });
+
+  it('can be acquired after a crash of a process that was replacing a stale one, and removes what that left', async () => {
+    await (await acquire()).release();
+    const stale = (pid: number): string => JSON.stringify({ pid, startTicks: '0', bootId: 'an earlier boot' });
+    await writeFile(file(), stale(1));
+    const digest = createHash('sha256').update(stale(1)).digest('hex').slice(0, 16);
+    await writeFile(`${file()}.${digest}`, stale(2));
+    await writeFile(`${file()}.0123456789abcdef`, '');
+    await writeFile(`${file()}.unrelated`, '');
+    const lock = await acquire();
+    assert.deepEqual((await readdir(join(root, 'state'))).sort(), ['worker.pid', 'worker.pid.unrelated']);
+    await lock.release();
+  });
+
+  it('is not given to a second process while a process that runs replaces a stale one', async () => {
+    const lock = await acquire();
+    const own = await readFile(file());
+    await lock.release();
+    await writeFile(file(), '{"pid":');
+    const digest = createHash('sha256').update('{"pid":').digest('hex').slice(0, 16);
+    await writeFile(`${file()}.${digest}`, own);
+    await assert.rejects(acquire(), ConfigError);
+    assert.equal(await readFile(file(), 'utf8'), '{"pid":');
   });
 });

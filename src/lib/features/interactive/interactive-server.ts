@@ -1,25 +1,18 @@
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { v4 as newToken } from 'slugid';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
-import type { PublicHost } from '../../host/public-host.js';
-import type { ConnectionLimiter } from '../../util/connection-limiter.js';
+import type { Logger } from '../../log/logger.js';
 import { errorMessage } from '../../util/error-message.js';
-import type { CertificateRenewal } from '../certificate-renewal.js';
-import { portOf, startPublicServer } from '../public-server.js';
-import type { PublicServer, PublicServerLimits, PublicServerOptions } from '../public-server.js';
+import { SecretUrlServer, newToken } from '../secret-url-server.js';
+import type { SecretUrlLimits, SecretUrlServerOptions } from '../secret-url-server.js';
 import { Keepalive } from './keepalive.js';
 
-export interface InteractiveServerOptions extends PublicServerOptions {
-  /** Where the URLs that are handed out lead. */
-  readonly publicHost: PublicHost;
+export interface InteractiveServerOptions extends SecretUrlServerOptions {
   readonly limits?: Partial<InteractiveLimits>;
 }
 
-export interface InteractiveLimits extends PublicServerLimits {
+export interface InteractiveLimits extends SecretUrlLimits {
   /** Bytes of a message; one that is longer ends its connection. */
   readonly messageBytes: number;
   /** How often it is asked whether the other side is still there. */
@@ -92,39 +85,26 @@ interface Opened {
   readonly kind: TokenKind;
 }
 
-interface ServerParts extends PublicServer {
-  readonly limits: InteractiveLimits;
-}
-
 /** Where the shells of all interactive tasks are reached, over one port. One per worker. */
 export class InteractiveServer {
-  readonly #server: Server;
-  readonly #limiter: ConnectionLimiter;
-  readonly #publicHost: PublicHost;
-  readonly #renewal: CertificateRenewal | undefined;
+  readonly #urls: SecretUrlServer<Opened>;
   readonly #sockets: WebSocketServer;
   readonly #keepalive: Keepalive;
-  /** By the SHA-256 of the token: how long a look-up takes says nothing about the tokens there are. */
-  readonly #endpoints = new Map<string, Opened>();
 
-  private constructor({ publicHost, log }: InteractiveServerOptions, parts: ServerParts) {
-    const { server, limits } = parts;
-    this.#server = server;
-    this.#limiter = parts.limiter;
-    this.#publicHost = publicHost;
-    this.#renewal = parts.renewal;
+  private constructor(urls: SecretUrlServer<Opened>, log: Logger, limits: InteractiveLimits) {
+    this.#urls = urls;
     const { messageBytes: maxPayload, closeMs: closeTimeout } = limits;
     // Typed for a version without closeTimeout.
     const socketOptions = { noServer: true, perMessageDeflate: false, maxPayload, closeTimeout } as const;
     this.#sockets = new WebSocketServer(socketOptions);
     this.#keepalive = new Keepalive(limits.pingMs);
-    server.on('request', (request, response) => {
+    urls.http.on('request', (request, response) => {
       this.#answer(request, response);
     });
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    urls.http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       this.#upgrade(request, socket, head);
     });
-    server.on('error', (error) => {
+    urls.http.on('error', (error) => {
       log.error('interactive server failed', { error: errorMessage(error) });
     });
   }
@@ -132,16 +112,16 @@ export class InteractiveServer {
   /** Listens; fails as the system or the certificate does. */
   static async start(options: InteractiveServerOptions): Promise<InteractiveServer> {
     const limits = { ...LIMITS, ...options.limits };
-    return new InteractiveServer(options, { ...(await startPublicServer(options, limits)), limits });
+    return new InteractiveServer(await SecretUrlServer.start(options, limits), options.log, limits);
   }
 
   /** When its certificate ends; undefined without one. */
   async certificateEnd(): Promise<Date | undefined> {
-    return await this.#renewal?.end();
+    return await this.#urls.certificateEnd();
   }
 
   get port(): number {
-    return portOf(this.#server);
+    return this.#urls.port;
   }
 
   /**
@@ -149,19 +129,19 @@ export class InteractiveServer {
    * comes to them.
    */
   open(side: TaskSide, expires: Date): ShellEndpoint {
-    void this.#renewal?.check();
+    const urls = this.#urls;
     const tokens = { shell: newToken(), displays: newToken() };
-    const s = this.#renewal ? 's' : '';
-    const origin = `${s}://${this.#publicHost.hostFor(expires)}:${this.port}`;
-    this.#endpoints.set(digest(tokens.shell), { side, kind: 'shell' });
-    this.#endpoints.set(digest(tokens.displays), { side, kind: 'displays' });
+    const http = urls.origin(expires);
+    const webSocket = http.replace('http', 'ws');
+    urls.open(tokens.shell, { side, kind: 'shell' });
+    urls.open(tokens.displays, { side, kind: 'displays' });
     return {
-      url: `ws${origin}/${tokens.shell}/${PATHS.shell}`,
-      displayUrl: `ws${origin}/${tokens.displays}/${PATHS.display}`,
-      displaysUrl: `http${origin}/${tokens.displays}/${PATHS.displays}`,
+      url: `${webSocket}/${tokens.shell}/${PATHS.shell}`,
+      displayUrl: `${webSocket}/${tokens.displays}/${PATHS.display}`,
+      displaysUrl: `${http}/${tokens.displays}/${PATHS.displays}`,
       tokens: Object.values(tokens),
       close: () => {
-        for (const token of Object.values(tokens)) this.#endpoints.delete(digest(token));
+        for (const token of Object.values(tokens)) urls.expire(token);
       },
     };
   }
@@ -169,24 +149,20 @@ export class InteractiveServer {
   /** Cuts everybody off. Harmless twice. */
   async close(): Promise<void> {
     this.#keepalive.stop();
-    if (!this.#server.listening) return;
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    for (const socket of this.#sockets.clients) socket.terminate();
-    this.#server.closeAllConnections();
-    await closed;
+    await this.#urls.close();
   }
 
   #find(url = ''): { readonly side: TaskSide; readonly path: string; readonly query: string } | undefined {
     const { token, path = '', query = '' } = ADDRESS.exec(url)?.groups ?? {};
-    const opened = token === undefined ? undefined : this.#endpoints.get(digest(token));
-    return opened && OPENS[opened.kind].includes(path) ? { side: opened.side, path, query } : undefined;
+    const opened = token === undefined ? undefined : this.#urls.find(token);
+    if (opened === undefined || opened === 'expired' || !OPENS[opened.kind].includes(path)) return undefined;
+    return { side: opened.side, path, query };
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const found = this.#find(request.url);
     if (found?.path === PATHS.displays) {
-      const release = this.#limiter.hold(request.socket);
+      const release = this.#urls.hold(request);
       if (release) response.once('close', release);
       void answerDisplays(response, release ? found.side : undefined);
       return;
@@ -211,7 +187,7 @@ export class InteractiveServer {
       refuseUpgrade(socket, '404 Not Found');
       return;
     }
-    const release = this.#limiter.hold(request.socket);
+    const release = this.#urls.hold(request);
     if (!release) {
       refuseUpgrade(socket, '503 Service Unavailable');
       return;
@@ -257,8 +233,4 @@ async function answerDisplays(response: ServerResponse, side: TaskSide | undefin
   } catch (error) {
     answer(500, { message: `The displays are not known: ${errorMessage(error)}` });
   }
-}
-
-function digest(token: string): string {
-  return createHash('sha256').update(token).digest('base64');
 }

@@ -42,49 +42,48 @@ export function answerTooMany(response: ServerResponse): void {
   answer(response, 503, 'Too many readers.', { 'Retry-After': '30' });
 }
 
-/** To whoever knows the address of a log that is gone. */
-export function answerGone(response: ServerResponse): void {
-  answer(response, 404, 'The task has ended; its log is an artifact of the task.');
+export interface LiveLogEndpointOptions {
+  /** What readers are given; its last part is the token. */
+  readonly url: string;
+  readonly log: TaskLog;
+  /** That of the worker. */
+  readonly operatorLog: Logger;
+  readonly limits: EndpointLimits;
+  /** Called once, when new requests are to be answered with 404. */
+  readonly onGone: () => void;
 }
-
-/** Only while it is open is the log held, and with it what is known of the run. */
-type State =
-  | { readonly kind: 'open'; readonly log: TaskLog }
-  | { readonly kind: 'redirecting'; readonly url: string }
-  | { readonly kind: 'gone' };
 
 /** One run's log on the live log server: open while the run goes on, then a redirect for a while, then gone. */
 export class LiveLogEndpoint {
   /** What readers are given; it holds the secret, so it belongs in no log. */
   readonly url: string;
-  readonly #operatorLog: Logger;
-  readonly #limits: EndpointLimits;
+  readonly #options: Omit<LiveLogEndpointOptions, 'log'>;
   readonly #readers = new SourceShares<ServerResponse>();
-  readonly #timers: NodeJS.Timeout[] = [];
-  #state: State;
+  /** The log is held only while the endpoint is open, and with it what is known of the run. */
+  #log: TaskLog | undefined;
+  /** Where new requests are sent once it is not. */
+  #artifactUrl = '';
 
-  constructor(url: string, log: TaskLog, operatorLog: Logger, limits: EndpointLimits) {
-    this.url = url;
-    this.#state = { kind: 'open', log };
-    this.#operatorLog = operatorLog;
-    this.#limits = limits;
+  constructor({ log, ...options }: LiveLogEndpointOptions) {
+    this.url = options.url;
+    this.#options = options;
+    this.#log = log;
   }
 
   /** New requests go to `url` for a while, then get 404; open readers are served to the last byte, in bounded time. */
   redirectTo(url: string): void {
-    if (this.#state.kind !== 'open') return;
-    this.#state = { kind: 'redirecting', url };
-    this.#after(this.#limits.redirectMs, () => {
-      this.#state = { kind: 'gone' };
-    });
-    this.#limitReaders();
+    if (!this.#log) return;
+    const { limits, onGone } = this.#options;
+    this.#artifactUrl = url;
+    setTimeout(onGone, limits.redirectMs).unref();
+    this.#end();
   }
 
   /** As redirectTo, without an address to go to: new requests get 404 at once. Harmless after redirectTo. */
   close(): void {
-    if (this.#state.kind !== 'open') return;
-    this.#state = { kind: 'gone' };
-    this.#limitReaders();
+    if (!this.#log) return;
+    this.#options.onGone();
+    this.#end();
   }
 
   /** The part of the address that nobody can guess. */
@@ -92,29 +91,10 @@ export class LiveLogEndpoint {
     return this.url.slice(this.url.lastIndexOf('/') + 1);
   }
 
-  /** Cuts everybody off; for the end of the server. */
-  destroy(): void {
-    this.#state = { kind: 'gone' };
-    for (const timer of this.#timers) clearTimeout(timer);
-    for (const reader of this.#readers) reader.destroy();
-  }
-
-  /** New requests get 404. */
-  get isGone(): boolean {
-    return this.#state.kind === 'gone';
-  }
-
-  /** Answers a GET or HEAD that named the right token. */
+  /** Answers a GET or HEAD that named the right token, before `onGone` was called. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    switch (this.#state.kind) {
-      case 'open':
-        return this.#serveLog(this.#state.log, request, response);
-      case 'redirecting':
-        answer(response, 303, 'The task has ended.', { Location: this.#state.url });
-        return;
-      case 'gone':
-        answerGone(response);
-    }
+    if (this.#log) await this.#serveLog(this.#log, request, response);
+    else answer(response, 303, 'The task has ended.', { Location: this.#artifactUrl });
   }
 
   async #serveLog(log: TaskLog, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -139,7 +119,7 @@ export class LiveLogEndpoint {
 
   /** As `ConnectionLimiter.hold`, for the readers of this log. False: there is no room. */
   #makeRoom(address: string): boolean {
-    if (this.#readers.size < this.#limits.readersPerLog) return true;
+    if (this.#readers.size < this.#options.limits.readersPerLog) return true;
     const isHalfClosed = ({ req }: ServerResponse): boolean => req.socket.readableEnded;
     const displaced = this.#readers.takeFirst(isHalfClosed) ?? this.#readers.takeFor(address);
     displaced?.destroy();
@@ -150,29 +130,26 @@ export class LiveLogEndpoint {
     this.#readers.add(address, response);
     response.flushHeaders();
     // A quiet log is no reason to hang up, a reader that takes nothing is.
-    response.setTimeout(this.#limits.stallMs, () => {
+    response.setTimeout(this.#options.limits.stallMs, () => {
       if (response.writableNeedDrain) response.destroy();
     });
     try {
       await pipeline(content, response);
     } catch (error) {
       // Readers come and go as they like; only trouble with our file would show up here as something else.
-      this.#operatorLog.debug('live log reader left', { error: errorMessage(error) });
+      this.#options.operatorLog.debug('live log reader left', { error: errorMessage(error) });
     } finally {
       this.#readers.delete(address, response);
     }
   }
 
-  /** None come from now on. */
-  #limitReaders(): void {
+  /** No readers come from now on. */
+  #end(): void {
+    this.#log = undefined;
     if (this.#readers.size === 0) return;
-    this.#after(this.#limits.drainMs, () => {
+    setTimeout(() => {
       for (const reader of this.#readers) reader.destroy();
-    });
-  }
-
-  #after(delayMs: number, action: () => void): void {
-    this.#timers.push(setTimeout(action, delayMs).unref());
+    }, this.#options.limits.drainMs).unref();
   }
 }
 

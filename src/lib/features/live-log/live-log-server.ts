@@ -1,24 +1,17 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { PublicHost } from '../../host/public-host.js';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../log/logger.js';
 import type { TaskLog } from '../../task-log/writer.js';
-import type { ConnectionLimiter } from '../../util/connection-limiter.js';
 import { errorMessage } from '../../util/error-message.js';
-import type { CertificateRenewal } from '../certificate-renewal.js';
-import { portOf, startPublicServer } from '../public-server.js';
-import type { PublicServer, PublicServerLimits, PublicServerOptions } from '../public-server.js';
+import { SecretUrlServer, newToken } from '../secret-url-server.js';
+import type { SecretUrlLimits, SecretUrlServerOptions } from '../secret-url-server.js';
 import type { EndpointLimits } from './live-log-endpoint.js';
-import { LiveLogEndpoint, answer, answerGone, answerTooMany } from './live-log-endpoint.js';
+import { LiveLogEndpoint, answer, answerTooMany } from './live-log-endpoint.js';
 
-export interface LiveLogServerOptions extends PublicServerOptions {
-  /** Where the URLs that are handed out lead. */
-  readonly publicHost: PublicHost;
+export interface LiveLogServerOptions extends SecretUrlServerOptions {
   readonly limits?: Partial<LiveLogLimits>;
 }
 
-export interface LiveLogLimits extends EndpointLimits, PublicServerLimits {}
+export interface LiveLogLimits extends EndpointLimits, SecretUrlLimits {}
 
 const LIMITS: LiveLogLimits = {
   drainMs: 10 * 60_000,
@@ -30,57 +23,38 @@ const LIMITS: LiveLogLimits = {
   requestMs: 10_000,
 };
 
-const IDLE_CHECK_MS = 50;
-
-/** Ended logs whose token is still known, so that their readers get 404 and not 401. */
-const REMEMBERED_LOGS = 2000;
-
-interface ServerParts extends PublicServer {
-  readonly limits: LiveLogLimits;
-}
-
 /** Serves the logs of all running tasks over one port, each at an address that only its readers know. One per worker. */
 export class LiveLogServer {
-  readonly #server: Server;
-  readonly #limiter: ConnectionLimiter;
-  readonly #renewal: CertificateRenewal | undefined;
-  readonly #publicHost: PublicHost;
+  readonly #urls: SecretUrlServer<LiveLogEndpoint>;
   readonly #log: Logger;
   readonly #limits: LiveLogLimits;
-  /** By the SHA-256 of the token: how long a look-up takes says nothing about the tokens there are. */
-  readonly #endpoints = new Map<string, LiveLogEndpoint>();
-  /** The same of the endpoints that are gone, oldest first. */
-  readonly #gone = new Set<string>();
 
-  private constructor({ log, publicHost }: LiveLogServerOptions, { server, limiter, renewal, limits }: ServerParts) {
-    this.#server = server;
-    this.#limiter = limiter;
+  private constructor(urls: SecretUrlServer<LiveLogEndpoint>, log: Logger, limits: LiveLogLimits) {
+    this.#urls = urls;
     this.#log = log;
     this.#limits = limits;
-    this.#publicHost = publicHost;
-    this.#renewal = renewal;
-    server.on('request', (request, response) => {
+    urls.http.on('request', (request, response) => {
       void this.#handle(request, response);
     });
-    server.on('error', (error) => {
-      this.#log.error('live log server failed', { error: errorMessage(error) });
+    urls.http.on('error', (error) => {
+      log.error('live log server failed', { error: errorMessage(error) });
     });
   }
 
   /** Listens; fails as the system or the certificate does. */
   static async start(options: LiveLogServerOptions): Promise<LiveLogServer> {
     const limits = { ...LIMITS, ...options.limits };
-    return new LiveLogServer(options, { ...(await startPublicServer(options, limits)), limits });
+    return new LiveLogServer(await SecretUrlServer.start(options, limits), options.log, limits);
   }
 
   /** When its certificate ends; undefined without one. */
   async certificateEnd(): Promise<Date | undefined> {
-    return await this.#renewal?.end();
+    return await this.#urls.certificateEnd();
   }
 
   /** The port it listens on. */
   get port(): number {
-    return portOf(this.#server);
+    return this.#urls.port;
   }
 
   /**
@@ -88,12 +62,17 @@ export class LiveLogServer {
    * until `expires`.
    */
   open(log: TaskLog, expires: Date): LiveLogEndpoint {
-    void this.#renewal?.check();
-    const token = randomBytes(32).toString('base64url');
-    const origin = `${this.#renewal ? 'https' : 'http'}://${this.#publicHost.hostFor(expires)}:${this.port}`;
-    const endpoint = new LiveLogEndpoint(`${origin}/log/${token}`, log, this.#log, this.#limits);
-    this.#endpoints.set(digest(token), endpoint);
-    this.#forgetGone();
+    const token = newToken();
+    const endpoint = new LiveLogEndpoint({
+      url: `${this.#urls.origin(expires)}/log/${token}`,
+      log,
+      operatorLog: this.#log,
+      limits: this.#limits,
+      onGone: () => {
+        this.#urls.expire(token);
+      },
+    });
+    this.#urls.open(token, endpoint);
     return endpoint;
   }
 
@@ -102,35 +81,7 @@ export class LiveLogServer {
    * after `graceMs`. Harmless twice.
    */
   async close(graceMs: number): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    // A connection whose reader is done stays open for a while otherwise.
-    const tidy = setInterval(() => {
-      this.#server.closeIdleConnections();
-    }, IDLE_CHECK_MS);
-    const cut = setTimeout(() => {
-      for (const endpoint of this.#endpoints.values()) endpoint.destroy();
-      this.#server.closeAllConnections();
-    }, graceMs);
-    await closed;
-    clearInterval(tidy);
-    clearTimeout(cut);
-    for (const endpoint of this.#endpoints.values()) endpoint.destroy();
-    this.#endpoints.clear();
-  }
-
-  /** Of those that are gone only the token stays known, and not for ever. */
-  #forgetGone(): void {
-    for (const [key, endpoint] of this.#endpoints) {
-      if (!endpoint.isGone) continue;
-      this.#endpoints.delete(key);
-      this.#gone.add(key);
-    }
-    for (const key of this.#gone) {
-      if (this.#gone.size <= REMEMBERED_LOGS) return;
-      this.#gone.delete(key);
-    }
+    await this.#urls.close(graceMs);
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -148,22 +99,17 @@ export class LiveLogServer {
       answer(response, 404, 'Not found');
       return;
     }
-    const key = digest(token);
-    const endpoint = this.#endpoints.get(key);
-    if (!endpoint && !this.#gone.has(key)) {
+    const endpoint = this.#urls.find(token);
+    if (endpoint === undefined) {
       answer(response, 401, 'Access denied');
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       answer(response, 405, 'Only GET and HEAD', { Allow: 'GET, HEAD' });
-    } else if (!endpoint) {
-      answerGone(response);
+    } else if (endpoint === 'expired') {
+      answer(response, 404, 'The task has ended; its log is an artifact of the task.');
     } else {
-      const release = this.#limiter.hold(request.socket);
+      const release = this.#urls.hold(request);
       if (release) await endpoint.serve(request, response.once('close', release));
       else answerTooMany(response);
     }
   }
-}
-
-function digest(token: string): string {
-  return createHash('sha256').update(token).digest('base64');
 }

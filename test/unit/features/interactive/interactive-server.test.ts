@@ -49,7 +49,7 @@ describe('the server of interactive tasks', () => {
 
   it('hands out addresses that nobody can guess, each for one task', async () => {
     await start();
-    assert.match(endpoint.url, /^ws:\/\/127\.0\.0\.1:\d+\/[\w-]{22}\/shell\.sock$/);
+    assert.match(endpoint.url, /^ws:\/\/127\.0\.0\.1:\d+\/[\w-]{43}\/shell\.sock$/);
     const others: Connection[] = [];
     const other = server.open(takenBy(others), new Date());
     assert.notEqual(other.url, endpoint.url);

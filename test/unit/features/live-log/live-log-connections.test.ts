@@ -134,16 +134,14 @@ describe('connections to the live log server', () => {
 
     beforeEach(async () => {
       paths = await makeCertificate(dir, 'localhost');
-      secure = await LiveLogServer.start({
-        port: 0,
-        publicHost: new FixedHost('localhost'),
-        tls: await TlsFiles.read(paths),
-        log: operatorLog,
-        limits: { requestMs: 200 },
-      });
+      secure = await startSecurely();
     });
     afterEach(() => secure.close(0));
 
+    const startSecurely = async (limits: Partial<LiveLogLimits> = {}): Promise<LiveLogServer> => {
+      const [publicHost, tls] = [new FixedHost('localhost'), await TlsFiles.read(paths)];
+      return await LiveLogServer.start({ port: 0, publicHost, tls, log: operatorLog, limits });
+    };
     const openSecurely = async (url: string): Promise<IncomingMessage> => {
       const sent = getSecurely(url, { ca: await readFile(paths.certificate), agent: false });
       const [response] = (await once(sent, 'response')) as [IncomingMessage];
@@ -201,6 +199,8 @@ describe('connections to the live log server', () => {
     });
 
     it('hangs up on who never agrees on TLS, or never asks for anything after that', async () => {
+      await secure.close(0);
+      secure = await startSecurely({ requestMs: 200 });
       const silent = connect(secure.port, '127.0.0.1');
       const mute = connectSecurely({ port: secure.port, host: '127.0.0.1', rejectUnauthorized: false });
       mute.on('error', () => undefined);

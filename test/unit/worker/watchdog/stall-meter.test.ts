@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { StallMeter } from '../../../src/lib/worker/stall-meter.js';
+import { StallMeter } from '../../../../src/lib/worker/watchdog/stall-meter.js';
 
 const TICK_MS = 1000;
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import type { Config } from '../../../src/lib/config/config.js';
-import type { DockerEngine } from '../../../src/lib/docker/engine.js';
-import { composeMetadata } from '../../../src/lib/worker/compose-metadata.js';
-import { MemoryLogger } from '../../fakes/memory-logger.js';
-import { load } from '../config/fixture.js';
+import type { Config } from '../../../../src/lib/config/config.js';
+import type { DockerEngine } from '../../../../src/lib/docker/engine.js';
+import { makeMetadata } from '../../../../src/lib/worker/compose/preflight.js';
+import { MemoryLogger } from '../../../fakes/memory-logger.js';
+import { load } from '../../config/fixture.js';
 
 const ENGINE: Pick<DockerEngine, 'describe'> = {
   describe: () => Promise.resolve({ version: '26.1.5', storageDriver: 'overlay2' }),
@@ -13,7 +13,7 @@ describe('what the logs of tasks say of the worker', () => {
   const configOf = async (workerTypeMetadata?: object): Promise<Config> =>
     (await load({ flags: { capacity: 2, workerTypeMetadata } })).config;
   const textOf = async (metadata?: object, engine = ENGINE, log = new MemoryLogger()): Promise<string | undefined> =>
-    await composeMetadata({
+    await makeMetadata({
       config: await configOf(metadata),
       version: '100.0.0',
       nodeVersion: 'v20.19.0',

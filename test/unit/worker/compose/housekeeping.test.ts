@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
-import { composePool } from '../../../src/lib/worker/compose-pool.js';
-import type { WorkerOptions } from '../../../src/lib/worker/worker.js';
-import { MemoryLogger } from '../../fakes/memory-logger.js';
-import { FlakyServer } from '../../support/flaky-server.js';
-import { load } from '../config/fixture.js';
+import { CredentialHolder } from '../../../../src/lib/queue/credential-holder.js';
+import { makeLife } from '../../../../src/lib/worker/compose/housekeeping.js';
+import type { WorkerOptions } from '../../../../src/lib/worker/worker.js';
+import { MemoryLogger } from '../../../fakes/memory-logger.js';
+import { FlakyServer } from '../../../support/flaky-server.js';
+import { load } from '../../config/fixture.js';
 
 describe('what bounds the life of a worker', () => {
   const { signal } = new AbortController();
@@ -16,7 +16,7 @@ describe('what bounds the life of a worker', () => {
   let credentials: CredentialHolder;
 
   beforeEach(async () => {
-    stateDir = await mkdtemp(join(tmpdir(), 'compose-pool-'));
+    stateDir = await mkdtemp(join(tmpdir(), 'life-'));
     credentials = new CredentialHolder({ clientId: 'first', accessToken: 'a' });
     server = await FlakyServer.start((request, response) => {
       request.resume();
@@ -36,7 +36,7 @@ describe('what bounds the life of a worker', () => {
     const { config } = await load({
       flags: { rootUrl: server.url, workerId: 'w-1', workerGroup: 'g', stateDir, ...settings },
     });
-    return await composePool(config, { host: { isManaged }, credentials, log: new MemoryLogger() });
+    return await makeLife(config, { host: { isManaged }, credentials, log: new MemoryLogger() });
   };
 
   it('is worker-manager where it knows the worker, asked with the credentials that the worker has by then', async () => {

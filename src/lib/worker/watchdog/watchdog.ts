@@ -1,6 +1,6 @@
 import inspector from 'node:inspector';
 import { SHARE_ENV, Worker } from 'node:worker_threads';
-import type { Logger } from '../log/logger.js';
+import type { Logger } from '../../log/logger.js';
 import { stallRecordPath } from './stall-record.js';
 
 export interface WatchdogOptions {

@@ -1,7 +1,7 @@
-import type { Logger } from '../log/logger.js';
-import type { RunEntry } from '../task/run-journal.js';
-import type { Phase } from '../task/run-record.js';
-import { errorMessage } from '../util/error-message.js';
+import type { Logger } from '../../log/logger.js';
+import type { RunEntry } from '../../task/run-journal.js';
+import type { Phase } from '../../task/run-record.js';
+import { errorMessage } from '../../util/error-message.js';
 import { readStallRecord, removeStallRecord } from './stall-record.js';
 import type { StallRecord } from './stall-record.js';
 

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { schemaAssertion } from '../util/own-schema.js';
-import { readStateFile } from '../util/state-file.js';
+import { schemaAssertion } from '../../util/own-schema.js';
+import { readStateFile } from '../../util/state-file.js';
 
 /** What the watchdog leaves for the next start when it ends the process. */
 export interface StallRecord {

@@ -1,18 +1,19 @@
-import type { Config } from '../config/config.js';
-import type { DockerEngine } from '../docker/engine.js';
-import type { GarbageSource } from '../gc/garbage-source.js';
-import { ArtifactImages } from '../images/artifact-image.js';
-import { ImageCache } from '../images/image-cache.js';
-import { ImageRecords } from '../images/image-records.js';
-import type { ImageProvider } from '../images/image-provider.js';
-import { ImageUses } from '../images/image-uses.js';
-import { Images } from '../images/images.js';
-import { RegistryImages } from '../images/registry-image.js';
-import { UnusedImages } from '../images/unused-images.js';
-import type { Logger } from '../log/logger.js';
-import type { MetricsRecorder } from '../log/metrics-recorder.js';
-import { TaskclusterDirectory } from '../queue/taskcluster-directory.js';
-import type { RetryPolicy } from '../util/retry.js';
+import type { Config } from '../../config/config.js';
+import type { DockerEngine } from '../../docker/engine.js';
+import type { GarbageSource } from '../../gc/garbage-source.js';
+import { ArtifactImages } from '../../images/artifact-image.js';
+import { ImageCache } from '../../images/image-cache.js';
+import { ImageRecords } from '../../images/image-records.js';
+import type { ImageProvider } from '../../images/image-provider.js';
+import { ImageUses } from '../../images/image-uses.js';
+import { Images } from '../../images/images.js';
+import { RegistryImages } from '../../images/registry-image.js';
+import { UnusedImages } from '../../images/unused-images.js';
+import type { Logger } from '../../log/logger.js';
+import type { MetricsRecorder } from '../../log/metrics-recorder.js';
+import { TaskclusterDirectory } from '../../queue/taskcluster-directory.js';
+import type { ResourceStack } from '../../util/resource-stack.js';
+import type { RetryPolicy } from '../../util/retry.js';
 
 interface Parts {
   readonly engine: DockerEngine;
@@ -20,18 +21,22 @@ interface Parts {
   readonly metrics: MetricsRecorder;
 }
 
-export interface ComposedImages {
-  readonly images: ImageProvider;
+/** Where images come from, and those that tasks need no longer. */
+export interface WorkerImages {
+  readonly provider: ImageProvider;
   readonly garbage: GarbageSource;
-  /** Writes what has not been written yet. */
-  readonly close: () => Promise<void>;
 }
 
 /** All that has to do with images: where they come from, which of them are here, and which may go. */
-export async function composeImages(config: Config, { engine, log, metrics }: Parts): Promise<ComposedImages> {
+export async function makeImages(
+  config: Config,
+  { engine, log, metrics }: Parts,
+  resources: ResourceStack,
+): Promise<WorkerImages> {
   const { rootUrl, stateDir, registries, dockerConfig, garbageCollection, artifacts, taskQueue } = config;
   const now = (): Date => new Date();
   const imageRecords = await ImageRecords.open({ stateDir, log, now });
+  resources.defer('image records', () => imageRecords.flush());
   const uses = new ImageUses();
   const retries = pullRetries(config);
   const cache = new ImageCache({
@@ -47,13 +52,12 @@ export async function composeImages(config: Config, { engine, log, metrics }: Pa
   const ofTasks = new ArtifactImages({ engine, queue, retries, inactivityMs: artifacts.inactivityTimeout });
   const { imageExpiration: expirationMs, wholeMachine } = garbageCollection;
   return {
-    images: new Images(cache, {
+    provider: new Images(cache, {
       'docker-image': new RegistryImages({ engine, pullRetries: retries, settings, log }),
       'task-image': ofTasks,
       'indexed-image': ofTasks,
     }),
     garbage: new UnusedImages({ engine, imageRecords, uses, log, now, expirationMs, wholeMachine }),
-    close: () => imageRecords.flush(),
   };
 }
 

@@ -1,0 +1,165 @@
+import { randomInt } from 'node:crypto';
+import { ContentPutter } from '../../artifacts/put-content.js';
+import { ConfigError } from '../../config/config-error.js';
+import type { Config } from '../../config/config.js';
+import type { ConfigPath } from '../../config/layers.js';
+import type { DockerEngine } from '../../docker/engine.js';
+import { RunNetworks } from '../../docker/run-networks.js';
+import { SubnetPool } from '../../docker/subnet-pool.js';
+import { TaskNetworks } from '../../docker/task-networks.js';
+import { InteractiveServer } from '../../features/interactive/interactive-server.js';
+import { checkBusybox } from '../../features/interactive/interactive.js';
+import type { InteractiveOptions } from '../../features/interactive/interactive.js';
+import { LiveLogServer } from '../../features/live-log/live-log-server.js';
+import type { SidecarServices } from '../../features/sidecars/sidecar.js';
+import type { TaskclusterProxyOptions } from '../../features/taskcluster-proxy/taskcluster-proxy.js';
+import { Upstream } from '../../features/taskcluster-proxy/upstream.js';
+import { FixedHost, SignedHost } from '../../host/public-host.js';
+import type { PublicHost } from '../../host/public-host.js';
+import type { ImageProvider } from '../../images/image-provider.js';
+import type { Logger } from '../../log/logger.js';
+import { workerLabels } from '../../task/phases/container-spec.js';
+import type { WorkerFacts } from '../../task/task-context.js';
+import { TaskLogPublisher } from '../../task-log/publisher.js';
+import type { ResourceStack } from '../../util/resource-stack.js';
+import { TlsFiles } from '../../util/tls-files.js';
+import { isNotSetUp } from '../not-set-up.js';
+import type { IsUntouched } from '../not-set-up.js';
+
+interface Parts {
+  readonly engine: DockerEngine;
+  readonly images: ImageProvider;
+  readonly log: Logger;
+  readonly facts: WorkerFacts;
+  readonly isUntouched: IsUntouched;
+}
+
+/** What runs share beside their containers: servers, connections, other containers, and the networks for them. */
+export interface Servers {
+  /** Undefined: logs can't be followed. */
+  readonly liveLog: LiveLogServer | undefined;
+  readonly publisher: TaskLogPublisher;
+  /** Why this worker must not claim anything. */
+  readonly unusable: string | undefined;
+  readonly interactiveServer: InteractiveServer | undefined;
+  readonly interactive: InteractiveOptions;
+  readonly proxy: TaskclusterProxyOptions;
+  readonly sidecars: SidecarServices;
+  readonly networks: TaskNetworks;
+  /** Uploads artifacts. */
+  readonly putter: ContentPutter;
+}
+
+/** So long a network waits for the next task: one that is pending comes at once. */
+const SPARE_NETWORK_MS = 5_000;
+// What a worker that ends leaves to those who still read a log; all of it is an artifact by then.
+const READERS_GRACE_MS = 10_000;
+
+/** Fails with a ConfigError when tasks could not be given what the configuration promises. */
+export async function makeServers(config: Config, parts: Parts, resources: ResourceStack): Promise<Servers> {
+  const { engine, images, log } = parts;
+  const { taskclusterProxy, features, dockerVolume } = config;
+  if (features['dind']?.enabled === true && dockerVolume.includes(':')) {
+    throw new ConfigError([`dockerVolume: ${dockerVolume} has a colon in it, so that dind can't mount what is there`]);
+  }
+  const taskNetworks = makeNetworks(config, parts);
+  resources.defer('networks', () => taskNetworks.close());
+  const networks = new RunNetworks(taskNetworks);
+  const publicHost = makePublicHost(config);
+  const interactiveServer = await startInteractive(config, publicHost, parts);
+  resources.defer('interactive server', () => interactiveServer?.close());
+  const upstream = new Upstream();
+  resources.defer('connections of proxies', () => {
+    upstream.close();
+  });
+  const putter = new ContentPutter({ inactivityMs: config.artifacts.inactivityTimeout });
+  resources.defer('connections of uploads', () => {
+    putter.close();
+  });
+  const liveLog = await startLiveLog(config, publicHost, log);
+  resources.defer('live log server', () => liveLog?.close(READERS_GRACE_MS));
+  const isUsable = liveLog !== undefined || !config.logging.secureLiveLogging;
+  return {
+    liveLog,
+    publisher: new TaskLogPublisher(liveLog, () => new Date()),
+    unusable: isUsable ? undefined : 'live logs cannot be served, so nothing is claimed',
+    interactiveServer,
+    interactive: interactiveOptions(config, interactiveServer),
+    proxy: { networks, upstream, maxBodyBytes: taskclusterProxy.maxBodySize },
+    sidecars: { engine, images, networks },
+    networks: taskNetworks,
+    putter,
+  };
+}
+
+/** The name that live logs and shells are served under. */
+function makePublicHost({ host, publicIp, statelessHostname }: Config): PublicHost {
+  const { enabled, secret, domain } = statelessHostname;
+  // Neither a missing secret nor an address of another kind gets past the validation of the configuration.
+  return enabled && secret !== undefined ? new SignedHost({ ip: publicIp, secret, domain }) : new FixedHost(host);
+}
+
+/** Without its certificate a worker that must serve logs by TLS can't work; it stays up to be looked at. */
+async function startLiveLog(config: Config, publicHost: PublicHost, log: Logger): Promise<LiveLogServer | undefined> {
+  const { secureLiveLogging, liveLogPort: port } = config.logging;
+  try {
+    const tls = secureLiveLogging ? await TlsFiles.read(config.ssl) : undefined;
+    return await LiveLogServer.start({ port, publicHost, tls, log });
+  } catch (error) {
+    const { certificate: certificateFile, key: keyFile } = config.ssl;
+    log.alert('live logs cannot be served', { error, certificateFile, keyFile, port });
+    return undefined;
+  }
+}
+
+/** Without a server, or a busybox, interactive tasks fail; all others are none the worse for it. */
+async function startInteractive(
+  config: Config,
+  publicHost: PublicHost,
+  { log, isUntouched }: Pick<Parts, 'log' | 'isUntouched'>,
+): Promise<InteractiveServer | undefined> {
+  if (config.features['interactive']?.enabled !== true) return undefined;
+  const notSetUp = (error: unknown, ...keys: readonly ConfigPath[]): boolean =>
+    isNotSetUp(error, 'interactive', { log, isUntouched, keys });
+  const { ssl, port, busyboxPath } = config.interactive;
+  try {
+    await checkBusybox(busyboxPath);
+  } catch (error) {
+    if (!notSetUp(error, ['interactive', 'busyboxPath'])) log.alert('interactive tasks cannot be run', { error });
+  }
+  try {
+    const tls = ssl ? await TlsFiles.read(config.ssl) : undefined;
+    return await InteractiveServer.start({ port, publicHost, tls, log });
+  } catch (error) {
+    if (notSetUp(error, ['interactive', 'ssl'], ['ssl', 'certificate'], ['ssl', 'key'])) return undefined;
+    const { certificate: certificateFile, key: keyFile } = config.ssl;
+    log.alert('interactive sessions cannot be served', { error, ...(ssl && { certificateFile, keyFile }), port });
+    return undefined;
+  }
+}
+
+function interactiveOptions({ interactive }: Config, server: InteractiveServer | undefined): InteractiveOptions {
+  const { artifactName, busyboxPath, displayToolsPath, minTime, expirationAfterSession } = interactive;
+  return {
+    server,
+    artifactName,
+    busyboxPath,
+    displayToolsPath,
+    minTimeSeconds: minTime,
+    expirationAfterSessionSeconds: expirationAfterSession,
+    now: () => new Date(),
+  };
+}
+
+function makeNetworks({ task }: Config, { engine, log, facts }: Pick<Parts, 'engine' | 'log' | 'facts'>): TaskNetworks {
+  return new TaskNetworks({
+    engine,
+    pool: new SubnetPool(task.networkSubnetPool, randomInt(2 ** 20)),
+    poolName: `task.networkSubnetPool (${task.networkSubnetPool})`,
+    labels: workerLabels(facts),
+    spareMs: SPARE_NETWORK_MS,
+    onLeft: (networkId, error) => {
+      log.error('could not release', { what: 'network', networkId, error });
+    },
+  });
+}

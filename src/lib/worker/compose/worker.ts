@@ -1,0 +1,266 @@
+import type { Config } from '../../config/config.js';
+import { DockerodeEngine } from '../../docker/dockerode-engine.js';
+import type { ContainerLimits, ContainerSpec } from '../../docker/engine.js';
+import { treeRemover } from '../../docker/tree-remover.js';
+import { createFeatures } from '../../features/registry.js';
+import type { FeatureServices } from '../../features/registry.js';
+import type { Host } from '../../host/host.js';
+import type { MetricsOutput } from '../../log/lifecycle-events.js';
+import type { Logger } from '../../log/logger.js';
+import { CredentialHolder } from '../../queue/credential-holder.js';
+import { workerLabels } from '../../task/phases/container-spec.js';
+import type { ContainerDefaults } from '../../task/phases/container-spec.js';
+import { runClaim } from '../../task/run.js';
+import type { RunServices } from '../../task/run.js';
+import type { WorkerFacts } from '../../task/task-context.js';
+import { payloadValidator } from '../../task/validate-payload.js';
+import { ResourceStack } from '../../util/resource-stack.js';
+import type { IsUntouched } from '../not-set-up.js';
+import { Recovery } from '../recovery.js';
+import { Worker } from '../worker.js';
+import type { WorkerOptions } from '../worker.js';
+import { WriteProbe } from '../write-probe.js';
+import { makeEndings, makeGarbageCollection, makeLeftContainers, makeLife } from './housekeeping.js';
+import type { GarbageCollection, LeftContainers } from './housekeeping.js';
+import { makeImages } from './images.js';
+import { makeLifecycle, makeObservability } from './observability.js';
+import { makeDevices, makeMetadata, makeQueue, reportUnusableKeys } from './preflight.js';
+import type { WorkerDevices } from './preflight.js';
+import { makeServers } from './servers.js';
+import { lockEngine, makeStorage } from './storage.js';
+import type { Storage } from './storage.js';
+
+const now = (): Date => new Date();
+
+export interface WorkerSetup {
+  readonly config: Config;
+  readonly host: Host;
+  readonly log: Logger;
+  readonly version: string;
+  readonly nodeVersion?: string;
+  /** Credentials of the configuration. */
+  readonly secrets?: readonly string[];
+  /** Takes the WORKER_METRICS lines. */
+  readonly metricsOutput: MetricsOutput;
+  /** Lines of the worker's log that were dropped so far; left out: none ever are. */
+  readonly droppedLogLines?: () => number;
+  /** Alerts so far; left out: they are not counted. */
+  readonly alerts?: () => number;
+  /** Whether a key has the value that comes with the worker, so that nobody has set it up; left out: none has. */
+  readonly isUntouched?: IsUntouched;
+}
+
+// Bounds what the engine keeps of a container's output when it keeps any.
+const LOG_DRIVER_OPTIONS = { none: {}, local: { 'max-size': '20m', 'max-file': '5' } } as const;
+
+/** Makes the worker and all it consists of; nothing is claimed before it runs. Fails with a ConfigError among others. */
+export async function makeWorker(setup: WorkerSetup): Promise<Worker> {
+  const { log } = setup;
+  const resources = new ResourceStack((what, error) => {
+    log.error('could not release', { what, error });
+  });
+  try {
+    return await assemble(setup, resources);
+  } catch (error) {
+    await resources.close();
+    throw error;
+  }
+}
+
+/** What is made first is released last. */
+async function assemble(setup: WorkerSetup, resources: ResourceStack): Promise<Worker> {
+  const { config, host, log, metricsOutput, isUntouched = () => false } = setup;
+  const engine = new DockerodeEngine(config.docker);
+  void reportUnusableKeys(config, log, isUntouched);
+  const facts = workerFacts(config, setup.version);
+  const { lock, locked: engineLocked } = lockEngine({ engine, facts, log }, resources);
+  const observability = await makeObservability({ ...setup, engine }, resources);
+  const { metrics } = observability;
+  const credentials = new CredentialHolder(config.taskcluster);
+  const queue = makeQueue(config, credentials, log);
+  const lifecycle = makeLifecycle(config, metricsOutput);
+
+  const removeTree = treeRemover(engine, workerLabels(facts));
+  const shared = { engine, log, metrics, facts, removeTree };
+  const storage = await makeStorage(config, { ...shared, credentials, engineLocked }, resources);
+  const { runsDirectory, journal, caches, purgeRequests } = storage;
+  const images = await makeImages(config, shared, resources);
+  const devices = await makeDevices(config, log, isUntouched);
+  const servers = await makeServers(config, { ...shared, images: images.provider, isUntouched }, resources);
+  const containers = makeLeftContainers(config, { ...shared, lock, journal, networks: servers.networks });
+
+  const { purgeAfterKill } = config.cache;
+  const caching = { caches, purgeRequests, purgeAfterKill, removeTree };
+  const { interactive, proxy, sidecars, publisher, putter } = servers;
+  const saving = { engine, now };
+  const services = { ...caching, interactive, proxy, sidecars, saving, engine, devices: devices.manager };
+  const deps: RunServices = {
+    ...shared,
+    ...settingsOfRuns(config, runsDirectory, log),
+    queue,
+    images: images.provider,
+    admission: makeAdmission(config, services),
+    journal,
+    publisher,
+    putter,
+    lifecycle,
+    worker: { ...facts, settings: await makeMetadata({ ...setup, engine }) },
+    now,
+    onOrphan: () => {
+      containers.orphans.suspect();
+    },
+  };
+  const recovery = await Recovery.find({ ...deps, removeTree, stateDir: config.stateDir });
+
+  const capacity = servers.unusable === undefined ? config.capacity : 0;
+  // Images before caches: what is fetched again costs the next task less than what is built again.
+  const garbage = { ...shared, capacity, runsDirectory, journal, recovery, containers };
+  const gc = makeGarbageCollection(config, { ...garbage, sources: [images.garbage, caches] }, resources);
+  const worker = new Worker({
+    ...claiming({
+      probe: new WriteProbe([runsDirectory, config.stateDir], log),
+      gc,
+      containers,
+      devices,
+      storage,
+      deps,
+    }),
+    ...(await makeLife(config, { host, credentials, log })),
+    queue,
+    capacity,
+    pollIntervalMs: config.taskQueue.pollInterval,
+    log,
+    host,
+    credentials,
+    lifecycle,
+    metrics,
+    recover: (signal) => tidyUp({ recovery, containers, storage, gc }, signal),
+    close: () => resources.close(),
+  });
+  const endings = makeEndings({ servers, credentials, host });
+  observability.follow(worker, { endings, features: deps.admission.features, unusable: servers.unusable });
+  return worker;
+}
+
+interface Claiming {
+  readonly probe: WriteProbe;
+  readonly gc: GarbageCollection;
+  readonly containers: LeftContainers;
+  readonly devices: WorkerDevices;
+  readonly storage: Storage;
+  readonly deps: RunServices;
+}
+
+/** What is looked at before a claim, and what happens to it. */
+function claiming({
+  probe,
+  gc,
+  containers,
+  devices: { manager, freed },
+  storage,
+  deps,
+}: Claiming): Pick<WorkerOptions, 'checkReady' | 'roomFor' | 'roomFreed' | 'onClaimed' | 'rediscover' | 'run'> {
+  return {
+    checkReady: (signal) => containers.orphans.checkReady(signal),
+    roomFor: async (tasks, signal) => {
+      if (!(await probe.canWrite())) return 'no-disk';
+      const byDevices = await manager.roomFor(tasks);
+      if (byDevices === 0) return 'no-devices';
+      const byDisk = await gc.room.roomFor(byDevices, () => gc.janitor.collect(), signal);
+      return byDisk === 0 ? 'no-disk' : byDisk;
+    },
+    roomFreed: freed,
+    onClaimed: (claims) => {
+      try {
+        storage.journal.noteClaims(claims);
+      } catch (error) {
+        deps.log.error('journal could not be written', { error });
+      }
+    },
+    rediscover: async () => {
+      await manager.refresh();
+      freed.call();
+    },
+    run: (claim, stop) => {
+      storage.noteClockSkew(claim.clockSkewMs);
+      const run = runClaim(deps, claim, stop);
+      void run.finished.then(manager.expect(claim, claim.task.payload));
+      return gc.room.track(run);
+    },
+  };
+}
+
+interface Left {
+  readonly recovery: Recovery;
+  readonly containers: LeftContainers;
+  readonly storage: Storage;
+  readonly gc: GarbageCollection;
+}
+
+/** Takes up what a worker before this one left. What its containers had mounted goes after them. */
+async function tidyUp({ recovery, containers, storage, gc }: Left, signal: AbortSignal): Promise<void> {
+  const collecting = async (): Promise<void> => {
+    await containers.orphans.remove(signal);
+    await storage.beginCaching();
+    gc.janitor.start();
+  };
+  await Promise.all([recovery.run(signal), collecting()]);
+}
+
+function makeAdmission(config: Config, services: FeatureServices): RunServices['admission'] {
+  return {
+    validatePayload: payloadValidator(config.maxTaskRunTime, Object.keys(config.sidecars)),
+    features: createFeatures(config, services),
+    isEnabled: (feature) => config.features[feature]?.enabled ?? false,
+  };
+}
+
+/** What every run of a deployment lacks is said once, not for every poll of every run. */
+function warnOnce(log: Logger): RunServices['reclaiming']['onPollRefused'] {
+  let isTold = false;
+  return (error) => {
+    if (!isTold) log.warn('status of tasks refused', { error });
+    isTold = true;
+  };
+}
+
+function settingsOfRuns(
+  { artifacts, task }: Config,
+  runsDirectory: string,
+  log: Logger,
+): Pick<RunServices, 'settings' | 'reclaiming' | 'containerDefaults'> {
+  const settings = {
+    runsDirectory,
+    artifactConcurrency: artifacts.concurrency,
+    artifactStorage: artifacts.storageType,
+    maxUploadMs: artifacts.maxUploadSeconds * 1000,
+    maxLogBytes: task.maxLogBytes,
+  };
+  const reclaiming = {
+    reclaimDivisor: task.reclaimDivisor,
+    cancelPollIntervalMs: task.cancelPollInterval,
+    onPollRefused: warnOnce(log),
+  };
+  return { settings, reclaiming, containerDefaults: containerDefaults(task.container) };
+}
+
+function containerDefaults(container: Config['task']['container']): ContainerDefaults {
+  const { logDriver, memory, memorySwap, cpus, pidsLimit, ulimits } = container;
+  const limits: ContainerLimits = {
+    ...(memory !== undefined && { memoryBytes: memory }),
+    ...(memorySwap !== undefined && { memorySwapBytes: memorySwap }),
+    ...(cpus !== undefined && { cpus }),
+    ...(pidsLimit !== undefined && { pids: pidsLimit }),
+    ...(ulimits && { ulimits }),
+  };
+  const driver: ContainerSpec['logDriver'] = { type: logDriver, options: LOG_DRIVER_OPTIONS[logDriver] };
+  return { logDriver: driver, limits };
+}
+
+function workerFacts(config: Config, version: string): WorkerFacts {
+  const { provisionerId, workerType, workerGroup, workerId, workerNodeType } = config;
+  const { instanceId, instanceType, region, publicIp, privateIp, rootUrl, host, workerLocation } = config;
+  const identity = { provisionerId, workerType, workerGroup, workerId, workerNodeType };
+  const machine = { instanceId, instanceType, region, publicIp, privateIp, hostname: host, workerLocation };
+  return { ...identity, ...machine, rootUrl, version };
+}
