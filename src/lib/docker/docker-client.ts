@@ -2,11 +2,11 @@ import { Agent } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import { inspect } from 'node:util';
+import DockerModem from 'docker-modem';
 import type { ContainerCreateOptions, ExecCreateOptions, NetworkCreateOptions } from 'dockerode';
 import { withTimeout } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { dockerErrorOf, hasStatus } from './docker-error.js';
-import { Docker } from './dockerode.js';
 import { DockerError } from './engine.js';
 import type { ImageInfo, Labelled, Labels, RegistryAuth } from './engine.js';
 
@@ -55,16 +55,9 @@ interface InspectedExec {
   readonly ExitCode: number | null;
   readonly Pid: number;
 }
-interface InspectedNetwork {
-  readonly EnableIPv6?: boolean;
-  readonly Containers?: object | null;
-}
+type InspectedNetwork = Partial<Readonly<Record<'Containers', object | null> & Record<'EnableIPv6', boolean>>>;
 /** Containers and networks have an id, volumes a name. */
-interface Listed {
-  readonly Id?: string;
-  readonly Name?: string;
-  readonly Labels?: Labels | null;
-}
+type Listed = Partial<Readonly<Record<'Id' | 'Name', string> & Record<'Labels', Labels | null>>>;
 
 /** What a request consists of; what is left out is empty. */
 interface Request {
@@ -80,11 +73,6 @@ interface Request {
   readonly isStream?: boolean;
   readonly hijack?: boolean;
   readonly openStdin?: boolean;
-}
-
-/** As far as it is used. */
-interface Modem {
-  dial(options: object, callback: (error: Error | null, answer: unknown) => void): void;
 }
 
 /** Any other status is a failure; docker-modem puts these words into the message of its error. */
@@ -108,17 +96,16 @@ export class EngineAgent extends Agent {
  * DockerError that says `what` was asked, or with the reason of the call's signal. Three leave that to their callers, who
  * know how long an answer may take: they take a signal alone, and fail with what docker-modem or node throws.
  *
- * What a request says is either in its URL or in its body. dockerode's own methods put the same into both
+ * What a request says is either in its URL or in its body. dockerode, which is docker-modem's usual user, puts it into both
  * (https://github.com/apocas/dockerode/issues/144), and a URL is logged, limited in length, and visible to proxies.
  */
 export class DockerClient {
-  readonly #modem: Modem;
+  readonly #modem: DockerModem;
 
   /** `keepAlive`: connections are kept for the next call, else each call makes its own. */
   constructor(address: EngineAddress, { keepAlive = true }: { readonly keepAlive?: boolean } = {}) {
     // Attach and wait keep theirs for as long as a task runs, so there is no limit to their number.
-    const options = { ...address, agent: new EngineAgent({ keepAlive }) };
-    this.#modem = new Docker(options).modem;
+    this.#modem = new DockerModem({ ...address, agent: new EngineAgent({ keepAlive }) });
   }
 
   async ping(call: Call): Promise<void> {
@@ -130,12 +117,10 @@ export class DockerClient {
   }
 
   async inspectImage(name: string, call: Call): Promise<ImageInfo> {
-    const read = ({ Id, Config }: InspectedImage) => ({
-      id: Id,
-      entrypoint: words(Config?.Entrypoint),
-      command: words(Config?.Cmd),
+    return await this.#read(call, { path: `/images/${name}/json` }, (answer) => {
+      const { Id, Config } = answer as InspectedImage;
+      return { id: Id, entrypoint: words(Config?.Entrypoint), command: words(Config?.Cmd) };
     });
-    return await this.#read(call, { path: `/images/${name}/json` }, read);
   }
 
   /** The engine's messages, a line of JSON each. */
@@ -275,7 +260,7 @@ export class DockerClient {
 
   async listVolumes(labels: Labels, call: Call): Promise<readonly Labelled[]> {
     // The engine leaves the list out when it is empty.
-    const read = ({ Volumes }: { readonly Volumes?: readonly Listed[] | null }) => labelled(Volumes ?? []);
+    const read = (answer: unknown) => labelled((answer as { readonly Volumes?: unknown }).Volumes ?? []);
     return await this.#read(call, { path: '/volumes', query: { filters: labelFilter(labels) } }, read);
   }
 
@@ -283,17 +268,13 @@ export class DockerClient {
     await this.#answer(call, { method: 'DELETE', path: `/volumes/${name}` });
   }
 
-  /** The answer, parsed. */
   async #answer(call: Call, request: Request): Promise<unknown> {
     return await this.#read(call, request, (answer) => answer);
   }
 
   /** What `read` makes of the parsed answer; it is part of the call, as an answer that makes no sense is a failure of it. */
-  async #read<T, R>(call: Call, request: Request, read: (answer: T) => R): Promise<R> {
-    return await limited(call, async (signal) => {
-      const answer = (await this.#dial(request, signal)) as T;
-      return read(answer);
-    });
+  async #read<R>(call: Call, request: Request, read: (answer: unknown) => R): Promise<R> {
+    return await limited(call, async (signal) => read(await this.#dial(request, signal)));
   }
 
   /** The answer as it comes, or the connection that is taken over. The call's signal ends the former. */
@@ -356,12 +337,12 @@ function limitSilence(what: string, answer: IncomingMessage): IncomingMessage {
   });
 }
 
-function idOf({ Id }: { readonly Id: string }): string {
-  return Id;
+function idOf(answer: unknown): string {
+  return (answer as { readonly Id: string }).Id;
 }
 
-function labelled(list: readonly Listed[]): readonly Labelled[] {
-  return list.map(({ Id, Name = '', Labels }) => ({ id: Id ?? Name, labels: Labels ?? {} }));
+function labelled(list: unknown): readonly Labelled[] {
+  return (list as readonly Listed[]).map(({ Id, Name = '', Labels }) => ({ id: Id ?? Name, labels: Labels ?? {} }));
 }
 
 /** For what carries all of these labels. */
