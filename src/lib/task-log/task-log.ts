@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { TaskOutput } from '../outcome/task-output.js';
 import { appendAll } from '../util/append-all.js';
 import { errorMessage } from '../util/error-message.js';
-import { heapGrowth } from '../util/heap-growth.js';
+import { buffersPassed } from '../util/passing-buffers.js';
 import { BackgroundSync } from './background-sync.js';
 import type { GrowingFile } from './follower.js';
 import { FollowingReader, openForAppend } from './follower.js';
@@ -174,7 +174,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
   #append(buffers: readonly Buffer[], written?: Written): void {
     const bytes = bytesOf(buffers);
     this.#accepted += bytes;
-    heapGrowth.buffersPassed(bytes);
+    buffersPassed(bytes);
     this.#pending.push({ buffers, written });
     this.#writing ??= this.#writeAll();
   }
