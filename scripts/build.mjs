@@ -14,7 +14,10 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
  * Libraries that stay in node_modules: some look for files beside their own, the others are loaded when they are used
  * first, or by programs whose start nobody waits for.
  */
-const SEPARATE = ['dockerode', 'fastify', 'openpgp', 'pino', 'prom-client'];
+const SEPARATE = ['fastify', 'openpgp', 'pino', 'prom-client'];
+
+/** What libraries load and the worker never uses, by src/bin/runtime.ts; these modules say so when they are used. */
+const LEFT_OUT = { 'http2-wrapper': './scripts/no-http2.mjs', ssh2: './scripts/no-ssh.mjs' };
 
 /** Programs of threads, which are loaded by their path. */
 const THREADS = ['src/bin/watchdog-thread.ts'];
@@ -39,7 +42,7 @@ await build({
   platform: 'node',
   target: 'node20',
   external: SEPARATE,
-  alias: { 'http2-wrapper': './scripts/no-http2.mjs' },
+  alias: LEFT_OUT,
   banner: { js: REQUIRE },
   sourcemap: true,
   sourcesContent: false,

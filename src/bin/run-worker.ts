@@ -14,7 +14,6 @@ import { createLogger } from '../lib/log/logger.js';
 import type { Logger, LoggerOptions } from '../lib/log/logger.js';
 import { untilAborted } from '../lib/util/abortable.js';
 import { errorMessage } from '../lib/util/error-message.js';
-import { heapGrowth } from '../lib/util/heap-growth.js';
 import { packageFile, packageVersion } from '../lib/util/package-file.js';
 import type { WorkerSetup } from '../lib/worker/compose/worker.js';
 import { Watchdog } from '../lib/worker/watchdog/watchdog.js';
@@ -23,6 +22,7 @@ import type { HostConnection } from './create-host.js';
 import { defaultFormat, logOutput } from './log-output.js';
 import type { LogFormat } from './log-output.js';
 import type { ProcessSignals } from './process-signals.js';
+import { limitMemory } from './runtime.js';
 import { parseWorkerArguments, usageExitCode } from './worker-command.js';
 import type { WorkerArguments } from './worker-command.js';
 
@@ -190,8 +190,7 @@ interface RunOptions extends Pick<WorkerSetup, 'config' | 'secrets' | 'host' | '
 async function run({ isStartedByRunner, logFormat, signals, ...given }: RunOptions): Promise<number> {
   const { config, log } = given;
   const { makeWorker } = await import('../lib/worker/compose/worker.js');
-  // Not before all is loaded, which takes much memory for a moment.
-  heapGrowth.limit();
+  limitMemory();
   const metricsOutput = {
     write: (line: string) => {
       // For programs, as JSON is.

@@ -320,7 +320,8 @@ declare module 'taskcluster-client' {
     readonly contentLength: number;
     readonly expires: string;
     readonly object: ObjectService;
-    readonly streamFactory: () => Promise<NodeJS.ReadableStream>;
+    /** Nothing else of the stream is used. */
+    readonly streamFactory: () => Promise<Pick<NodeJS.ReadableStream, 'pipe'>>;
     readonly uploadId?: string;
     readonly retries?: number;
   }): Promise<void>;

@@ -4,7 +4,7 @@ import { ArtifactImages } from '../../src/lib/images/artifact-image.js';
 import type { ImageSource } from '../../src/lib/images/image-provider.js';
 import { CredentialHolder } from '../../src/lib/queue/credential-holder.js';
 import { TaskScopes } from '../../src/lib/queue/task-scopes.js';
-import { heapGrowth } from '../../src/lib/util/heap-growth.js';
+import { limitMemory } from '../../src/bin/runtime.js';
 
 /** What the program prints, as JSON. */
 export interface LoadFigures {
@@ -64,6 +64,6 @@ async function mark(): Promise<void> {
 }
 
 // As every worker does.
-heapGrowth.limit();
+limitMemory();
 process.stdout.write(`${JSON.stringify(await main(process.argv.slice(2)))}\n`);
 process.exit(0);

@@ -1,4 +1,4 @@
-import { constants, createReadStream } from 'node:fs';
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 /** A file that nobody changes while it is staged or sent: by its path, where links are refused, or open already. */
 export type FileSource = { readonly filePath: string } | { readonly handle: FileHandle };
 
+const PIECE_BYTES = 64 * 1024;
 export const READ_NO_FOLLOW = constants.O_RDONLY | constants.O_NOFOLLOW;
 
 /** In bytes. */
@@ -20,12 +21,18 @@ export async function sizeOf(source: FileSource): Promise<number> {
 }
 
 /** The file from its beginning, or the first `length` bytes of it; may be called any number of times. */
-export function readFile(source: FileSource, length?: number): Readable {
-  if (length === 0) return Readable.from([]);
-  if ('handle' in source) return Readable.from(pieces(source.handle, length ?? Infinity), { objectMode: false });
-  const range = length === undefined ? { start: 0 } : { start: 0, end: length - 1 };
-  // Its types do not say it, but flags may be a number as everywhere in node:fs.
-  return createReadStream(source.filePath, { flags: READ_NO_FOLLOW as unknown as string, ...range });
+export function readFile(source: FileSource, length = Infinity): Readable {
+  const content = 'handle' in source ? pieces(source.handle, length) : piecesOf(source.filePath, length);
+  return Readable.from(content, { objectMode: false, highWaterMark: PIECE_BYTES });
+}
+
+async function* piecesOf(filePath: string, length: number): AsyncGenerator<Buffer> {
+  const handle = await open(filePath, READ_NO_FOLLOW);
+  try {
+    yield* pieces(handle, length);
+  } finally {
+    await handle.close();
+  }
 }
 
 /** A handle's own streams would close it with them. */
@@ -38,5 +45,3 @@ async function* pieces(handle: FileHandle, length: number): AsyncGenerator<Buffe
     yield buffer.subarray(0, bytesRead);
   }
 }
-
-const PIECE_BYTES = 64 * 1024;

@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { open, rm } from 'node:fs/promises';
 import { Readable, Writable } from 'node:stream';
 import { appendAll } from '../util/append-all.js';
-import { heapGrowth } from '../util/heap-growth.js';
+import { buffersPassed } from '../util/passing-buffers.js';
 import { READ_NO_FOLLOW, readFile } from './file-source.js';
 
 /** Content up to this size stays in memory; more of it is written to disk, once. */
@@ -229,7 +229,7 @@ export class SpoolingStore extends Writable {
 
   async #read(file: FileHandle, position: number, wanted: number): Promise<Buffer> {
     const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(wanted), 0, wanted, position);
-    heapGrowth.buffersPassed(wanted);
+    buffersPassed(wanted);
     if (bytesRead === 0) throw new Error('a temporary file has become shorter');
     return buffer.subarray(0, bytesRead);
   }

@@ -4,7 +4,7 @@ import { Readable, Transform } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { heapGrowth } from '../util/heap-growth.js';
+import { buffersPassed } from '../util/passing-buffers.js';
 import type { ContentEncoding } from './adaptive-gzip.js';
 import { AdaptiveGzip, SAMPLE_BYTES, encodingFor, gzipWhole } from './adaptive-gzip.js';
 import type { FileSource } from './file-source.js';
@@ -105,7 +105,7 @@ async function stageStream(
   // Heard beside the pipeline, which takes what it wants of it: one more stage would cost each piece more than this.
   stream.on('data', ({ length }: Buffer) => {
     bytesRead += length;
-    heapGrowth.buffersPassed(length);
+    buffersPassed(length);
   });
   const sha256 = pipeline([stream, ...taps, ...coders, store], { signal }).then(async () => {
     await afterEnd?.();

@@ -24,6 +24,8 @@ export type DiskEntry =
   | { readonly kind: 'unreadable'; readonly name: string; readonly error: unknown };
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
+/** Not all names on a disk are text, and what was made text of would not be found again. */
+const NAMES_AS_BYTES = { encoding: 'buffer' as BufferEncoding };
 /** Each level holds two file descriptors. */
 const MAX_DEPTH = 100;
 
@@ -46,9 +48,11 @@ async function* below(
 ): AsyncGenerator<DiskEntry, void, undefined> {
   try {
     const place = `/proc/self/fd/${directory.fd}`;
-    for await (const entry of await entriesOf(place)) {
-      const name = `${prefix}${entry.name.toString()}`;
-      const inPlace = Buffer.concat([Buffer.from(`${place}/`), entry.name]);
+    for await (const entry of await opendir(place, NAMES_AS_BYTES)) {
+      // A buffer already, which its type does not say.
+      const nameBytes = Buffer.from(entry.name);
+      const name = `${prefix}${nameBytes.toString()}`;
+      const inPlace = Buffer.concat([Buffer.from(`${place}/`), nameBytes]);
       if (!entry.isDirectory()) {
         yield leaf(entry, name, inPlace);
       } else if (depth >= MAX_DEPTH) {
@@ -73,13 +77,7 @@ async function openOr<T>(inPlace: Buffer | string, otherwise: (error: unknown) =
   }
 }
 
-/** With names as they are on the disk: not all bytes are text, and what was made text of would not be found again. */
-async function entriesOf(directory: string): Promise<AsyncIterable<Dirent<Buffer>>> {
-  const options = { encoding: 'buffer' as BufferEncoding };
-  return (await opendir(directory, options)) as unknown as AsyncIterable<Dirent<Buffer>>;
-}
-
-function leaf(entry: Dirent<Buffer>, name: string, inPlace: Buffer): DiskEntry {
+function leaf(entry: Dirent, name: string, inPlace: Buffer): DiskEntry {
   if (entry.isFile()) return { kind: 'file', name, open: () => openRegular(inPlace) };
   return { kind: entry.isSymbolicLink() ? 'symlink' : 'device or socket', name };
 }

@@ -23,7 +23,7 @@ const DEFAULT_DOCKER_PORT = 2375;
 
 /** Fills in what follows from validated values, DOCKER_HOST and the number of cores, and deep-freezes the result. */
 export function completeConfig(validated: ConfigTree, env: Environment, cores: number): Config {
-  const written = structuredClone(validated) as unknown as WrittenConfig;
+  const written = structuredClone(validated) as WrittenConfig;
   const { certificate, ...credentials } = written.taskcluster;
   const { statelessHostname } = written;
   return deepFreeze({

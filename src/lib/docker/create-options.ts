@@ -1,8 +1,8 @@
-import type { ContainerCreateOptions } from 'dockerode';
+import type { ContainerBody } from './docker-client.js';
 import type { ContainerSpec } from './engine.js';
 
 /** The engine's words for a container spec (POST /containers/create). Pure. */
-export function createOptions(spec: ContainerSpec): ContainerCreateOptions {
+export function createOptions(spec: ContainerSpec): ContainerBody {
   return {
     Image: spec.image,
     ...(spec.command && { Cmd: [...spec.command] }),
@@ -42,7 +42,7 @@ export function createOptions(spec: ContainerSpec): ContainerCreateOptions {
   };
 }
 
-function limitOptions(limits: ContainerSpec['limits']): ContainerCreateOptions['HostConfig'] {
+function limitOptions(limits: ContainerSpec['limits']): ContainerBody['HostConfig'] {
   return {
     ...(limits.memoryBytes !== undefined && { Memory: limits.memoryBytes }),
     ...(limits.memorySwapBytes !== undefined && { MemorySwap: limits.memorySwapBytes }),

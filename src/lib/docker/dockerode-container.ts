@@ -1,17 +1,13 @@
-import type { IncomingMessage } from 'node:http';
 import { addAbortSignal } from 'node:stream';
-import type { Duplex, Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { promisify } from 'node:util';
-import type { Container } from 'dockerode';
 import { TimeoutError, untilAborted } from '../util/abortable.js';
 import { retry } from '../util/retry.js';
-import { archiveStream } from './archive-stream.js';
-import { dockerCall } from './docker-call.js';
 import { usageOf } from './container-usage.js';
 import type { EngineStats } from './container-usage.js';
+import { SLOW_CALL_TIMEOUT_MS, unlessStatus } from './docker-client.js';
+import type { DockerClient } from './docker-client.js';
 import { dockerErrorOf, hasStatus, startError } from './docker-error.js';
-import type { Docker } from './dockerode.js';
 import { startExec } from './dockerode-exec.js';
 import { ContainerGoneError, DockerError, EngineLostError } from './engine.js';
 import type {
@@ -25,17 +21,16 @@ import type {
 } from './engine.js';
 import { linesOf } from './lines-of.js';
 
-const CALL_TIMEOUT_MS = 60_000;
-/** For calls that may have to wait until the engine has mounted, or unmounted, the container's files. */
-const SLOW_CALL_TIMEOUT_MS = 300_000;
 // By count: an engine that can't kill for some seconds is broken, and the container's removal is retried later.
 const KILL_RETRIES = { attempts: 4, firstDelayMs: 250, maxDelayMs: 2000, randomization: 0 };
 
 interface ContainerFacts {
+  readonly id: string;
   /** The kernel may kill its processes for memory though the machine has enough. */
   readonly isMemoryLimited: boolean;
+  readonly client: DockerClient;
   /** The same engine, by a connection that is made for each call. */
-  readonly anew: Docker;
+  readonly anew: DockerClient;
 }
 
 /** What SIGKILL leaves, and so `docker rm -f` and an engine that is shut down. */
@@ -43,22 +38,16 @@ const KILLED = 128 + 9;
 
 /** A container between create and start. */
 export class DockerodeCreatedContainer implements CreatedContainer {
-  readonly #container: Container;
+  readonly id: string;
   readonly #facts: ContainerFacts;
 
-  constructor(container: Container, facts: ContainerFacts) {
-    this.#container = container;
+  constructor(facts: ContainerFacts) {
+    this.id = facts.id;
     this.#facts = facts;
   }
 
-  get id(): string {
-    return this.#container.id;
-  }
-
   async attach(consume: OutputConsumer, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }> {
-    // The connection is taken over: the output comes from the socket itself, without node's HTTP client in between.
-    const attach = (abortSignal: AbortSignal) => attachTo(this.#container, abortSignal);
-    const stream = await dockerCall('attaching to the container', CALL_TIMEOUT_MS, attach, signal);
+    const stream = await this.#facts.client.attach(this.id, { what: 'attaching to the container', signal });
     const copy = async (): Promise<void> => {
       try {
         // Aborting the request does not close a connection that was taken over.
@@ -80,31 +69,27 @@ export class DockerodeCreatedContainer implements CreatedContainer {
   async start(): Promise<RunningContainer> {
     const what = 'starting the container';
     try {
-      await dockerCall(what, SLOW_CALL_TIMEOUT_MS, (abortSignal) => this.#container.start({ abortSignal }));
+      await this.#facts.client.startContainer(this.id, { what, timeoutMs: SLOW_CALL_TIMEOUT_MS });
     } catch (error) {
       throw startError(what, error);
     }
-    return new DockerodeRunningContainer(this.#container, this.#facts);
+    return new DockerodeRunningContainer(this.#facts);
   }
 }
 
 class DockerodeRunningContainer implements RunningContainer {
-  readonly #container: Container;
+  readonly id: string;
   readonly #facts: ContainerFacts;
 
-  constructor(container: Container, facts: ContainerFacts) {
-    this.#container = container;
+  constructor(facts: ContainerFacts) {
+    this.id = facts.id;
     this.#facts = facts;
-  }
-
-  get id(): string {
-    return this.#container.id;
   }
 
   async wait(signal: AbortSignal): Promise<StoppedContainer> {
     try {
-      const exitCode = await untilAborted(exitOf(this.#container, signal), signal);
-      return new DockerodeStoppedContainer(this.#container, exitCode, await this.#oomKilled(exitCode));
+      const exitCode = await untilAborted(exitOf(this.#facts, signal), signal);
+      return new DockerodeStoppedContainer(this.#facts, exitCode, await this.#oomKilled(exitCode));
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (hasStatus(error, 404)) throw new ContainerGoneError();
@@ -113,13 +98,12 @@ class DockerodeRunningContainer implements RunningContainer {
   }
 
   async exec(spec: ExecSpec, signal: AbortSignal): Promise<ExecSession> {
-    return await startExec(this.#container, spec, signal);
+    return await startExec(this.#facts, spec, signal);
   }
 
   async watchUsage(onUsage: (usage: ContainerUsage) => void, signal: AbortSignal): Promise<void> {
     const what = 'reading the usage of the container';
-    const options = { stream: true as const, abortSignal: signal };
-    const stream = await dockerCall(what, CALL_TIMEOUT_MS, () => this.#container.stats(options), signal);
+    const stream = await this.#facts.client.stats(this.id, { what, signal });
     try {
       for await (const line of linesOf(stream)) {
         signal.throwIfAborted();
@@ -134,14 +118,8 @@ class DockerodeRunningContainer implements RunningContainer {
 
   async kill(): Promise<void> {
     const kill = async (): Promise<void> => {
-      try {
-        await dockerCall('killing the container', CALL_TIMEOUT_MS, (abortSignal) =>
-          this.#container.kill({ abortSignal }),
-        );
-      } catch (error) {
-        // 404: gone; 409: not running any more.
-        if (!hasStatus(error, 404, 409)) throw error;
-      }
+      // 404: gone; 409: not running any more.
+      await unlessStatus(this.#facts.client.killContainer(this.id, { what: 'killing the container' }), 404, 409);
     };
     const isRetryable = (error: unknown): boolean => error instanceof DockerError && error.retryable;
     await retry(KILL_RETRIES, { isRetryable }, kill, new AbortController().signal);
@@ -154,10 +132,8 @@ class DockerodeRunningContainer implements RunningContainer {
   async #oomKilled(exitCode: number): Promise<boolean | undefined> {
     // A success needs no explanation, unless one of its processes may be missing: that saves a call for most tasks.
     if (exitCode === 0 && !this.#facts.isMemoryLimited) return false;
-    const container = this.#facts.anew.getContainer(this.id);
-    const inspect = (abortSignal: AbortSignal) => container.inspect({ abortSignal });
     try {
-      const { State } = await dockerCall('inspecting the container', CALL_TIMEOUT_MS, inspect);
+      const { State } = await this.#facts.anew.inspectContainer(this.id, { what: 'inspecting the container' });
       if (State.Status === 'removing' && exitCode === KILLED) throw new ContainerGoneError();
       return State.OOMKilled;
     } catch (error) {
@@ -174,40 +150,14 @@ function isEngineDown(error: unknown): boolean {
   return error instanceof EngineLostError && !(error.cause instanceof TimeoutError);
 }
 
-/**
- * The exit code, once there is one. The answer is read as a stream because the engine sends its head at once: without
- * that docker-modem never notices that an engine died while it was waited for. No condition is given, as `next-exit`
- * sent together with start can miss the exit and hang for ever.
- */
-async function exitOf(container: Container, abortSignal: AbortSignal): Promise<number> {
-  const path = `/containers/${container.id}/wait`;
-  const body = await dial(container, { path, method: 'POST', isStream: true, statusCodes: STATUS_CODES, abortSignal });
-  const answer = await text(body);
+/** The exit code, once there is one. No condition is given, as `next-exit` sent together with start can miss the exit and hang for ever. */
+async function exitOf({ client, id }: ContainerFacts, signal: AbortSignal): Promise<number> {
+  const answer = await text(await client.waitForContainer(id, signal));
   // What a proxy of the engine may make of a connection that was cut.
   if (answer.trim() === '') throw new EngineLostError('waiting for the end of the container: there was no answer');
   const { StatusCode, Error: failure } = JSON.parse(answer) as WaitAnswer;
   if (failure?.Message) throw new DockerError(`the container could not be waited for: ${failure.Message}`, undefined);
   return StatusCode;
-}
-
-/**
- * The container's output. dockerode would send the options as the body too, and without options in chunks: what is sent
- * behind the head of a connection that is taken over is typed input for Podman, also where stdin is not attached.
- */
-async function attachTo(container: Container, abortSignal: AbortSignal): Promise<Duplex> {
-  const path = `/containers/${container.id}/attach?`;
-  const options = { stream: true, stdout: true, stderr: true };
-  const empty = { file: Buffer.alloc(0), headers: { 'Content-Type': 'text/plain' } };
-  const call = { path, method: 'POST', isStream: true, hijack: true, options, ...empty };
-  return await dial<Duplex>(container, { ...call, statusCodes: STATUS_CODES, abortSignal });
-}
-
-const STATUS_CODES = { 200: true, 404: 'no such container', 500: 'server error' };
-
-/** docker-modem itself, for what dockerode's own methods can't be told. */
-async function dial<T extends Readable>(container: Container, options: object): Promise<T> {
-  const modem = container.modem as { dial(options: object, callback: (error: unknown, body: T) => void): void };
-  return await promisify(modem.dial.bind(modem))(options);
 }
 
 interface WaitAnswer {
@@ -216,28 +166,22 @@ interface WaitAnswer {
 }
 
 class DockerodeStoppedContainer implements StoppedContainer {
-  readonly #container: Container;
+  readonly id: string;
+  readonly #client: DockerClient;
   readonly exitCode: number;
   readonly oomKilled: boolean | undefined;
 
-  constructor(container: Container, exitCode: number, oomKilled: boolean | undefined) {
-    this.#container = container;
+  constructor({ id, client }: ContainerFacts, exitCode: number, oomKilled: boolean | undefined) {
+    this.id = id;
+    this.#client = client;
     this.exitCode = exitCode;
     this.oomKilled = oomKilled;
   }
 
-  get id(): string {
-    return this.#container.id;
-  }
-
   async getArchive(path: string, signal: AbortSignal): Promise<Readable | undefined> {
-    const what = `reading ${path} from the container`;
-    const get = () => this.#container.getArchive({ path, abortSignal: signal });
+    const call = { what: `reading ${path} from the container`, timeoutMs: SLOW_CALL_TIMEOUT_MS, signal };
     try {
-      return archiveStream(
-        what,
-        (await dockerCall(what, SLOW_CALL_TIMEOUT_MS, get, signal)) as unknown as IncomingMessage,
-      );
+      return await this.#client.getArchive(this.id, path, call);
     } catch (error) {
       await this.#throwUnlessMissing(error);
       return undefined;
@@ -245,18 +189,9 @@ class DockerodeStoppedContainer implements StoppedContainer {
   }
 
   async linkTarget(path: string, signal: AbortSignal): Promise<string | undefined> {
-    const ask = async (): Promise<unknown> => this.#container.infoArchive({ path, abortSignal: signal });
+    const call = { what: `looking at ${path} in the container`, timeoutMs: SLOW_CALL_TIMEOUT_MS, signal };
     try {
-      const answer = (await dockerCall(
-        `looking at ${path} in the container`,
-        SLOW_CALL_TIMEOUT_MS,
-        ask,
-        signal,
-      )) as IncomingMessage;
-      const stat = answer.headers['x-docker-container-path-stat'];
-      const decoded = Buffer.from(typeof stat === 'string' ? stat : '', 'base64').toString();
-      const { linkTarget } = JSON.parse(decoded) as { readonly linkTarget: string };
-      return linkTarget === '' ? undefined : linkTarget;
+      return (await this.#client.linkTarget(this.id, path, call)) || undefined;
     } catch (error) {
       await this.#throwUnlessMissing(error);
       return undefined;
@@ -270,9 +205,8 @@ class DockerodeStoppedContainer implements StoppedContainer {
   }
 
   async #mustExist(): Promise<void> {
-    const inspect = (abortSignal: AbortSignal) => this.#container.inspect({ abortSignal });
     try {
-      await dockerCall('inspecting the container', CALL_TIMEOUT_MS, inspect);
+      await this.#client.inspectContainer(this.id, { what: 'inspecting the container' });
     } catch (error) {
       throw hasStatus(error, 404) ? new ContainerGoneError() : error;
     }

@@ -1,15 +1,11 @@
-import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import { Docker } from './dockerode.js';
 import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
-import { inBody, inUrl, labelFilter } from './call-options.js';
-import { archiveStream } from './archive-stream.js';
-import { dockerCall } from './docker-call.js';
 import { createOptions } from './create-options.js';
+import { DockerClient, SLOW_CALL_TIMEOUT_MS, unlessStatus } from './docker-client.js';
+import type { Call, EngineAddress } from './docker-client.js';
 import { hasStatus, pullError, startError } from './docker-error.js';
 import { DockerodeCreatedContainer } from './dockerode-container.js';
-import { DockerodeNetworks } from './dockerode-networks.js';
 import { DockerError } from './engine.js';
 import type {
   ContainerSpec,
@@ -24,38 +20,18 @@ import type {
   PullProgress,
   RegistryAuth,
 } from './engine.js';
-import { EngineAgent } from './engine-agent.js';
 import { linesOf } from './lines-of.js';
 import { loadImage } from './load-image.js';
 import { replaceByEmptyFile } from './replace-by-empty-file.js';
 
-export interface EngineAddress {
-  readonly socketPath?: string;
-  readonly host?: string;
-  readonly port?: number;
-}
-
-const CALL_TIMEOUT_MS = 60_000;
-// Creating can wait for a busy graph driver; removing for a big container file system.
-const SLOW_CALL_TIMEOUT_MS = 300_000;
 // A layer of many gigabytes has to be written, or read, before the engine answers.
 const COMMIT_TIMEOUT_MS = 900_000;
 const PULL_INACTIVITY_MS = 60_000;
+/** The network of containers that ask for no other. */
+const DEFAULT_NETWORK = 'bridge';
 
 // A dead one is what a removal left that failed half-way.
 const ENDED = new Set(['exited', 'dead']);
-
-interface InspectedImage {
-  readonly Id: string;
-  readonly Config?: {
-    readonly Entrypoint?: string | string[] | null;
-    readonly Cmd?: string[] | null;
-  } | null;
-}
-
-interface VolumeList {
-  readonly Volumes: readonly { readonly Name: string; readonly Labels?: Labels | null }[] | null;
-}
 
 interface PullLine {
   readonly id?: string;
@@ -67,52 +43,36 @@ interface PullLine {
 
 /** The DockerEngine over the engine's HTTP API, on a unix socket or a host and port. */
 export class DockerodeEngine implements DockerEngine {
-  readonly #docker: Docker;
-  readonly #anew: Docker;
-  readonly #networks: DockerodeNetworks;
+  readonly #client: DockerClient;
+  readonly #anew: DockerClient;
+  #defaultHasIPv6: boolean | undefined;
   readonly #pullInactivityMs: number;
 
   /** `pullInactivityMs`: a pull that says nothing for so long has failed. */
   constructor(address: EngineAddress, pullInactivityMs = PULL_INACTIVITY_MS) {
     this.#pullInactivityMs = pullInactivityMs;
-    const options = { ...address, agent: new EngineAgent() };
-    this.#docker = new Docker(options);
-    this.#networks = new DockerodeNetworks(this.#docker);
-    const optionsAnew = { ...address, agent: new EngineAgent({ keepAlive: false }) };
-    this.#anew = new Docker(optionsAnew);
+    this.#client = new DockerClient(address);
+    this.#anew = new DockerClient(address, { keepAlive: false });
   }
 
   async ping(signal: AbortSignal): Promise<void> {
     // An engine that is being stopped goes on answering by the connections that there are.
-    await dockerCall('ping', CALL_TIMEOUT_MS, () => this.#anew.ping() as Promise<unknown>, signal);
+    await this.#anew.ping({ what: 'ping', signal });
   }
 
   async id(signal: AbortSignal): Promise<string> {
-    const ask = () => this.#docker.info() as Promise<{ readonly ID: string; readonly DockerRootDir?: string }>;
-    const { ID, DockerRootDir } = await dockerCall('asking for the id of the engine', CALL_TIMEOUT_MS, ask, signal);
+    const { ID, DockerRootDir = '' } = await this.#client.info({ what: 'asking for the id of the engine', signal });
     // Older engines have their id from /etc/docker/key.json, which all engines of a machine share.
-    return `${ID} ${DockerRootDir ?? ''}`;
+    return `${ID} ${DockerRootDir}`;
   }
 
   async describe(signal: AbortSignal): Promise<EngineDescription> {
-    const ask = () => this.#docker.info() as Promise<{ readonly ServerVersion: string; readonly Driver: string }>;
-    const { ServerVersion, Driver } = await dockerCall('asking what engine it is', CALL_TIMEOUT_MS, ask, signal);
+    const { ServerVersion, Driver } = await this.#client.info({ what: 'asking what engine it is', signal });
     return { version: ServerVersion, storageDriver: Driver };
   }
 
   async inspectImage(name: string, signal: AbortSignal): Promise<ImageInfo | undefined> {
-    const what = `inspecting image ${name}`;
-    try {
-      const inspect = async (): Promise<ImageInfo> => {
-        // An image may be without `config`, whatever the types say.
-        const { Id, Config } = (await this.#docker.getImage(name).inspect()) as InspectedImage;
-        return { id: Id, entrypoint: words(Config?.Entrypoint), command: words(Config?.Cmd) };
-      };
-      return await dockerCall(what, CALL_TIMEOUT_MS, inspect, signal);
-    } catch (error) {
-      if (hasStatus(error, 404)) return undefined;
-      throw error;
-    }
+    return await unlessStatus(this.#client.inspectImage(name, { what: `inspecting image ${name}`, signal }), 404);
   }
 
   async pullImage(
@@ -128,14 +88,8 @@ export class DockerodeEngine implements DockerEngine {
     };
     try {
       alive();
-      const authconfig = auth && {
-        username: auth.username,
-        password: auth.password,
-        serveraddress: auth.serverAddress,
-      };
-      const told = inUrl({ fromImage: name });
-      const options = { ...told, abortSignal: inactivity.signal, ...(authconfig && { authconfig }) };
-      const stream = (await untilAborted(this.#docker.createImage(options), inactivity.signal)) as unknown as Readable;
+      const pulling = this.#client.pullImage(name, auth, inactivity.signal);
+      const stream = await untilAborted(pulling, inactivity.signal);
       await untilAborted(followPull(stream, onProgress, alive), inactivity.signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
@@ -146,130 +100,117 @@ export class DockerodeEngine implements DockerEngine {
   }
 
   async loadImage(archive: Readable, signal: AbortSignal): Promise<LoadedImages> {
-    return await loadImage(this.#docker, archive, signal);
+    return await loadImage(this.#client, archive, signal);
   }
 
   async commitContainer(id: string, name: string, labels: Labels): Promise<void> {
-    const what = `making an image of container ${id}`;
-    const container = this.#docker.getContainer(id);
-    const look = (abortSignal: AbortSignal) => container.inspect({ abortSignal });
-    const { Image, Config } = await dockerCall(what, CALL_TIMEOUT_MS, look);
-    const inspected = await dockerCall(what, CALL_TIMEOUT_MS, () => this.#docker.getImage(Image).inspect());
-    const { Entrypoint } = (inspected as InspectedImage).Config ?? {};
-    // The engine takes the container's for what is null, and its command only along with its entrypoint.
-    const start = { Entrypoint: words(Entrypoint), Cmd: words(Config.Cmd) };
+    const call = { what: `making an image of container ${id}` };
+    const { Image, Config } = await this.#client.inspectContainer(id, call);
+    const { entrypoint } = await this.#client.inspectImage(Image, call);
     const at = name.lastIndexOf(':');
     // Podman takes no tag within the repository.
-    const query = { container: id, repo: name.slice(0, at), tag: name.slice(at + 1) };
-    const told = { _query: query, _body: { Labels: labels, ...start } };
-    const commit = (abortSignal: AbortSignal): Promise<unknown> => container.commit({ ...told, abortSignal });
-    await dockerCall(what, COMMIT_TIMEOUT_MS, commit);
+    const parts = { repo: name.slice(0, at), tag: name.slice(at + 1) };
+    // The engine takes the container's for what is null, and its command only along with its entrypoint.
+    const body = { Labels: labels, Entrypoint: [...entrypoint], Cmd: Config.Cmd ?? [] };
+    await this.#client.commit(id, parts, body, { ...call, timeoutMs: COMMIT_TIMEOUT_MS });
   }
 
   async saveImage(name: string, signal: AbortSignal): Promise<Readable> {
-    const what = `saving image ${name}`;
-    const answering = this.#docker.getImage(name).get();
-    try {
-      return archiveStream(
-        what,
-        (await dockerCall(what, COMMIT_TIMEOUT_MS, () => answering, signal)) as unknown as IncomingMessage,
-      );
-    } catch (error) {
-      // dockerode can't be told to stop asking.
-      answering.then(
-        (late) => (late as unknown as IncomingMessage).destroy(),
-        () => undefined,
-      );
-      throw error;
-    }
+    return await this.#client.saveImage(name, { what: `saving image ${name}`, timeoutMs: COMMIT_TIMEOUT_MS, signal });
   }
 
   async removeImage(name: string): Promise<void> {
-    const remove = (abortSignal: AbortSignal): Promise<unknown> => this.#docker.getImage(name).remove({ abortSignal });
-    try {
-      await dockerCall(`removing image ${name}`, SLOW_CALL_TIMEOUT_MS, remove);
-    } catch (error) {
-      if (!hasStatus(error, 404)) throw error;
-    }
+    await unlessStatus(this.#client.removeImage(name, slow(`removing image ${name}`)), 404);
   }
 
   async createContainer(spec: ContainerSpec): Promise<CreatedContainer> {
-    const create = (abortSignal: AbortSignal) =>
-      this.#docker.createContainer({ ...inBody(createOptions(spec)), abortSignal });
     const what = 'creating a container';
-    const container = await dockerCall(what, SLOW_CALL_TIMEOUT_MS, create).catch((error: unknown) => {
+    const id = await this.#client.createContainer(createOptions(spec), slow(what)).catch((error: unknown) => {
       throw startError(what, error);
     });
     const isMemoryLimited = spec.limits.memoryBytes !== undefined;
-    return new DockerodeCreatedContainer(container, { isMemoryLimited, anew: this.#anew });
+    return new DockerodeCreatedContainer({ id, isMemoryLimited, client: this.#client, anew: this.#anew });
   }
 
   async findContainers(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
-    // Read within the call: an answer that is no list is a failure of it.
-    const list = async (abortSignal: AbortSignal): Promise<readonly Labelled[]> => {
-      const found = await this.#docker.listContainers({ all: true, filters: labelFilter(labels), abortSignal });
-      return found.map(({ Id, Labels }) => ({ id: Id, labels: Labels }));
-    };
-    return await dockerCall('listing containers', CALL_TIMEOUT_MS, list, signal);
+    return await this.#client.listContainers(labels, { what: 'listing containers', signal });
   }
 
   async createNetwork(spec: NetworkSpec): Promise<string | undefined> {
-    return await this.#networks.create(spec);
-  }
-
-  async findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
-    return await this.#networks.find(labels, signal);
-  }
-
-  async isIdleNetwork(id: string): Promise<boolean> {
-    return await this.#networks.isIdle(id);
-  }
-
-  async removeNetwork(id: string): Promise<void> {
-    await this.#networks.remove(id);
-  }
-
-  async findVolumes(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
-    const list = (abortSignal: AbortSignal) => this.#docker.listVolumes({ filters: labelFilter(labels), abortSignal });
-    // The engine leaves the list out when it is empty.
-    const { Volumes } = (await dockerCall('listing volumes', CALL_TIMEOUT_MS, list, signal)) as Partial<VolumeList>;
-    return (Volumes ?? []).map(({ Name, Labels }) => ({ id: Name, labels: Labels ?? {} }));
-  }
-
-  async removeVolume(id: string): Promise<void> {
-    const remove = (abortSignal: AbortSignal): Promise<unknown> => this.#docker.getVolume(id).remove({ abortSignal });
+    const more = (await this.#hasIPv6()) ? { EnableIPv6: true } : {};
     try {
-      await dockerCall(`removing volume ${id}`, SLOW_CALL_TIMEOUT_MS, remove);
+      return await this.#createNetwork(spec, more);
     } catch (error) {
-      if (!hasStatus(error, 404)) throw error;
-    }
-  }
-
-  async endOfContainer(id: string, signal: AbortSignal): Promise<Date | undefined> {
-    const inspect = (abortSignal: AbortSignal) => this.#docker.getContainer(id).inspect({ abortSignal });
-    try {
-      const { State } = await dockerCall(`inspecting container ${id}`, CALL_TIMEOUT_MS, inspect, signal);
-      return ENDED.has(State.Status) ? new Date(State.FinishedAt) : undefined;
-    } catch (error) {
-      if (hasStatus(error, 404)) return undefined;
+      const { message } = error as Error;
+      // Before version 27 an engine had no IPv6 addresses of its own to give to other networks.
+      if (more.EnableIPv6 && error instanceof DockerError && /ipv6/i.test(message)) {
+        this.#defaultHasIPv6 = false;
+        return await this.createNetwork(spec);
+      }
+      if (hasStatus(error, 403) && /overlap/i.test(message)) return undefined;
       throw error;
     }
   }
 
+  async #createNetwork({ name, subnet, gateway, labels }: NetworkSpec, more: object): Promise<string> {
+    const body = {
+      Name: name,
+      Driver: 'bridge',
+      IPAM: { Driver: 'default', Config: [{ Subnet: subnet, Gateway: gateway }] },
+      Labels: { ...labels },
+      ...more,
+    };
+    return await this.#client.createNetwork(body, { what: `creating a network with the subnet ${subnet}` });
+  }
+
+  /** Whether tasks that need no network of their own have IPv6; asked once, as it is part of the engine's settings. */
+  async #hasIPv6(): Promise<boolean> {
+    if (this.#defaultHasIPv6 !== undefined) return this.#defaultHasIPv6;
+    const what = `inspecting network ${DEFAULT_NETWORK}`;
+    const network = await unlessStatus(this.#client.inspectNetwork(DEFAULT_NETWORK, { what }), 404);
+    return (this.#defaultHasIPv6 = network?.EnableIPv6 ?? false);
+  }
+
+  async findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
+    return await this.#client.listNetworks(labels, { what: 'listing networks', signal });
+  }
+
+  async isIdleNetwork(id: string): Promise<boolean> {
+    const call = { what: `inspecting network ${id}` };
+    const network = await unlessStatus(this.#client.inspectNetwork(id, call), 404);
+    return network !== undefined && Object.keys(network.Containers ?? {}).length === 0;
+  }
+
+  async removeNetwork(id: string): Promise<void> {
+    await unlessStatus(this.#client.removeNetwork(id, { what: `removing network ${id}` }), 404);
+  }
+
+  async findVolumes(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
+    return await this.#client.listVolumes(labels, { what: 'listing volumes', signal });
+  }
+
+  async removeVolume(id: string): Promise<void> {
+    await unlessStatus(this.#client.removeVolume(id, slow(`removing volume ${id}`)), 404);
+  }
+
+  async endOfContainer(id: string, signal: AbortSignal): Promise<Date | undefined> {
+    const call = { what: `inspecting container ${id}`, signal };
+    const { State } = (await unlessStatus(this.#client.inspectContainer(id, call), 404)) ?? {};
+    return State && ENDED.has(State.Status) ? new Date(State.FinishedAt) : undefined;
+  }
+
   async replaceByEmptyFile(path: string, labels: Labels): Promise<void> {
-    await replaceByEmptyFile(this.#docker, path, labels);
+    await replaceByEmptyFile(this.#client, path, labels);
   }
 
   async removeContainer(id: string): Promise<void> {
-    const remove = (abortSignal: AbortSignal): Promise<unknown> =>
-      this.#docker.getContainer(id).remove({ force: true, v: true, abortSignal });
-    try {
-      await dockerCall(`removing container ${id}`, SLOW_CALL_TIMEOUT_MS, remove);
-    } catch (error) {
-      // 404: gone; 409: somebody else is removing it.
-      if (!hasStatus(error, 404, 409)) throw error;
-    }
+    // 404: gone; 409: something else is removing it.
+    await unlessStatus(this.#client.removeContainer(id, slow(`removing container ${id}`)), 404, 409);
   }
+}
+
+function slow(what: string): Call {
+  return { what, timeoutMs: SLOW_CALL_TIMEOUT_MS };
 }
 
 /** Reads a pull's JSON lines; its error, if any, is one of them, behind a status of 200. */
@@ -287,9 +228,4 @@ async function followPull(stream: Readable, onProgress: (progress: PullProgress)
       ...(total !== undefined && { totalBytes: total }),
     });
   }
-}
-
-function words(value: string | string[] | null | undefined): readonly string[] {
-  if (typeof value === 'string') return [value];
-  return Array.isArray(value) ? value : [];
 }

@@ -1,52 +1,51 @@
 import type { Duplex } from 'node:stream';
 import { Writable } from 'node:stream';
-import type { Container, Exec } from 'dockerode';
 import { delay } from '../util/abortable.js';
-import { inBody, inUrl } from './call-options.js';
-import { dockerCall } from './docker-call.js';
-import { dockerErrorOf, hasStatus } from './docker-error.js';
+import { unlessStatus } from './docker-client.js';
+import type { DockerClient } from './docker-client.js';
+import { dockerErrorOf } from './docker-error.js';
 import { DockerError } from './engine.js';
 import type { ExecOutput, ExecSession, ExecSpec } from './engine.js';
 import { demultiplex } from './exec-output.js';
 
-const CALL_TIMEOUT_MS = 60_000;
 // The engine answers before the process is there, and cuts the stream before it knows the exit code.
 const POLL_MS = 50;
 const POLLS = 100;
 const START_POLLS = 1200;
 
 /** Starts a process in a running container; fails with a DockerError, or with the signal's reason. */
-export async function startExec(container: Container, spec: ExecSpec, signal: AbortSignal): Promise<ExecSession> {
-  const { command, tty, env = {}, user } = spec;
-  const create = (abortSignal: AbortSignal): Promise<Exec> =>
-    container.exec({
-      AttachStdin: true,
-      AttachStdout: true,
-      AttachStderr: true,
-      Tty: tty,
-      Cmd: [...command],
-      Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
-      ...(user !== undefined && { User: user }),
-      abortSignal,
-    });
-  const what = 'starting a process in the container';
-  const exec = await dockerCall(what, CALL_TIMEOUT_MS, create, signal);
-  // A connection of its own, which can be closed in one direction: that is how the end of stdin is told.
-  const start = (abortSignal: AbortSignal): Promise<Duplex> =>
-    exec.start({ hijack: true, stdin: true, ...inBody({ Tty: tty, Detach: false }), abortSignal });
-  return new DockerodeExec(exec, await dockerCall(what, CALL_TIMEOUT_MS, start, signal), tty);
+export async function startExec(
+  { client, id }: { readonly client: DockerClient; readonly id: string },
+  { command, tty, env = {}, user }: ExecSpec,
+  signal: AbortSignal,
+): Promise<ExecSession> {
+  const body = {
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    Tty: tty,
+    Cmd: [...command],
+    Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    ...(user !== undefined && { User: user }),
+  };
+  const call = { what: 'starting a process in the container', signal };
+  const exec = await client.createExec(id, body, call);
+  // Closing its connection in one direction is how the end of stdin is told.
+  return new DockerodeExec(client, exec, await client.startExec(exec, tty, call), tty);
 }
 
 class DockerodeExec implements ExecSession {
   readonly stdin: Writable;
   readonly output: AsyncIterable<ExecOutput>;
-  readonly #exec: Exec;
+  readonly #client: DockerClient;
+  readonly #id: string;
   readonly #connection: Duplex;
   #isOver = false;
   #running: Promise<void> | undefined;
 
-  constructor(exec: Exec, connection: Duplex, tty: boolean) {
-    this.#exec = exec;
+  constructor(client: DockerClient, id: string, connection: Duplex, tty: boolean) {
+    this.#client = client;
+    this.#id = id;
     this.#connection = connection;
     // A cut connection is noticed by whoever reads the output.
     connection.on('error', () => undefined);
@@ -59,21 +58,15 @@ class DockerodeExec implements ExecSession {
     this.#running ??= this.#untilRunning(signal);
     await this.#running;
     if (this.#isOver) return;
-    const resize = (abortSignal: AbortSignal): Promise<unknown> =>
-      this.#exec.resize({ ...inUrl({ h: rows, w: columns }), abortSignal });
-    try {
-      await dockerCall('resizing the terminal', CALL_TIMEOUT_MS, resize);
-    } catch (error) {
-      // It may have ended meanwhile, and the engine be the first to know. 201 is what Podman answers when all is well.
-      if (!hasStatus(error, 201, 404, 409, 500)) throw error;
-    }
+    const resizing = this.#client.resizeExec(this.#id, { h: rows, w: columns }, { what: 'resizing the terminal' });
+    // It may have ended meanwhile, and the engine be the first to know.
+    await unlessStatus(resizing, 404, 409, 500);
   }
 
   async exitCode(signal: AbortSignal): Promise<number> {
     const what = 'asking for the exit code of a process';
     for (let poll = 0; poll < POLLS; poll++) {
-      const inspect = (abortSignal: AbortSignal) => this.#exec.inspect({ abortSignal });
-      const { Running, ExitCode } = await dockerCall(what, CALL_TIMEOUT_MS, inspect, signal);
+      const { Running, ExitCode } = await this.#client.inspectExec(this.#id, { what, signal });
       if (!Running && ExitCode !== null) return ExitCode;
       await delay(POLL_MS, signal);
     }
@@ -82,9 +75,9 @@ class DockerodeExec implements ExecSession {
 
   /** A terminal is resized in vain, and without a word, when its process is not there yet. */
   async #untilRunning(signal: AbortSignal): Promise<void> {
+    const what = 'looking at a process in the container';
     for (let poll = 0; poll < START_POLLS && !this.#isOver; poll++) {
-      const inspect = (abortSignal: AbortSignal) => this.#exec.inspect({ abortSignal });
-      const { Pid } = await dockerCall('looking at a process in the container', CALL_TIMEOUT_MS, inspect, signal);
+      const { Pid } = await this.#client.inspectExec(this.#id, { what, signal });
       if (Pid > 0) return;
       await delay(POLL_MS, signal);
     }

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
-import type { Docker } from './dockerode.js';
 import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
+import type { DockerClient } from './docker-client.js';
 import { loadError } from './docker-error.js';
 import { DockerError } from './engine.js';
 import type { LoadedImages } from './engine.js';
@@ -18,7 +18,7 @@ interface LoadLine {
 
 /** POST /images/load, to the end of the answer. The engine acts on an archive only once it has the end of it. */
 export async function loadImage(
-  docker: Docker,
+  client: Pick<DockerClient, 'loadImage'>,
   archive: Readable,
   signal: AbortSignal,
   inactivityMs = LOAD_INACTIVITY_MS,
@@ -31,8 +31,7 @@ export async function loadImage(
   });
   try {
     signal.throwIfAborted();
-    const answering = docker.loadImage(archive, { quiet: false, abortSignal: abort.signal });
-    const answer = await untilAborted(answering, abort.signal);
+    const answer = await untilAborted(client.loadImage(archive, abort.signal), abort.signal);
     const alive = (): void => {
       silence.heard();
     };

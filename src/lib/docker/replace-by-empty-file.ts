@@ -3,14 +3,11 @@ import { basename, dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
-import { inBody } from './call-options.js';
-import { dockerCall } from './docker-call.js';
-import { hasStatus } from './docker-error.js';
-import type { Docker } from './dockerode.js';
+import { unlessStatus } from './docker-client.js';
+import type { DockerClient } from './docker-client.js';
 import type { Labels } from './engine.js';
 import { loadImage } from './load-image.js';
 
-const CALL_TIMEOUT_MS = 60_000;
 // As long as it takes to delete what is there.
 const REPLACE_TIMEOUT_MS = 900_000;
 const PARENT = '/parent';
@@ -22,39 +19,32 @@ const NEVER = new AbortController().signal;
  * (https://github.com/moby/moby/blob/v28.0.0/pkg/archive/archive.go, Unpack). The container is of an image without any
  * content, which is loaded for it, so that no program and no registry is needed. Neither is left afterwards.
  */
-export async function replaceByEmptyFile(docker: Docker, path: string, labels: Labels): Promise<void> {
+export async function replaceByEmptyFile(client: DockerClient, path: string, labels: Labels): Promise<void> {
   const image = `docker-worker-empty:${randomUUID()}`;
-  await loadImage(docker, Readable.from([await emptyImage(image)]), NEVER);
+  await loadImage(client, Readable.from([await emptyImage(image)]), NEVER);
   try {
-    await replaceIn(docker, image, path, labels);
+    await replaceIn(client, image, path, labels);
   } finally {
-    const remove = (abortSignal: AbortSignal): Promise<unknown> => docker.getImage(image).remove({ abortSignal });
-    await dockerCall(`removing image ${image}`, CALL_TIMEOUT_MS, remove);
+    await client.removeImage(image, { what: `removing image ${image}` });
   }
 }
 
-async function replaceIn(docker: Docker, image: string, path: string, labels: Labels): Promise<void> {
+async function replaceIn(client: DockerClient, image: string, path: string, labels: Labels): Promise<void> {
   const mount = { Type: 'bind', Source: dirname(path), Target: PARENT } as const;
-  const options = {
+  const body = {
     Image: image,
     // It needs one, and never runs it.
     Cmd: ['/nothing'],
     Labels: { ...labels },
     HostConfig: { Mounts: [mount], NetworkMode: 'none' },
   };
-  const create = (abortSignal: AbortSignal) => docker.createContainer({ ...inBody(options), abortSignal });
-  const container = await dockerCall(`mounting ${mount.Source}`, CALL_TIMEOUT_MS, create);
+  const id = await client.createContainer(body, { what: `mounting ${mount.Source}` });
   try {
     const archive = await tarOf({ [basename(path)]: Buffer.alloc(0) });
-    const put = (abortSignal: AbortSignal): Promise<unknown> =>
-      container.putArchive(archive, { path: PARENT, abortSignal });
-    await dockerCall(`replacing ${path}`, REPLACE_TIMEOUT_MS, put);
+    await client.putArchive(id, PARENT, archive, { what: `replacing ${path}`, timeoutMs: REPLACE_TIMEOUT_MS });
   } finally {
-    const remove = (abortSignal: AbortSignal): Promise<unknown> => container.remove({ force: true, abortSignal });
-    await dockerCall(`removing container ${container.id}`, CALL_TIMEOUT_MS, remove).catch((error: unknown) => {
-      // Somebody who tidies up was first.
-      if (!hasStatus(error, 404, 409)) throw error;
-    });
+    // The worker may have removed it meanwhile, as it tidies up.
+    await unlessStatus(client.removeContainer(id, { what: `removing container ${id}` }), 404, 409);
   }
 }
 

@@ -163,7 +163,13 @@ function parseKept(text: string | undefined, worker: Worker): Registered | undef
   const { worker: keptWorker, registered } = kept;
   if (Object.entries(worker).some(([key, value]) => keptWorker[key] !== value)) return undefined;
   const { credentials, secret, expires, workerConfig } = registered;
-  const isWhole = isTree(credentials) && typeof secret === 'string' && isTree(workerConfig);
+  const isWhole = areCredentials(credentials) && typeof secret === 'string' && isTree(workerConfig);
   if (!isWhole || typeof expires !== 'string') return undefined;
-  return { credentials: credentials as unknown as Credentials, secret, expires: new Date(expires), workerConfig };
+  return { credentials, secret, expires: new Date(expires), workerConfig };
+}
+
+function areCredentials(value: unknown): value is Credentials {
+  if (!isTree(value)) return false;
+  const { clientId, accessToken, certificate = '' } = value;
+  return [clientId, accessToken, certificate].every((text) => typeof text === 'string');
 }

@@ -5,7 +5,7 @@ import { DockerError } from '../docker/engine.js';
 import type { DockerEngine } from '../docker/engine.js';
 import type { TaskDirectory, TaskRights } from '../queue/queue-client.js';
 import { TaskError } from '../outcome/errors.js';
-import { heapGrowth } from '../util/heap-growth.js';
+import { buffersPassed } from '../util/passing-buffers.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
@@ -247,7 +247,7 @@ function scopeMissing(path: string, scope: string): string {
 async function* hashed(source: AsyncIterable<Buffer>, hash: Hash): AsyncGenerator<Buffer, void, undefined> {
   for await (const chunk of source) {
     hash.update(chunk);
-    heapGrowth.buffersPassed(chunk.length);
+    buffersPassed(chunk.length);
     yield chunk;
   }
 }

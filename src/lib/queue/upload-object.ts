@@ -69,18 +69,19 @@ function saysWhatIsMissing(object: ObjectService): ObjectService {
  * The library does nothing with it but `pipe`: alone, that would wait for ever for a source that failed, and never hear of
  * an abort. Either now ends what the library pipes to, and with it the request.
  */
-function breakable(source: Readable, alive: () => void, signal: AbortSignal): NodeJS.ReadableStream {
+function breakable(source: Readable, alive: () => void, signal: AbortSignal): Pick<Readable, 'pipe'> {
   const tap = new Transform({
     transform: (chunk, _encoding, callback) => {
       alive();
       callback(null, chunk);
     },
   });
-  const pipe = <T extends NodeJS.WritableStream>(target: T): T => {
-    pipeline(addAbortSignal(signal, source), tap, target, () => undefined);
-    return target;
+  return {
+    pipe: (target) => {
+      pipeline(addAbortSignal(signal, source), tap, target, () => undefined);
+      return target;
+    },
   };
-  return { pipe } as unknown as NodeJS.ReadableStream;
 }
 
 // The HTTP library's own errors carry the address, which is signed: neither their message nor they are passed on.

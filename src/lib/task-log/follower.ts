@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { constants, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { heapGrowth } from '../util/heap-growth.js';
+import { buffersPassed } from '../util/passing-buffers.js';
 
 const READ_BYTES = 64 * 1024;
 
@@ -64,7 +64,7 @@ export class FollowingReader extends Readable {
   async #readSome(length: number): Promise<void> {
     try {
       const buffer = Buffer.allocUnsafe(length);
-      heapGrowth.buffersPassed(length);
+      buffersPassed(length);
       const bytesRead = (await this.#handle?.read(buffer, 0, length, this.#position))?.bytesRead ?? 0;
       if (bytesRead === 0) throw new Error(`the log file ends at byte ${this.#position}, it was cut from outside`);
       this.#position += bytesRead;

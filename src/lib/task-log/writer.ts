@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { TaskOutput } from '../outcome/task-output.js';
 import { appendAll } from '../util/append-all.js';
 import { errorMessage } from '../util/error-message.js';
-import { heapGrowth } from '../util/heap-growth.js';
+import { buffersPassed } from '../util/passing-buffers.js';
 import type { GrowingFile } from './follower.js';
 import { FollowingReader, openForAppend } from './follower.js';
 import { errorLine, limitNotice, workerLine, writeFailureNotice } from './lines.js';
@@ -153,7 +153,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
   #append(buffers: readonly Buffer[]): Promise<void> {
     const bytes = bytesOf(buffers);
     this.#accepted += bytes;
-    heapGrowth.buffersPassed(bytes);
+    buffersPassed(bytes);
     for (const buffer of buffers) this.#pending.push(buffer);
     return (this.#writing ??= this.#writePending());
   }

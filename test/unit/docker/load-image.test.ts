@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { RequestListener } from 'node:http';
 import { PassThrough, Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
-import { Docker } from '../../../src/lib/docker/dockerode.js';
+import { DockerClient } from '../../../src/lib/docker/docker-client.js';
 import { loadImage } from '../../../src/lib/docker/load-image.js';
 import { EngineSocket } from '../../support/engine-socket.js';
 
@@ -16,7 +16,7 @@ describe('loading an image archive into an engine that may be silent', () => {
   const load = async (archive: Readable, engine: RequestListener) => {
     const socket = await EngineSocket.start(engine);
     try {
-      return await loadImage(new Docker({ socketPath: socket.socketPath }), archive, signal, INACTIVITY_MS);
+      return await loadImage(new DockerClient({ socketPath: socket.socketPath }), archive, signal, INACTIVITY_MS);
     } finally {
       await socket.close();
     }

@@ -132,7 +132,7 @@ describe('the requests to the engine', () => {
       { line: 'POST /images/load', query: { quiet: 'false' }, body: 'an archive' },
       { line: 'POST /containers/create', query: {}, body: 'the specification' },
       { line: 'PUT /containers/it/archive', query: { path: '/parent' }, body: 'an archive' },
-      { line: 'DELETE /containers/it', query: { force: 'true' } },
+      { line: 'DELETE /containers/it', query: { force: 'true', v: 'true' } },
       { line: 'DELETE /images/docker-worker-empty', query: {} },
     ],
     ping: [() => engine.ping(signal), { line: 'GET /_ping', query: {} }],

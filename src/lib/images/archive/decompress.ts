@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { errorMessage } from '../../util/error-message.js';
-import { heapGrowth } from '../../util/heap-growth.js';
+import { buffersPassed } from '../../util/passing-buffers.js';
 import { ArchiveError } from './archive-error.js';
 
 /** How an archive is packed: by a program that unpacks it from its input to its output, or not at all. */
@@ -123,7 +123,7 @@ async function* unpacked(
   feeding.catch(() => undefined);
   try {
     for await (const chunk of child.stdout as AsyncIterable<Buffer>) {
-      heapGrowth.buffersPassed(chunk.length);
+      buffersPassed(chunk.length);
       yield chunk;
     }
     // A download that failed makes the program fail too: the cause is told.
