@@ -5,7 +5,6 @@ import tseslint from 'typescript-eslint';
 
 /** Libraries with one home: the folder named in the message is their only importer. */
 const LIBRARIES = {
-  'docker-modem': 'Only src/lib/docker/ talks to the engine; use the DockerEngine port.',
   dockerode: 'Only src/lib/docker/ talks to the engine; use the DockerEngine port.',
   'taskcluster-client': 'Only src/lib/queue/ and the worker-manager client talk to taskcluster-client; use the ports.',
   pino: 'Only src/lib/log/ knows pino; take a Logger.',
@@ -133,7 +132,7 @@ export default defineConfig(
     },
   },
   { files: ['src/lib/worker/compose/*.ts'], rules: restrictPaths(ZONES) },
-  { files: ['src/lib/docker/**/*.ts'], rules: restrictLibraries('docker-modem', 'dockerode') },
+  { files: ['src/lib/docker/**/*.ts'], rules: restrictLibraries('dockerode') },
   {
     files: ['src/lib/queue/**/*.ts', 'src/lib/host/taskcluster-worker-manager.ts'],
     rules: restrictLibraries('taskcluster-client'),

@@ -17,7 +17,12 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const SEPARATE = ['fastify', 'openpgp', 'pino', 'prom-client'];
 
 /** What libraries load and the worker never uses, by src/bin/runtime.ts; these modules say so when they are used. */
-const LEFT_OUT = { 'http2-wrapper': './scripts/no-http2.mjs', ssh2: './scripts/no-ssh.mjs' };
+const LEFT_OUT = {
+  'http2-wrapper': './scripts/no-http2.mjs',
+  ssh2: './scripts/no-ssh.mjs',
+  '@grpc/grpc-js': './scripts/no-buildkit.mjs',
+  '@grpc/proto-loader': './scripts/no-buildkit.mjs',
+};
 
 /** Programs of threads, which are loaded by their path. */
 const THREADS = ['src/bin/watchdog-thread.ts'];

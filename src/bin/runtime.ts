@@ -1,18 +1,18 @@
 /**
  * What the worker does to V8, node and its libraries, as a whole, for a figure that users notice. Each of these was taken
- * away by itself, in turns with a worker that had it, on 2026-11-30 (medians; percentages are of what it is with it). What
- * gains less than 5 % is not worth its surprises.
+ * away by itself, in turns with a worker that had it, on 2026-11-30 (medians of 7 to 21 rounds, of 3 for small artifacts;
+ * percentages are of what it is with it). What gains less than 5 % of every figure is not worth its surprises.
  *
  * | what                                        | where                      | without it                                     |
  * | ------------------------------------------- | -------------------------- | ---------------------------------------------- |
  * | minor collections, one per 4 MiB of buffers | limitMemory [1]            | image load: CPU 126 %, RSS 119 %;              |
  * |                                             |                            | a long log: CPU 121 %, RSS 122 %               |
- * | young generation held at 16 MiB             | limitMemory [2]            | RSS after 1000 small artifacts: 113 %,         |
- * |                                             |                            | after 105 tasks: 106 %                         |
+ * | young generation held at 16 MiB             | limitMemory [2]            | RSS in 1000 small artifacts: 113 %, but CPU    |
+ * |                                             |                            | 83 %; in tasks: RSS 106 %, CPU 93 %            |
  * | old generation growing by 50 %              | limitMemory [3]            | image load: RSS 106 %, but CPU 88 %            |
  * | programs in few files                       | scripts/build.mjs [4]      | start: CPU 186 %, RSS 121 %                    |
- * | ssh2, for docker-modem, left out            | scripts/build.mjs [5]      | start: CPU 112 %, RSS 105 %                    |
- * | http2-wrapper, for got, left out            | scripts/build.mjs [6]      | start: CPU 111 %                               |
+ * | ssh2 and gRPC, for dockerode, left out      | scripts/build.mjs [5]      | start: CPU 111 % and 112 %, RSS 108 % (ssh2)   |
+ * | http2-wrapper, for got, left out            | scripts/build.mjs [6]      | start: CPU 110 %                               |
  * | an agent that is formatted in a word        | docker/docker-client.ts [7] | 31 ms of CPU and not 0.7 a call, with 4 tasks |
  * | connections to the queue that are kept      | queue/taskcluster-queue.ts [8] | 2.5 ms of CPU and not 0.3 a call, with TLS |
  *
@@ -20,9 +20,9 @@
  * [2] https://github.com/nodejs/node/issues/42511
  * [3] https://github.com/v8/v8/blob/main/src/flags/flag-definitions.h, heap_growing_percent
  * [4] docs/adr/0006-programs-in-few-files.md
- * [5] https://github.com/apocas/docker-modem/blob/master/lib/ssh.js; docker-modem is pinned
+ * [5] https://github.com/apocas/docker-modem/blob/master/lib/ssh.js; dockerode is pinned
  * [6] https://github.com/sindresorhus/got/blob/main/source/core/options.ts; got is pinned
- * [7] https://github.com/apocas/docker-modem/blob/master/lib/modem.js, buildRequest; docker-modem is pinned
+ * [7] https://github.com/apocas/docker-modem/blob/master/lib/modem.js, buildRequest; dockerode is pinned
  * [8] https://github.com/taskcluster/taskcluster/blob/main/clients/client/src/client.js, agents; the client is pinned
  */
 

@@ -2,7 +2,7 @@ import { Agent } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import { inspect } from 'node:util';
-import DockerModem from 'docker-modem';
+import Docker from 'dockerode';
 import type { ContainerCreateOptions, ExecCreateOptions, NetworkCreateOptions } from 'dockerode';
 import { withTimeout } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
@@ -75,6 +75,11 @@ interface Request {
   readonly openStdin?: boolean;
 }
 
+/** The part of docker-modem that dockerode's methods use too. */
+interface Modem {
+  dial(options: object, callback: (error: unknown, answer: unknown) => void): void;
+}
+
 /** Any other status is a failure; docker-modem puts these words into the message of its error. */
 const STATUS_CODES = {
   ...{ 200: true, 201: true, 204: true },
@@ -92,20 +97,21 @@ export class EngineAgent extends Agent {
 }
 
 /**
- * The calls of the engine's HTTP API that the worker makes, one request each, by way of docker-modem. They fail with a
+ * The calls of the engine's HTTP API that the worker makes, one request each, by way of dockerode's modem. They fail with a
  * DockerError that says `what` was asked, or with the reason of the call's signal. Three leave that to their callers, who
  * know how long an answer may take: they take a signal alone, and fail with what docker-modem or node throws.
  *
- * What a request says is either in its URL or in its body. dockerode, which is docker-modem's usual user, puts it into both
+ * What a request says is either in its URL or in its body. dockerode's own methods put it into both
  * (https://github.com/apocas/dockerode/issues/144), and a URL is logged, limited in length, and visible to proxies.
  */
 export class DockerClient {
-  readonly #modem: DockerModem;
+  readonly #modem: Modem;
 
   /** `keepAlive`: connections are kept for the next call, else each call makes its own. */
   constructor(address: EngineAddress, { keepAlive = true }: { readonly keepAlive?: boolean } = {}) {
     // Attach and wait keep theirs for as long as a task runs, so there is no limit to their number.
-    this.#modem = new DockerModem({ ...address, agent: new EngineAgent({ keepAlive }) });
+    const options = { ...address, agent: new EngineAgent({ keepAlive }) };
+    this.#modem = new Docker(options).modem as Modem;
   }
 
   async ping(call: Call): Promise<void> {
