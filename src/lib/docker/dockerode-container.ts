@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import type { Container } from 'dockerode';
+import { isRetryable } from '../outcome/service-error.js';
 import { TimeoutError, untilAborted } from '../util/abortable.js';
 import { retry } from '../util/retry.js';
 import { archiveStream } from './archive-stream.js';
@@ -142,7 +143,6 @@ class DockerodeRunningContainer implements RunningContainer {
         if (!hasStatus(error, 404, 409)) throw error;
       }
     };
-    const isRetryable = (error: unknown): boolean => error instanceof DockerError && error.retryable;
     await retry(KILL_RETRIES, { isRetryable }, kill, new AbortController().signal);
   }
 
@@ -294,10 +294,10 @@ class DockerodeStoppedContainer implements StoppedContainer {
  * is nothing; the rest can't change and is said without that path.
  */
 function throwUnlessBelowFile(error: unknown): void {
-  const { message } = error as Error;
+  const { message, status } = error as DockerError;
   if (/not a directory/i.test(message)) return;
   const [, reason] =
     /(invalid argument|file name too long|too many (?:levels of symbolic )?links)/i.exec(message) ?? [];
-  if (reason !== undefined) throw new DockerError(reason, 400, { cause: error });
+  if (reason !== undefined) throw new DockerError(reason, status, { cause: error, retryable: false });
   throw error;
 }

@@ -5,7 +5,7 @@ import type { Logger } from '../log/logger.js';
 import type { MetricsRecorder } from '../log/metrics-recorder.js';
 import type { LifecycleEvents } from '../log/lifecycle-events.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
-import type { Claim, QueueClient, QueueError } from '../queue/queue-client.js';
+import type { Claim, QueueClient } from '../queue/queue-client.js';
 import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { ResourceStack } from '../util/resource-stack.js';
@@ -24,6 +24,7 @@ import type { RunContext, WorkerFacts } from './task-context.js';
 import { TaskLog } from '../task-log/task-log.js';
 import { TaskScopes, expandBy } from '../queue/task-scopes.js';
 import { deepFreeze } from './validate-payload.js';
+import type { ServiceError } from '../outcome/service-error.js';
 
 export interface RunClaimDeps extends TaskServices {
   readonly queue: QueueClient;
@@ -36,7 +37,7 @@ export interface RunClaimDeps extends TaskServices {
   readonly worker: WorkerFacts;
   readonly now: () => Date;
   /** Hears of each poll for a cancel that the queue refuses for lack of scopes. */
-  readonly onPollRefused: (error: QueueError) => void;
+  readonly onPollRefused: (error: ServiceError) => void;
   readonly settings: {
     /** Each run has a directory of its own in here. */
     readonly runsDirectory: string;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { TerminationAdvice } from '../../../src/lib/host/worker-manager.js';
-import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { TaskclusterWorkerManager } from '../../../src/lib/host/taskcluster-worker-manager.js';
 import { FlakyServer } from '../../support/flaky-server.js';
+import { ServiceError, isErrorOf } from '../../../src/lib/outcome/service-error.js';
 
 describe('worker-manager, asked whether a worker should end', () => {
   const { signal } = new AbortController();
@@ -32,11 +32,11 @@ describe('worker-manager, asked whether a worker should end', () => {
 
   it('fails when it does not know the worker, or what is asked', async () => {
     await answers(404, { code: 'ResourceNotFound', message: 'Worker not found' });
-    await assert.rejects(ask(), (error) => error instanceof QueueError && error.status === 404);
+    await assert.rejects(ask(), (error) => isErrorOf(error, 'taskcluster', 404));
   });
 
   it('fails when its answer makes no sense', async () => {
     await answers(200, { terminate: 'perhaps' });
-    await assert.rejects(ask(), QueueError);
+    await assert.rejects(ask(), ServiceError);
   });
 });

@@ -1,4 +1,3 @@
-import { QueueError } from '../../queue/queue-client.js';
 import type { LogArtifact, LogPublisher, LoggedRun, PublishedLog, StartedRun } from '../../task-log/publisher.js';
 import { liveLogExpiry } from './live-log-expiry.js';
 import { backingName } from '../../task-log/header.js';
@@ -8,6 +7,7 @@ import { LinkedAbort } from '../../util/linked-abort.js';
 import type { LiveLogEndpoint } from './live-log-endpoint.js';
 import { LIVE_LOG_CONTENT_TYPE } from './live-log-endpoint.js';
 import type { LiveLogServer } from './live-log-server.js';
+import { isErrorOf } from '../../outcome/service-error.js';
 
 /** Makes each run's log readable: live while the run goes on, as an artifact afterwards. One per worker. */
 export class LiveLogPublisher implements LogPublisher {
@@ -94,7 +94,7 @@ async function pointToBacking(run: LoggedRun, { name }: LogArtifact, signal: Abo
   try {
     await run.artifacts.link({ ...live, artifact }, signal);
   } catch (error) {
-    if (!(error instanceof QueueError) || error.status !== 400) throw error;
+    if (!isErrorOf(error, 'taskcluster', 400)) throw error;
     run.log.info('queue refuses links, publishing a reference', { name, error: error.message });
     await run.artifacts.reference({ ...live, url: run.queue.artifactUrl(artifact) }, signal);
   }

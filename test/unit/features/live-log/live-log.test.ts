@@ -6,7 +6,6 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { LiveLogPublisher } from '../../../../src/lib/features/live-log/live-log.js';
 import { localLiveLog } from '../../../../src/lib/features/live-log/local-live-log.js';
-import { QueueError } from '../../../../src/lib/queue/queue-client.js';
 import { liveLogExpiry } from '../../../../src/lib/features/live-log/live-log-expiry.js';
 import { backingName } from '../../../../src/lib/task-log/header.js';
 import { TaskLog } from '../../../../src/lib/task-log/task-log.js';
@@ -14,6 +13,7 @@ import { ArtifactBench, EXPIRES } from '../../../fakes/artifact-bench.js';
 import { settle } from '../../../fakes/fake-clock.js';
 import { faults } from '../../../fakes/fake-object-store.js';
 import { outage } from '../../../fakes/fake-queue.js';
+import { ServiceError } from '../../../../src/lib/outcome/service-error.js';
 
 const NAME = 'public/logs/live.log';
 const BACKING = 'public/logs/live_backing.log';
@@ -147,7 +147,7 @@ describe('LiveLogPublisher', () => {
   });
 
   it('tells the operator when it cannot be live, and goes on', async () => {
-    bench.queue.fail('createArtifact', new QueueError('no scopes', 403));
+    bench.queue.fail('createArtifact', new ServiceError('taskcluster', 'no scopes', 403));
     const published = publish();
     await settle();
     assert.equal(bench.log.of('live log not published').length, 1);
