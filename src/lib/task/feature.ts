@@ -63,8 +63,9 @@ export interface Feature {
 export interface TaskFeature {
   /**
    * Before the container exists, all features at once. What it acquires it registers in `resources`, which is released
-   * once the container is gone, on every path. Its effect on the container is what it returns. An error that is no
-   * TaskError is tried again some seconds later, after what this attempt registered was released.
+   * once the container is gone, on every path. Its effect on the container is what it returns. A retryable
+   * ServiceError, and an error of the operating system (one with an `errno`), is tried again some seconds later, after
+   * what this attempt registered was released. Every other error is final, such as TaskErrors and our own mistakes.
    */
   prepare?(resources: ResourceStack, signal: AbortSignal): Promise<Contribution>;
   /** Just after the container's start, while it runs. */

@@ -8,6 +8,7 @@ import { retry } from '../../util/retry.js';
 import type { AdmittedTask, AttachedFeature } from './admit.js';
 import { TaskError } from '../../outcome/errors.js';
 import { exception } from '../../outcome/resolution.js';
+import { isRetryable } from '../../outcome/service-error.js';
 import type { TaskContext } from '../task-context.js';
 
 /** All that the container needs and that the payload does not hold. */
@@ -69,7 +70,7 @@ async function takeImage(
   }
 }
 
-/** A failure that is nobody's fault is tried again, each time with nothing left of the time before. */
+/** Retries as TaskFeature.prepare says, each time with nothing left of the attempt before. */
 async function prepareFeature(
   { name, hooks }: AttachedFeature,
   log: Logger,
@@ -78,7 +79,6 @@ async function prepareFeature(
   onOrphan: () => void,
 ): Promise<Contribution> {
   if (!hooks.prepare) return {};
-  const isRetryable = (error: unknown): boolean => !(error instanceof TaskError);
   const onRetry = (error: unknown, attempt: number): void => {
     log.warn('retrying feature', { feature: name, attempt, error });
   };
@@ -97,11 +97,19 @@ async function prepareFeature(
     }
   };
   try {
-    return await retry(PREPARE_RETRIES, { isRetryable, onRetry }, attempt, signal);
+    return await retry(PREPARE_RETRIES, { isRetryable: mayPass, onRetry }, attempt, signal);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     throw stateError('created', name, error);
   }
+}
+
+/**
+ * Whether an error may be gone in some seconds. All that the operating system refuses counts: memory, file descriptors,
+ * disk space and addresses come back when other runs end, and a run that would fail anyway loses no more than 14 s.
+ */
+function mayPass(error: unknown): boolean {
+  return isRetryable(error) || (error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === 'number');
 }
 
 /** A feature's failure before the container is there (`created`), or when it runs (`started`), for the task's author. */
