@@ -15,8 +15,8 @@ interface Answer {
 }
 
 /**
- * Sends artifacts to where the queue says, over kept-alive connections. One per worker. By node's own client, as a task may
- * have thousands of small files: a library around it takes longer for each than all else that is done with it.
+ * Sends artifacts to where the queue says, over kept-alive connections. One per worker. By node's own client: a task may
+ * have thousands of small files, and for one of 1 KiB got takes 0.32 ms of CPU time, node 0.06 ms (docs/adr/0007).
  */
 export class ContentPutter {
   readonly #agents: { readonly 'http:': http.Agent; readonly 'https:': https.Agent };

@@ -30,7 +30,10 @@ const RETRY_POLICY: RetryPolicy = { attempts: 5, firstDelayMs: 500, maxDelayMs: 
 // Longer than the longest poll of a service.
 const INACTIVITY_MS = 120_000;
 
-/** The way to the deployment's services, for all proxies of the worker. */
+/**
+ * The way to the deployment's services, for all proxies of the worker. By node's own client, as got takes an address apart
+ * and writes it anew, which a signature does not survive, and adds headers of its own (docs/adr/0007).
+ */
 export class Upstream {
   readonly #agents = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) };
   readonly #policy: RetryPolicy;
