@@ -91,7 +91,10 @@ export class ObjectPublication implements Publication {
       if (!isErrorOf(error, 'taskcluster', 400)) throw error;
       // What was taken for a whole upload is none.
       this.#isUploaded = false;
-      throw this.#conflict ?? new ArtifactStoreError('the upload came to nothing', error.status, { retryable: true });
+      throw (
+        this.#conflict ??
+        new ArtifactStoreError('the upload to the object service came to nothing', error.status, { retryable: true })
+      );
     }
   }
 
