@@ -14,20 +14,20 @@ import type {
   TaskRights,
 } from '../../src/lib/queue/queue-client.js';
 import type { ExceptionReason } from '../../src/lib/outcome/resolution.js';
-import { QueueError } from '../../src/lib/queue/queue-client.js';
 import { untilAborted } from '../../src/lib/util/abortable.js';
 import { Trace } from './trace.js';
+import { ServiceError } from '../../src/lib/outcome/service-error.js';
 
 type RunCall = Exclude<keyof RunQueue, 'artifactUrl'>;
 
 /** The queue's answer to a call that came too late. */
-export function conflict(): QueueError {
-  return new QueueError('the run is resolved already', 409);
+export function conflict(): ServiceError {
+  return new ServiceError('taskcluster', 'the run is resolved already', 409);
 }
 
 /** The queue being down. */
-export function outage(): QueueError {
-  return new QueueError('Service Unavailable', 503);
+export function outage(): ServiceError {
+  return new ServiceError('taskcluster', 'Service Unavailable', 503);
 }
 
 /** The answer a test has not given yet. */
@@ -165,7 +165,7 @@ export class FakeQueue implements QueueClient, RunQueue, TaskDirectory {
   async finishArtifact(name: string, _uploadId: string, signal: AbortSignal): Promise<void> {
     await this.#called('finishArtifact', signal);
     const object = this.objects.get(name);
-    if (!object) throw new QueueError('nothing was uploaded', 400);
+    if (!object) throw new ServiceError('taskcluster', 'nothing was uploaded', 400);
     object.isFinished = true;
   }
 

@@ -1,7 +1,7 @@
 import type { ArtifactRequest, CreatedArtifact } from '../../src/lib/queue/queue-client.js';
-import { QueueError } from '../../src/lib/queue/queue-client.js';
 import type { FakeObjectStore } from './fake-object-store.js';
 import { FakeQueue } from './fake-queue.js';
+import { ServiceError } from '../../src/lib/outcome/service-error.js';
 
 /** A fake queue whose artifacts go to a fake store. Each putUrl is another one, as a signed address is. */
 export class FakeRunQueue extends FakeQueue {
@@ -16,7 +16,8 @@ export class FakeRunQueue extends FakeQueue {
   }
 
   override async createArtifact(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<CreatedArtifact> {
-    if (!this.takesLinks && request.storageType === 'link') throw new QueueError('bad storageType', 400);
+    if (!this.takesLinks && request.storageType === 'link')
+      throw new ServiceError('taskcluster', 'bad storageType', 400);
     const created = await super.createArtifact(name, request, signal);
     if (created.putUrl === undefined) return created;
     this.#signatures++;

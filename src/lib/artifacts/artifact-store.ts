@@ -1,7 +1,6 @@
 import type { Logger } from '../log/logger.js';
 import type { MetricsRecorder } from '../log/metrics-recorder.js';
 import type { ArtifactRequest, RunQueue } from '../queue/queue-client.js';
-import { QueueError } from '../queue/queue-client.js';
 import { TaskError, TaskStopped } from '../outcome/errors.js';
 import type { TaskOutput } from '../outcome/task-output.js';
 import { errorMessage } from '../util/error-message.js';
@@ -10,13 +9,14 @@ import { retry } from '../util/retry.js';
 import { OutageNotice } from './outage-notice.js';
 import { NAME_RULE, isArtifactName, quotedName } from './artifact-name.js';
 import type { ContentPutter } from './put-content.js';
-import { PutError } from '../queue/put-error.js';
-import type { Retries } from '../queue/put-error.js';
+import { ArtifactStoreError } from '../queue/artifact-store-error.js';
 import { ObjectPublication, S3Publication } from './publication.js';
 import { Semaphore } from '../util/semaphore.js';
 import type { ContentSource, StagedContent, WantedEncoding } from './staged-content.js';
 import { stageContent } from './staged-content.js';
 import { uploadFailure } from './upload-failure.js';
+import { isErrorOf, retryableStatus } from '../outcome/service-error.js';
+import type { ServiceError } from '../outcome/service-error.js';
 
 /** What an artifact is called and how it will be stored. */
 export interface ArtifactContent {
@@ -165,17 +165,17 @@ export class ArtifactStore {
     }, signal);
   }
 
-  /** Makes `name` stand for an address. Fails with the queue's last QueueError. */
+  /** Makes `name` stand for an address. Fails with the queue's last ServiceError. */
   async reference({ name, ...request }: ReferenceArtifact, signal: AbortSignal): Promise<void> {
     await this.#create(name, { storageType: 'reference', ...request }, signal);
   }
 
-  /** Makes `name` stand for another artifact of the run. Fails with the queue's last QueueError (400: no links there). */
+  /** Makes `name` stand for another artifact of the run. Fails with the queue's last ServiceError (400: no links there). */
   async link({ name, ...request }: LinkArtifact, signal: AbortSignal): Promise<void> {
     await this.#create(name, { storageType: 'link', ...request }, signal);
   }
 
-  /** Says in the artifact's place why it is not there. Fails with the queue's last QueueError. */
+  /** Says in the artifact's place why it is not there. Fails with the queue's last ServiceError. */
   async error({ name, ...request }: ErrorArtifact, signal: AbortSignal): Promise<void> {
     await this.#create(name, { storageType: 'error', ...request }, signal);
   }
@@ -223,7 +223,7 @@ export class ArtifactStore {
       signal.throwIfAborted();
       metrics?.artifactFailed();
       if (content.failure) throw content.failure;
-      if (error instanceof QueueError && error.isConflict) throw await this.#blameConflict(name, error, signal);
+      if (isErrorOf(error, 'taskcluster', 409)) throw await this.#blameConflict(name, error, signal);
       throw uploadFailure(name, error);
     }
   }
@@ -238,9 +238,9 @@ export class ArtifactStore {
     const { name, notice } = upload;
     let few = 0;
     const isRetryable = (error: unknown): boolean => {
-      const retries = retriesOf(error);
-      if (retries === 'few') few++;
-      return retries !== 'none' && few < FEW_ATTEMPTS;
+      if (!isOfUpload(error) || !error.retryable) return false;
+      if (!isOutage(error)) few++;
+      return few < FEW_ATTEMPTS;
     };
     const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
       // Of a long outage the operator is told once.
@@ -258,7 +258,7 @@ export class ArtifactStore {
   }
 
   /** 409: the run was resolved elsewhere, or the artifact is there already and differs. */
-  async #blameConflict(name: string, error: QueueError, signal: AbortSignal): Promise<Error> {
+  async #blameConflict(name: string, error: ServiceError, signal: AbortSignal): Promise<Error> {
     const upload = { name, notice: this.#notice };
     const resolved = await this.#retry(upload, () => this.#deps.queue.isResolved(signal), signal).catch(() => {
       signal.throwIfAborted();
@@ -286,9 +286,12 @@ function isKept(source: ContentSource | KeptFile): source is KeptFile {
   return 'keep' in source && source.keep;
 }
 
-function retriesOf(error: unknown): Retries {
-  if (error instanceof PutError) return error.retries;
-  if (!(error instanceof QueueError) || !error.retryable) return 'none';
-  // Credentials are renewed meanwhile if they are what was wrong; no outage is answered with it.
-  return error.status === 401 ? 'few' : 'unlimited';
+/** The other errors of services come from reading the content: what can't be read can't be sent. */
+function isOfUpload(error: unknown): error is ServiceError {
+  return isErrorOf(error, 'taskcluster') || isErrorOf(error, 'artifact store');
+}
+
+/** An outage ends some time. A service that refuses one fresh request after the other will refuse the next one too. */
+function isOutage(error: ServiceError): boolean {
+  return error instanceof ArtifactStoreError ? error.isOutage : retryableStatus(error.status);
 }

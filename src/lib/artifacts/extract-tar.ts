@@ -28,7 +28,7 @@ const KINDS: Readonly<Record<string, TarEntryKind>> = {
 
 /**
  * The entries of a tar stream, one at a time: a file's content is read before the next entry comes, what nobody read of
- * it is skipped. An archive that breaks off, or has no proper end, fails with a transient DockerError, also in the
+ * it is skipped. An archive that breaks off, or has no proper end, fails with a retryable DockerError, also in the
  * content being read; an abort with the signal's reason.
  *
  * Ends with the archive, which may be long before the stream does: the engine ends its answer only when it has unmounted
@@ -74,7 +74,8 @@ const WITHOUT_CONTENT: ReadonlySet<string> = new Set([
 /** Nothing that the engine would make of files, nor could make better when asked again. */
 function checkHeader({ name, type, size, pax }: Entry['header']): void {
   const refuse = (what: string): never => {
-    throw new DockerError(`its archive cannot be read: ${quotedName(name)} ${what}`, 400);
+    const message = `its archive cannot be read: ${quotedName(name)} ${what}`;
+    throw new DockerError(message, undefined, { retryable: false });
   };
   if (size > 0 && WITHOUT_CONTENT.has(type)) refuse(`has content, but is a ${type}, which has none`);
   if (pax && Object.keys(pax).some((key) => key.startsWith('GNU.sparse.'))) refuse('is a sparse file of GNU tar');

@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
 import { Readable as ReadableStream } from 'node:stream';
 import type { ObjectUpload, RunQueue } from '../queue/queue-client.js';
-import { QueueError } from '../queue/queue-client.js';
 import type { ContentPutter } from './put-content.js';
-import { PutError } from '../queue/put-error.js';
+import { ArtifactStoreError } from '../queue/artifact-store-error.js';
 import type { StagedContent } from './staged-content.js';
+import { ServiceError, isErrorOf } from '../outcome/service-error.js';
 
 /** A content on its way to being an artifact. */
 export interface Publication {
@@ -47,13 +47,13 @@ export class S3Publication implements Publication {
       const { size: contentLength } = this.#content;
       const request = { storageType: 's3', contentType, contentLength, expires } as const;
       const { putUrl } = await queue.createArtifact(name, request, signal);
-      if (putUrl === undefined) throw new QueueError('its answer names no putUrl', undefined);
+      if (putUrl === undefined) throw new ServiceError('taskcluster', 'its answer names no putUrl');
       this.#target = { url: putUrl, until };
     }
     try {
       await putter.put(this.#target.url, this.#content, contentType, signal);
     } catch (error) {
-      if (error instanceof PutError && error.wantsFreshUrl) this.#target = undefined;
+      if (error instanceof ArtifactStoreError && error.wantsFreshUrl) this.#target = undefined;
       throw error;
     }
   }
@@ -66,7 +66,7 @@ export class ObjectPublication implements Publication {
   readonly #content: StagedContent;
   #upload: ObjectUpload | undefined;
   #isUploaded = false;
-  #conflict: PutError | undefined;
+  #conflict: ArtifactStoreError | undefined;
 
   constructor({ queue }: PublicationDeps, artifact: PublishedArtifact, content: StagedContent) {
     this.#queue = queue;
@@ -80,7 +80,7 @@ export class ObjectPublication implements Publication {
       const { size: contentLength } = this.#content;
       const request = { storageType: 'object', contentType, contentLength, expires } as const;
       const { upload } = await this.#queue.createArtifact(name, request, signal);
-      if (!upload) throw new QueueError('its answer names no object to upload to', undefined);
+      if (!upload) throw new ServiceError('taskcluster', 'its answer names no object to upload to');
       this.#upload = upload;
     }
     const upload = this.#upload;
@@ -88,10 +88,13 @@ export class ObjectPublication implements Publication {
     try {
       await this.#queue.finishArtifact(name, upload.uploadId, signal);
     } catch (error) {
-      if (!(error instanceof QueueError) || error.status !== 400) throw error;
+      if (!isErrorOf(error, 'taskcluster', 400)) throw error;
       // What was taken for a whole upload is none.
       this.#isUploaded = false;
-      throw this.#conflict ?? new PutError('the upload to the object service came to nothing', 400, undefined, 'few');
+      throw (
+        this.#conflict ??
+        new ArtifactStoreError('the upload to the object service came to nothing', error.status, { retryable: true })
+      );
     }
   }
 
@@ -100,7 +103,7 @@ export class ObjectPublication implements Publication {
     try {
       await this.#queue.uploadObject(upload, content, signal);
     } catch (error) {
-      if (!(error instanceof PutError)) throw error;
+      if (!(error instanceof ArtifactStoreError)) throw error;
       if (error.wantsFreshUrl) this.#upload = undefined;
       // The service has it whole, from an attempt whose answer was lost: finishing shows whether that is so.
       if (error.status !== 409) throw error;

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import https from 'node:https';
-import { PutError } from '../queue/put-error.js';
+import { ArtifactStoreError } from '../queue/artifact-store-error.js';
 import type { StagedContent } from './staged-content.js';
 
 /** Of an answer; the rest of a longer one is not read. */
@@ -15,8 +15,8 @@ interface Answer {
 }
 
 /**
- * Sends artifacts to where the queue says, over kept-alive connections. One per worker. By node's own client, as a task may
- * have thousands of small files: a library around it takes longer for each than all else that is done with it.
+ * Sends artifacts to where the queue says, over kept-alive connections. One per worker. By node's own client: a task may
+ * have thousands of small files, and for one of 1 KiB got takes 0.32 ms of CPU time, node 0.06 ms (docs/adr/0007).
  */
 export class ContentPutter {
   readonly #agents: { readonly 'http:': http.Agent; readonly 'https:': https.Agent };
@@ -29,7 +29,7 @@ export class ContentPutter {
     this.#inactivityMs = inactivityMs;
   }
 
-  /** One attempt. Fails with a PutError, with that of reading the content, or with the signal's reason when it aborts. */
+  /** One attempt. Fails with an ArtifactStoreError, with that of reading the content, or with the signal's reason when it aborts. */
   async put(url: string, content: StagedContent, contentType: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const headers = {
@@ -61,11 +61,11 @@ export class ContentPutter {
     request.on('timeout', () => request.destroy(connectionError('ETIMEDOUT')));
     const answered = new Promise<Answer>((resolve, reject) => {
       request.on('error', (error) => {
-        reject(asPutError(error));
+        reject(storeErrorOf(error));
       });
       request.on('response', (response) => {
         answerOf(response).then(resolve, (error: unknown) => {
-          reject(asPutError(error));
+          reject(storeErrorOf(error));
         });
       });
     });
@@ -91,7 +91,11 @@ export class ContentPutter {
   #request(url: string, options: http.RequestOptions): ClientRequest {
     // An address that is none would be in the error's message.
     const address = URL.canParse(url) ? new URL(url) : undefined;
-    if (!address) throw new PutError('the address of the artifact store is not valid', undefined, undefined, 'few');
+    if (!address) {
+      throw new ArtifactStoreError('the address of the artifact store is not valid', undefined, {
+        wantsFreshUrl: true,
+      });
+    }
     return address.protocol === 'https:'
       ? https.request(address, { ...options, agent: this.#agents['https:'] })
       : http.request(address, { ...options, agent: this.#agents['http:'] });
@@ -127,22 +131,22 @@ function judge({ statusCode, statusMessage, contentType, text }: Answer): void {
   if (statusCode >= 400) {
     const code = /<Code>(\w{1,64})<\/Code>/.exec(text)?.[1];
     const said = ['the artifact store answered', statusCode, code ?? statusMessage].join(' ');
-    throw new PutError(said, statusCode, code);
+    throw new ArtifactStoreError(said, statusCode, { code });
   }
   if (statusCode >= 300) {
-    throw new PutError('the artifact store wants to redirect the upload', statusCode, undefined);
+    throw new ArtifactStoreError('the artifact store wants to redirect the upload', statusCode, { retryable: false });
   }
   // Stores answer an upload with nothing, or with XML: whoever sends a page has stored nothing.
   if (/^text\/html\b/.test(contentType))
-    throw new PutError('a web page came in place of the answer of the artifact store', undefined, undefined);
+    throw new ArtifactStoreError('a web page came in place of the answer of the artifact store', statusCode);
 }
 
 // No cause is passed on, as errors of connections may carry the address.
-function asPutError(error: unknown): PutError {
-  if (error instanceof PutError) return error;
+function storeErrorOf(error: unknown): ArtifactStoreError {
+  if (error instanceof ArtifactStoreError) return error;
   return connectionError((error as NodeJS.ErrnoException).code ?? 'unknown error');
 }
 
-function connectionError(code: string): PutError {
-  return new PutError(`the connection to the artifact store failed (${code})`, undefined, undefined);
+function connectionError(code: string): ArtifactStoreError {
+  return new ArtifactStoreError(`the connection to the artifact store failed (${code})`);
 }

@@ -64,7 +64,7 @@ const FINAL_FAULTS: ReadonlySet<DockerFault | undefined> = new Set([
 const CONFLICT = 409;
 
 /**
- * The error of a pull; what the registry will say again next time carries a 4xx status. The engine reports what a registry
+ * The error of a pull; what the registry will say again next time is not retryable. The engine reports what a registry
  * said, and what it thinks of the image, as text, in a 500 or inside a stream that began with 200.
  */
 export function pullError(image: string, error: unknown): DockerError {
@@ -77,8 +77,8 @@ export function pullError(image: string, error: unknown): DockerError {
 }
 
 /**
- * The error of creating or starting a container; what the engine will say again of the same payload carries a 4xx
- * status, trouble of the machine's own does not.
+ * The error of creating or starting a container; what the engine will say again of the same payload is not retryable,
+ * trouble of the machine's own is.
  */
 export function startError(what: string, error: unknown): DockerError {
   const known = dockerErrorOf(what, error);
@@ -102,7 +102,7 @@ function isMissing({ message, status }: DockerError, fault: DockerFault | undefi
   return isSaid || (status === 404 && fault === undefined);
 }
 
-/** The error of a load; what the engine will say again of the same archive carries a status of 400. */
+/** The error of a load; what the engine will say again of the same archive is not retryable. */
 export function loadError(error: unknown): DockerError {
   const known = dockerErrorOf('loading an image', error);
   // A connection that is cut says nothing: the engine does that too when it refuses an archive that is still being sent.
@@ -121,9 +121,7 @@ function withFault(
   const options = { cause, ...(fault !== undefined && { fault }) };
   if (FINAL_FAULTS.has(fault)) return new DockerError(message, status, { ...options, retryable: false });
   // Trouble of the machine, for which the engine has statuses of every kind.
-  return fault === undefined
-    ? new DockerError(message, status, options)
-    : new DockerError(message, status, { ...options, retryable: true });
+  return new DockerError(message, status, fault === undefined ? options : { ...options, retryable: true });
 }
 
 /** Without what dockerode, and then this module, put in front of the engine's words when they come in a stream. */

@@ -1,6 +1,7 @@
 import { addAbortSignal } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { isRetryable } from '../outcome/service-error.js';
 import { TimeoutError, untilAborted } from '../util/abortable.js';
 import { retry } from '../util/retry.js';
 import { usageOf } from './container-usage.js';
@@ -121,7 +122,6 @@ class DockerodeRunningContainer implements RunningContainer {
       // 404: gone; 409: not running any more.
       await unlessStatus(this.#facts.client.killContainer(this.id, { what: 'killing the container' }), 404, 409);
     };
-    const isRetryable = (error: unknown): boolean => error instanceof DockerError && error.retryable;
     await retry(KILL_RETRIES, { isRetryable }, kill, new AbortController().signal);
   }
 
@@ -218,10 +218,10 @@ class DockerodeStoppedContainer implements StoppedContainer {
  * is nothing; the rest can't change and is said without that path.
  */
 function throwUnlessBelowFile(error: unknown): void {
-  const { message } = error as Error;
+  const { message, status } = error as DockerError;
   if (/not a directory/i.test(message)) return;
   const [, reason] =
     /(invalid argument|file name too long|too many (?:levels of symbolic )?links)/i.exec(message) ?? [];
-  if (reason !== undefined) throw new DockerError(reason, 400, { cause: error });
+  if (reason !== undefined) throw new DockerError(reason, status, { cause: error, retryable: false });
   throw error;
 }

@@ -110,7 +110,7 @@ export interface LoadedImages {
   readonly ids: readonly string[];
 }
 
-interface DockerErrorOptions extends Partial<ServiceErrorOptions> {
+interface DockerErrorOptions extends ServiceErrorOptions {
   readonly fault?: DockerFault;
 }
 
@@ -126,11 +126,8 @@ export class DockerError extends ServiceError {
   /** undefined: the engine's words do not tell. */
   readonly fault: DockerFault | undefined;
 
-  /** `retryable`: default as the status says; trouble of the engine, the registry or the network may be gone next time. */
-  constructor(message: string, status: number | undefined, options: DockerErrorOptions = {}) {
-    const { fault, ...rest } = options;
-    const words = shorten(message, MAX_MESSAGE_LENGTH) || 'the Docker engine gave no reason';
-    super('docker', words, status, { retryable: status === undefined || status >= 500, ...rest });
+  constructor(message: string, status?: number, { fault, ...options }: DockerErrorOptions = {}) {
+    super('docker', shorten(message, MAX_MESSAGE_LENGTH) || 'the Docker engine gave no reason', status, options);
     this.fault = fault;
   }
 }
@@ -168,7 +165,7 @@ export class ContainerGoneError extends DockerError {
 
   constructor() {
     const whose = 'something other than this worker removed it (docker rm, docker container prune)';
-    super(`the container is gone: ${whose}`, undefined);
+    super(`the container is gone: ${whose}`, undefined, { retryable: false });
   }
 }
 

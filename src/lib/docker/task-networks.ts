@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { DockerEngine, Labels } from './engine.js';
-import { LABEL } from './engine.js';
+import { DockerError, LABEL } from './engine.js';
 import type { Subnet, SubnetPool } from './subnet-pool.js';
 
 /** A network for the containers of one run alone. */
@@ -63,7 +63,7 @@ export class TaskNetworks {
     return this.#left;
   }
 
-  /** Fails with a DockerError, or when no subnet is free. */
+  /** Fails with a DockerError; it is retryable when no subnet is free, as other runs release theirs. */
   async take(signal: AbortSignal): Promise<TaskNetwork> {
     const { id, name, subnet, release } = (await this.#takeSpare(signal)) ?? (await this.#create(signal));
     return { id, name, subnet, dispose: () => this.#giveBack({ id, name, subnet, release }) };
@@ -146,7 +146,7 @@ export class TaskNetworks {
     } finally {
       for (const release of overlapping) release();
     }
-    throw new Error(
+    throw new DockerError(
       `no free network in ${poolName}: ${overlapping.length} of its ${pool.count} subnets were tried and ` +
         'overlap other networks of the engine, the others are in use. Remove networks that nobody needs, or choose a larger pool.',
     );

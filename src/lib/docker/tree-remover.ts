@@ -1,9 +1,14 @@
 import { readFile, realpath, rm } from 'node:fs/promises';
+import { isErrorOf } from '../outcome/service-error.js';
 import { errorMessage } from '../util/error-message.js';
 import { TreeDenied, removeTree } from '../util/remove-tree.js';
 import type { RemoveTree } from '../util/remove-tree.js';
-import { DockerError } from './engine.js';
+import { retry } from '../util/retry.js';
 import type { DockerEngine, Labels } from './engine.js';
+
+// The helper is a container without a run, which the worker itself may remove while it tidies up. Another is made at once.
+const REPLACE_RETRIES = { attempts: 3, firstDelayMs: 0, maxDelayMs: 0, randomization: 0 };
+const isHelperGone = (error: unknown): boolean => isErrorOf(error, 'docker', 404);
 
 /**
  * Deletes what containers leave on this machine's disk: by itself, and where the worker's user may not, because root in
@@ -32,7 +37,8 @@ async function removeByEngine(
     // The engine would go on into them.
     const mounted = await mountedIn(path);
     if (mounted !== undefined) throw new Error(`another file system is mounted at ${mounted}`);
-    await replace(engine, path, labels);
+    const replace = (): Promise<void> => engine.replaceByEmptyFile(path, labels);
+    await retry(REPLACE_RETRIES, { isRetryable: isHelperGone }, replace, new AbortController().signal);
     await rm(path, { force: true });
   } catch (cause) {
     throw new Error(
@@ -40,21 +46,6 @@ async function removeByEngine(
         `(${errorMessage(cause)}). As root, this does: rm -rf --one-file-system -- ${shellWord(directory)}`,
       { cause },
     );
-  }
-}
-
-/** The helper is a container without a run, which the worker itself may remove while it tidies up. */
-async function replace(
-  engine: Pick<DockerEngine, 'replaceByEmptyFile'>,
-  path: string,
-  labels: Labels,
-  attempts = 3,
-): Promise<void> {
-  try {
-    await engine.replaceByEmptyFile(path, labels);
-  } catch (error) {
-    if (attempts === 1 || !(error instanceof DockerError) || error.status !== 404) throw error;
-    await replace(engine, path, labels, attempts - 1);
   }
 }
 

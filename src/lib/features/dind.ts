@@ -67,8 +67,8 @@ async function untilDaemonAnswers(
   const handle = await open(directory);
   try {
     // A socket's path may have 107 bytes at most, which that of a run's directory can exceed.
-    const socketPath = `/proc/self/fd/${handle.fd}/${SOCKET}`;
-    await container.untilReady(statusProbe({ socketPath, path: '/_ping' }, 200), deadline, signal);
+    const origin = `unix:/proc/self/fd/${handle.fd}/${SOCKET}:`;
+    await container.untilReady(statusProbe(origin, '/_ping', 200), deadline, signal);
   } finally {
     await handle.close();
   }

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import os from 'node:os';
-import got, { HTTPError, RequestError } from 'got';
+import got, { RequestError } from 'got';
 import { ConfigError } from '../config/config-error.js';
 import { isTree } from '../config/layers.js';
 import type { ConfigTree } from '../config/layers.js';
+import { ServiceError, isRetryable } from '../outcome/service-error.js';
 import { errorMessage } from '../util/error-message.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
@@ -65,9 +66,14 @@ export class PacketHost implements Host {
 
   async #facts(): Promise<ConfigTree> {
     const { metadataUrl: url = METADATA_URL, retries = RETRIES } = this.#options;
-    const read = (): Promise<unknown> => got(url, { timeout: { request: TIMEOUT_MS }, retry: { limit: 0 } }).json();
-    const isRetryable = (error: unknown): boolean =>
-      error instanceof RequestError && !(error instanceof HTTPError && error.response.statusCode < 500);
+    const read = async (): Promise<unknown> => {
+      try {
+        return await got(url, { timeout: { request: TIMEOUT_MS }, retry: { limit: 0 } }).json();
+      } catch (error) {
+        if (!(error instanceof RequestError)) throw error;
+        throw new ServiceError('instance metadata', error.message, error.response?.statusCode, { cause: error });
+      }
+    };
     let metadata: unknown;
     try {
       metadata = await retry(retries, { isRetryable }, read, new AbortController().signal);

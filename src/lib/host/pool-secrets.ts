@@ -1,5 +1,4 @@
 import type { ConfigTree } from '../config/layers.js';
-import { QueueError } from '../queue/queue-client.js';
 import { errorMessage } from '../util/error-message.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
@@ -8,6 +7,7 @@ import { poolConfig } from './pool-config.js';
 import type { PlacePoolFiles } from './pool-files.js';
 import { accessIn } from './user-data.js';
 import type { DeploymentAccess, WorkerManager } from './worker-manager.js';
+import { isRetryable } from '../outcome/service-error.js';
 
 export interface PoolSecretsOptions {
   readonly workerManager: Pick<WorkerManager, 'secret'>;
@@ -48,7 +48,6 @@ async function read(
   access: DeploymentAccess,
   name: string,
 ): Promise<ConfigTree | undefined> {
-  const isRetryable = (error: unknown): boolean => error instanceof QueueError && error.retryable;
   try {
     return await retry(retries, { isRetryable }, () => workerManager.secret(access, name, NEVER), NEVER);
   } catch (error) {

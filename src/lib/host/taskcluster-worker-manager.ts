@@ -12,7 +12,7 @@ import type {
 } from './worker-manager.js';
 import { queueCall, mustBe } from '../queue/queue-call.js';
 import { dateOf } from '../queue/parse-claim.js';
-import { QueueError } from '../queue/queue-client.js';
+import { isErrorOf } from '../outcome/service-error.js';
 
 /** Newer than the client library, which can be told of it. */
 const SHOULD_WORKER_TERMINATE = {
@@ -105,7 +105,7 @@ export class TaskclusterWorkerManager implements WorkerManager {
     try {
       return (await queueCall(`secrets.get ${name}`, () => secrets.get(name), signal)).secret;
     } catch (error) {
-      if (error instanceof QueueError && error.status === 404) return undefined;
+      if (isErrorOf(error, 'taskcluster', 404)) return undefined;
       throw error;
     }
   }

@@ -29,7 +29,7 @@ export interface TerminationAdvice {
   readonly reason: string;
 }
 
-/** The services that make a machine a worker. Each call is one attempt and fails with a QueueError. */
+/** The services that make a machine a worker. Each call is one attempt and fails with a ServiceError. */
 export interface WorkerManager {
   /** `workerConfig` is what the pool says about configuration, in the form its owners chose. */
   register(

@@ -3,7 +3,6 @@ import { dirname } from 'node:path';
 import { isTree } from '../config/layers.js';
 import type { ConfigTree } from '../config/layers.js';
 import type { Credentials } from '../queue/queue-client.js';
-import { QueueError } from '../queue/queue-client.js';
 import { delay, withTimeout } from '../util/abortable.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
@@ -12,6 +11,7 @@ import type { ErrorReport } from './host.js';
 import { HostError } from './host.js';
 import type { DeploymentAccess, Registration, RegistrationRequest, WorkerManager } from './worker-manager.js';
 import { makeDirectory } from '../util/make-directory.js';
+import { isRetryable } from '../outcome/service-error.js';
 
 export interface WorkerRegistrationOptions {
   readonly workerManager: WorkerManager;
@@ -143,7 +143,7 @@ async function persistently<T>(
   call: () => Promise<T>,
 ): Promise<T> {
   const hooks = {
-    isRetryable: (error: unknown) => error instanceof QueueError && error.retryable,
+    isRetryable,
     onRetry: (error: unknown) => {
       onProblem((error as Error).message);
     },

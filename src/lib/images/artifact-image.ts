@@ -1,22 +1,20 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { DockerError } from '../docker/engine.js';
 import type { DockerEngine } from '../docker/engine.js';
 import type { TaskDirectory, TaskRights } from '../queue/queue-client.js';
 import { TaskError } from '../outcome/errors.js';
+import { isErrorOf, isRetryable } from '../outcome/service-error.js';
 import { buffersPassed } from '../util/passing-buffers.js';
 import { LinkedAbort } from '../util/linked-abort.js';
-import { retry } from '../util/retry.js';
+import { Attempts, retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
 import { ArchiveError } from './archive/archive-error.js';
 import { LayerHashesNeeded } from './archive/archive-contents.js';
 import { MissingProgramError, decodeContent, decompress, packingOf } from './archive/decompress.js';
 import { rewriteImageTar } from './archive/rewrite-image-tar.js';
-import { Attempts } from './download/attempts.js';
-import { DownloadError } from './download/download-error.js';
 import { startDownload } from './download/resumable-download.js';
-import { authorsImageError, imageError, imageFailure, isRetryable } from './image-error.js';
+import { authorsImageError, imageError, imageFailure, reportRetries } from './image-error.js';
 import type { ImageAdvice } from './image-error.js';
 import type {
   FetchedImage,
@@ -90,12 +88,7 @@ export class ArtifactImages implements ImageResolver {
       attempts = attempt;
       return await this.#deps.queue.findTask(namespace, { credentials, scopes: scopes.listed }, signal);
     };
-    const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
-      const seconds = Math.round(delayMs / 1000);
-      progress.line(
-        `Asking the index failed (attempt ${attempt}): ${(error as Error).message}. Again in ${seconds} s.`,
-      );
-    };
+    const onRetry = reportRetries(progress, 'Asking the index failed', 'Again');
     const label = `index path ${JSON.stringify(namespace)}`;
     let taskId: string | undefined;
     try {
@@ -139,32 +132,18 @@ class ArtifactImage implements ImageSource {
 
   async fetch(progress: ImageProgress, inTurn: InTurn, signal: AbortSignal): Promise<FetchedImage> {
     const { retries } = this.#deps;
-    const attempts = new Attempts(retries, progress);
+    const attempts = new Attempts(retries);
+    const hooks = { isRetryable, onRetry: reportRetries(progress, 'Loading failed', 'Starting again') };
+    const load = () => inTurn(() => this.#loadOnce(attempts, progress, signal));
     const startedAt = performance.now();
     progress.line(`Loading the image: ${this.label}.`);
     try {
-      const artifactHash = await this.#load(
-        attempts,
-        () => inTurn(() => this.#loadOnce(attempts, progress, signal)),
-        signal,
-      );
+      const artifactHash = await attempts.run(hooks, load, signal);
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
       progress.line(`Loaded the image in ${seconds} s (artifact sha256 ${artifactHash.slice('sha256:'.length)}).`);
       return { artifactHash };
     } catch (error) {
       throw signal.aborted ? signal.reason : this.#failure(error, attempts.made);
-    }
-  }
-
-  /** From the beginning, until it succeeds or there are no attempts left; returns the artifact's hash. */
-  async #load(attempts: Attempts, loadOnce: () => Promise<string>, signal: AbortSignal): Promise<string> {
-    for (;;) {
-      try {
-        return await loadOnce();
-      } catch (error) {
-        if (signal.aborted || !isRetryable(error)) throw error;
-        await attempts.another(error as Error, 'Starting again', signal);
-      }
     }
   }
 
@@ -221,12 +200,12 @@ class ArtifactImage implements ImageSource {
       const unusable = new ArchiveError(`the image archive cannot be used: ${error.message}`, { cause: error });
       return imageError(this.label, attempts, unusable, ADVICE);
     }
-    if (error instanceof DownloadError && error.retryable && this.#isReference) {
+    if (isErrorOf(error, 'download') && error.retryable && this.#isReference) {
       // Else whoever makes such an artifact could have the operator alarmed.
       return authorsImageError(this.label, attempts, error, REFERENCE_ADVICE);
     }
-    if (error instanceof DownloadError) return imageError(this.label, attempts, error, adviceOn(error.status));
-    return error instanceof DockerError ? imageError(this.label, attempts, error, ADVICE) : error;
+    if (isErrorOf(error, 'download')) return imageError(this.label, attempts, error, adviceOn(error.status));
+    return isErrorOf(error, 'docker') ? imageError(this.label, attempts, error, ADVICE) : error;
   }
 }
 

@@ -1,8 +1,9 @@
+import { isDiskFull } from '../docker/engine.js';
 import { TaskError } from '../outcome/errors.js';
-import { DockerError, isDiskFull } from '../docker/engine.js';
-import { QueueError } from '../queue/queue-client.js';
+import { isRetryable } from '../outcome/service-error.js';
+import type { RetryHooks } from '../util/retry.js';
 import { withoutHostPaths } from '../util/without-host-paths.js';
-import { DownloadError } from './download/download-error.js';
+import type { ImageProgress } from './image-provider.js';
 
 /** What an author is to do about an image that could not be had. */
 export interface ImageAdvice {
@@ -11,12 +12,6 @@ export interface ImageAdvice {
 }
 
 const DISK_FULL = 'The disk of the worker is full; this is not a mistake of the task.';
-
-/** Trouble that may be gone tomorrow. */
-export function isRetryable(error: unknown): boolean {
-  const knowsItself = error instanceof DockerError || error instanceof QueueError || error instanceof DownloadError;
-  return knowsItself && error.retryable;
-}
 
 /** Trouble that may be gone tomorrow is not the author's mistake: internal-error instead of failed. */
 export function imageError(image: string, attempts: number, error: unknown, advice: ImageAdvice): TaskError {
@@ -38,4 +33,16 @@ function failure(image: string, attempts: number, error: unknown): string {
 /** How every failure to get an image begins in the log of the task. */
 export function imageFailure(words: string): string {
   return `Pulling docker image has failed.\nError: ${words}`;
+}
+
+/** Says in the log of each task that waits for the image what failed, and what `follows`. */
+export function reportRetries(
+  progress: ImageProgress,
+  failed: string,
+  follows: string,
+): NonNullable<RetryHooks['onRetry']> {
+  return (error, attempt, delayMs) => {
+    const message = withoutHostPaths((error as Error).message);
+    progress.line(`${failed} (attempt ${attempt}): ${message}. ${follows} in ${Math.round(delayMs / 1000)} s.`);
+  };
 }

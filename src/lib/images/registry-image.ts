@@ -3,10 +3,10 @@ import type { DockerEngine } from '../docker/engine.js';
 import { isMachineTrouble } from '../docker/engine-words.js';
 import type { Logger } from '../log/logger.js';
 import { TaskError } from '../outcome/errors.js';
+import { isRetryable } from '../outcome/service-error.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
-import { withoutHostPaths } from '../util/without-host-paths.js';
-import { authorsImageError, imageError, imageFailure, isRetryable } from './image-error.js';
+import { authorsImageError, imageError, imageFailure, reportRetries } from './image-error.js';
 import type { ImageAdvice } from './image-error.js';
 import type {
   FetchedImage,
@@ -80,12 +80,7 @@ class RegistryImage implements ImageSource {
     progress.line(`Pulling ${this.label}.`);
     const startedAt = performance.now();
     let attempts = 0;
-    const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
-      const seconds = Math.round(delayMs / 1000);
-      progress.line(
-        `Pulling failed (attempt ${attempt}): ${withoutHostPaths((error as Error).message)}. Trying again in ${seconds} s.`,
-      );
-    };
+    const onRetry = reportRetries(progress, 'Pulling failed', 'Trying again');
     const pullOnce = async (attempt: number): Promise<number> => {
       attempts = attempt;
       const report = new PullReport(progress);

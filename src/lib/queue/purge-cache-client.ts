@@ -9,7 +9,7 @@ export interface PurgeRequest {
 export interface PurgeCacheClient {
   /**
    * The open requests for the worker's pool, since a time of this machine's clock when one is given. One attempt; fails
-   * with a QueueError.
+   * with a ServiceError.
    */
   purgeRequests(since: Date | undefined, signal: AbortSignal): Promise<readonly PurgeRequest[]>;
 }

@@ -1,29 +1,29 @@
 import type { TaskclusterClientError } from 'taskcluster-client';
 import { untilAborted } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
-import { QueueError } from './queue-client.js';
+import { ServiceError } from '../outcome/service-error.js';
 
-/** Makes one call of taskcluster-client; `what` names it. Fails with a QueueError or the signal's reason. */
+/** Makes one call of taskcluster-client; `what` names it. Fails with a ServiceError or the signal's reason. */
 export async function queueCall<T>(what: string, call: () => Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   try {
     return await untilAborted(call(), signal);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw queueErrorOf(what, error);
+    throw taskclusterError(what, error);
   }
 }
 
 /** What taskcluster-client threw, in words. */
-export function queueErrorOf(what: string, error: unknown): QueueError {
+export function taskclusterError(what: string, error: unknown): ServiceError {
   const { statusCode } = error as Partial<TaskclusterClientError>;
   // Below the dashes the services repeat the whole request.
   const words = errorMessage(error).split('\n---')[0]?.trim() ?? '';
   const answer = typeof statusCode === 'number' ? `HTTP ${statusCode}: ${words}` : words;
-  return new QueueError(`${what} failed: ${answer}`, statusCode, { cause: error });
+  return new ServiceError('taskcluster', `${what} failed: ${answer}`, statusCode, { cause: error });
 }
 
-/** Within a call of `attempt`: an answer that makes no sense is a failure of the call. */
+/** Within a call: an answer that makes no sense is a failure of the call. */
 export function mustBe(isSensible: boolean): asserts isSensible {
   if (!isSensible) throw new Error('its answer makes no sense');
 }

@@ -41,30 +41,6 @@ export interface ReclaimResponse {
   readonly credentials: Credentials;
 }
 
-/** Why the queue or the way to it refused a call. Transient errors may succeed when tried again. */
-export class QueueError extends Error {
-  override readonly name = 'QueueError';
-  /** HTTP status; undefined when there was no answer at all. */
-  readonly status: number | undefined;
-
-  constructor(message: string, statusCode: number | undefined, options?: ErrorOptions) {
-    super(message, options);
-    this.status = statusCode;
-  }
-
-  /** The run is resolved, or the artifact exists otherwise: final, whatever we do. */
-  get isConflict(): boolean {
-    return this.status === 409;
-  }
-
-  get retryable(): boolean {
-    // A success that could not be understood is somebody between us and the queue.
-    if (this.status === undefined || this.status < 400 || this.status >= 500) return true;
-    // 401 says nothing of scopes: clocks differ, or credentials have just run out that are about to be renewed.
-    return [401, 408, 425, 429].includes(this.status);
-  }
-}
-
 /** Where a claim's credentials are found: reclaiming replaces them, everybody asks here for the latest. */
 export interface CredentialSource {
   readonly current: Credentials;
@@ -118,7 +94,7 @@ export interface ObjectContent {
 
 /**
  * The calls a run makes, with the run's own credentials. Each is one attempt (callers decide on retries) of limited time,
- * fails with a QueueError, and ends with the signal's reason when that aborts.
+ * fails with a ServiceError (409: the run is resolved, or the artifact exists otherwise), and ends with the signal's reason when that aborts.
  */
 export interface RunQueue {
   reclaim(signal: AbortSignal): Promise<ReclaimResponse>;
@@ -130,7 +106,7 @@ export interface RunQueue {
   reportFailed(signal: AbortSignal): Promise<void>;
   reportException(reason: ExceptionReason, signal: AbortSignal): Promise<void>;
   createArtifact(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<CreatedArtifact>;
-  /** Sends the content to the object service, with the credentials of the upload. Fails with a PutError. */
+  /** Sends the content to the object service, with the credentials of the upload. Fails with an ArtifactStoreError. */
   uploadObject(upload: ObjectUpload, content: ObjectContent, signal: AbortSignal): Promise<void>;
   /** The content of an artifact of storageType object is whole: from now on it can be read. */
   finishArtifact(name: string, uploadId: string, signal: AbortSignal): Promise<void>;
@@ -149,7 +125,7 @@ export interface TaskRights {
 
 /** What other tasks have made, as a task may find it. */
 export interface TaskDirectory {
-  /** The task at an index path; undefined: there is none. Fails with a QueueError; the caller decides on retries. */
+  /** The task at an index path; undefined: there is none. Fails with a ServiceError; the caller decides on retries. */
   findTask(namespace: string, rights: TaskRights, signal: AbortSignal): Promise<string | undefined>;
   /**
    * The address of an artifact of a task's latest run, which redirects to where the content is. Signed, for a quarter of
@@ -163,6 +139,6 @@ export interface QueueClient {
   /** Long-polls for at most `tasks` (1 to 32) runs; empty when there is nothing to do. */
   claimWork(tasks: number, signal: AbortSignal): Promise<readonly Claim[]>;
   forRun(run: RunIdentity, credentials: CredentialSource): RunQueue;
-  /** What the worker's credentials lack for claiming work; a QueueError when they are refused or nobody answers. */
+  /** What the worker's credentials lack for claiming work; a ServiceError when they are refused or nobody answers. */
   missingScopes(signal: AbortSignal): Promise<readonly string[]>;
 }

@@ -1,5 +1,4 @@
 import type { Logger } from '../log/logger.js';
-import { QueueError } from './queue-client.js';
 import type { RunQueue } from './queue-client.js';
 import { ScopeSet } from './scopes.js';
 import type { ScopeExpression } from './scopes.js';
@@ -9,6 +8,7 @@ import type { RetryPolicy } from '../util/retry.js';
 import { startOf } from '../util/shorten.js';
 import { TaskError } from '../outcome/errors.js';
 import type { TaskOutput } from '../outcome/task-output.js';
+import { isErrorOf, isRetryable } from '../outcome/service-error.js';
 
 /** Returns the scopes with those that their roles grant; fails with a TaskError, or with the signal's reason. */
 export type ExpandScopes = (scopes: readonly string[], signal: AbortSignal) => Promise<readonly string[]>;
@@ -50,7 +50,6 @@ export class TaskScopes {
 
 /** Expands roles by the auth service, with the credentials of the run and with retries; says once that it waits for that. */
 export function expandBy(queue: Pick<RunQueue, 'expandScopes'>, log: Logger, output: TaskOutput): ExpandScopes {
-  const isRetryable = (error: unknown): boolean => error instanceof QueueError && error.retryable;
   const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
     log.warn('error expanding scopes', { error, attempt, retryInMs: Math.round(delayMs) });
     // One failure is nothing to tell the author of.
@@ -79,7 +78,7 @@ export function expandBy(queue: Pick<RunQueue, 'expandScopes'>, log: Logger, out
 }
 
 function adviceOn(error: unknown): string {
-  if (error instanceof QueueError && error.status === 403) {
+  if (isErrorOf(error, 'taskcluster', 403)) {
     return 'The operators of this Taskcluster deployment have to grant auth:expand-scopes to the role anonymous.';
   }
   return 'This is not a mistake of the task: run it again.';

@@ -1,8 +1,8 @@
 import { clients } from 'taskcluster-client';
 import type { ClientOptions } from 'taskcluster-client';
 import { queueCall, mustBe } from './queue-call.js';
-import { QueueError } from './queue-client.js';
 import type { TaskDirectory, TaskRights } from './queue-client.js';
+import { isErrorOf } from '../outcome/service-error.js';
 
 export interface TaskclusterDirectoryOptions {
   readonly rootUrl: string;
@@ -27,7 +27,7 @@ export class TaskclusterDirectory implements TaskDirectory {
     try {
       return await queueCall('index.findTask', find, signal);
     } catch (error) {
-      if (error instanceof QueueError && error.status === 404) return undefined;
+      if (isErrorOf(error, 'taskcluster', 404)) return undefined;
       throw error;
     }
   }

@@ -2,10 +2,9 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { agents, clients } from 'taskcluster-client';
 import type { CreatedArtifact as TaskclusterArtifact, Queue, TaskClaim, TaskStatus } from 'taskcluster-client';
-import { queueCall, mustBe, queueErrorOf } from './queue-call.js';
+import { queueCall, mustBe, taskclusterError } from './queue-call.js';
 import { dateOf, parseClaim } from './parse-claim.js';
 import type { ExceptionReason } from '../outcome/resolution.js';
-import { QueueError } from './queue-client.js';
 import type {
   ArtifactRequest,
   Claim,
@@ -21,6 +20,7 @@ import type {
 } from './queue-client.js';
 import { missingScopes } from './scopes.js';
 import { uploadObject } from './upload-object.js';
+import { isErrorOf } from '../outcome/service-error.js';
 
 export interface TaskclusterQueueOptions {
   readonly rootUrl: string;
@@ -80,7 +80,7 @@ export class TaskclusterQueue implements QueueClient {
       return parseClaims(claims, onBadClaim);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      throw queueErrorOf('queue.claimWork', error);
+      throw taskclusterError('queue.claimWork', error);
     } finally {
       signal.removeEventListener('abort', hangUp);
     }
@@ -191,7 +191,7 @@ class TaskclusterRunQueue implements RunQueue {
     try {
       return await this.#createArtifact(name, request, signal);
     } catch (error) {
-      const isRefusal = error instanceof QueueError && error.status === 400;
+      const isRefusal = isErrorOf(error, 'taskcluster', 400);
       if (!isRefusal || !error.message.includes('contentLength')) throw error;
       abilities.takesContentLength = false;
       return await this.#createArtifact(name, withoutLength, signal);
@@ -243,7 +243,7 @@ class TaskclusterRunQueue implements RunQueue {
     try {
       return await queueCall(what, () => call(this.#queue), signal);
     } catch (error) {
-      const isRefused = error instanceof QueueError && error.status === 401;
+      const isRefused = isErrorOf(error, 'taskcluster', 401);
       // Credentials that ran out on the way say nothing about those that have replaced them meanwhile.
       if (!isRefused || this.#source.current === credentials) throw error;
       return await queueCall(what, () => call(this.#queue), signal);

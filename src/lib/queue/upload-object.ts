@@ -2,7 +2,7 @@ import { Transform, addAbortSignal, pipeline } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { clients, upload } from 'taskcluster-client';
 import type { ObjectService, TaskclusterClientError } from 'taskcluster-client';
-import { PutError } from './put-error.js';
+import { ArtifactStoreError } from './artifact-store-error.js';
 import { TimeoutError, untilAborted } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
@@ -17,7 +17,7 @@ export interface UploadObjectOptions {
 
 /**
  * One attempt to upload an object by the client library, which hashes what it sends. The library knows no way to say that
- * content is compressed, so it has to be given as it is. Fails with a PutError, or with the signal's reason.
+ * content is compressed, so it has to be given as it is. Fails with an ArtifactStoreError, or with the signal's reason.
  */
 export async function uploadObject(
   { rootUrl, callTimeoutMs, inactivityMs }: UploadObjectOptions,
@@ -46,7 +46,7 @@ export async function uploadObject(
     await untilAborted(uploading, limit.signal);
   } catch (error) {
     signal.throwIfAborted();
-    throw asPutError(error);
+    throw storeErrorOf(error);
   } finally {
     limit.dispose();
   }
@@ -58,8 +58,8 @@ function saysWhatIsMissing(object: ObjectService): ObjectService {
     try {
       return await object.finishUpload(name, request);
     } catch (error) {
-      const { message, status: statusCode } = asPutError(error);
-      throw new PutError(message, statusCode, undefined, statusCode === 400 ? 'few' : undefined);
+      const { message, status } = storeErrorOf(error);
+      throw new ArtifactStoreError(message, status, status === 400 ? { retryable: true } : {});
     }
   };
   return Object.assign(Object.create(object) as ObjectService, { finishUpload });
@@ -85,17 +85,17 @@ function breakable(source: Readable, alive: () => void, signal: AbortSignal): Pi
 }
 
 // The HTTP library's own errors carry the address, which is signed: neither their message nor they are passed on.
-function asPutError(error: unknown): PutError {
-  if (error instanceof PutError) return error;
+function storeErrorOf(error: unknown): ArtifactStoreError {
+  if (error instanceof ArtifactStoreError) return error;
   const { statusCode } = error as Partial<TaskclusterClientError>;
   if (statusCode !== undefined) {
     const words = errorMessage(error).split('\n---')[0]?.trim() ?? '';
-    return new PutError(`the object service answered ${statusCode}: ${words}`, statusCode, undefined);
+    return new ArtifactStoreError(`the object service answered ${statusCode}: ${words}`, statusCode);
   }
   const { response, code } = error as { readonly response?: { readonly statusCode?: number }; readonly code?: string };
   if (response?.statusCode !== undefined) {
-    return new PutError(`the object service's store answered ${response.statusCode}`, response.statusCode, undefined);
+    return new ArtifactStoreError(`the object service's store answered ${response.statusCode}`, response.statusCode);
   }
   const why = error instanceof TimeoutError ? error.message : (code ?? 'no answer');
-  return new PutError(`the connection to the object service failed (${why})`, undefined, undefined);
+  return new ArtifactStoreError(`the connection to the object service failed (${why})`, undefined);
 }

@@ -2,7 +2,7 @@ import path from 'node:path/posix';
 import { isArtifactName } from '../artifacts/artifact-name.js';
 import type { ArtifactStore, KeptFile } from '../artifacts/artifact-store.js';
 import type { Logger } from '../log/logger.js';
-import { QueueError } from '../queue/queue-client.js';
+import { isErrorOf } from '../outcome/service-error.js';
 import type { RunQueue, TaskDefinition } from '../queue/queue-client.js';
 import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
@@ -182,7 +182,7 @@ async function pointToBacking(run: LoggedRun, { name }: LogArtifact, signal: Abo
   try {
     await run.artifacts.link({ ...live, artifact }, signal);
   } catch (error) {
-    if (!(error instanceof QueueError) || error.status !== 400) throw error;
+    if (!isErrorOf(error, 'taskcluster', 400)) throw error;
     run.log.info('queue refuses links, publishing a reference', { name, error: error.message });
     await run.artifacts.reference({ ...live, url: run.queue.artifactUrl(artifact) }, signal);
   }

@@ -70,8 +70,8 @@ export interface TaskFeature {
   /**
    * Runs before the container exists, for all features at once. It registers what it acquires in `resources`, which is
    * released on every path once the container is gone. It returns its effect on the container, which must be JSON and
-   * is kept in the run's record. An error that is not a TaskError is retried some seconds later, after everything this
-   * attempt registered was released.
+   * is kept in the run's record. A retryable ServiceError, and an error of the operating system (one with an `errno`),
+   * is retried some seconds later, after everything this attempt registered was released. Every other error is final.
    */
   prepare?(resources: ResourceStack, signal: AbortSignal): Promise<Contribution>;
   /** Runs right after the container's start, while it runs. */

@@ -1,11 +1,12 @@
 import type { CredentialHolder } from '../queue/credential-holder.js';
-import { QueueError } from '../queue/queue-client.js';
 import type { RunQueue } from '../queue/queue-client.js';
 import type { Logger } from '../log/logger.js';
 import { delay } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { retry } from '../util/retry.js';
 import { TaskStopped } from '../outcome/errors.js';
+import { isErrorOf } from '../outcome/service-error.js';
+import type { ServiceError } from '../outcome/service-error.js';
 
 export interface ClaimKeeperOptions {
   readonly queue: RunQueue;
@@ -19,7 +20,7 @@ export interface ClaimKeeperOptions {
   /** Called once, when this worker no longer holds the run. */
   readonly onLost: (stop: TaskStopped) => void;
   /** Called for each poll that the queue refuses for lack of scopes. */
-  readonly onPollRefused: (error: QueueError) => void;
+  readonly onPollRefused: (error: ServiceError) => void;
   /** Called with every new takenUntil. */
   readonly onReclaimed: (takenUntil: Date) => void;
 }
@@ -86,7 +87,7 @@ export class Reclaimer {
     const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
       log.warn('error reclaiming task', { error, attempt, retryInMs: Math.round(delayMs) });
     };
-    const isRetryable = (error: unknown): boolean => !(error instanceof QueueError && error.isConflict);
+    const isRetryable = (error: unknown): boolean => !isErrorOf(error, 'taskcluster', 409);
     try {
       const answer = await retry(
         RECLAIM_RETRIES,
@@ -100,7 +101,7 @@ export class Reclaimer {
       onReclaimed(answer.takenUntil);
       log.info('reclaimed task', { takenUntil: answer.takenUntil.toISOString() });
     } catch (error) {
-      if (error instanceof QueueError && error.isConflict) throw new TaskStopped('canceled', { cause: error });
+      if (isErrorOf(error, 'taskcluster', 409)) throw new TaskStopped('canceled', { cause: error });
       throw error;
     } finally {
       inTime.dispose();
@@ -114,7 +115,7 @@ export class Reclaimer {
       try {
         if (await queue.isResolved(this.#stopped.signal)) throw new TaskStopped('canceled');
       } catch (error) {
-        if (!(error instanceof QueueError)) throw error;
+        if (!isErrorOf(error, 'taskcluster')) throw error;
         // Polling only detects a cancel sooner: the next reclaim will detect it too.
         if (error.status === 403) onPollRefused(error);
         else log.warn('error asking for the status of the task', { error });

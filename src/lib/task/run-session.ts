@@ -1,11 +1,12 @@
 import { stopOf } from '../outcome/errors.js';
 import type { TaskStopped } from '../outcome/errors.js';
+import type { ServiceError } from '../outcome/service-error.js';
 import { exception, resolutionName } from '../outcome/resolution.js';
 import type { Resolution } from '../outcome/resolution.js';
 import type { Logger } from '../log/logger.js';
 import type { MetricsRecorder } from '../log/metrics-recorder.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
-import type { Claim, QueueClient, QueueError, RunQueue } from '../queue/queue-client.js';
+import type { Claim, QueueClient, RunQueue } from '../queue/queue-client.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { ResourceStack } from '../util/resource-stack.js';
 import { Reporter } from './phases/report.js';
@@ -28,7 +29,7 @@ export interface ReclaimOptions {
   readonly reclaimDivisor: number;
   readonly cancelPollIntervalMs: number;
   /** Called for each poll for a cancel that the queue refuses for lack of scopes. */
-  readonly onPollRefused: (error: QueueError) => void;
+  readonly onPollRefused: (error: ServiceError) => void;
 }
 
 /** The run of a session: just claimed, or left by a previous worker. */

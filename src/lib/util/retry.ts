@@ -21,22 +21,48 @@ export function retryDelayMs(policy: RetryPolicy, attempt: number): number {
   return Math.min(exponential * (1 + policy.randomization * (2 * Math.random() - 1)), policy.maxDelayMs);
 }
 
-/** Calls `operation` until it succeeds, fails for good, runs out of attempts (throws the last error) or is aborted. */
+/** The attempts at one job, in whichever of its parts they are made: a part that is done again uses up one of all. */
+export class Attempts {
+  readonly #policy: RetryPolicy;
+  #made = 1;
+
+  constructor(policy: RetryPolicy) {
+    this.#policy = policy;
+  }
+
+  /** With the one under way. */
+  get made(): number {
+    return this.#made;
+  }
+
+  /** Calls `operation` until it succeeds, fails for good, runs out of attempts (last error thrown) or the signal aborts. */
+  async run<T>(hooks: RetryHooks, operation: (attempt: number) => Promise<T>, signal: AbortSignal): Promise<T> {
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        return await operation(this.#made);
+      } catch (error) {
+        await this.another(error, hooks, signal);
+      }
+    }
+  }
+
+  /** Waits until it is time for the next attempt after one that failed; throws `error` when there is to be none. */
+  async another(error: unknown, hooks: RetryHooks, signal: AbortSignal): Promise<void> {
+    if (this.#made >= this.#policy.attempts || signal.aborted || !hooks.isRetryable(error)) throw error;
+    const delayMs = retryDelayMs(this.#policy, this.#made);
+    hooks.onRetry?.(error, this.#made, delayMs);
+    this.#made += 1;
+    await delay(delayMs, signal);
+  }
+}
+
+/** `Attempts.run` of a job without parts. */
 export async function retry<T>(
   policy: RetryPolicy,
   hooks: RetryHooks,
   operation: (attempt: number) => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    signal.throwIfAborted();
-    try {
-      return await operation(attempt);
-    } catch (error) {
-      if (attempt >= policy.attempts || signal.aborted || !hooks.isRetryable(error)) throw error;
-      const delayMs = retryDelayMs(policy, attempt);
-      hooks.onRetry?.(error, attempt, delayMs);
-      await delay(delayMs, signal);
-    }
-  }
+  return await new Attempts(policy).run(hooks, operation, signal);
 }

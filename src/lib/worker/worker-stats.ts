@@ -1,6 +1,6 @@
 import type { ClaimOutcome, Lack, MetricsRecorder } from '../log/metrics-recorder.js';
-import { QueueError } from '../queue/queue-client.js';
 import { errorMessage } from '../util/error-message.js';
+import { isErrorOf } from '../outcome/service-error.js';
 
 export interface WorkerStatsOptions {
   readonly capacity: number;
@@ -97,7 +97,7 @@ export class WorkerStats {
 
   claimFailed(error: unknown): void {
     this.#failed('error', error);
-    if (error instanceof QueueError && error.status !== undefined) this.#heardOf();
+    if (isErrorOf(error, 'taskcluster') && error.status !== undefined) this.#heardOf();
   }
 
   /** Nothing was claimed, as the machine can run nothing now. */

@@ -4,11 +4,9 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer as createRawServer } from 'node:net';
 import fc from 'fast-check';
-import { Attempts } from '../../../src/lib/images/download/attempts.js';
-import { DownloadError } from '../../../src/lib/images/download/download-error.js';
+import { Attempts } from '../../../src/lib/util/retry.js';
 import { startDownload } from '../../../src/lib/images/download/resumable-download.js';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
-import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { TaskclusterPurgeCache } from '../../../src/lib/queue/taskcluster-purge-cache.js';
 import { TaskclusterQueue } from '../../../src/lib/queue/taskcluster-queue.js';
 import { TaskclusterWorkerManager } from '../../../src/lib/host/taskcluster-worker-manager.js';
@@ -20,6 +18,7 @@ import { jsonValue, largeJson, sometimesCut } from '../inputs/json.js';
 import { textOf } from '../inputs/text.js';
 import { target } from '../target.js';
 import type { Running, Target } from '../target.js';
+import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 
 const { signal: NEVER } = new AbortController();
 const CALL_TIMEOUT_MS = 10_000;
@@ -132,11 +131,11 @@ const queue = target({
     return {
       attempt: async (answer) => {
         current = answer;
-        const claims = await allowing([QueueError], () => client.claimWork(1, NEVER));
+        const claims = await allowing([ServiceError], () => client.claimWork(1, NEVER));
         for (const { takenUntil, clockSkewMs } of claims ?? []) {
           expect(!Number.isNaN(takenUntil.getTime()) && !Number.isNaN(clockSkewMs), 'a claim has no valid time');
         }
-        const reclaimed = await allowing([QueueError], () => run.reclaim(NEVER));
+        const reclaimed = await allowing([ServiceError], () => run.reclaim(NEVER));
         if (reclaimed) {
           const { clientId, accessToken } = reclaimed.credentials;
           expect(
@@ -144,14 +143,14 @@ const queue = target({
             'a reclaim without credentials is taken',
           );
         }
-        await allowing([QueueError], () => run.isResolved(NEVER));
-        await allowing([QueueError], () => run.reportCompleted(NEVER));
-        await allowing([QueueError], () =>
+        await allowing([ServiceError], () => run.isResolved(NEVER));
+        await allowing([ServiceError], () => run.reportCompleted(NEVER));
+        await allowing([ServiceError], () =>
           run.createArtifact('a', { storageType: 's3', contentType: 'a/b', expires: new Date().toISOString() }, NEVER),
         );
-        const purges = await allowing([QueueError], () => caches.purgeRequests(undefined, NEVER));
+        const purges = await allowing([ServiceError], () => caches.purgeRequests(undefined, NEVER));
         for (const { cacheName } of purges ?? []) expect(typeof cacheName === 'string', 'a cache to purge has no name');
-        await allowing([QueueError], () => manager.register(rootUrl, registration, NEVER));
+        await allowing([ServiceError], () => manager.register(rootUrl, registration, NEVER));
       },
       close: () => close(server),
     };
@@ -209,10 +208,10 @@ const download = target({
       attempt: async (input) => {
         answers = input;
         asked = 0;
-        const attempts = new Attempts({ attempts: 3, firstDelayMs: 1, maxDelayMs: 1, randomization: 0 }, progress);
+        const attempts = new Attempts({ attempts: 3, firstDelayMs: 1, maxDelayMs: 1, randomization: 0 });
         // Its end closes the connections whose answers are of no use, as with an image.
         const attempt = new AbortController();
-        await allowing([DownloadError], async () => {
+        await allowing([ServiceError], async () => {
           const options = { address: () => address, inactivityMs: 3000, attempts, progress };
           const { body } = await startDownload(options, attempt.signal);
           for await (const chunk of body) expect(chunk.length > 0, 'an empty chunk');

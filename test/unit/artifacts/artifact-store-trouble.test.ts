@@ -4,13 +4,14 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { ArtifactContent } from '../../../src/lib/artifacts/artifact-store.js';
-import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { TaskStopped } from '../../../src/lib/outcome/errors.js';
 import { resolutionName } from '../../../src/lib/outcome/resolution.js';
 import { resolutionOf } from '../../../src/lib/outcome/resolution-of.js';
 import { ArtifactBench, EXPIRES } from '../../fakes/artifact-bench.js';
 import { faults } from '../../fakes/fake-object-store.js';
 import { conflict, outage } from '../../fakes/fake-queue.js';
+import { DockerError } from '../../../src/lib/docker/engine.js';
+import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 
 const MiB = 1024 * 1024;
 const never = new AbortController().signal;
@@ -43,7 +44,7 @@ describe('ArtifactStore in trouble', () => {
   };
 
   it('tries again what may work the next time, and says so to the operator', async () => {
-    bench.queue.fail('createArtifact', outage(), new QueueError('no answer', undefined));
+    bench.queue.fail('createArtifact', outage(), new ServiceError('taskcluster', 'no answer'));
     bench.objects.faults.push(faults.status(500), faults.reset, faults.silence, faults.status(429));
     bench.objects.faults.push(faults.status(400, '<Error><Code>RequestTimeout</Code></Error>'));
     await upload('at last');
@@ -79,7 +80,10 @@ describe('ArtifactStore in trouble', () => {
   });
 
   it('waits for a queue that is away for as long as the run lasts, and says so once', async () => {
-    const away = Array.from({ length: 40 }, () => new QueueError('queue.createArtifact failed: HTTP 502: Bad', 502));
+    const away = Array.from(
+      { length: 40 },
+      () => new ServiceError('taskcluster', 'queue.createArtifact failed: HTTP 502: Bad', 502),
+    );
     bench.queue.fail('createArtifact', ...away);
     await Promise.all([1, 2, 3].map((n) => upload('at last', { name: `public/${n}` })));
     assert.equal(bench.objects.objects.size, 3);
@@ -139,7 +143,7 @@ describe('ArtifactStore in trouble', () => {
 
   for (const statusCode of [400, 403, 404]) {
     it(`gives up at once what the queue refuses with ${statusCode}`, async () => {
-      bench.queue.fail('createArtifact', new QueueError('no', statusCode));
+      bench.queue.fail('createArtifact', new ServiceError('taskcluster', 'no', statusCode));
       const { message } = await failure(upload('x'));
       assert.equal(message, 'Artifact "public/a.txt" could not be uploaded: the queue refused it: no');
       assert.equal(bench.queue.trace.count('queue.createArtifact'), 1);
@@ -168,7 +172,7 @@ describe('ArtifactStore in trouble', () => {
   }
 
   it('fails the task for what the queue finds wrong with the artifact', async () => {
-    bench.queue.fail('createArtifact', new QueueError('expires must be before task.expires', 400));
+    bench.queue.fail('createArtifact', new ServiceError('taskcluster', 'expires must be before task.expires', 400));
     assert.deepEqual(await failure(upload('x')), {
       resolution: 'failed',
       message:
@@ -274,7 +278,7 @@ describe('ArtifactStore in trouble', () => {
     });
 
     it('fails as its source does, without another attempt', async () => {
-      const broken = new Error('the source broke off');
+      const broken = new DockerError('the source broke off');
       async function* source(): AsyncGenerator<Buffer> {
         yield content.subarray(0, 2 * MiB);
         await Promise.resolve();

@@ -4,10 +4,10 @@ import { open, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import type { ArtifactContent } from '../../../src/lib/artifacts/artifact-store.js';
-import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { ArtifactBench, EXPIRES } from '../../fakes/artifact-bench.js';
 import { faults } from '../../fakes/fake-object-store.js';
 import { outage } from '../../fakes/fake-queue.js';
+import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 
 const MiB = 1024 * 1024;
 const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
@@ -210,11 +210,11 @@ describe('ArtifactStore', () => {
   });
 
   it('leaves it to the caller when the queue refuses a link', async () => {
-    bench.queue.fail('createArtifact', new QueueError('no links here', 400));
+    bench.queue.fail('createArtifact', new ServiceError('taskcluster', 'no links here', 400));
     await assert.rejects(
       bench.store.link({ name: 'l', artifact: 'r', contentType: 'text/html', expires: EXPIRES }, never),
       {
-        name: 'QueueError',
+        name: 'ServiceError',
         status: 400,
       },
     );

@@ -3,12 +3,12 @@ import { createHash } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
-import { PutError } from '../../../src/lib/queue/put-error.js';
-import { QueueError } from '../../../src/lib/queue/queue-client.js';
+import { ArtifactStoreError } from '../../../src/lib/queue/artifact-store-error.js';
 import { resolutionName } from '../../../src/lib/outcome/resolution.js';
 import { resolutionOf } from '../../../src/lib/outcome/resolution-of.js';
 import { ArtifactBench, EXPIRES } from '../../fakes/artifact-bench.js';
 import { outage } from '../../fakes/fake-queue.js';
+import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 
 const never = new AbortController().signal;
 const NAME = 'public/a.txt';
@@ -58,7 +58,7 @@ describe('ArtifactStore with the object service', () => {
 
   it('goes on where it was when something fails on the way', async () => {
     bench.queue.fail('createArtifact', outage());
-    bench.queue.fail('uploadObject', new PutError('no answer', undefined, undefined));
+    bench.queue.fail('uploadObject', new ArtifactStoreError('no answer'));
     bench.queue.fail('finishArtifact', outage());
     await upload('at last');
     assert.equal(stored()?.isFinished, true);
@@ -73,18 +73,18 @@ describe('ArtifactStore with the object service', () => {
   });
 
   it('asks for a new upload when the credentials of the old one are refused', async () => {
-    bench.queue.fail('uploadObject', new PutError('refused', 401, undefined));
+    bench.queue.fail('uploadObject', new ArtifactStoreError('refused', 401));
     await upload('at last');
     assert.deepEqual(calls(), ['createArtifact', 'uploadObject', 'createArtifact', 'uploadObject', 'finishArtifact']);
   });
 
   it('takes a conflict for a success whose answer was lost, if the queue agrees', async () => {
     bench.queue.objects.set(NAME, { type: 'text/plain', content: Buffer.from('x'), isFinished: false });
-    bench.queue.fail('uploadObject', new PutError('it is finished', 409, undefined));
+    bench.queue.fail('uploadObject', new ArtifactStoreError('it is finished', 409));
     await upload('x');
     assert.equal(stored()?.isFinished, true);
     bench.queue.objects.clear();
-    bench.queue.fail('uploadObject', new PutError('it is another', 409, undefined));
+    bench.queue.fail('uploadObject', new ArtifactStoreError('it is another', 409));
     assert.deepEqual(await failure(upload('x')), [
       'internal-error',
       'Artifact "public/a.txt" could not be uploaded: it is another',
@@ -92,15 +92,15 @@ describe('ArtifactStore with the object service', () => {
   });
 
   it('sends everything again when the queue says that it has not come', async () => {
-    bench.queue.fail('finishArtifact', new QueueError('the upload is not finished', 400));
+    bench.queue.fail('finishArtifact', new ServiceError('taskcluster', 'the upload is not finished', 400));
     await upload('at last');
     assert.deepEqual(calls(), ['createArtifact', 'uploadObject', 'finishArtifact', 'uploadObject', 'finishArtifact']);
   });
 
   it('blames the author for what the queue finds wrong, and the worker for the service', async () => {
-    bench.queue.fail('createArtifact', new QueueError('expires must be before task.expires', 400));
+    bench.queue.fail('createArtifact', new ServiceError('taskcluster', 'expires must be before task.expires', 400));
     assert.equal((await failure(upload('x')))[0], 'failed');
-    bench.queue.fail('uploadObject', new PutError('the object service answered 400', 400, undefined));
+    bench.queue.fail('uploadObject', new ArtifactStoreError('the object service answered 400', 400));
     assert.equal((await failure(upload('x')))[0], 'internal-error');
   });
 });

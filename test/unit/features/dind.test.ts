@@ -78,7 +78,8 @@ describe('the feature dind', () => {
   it('is tried again when its daemon ends, and says what it printed to the operator alone', async () => {
     const ending: FakeProgram = ({ print }) => print('no cgroups\n').then(() => 1);
     await assert.rejects(prepare(ending), {
-      name: 'Error',
+      name: 'ServiceError',
+      retryable: true,
       message:
         'it ended with the exit code 1 before it was ready. This is no mistake of the task: ask the operator of the worker, whose log says more.',
     });

@@ -6,11 +6,11 @@ import type { ConfigTree } from '../../../src/lib/config/layers.js';
 import { HostError } from '../../../src/lib/host/host.js';
 import type { TerminationNotice } from '../../../src/lib/host/host.js';
 import type { Credentials } from '../../../src/lib/queue/queue-client.js';
-import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { FakeInstanceMetadata, INSTANCE_ID, ec2Fixture } from '../../fakes/fake-instance-metadata.js';
 import { FakeWorkerManager } from '../../fakes/fake-worker-manager.js';
 import { until } from '../../support/until.js';
 import { ConfigFolder, load } from '../config/fixture.js';
+import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 
 const BY_WORKER_MANAGER = {
   rootUrl: 'https://tc.example.com',
@@ -20,8 +20,8 @@ const BY_WORKER_MANAGER = {
   workerConfig: { capacity: 1 },
 };
 const RETRIES = { attempts: 3, firstDelayMs: 1, maxDelayMs: 1, randomization: 0 };
-const refused = (): QueueError => new QueueError('workerManager failed: HTTP 400: no', 400);
-const down = (): QueueError => new QueueError('workerManager failed: HTTP 503: later', 503);
+const refused = (): ServiceError => new ServiceError('taskcluster', 'workerManager failed: HTTP 400: no', 400);
+const down = (): ServiceError => new ServiceError('taskcluster', 'workerManager failed: HTTP 503: later', 503);
 
 const folder = new ConfigFolder();
 let metadata: FakeInstanceMetadata;

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { PacketHost, parsePacketUserData } from '../../../src/lib/host/packet.js';
-import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { FakeWorkerManager } from '../../fakes/fake-worker-manager.js';
 import { FlakyServer } from '../../support/flaky-server.js';
 import { ConfigFolder, load } from '../config/fixture.js';
+import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 
 const METADATA = readFileSync(new URL('../../fixtures/packet/metadata.json', import.meta.url), 'utf8');
 const USER_DATA = fileURLToPath(new URL('../../fixtures/packet/user-data.txt', import.meta.url));
@@ -96,8 +96,8 @@ describe('PacketHost', () => {
     assert.deepEqual([placed, problems], [[{ path: '/etc/key' }], []]);
   });
 
-  it('works without a secret that it may not read', async () => {
-    manager.failures = [new QueueError('secrets.get failed: HTTP 403: no', 403)];
+  it('does without a secret that it may not have', async () => {
+    manager.failures = [new ServiceError('taskcluster', 'secrets.get failed: HTTP 403: no', 403)];
     const values = await (await host([{ status: 200, body: METADATA }])).configure();
     assert.equal(values['capacity'], 4);
     assert.match(problems.join(), /^goes on without the secret worker-type:terraform-packet\/gecko-t-linux: .*403/);

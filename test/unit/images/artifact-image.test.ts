@@ -4,7 +4,6 @@ import { ArtifactImages } from '../../../src/lib/images/artifact-image.js';
 import type { ImageReference, ImageRequest, InTurn } from '../../../src/lib/images/image-provider.js';
 import { DockerError } from '../../../src/lib/docker/engine.js';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
-import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { TaskError } from '../../../src/lib/outcome/errors.js';
 import { TaskScopes } from '../../../src/lib/queue/task-scopes.js';
 import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
@@ -13,6 +12,7 @@ import { MemoryOutput } from '../../fakes/memory-output.js';
 import { FlakyServer, serve } from '../../support/flaky-server.js';
 import type { Answer } from '../../support/flaky-server.js';
 import { dockerArchive, legacyFiles, tarOf } from '../../support/image-archive.js';
+import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 
 const PATH = 'public/image.tar';
 const IMAGE: ImageReference = { type: 'task-image', taskId: 'fRWeAYyFTv66bvy2SXul1w', path: PATH };
@@ -243,7 +243,8 @@ describe('images of artifacts', () => {
     });
 
     it('that the task may not see fail it at once', async () => {
-      queue.findTask = () => Promise.reject(new QueueError('index.findTask failed: HTTP 403: scopes', 403));
+      queue.findTask = () =>
+        Promise.reject(new ServiceError('taskcluster', 'index.findTask failed: HTTP 403: scopes', 403));
       const error = await refusal(images().resolve(request(image), signal));
       assert.deepEqual(error.resolution, { kind: 'failed' });
       assert.match(error.message, /HTTP 403: scopes \(index path "some\.path", 1 attempt\)/);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
-import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { TaskclusterPurgeCache } from '../../../src/lib/queue/taskcluster-purge-cache.js';
 import { TaskclusterQueue } from '../../../src/lib/queue/taskcluster-queue.js';
 import { FlakyServer } from '../../support/flaky-server.js';
+import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 
 const TIME = '2030-01-01T00:00:00.000Z';
 const TIMEOUT_MS = 10_000;
@@ -35,13 +35,13 @@ describe('invalid answers of services', () => {
       onBadClaim: () => undefined,
     });
     const run = queue.forRun({ taskId: 'a', runId: 0, clockSkewMs: 0 }, credentials);
-    await assert.rejects(run.reclaim(signal), QueueError);
+    await assert.rejects(run.reclaim(signal), ServiceError);
   });
 
   it('purge no cache when its name is not a string', async () => {
     await answerWith({ requests: [{ cacheName: {}, before: TIME }] });
     const clockSkewMs = (): number => 0;
     const options = { rootUrl: server.url, credentials, workerPoolId: 'p/t', clockSkewMs, callTimeoutMs: TIMEOUT_MS };
-    await assert.rejects(new TaskclusterPurgeCache(options).purgeRequests(undefined, signal), QueueError);
+    await assert.rejects(new TaskclusterPurgeCache(options).purgeRequests(undefined, signal), ServiceError);
   });
 });

@@ -1,11 +1,11 @@
 import { strict as assert } from 'node:assert';
-import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { TaskError } from '../../../src/lib/outcome/errors.js';
 import { TaskScopes, expandBy } from '../../../src/lib/queue/task-scopes.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
 import { FakeQueue, outage } from '../../fakes/fake-queue.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 import { MemoryOutput } from '../../fakes/memory-output.js';
+import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 
 const ROLE = 'assume:repo:example.com/org/proj:branch:main';
 const MINUTE_MS = 60_000;
@@ -63,7 +63,7 @@ describe('the scopes of a task', () => {
   it('are expanded after failures of the service', async () => {
     const clock = FakeClock.start();
     try {
-      queue.fail('expandScopes', outage(), new QueueError('no answer', undefined), outage());
+      queue.fail('expandScopes', outage(), new ServiceError('taskcluster', 'no answer'), outage());
       const missing = scopesOf(ROLE).missing('docker-worker:cache:proj-a', signal);
       await clock.advance(MINUTE_MS, 500);
       assert.deepEqual(await missing, []);
@@ -95,8 +95,8 @@ describe('the scopes of a task', () => {
     }
   });
 
-  it('name the scope to grant when expanding is refused', async () => {
-    queue.break('expandScopes', new QueueError('HTTP 403', 403));
+  it('name what the deployment has to grant when expanding is refused', async () => {
+    queue.break('expandScopes', new ServiceError('taskcluster', 'HTTP 403', 403));
     await assert.rejects(scopesOf(ROLE).missing('x', signal), /grant auth:expand-scopes to the role anonymous/);
     assert.equal(expansions(), 1);
   });

@@ -6,8 +6,8 @@ import { json } from 'node:stream/consumers';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import type { TaskClaim } from 'taskcluster-client';
 import { parseClaim } from '../../../src/lib/queue/parse-claim.js';
-import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { TaskclusterQueue } from '../../../src/lib/queue/taskcluster-queue.js';
+import { isRetryable } from '../../../src/lib/outcome/service-error.js';
 
 const SIGNAL = new AbortController().signal;
 const RUN = { taskId: 'a', runId: 0, clockSkewMs: 0 };
@@ -43,7 +43,6 @@ describe('invalid answers of the queue', () => {
   });
 
   const run = () => queue.forRun(RUN, new CredentialHolder({ clientId: 'c', accessToken: 't' }));
-  const isRetryable = (error: unknown): boolean => error instanceof QueueError && error.retryable;
 
   for (const text of [
     '{}',

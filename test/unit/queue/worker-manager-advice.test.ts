@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { TerminationAdvice } from '../../../src/lib/host/worker-manager.js';
-import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { TaskclusterWorkerManager } from '../../../src/lib/host/taskcluster-worker-manager.js';
 import { FlakyServer } from '../../support/flaky-server.js';
+import { ServiceError, isErrorOf } from '../../../src/lib/outcome/service-error.js';
 
 describe('asking worker-manager whether a worker should end', () => {
   const { signal } = new AbortController();
@@ -32,11 +32,11 @@ describe('asking worker-manager whether a worker should end', () => {
 
   it('fails when worker-manager does not know the worker or the method', async () => {
     await answers(404, { code: 'ResourceNotFound', message: 'Worker not found' });
-    await assert.rejects(ask(), (error) => error instanceof QueueError && error.status === 404);
+    await assert.rejects(ask(), (error) => isErrorOf(error, 'taskcluster', 404));
   });
 
   it('fails when the answer is invalid', async () => {
     await answers(200, { terminate: 'perhaps' });
-    await assert.rejects(ask(), QueueError);
+    await assert.rejects(ask(), ServiceError);
   });
 });

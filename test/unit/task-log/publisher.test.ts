@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { localLiveLog } from '../../../src/lib/features/live-log/local-live-log.js';
-import { QueueError } from '../../../src/lib/queue/queue-client.js';
+import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 import { TaskLogPublisher, backingName, liveLogExpiry } from '../../../src/lib/task-log/publisher.js';
 import type { LogAddress, LogServer } from '../../../src/lib/task-log/publisher.js';
 import { TaskLog } from '../../../src/lib/task-log/writer.js';
@@ -147,7 +147,7 @@ describe('TaskLogPublisher', () => {
   });
 
   it('tells the operator when it cannot be live, and goes on', async () => {
-    bench.queue.fail('createArtifact', new QueueError('no scopes', 403));
+    bench.queue.fail('createArtifact', new ServiceError('taskcluster', 'no scopes', 403));
     const published = publish();
     await settle();
     assert.equal(bench.log.of('live log not published').length, 1);

@@ -1,10 +1,10 @@
 import { strict as assert } from 'node:assert';
 import { CredentialHolder } from '../../../src/lib/queue/credential-holder.js';
 import { Reclaimer } from '../../../src/lib/task/reclaimer.js';
-import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
 import { FakeQueue, conflict, outage } from '../../fakes/fake-queue.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 
 const MINUTE_MS = 60_000;
 
@@ -14,7 +14,7 @@ describe('a claim', () => {
   let log: MemoryLogger;
   let credentials: CredentialHolder;
   let lost: string[];
-  let refusals: QueueError[];
+  let refusals: ServiceError[];
   let renewed: Date[];
   let reclaimer: Reclaimer;
 
@@ -114,7 +114,7 @@ describe('a claim', () => {
   });
 
   it('is kept without log lines while the queue refuses polls, and lost once a poll says so', async () => {
-    queue.break('isResolved', new QueueError('HTTP 403: queue:status', 403));
+    queue.break('isResolved', new ServiceError('taskcluster', 'HTTP 403: queue:status', 403));
     await clock.advance(5 * MINUTE_MS);
     assert.equal(refusals.length, 10);
     assert.deepEqual(log.of('error asking for the status of the task'), []);

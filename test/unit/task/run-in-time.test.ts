@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 import type { ArtifactStore } from '../../../src/lib/artifacts/artifact-store.js';
 import { TaskError } from '../../../src/lib/outcome/errors.js';
+import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 import { delay, untilAborted } from '../../../src/lib/util/abortable.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
 import { runsForEver } from '../../fakes/fake-container.js';
@@ -93,7 +94,7 @@ describe('a run over time', () => {
       resources.defer('held', () => {
         held -= 1;
       });
-      return Promise.reject(new Error('no route to host'));
+      return Promise.reject(new ServiceError('docker', 'no route to host'));
     };
     await begin([{ name: 'one', prepare }]);
     await finish(PAYLOAD);
@@ -102,12 +103,25 @@ describe('a run over time', () => {
     assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
   });
 
-  it('continues when a retried feature succeeds', async () => {
+  it('continues when a feature succeeds after errors of the operating system', async () => {
     let attempts = 0;
-    const prepare = (): Promise<object> => (++attempts < 4 ? Promise.reject(new Error('no')) : Promise.resolve({}));
+    const full = (): Promise<never> =>
+      Promise.reject(Object.assign(new Error('no space'), { errno: -28, code: 'ENOSPC' }));
+    const prepare = (): Promise<object> => (++attempts < 4 ? full() : Promise.resolve({}));
     await begin([{ name: 'one', prepare }]);
     await finish(PAYLOAD);
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
+  });
+
+  it('does not retry our own mistakes or what a service refuses', async () => {
+    for (const error of [new TypeError('x is not a function'), new ServiceError('docker', 'refused', 400)]) {
+      await begin([{ name: 'one', prepare: () => Promise.reject(error) }]);
+      await finish(PAYLOAD, 1000);
+      assert.equal(run.trace.count('one.prepare'), 1);
+      assert.ok(run.text.includes(`one: ${error.message}`));
+      assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
+      await run.remove();
+    }
   });
 
   it('does not retry an error that the author has to fix, and stops the other features', async () => {

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { retry, retryDelayMs } from '../../../src/lib/util/retry.js';
+import { Attempts, retry, retryDelayMs } from '../../../src/lib/util/retry.js';
 import { FakeClock } from '../../fakes/fake-clock.js';
 
 const POLICY = { attempts: 4, firstDelayMs: 100, maxDelayMs: 250, randomization: 0 };
@@ -57,6 +57,34 @@ describe('retry', () => {
   it('makes no attempt when the signal has aborted', async () => {
     await assert.rejects(retry(POLICY, always, failing(0), AbortSignal.abort(new Error('stop'))), /stop/);
     assert.deepEqual(attempts, []);
+  });
+});
+
+describe('attempts at a job with parts', () => {
+  const policy = { attempts: 3, firstDelayMs: 0, maxDelayMs: 0, randomization: 0 };
+  const { signal } = new AbortController();
+  const hooks = { isRetryable: () => true };
+
+  it('are counted over all of them', async () => {
+    const attempts = new Attempts(policy);
+    let tries = 0;
+    const first = (): Promise<string> => (++tries < 2 ? Promise.reject(new Error('first')) : Promise.resolve('done'));
+    assert.equal(await attempts.run(hooks, first, signal), 'done');
+    assert.equal(attempts.made, 2);
+    await attempts.another(new Error('what came of it broke'), hooks, signal);
+    const last = new Error('last');
+    await assert.rejects(
+      attempts.run(hooks, () => Promise.reject(last), signal),
+      last,
+    );
+    assert.equal(attempts.made, 3);
+  });
+
+  it('are used up by nothing that is final', async () => {
+    const attempts = new Attempts(policy);
+    const error = new Error('refused');
+    await assert.rejects(attempts.another(error, { isRetryable: () => false }, signal), error);
+    assert.equal(attempts.made, 1);
   });
 });
 

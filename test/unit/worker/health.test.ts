@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { WorkerStats } from '../../../src/lib/worker/worker-stats.js';
 import { Health } from '../../../src/lib/worker/health.js';
 import type { HealthOptions } from '../../../src/lib/worker/health.js';
+import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 
 describe('the health of a worker', () => {
   let nowMs: number;
@@ -83,7 +83,7 @@ describe('the health of a worker', () => {
   });
 
   it('is bad when claims get no answer for three times as long as they take, and good with the next answer', async () => {
-    stats.claimFailed(new QueueError('the connection was reset', undefined));
+    stats.claimFailed(new ServiceError('taskcluster', 'the connection was reset'));
     nowMs = 30_000;
     assert.equal((await healthOf().report()).status, 'ok');
     nowMs = 30_001;
@@ -98,7 +98,7 @@ describe('the health of a worker', () => {
 
   it('is good however long the queue refuses, but says so', async () => {
     nowMs = 1_000_000;
-    stats.claimFailed(new QueueError('HTTP 503: maintenance', 503));
+    stats.claimFailed(new ServiceError('taskcluster', 'HTTP 503: maintenance', 503));
     const { status, warnings } = await healthOf().report();
     assert.equal(status, 'ok');
     assert.deepEqual(warnings, ['the last 1 attempts to claim work failed: HTTP 503: maintenance']);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { MetricsRecorder } from '../../../src/lib/log/metrics-recorder.js';
-import { QueueError } from '../../../src/lib/queue/queue-client.js';
 import { WorkerStats } from '../../../src/lib/worker/worker-stats.js';
+import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 
 describe('the stats of a worker', () => {
   let nowMs: number;
@@ -40,14 +40,14 @@ describe('the stats of a worker', () => {
     stats.claimAnswered(0);
     assert.equal(stats.silentMs, 0);
     nowMs += 3000;
-    stats.claimFailed(new QueueError('refused', 403));
+    stats.claimFailed(new ServiceError('taskcluster', 'refused', 403));
     assert.equal(stats.silentMs, 0);
   });
 
   it('stays silent through attempts without an answer', () => {
     const stats = make(1);
     nowMs += 2000;
-    stats.claimFailed(new QueueError('nobody there', undefined));
+    stats.claimFailed(new ServiceError('taskcluster', 'nobody there'));
     nowMs += 2000;
     stats.claimFailed(new Error('timed out'));
     assert.equal(stats.silentMs, 4000);
@@ -86,7 +86,7 @@ describe('the stats of a worker', () => {
   it('knows when the queue answered last, which a failure is not', () => {
     const stats = make(1);
     stats.claimBegan();
-    stats.claimFailed(new QueueError('nobody there', undefined));
+    stats.claimFailed(new ServiceError('taskcluster', 'nobody there'));
     const answeredAt = (): number => stats.lastAnswer?.getTime() ?? 0;
     assert.equal(answeredAt(), 0);
     const before = Date.now();
@@ -111,7 +111,7 @@ describe('the stats of a worker', () => {
     const stats = make(3);
     stats.claimBegan();
     nowMs += 500;
-    stats.claimFailed(new QueueError('oops', 500));
+    stats.claimFailed(new ServiceError('taskcluster', 'oops', 500));
     stats.notReady(new Error('no docker'));
     stats.claimBegan();
     nowMs += 1500;

@@ -1,8 +1,9 @@
 import type { TarEntry } from '../../artifacts/extract-tar.js';
 import { tarEntries } from '../../artifacts/extract-tar.js';
 import type { StoppedContainer } from '../../docker/engine.js';
-import { ContainerGoneError, DockerError } from '../../docker/engine.js';
+import { ContainerGoneError } from '../../docker/engine.js';
 import type { Logger } from '../../log/logger.js';
+import { isErrorOf, isRetryable } from '../../outcome/service-error.js';
 import { errorMessage } from '../../util/error-message.js';
 import { retry } from '../../util/retry.js';
 import type { RetryPolicy } from '../../util/retry.js';
@@ -50,8 +51,6 @@ export class ContainerFiles {
 
   async #patiently<T>(path: string, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
     const { log, retries } = this.#deps;
-    const isRetryable = (error: unknown): boolean =>
-      error instanceof DockerError && !(error instanceof ContainerGoneError) && error.retryable;
     const onRetry = (error: unknown, _attempt: number, delayMs: number): void => {
       log.warn('reading artifact again', { path, delayMs: Math.round(delayMs), error: errorMessage(error) });
     };
@@ -59,7 +58,7 @@ export class ContainerFiles {
       return await retry(retries, { isRetryable, onRetry }, ask, signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof DockerError) || error.retryable) throw error;
+      if (!isErrorOf(error, 'docker') || error.retryable || error instanceof ContainerGoneError) throw error;
       throw new WrongKind(`It cannot be read: ${error.message}`, { cause: error });
     }
   }

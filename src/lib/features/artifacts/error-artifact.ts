@@ -1,9 +1,9 @@
 import { NAME_RULE, isArtifactName, quotedName } from '../../artifacts/artifact-name.js';
 import type { ErrorArtifact } from '../../artifacts/artifact-store.js';
-import { QueueError } from '../../queue/queue-client.js';
 import type { TaskContext } from '../../task/task-context.js';
 import { errorMessage } from '../../util/error-message.js';
 import { sizeInWords } from './artifact-tally.js';
+import { isErrorOf } from '../../outcome/service-error.js';
 
 /** The queue takes no longer one; the paths in it may be as long. */
 const LONGEST_MESSAGE = 4096;
@@ -26,7 +26,7 @@ export async function publishError(
   } catch (cause) {
     signal.throwIfAborted();
     // The queue never lets an artifact that is meant to have content become another.
-    if (cause instanceof QueueError && cause.isConflict) {
+    if (isErrorOf(cause, 'taskcluster', 409)) {
       output.line(`Artifact ${quotedName(error.name)} stays in the list of artifacts, but has no content.`);
     }
     log.warn('error artifact not published', { name: error.name, error: errorMessage(cause) });

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { DockerError } from '../../docker/engine.js';
 import type { ExecSession, RunningContainer } from '../../docker/engine.js';
+import { isErrorOf, isRetryable } from '../../outcome/service-error.js';
 import type { TaskContext } from '../../task/task-context.js';
+import { retry } from '../../util/retry.js';
 import { KILL_COMMAND, SESSION_VARIABLE, sessionCommand } from './container-scripts.js';
 
 export interface TaskProgramsOptions {
@@ -18,8 +19,8 @@ export interface StartedProgram {
   readonly kill: () => Promise<void>;
 }
 
-/** A process may not even have begun when its client leaves. */
-const KILL_ATTEMPTS = 3;
+// A process may not even have begun when its client leaves.
+const KILL_RETRIES = { attempts: 3, firstDelayMs: 0, maxDelayMs: 0, randomization: 0 };
 const MAX_PRINTED_LENGTH = 1000;
 /** What the terminals of Taskcluster's pages are (xterm.js), whatever the image says of the task's own output. */
 const TERMINAL = { TERM: 'xterm-256color' } as const;
@@ -45,21 +46,18 @@ export class TaskPrograms {
   async #kill(mark: string, exec: ExecSession): Promise<void> {
     const { container, signal, task } = this.#options;
     const spec = { command: KILL_COMMAND, tty: false, env: { [SESSION_VARIABLE]: mark }, user: '0' };
-    const isOver = (): boolean => signal.aborted;
     let printed = '';
-    for (let attempt = 1; !isOver(); attempt++) {
-      try {
-        printed = await endOf(await container.exec(spec, signal), signal);
-        await exec.exitCode(signal);
-        return;
-      } catch (error) {
-        // Gone with its container.
-        if (isOver() || (error instanceof DockerError && error.status === 409)) return;
-        if (attempt < KILL_ATTEMPTS) continue;
-        task.log.error('interactive session could not be ended', { error, printed });
-        exec.close();
-        return;
-      }
+    const kill = async (): Promise<void> => {
+      printed = await endOf(await container.exec(spec, signal), signal);
+      await exec.exitCode(signal);
+    };
+    try {
+      await retry(KILL_RETRIES, { isRetryable }, kill, signal);
+    } catch (error) {
+      // 409: gone with its container.
+      if (signal.aborted || isErrorOf(error, 'docker', 409)) return;
+      task.log.error('interactive session could not be ended', { error, printed });
+      exec.close();
     }
   }
 }

@@ -1,7 +1,7 @@
-import { request } from 'node:http';
-import type { IncomingMessage, RequestOptions } from 'node:http';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import got from 'got';
+import type { Response } from 'got';
 import { errorMessage } from '../../util/error-message.js';
 
 /** Looks once whether something is ready: undefined, or what is missing, in words. Rejects with the signal's reason alone. */
@@ -26,22 +26,30 @@ export function portProbe(address: string, port: number): Probe {
   };
 }
 
-/** Ready when GET has this status. `target`: where, for `http.request`. */
-export function statusProbe(target: RequestOptions, status: number): Probe {
+/**
+ * Ready when GET has this status. `origin`: as `http://<host>:<port>` or `unix:<socket>:`. No more of an answer is read
+ * than its head.
+ */
+export function statusProbe(origin: string, path: string, status: number): Probe {
   return async (signal) => {
-    const asking = request({ ...target, agent: false, timeout: PROBE_TIMEOUT_MS, signal });
-    asking.once('timeout', () => asking.destroy(new Error('no answer')));
-    const { path = '/' } = target;
+    const asking = got.stream(`${origin}${path}`, {
+      enableUnixSockets: true,
+      followRedirect: false,
+      throwHttpErrors: false,
+      decompress: false,
+      retry: { limit: 0 },
+      timeout: { request: PROBE_TIMEOUT_MS },
+      signal,
+    });
+    // Also after the answer it may fail: the connection is cut in the middle of it.
+    asking.on('error', () => undefined);
     try {
-      asking.end();
-      const [{ statusCode }] = (await once(asking, 'response')) as [IncomingMessage];
+      const [{ statusCode }] = (await once(asking, 'response')) as [Response];
       return statusCode === status ? undefined : `GET ${path} is answered with ${statusCode}, and not with ${status}`;
     } catch (error) {
       signal.throwIfAborted();
       return `GET ${path} gets no answer (${errorMessage(error)})`;
     } finally {
-      // Also after that it may fail: the connection is cut in the middle of an answer.
-      asking.on('error', () => undefined);
       asking.destroy();
     }
   };

@@ -1,11 +1,12 @@
 import { pipeline } from 'node:stream/promises';
-import { ContainerGoneError, DockerError, EngineLostError } from '../../docker/engine.js';
+import { ContainerGoneError } from '../../docker/engine.js';
 import type { ContainerSpec, DockerEngine, RunningContainer, StoppedContainer } from '../../docker/engine.js';
 import type { ImageProvider } from '../../images/image-provider.js';
 import type { Logger } from '../../log/logger.js';
 import { runLabels } from '../../task/phases/container-spec.js';
 import { TaskError } from '../../outcome/errors.js';
 import { isEngineLoss } from '../../outcome/resolution-of.js';
+import { ServiceError, isRetryable } from '../../outcome/service-error.js';
 import type { TaskContext } from '../../task/task-context.js';
 import { TaskScopes } from '../../queue/task-scopes.js';
 import { delay } from '../../util/abortable.js';
@@ -92,7 +93,9 @@ export async function startSideContainer(
     signal.throwIfAborted();
     task.log.error('sidecar cannot start', { feature, error });
     const text = 'Docker could not start its container';
-    throw error instanceof DockerError && !error.retryable ? unavailable(text) : lostOr(text, error);
+    if (!isRetryable(error)) throw unavailable(text);
+    // A lost engine has no words of the container's in it, and decides how the run ends.
+    throw new ServiceError('sidecar', text, undefined, isEngineLoss(error) ? { cause: error } : {});
   }
 }
 
@@ -140,14 +143,15 @@ export class SideContainer {
   }
 
   #notReady(error: unknown, deadline: ReadinessDeadline, isLate: boolean): unknown {
-    if (!isLate && !(error instanceof EndedEarly)) return error;
-    if (error instanceof EndedEarly) deadline.lastSeen = error.message;
+    const isGone = error instanceof EndedEarly || error instanceof ContainerGoneError;
+    if (!isLate && !isGone) return error;
+    if (isGone) deadline.lastSeen = error.message;
     const reason = deadline.lastSeen;
     this.#log.error('sidecar not ready', { reason, output: this.#output.text });
     if (isLate) return unavailable(`it was not ready within ${deadline.totalMs / 1000} s: ${reason}`);
     const told = unavailable(reason);
     // The last try may be one too: its words are for the author then.
-    return deadline.isWorthARetry() ? new Error(told.message) : told;
+    return deadline.isWorthARetry() ? new ServiceError('sidecar', told.message) : told;
   }
 
   async #watch(): Promise<void> {
@@ -195,11 +199,6 @@ function sideSpec(task: TaskContext, settings: SideContainerSettings): Container
     ...settings,
     labels: runLabels(task, 'sidecar'),
   };
-}
-
-/** A lost engine has no words of the container's in it, and decides how the run ends. */
-function lostOr(text: string, error: unknown): Error {
-  return error instanceof EngineLostError ? new Error(text, { cause: error }) : new Error(text);
 }
 
 function unavailable(what: string): TaskError {

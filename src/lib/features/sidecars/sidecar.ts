@@ -67,10 +67,8 @@ class TaskSidecar implements TaskFeature {
     };
     const container = await startSideContainer(side, settings, signal);
     const { address } = place;
-    const probe =
-      readyStatus === undefined
-        ? portProbe(address, port)
-        : statusProbe({ host: address, port, path: '/' }, readyStatus);
+    const origin = `http://${address}:${port}`;
+    const probe = readyStatus === undefined ? portProbe(address, port) : statusProbe(origin, '/', readyStatus);
     await container.untilReady(probe, this.#deadline, signal);
     return { network: network.task, extraHosts: [`${alias}:${address}`] };
   }

@@ -2,6 +2,8 @@ import type { Agent, IncomingMessage } from 'node:http';
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { pipeline } from 'node:stream/promises';
+import { ServiceError, isRetryable } from '../../outcome/service-error.js';
+import { errorMessage } from '../../util/error-message.js';
 import { retry } from '../../util/retry.js';
 import type { RetryPolicy } from '../../util/retry.js';
 import type { Headers } from './headers.js';
@@ -28,17 +30,10 @@ const RETRY_POLICY: RetryPolicy = { attempts: 5, firstDelayMs: 500, maxDelayMs: 
 // Longer than the longest poll of a service.
 const INACTIVITY_MS = 120_000;
 
-/** The service said nothing for so long that trying again would keep the task waiting for nothing. */
-class UpstreamSilent extends Error {
-  override readonly name = 'UpstreamSilent';
-}
-
-/** An answer of 500 or more that is not the last word. */
-class ServiceTrouble extends Error {
-  override readonly name = 'ServiceTrouble';
-}
-
-/** The way to the deployment's services, for all proxies of the worker. */
+/**
+ * The way to the deployment's services, for all proxies of the worker. By node's own client, as got takes an address apart
+ * and writes it anew, which a signature does not survive, and adds headers of its own (docs/adr/0007).
+ */
 export class Upstream {
   readonly #agents = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) };
   readonly #policy: RetryPolicy;
@@ -57,14 +52,12 @@ export class Upstream {
   async send(request: UpstreamRequest, signal: AbortSignal): Promise<IncomingMessage> {
     const { body } = request;
     const policy = body.kind === 'held' ? this.#policy : { ...this.#policy, attempts: 1 };
-    const isRetryable = (error: unknown): boolean =>
-      !(error instanceof UpstreamSilent) && !(error instanceof BodyTooLarge);
     const attempt = async (number: number): Promise<IncomingMessage> => {
       const response = await this.#sendOnce(request, signal);
       const { statusCode = 0 } = response;
       if (statusCode < 500 || number >= policy.attempts) return response;
       response.destroy();
-      throw new ServiceTrouble(`${statusCode}`);
+      throw new ServiceError('taskcluster', `the service answered ${statusCode}`, statusCode);
     };
     return await retry(policy, { isRetryable }, attempt, signal);
   }
@@ -94,15 +87,24 @@ export class Upstream {
     return new Promise((resolve, reject) => {
       const outgoing = isSecure ? httpsRequest(options) : httpRequest(options);
       outgoing.on('timeout', () => {
-        outgoing.destroy(new UpstreamSilent(`nothing was heard for ${this.#inactivityMs / 1000} s`));
+        // After so long a silence trying again would keep the task waiting for nothing.
+        const message = `nothing was heard for ${this.#inactivityMs / 1000} s`;
+        outgoing.destroy(new ServiceError('taskcluster', message, undefined, { retryable: false }));
       });
       outgoing.once('response', resolve);
-      outgoing.on('error', reject);
+      outgoing.on('error', (error) => {
+        reject(connectionError(error));
+      });
       if (body.kind === 'held') outgoing.end(body.content);
       // After an answer nobody waits for the rest of the body.
       else pipeline(body.content, outgoing).catch(reject);
     });
   }
+}
+
+function connectionError(error: Error): Error {
+  const isOurs = error instanceof ServiceError || error instanceof BodyTooLarge;
+  return isOurs ? error : new ServiceError('taskcluster', errorMessage(error), undefined, { cause: error });
 }
 
 function lengthOf(method: string, body: RequestBody): Readonly<Record<string, string>> {

@@ -4,7 +4,7 @@ import got, { RequestError } from 'got';
 import type { Request, Response } from 'got';
 import { isRecord } from '../archive/json-of.js';
 import { LinkedAbort } from '../../util/linked-abort.js';
-import { DownloadError } from './download-error.js';
+import { ServiceError } from '../../outcome/service-error.js';
 
 export interface HttpAnswer {
   readonly statusCode: number;
@@ -34,11 +34,10 @@ const MAX_ERROR_TEXT = 300;
 /** As browsers do it, more or less; the queue needs one or two. */
 const MAX_REDIRECTS = 10;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** Of what is wrong with an address, which it will be the next time too. */
-const BAD_REQUEST = 400;
 
 /**
- * One GET, with redirects. Fails with a DownloadError, also when the answer is not 2xx.
+ * One GET, with redirects. Fails with a ServiceError, also when the answer is not 2xx; its message holds no
+ * address, as those are signed.
  */
 export async function httpGet(
   url: string,
@@ -63,18 +62,24 @@ export async function httpGet(
     // What a redirect says besides is of no use, and need not have an end.
     close();
     if (redirects === MAX_REDIRECTS) {
-      throw new DownloadError(`${origin} redirects more than ${MAX_REDIRECTS} times, at last from ${host}`, undefined);
+      throw new ServiceError(
+        'download',
+        `${origin} redirects more than ${MAX_REDIRECTS} times, at last from ${host}`,
+        statusCode,
+      );
     }
     if (host === origin && response.headers[STORAGE_TYPE] === 'reference') onReference?.();
-    address = redirectTarget(location, address);
+    address = redirectTarget(location, address, statusCode);
   }
 }
 
-function redirectTarget(location: string, from: URL): URL {
+function redirectTarget(location: string, from: URL, status: number): URL {
   const target = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
   if (target?.protocol === 'http:' || target?.protocol === 'https:') return target;
   const where = target ? `an address that begins with ${target.protocol}` : 'something that is not an address';
-  throw new DownloadError(`${from.host} redirects to ${where}; the worker follows http and https`, BAD_REQUEST);
+  const message = `${from.host} redirects to ${where}; the worker follows http and https`;
+  // What is wrong with an address will be the next time too.
+  throw new ServiceError('download', message, status, { retryable: false });
 }
 
 interface OneAnswer {
@@ -116,7 +121,7 @@ async function requestOnce(
     return { response, body: bodyOf(stream, { host, inactivityMs, abort, parent }), close };
   } catch (error) {
     close();
-    throw asDownloadError(error, host, parent);
+    throw downloadErrorOf(error, host, parent);
   }
 }
 
@@ -132,7 +137,7 @@ async function* bodyOf(stream: Request, { host, inactivityMs, abort, parent }: R
   let isWanted = false;
   // One for all chunks, of which there are many.
   const silence = setTimeout(() => {
-    if (isWanted) stream.destroy(new DownloadError(`${host} sent nothing for ${inactivityMs / 1000} s`, undefined));
+    if (isWanted) stream.destroy(new ServiceError('download', `${host} sent nothing for ${inactivityMs / 1000} s`));
   }, inactivityMs);
   try {
     for (;;) {
@@ -144,7 +149,7 @@ async function* bodyOf(stream: Request, { host, inactivityMs, abort, parent }: R
       yield chunk.value;
     }
   } catch (error) {
-    throw asDownloadError(error, host, parent);
+    throw downloadErrorOf(error, host, parent);
   } finally {
     clearTimeout(silence);
     stream.destroy();
@@ -160,11 +165,11 @@ async function refusal(
   response: Response,
   host: string,
   body: AsyncIterable<Buffer> | undefined,
-): Promise<DownloadError> {
+): Promise<ServiceError> {
   const { statusCode, statusMessage = '' } = response;
   const message = body && isJson(response) ? await messageIn(body) : '';
   const words = [`${host} answered ${statusCode}`, statusMessage].join(' ').trim();
-  return new DownloadError(message === '' ? words : `${words}: ${message}`, statusCode);
+  return new ServiceError('download', message === '' ? words : `${words}: ${message}`, statusCode);
 }
 
 function isJson({ headers }: Response): boolean {
@@ -188,11 +193,11 @@ async function messageIn(body: AsyncIterable<Buffer>): Promise<string> {
 }
 
 // No cause is passed on: got's errors carry the address in their options.
-function asDownloadError(error: unknown, host: string, parent: AbortSignal): unknown {
+function downloadErrorOf(error: unknown, host: string, parent: AbortSignal): unknown {
   if (parent.aborted) return parent.reason;
   if (!(error instanceof RequestError)) return error;
   // What destroyed the stream comes back wrapped.
-  if (error.cause instanceof DownloadError) return error.cause;
+  if (error.cause instanceof ServiceError) return error.cause;
   const code = error.code === 'ETIMEDOUT' ? 'no answer in time' : error.code;
-  return new DownloadError(`the connection to ${host} failed (${code})`, undefined);
+  return new ServiceError('download', `the connection to ${host} failed (${code})`);
 }

@@ -1,6 +1,7 @@
+import { reportRetries } from '../image-error.js';
 import type { ImageProgress } from '../image-provider.js';
-import type { Attempts } from './attempts.js';
-import { DownloadError } from './download-error.js';
+import { ServiceError, isErrorOf, isRetryable } from '../../outcome/service-error.js';
+import type { Attempts, RetryHooks } from '../../util/retry.js';
 import { DownloadProgress } from './download-progress.js';
 import { httpGet } from './http-get.js';
 import type { GetOptions, HttpAnswer } from './http-get.js';
@@ -17,7 +18,7 @@ export interface Download {
   readonly contentEncoding: string | undefined;
   /**
    * The content as it was sent, however often the connection broke: each time the rest of the same version is asked
-   * for. Where that is not to be had it fails with a transient DownloadError, and all has to be begun anew.
+   * for. Where that is not to be had it fails with a retryable ServiceError, and all has to be begun anew.
    */
   readonly body: AsyncIterable<Buffer>;
 }
@@ -32,9 +33,9 @@ export async function startDownload(options: DownloadOptions, signal: AbortSigna
 }
 
 /** Whoever stands in the way of a download answers with a page; no archive is one. */
-function mustBeContent({ headers, host }: HttpAnswer): void {
+function mustBeContent({ headers, host, statusCode }: HttpAnswer): void {
   if (!/^text\/html\b/.test(headers['content-type'] ?? '')) return;
-  throw new DownloadError(`${host} sent a web page in place of the artifact`, undefined);
+  throw new ServiceError('download', `${host} sent a web page in place of the artifact`, statusCode);
 }
 
 /** What must not change between the parts of one download. */
@@ -46,7 +47,8 @@ interface Version {
 }
 
 function versionOf({ headers, statusCode, host }: HttpAnswer): Version {
-  if (statusCode !== 200) throw new DownloadError(`${host} answered ${statusCode} to a plain request`, undefined);
+  if (statusCode !== 200)
+    throw new ServiceError('download', `${host} answered ${statusCode} to a plain request`, statusCode);
   const { etag, 'content-length': length, 'content-encoding': encoding } = headers;
   return {
     totalBytes: length === undefined ? undefined : Number(length),
@@ -92,26 +94,35 @@ async function resume(
   options: DownloadOptions,
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
-  const { address, attempts } = options;
-  for (let error = cause; ;) {
-    if (signal.aborted || !(error instanceof DownloadError) || !error.retryable) throw error;
+  const { address, attempts, progress } = options;
+  const { etag } = version;
+  if (etag === undefined) throw cause;
+  const headers = { range: `bytes=${received}-`, 'if-range': etag, 'accept-encoding': 'gzip, identity' };
+  const hooks: RetryHooks = {
     // Begun anew, it is another attempt too.
-    if (version.etag === undefined || error instanceof NotResumable) throw error;
-    await attempts.another(error, `Going on after ${(received / 1e6).toFixed(1)} MB`, signal);
-    const headers = { range: `bytes=${received}-`, 'if-range': version.etag, 'accept-encoding': 'gzip, identity' };
+    isRetryable: (error) => isRetryable(error) && !(error instanceof NotResumable),
+    onRetry: reportRetries(progress, 'Loading failed', `Going on after ${(received / 1e6).toFixed(1)} MB`),
+  };
+  const ask = async (): Promise<HttpAnswer> => {
     try {
       const answer = await httpGet(address(), { ...options, headers }, signal);
       checkContinues(answer, received, version);
       return answer;
-    } catch (next) {
-      const isNoRange = next instanceof DownloadError && [412, 416].includes(next.status ?? 0);
-      error = isNoRange ? new NotResumable(next.message, undefined) : next;
+    } catch (error) {
+      if (!isErrorOf(error, 'download', 412, 416)) throw error;
+      throw new NotResumable(error.message, error.status);
     }
-  }
+  };
+  await attempts.another(cause, hooks, signal);
+  return await attempts.run(hooks, ask, signal);
 }
 
 /** The rest can't be had: the download has to be begun anew. */
-class NotResumable extends DownloadError {}
+class NotResumable extends ServiceError {
+  constructor(message: string, status: number | undefined) {
+    super('download', message, status, { retryable: true });
+  }
+}
 
 function checkContinues(answer: HttpAnswer, received: number, version: Version): void {
   const { statusCode, headers, host } = answer;
@@ -121,10 +132,10 @@ function checkContinues(answer: HttpAnswer, received: number, version: Version):
   const isSameVersion = headers.etag === undefined || headers.etag === version.etag;
   if (isRest && isSameSize && isSameVersion) return;
   const why = statusCode === 206 ? 'has another version of it by now' : 'sends all or nothing';
-  throw new NotResumable(`the connection broke, and ${host} ${why}`, undefined);
+  throw new NotResumable(`the connection broke, and ${host} ${why}`, statusCode);
 }
 
 function checkLength(received: number, { totalBytes }: Version, host: string): void {
   if (totalBytes === undefined || received === totalBytes) return;
-  throw new DownloadError(`${host} sent ${received} bytes of ${totalBytes}`, undefined);
+  throw new ServiceError('download', `${host} sent ${received} bytes of ${totalBytes}`);
 }

@@ -8,6 +8,7 @@ import { retry } from '../../util/retry.js';
 import type { AdmittedRun, AttachedFeature } from './admit.js';
 import { TaskError } from '../../outcome/errors.js';
 import { exception } from '../../outcome/resolution.js';
+import { isRetryable } from '../../outcome/service-error.js';
 import type { TaskContext } from '../task-context.js';
 
 export interface PrepareServices {
@@ -72,7 +73,7 @@ async function takeImage(
   }
 }
 
-/** Retries failures that are not TaskErrors; each attempt starts after the previous one's resources were released. */
+/** Retries as TaskFeature.prepare says; each attempt starts after the previous one's resources were released. */
 async function prepareFeature(
   { name, hooks }: AttachedFeature,
   log: Logger,
@@ -80,7 +81,6 @@ async function prepareFeature(
   signal: AbortSignal,
 ): Promise<Contribution> {
   if (!hooks.prepare) return {};
-  const isRetryable = (error: unknown): boolean => !(error instanceof TaskError);
   const onRetry = (error: unknown, attempt: number): void => {
     log.warn('retrying feature', { feature: name, attempt, error });
   };
@@ -96,11 +96,19 @@ async function prepareFeature(
     }
   };
   try {
-    return await retry(PREPARE_RETRIES, { isRetryable, onRetry }, attempt, signal);
+    return await retry(PREPARE_RETRIES, { isRetryable: mayPass, onRetry }, attempt, signal);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     throw stateError('created', name, error);
   }
+}
+
+/**
+ * Whether an error may be gone in some seconds. All that the operating system refuses counts: memory, file descriptors,
+ * disk space and addresses come back when other runs end, and a run that would fail anyway loses no more than 14 s.
+ */
+function mayPass(error: unknown): boolean {
+  return isRetryable(error) || (error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === 'number');
 }
 
 /** Returns the author's error for a feature that failed before the container existed (`created`) or ran (`started`). */

@@ -1,10 +1,10 @@
 import type { Logger } from '../../log/logger.js';
-import { QueueError } from '../../queue/queue-client.js';
 import type { RunQueue } from '../../queue/queue-client.js';
 import { LinkedAbort } from '../../util/linked-abort.js';
 import { retry } from '../../util/retry.js';
 import { resolutionName } from '../../outcome/resolution.js';
 import type { Resolution } from '../../outcome/resolution.js';
+import { isErrorOf, isRetryable } from '../../outcome/service-error.js';
 
 export interface ReporterOptions {
   readonly queue: RunQueue;
@@ -57,7 +57,6 @@ export class Reporter {
       // The claim may have been renewed meanwhile.
       limitToClaim();
     };
-    const isRetryable = (error: unknown): boolean => error instanceof QueueError && error.retryable;
     try {
       const send = () => this.#send(resolution, limit.signal);
       await retry(REPORT_RETRIES, { isRetryable, onRetry }, send, limit.signal);
@@ -65,7 +64,7 @@ export class Reporter {
     } catch (error) {
       if (signal?.aborted) {
         log.warn('task not resolved yet', { taskState });
-      } else if (error instanceof QueueError && error.isConflict) {
+      } else if (isErrorOf(error, 'taskcluster', 409)) {
         log.warn('task resolved elsewhere', { taskState, error });
       } else {
         log.alert('task could not be resolved', { taskState, error });

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { DockerError } from '../../../../src/lib/docker/engine.js';
-import { QueueError } from '../../../../src/lib/queue/queue-client.js';
 import { TaskError, TaskStopped } from '../../../../src/lib/outcome/errors.js';
 import type { PayloadArtifact } from '../../../../src/lib/task/payload.js';
 import { fileHeader } from '../../../../src/lib/images/archive/tar-header.js';
@@ -11,6 +10,7 @@ import { FakeStoppedContainer, chunked, cutOff, tarOf } from '../../../fakes/fak
 import { faults } from '../../../fakes/fake-object-store.js';
 import { conflict } from '../../../fakes/fake-queue.js';
 import { collectArtifacts, directory, file, stored } from './collect.js';
+import { ServiceError } from '../../../../src/lib/outcome/service-error.js';
 
 /** The tar with its first entry made one of this type, its size as it was. */
 function withType(tar: Buffer, type: string): Buffer {
@@ -53,7 +53,11 @@ describe('the artifacts feature in trouble', () => {
 
   it('goes on with the other files, lists what failed and blames the task for what the queue refused', async () => {
     await container.putEntries('/d', three);
-    bench.queue.fail('createArtifact', new QueueError('first', 400), new QueueError('second', 400));
+    bench.queue.fail(
+      'createArtifact',
+      new ServiceError('taskcluster', 'first', 400),
+      new ServiceError('taskcluster', 'second', 400),
+    );
     const error = await failure(collect({ 'public/d': directory('/d') }));
     assert.deepEqual(error.resolution, { kind: 'failed' });
     assert.equal(error.message, '2 artifact files could not be uploaded; see the error lines above.');
@@ -64,7 +68,7 @@ describe('the artifacts feature in trouble', () => {
 
   it('blames the worker when the store was at fault too', async () => {
     await container.putEntries('/d', three);
-    bench.queue.fail('createArtifact', new QueueError('refused', 400));
+    bench.queue.fail('createArtifact', new ServiceError('taskcluster', 'refused', 400));
     bench.objects.faults.push(faults.status(404));
     const error = await failure(collect({ 'public/d': directory('/d') }));
     assert.deepEqual(error.resolution, { kind: 'exception', reason: 'internal-error' });

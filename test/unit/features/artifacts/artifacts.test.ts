@@ -3,12 +3,12 @@ import { NAME_RULE } from '../../../../src/lib/artifacts/artifact-name.js';
 import { createHash, randomBytes } from 'node:crypto';
 import { artifactsFeature } from '../../../../src/lib/features/artifacts/artifacts.js';
 import type { PayloadArtifact } from '../../../../src/lib/task/payload.js';
-import { QueueError } from '../../../../src/lib/queue/queue-client.js';
 import { ArtifactBench, EXPIRES } from '../../../fakes/artifact-bench.js';
 import type { FakeEntry } from '../../../fakes/fake-containers.js';
 import { FakeStoppedContainer } from '../../../fakes/fake-containers.js';
 import { conflict } from '../../../fakes/fake-queue.js';
 import { collectArtifacts, directory, file, stored } from './collect.js';
+import { ServiceError } from '../../../../src/lib/outcome/service-error.js';
 
 const never = new AbortController().signal;
 
@@ -281,7 +281,7 @@ describe('the artifacts feature', () => {
       it('says once for each when the queue refuses them', async () => {
         await container.putEntries('/d', [{ name: 'd/', type: 'directory' }, link('d/b', 'd/a'), link('d/c', 'd/a')]);
         await container.putEntries('/d/b', [{ name: 'b', content: 'A' }]);
-        bench.queue.fail('createArtifact', new QueueError('no', 400));
+        bench.queue.fail('createArtifact', new ServiceError('taskcluster', 'no', 400));
         await assert.rejects(collect({ 'public/d': directory('/d') }), /^TaskError: 2 artifact files could not/);
       });
     });

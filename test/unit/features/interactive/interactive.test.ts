@@ -11,9 +11,9 @@ import {
 import type { ShellEndpoint } from '../../../../src/lib/features/interactive/interactive-server.js';
 import { interactive } from '../../../../src/lib/features/interactive/interactive.js';
 import type { InteractiveOptions } from '../../../../src/lib/features/interactive/interactive.js';
-import { QueueError } from '../../../../src/lib/queue/queue-client.js';
 import { RunFixture } from '../../task/run-fixture.js';
 import { PAYLOAD, TASK_ID, WORKER, taskOf } from '../../task/task-fixture.js';
+import { ServiceError } from '../../../../src/lib/outcome/service-error.js';
 
 const ASKING = { ...PAYLOAD, features: { interactive: true } };
 const NAME = 'private/x/shell.html';
@@ -115,7 +115,11 @@ describe('the feature interactive', () => {
       await run.log.next('interactive display not published');
       return 0;
     });
-    run.queue.fail('createArtifact', new QueueError('no', 400), new QueueError('no', 400));
+    run.queue.fail(
+      'createArtifact',
+      new ServiceError('taskcluster', 'no', 400),
+      new ServiceError('taskcluster', 'no', 400),
+    );
     await run.run(ASKING);
     await rm(displayToolsPath, { recursive: true });
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { DownloadError } from '../../../../src/lib/images/download/download-error.js';
+import { ServiceError } from '../../../../src/lib/outcome/service-error.js';
 import { httpGet } from '../../../../src/lib/images/download/http-get.js';
 import { FlakyServer, serve } from '../../../support/flaky-server.js';
 import type { Answer } from '../../../support/flaky-server.js';
@@ -24,9 +24,9 @@ describe('a GET with redirects', () => {
     return await buffer(Readable.from(body));
   };
 
-  const refusal = async (answer: Answer, inactivityMs?: number): Promise<DownloadError> => {
+  const refusal = async (answer: Answer, inactivityMs?: number): Promise<ServiceError> => {
     const error: unknown = await get(answer, inactivityMs).catch((reason: unknown) => reason);
-    assert.ok(error instanceof DownloadError, String(error));
+    assert.ok(error instanceof ServiceError, String(error));
     assert.doesNotMatch(error.message, /SECRET/);
     return error;
   };
@@ -72,7 +72,7 @@ describe('a GET with redirects', () => {
         response.writeHead(302, { location }).end();
       });
       assert.ok(refused.message.endsWith(` redirects to ${where}; the worker follows http and https`), refused.message);
-      assert.equal(refused.retryable, false);
+      assert.deepEqual([refused.status, refused.retryable], [302, false]);
       assert.equal(server?.requests.length, 1);
     });
   }

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { Attempts } from '../../../../src/lib/images/download/attempts.js';
-import { DownloadError } from '../../../../src/lib/images/download/download-error.js';
+import { Attempts } from '../../../../src/lib/util/retry.js';
+import { ServiceError } from '../../../../src/lib/outcome/service-error.js';
 import { startDownload } from '../../../../src/lib/images/download/resumable-download.js';
 import { decodeContent } from '../../../../src/lib/images/archive/decompress.js';
 import { MemoryOutput } from '../../../fakes/memory-output.js';
@@ -29,7 +29,7 @@ describe('a download', () => {
 
   const options = (url: string, attempts = 5, inactivityMs = 5000) => {
     const policy = { attempts, firstDelayMs: 1, maxDelayMs: 1, randomization: 0 };
-    return { address: () => url, inactivityMs, progress: output, attempts: new Attempts(policy, output) };
+    return { address: () => url, inactivityMs, progress: output, attempts: new Attempts(policy) };
   };
 
   const start = async (answer: Answer, attempts?: number, inactivityMs?: number) => {
@@ -43,9 +43,9 @@ describe('a download', () => {
   const all = async (answer: Answer, attempts?: number, inactivityMs?: number): Promise<Buffer> =>
     await buffer(Readable.from((await start(answer, attempts, inactivityMs)).body));
 
-  const refusal = async (answer: Answer, attempts?: number, inactivityMs?: number): Promise<DownloadError> => {
+  const refusal = async (answer: Answer, attempts?: number, inactivityMs?: number): Promise<ServiceError> => {
     const error: unknown = await all(answer, attempts, inactivityMs).catch((reason: unknown) => reason);
-    assert.ok(error instanceof DownloadError, String(error));
+    assert.ok(error instanceof ServiceError, String(error));
     assert.doesNotMatch(error.message, /SECRET/);
     assert.doesNotMatch(output.lines.join(), /SECRET/);
     return error;
@@ -279,7 +279,7 @@ describe('a download', () => {
     await server.close();
     server = undefined;
     const starting = startDownload(options(`${url}/file`), controller.signal);
-    await assert.rejects(starting, (error) => error instanceof DownloadError && error.retryable);
+    await assert.rejects(starting, (error) => error instanceof ServiceError && error.retryable);
   });
 
   it('ends with the reason of the signal, wherever it is', async () => {
