@@ -1,4 +1,4 @@
-// Creates a task for the worker of the packaged configuration, and prints where its log is. Needs the variables
+// Creates a task for a worker with the packaged configuration, and prints the address of its log. Needs the variables
 // TASKCLUSTER_ROOT_URL, TASKCLUSTER_CLIENT_ID and TASKCLUSTER_ACCESS_TOKEN, as local-taskcluster prints them.
 import taskcluster from 'taskcluster-client';
 

@@ -12,7 +12,7 @@ export interface EnvironmentTables {
 export async function environmentTables(): Promise<EnvironmentTables> {
   const page = await readFile('docs/environment.md', 'utf8');
   const [, section = ''] = /^## Environment variables\n([\s\S]*?)^## /m.exec(page) ?? [];
-  const [first, second] = section.split(/^Of the second kind/m).map(namesInTable);
+  const [first, second] = section.split(/^Tasks that use these features/m).map(namesInTable);
   assert.ok(first?.length && second?.length, 'the tables of docs/environment.md are not found any more');
   return { always: first, onDemand: second };
 }

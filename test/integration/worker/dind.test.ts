@@ -33,7 +33,7 @@ describe('a task with dind', function () {
     const example = load(await readFile('examples/dind.yml', 'utf8')) as object;
     const { run, log } = await harness.run(example);
     assert.equal(run.state, 'completed', log);
-    assert.match(log, /This is a container of the task alone\./);
+    assert.match(log, /This container is visible only to the task\./);
     assert.match(log, /my-image/);
   });
 

@@ -33,7 +33,10 @@ describe('docs/scopes.md', () => {
     assert.ok(inWorker.length >= 8, 'the scopes of the code are not found any more');
   });
 
-  const told = (): readonly string[] => [...scopesBelow(page, 'Of tasks'), ...scopesBelow(page, 'Of the worker')];
+  const told = (): readonly string[] => [
+    ...scopesBelow(page, 'Scopes of tasks'),
+    ...scopesBelow(page, 'Scopes of the worker'),
+  ];
 
   it('lists every scope that the worker checks', () => {
     const untold = inWorker.filter(({ text }) => !told().some((scope) => fits(scope, text)));
@@ -44,7 +47,7 @@ describe('docs/scopes.md', () => {
   });
 
   it('names the form for one pool exactly where it exists', () => {
-    const tasks = [...scopesBelow(page, 'Of tasks')].filter((scope) => scope.startsWith('docker-worker:'));
+    const tasks = [...scopesBelow(page, 'Scopes of tasks')].filter((scope) => scope.startsWith('docker-worker:'));
     for (const { text, call } of inWorker.filter(({ text }) => text.startsWith('docker-worker:'))) {
       const isForPool = (scope: string): boolean => scope.endsWith(':<>') && tasks.includes(scope.slice(0, -3));
       const forms = tasks.filter((scope) => fits(text, scope) && !isForPool(scope));
@@ -56,7 +59,7 @@ describe('docs/scopes.md', () => {
   });
 
   it('lists only scopes that the worker checks', () => {
-    const stale = [...scopesBelow(page, 'Of tasks')].filter(
+    const stale = [...scopesBelow(page, 'Scopes of tasks')].filter(
       (scope) =>
         scope.startsWith('docker-worker:') &&
         !inWorker.some(({ text, call }) => fits(text, scope) || (call === 'orForPool' && fits(`${text}:<>`, scope))),
@@ -68,7 +71,9 @@ describe('docs/scopes.md', () => {
     const asked = (await sourceStrings('src/local-taskcluster'))
       .map(({ text }) => text)
       .filter((text) => SCOPE.test(text));
-    const unknown = [...scopesBelow(page, 'Of the worker')].filter((scope) => !asked.some((text) => fits(scope, text)));
+    const unknown = [...scopesBelow(page, 'Scopes of the worker')].filter(
+      (scope) => !asked.some((text) => fits(scope, text)),
+    );
     assert.deepEqual(unknown, []);
   });
 });
