@@ -1,13 +1,13 @@
 #!/bin/bash
-# Stands in for the programs that look at disks and change them, when called by their names (links to this file):
-# lsblk, findmnt, blkid, LVM's, mkfs.ext4, e2fsck, mount, mountpoint and curl. The machine that they see is the folder
+# Replaces the programs that inspect disks and change them when called by their names (links to this file): lsblk,
+# findmnt, blkid, LVM's, mkfs.ext4, e2fsck, mount, mountpoint and curl. They see the machine described by the folder
 # FAKE_MACHINE:
 #
 #   disks/<name>/   one for each disk, with files model, size, parts (names of partitions), mountpoint, signature and
 #                   table where it has them, and group (the volume group that it is part of)
 #   root            names of the disks of the root file system
-#   metadata/       what the metadata service answers, by path
-#   group, volume, file-system, mounted, damaged, missing   what there is of them
+#   metadata/       the metadata service's answers, by path
+#   group, volume, file-system, mounted, damaged, missing   their state
 #   calls           each call that changes something
 set -euo pipefail
 

@@ -1,11 +1,11 @@
 #!/bin/bash
-# Stands in for the programs that install things, when called by their names (links to this file): dpkg, dpkg-query,
+# Replaces the programs that install packages when called by their names (links to this file): dpkg, dpkg-query,
 # apt-get, apt-cache, apt-mark, systemctl, gpg and curl. The folder FAKE_MACHINE has:
 #
 #   installed      lines "name version"
-#   repository     lines "name version": what there is to install
-#   fingerprint    what gpg says of any key
-#   web/<name>     what curl downloads, by the last part of the address
+#   repository     lines "name version": the available packages
+#   fingerprint    the fingerprint that gpg prints for any key
+#   web/<name>     the files that curl downloads, by the last part of the address
 #   held, enabled  lines of names
 #   calls          each call that changes something
 set -euo pipefail

@@ -100,7 +100,7 @@ describe('the downloads of machines', () => {
     await machine.has('fingerprint', DOCKER_KEY.replace('9', '0'));
     const { code, stderr } = await machine.run('docker.sh', VERSIONS);
     assert.equal(code, 1);
-    assert.match(stderr, /is not the key 9DC8/);
+    assert.match(stderr, /is no longer the key 9DC8/);
     assert.deepEqual(await machine.files('etc/apt/sources.list.d'), []);
   });
 

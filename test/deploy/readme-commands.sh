@@ -1,11 +1,11 @@
 #!/bin/bash
-# Runs every command that the README of docker-worker 2019 tells people to type, in a copy of this checkout: for real where
-# that needs nothing but this machine, as a dry run where it would call AWS, GitHub or a browser. Programs that are not
-# installed (packer, pass, aws, taskcluster) are stood in for; commands of vagrant and yarn are skipped without them.
+# Runs every command from the README of docker-worker 2019 in a copy of this checkout: for real if the command needs
+# only this machine, as a dry run if it would call AWS, GitHub or a browser. Missing programs (packer, pass, aws,
+# taskcluster) are replaced by stand-ins; commands of vagrant and yarn are skipped without them.
 #
 # usage: test/deploy/readme-commands.sh      (after ./build.sh; needs a Docker engine)
 #
-# Prints a line "ok: COMMAND" for each, or "FAILED: COMMAND" with what it said, and ends with 1 if there are any.
+# Prints a line "ok: COMMAND" for each, or "FAILED: COMMAND" with its output; exits with 1 if any failed.
 # shellcheck disable=SC2016 # Commands and stand-ins are for other shells.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -25,7 +25,7 @@ clean_up() {
 trap clean_up EXIT
 
 failures=0
-# run COMMAND: by a shell, in the copy, as somebody would type it.
+# run COMMAND: runs it in a shell in the copy, as a user would type it.
 run() {
   if bash -c "$1" >"$work/said" 2>&1 </dev/null; then
     printf 'ok: %s\n' "$1"
@@ -44,14 +44,14 @@ with() {
   done
 }
 
-# A clone of a repository as it is now, changes and all.
+# Clones a repository in its current state, including uncommitted changes.
 copy_checkout() {
   (cd "$root" && git ls-files -z --cached --others --exclude-standard | xargs -0 sh -c 'ls -d -- "$@" 2>/dev/null || :' sh) |
     tar -C "$root" -cf - --files-from=- | tar -C "$work/checkout" -xf -
   ln -s "$root/node_modules" node_modules
-  # What ./build.sh made is kept if it is up to date.
+  # The output of ./build.sh is kept if it is up to date.
   if [[ -d $root/dist ]]; then cp -r "$root/dist" dist; fi
-  # A folder, as .gitignore says, and not the link that stands in for it here.
+  # A folder, as .gitignore expects, not the link that replaces it here.
   echo node_modules >>.git/info/exclude
   git add --all
   git -c user.name=nobody -c user.email=nobody@example.com commit --quiet --message 'as it is'
@@ -91,7 +91,7 @@ start_taskcluster() {
   export TASKCLUSTER_ROOT_URL TASKCLUSTER_CLIENT_ID TASKCLUSTER_ACCESS_TOKEN
 }
 
-# The local Taskcluster as a deployment with an AWS account, an AMI of it, and what its pools were before that.
+# Sets up the local Taskcluster as a deployment with an AWS account, one of its AMIs, and a backup of its earlier pools.
 write_deployment() {
   printf '%s\n' 'deployments:' "  $TASKCLUSTER_ROOT_URL:" '    name: example' '    account: example-workers' \
     '    region: us-west-2' '    amiRegions: [us-west-2]' '    updateWorkerPools: true' \
@@ -129,7 +129,7 @@ run 'node bin/worker.js config.yml --print-config'
 # "Running Tests"
 file=test/unit/util/trim-end.test.ts
 run "./test/test.sh $file"
-# Mocha's own file has another name today.
+# Mocha's own file has a different name now.
 run "npx mocha --bail $file"
 run "npx mocha --bail $file --grep '.'"
 with yarn "yarn test $file"
@@ -148,7 +148,7 @@ run 'deploy/bin/rollback-worker-types.js deploy/backups/one.json --dry-run'
 run 'deploy/bin/github-release.js --commit HEAD --dry-run'
 run './release.sh --dry-run'
 
-# "Updating Schema", with node in the place of babel-node
+# "Updating Schema", with node in place of babel-node
 run 'node bin/upload-schema.js --bucket schemas --dry-run'
 
 ((failures == 0))

@@ -80,13 +80,16 @@ describe('import-docker-worker-secrets, with a password store', function () {
     insert('docker-worker/example.yml', 'sslkey: not-to-be-seen\npapertrail: 514\n');
     const wrong = await importSecrets();
     assert.equal(wrong.code, 1);
-    assert.match(wrong.stderr, /pass show docker-worker\/example\.yml: sslkey is not a variable; there are rootUrl, /);
+    assert.match(
+      wrong.stderr,
+      /pass show docker-worker\/example\.yml: sslkey is not a variable; the variables are rootUrl, /,
+    );
     assert.match(wrong.stderr, /papertrail is not a string \(put it in quotes, or after \|\)/);
     insert('docker-worker/example.yml', 'papertrail: logs:1\nsslKey: "not-to-be-seen\n');
     const broken = await importSecrets();
     assert.match(
       broken.stderr,
-      /it is not YAML \(see its line \d\)\. Correct it by pass edit docker-worker\/example\.yml/,
+      /it is not valid YAML \(line \d\)\. Correct it with pass edit docker-worker\/example\.yml/,
     );
     insert('docker-worker/example.yml', 'not-to-be-seen');
     const bare = await importSecrets();
