@@ -145,7 +145,7 @@ function stopEarly(log: Logger): number {
 /** A machine of a fleet that can't start its worker: somebody has to know, and it must not cost money for nothing. */
 async function giveUp(error: unknown, connection: HostConnection, tell: Tell): Promise<void> {
   const shutsDown = isHopeless(error, connection);
-  tell.log.alert('the worker cannot start', { error, shutsDown });
+  tell.log.alert('worker start failed', { error, shutsDown });
   // Whoever is told that the machine can go listens no more.
   await tell.reports.settle();
   if (shutsDown) await connection.host.shutdown();
@@ -212,7 +212,7 @@ async function run({ isStartedByRunner, logFormat, signals, ...given }: RunOptio
     await worker.run();
     return worker.exitCode;
   } catch (error) {
-    log.alert('the worker crashed', { error });
+    log.alert('worker crashed', { error });
     log.error('exit', { error });
     return CRASHED;
   } finally {
@@ -232,7 +232,7 @@ function watchStalls({ stateDir, watchdog }: Config, log: Logger): Watchdog | un
 /** After an error that nobody handled nothing is certain any more; what was running is found again at the next start. */
 function exitOnCrash(log: Logger, reports: AlertForwarder): void {
   const crash = (error: unknown): void => {
-    log.alert('the worker crashed', { error });
+    log.alert('worker crashed', { error });
     log.error('exit', { error });
     void reports.settle().finally(() => process.exit(CRASHED));
   };

@@ -115,7 +115,7 @@ export class LocalWorker {
     try {
       await untilAborted(removeAll(), limit.signal);
     } catch (error) {
-      this.#log.error('containers may be left', { label: `${LABEL.workerId}=${workerId}`, error });
+      this.#log.error('containers may be orphaned', { label: `${LABEL.workerId}=${workerId}`, error });
     } finally {
       limit.dispose();
     }

@@ -7,9 +7,9 @@ const ALERT = '[alert-operator] ';
 /** Alerts that are right when one of these is what is the matter. */
 const EXPLAINED_ALERTS: Readonly<Record<string, readonly Disturbance[]>> = {
   'diskspace threshold reached': ['disk full'],
-  'files cannot be written': ['disk full'],
-  'free disk space cannot be read': [],
-  'task could not be resolved': ['queue fault', 'network refused', 'network silent'],
+  'files not writable': ['disk full'],
+  'free disk space unknown': [],
+  'task not resolved': ['queue fault', 'network refused', 'network silent'],
 };
 /** A worker may say so some time after: after the attempts that it makes, and when its log is read again. */
 const ALERT_DELAY_MS = 30_000;

@@ -44,7 +44,7 @@ export class OutageNotice {
     if (!this.#waiting.delete(upload) || this.#waiting.size > 0 || !this.#outage) return;
     const waitedMs = Math.round(performance.now() - this.#outage.sinceMs);
     this.#outage = undefined;
-    this.#log.info('artifact uploads go on', { waitedMs });
+    this.#log.info('artifact uploads resumed', { waitedMs });
     this.#output.line(`Uploads go on after ${Math.round(waitedMs / 1000)} s.`);
   }
 

@@ -46,7 +46,7 @@ export class CacheState {
       const text = await readStateFile(this.#path);
       if (text !== undefined) return parseRecord(JSON.parse(text));
     } catch (error) {
-      log.error('state of caches cannot be read', { path: this.#path, error: errorMessage(error) });
+      log.error('cache state not readable', { path: this.#path, error: errorMessage(error) });
     }
     return { purgedUpTo: undefined, instances: [] };
   }

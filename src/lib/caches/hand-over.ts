@@ -76,7 +76,7 @@ export class HandOver<T> {
     if (directory !== undefined) return directory;
     signal.throwIfAborted();
     if (limit.signal.aborted) {
-      log.warn('cache was not given back', { name, timeoutMs: this.#timeoutMs });
+      log.warn('cache not released', { name, timeoutMs: this.#timeoutMs });
       output.line(
         `The cache "${name}" was not released within ${this.#timeoutMs / 1000} s; this run gets another directory.`,
       );

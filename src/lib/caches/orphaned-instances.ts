@@ -37,7 +37,7 @@ export async function orphanedInstances(
     }
   }
   if (foreign.length > 0) {
-    log.warn('directory of caches holds what is no cache', { directory, count: foreign.length, first: foreign[0] });
+    log.warn('unknown entries in cache directory', { directory, count: foreign.length, first: foreign[0] });
   }
   return orphans;
 }

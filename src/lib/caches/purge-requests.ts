@@ -87,7 +87,7 @@ export class PurgeRequests {
       await Promise.all(requests.map(purge));
       await caches.notePurgedUpTo(askedAt);
     } catch (error) {
-      log.warn('purge requests could not be had', { error });
+      log.warn('purge requests not fetched', { error });
       if (error instanceof TimeoutError) this.#pausedUntilMs = performance.now() + pauseMs;
     }
   }

@@ -85,8 +85,8 @@ export class Trash {
         await this.#semaphore.run(() => this.#remove(path, signal), signal);
         onRemoved();
       } catch (error) {
-        if (signal.aborted) this.#log.info('left to be deleted at the next start', { path });
-        else this.#log.error('could not release', { what: 'discarded cache', path, error });
+        if (signal.aborted) this.#log.info('deletion deferred to next start', { path });
+        else this.#log.error('resource not released', { what: 'discarded cache', path, error });
       } finally {
         this.#underWay.delete(name);
       }

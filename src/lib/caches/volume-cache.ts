@@ -113,7 +113,7 @@ export class VolumeCaches implements GarbageSource {
         });
       }
     } catch (error) {
-      this.#log.error('caches could not be tidied up', { path: this.#directory, error });
+      this.#log.error('cache cleanup failed', { path: this.#directory, error });
     }
   }
 
@@ -198,7 +198,7 @@ export class VolumeCaches implements GarbageSource {
         instance.isInUse = false;
         throw error;
       }
-      this.#log.warn('cache volume is gone', this.#factsOf(instance));
+      this.#log.warn('cache volume missing', this.#factsOf(instance));
       this.#instances.delete(keyOf(instance));
     }
   }
@@ -292,7 +292,7 @@ export class VolumeCaches implements GarbageSource {
       });
       this.#instances.delete(facts.key);
     } catch (error) {
-      this.#log.error('could not release', { what: 'cache', ...facts, error });
+      this.#log.error('resource not released', { what: 'cache', ...facts, error });
     }
     await this.#save();
   }
@@ -310,7 +310,7 @@ export class VolumeCaches implements GarbageSource {
     try {
       await this.#state.write(() => this.#record);
     } catch (error) {
-      this.#log.error('state of caches could not be written', { error });
+      this.#log.error('cache state not written', { error });
     }
   }
 

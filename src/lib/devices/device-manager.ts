@@ -134,7 +134,7 @@ export class DeviceManager {
     } catch (error) {
       pool.update([]);
       const what = errorMessage(error);
-      if (this.#isNew(name, what)) log.error('devices cannot be looked for', { kind: name, error: what });
+      if (this.#isNew(name, what)) log.error('device discovery failed', { kind: name, error: what });
     }
   }
 

@@ -153,7 +153,7 @@ class TaskCaches implements TaskFeature {
     try {
       return (await this.#options.engine.findContainers(labels, new AbortController().signal)).length > 0;
     } catch (error) {
-      log.warn('caches are purged, as nobody knows whether they are in use', { error });
+      log.warn('caches purged as their use is unknown', { error });
       return true;
     }
   }

@@ -181,7 +181,7 @@ export class SecretUrlServer<T> {
       server.setSecureContext(renewed);
       this.#log.info('certificate renewed', { validTo: new X509Certificate(renewed.cert).validTo });
     } catch (error) {
-      this.#log.warn('renewed certificate cannot be used', { error });
+      this.#log.warn('renewed certificate not usable', { error });
     }
   }
 }

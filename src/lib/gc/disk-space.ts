@@ -27,13 +27,13 @@ export class DiskSpace {
   async freeBytes(): Promise<number | undefined> {
     try {
       const bytes = await this.#read(this.#path);
-      if (!this.#isReadable) this.#log.info('free disk space is known again', { path: this.#path });
+      if (!this.#isReadable) this.#log.info('free disk space known again', { path: this.#path });
       this.#isReadable = true;
       return bytes;
     } catch (error) {
       if (this.#isReadable) {
         const advice = 'No tasks are claimed until the free space at dockerVolume can be read.';
-        this.#log.alert('free disk space cannot be read', { path: this.#path, error: errorMessage(error), advice });
+        this.#log.alert('free disk space unknown', { path: this.#path, error: errorMessage(error), advice });
       }
       this.#isReadable = false;
       return undefined;

@@ -73,7 +73,7 @@ export class Janitor {
         await delay(intervalMs, signal);
       }
     } catch (error) {
-      if (!signal.aborted) log.error('garbage is not collected any more', { error });
+      if (!signal.aborted) log.error('garbage collection stopped', { error });
     }
   }
 
@@ -110,7 +110,7 @@ export class Janitor {
     const { isDiskShort, log } = this.#options;
     const facts = { source: source.name };
     if (this.#busy.has(source)) {
-      log.warn('garbage source is still busy', facts);
+      log.warn('garbage source still busy', facts);
       return false;
     }
     const limit = new LinkedAbort(this.#stopped.signal);
@@ -122,7 +122,7 @@ export class Janitor {
       return true;
     } catch (error) {
       if (!this.#stopped.signal.aborted) {
-        log.error('garbage could not be collected', { ...facts, error: errorMessage(error) });
+        log.error('garbage collection failed', { ...facts, error: errorMessage(error) });
       }
       return false;
     } finally {

@@ -48,7 +48,7 @@ export class RetryingRemoval {
       signal.throwIfAborted();
       const tries = (this.#failures.get(id) ?? 0) + 1;
       this.#failures.set(id, tries);
-      if (tries < TRIES) this.#log.error('could not release', { what: kind, ...named, tries, error });
+      if (tries < TRIES) this.#log.error('resource not released', { what: kind, ...named, tries, error });
       else this.#log.alert(`${kind} cannot be removed`, { ...named, tries, error });
     }
   }

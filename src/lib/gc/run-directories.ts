@@ -54,7 +54,7 @@ export class RunDirectories implements GarbageSource {
       log.warn('temporary files removed', { path, reason: 'left by a run that is over' });
     } catch (error) {
       if (signal.aborted || (error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      log.error('could not release', { what: 'directory of a run', path, error });
+      log.error('resource not released', { what: 'directory of a run', path, error });
     }
   }
 }

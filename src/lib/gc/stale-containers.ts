@@ -67,7 +67,7 @@ export class StaleContainers implements GarbageSource {
       return await this.#staleSince(id, signal);
     } catch (error) {
       signal.throwIfAborted();
-      this.#deps.log.warn('container not looked at', { containerId: id, error: errorMessage(error) });
+      this.#deps.log.warn('container not inspected', { containerId: id, error: errorMessage(error) });
       return undefined;
     }
   }

@@ -69,7 +69,7 @@ export class ImageRecords {
       const text = await readStateFile(path);
       return new ImageRecords(deps, path, text === undefined ? [] : parse(text));
     } catch (error) {
-      deps.log.error('state of images cannot be read', { path, error: errorMessage(error) });
+      deps.log.error('image state not readable', { path, error: errorMessage(error) });
       return new ImageRecords(deps, path, []);
     }
   }
@@ -127,7 +127,7 @@ export class ImageRecords {
       await replaceStateFile(this.#path, JSON.stringify({ images: [...this.#records.values()] }));
     } catch (error) {
       this.#isDirty = true;
-      this.#deps.log.warn('state of images cannot be written', { path: this.#path, error: errorMessage(error) });
+      this.#deps.log.warn('image state not written', { path: this.#path, error: errorMessage(error) });
     }
   }
 }

@@ -183,7 +183,7 @@ async function pointToBacking(run: LoggedRun, { name }: LogArtifact, signal: Abo
     await run.artifacts.link({ ...live, artifact }, signal);
   } catch (error) {
     if (!isErrorOf(error, 'taskcluster', 400)) throw error;
-    run.log.info('queue refuses links, publishing a reference', { name, error: error.message });
+    run.log.info('queue refuses links', { name, error: error.message });
     await run.artifacts.reference({ ...live, url: run.queue.artifactUrl(artifact) }, signal);
   }
 }

@@ -21,7 +21,7 @@ const RUNS_AGAIN = 'The queue runs the task again while it has retries left.';
 export function explain(context: RunContext, error: unknown): void {
   const { log, output } = context;
   if (error instanceof TaskStopped) log.info(error.reason === 'canceled' ? 'cancel task' : 'task aborted', { error });
-  else if (isEngineLoss(error)) log.error('task lost its engine', { error });
+  else if (isEngineLoss(error)) log.error('docker engine lost', { error });
   else if (error instanceof TaskError) log.info('task error', { error });
   else log.error('worker error', { error });
   if (isDiskFull(error)) {

@@ -118,7 +118,7 @@ export class Reclaimer {
         if (!isErrorOf(error, 'taskcluster')) throw error;
         // Polling only detects a cancel sooner: the next reclaim will detect it too.
         if (error.status === 403) onPollRefused(error);
-        else log.warn('error asking for the status of the task', { error });
+        else log.warn('error polling task status', { error });
       }
     }
   }

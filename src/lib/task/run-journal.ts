@@ -94,7 +94,7 @@ export class RunJournal {
         if (keyOf(record) !== key) throw new Error(`it is the record of ${keyOf(record)}`);
         entries.set(key, new RunEntry(path, record));
       } catch (error) {
-        log.error('record of a run cannot be read', { path, error: errorMessage(error) });
+        log.error('run record not readable', { path, error: errorMessage(error) });
         await rm(path, { force: true, recursive: true });
       }
     }
@@ -119,7 +119,7 @@ export class RunJournal {
       for (const entry of added) await entry.update({});
       await rm(path, { force: true, recursive: true });
     } catch (error) {
-      log.error('journal could not be written', { path, error });
+      log.error('run journal not written', { path, error });
     }
   }
 
@@ -135,7 +135,7 @@ async function readBatch(path: string, log: Logger): Promise<readonly RunRecord[
     for (const line of ((await readStateFile(path)) ?? '').split('\n').filter(Boolean))
       records.push(parseRunRecord(line));
   } catch (error) {
-    log.error('record of a run cannot be read', { path, error: errorMessage(error) });
+    log.error('run record not readable', { path, error: errorMessage(error) });
   }
   return records;
 }

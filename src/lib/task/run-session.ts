@@ -72,7 +72,7 @@ export class RunSession {
     this.log = log;
     this.journal = journal;
     this.resources = new ResourceStack((what, error) => {
-      log.error('could not release', { what, error });
+      log.error('resource not released', { what, error });
       services.onOrphan();
     });
     this.#stopped = this.resources.use('stop signal', new LinkedAbort(stop));
@@ -141,7 +141,7 @@ export class RunSession {
     try {
       await this.journal.update(facts);
     } catch (error) {
-      this.log.error('journal could not be written', { ...facts, credentials: undefined, error });
+      this.log.error('run journal not written', { ...facts, credentials: undefined, error });
     }
   }
 

@@ -81,7 +81,7 @@ async function withClaim(
     await run(session, claim, services, facts);
   } catch (error) {
     // An error before the log was open, or a bug of ours: no other code will ever resolve this run.
-    session.log.error('run could not be worked on', { error, what: errorMessage(error) });
+    session.log.error('run failed unexpectedly', { error, what: errorMessage(error) });
     await session.report(exception('internal-error'));
   }
   lifecycle.taskFinish(claim);

@@ -20,6 +20,6 @@ export async function watchUsage(
       measures.addUsage(usage);
     }, signal);
   } catch (error) {
-    if (!signal.aborted) log.debug('container usage not known', { error });
+    if (!signal.aborted) log.debug('container usage not available', { error });
   }
 }

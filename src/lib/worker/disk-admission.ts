@@ -119,7 +119,7 @@ export class DiskAdmission {
       this.#isAlerted = false;
       log.info('diskspace available again', facts);
     }
-    if (level === 'tight' && previous === 'enough') log.info('diskspace for fewer tasks', facts);
+    if (level === 'tight' && previous === 'enough') log.info('disk space for fewer tasks', facts);
   }
 
   /** Once, until there is room again. */

@@ -34,14 +34,14 @@ export class HostWatch {
       signal,
     );
     this.#onFailure(notices, (error) => {
-      log.alert('termination notices are not watched any more', { error });
+      log.alert('termination notices no longer watched', { error });
     });
     const renewals = host.credentialRenewals?.((credentials) => {
       this.#renew(credentials);
     }, signal);
     if (renewals)
       this.#onFailure(renewals, (error) => {
-        log.alert('credentials are not renewed any more', { error });
+        log.alert('credentials no longer renewed', { error });
       });
   }
 

@@ -84,7 +84,7 @@ export class PeriodicStatus {
       onHostSample(sample);
       log.info('host metrics', { ...sample });
     } catch (error) {
-      log.warn('host metrics not known', { error: errorMessage(error) });
+      log.warn('host metrics not available', { error: errorMessage(error) });
     }
   }
 }

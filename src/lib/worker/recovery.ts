@@ -83,7 +83,7 @@ export class Recovery {
     const { taskId, runId, phase, containerId, credentials } = record;
     const directory = directoryOf(record);
     const log = this.#deps.log.with({ taskId, runId });
-    log.warn('found run of a worker that died', { phase, containerId });
+    log.warn('found interrupted run', { phase, containerId });
     try {
       if (credentials) await this.#resolve(entry, credentials, signal);
       if (signal.aborted) return;
@@ -92,7 +92,7 @@ export class Recovery {
       await entry.remove();
       if (directory !== undefined) this.#directories.delete(directory);
     } catch (error) {
-      log.error('run of a worker that died could not be tidied up', { error });
+      log.error('interrupted run not cleaned up', { error });
     }
   }
 
@@ -128,7 +128,7 @@ export class Recovery {
       const logFile = { filePath: taskLog.path, keep: true } as const;
       await publisher.publishLate({ artifacts, queue, log, logFile, expires }, artifact, limit.signal);
     } catch (error) {
-      log.warn('log of a run could not be uploaded', { error: errorMessage(error) });
+      log.warn('task log not uploaded', { error: errorMessage(error) });
     } finally {
       limit.dispose();
     }
@@ -139,7 +139,7 @@ export class Recovery {
       try {
         await feature.recover?.(record);
       } catch (error) {
-        log.error('could not release', { what: feature.name, error });
+        log.error('resource not released', { what: feature.name, error });
       }
     }
   }
@@ -150,7 +150,7 @@ export class Recovery {
     try {
       await (this.#deps.removeTree ?? removeTree)(path);
     } catch (error) {
-      this.#deps.log.error('could not release', { what: 'directory of a run', path, error });
+      this.#deps.log.error('resource not released', { what: 'directory of a run', path, error });
     }
   }
 }

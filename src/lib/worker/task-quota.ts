@@ -34,7 +34,7 @@ export class TaskQuota {
       if (!/^\d{1,15}$/.test(text)) throw new Error('it is no number');
       resolved = Number(text);
     } catch (error) {
-      options.log.warn('count of resolved tasks cannot be read', { path, error });
+      options.log.warn('resolved task count not readable', { path, error });
     }
     return new TaskQuota(options, path, resolved);
   }
@@ -61,7 +61,7 @@ export class TaskQuota {
     try {
       await replaceStateFile(this.#path, String(resolved));
     } catch (error) {
-      this.#options.log.error('count of resolved tasks could not be written', { path: this.#path, error });
+      this.#options.log.error('resolved task count not written', { path: this.#path, error });
     }
   }
 }

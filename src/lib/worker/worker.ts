@@ -170,7 +170,7 @@ export class Worker {
     this.#endTimer ??= setTimeout(() => {
       const { running } = this.#listener;
       // What is left is found by the next start of this worker.
-      this.#options.log.alert('the worker did not end in time', { limitMs: END_LIMIT_MS, running });
+      this.#options.log.alert('worker exit timed out', { limitMs: END_LIMIT_MS, running });
       this.#markOverdue();
     }, END_LIMIT_MS);
   }
@@ -184,14 +184,14 @@ export class Worker {
   #heedQuota(): void {
     const { quota, log } = this.#options;
     if (this.isStopping || quota === undefined || quota.left(0) > 0) return;
-    log.info('all tasks of this worker are resolved');
+    log.info('task quota reached');
     this.#giveBack('graceful');
   }
 
   async #mayClaim(signal: AbortSignal): Promise<boolean> {
     const reason = await this.#options.advice?.reasonToEnd(signal);
     if (reason === undefined || this.isStopping) return !this.isStopping;
-    this.#options.log.info('worker-manager wants this worker to end', { reason });
+    this.#options.log.info('worker-manager requests termination', { reason });
     this.#giveBack('graceful');
     return false;
   }
@@ -212,7 +212,7 @@ export class Worker {
     // A task may have come while it was asked.
     if (this.isStopping || this.#listener.running > 0) return;
     if (isKept === true) {
-      this.#options.log.info('worker-manager keeps this worker');
+      this.#options.log.info('worker-manager requests no termination');
       this.#watchIdleness(false);
     } else this.#giveBack('graceful');
   }

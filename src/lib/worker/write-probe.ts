@@ -27,12 +27,12 @@ export class WriteProbe {
       try {
         await probe(path);
       } catch (error) {
-        if (!this.#isInTrouble) this.#log.alert('files cannot be written', { path, error: errorMessage(error) });
+        if (!this.#isInTrouble) this.#log.alert('files not writable', { path, error: errorMessage(error) });
         this.#isInTrouble = true;
         return false;
       }
     }
-    if (this.#isInTrouble) this.#log.info('files can be written again');
+    if (this.#isInTrouble) this.#log.info('files writable again');
     this.#isInTrouble = false;
     return true;
   }

@@ -93,7 +93,7 @@ describe('an EC2 instance', function () {
   it('with neither user data nor files that say for which deployment it works is switched off', async () => {
     const worker = boot();
     assert.deepEqual(await worker.ended, { code: 2, signal: null });
-    assert.match(worker.stdout, /"type":"\[alert-operator\] the worker cannot start"/);
+    assert.match(worker.stdout, /"type":"\[alert-operator\] worker start failed"/);
     assert.match(worker.stderr, /docker-worker: rootUrl: /);
     assert.ok((await readdir(machine.directory)).includes('switched-off'));
   });
@@ -104,7 +104,7 @@ describe('an EC2 instance', function () {
     metadata.answers.set('/user-data', JSON.stringify(userData));
     const worker = boot();
     assert.equal((await worker.ended).code, 1);
-    assert.match(worker.stdout, /There is no worker pool.*"\[alert-operator\] the worker cannot start"/);
+    assert.match(worker.stdout, /There is no worker pool.*"\[alert-operator\] worker start failed"/);
     assert.ok((await readdir(machine.directory)).includes('switched-off'));
   });
 });

@@ -114,7 +114,7 @@ describe('run-task, when somebody interrupts it,', () => {
     await engine.ignored;
     program.kill('SIGINT');
     assert.deepEqual(await program.ended, { code: 130, signal: null });
-    assert.match(program.stderr, /taskcluster\.worker-id=run-task-.*containers may be left/);
+    assert.match(program.stderr, /taskcluster\.worker-id=run-task-.*containers may be orphaned/);
     assert.equal((await containersOf(program)).length, 1);
     assert.deepEqual(
       (await readdir(folders)).filter((name) => !name.startsWith('tsx-')),

@@ -31,7 +31,7 @@ describe('a worker that is there for some tasks only', () => {
     const second = start(configPath);
     assert.deepEqual(await second.ended, { code: 0, signal: null });
     assert.equal(claimed(second), 2);
-    assert.match(second.stdout, /"type":"all tasks of this worker are resolved"/);
+    assert.match(second.stdout, /"type":"task quota reached"/);
 
     const third = start(configPath);
     assert.deepEqual(await third.ended, { code: 0, signal: null });

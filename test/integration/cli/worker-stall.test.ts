@@ -103,7 +103,7 @@ describe('a worker whose event loop stands still', function () {
     assert.equal((await endedRun(queue, suspect, 0)).reasonResolved, 'internal-error');
     assert.equal((await endedRun(queue, waiting, 0)).reasonResolved, 'worker-shutdown');
     assert.equal((await endedRun(queue, waiting, 1)).state, 'completed');
-    const line = second.stdout.split('\n').find((each) => each.includes('[alert-operator] the worker stood still'));
+    const line = second.stdout.split('\n').find((each) => each.includes('[alert-operator] main thread stalled'));
     assert.match(line ?? '', /at poisonedRegex/);
     assert.deepEqual((JSON.parse(line ?? '') as { runs: unknown }).runs, [`${suspect}/0`]);
     second.kill('SIGQUIT');

@@ -195,7 +195,7 @@ describe('caches', () => {
     await fill('alone');
     harness.taskcluster.faults.add({ call: 'purge-cache.purgeRequests', fault: { kind: 'status', status: 500 } });
     assert.equal(await isEmptyFor('alone'), false);
-    await harness.log.next('purge requests could not be had');
+    await harness.log.next('purge requests not fetched');
   });
 
   it('whose tasks planted links to files of this machine are deleted without them', async () => {

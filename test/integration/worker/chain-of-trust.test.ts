@@ -160,9 +160,7 @@ describe('a task with chainOfTrust', () => {
   it('is an internal error before it begins when the worker has no key for it; others are not', async () => {
     await rm(keyPath);
     await start();
-    const [{ level, fields } = assert.fail('nothing at the start')] = harness.log.of(
-      'chain of trust key cannot be used',
-    );
+    const [{ level, fields } = assert.fail('nothing at the start')] = harness.log.of('chain of trust key not usable');
     assert.equal(level, 'warn');
     assert.match((fields['error'] as Error).message, new RegExp(`^${keyPath} cannot be read: ENOENT`));
     const run = async (): Promise<string> => {
@@ -171,7 +169,7 @@ describe('a task with chainOfTrust', () => {
       assert.match(log, /chainOfTrust: the worker's signing key cannot be used\. The operator of this worker has to/);
       assert.doesNotMatch(log, /\nbegan/);
       assert.deepEqual(await certificates(taskId), []);
-      const { fields: told } = harness.log.of('chain of trust key cannot be used').at(-1) ?? assert.fail();
+      const { fields: told } = harness.log.of('chain of trust key not usable').at(-1) ?? assert.fail();
       assert.equal(told['taskId'], taskId);
       return (told['error'] as Error).message;
     };
@@ -196,7 +194,7 @@ describe('a task with chainOfTrust', () => {
     const { run, log } = await harness.run({ ...shell('true'), ...FEATURES });
     assert.equal(run.reasonResolved, 'malformed-payload');
     assert.match(log, /chainOfTrust is not enabled on this worker/);
-    assert.deepEqual(harness.log.of('chain of trust key cannot be used'), []);
+    assert.deepEqual(harness.log.of('chain of trust key not usable'), []);
   });
 
   it('is what the example shows, with a key of a local worker', async () => {

@@ -60,7 +60,7 @@ describe('a task with dind', function () {
     assert.match(log, new RegExp(`Up .* ${NAME}`));
     assert.match(log, /It stays\./);
     await harness.stopWorker('graceful');
-    assert.deepEqual(harness.log.of('could not release'), []);
+    assert.deepEqual(harness.log.of('resource not released'), []);
     for (const name of volumes) await assert.rejects(harness.docker.getVolume(name).inspect(), /no such volume/i);
   });
 

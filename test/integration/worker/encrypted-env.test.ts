@@ -128,7 +128,7 @@ describe('a task with encryptedEnv', () => {
 
   it('is an internal error where the worker has no key; others are not', async () => {
     await start({ dockerWorkerPrivateKey: join(directory, 'missing') });
-    assert.equal(harness.log.of('encrypted env key cannot be used')[0]?.level, 'warn');
+    assert.equal(harness.log.of('encrypted env key not usable')[0]?.level, 'warn');
     const { run, log } = await harness.finish(await create(shell('true')));
     assert.equal(run.reasonResolved, 'internal-error');
     assert.match(log, /encryptedEnv: the worker's private key cannot be used\. The operator of this worker has to/);
@@ -137,7 +137,7 @@ describe('a task with encryptedEnv', () => {
 
   it('is refused where the worker has it switched off, or when it would be published', async () => {
     await start({ features: { encryptedEnv: { enabled: false } }, dockerWorkerPrivateKey: '/none' });
-    assert.deepEqual(harness.log.of('encrypted env key cannot be used'), []);
+    assert.deepEqual(harness.log.of('encrypted env key not usable'), []);
     const off = await harness.finish(await create(shell('true')));
     assert.equal(off.run.reasonResolved, 'malformed-payload');
     assert.match(off.log, /encryptedEnv is not enabled on this worker/);

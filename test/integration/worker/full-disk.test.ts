@@ -24,7 +24,7 @@ describe('a disk that takes nothing', () => {
     let writableAt: Date;
     let taskId: string;
     try {
-      await harness.log.next('files cannot be written');
+      await harness.log.next('files not writable');
       taskId = await harness.create({ command: ['echo', 'at last'] });
       assert.equal((await harness.queue.status(taskId)).status.state, 'pending');
     } finally {
@@ -34,7 +34,7 @@ describe('a disk that takes nothing', () => {
     const { run } = await harness.finish(taskId);
     assert.equal(run.state, 'completed');
     assert.ok(new Date(run.started ?? 0) >= writableAt, `${run.started} is before ${writableAt.toISOString()}`);
-    for (const event of ['files cannot be written', 'files can be written again']) {
+    for (const event of ['files not writable', 'files writable again']) {
       assert.equal(harness.log.of(event).length, 1, event);
     }
   });
@@ -46,7 +46,7 @@ describe('a disk that takes nothing', () => {
     });
     assert.deepEqual([full.state, full.reasonResolved], ['exception', 'internal-error']);
     assert.match(log, /\n1\r\n2\r\n3\r\n/);
-    assert.match(String(harness.log.of('task log could not be written')[0]?.fields['error']), /ENOSPC/);
+    assert.match(String(harness.log.of('task log not written')[0]?.fields['error']), /ENOSPC/);
     // Its slot is free before the disk is: nothing is claimed until then.
     const next = await harness.run({ command: ['echo', 'room again'] });
     assert.equal(next.run.state, 'completed');

@@ -213,7 +213,7 @@ describe('the outcome of a task', () => {
     await harness.run({ image: TEST_IMAGE });
     for (let left = await harness.containers(); left.length > 0;) left = await harness.containers();
     assert.deepEqual(
-      harness.log.records.filter(({ event, level }) => level === 'alert' || event === 'could not release'),
+      harness.log.records.filter(({ event, level }) => level === 'alert' || event === 'resource not released'),
       [],
     );
   });

@@ -119,7 +119,7 @@ describe('the resources of a task', () => {
       assert.equal(run.state, 'completed');
       assert.ok(!log.includes('Resources:'));
       await own.stopWorker('graceful');
-      assert.deepEqual(own.log.of('container usage not known'), []);
+      assert.deepEqual(own.log.of('container usage not available'), []);
     } finally {
       await own.close();
       await engine.close();

@@ -117,8 +117,8 @@ describe('a task with a role', function () {
         assert.equal((await harness.finish(taskId)).run.state, 'failed');
       }
     });
-    assert.equal(harness.log.of('status of tasks refused').length, 1);
-    assert.deepEqual(harness.log.of('error asking for the status of the task'), []);
+    assert.equal(harness.log.of('task status refused').length, 1);
+    assert.deepEqual(harness.log.of('error polling task status'), []);
   });
 
   /** What everybody may do, but for one scope, for the time of `action`. */

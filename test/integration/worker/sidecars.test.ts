@@ -80,7 +80,7 @@ describe('a task with a sidecar', () => {
     assert.match(log, /"alive":/);
     // The proxy is for the task alone.
     assert.match(log, /\nrefused\r\n/);
-    assert.equal(harness.log.of('taskcluster proxy refused a stranger').length, 1);
+    assert.equal(harness.log.of('taskcluster proxy refused client').length, 1);
     for (const text of [JSON.stringify(own), JSON.stringify(harness.log.records)]) assert.ok(!text.includes(TOKEN));
   });
 
@@ -156,7 +156,7 @@ describe('a task with a sidecar', () => {
     assert.equal(harness.log.of('sidecar without image').length, 1);
     assert.equal(harness.log.of('sidecar cannot start').length, 1);
     await harness.stopWorker('graceful');
-    assert.deepEqual(harness.log.of('could not release'), []);
+    assert.deepEqual(harness.log.of('resource not released'), []);
   });
 
   it('can be canceled while it waits for it', async () => {

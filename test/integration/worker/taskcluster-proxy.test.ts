@@ -139,7 +139,7 @@ describe('a task with taskclusterProxy', () => {
     await harness.queue.cancelTask(taskId);
     for (const each of asked) assert.match(each, /nothing\r?\n/);
     await assert.rejects(fetch(url));
-    assert.equal(harness.log.of('taskcluster proxy refused a stranger').length, 1);
+    assert.equal(harness.log.of('taskcluster proxy refused client').length, 1);
   });
 
   it('leaves no credential to be read, in the container or on the machine', async () => {

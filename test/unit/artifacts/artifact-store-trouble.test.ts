@@ -97,7 +97,7 @@ describe('ArtifactStore in trouble', () => {
     );
     assert.deepEqual(bench.output.errors, []);
     assert.equal(bench.log.of('artifact uploads wait').length, 1);
-    assert.equal(bench.log.of('artifact uploads go on').length, 1);
+    assert.equal(bench.log.of('artifact uploads resumed').length, 1);
     assert.equal(bench.log.of('retrying artifact upload').filter(({ level }) => level === 'warn').length, 3);
     assert.equal(bench.store.waitingFor, undefined);
   });
@@ -115,7 +115,7 @@ describe('ArtifactStore in trouble', () => {
     await assert.rejects(upload('x', {}, stop.signal), reason);
     assert.equal(bench.store.waitingFor, 'the artifact store answered 503 Service Unavailable');
     assert.equal(bench.log.of('artifact uploads wait').length, 1);
-    assert.equal(bench.log.of('artifact uploads go on').length, 0);
+    assert.equal(bench.log.of('artifact uploads resumed').length, 0);
   });
 
   it('does not tell the author of what works the second time', async () => {

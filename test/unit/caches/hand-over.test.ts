@@ -133,7 +133,7 @@ describe('the hand-over of a cache', () => {
     await rmdir(before.lease.path);
     await before.lease.dispose();
     assert.notEqual((await next.leased).key, before.lease.key);
-    assert.deepEqual(fixture.keys('cache volume is gone'), [before.lease.key]);
+    assert.deepEqual(fixture.keys('cache volume missing'), [before.lease.key]);
   });
 
   it('skips a stopped run and serves the next', async () => {

@@ -96,7 +96,7 @@ describe('purge requests', () => {
       at(55).toISOString(),
       at(75).toISOString(),
     ]);
-    assert.equal(log.of('purge requests could not be had').length, 1);
+    assert.equal(log.of('purge requests not fetched').length, 1);
   });
 
   it('are fetched once for all waiting tasks, by a call that began after them', async () => {
@@ -118,7 +118,7 @@ describe('purge requests', () => {
   it('delay no other task after a timeout', async () => {
     requests = make({ timeoutMs: 1, pauseMs: 60_000 });
     await requests.apply(never);
-    assert.equal(log.of('purge requests could not be had').length, 1);
+    assert.equal(log.of('purge requests not fetched').length, 1);
     await requests.apply(never);
     assert.equal(calls.length, 1);
   });

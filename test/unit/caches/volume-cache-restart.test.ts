@@ -81,7 +81,7 @@ describe('volume caches', () => {
       assert.deepEqual([await exists(lease.path), await exists(young.path)], [true, true]);
       assert.equal(await readFile(join(fixture.directory, 'documents/thesis/file'), 'utf8'), 'x');
       assert.equal(await exists(join(fixture.directory, 'empty')), false);
-      const [told] = fixture.log.of('directory of caches holds what is no cache');
+      const [told] = fixture.log.of('unknown entries in cache directory');
       assert.equal(told?.fields['count'], 2);
     });
 
@@ -96,7 +96,7 @@ describe('volume caches', () => {
         await lease.dispose();
         await writeFile(fixture.statePath, text);
         caches = await fixture.open();
-        assert.equal(fixture.log.of('state of caches cannot be read').length, 1);
+        assert.equal(fixture.log.of('cache state not readable').length, 1);
         assert.notEqual((await acquire()).key, lease.key);
         await caches.sweep();
         await caches.close(60_000);
@@ -145,7 +145,7 @@ describe('volume caches', () => {
       const trash = join(fixture.directory, '.worker');
       await writeFile(trash, 'in the way');
       await lease.dispose();
-      assert.equal(fixture.log.of('could not release').length, 1);
+      assert.equal(fixture.log.of('resource not released').length, 1);
       assert.notEqual((await acquire()).key, lease.key);
       await rm(trash);
       await caches.collect(() => Promise.resolve(false), never);

@@ -79,7 +79,7 @@ describe('volume caches', () => {
       await rmdir(second.path);
       await symlink(outside, second.path);
       assert.notEqual((await acquire()).key, second.key);
-      assert.deepEqual(fixture.keys('cache volume is gone'), [first.key, second.key]);
+      assert.deepEqual(fixture.keys('cache volume missing'), [first.key, second.key]);
     });
 
     for (const name of ['level-1/checkouts', '/a/', 'a:b', '%2F', '.a']) {

@@ -102,7 +102,7 @@ describe('the device manager', () => {
     assert.deepEqual(await problems(manager, 'video'), ['This worker has no video device.']);
     await manager.refresh();
     assert.deepEqual(
-      log.of('devices cannot be looked for').map(({ fields }) => fields['error']),
+      log.of('device discovery failed').map(({ fields }) => fields['error']),
       ['EACCES'],
     );
     video.trouble = undefined;

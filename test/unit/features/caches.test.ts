@@ -254,7 +254,7 @@ describe('the caches of a task', () => {
     await ended({});
     assert.deepEqual(purged(), ['one', 'two']);
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
-    assert.equal(run.log.of('container not looked at').length, 1);
+    assert.equal(run.log.of('container not inspected').length, 1);
   });
 
   it('are kept when it ended by itself and was canceled later, while another feature collects', async () => {

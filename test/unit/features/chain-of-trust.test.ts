@@ -102,7 +102,7 @@ describe('the signing key of chain of trust', () => {
       assert.deepEqual(log.records, [
         {
           level: 'warn',
-          event: 'signing key was open to others',
+          event: 'signing key permissions tightened',
           fields: { path: keyPath, mode: `0${mode.toString(8)}` },
         },
       ]);
@@ -248,7 +248,7 @@ describe('the chainOfTrust feature', () => {
         return true;
       },
     );
-    const [{ level, fields } = assert.fail()] = bench.log.of('chain of trust key cannot be used');
+    const [{ level, fields } = assert.fail()] = bench.log.of('chain of trust key not usable');
     assert.equal(level, 'error');
     assert.match((fields['error'] as Error).message, /holds no signing key/);
     await hooks.finish?.(exception('internal-error'), never, undefined);

@@ -245,7 +245,7 @@ describe('the encryptedEnv feature', () => {
           assert.match(error.message, /^the worker's private key cannot be used\. The operator/);
           return true;
         });
-        const { fields } = log.of('encrypted env key cannot be used').at(-1) ?? assert.fail();
+        const { fields } = log.of('encrypted env key not usable').at(-1) ?? assert.fail();
         const { message: told } = fields['error'] as Error;
         assert.doesNotMatch(inspect(fields, { depth: null }), /[A-Za-z0-9+/]{60}/);
         assert.ok(told.includes(path) && told.includes(text === undefined ? 'ENOENT' : words), told);

@@ -21,7 +21,7 @@ describe('the free disk space', () => {
     assert.equal(await disk.freeBytes(), undefined);
     assert.equal(log.records.length, 1);
     const { level, event, fields } = log.records[0] ?? assert.fail();
-    assert.deepEqual([level, event, fields['path']], ['alert', 'free disk space cannot be read', path]);
+    assert.deepEqual([level, event, fields['path']], ['alert', 'free disk space unknown', path]);
     assert.match(String(fields['error']), /^ENOENT: no such file or directory/);
   });
 
@@ -36,7 +36,7 @@ describe('the free disk space', () => {
     const got = [];
     for (let look = 0; look < 4; look++) got.push(await disk.freeBytes());
     assert.deepEqual(got, [undefined, 5, 5, undefined]);
-    const [lost, known] = ['free disk space cannot be read', 'free disk space is known again'];
+    const [lost, known] = ['free disk space unknown', 'free disk space known again'];
     assert.deepEqual(log.events, [lost, known, lost]);
   });
 });

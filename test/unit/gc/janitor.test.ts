@@ -126,7 +126,7 @@ describe('the janitor', () => {
     await janitor.collect();
     assert.deepEqual(collected, ['first', 'second', 'third']);
     assert.deepEqual(
-      log.of('garbage could not be collected').map(({ fields }) => fields),
+      log.of('garbage collection failed').map(({ fields }) => fields),
       [
         { source: 'first', error: 'the engine is gone' },
         { source: 'second', error: 'at once' },
@@ -175,7 +175,7 @@ describe('the janitor', () => {
     await clock.advanceUntil(janitor.collect(), 700_000, 10_000);
     assert.deepEqual(collected, ['other']);
     assert.equal(deaf.calls[0]?.signal.aborted, true);
-    assert.match(String(log.of('garbage could not be collected')[0]?.fields['error']), /longer than 600 s/);
+    assert.match(String(log.of('garbage collection failed')[0]?.fields['error']), /longer than 600 s/);
     await janitor.collect();
     assert.deepEqual([deaf.calls.length, collected.length], [1, 2]);
     deaf.calls[0].end(new Error('at last'));
@@ -200,7 +200,7 @@ describe('the janitor', () => {
       assert.equal(held.calls[0]?.signal.aborted, true);
       assert.equal(held.calls.length, 1);
       assert.deepEqual(collected, []);
-      assert.deepEqual(log.of('garbage could not be collected'), []);
+      assert.deepEqual(log.of('garbage collection failed'), []);
       await clock.advance(10 * INTERVAL_MS, INTERVAL_MS);
       await janitor.collect();
       assert.equal(held.calls.length, 1);

@@ -111,7 +111,7 @@ describe('the collector of orphans in the engine', () => {
     engine.fail('remove', new DockerError('device or resource busy', 500));
     await orphans.checkReady(SIGNAL);
     assert.ok(!engine.containers.has(other));
-    assert.equal(log.of('could not release').length, 1);
+    assert.equal(log.of('resource not released').length, 1);
   });
 
   it('removes orphans in a collection without holding claims', async () => {
@@ -148,7 +148,7 @@ describe('the collector of orphans in the engine', () => {
     const failures = Array.from({ length: 7 }, () => new DockerError('device or resource busy', 500));
     engine.fail('remove', ...failures);
     for (let round = 0; round < 10; round++) await collect();
-    assert.equal(log.of('could not release').length, 4);
+    assert.equal(log.of('resource not released').length, 4);
     assert.equal(log.of('container cannot be removed').length, 1);
     assert.equal(log.of('container cannot be removed')[0]?.level, 'alert');
     assert.equal(engine.containers.size, 1);

@@ -106,7 +106,7 @@ describe('the collector of stale containers', () => {
       id === strange ? Promise.reject(new DockerError('unknown state', 500)) : endOf(id, signal);
     await collect(collector(true));
     assert.ok(!left().includes(ended));
-    assert.equal(log.of('container not looked at')[0]?.fields['containerId'], strange);
+    assert.equal(log.of('container not inspected')[0]?.fields['containerId'], strange);
   });
 
   it('stops looking when the worker ends', async () => {
@@ -147,7 +147,7 @@ describe('the collector of stale containers', () => {
       return Promise.resolve();
     };
     for (let round = 0; round < 10; round++) await collect(stale);
-    assert.equal(log.of('could not release').length, 4);
+    assert.equal(log.of('resource not released').length, 4);
     assert.equal(log.of('container cannot be removed').length, 1);
     assert.equal(left().length, 1);
   });

@@ -92,7 +92,7 @@ describe('what is known of images', () => {
     it(`is begun anew when the file ${what}, and the operator hears of it`, async () => {
       await writeFile(file(), text);
       await restart();
-      const [told] = bench.log.of('state of images cannot be read');
+      const [told] = bench.log.of('image state not readable');
       assert.equal(told?.fields['path'], file());
       assert.deepEqual(bench.imageRecords.leastRecentlyUsed, []);
       await acquire(artifact());
@@ -105,7 +105,7 @@ describe('what is known of images', () => {
   it('keeps no task from its image when it can not be written, and is written once it can', async () => {
     await mkdir(file());
     await acquire(artifact());
-    assert.equal(bench.log.of('state of images cannot be written').length, 1);
+    assert.equal(bench.log.of('image state not written').length, 1);
     await rm(file(), { recursive: true });
     await bench.imageRecords.flush();
     assert.match(await readFile(file(), 'utf8'), /artifact:latest/);

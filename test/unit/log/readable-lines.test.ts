@@ -22,11 +22,11 @@ describe('the readable worker log', () => {
   it('has time, level, event and fields, and names the writer once', () => {
     log.info('start', { capacity: 4 });
     log.with({ taskId: 'abc', runId: 0 }).warn('devices missing', { kinds: ['kvm'], advice: 'switch them off' });
-    log.alert('the worker stood still');
+    log.alert('main thread stalled');
     assert.deepEqual(timeless(), [
       'info  start source=docker-worker workerId=box-1 capacity=4',
       'WARN  devices missing taskId=abc runId=0 kinds=["kvm"] advice="switch them off"',
-      'ERROR [alert-operator] the worker stood still',
+      'ERROR [alert-operator] main thread stalled',
     ]);
   });
 

@@ -109,7 +109,7 @@ describe('a claim', () => {
     queue.break('isResolved', outage());
     await clock.advance(5 * MINUTE_MS);
     assert.deepEqual(lost, []);
-    assert.equal(log.of('error asking for the status of the task').length, 10);
+    assert.equal(log.of('error polling task status').length, 10);
     assert.deepEqual(refusals, []);
   });
 
@@ -117,7 +117,7 @@ describe('a claim', () => {
     queue.break('isResolved', new ServiceError('taskcluster', 'HTTP 403: queue:status', 403));
     await clock.advance(5 * MINUTE_MS);
     assert.equal(refusals.length, 10);
-    assert.deepEqual(log.of('error asking for the status of the task'), []);
+    assert.deepEqual(log.of('error polling task status'), []);
     queue.break('isResolved', undefined);
     queue.resolved = true;
     await clock.advance(MINUTE_MS);

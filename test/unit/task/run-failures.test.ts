@@ -94,7 +94,7 @@ describe('a failing run', () => {
         await run.run(PAYLOAD);
         assert.match(run.text, /\[taskcluster:error\] .*lost its Docker engine: connect ECONNREFUSED\. The queue runs/);
         assert.deepEqual(run.queue.resolutions, ['reportException worker-shutdown']);
-        assert.equal(run.log.of('task lost its engine').length, 1);
+        assert.equal(run.log.of('docker engine lost').length, 1);
       });
     }
 
@@ -266,7 +266,7 @@ describe('a failing run', () => {
         run.text,
         /\[taskcluster:error\] The worker has lost its Docker engine: .*\. The queue runs the task/,
       );
-      assert.equal(run.log.of('could not release')[0]?.fields['what'], 'container');
+      assert.equal(run.log.of('resource not released')[0]?.fields['what'], 'container');
     });
 
     it('goes to another worker, whatever the exit code (while a feature collects)', async () => {
@@ -295,7 +295,7 @@ describe('a failing run', () => {
       const { finished } = await run.start(PAYLOAD);
       await finished;
       assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
-      assert.equal(run.log.of('could not release').length, 1);
+      assert.equal(run.log.of('resource not released').length, 1);
     });
   });
 });

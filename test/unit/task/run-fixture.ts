@@ -173,7 +173,7 @@ export class RunFixture {
         reclaimDivisor: 1.3,
         cancelPollIntervalMs: 30_000,
         onPollRefused: (error) => {
-          this.log.warn('status of tasks refused', { error });
+          this.log.warn('task status refused', { error });
         },
       },
     };

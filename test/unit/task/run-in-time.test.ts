@@ -152,7 +152,7 @@ describe('a run over time', () => {
     const claimedAt = Date.now();
     await finish(PAYLOAD, HOUR_MS, 5000);
     assert.ok(Date.now() - claimedAt >= 1_200_000, 'the claim lasts twenty minutes');
-    assert.equal(run.log.of('task could not be resolved')[0]?.level, 'alert');
+    assert.equal(run.log.of('task not resolved')[0]?.level, 'alert');
     assert.deepEqual(run.queue.resolutions, []);
   });
 

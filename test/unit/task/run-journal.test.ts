@@ -103,7 +103,7 @@ describe('the run journal', () => {
     await truncate(path, (await stat(path)).size - 10);
     const found = await (await RunJournal.open(join(root, 'other'))).abandoned(log);
     assert.deepEqual(found.map(({ record }) => record.taskId).sort(), ['a', 'b']);
-    assert.equal(log.of('record of a run cannot be read').length, 1);
+    assert.equal(log.of('run record not readable').length, 1);
     assert.deepEqual((await readdir(join(root, 'other', 'runs'))).sort(), ['a.0.json', 'b.0.json']);
   });
 

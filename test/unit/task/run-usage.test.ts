@@ -79,7 +79,7 @@ describe('container usage', () => {
     });
     assert.ok(!run.text.includes('stats'));
     assert.deepEqual(
-      run.log.of('container usage not known').map(({ level }) => level),
+      run.log.of('container usage not available').map(({ level }) => level),
       ['debug'],
     );
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);

@@ -84,7 +84,7 @@ describe('the room for claims on the disk', () => {
     assert.equal(await roomAtOnce(4), 3);
     assert.equal(await room.isDiskShort(), true);
     assert.equal(collections.length, 1);
-    assert.deepEqual(log.events, ['diskspace for fewer tasks']);
+    assert.deepEqual(log.events, ['disk space for fewer tasks']);
     await collected(40);
     assert.equal(await roomAtOnce(4), 4);
     assert.equal(await room.isDiskShort(), false);

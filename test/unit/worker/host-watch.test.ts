@@ -74,7 +74,7 @@ describe('HostWatch', () => {
     await settle();
     assert.deepEqual(
       log.records.map(({ level, event }) => [level, event]),
-      [['alert', 'credentials are not renewed any more']],
+      [['alert', 'credentials no longer renewed']],
     );
   });
 

@@ -107,7 +107,7 @@ describe('the regular reports of a worker', () => {
     sampleHost = () => Promise.reject(new Error('no such directory'));
     await pass(60_000);
     assert.deepEqual(
-      log.of('host metrics not known').map(({ fields }) => fields),
+      log.of('host metrics not available').map(({ fields }) => fields),
       [{ error: 'no such directory' }],
     );
     sampleHost = () => Promise.resolve(SAMPLE);

@@ -93,7 +93,7 @@ describe('a worker that starts after one that died', () => {
     await find().then((recovery) => recovery.run(abort.signal));
     assert.deepEqual(recovered, ['one/0', 'one/0']);
     assert.deepEqual(
-      log.of('could not release').map(({ fields }) => fields['what']),
+      log.of('resource not released').map(({ fields }) => fields['what']),
       ['first', 'third'],
     );
     assert.deepEqual(await records(), []);
@@ -119,7 +119,7 @@ describe('a worker that starts after one that died', () => {
     await leave('one', { phase: 'report', resolution: { kind: 'exception', reason: 'bored' as 'worker-shutdown' } });
     await recover();
     assert.deepEqual(queue.resolutions, []);
-    assert.equal(log.of('record of a run cannot be read').length, 1);
+    assert.equal(log.of('run record not readable').length, 1);
   });
 
   it('reports nothing of a run that was resolved, and has no credentials for it', async () => {
@@ -170,7 +170,7 @@ describe('a worker that starts after one that died', () => {
       Promise.reject(new Error('ENOSPC: no space left on device, write')),
     );
     await recovery.run(abort.signal);
-    assert.equal(log.of('journal could not be written').length, 1);
+    assert.equal(log.of('run journal not written').length, 1);
     assert.deepEqual(queue.resolutions, ['reportException worker-shutdown']);
     assert.equal(publisher.late.length, 1);
     assert.deepEqual(await records(), []);
@@ -194,7 +194,7 @@ describe('a worker that starts after one that died', () => {
     await writeFile(join(stateDir(), 'runs', 'odd.0.json'), '{"taskId": "odd", "runId": -1}');
     await recover();
     assert.deepEqual(queue.resolutions, ['reportException worker-shutdown']);
-    assert.equal(log.of('record of a run cannot be read').length, 2);
+    assert.equal(log.of('run record not readable').length, 2);
     assert.deepEqual(await records(), []);
     assert.deepEqual(await readdir(runsDirectory()), []);
   });
@@ -226,7 +226,7 @@ describe('a worker that starts after one that died', () => {
     ];
     assert.deepEqual(reasons, Object.fromEntries(expected));
     const runs = working.map((phase) => `${phase}/0`);
-    const [alert, ...others] = log.of('the worker stood still');
+    const [alert, ...others] = log.of('main thread stalled');
     assert.deepEqual(
       { ...alert?.fields, runs: [...(alert?.fields['runs'] as string[])].sort() },
       { ...stall, runs: runs.sort() },
@@ -264,7 +264,7 @@ describe('a worker that starts after one that died', () => {
     await leave('one', { phase: 'collect' });
     await writeFile(join(stateDir(), 'stall.json'), '{"at":');
     await recover();
-    assert.equal(log.of('record of a stall cannot be read').length, 1);
+    assert.equal(log.of('stall record not readable').length, 1);
     assert.deepEqual(queue.resolutions, ['reportException worker-shutdown']);
     assert.deepEqual(await readdir(stateDir()), ['runs']);
   });

@@ -43,7 +43,7 @@ describe('the number of tasks that a worker is there for', () => {
     it(`begins anew, and says so, when the count is ${JSON.stringify(text)}`, async () => {
       await writeFile(file(), text);
       assert.equal((await open()).left(0), 3);
-      assert.equal(log.of('count of resolved tasks cannot be read').length, 1);
+      assert.equal(log.of('resolved task count not readable').length, 1);
     });
   }
 
@@ -53,7 +53,7 @@ describe('the number of tasks that a worker is there for', () => {
     quota.count();
     await quota.settle();
     assert.equal(quota.left(0), 2);
-    assert.equal(log.of('count of resolved tasks could not be written').length, 1);
+    assert.equal(log.of('resolved task count not written').length, 1);
     stateDir = await mkdtemp(join(tmpdir(), 'task-quota-'));
   });
 });

@@ -38,7 +38,7 @@ describe('a worker', () => {
       await fixture.life;
       assert.equal(fixture.queue.claims.length, calls);
       assert.deepEqual(fixture.endings, ['close', 'shutdown', 'end']);
-      const [told] = fixture.log.of('worker-manager wants this worker to end');
+      const [told] = fixture.log.of('worker-manager requests termination');
       assert.equal(told?.fields['reason'], 'over capacity');
     });
 

@@ -163,7 +163,7 @@ describe('the worker', () => {
     await fixture.clock.advanceUntil(fixture.life, 120_000);
     assert.deepEqual(fixture.endings, ['shutdown', 'end']);
     assert.deepEqual(
-      fixture.log.of('the worker did not end in time').map(({ fields }) => fields['running']),
+      fixture.log.of('worker exit timed out').map(({ fields }) => fields['running']),
       [1],
     );
   });

@@ -25,10 +25,10 @@ describe('the probe of directories', () => {
     const directories = [directory, missing];
     const probe = new WriteProbe(directories, log);
     assert.deepEqual([await probe.canWrite(), await probe.canWrite()], [false, false]);
-    assert.deepEqual(log.events, ['files cannot be written']);
+    assert.deepEqual(log.events, ['files not writable']);
     assert.equal(log.records[0]?.fields['path'], missing);
     directories.pop();
     assert.equal(await probe.canWrite(), true);
-    assert.deepEqual(log.events, ['files cannot be written', 'files can be written again']);
+    assert.deepEqual(log.events, ['files not writable', 'files writable again']);
   });
 });

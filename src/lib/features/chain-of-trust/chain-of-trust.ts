@@ -56,7 +56,7 @@ async function signingKey({ log }: TaskContext, path: string): Promise<KeyObject
     return await readSigningKey(path, tightening(log));
   } catch (error) {
     if (!(error instanceof SigningKeyError)) throw error;
-    log.error('chain of trust key cannot be used', { error });
+    log.error('chain of trust key not usable', { error });
     throw TaskError.exception(
       'internal-error',
       "the worker's signing key cannot be used. The operator of this worker has to mend that; it is not a mistake of the task.",

@@ -37,7 +37,7 @@ export function tightening(log: Pick<Logger, 'warn'>): OnLooseKey {
   return async (key) => {
     await key.tighten();
     const { path, mode } = key;
-    log.warn('signing key was open to others', { path, mode });
+    log.warn('signing key permissions tightened', { path, mode });
   };
 }
 

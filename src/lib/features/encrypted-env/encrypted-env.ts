@@ -89,7 +89,7 @@ async function decryptionKeys({ log }: TaskContext, path: string): Promise<reado
     return await readDecryptionKeys(path);
   } catch (error) {
     if (!(error instanceof PrivateKeyError)) throw error;
-    log.error('encrypted env key cannot be used', { error });
+    log.error('encrypted env key not usable', { error });
     throw TaskError.exception(
       'internal-error',
       "the worker's private key cannot be used. The operator of this worker has to mend that; it is not a mistake of the task.",

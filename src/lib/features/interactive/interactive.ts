@@ -213,7 +213,7 @@ class TaskInteractive implements TaskFeature {
       await lifetime.over(signal);
       await hold.release();
     } catch (error) {
-      if (!isOver()) log.error('interactive task could not be ended', { error });
+      if (!isOver()) log.error('interactive task not ended', { error });
     }
   }
 

@@ -56,7 +56,7 @@ export class TaskPrograms {
     } catch (error) {
       // 409: gone with its container.
       if (signal.aborted || isErrorOf(error, 'docker', 409)) return;
-      task.log.error('interactive session could not be ended', { error, printed });
+      task.log.error('interactive session not ended', { error, printed });
       exec.close();
     }
   }

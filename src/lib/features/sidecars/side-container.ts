@@ -163,7 +163,7 @@ export class SideContainer {
       task.output.line(`${feature}: its container has ended (exit code ${exitCode}), so it does nothing any more.`);
     } catch (error) {
       if (this.#over.aborted) return;
-      this.#log.warn('sidecar not watched any more', { error });
+      this.#log.warn('sidecar no longer watched', { error });
       if (error instanceof ContainerGoneError)
         task.output.line(`${feature}: ${error.message}. It does nothing any more.`);
     }

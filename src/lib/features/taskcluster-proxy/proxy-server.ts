@@ -53,7 +53,7 @@ export class ProxyServer {
       const { remoteAddress = '' } = socket;
       if (isTask(remoteAddress)) return;
       socket.destroy();
-      if (!isReported) log.warn('taskcluster proxy refused a stranger', { address: remoteAddress });
+      if (!isReported) log.warn('taskcluster proxy refused client', { address: remoteAddress });
       isReported = true;
     });
     const limiter = new ConnectionLimiter(server, LIMITS);

@@ -101,7 +101,7 @@ async function startAndWait(run: CompiledRun, created: CreatedContainer): Promis
     await drain(drained, run);
     stopClock();
     if (execution.container.oomKilled === undefined) {
-      context.log.warn('container not looked at', { containerId: created.id });
+      context.log.warn('container not inspected', { containerId: created.id });
     }
     return execution;
   } catch (error) {

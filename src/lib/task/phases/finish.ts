@@ -41,7 +41,7 @@ export async function finish(
   }
   deadline.dispose();
   const { failure } = taskLog;
-  if (failure) context.log.error('task log could not be written', { error: failure });
+  if (failure) context.log.error('task log not written', { error: failure });
   const finished = stopOf(session.signal)?.reason === 'canceled' ? DROPPED : resolution;
   // A log with a gap must not pass for a success; the disk is the worker's fault, not the task's.
   return failure ? worse(finished, exception('internal-error')) : finished;

@@ -17,7 +17,7 @@ export function interrupted(
   const { output, log, measures } = context;
   // Once the run was stopped, the stop decides how it ends, whatever failed because of it.
   const stop = stopOf(session.signal);
-  if (stop && !(error instanceof TaskStopped)) log.error('error while stopping', { error });
+  if (stop && !(error instanceof TaskStopped)) log.error('error after stop', { error });
   const soFar = resolutionOf(stop ?? error);
   explain(context, stop ?? error);
   measures.report(output, log);

@@ -67,7 +67,7 @@ export class Reporter {
       } else if (isErrorOf(error, 'taskcluster', 409)) {
         log.warn('task resolved elsewhere', { taskState, error });
       } else {
-        log.alert('task could not be resolved', { taskState, error });
+        log.alert('task not resolved', { taskState, error });
       }
     } finally {
       limit.dispose();

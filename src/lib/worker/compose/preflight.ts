@@ -70,7 +70,7 @@ export function makeQueue(config: Config, credentials: CredentialSource, log: Lo
     claimTimeoutMs: taskQueue.claimTimeout,
     uploadInactivityMs: config.artifacts.inactivityTimeout,
     onBadClaim: (error) => {
-      log.alert('claim cannot be understood', { error });
+      log.alert('claim not understood', { error });
     },
   });
 }
@@ -86,13 +86,13 @@ export async function reportUnusableKeys(config: Config, log: Logger, isUntouche
   if (features['chainOfTrust']?.enabled === true) {
     await readSigningKey(ed25519SigningKeyLocation, tightening(log)).catch((error: unknown) => {
       if (isExpected(error, 'chainOfTrust', ['ed25519SigningKeyLocation'])) return;
-      log.warn('chain of trust key cannot be used', { error });
+      log.warn('chain of trust key not usable', { error });
     });
   }
   if (features['encryptedEnv']?.enabled === true) {
     await readDecryptionKeys(dockerWorkerPrivateKey).catch((error: unknown) => {
       if (isExpected(error, 'encryptedEnv', ['dockerWorkerPrivateKey'])) return;
-      log.warn('encrypted env key cannot be used', { error });
+      log.warn('encrypted env key not usable', { error });
     });
   }
 }

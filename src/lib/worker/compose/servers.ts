@@ -159,7 +159,7 @@ function makeNetworks({ task }: Config, { engine, log, facts }: Pick<Parts, 'eng
     labels: workerLabels(facts),
     spareMs: SPARE_NETWORK_MS,
     onLeft: (networkId, error) => {
-      log.error('could not release', { what: 'network', networkId, error });
+      log.error('resource not released', { what: 'network', networkId, error });
     },
   });
 }

@@ -57,7 +57,7 @@ const LOG_DRIVER_OPTIONS = { none: {}, local: { 'max-size': '20m', 'max-file': '
 export async function makeWorker(setup: WorkerSetup): Promise<Worker> {
   const { log } = setup;
   const resources = new ResourceStack((what, error) => {
-    log.error('could not release', { what, error });
+    log.error('resource not released', { what, error });
   });
   try {
     return await assemble(setup, resources);
@@ -174,7 +174,7 @@ function claiming({
       try {
         storage.journal.noteClaims(claims);
       } catch (error) {
-        deps.log.error('journal could not be written', { error });
+        deps.log.error('run journal not written', { error });
       }
     },
     rediscover: async () => {
@@ -219,7 +219,7 @@ function makeAdmission(config: Config, services: FeatureServices): RunServices['
 function warnOnce(log: Logger): RunServices['reclaiming']['onPollRefused'] {
   let isTold = false;
   return (error) => {
-    if (!isTold) log.warn('status of tasks refused', { error });
+    if (!isTold) log.warn('task status refused', { error });
     isTold = true;
   };
 }

@@ -21,11 +21,11 @@ export async function blameStall(stateDir: string, entries: readonly RunEntry[],
       await entry.update({ stalledMs: stall.stalledMs });
     } catch (error) {
       // What is known in memory is enough unless this worker dies too.
-      log.error('journal could not be written', { error });
+      log.error('run journal not written', { error });
     }
   }
   const runs = suspects.map(({ record: { taskId, runId } }) => `${taskId}/${runId}`);
-  log.alert('the worker stood still', { ...stall, runs });
+  log.alert('main thread stalled', { ...stall, runs });
   // Only now that the runs have it in their records: those that this worker claims have nothing to do with it.
   await removeStallRecord(stateDir);
 }
@@ -34,7 +34,7 @@ async function readStall(stateDir: string, log: Logger): Promise<StallRecord | u
   try {
     return await readStallRecord(stateDir);
   } catch (error) {
-    log.error('record of a stall cannot be read', { error: errorMessage(error) });
+    log.error('stall record not readable', { error: errorMessage(error) });
     await removeStallRecord(stateDir);
     return undefined;
   }

@@ -169,7 +169,7 @@ describe('a session', () => {
     const failed = new DockerError('not now', undefined);
     bench.engine.fail('exec', failed, failed, failed);
     socket.terminate();
-    await bench.log.next('interactive session could not be ended');
+    await bench.log.next('interactive session not ended');
     await bench.log.next('interactive session closed');
   });
 

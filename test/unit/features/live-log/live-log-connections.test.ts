@@ -173,7 +173,7 @@ describe('connections to the live log server', () => {
     it('keeps its certificate while the new one cannot be used', async () => {
       const good = await readFile(paths.certificate);
       await writeFile(paths.certificate, 'half a certifica');
-      const refused = operatorLog.upcoming('renewed certificate cannot be used');
+      const refused = operatorLog.upcoming('renewed certificate not usable');
       const { url } = secure.open(log, SOON);
       await refused;
       await log.close();

@@ -260,7 +260,7 @@ describe('a taskcluster proxy', () => {
     bench.isTask = false;
     for (let count = 0; count < 3; count++) await assert.rejects(bench.ask(PING), /ECONNRESET|socket hang up|EPIPE/);
     assert.equal(bench.service.requests.length, 0);
-    assert.equal(bench.log.of('taskcluster proxy refused a stranger').length, 1);
+    assert.equal(bench.log.of('taskcluster proxy refused client').length, 1);
   });
 
   it('ends with the task, whatever is under way', async () => {

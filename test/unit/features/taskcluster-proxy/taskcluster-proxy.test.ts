@@ -106,7 +106,7 @@ describe('the feature taskclusterProxy', () => {
     run.engine.fail('removeNetwork', new Error('busy'));
     await run.run(ASKING);
     assert.equal(run.orphans, 1);
-    assert.equal(run.log.of('could not release').length, 1);
+    assert.equal(run.log.of('resource not released').length, 1);
     run.engine.networks.clear();
   });
 });

@@ -44,7 +44,7 @@ describe('the report of a run', () => {
     await clock.advanceUntil(reporter.report(COMPLETED), 6 * MINUTE_MS);
     assert.ok(Date.now() >= takenUntil.getTime());
     assert.deepEqual(
-      log.of('task could not be resolved').map(({ level }) => level),
+      log.of('task not resolved').map(({ level }) => level),
       ['alert'],
     );
   });
@@ -81,6 +81,6 @@ describe('the report of a run', () => {
     abort.abort(new Error('stop'));
     await reported;
     assert.equal(log.of('task not resolved yet').length, 1);
-    assert.deepEqual(log.of('task could not be resolved'), []);
+    assert.deepEqual(log.of('task not resolved'), []);
   });
 });

@@ -53,6 +53,6 @@ describe('making a worker', () => {
       await assert.rejects(fetch(`http://127.0.0.1:${port}/healthz`));
     }
     assert.equal(log.of('engine not locked yet').length, 2);
-    assert.deepEqual(log.of('could not release'), []);
+    assert.deepEqual(log.of('resource not released'), []);
   });
 });
