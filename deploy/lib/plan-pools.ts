@@ -103,8 +103,8 @@ function replaceOne(config: Json, { origins, made, newest }: Knowledge): Outcome
 /** Removes the id: worker-manager assigns an id to each new content, and refuses a known id with different content. */
 function withoutId({ workerManager, ...config }: Json): Json {
   if (!isJson(workerManager)) return config;
-  const { launchConfigId: _launchConfigId, ...rest } = workerManager;
-  return Object.keys(rest).length > 0 ? { ...config, workerManager: rest } : config;
+  const rest = Object.entries(workerManager).filter(([key]) => key !== 'launchConfigId');
+  return rest.length > 0 ? { ...config, workerManager: Object.fromEntries(rest) } : config;
 }
 
 function launchConfigsOf({ config }: PoolDefinition): readonly Json[] {

@@ -77,7 +77,7 @@ interface Request {
 
 /** The part of docker-modem that dockerode's methods use too. */
 interface Modem {
-  dial(options: object, callback: (error: unknown, answer: unknown) => void): void;
+  dial(options: object, callback: (error: Error | null, answer: unknown) => void): void;
 }
 
 /** Any other status is a failure; docker-modem puts these words into the message of its error. */
@@ -111,7 +111,7 @@ export class DockerClient {
   constructor(address: EngineAddress, { keepAlive = true }: { readonly keepAlive?: boolean } = {}) {
     // Attach and wait keep theirs for as long as a task runs, so there is no limit to their number.
     const options = { ...address, agent: new EngineAgent({ keepAlive }) };
-    this.#modem = new Docker(options).modem as Modem;
+    this.#modem = new Docker(options).modem;
   }
 
   async ping(call: Call): Promise<void> {

@@ -94,12 +94,7 @@ async function withClaim(
  * Runs all phases. Each takes what the previous one returns; an error or a stop goes straight to `finish`. A phase that
  * finds its facts in the record of a worker that died resumes from them instead of starting over.
  */
-export async function run(
-  session: RunSession,
-  claim: Claim,
-  services: RunServices,
-  facts: RunFacts = {},
-): Promise<void> {
+async function run(session: RunSession, claim: Claim, services: RunServices, facts: RunFacts = {}): Promise<void> {
   const opened = await openRun(session, claim, services);
   const stopReporting = session.reportShutdownAtOnce();
   let outcome: Outcome;

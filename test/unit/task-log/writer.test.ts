@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import type { FileHandle } from 'node:fs/promises';
-import { mkdtemp, open as openFile, readFile, readdir, readlink, rm, stat, symlink } from 'node:fs/promises';
+import { mkdtemp, open as openFile, readFile, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
-import { buffer, text } from 'node:stream/consumers';
+import { text } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { TaskLog } from '../../../src/lib/task-log/writer.js';
 
@@ -61,12 +60,6 @@ describe('TaskLog', () => {
 
   const open = (options: { maxBytes?: number; onCut?: () => void; path?: string } = {}) =>
     TaskLog.open({ path: file, now: () => new Date('2026-11-23T15:04:05.678Z'), ...options });
-
-  /** How often this process has the log open. */
-  const openFiles = async (): Promise<number> => {
-    const targets = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''));
-    return (await Promise.all(targets)).filter((target) => target === file).length;
-  };
 
   it('writes lines, errors and raw text in the order they came, to one file for this user only', async () => {
     const log = await open();
@@ -163,67 +156,6 @@ describe('TaskLog', () => {
     for (let i = 0; i < 5000; i++) log.write(`${i}\n`);
     await log.close();
     assert.equal((await readFile(file, 'utf8')).split('\n').length, 5001);
-  });
-
-  it('gives readers all of it, whenever they come', async () => {
-    const log = await open();
-    const early = text(log.read(0));
-    log.line('one');
-    await log.copy(Readable.from([Buffer.from('two\n')]));
-    const late = text(log.read(0));
-    log.line('three');
-    await log.close();
-    const whole = `${PREFIX}one\ntwo\n${PREFIX}three\n`;
-    assert.deepEqual([await early, await late, await text(log.read(0))], [whole, whole, whole]);
-  });
-
-  it('begins and ends where a reader wants it', async () => {
-    const log = await open();
-    log.write('0123456789');
-    const ended = text(log.read(2, { end: 5 }));
-    const followed = text(log.read(8));
-    assert.equal(await ended, '234');
-    log.write('ab');
-    await log.close();
-    assert.equal(await followed, '89ab');
-    assert.equal(await text(log.read(3, { end: 100 })), '3456789ab');
-    assert.equal(await text(log.read(100)), '');
-  });
-
-  it('does not wait for a reader that reads nothing, nor mind one that leaves', async () => {
-    const log = await open();
-    const slow = log.read(0);
-    const gone = log.read(0);
-    gone.destroy();
-    const bytes = randomBytes(4_000_000);
-    await log.copy(Readable.from([bytes]));
-    await log.close();
-    assert.ok(slow.readableLength <= 128 * 1024);
-    assert.ok(bytes.equals(await buffer(slow)));
-  });
-
-  it('closes the files of readers that leave while they wait', async () => {
-    const log = await open();
-    log.write('x');
-    const reader = log.read(0);
-    await once(reader, 'data');
-    assert.equal(await openFiles(), 2);
-    reader.destroy();
-    await once(reader, 'close');
-    assert.equal(await openFiles(), 1);
-    log.write('y');
-    await log.close();
-    assert.equal(await text(log.read(0)), 'xy');
-  });
-
-  it('lets a reader finish that began before the file was deleted', async () => {
-    const log = await open();
-    log.write('still here');
-    const reader = log.read(0);
-    await once(reader, 'readable');
-    await rm(file);
-    await log.close();
-    assert.equal(await text(reader), 'still here');
   });
 
   it('can be closed twice and drops what comes later', async () => {
