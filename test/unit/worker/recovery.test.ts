@@ -233,7 +233,7 @@ describe('a worker that starts after one that died', () => {
     );
     assert.deepEqual(others, []);
     const told = publisher.late.filter(({ text }) =>
-      /Reason: internal-error \(the worker stood still for 31 s/.test(text),
+      /Reason: internal-error \(the worker stalled for 31 s/.test(text),
     );
     assert.equal(told.length, working.length);
     assert.deepEqual(await readdir(stateDir()), ['runs']);
