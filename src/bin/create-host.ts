@@ -19,9 +19,9 @@ export interface HostConnection {
   readonly host: Host;
   /** No operator watches the start: failures have to be reported elsewhere. */
   readonly isUnattended: boolean;
-  /** worker-runner started this process: standard output closes when worker-runner has exited, and the exit code is 0. */
+  /** worker-runner started this process: standard output closes when that exits, and the exit code is 0. */
   readonly isStartedByRunner?: boolean;
-  /** Receives the worker's log, one line at a time. Under worker-runner it is always JSON, which worker-runner forwards. */
+  /** Receives the worker's log, one line at a time. worker-runner always gets and forwards JSON. */
   readonly logDestination: { write(line: string): void };
   /** Absent: JSON. */
   readonly logFormat?: LogFormat;

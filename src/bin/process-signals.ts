@@ -4,8 +4,8 @@ type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGQUIT';
 type Stoppable = Pick<Worker, 'stop' | 'rediscover'>;
 
 /**
- * Handles the signals of a worker's process from its first moment: those that arrive before the worker exists are kept for
- * it. This module imports no code, because it has to listen before anything else is loaded.
+ * Handles the signals of a worker's process from its first moment: those that arrive before the worker exists are kept
+ * for it. This module imports no code, because it has to listen before anything else is loaded.
  */
 export class ProcessSignals {
   readonly #stopped = new AbortController();

@@ -82,7 +82,7 @@ Examples:
   node dist/bin/run-task.js fRWeAYyFTv66bvy2SXul1w@https://tc.example.com
 
 Ctrl-C cancels the task; a second one stops at once.
-Exit codes: the task's own; 1 if it has none or an artifact could not be saved; 2 if the file or the command line is wrong.
+Exit codes: the task's own; 1 if it has none or an artifact was not saved; 2 if the file or the command line is wrong.
 `,
     )
     .showHelpAfterError('(--help shows all options)')

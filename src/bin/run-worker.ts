@@ -142,7 +142,7 @@ function stopEarly(log: Logger): number {
   return OK;
 }
 
-/** Reports that a fleet's machine can't start its worker, and shuts it down if retrying is pointless: it costs money. */
+/** Reports that a fleet's machine can't start its worker, and shuts it down if a retry is pointless: it costs money. */
 async function giveUp(error: unknown, connection: HostConnection, tell: Tell): Promise<void> {
   const shutsDown = isHopeless(error, connection);
   tell.log.alert('worker start failed', { error, shutsDown });

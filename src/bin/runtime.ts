@@ -1,7 +1,7 @@
 /**
- * Process-wide changes to V8, Node and libraries, each for a figure that users notice. Each was removed alone and measured
- * in alternation with a worker that had it, on 2026-11-30 (medians of 7 to 21 rounds, of 3 for small artifacts; 100 % is
- * the figure with it). A change that gains less than 5 % of every figure is not worth its surprises.
+ * Process-wide changes to V8, Node and libraries, each for a figure that users notice. Each was removed alone and
+ * measured in alternation with a worker that had it, on 2026-11-30 (medians of 7 to 21 rounds, of 3 for small
+ * artifacts; 100 % is the figure with it). Less than 5 % of every figure is not worth the surprises.
  *
  * | what                                        | where                      | without it                                     |
  * | ------------------------------------------- | -------------------------- | ---------------------------------------------- |
@@ -50,7 +50,7 @@ export interface Heap {
   onCollected(listener: () => void): void;
 }
 
-/** Keeps this process's memory small from now on. Call it once everything is loaded: loading needs much memory briefly. */
+/** Keeps this process's memory small from now on. Call it when all is loaded: loading briefly needs much memory. */
 export function limitMemory(heap: Heap = v8Heap): void {
   heap.setFlag(SMALL_HEAP);
   limitYoungGeneration(heap);
@@ -64,9 +64,9 @@ export function limitMemory(heap: Heap = v8Heap): void {
 }
 
 /**
- * Limits the size of the young generation, which grows only during a collection, at most by this factor. If it never grew,
- * it would end at 1 MiB, because V8 shrinks it whenever a program is idle; then survivors are copied, and promoted, ten
- * times as often.
+ * Limits the size of the young generation, which grows only during a collection, at most by this factor. If it never
+ * grew, it would end at 1 MiB, because V8 shrinks it whenever a program is idle; then survivors are copied, and
+ * promoted, ten times as often.
  */
 function limitYoungGeneration(heap: Heap): void {
   let isGrowing: boolean | undefined;

@@ -60,8 +60,8 @@ function upload(flags: Flags): string {
 
 const command = new Command('upload-schema')
   .description(
-    "Uploads the schema of a task's payload, schemas/v1/payload.json, to S3, where documentation and tools read it. It " +
-      'uses the AWS CLI, with the credentials from the environment.',
+    "Uploads the schema of a task's payload, schemas/v1/payload.json, to S3, where documentation and tools read it. " +
+      'Uses the AWS CLI, with the credentials from the environment.',
   )
   .requiredOption('--bucket <name>', 'S3 bucket')
   .option('--prefix <path>', 'prefix of the key', 'docker-worker/v1')

@@ -52,10 +52,10 @@ Environment: TASKCLUSTER_ROOT_URL, TASKCLUSTER_CLIENT_ID, TASKCLUSTER_ACCESS_TOK
 credentials only), DOCKER_HOST, and what your configuration names with !env tags. For hosts: DOCKER_WORKER_CONFIG (the
 file that worker-runner wrote), DOCKER_WORKER_METADATA_URL, DOCKER_WORKER_USER_DATA, DOCKER_WORKER_REGISTRATION and
 DOCKER_WORKER_SHUTDOWN_COMMAND; see docs/hosts.md.
-Signals: SIGTERM aborts running tasks, which the queue retries, and exits within two minutes. SIGQUIT, or Ctrl-C once, lets
-them end first (Ctrl-C again aborts them). SIGHUP looks for new devices. SIGUSR2 is reserved and ignored.
-Exit codes: 0 done; 1 crashed, a check failed or standard output was closed; 2 bad usage or configuration (see standard error);
-3 stalled and ended by its watchdog.`;
+Signals: SIGTERM aborts running tasks, which the queue retries, and exits within two minutes. SIGQUIT, or Ctrl-C once,
+lets them end first (Ctrl-C again aborts them). SIGHUP looks for new devices. SIGUSR2 is reserved and ignored.
+Exit codes: 0 done; 1 crashed, a check failed or standard output was closed; 2 bad usage or configuration (see standard
+error); 3 stalled and ended by its watchdog.`;
 
 const CHECK = 'check configuration, machine, docker and queue, print what will not work, and exit';
 
@@ -141,7 +141,7 @@ function actionAndHost({ host, printConfig, check }: Flags): Pick<WorkerArgument
   return { action: check ? 'check' : 'run', host };
 }
 
-/** Returns the configuration's source: old start scripts name a profile in place of a file; a file of that name wins. */
+/** Returns the configuration's source: old start scripts name a profile, not a file; a file of that name wins. */
 function configSource(config: string, profile: string | undefined): Pick<WorkerArguments, 'configPath' | 'profile'> {
   if (!PACKAGED_PROFILES.includes(config) || existsSync(config)) return { configPath: config, profile };
   return { configPath: undefined, profile: profile ?? config };

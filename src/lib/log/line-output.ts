@@ -15,9 +15,9 @@ const FLUSH_RETRY_MS = 5;
 const CLOSED = new Set(['EPIPE', 'EIO', 'ECONNRESET', 'EBADF']);
 
 /**
- * Writes lines to a file descriptor without ever waiting for its reader. Each line is written at once if there is room, so
- * that a process that dies loses nothing. Otherwise a limited amount waits, and further lines are dropped and counted
- * until all of it is written.
+ * Writes lines to a file descriptor without ever waiting for its reader. Each line is written at once if there is room,
+ * so that a process that dies loses nothing. Otherwise a limited amount waits, and further lines are dropped and
+ * counted until all of it is written.
  */
 export class LineOutput {
   readonly #descriptor: number;
@@ -152,8 +152,8 @@ export class LineOutput {
 }
 
 /**
- * Returns a descriptor for the same pipe, socket or terminal that fails with EAGAIN when there is no room. Reopening leaves
- * the original, which other processes may share, unchanged; sockets, and pipes of another user, can't be reopened.
+ * Returns a descriptor for the same pipe, socket or terminal that fails with EAGAIN when there is no room. Reopening does
+ * not change the original, which may be shared; sockets, and pipes of another user, can't be reopened.
  */
 function nonBlocking(descriptor: number): number {
   try {

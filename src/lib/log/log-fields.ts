@@ -35,8 +35,8 @@ const SCALAR_BYTES = 24;
 const BYTES_PER_CHARACTER = 6;
 
 /**
- * Returns a copy of `fields` as plain maps, lists and scalars without secrets; errors are reduced to what identifies them.
- * However large the fields are, it only reads what fits in a line of the log.
+ * Returns a copy of `fields` as plain maps, lists and scalars without secrets; errors are reduced to what identifies
+ * them. However large the fields are, it only reads what fits in a line of the log.
  */
 export function logFields(
   fields: Readonly<Record<string, unknown>>,

@@ -30,8 +30,8 @@ const MISNAMED = ['nodejs_active_resources_total', 'nodejs_active_handles_total'
 const MS = 1000;
 
 /**
- * The worker's metrics in Prometheus' text format, in a separate registry. Label values are closed sets: a task can't add
- * one.
+ * The worker's metrics in Prometheus' text format, in a separate registry. Label values are closed sets: a task can't
+ * add one.
  */
 export class PrometheusMetrics implements MetricsRecorder {
   readonly #instruments = new Instruments();

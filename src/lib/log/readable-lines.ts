@@ -4,7 +4,7 @@ const WRITER = ['source', 'provisionerId', 'workerType', 'workerGroup', 'workerI
 const LEVELS: Readonly<Record<string, string>> = { debug: 'debug', info: 'info ', warn: 'WARN ', error: 'ERROR' };
 const INDENT = '    ';
 const LONGEST_CHAIN = 16;
-/** Characters that would move a terminal's cursor, reverse a line's order, or worse. Tabs and line feeds are handled before. */
+/** Characters that move a terminal's cursor, reverse a line, or worse. Tabs and line feeds are handled before. */
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /**

@@ -91,8 +91,8 @@ function withoutUnfinished(masked: string): string {
 }
 
 /**
- * Returns the forms of a secret: as it is, in a URL (through a Buffer, because half a surrogate pair can't be encoded) and
- * in JSON text; each distinct form once, with whether it is only the beginning.
+ * Returns the forms of a secret: as it is, in a URL (through a Buffer, because half a surrogate pair can't be encoded)
+ * and in JSON text; each distinct form once, with whether it is only the beginning.
  */
 function formsOf(secret: string): ReadonlyMap<string, boolean> {
   const start = startOf(secret, MAX_FORM_LENGTH);

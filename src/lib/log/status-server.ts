@@ -28,8 +28,8 @@ const HTTP_OPTIONS = {
   requestTimeout: 10_000,
   connectionsCheckingInterval: 5000,
 } as const;
-// Enough for all probes; a flood of connections must not exhaust the worker's file descriptors. Clients do not authenticate
-// here, so no connection is held.
+// Enough for all probes; a flood of connections must not exhaust the worker's file descriptors. Clients do not
+// authenticate here, so no connection is held.
 const LIMITS = { waiting: 64, held: 0 } as const;
 
 /** Serves monitoring over plain HTTP. It never keeps the process alive. */

@@ -24,8 +24,8 @@ const GRAVITY = { enough: 0, tight: 1, none: 2 } as const satisfies Record<Level
 const LOOK_AGAIN_MS = 5000;
 
 /**
- * Tells how many tasks the disk has room for. Each free slot needs `thresholdBytes`; when less is free, the worker claims
- * only as many tasks as fit. Each of those keeps its share until it ends, because what it will write still looks free.
+ * Tells how many tasks the disk has room for. Each free slot needs `thresholdBytes`; when less is free, the worker
+ * claims only as many tasks as fit. Each keeps its share until it ends, because what it will write still looks free.
  */
 export class DiskAdmission {
   readonly #options: DiskAdmissionOptions;
@@ -72,8 +72,8 @@ export class DiskAdmission {
   }
 
   /**
-   * Returns how many of `tasks` may be claimed now. Takes no longer than asking the file system, unless there is no room
-   * for even one task: then it waits some seconds for a garbage collection. `collect` makes room and never fails.
+   * Returns how many of `tasks` may be claimed now. Takes no longer than asking the file system, unless there is no
+   * room for even one task: then it waits some seconds for a garbage collection. `collect` makes room and never fails.
    */
   async roomFor(tasks: number, collect: () => Promise<void>, signal: AbortSignal): Promise<number> {
     if (this.#options.thresholdBytes === 0) return tasks;

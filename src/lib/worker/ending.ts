@@ -6,7 +6,7 @@ export interface Ending {
   readonly what: Expiring;
   /** Returns when the current one expires; undefined: never, or there is none. */
   readonly end: () => Promise<Date | undefined>;
-  /** How long before the end the operator is told; 0: it is renewed automatically, and only a failed renewal matters. */
+  /** How long before the end to warn the operator; 0: it is renewed automatically, so only a failed renewal counts. */
   readonly noticeDays: number;
 }
 
@@ -20,7 +20,7 @@ export interface EndingState {
   readonly words: string;
 }
 
-/** Automatic renewal of a certificate usually happens with a month left: with less than this the operator has to act. */
+/** A certificate is usually renewed automatically with a month left: with less than this the operator has to act. */
 export const CERTIFICATE_NOTICE_DAYS = 14;
 /** Credentials that the host does not renew are replaced by hand. */
 export const CREDENTIALS_NOTICE_DAYS = 7;

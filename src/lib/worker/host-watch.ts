@@ -14,8 +14,8 @@ export interface HostWatchOptions {
 }
 
 /**
- * Follows the host's notices while anything runs: a worker that is already stopping gracefully still has to learn that its
- * machine goes away in two minutes, and needs valid credentials.
+ * Follows the host's notices while anything runs: a worker that is already stopping gracefully still has to learn that
+ * its machine goes away in two minutes, and needs valid credentials.
  */
 export class HostWatch {
   readonly #options: HostWatchOptions;

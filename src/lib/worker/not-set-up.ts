@@ -7,8 +7,8 @@ import { errorMessage } from '../util/error-message.js';
 export type IsUntouched = (key: ConfigPath) => boolean;
 
 /**
- * Tells whether `error` only means that a file is missing which the operator never configured. That is no cause for alarm
- * when the worker is tried on a personal machine, so it logs only an info line.
+ * Tells whether `error` only means that a file is missing which the operator never configured. That is no cause for
+ * alarm when the worker is tried on a personal machine, so it logs only an info line.
  */
 export function isNotSetUp(error: unknown, feature: string, { log, isUntouched, keys }: SetUp): boolean {
   if (!isMissingFile(error) || !keys.every(isUntouched)) return false;

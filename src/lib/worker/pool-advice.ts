@@ -32,7 +32,7 @@ export class PoolAdvice {
     this.#nowMs = nowMs;
   }
 
-  /** Returns why this worker has to stop; undefined: go on. Call it before each claim: it asks at most once a minute. */
+  /** Returns why this worker has to stop; undefined: go on. Called before each claim; asks at most once a minute. */
   async reasonToEnd(signal: AbortSignal): Promise<string | undefined> {
     if (this.#nowMs() - this.#askedAt < INTERVAL_MS) return undefined;
     const advice = await this.#advice(signal);

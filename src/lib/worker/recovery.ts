@@ -31,15 +31,15 @@ const LOG_UPLOAD_LIMIT_MS = 300_000;
 const EPITAPH =
   'Task has been aborted prematurely. Reason: worker-shutdown (the worker exited unexpectedly and was restarted).';
 const stallEpitaph = (stalledMs: number): string =>
-  `Task has been aborted prematurely. Reason: internal-error (the worker stalled for ${Math.round(stalledMs / 1000)} s ` +
-  'while it worked on this run, and had to be restarted). This run may be the cause, so the task is not retried ' +
-  "automatically. The worker's log says where it stalled.";
+  'Task has been aborted prematurely. Reason: internal-error (the worker stalled for ' +
+  `${Math.round(stalledMs / 1000)} s while it worked on this run, and was restarted). This run may be the cause, ` +
+  "so the task is not retried automatically. The worker's log says where it stalled.";
 
 /**
  * Cleans up what a dead worker left on the disk: the records of its runs, their logs and their directories. A run that
- * only had to be reported is reported as it ended. Any other is resolved worker-shutdown, so that the queue retries it at
- * once and not when its claim expires; or internal-error, if it may be why the worker stalled. Its containers are handled
- * by `Orphans`: removing them needs the engine, this needs the queue, and neither waits for the other.
+ * only had to be reported is reported as it ended. Any other is resolved worker-shutdown, so that the queue retries it
+ * at once and not when its claim expires; or internal-error, if it may be why the worker stalled. Its containers are
+ * handled by `Orphans`: removing them needs the engine, this needs the queue, and neither waits for the other.
  */
 export class Recovery {
   readonly #deps: RecoveryDeps;

@@ -13,8 +13,8 @@ const SUFFIX_DIGITS = 16;
 const SUFFIXES = /^(\.[0-9a-f]{16})+$/;
 
 /**
- * Ensures that one worker at a time uses a directory: a second one would take the first one's runs or caches for those of
- * a dead worker. The lock of a process that has exited is ignored.
+ * Ensures that one worker at a time uses a directory: a second one would take the first one's runs or caches for those
+ * of a dead worker. The lock of a process that has exited is ignored.
  */
 export class StateLock {
   readonly #path: string;
@@ -59,8 +59,8 @@ export class StateLock {
  * process, returns the id of that process instead.
  *
  * A stale file can't simply be removed: between reading and removing it, another process may have replaced it with its
- * own. Only the process that holds a guard removes it, and only if the stale content is still there. The guard is a file
- * of the same kind, named after the stale content. No process writes that content again.
+ * own. Only the process that holds a guard removes it, and only if the stale content is still there. The guard is a
+ * file of the same kind, named after the stale content. No process writes that content again.
  */
 async function take(path: string, lock: string): Promise<number | undefined> {
   for (;;) {
@@ -96,7 +96,7 @@ async function linkIdentity(path: string, lock: string): Promise<boolean> {
   }
 }
 
-/** Removes files of processes that were killed in `take`; running ones cope with it. Only the lock's holder calls this. */
+/** Removes files of processes killed in `take`; running ones cope with that. Only the lock's holder calls this. */
 async function removeRemains(lock: string): Promise<void> {
   const directory = dirname(lock);
   for (const name of await readdir(directory)) {

@@ -12,7 +12,7 @@ export interface TaskListenerOptions {
   readonly queue: Pick<QueueClient, 'claimWork'>;
   /** Throws when the machine can't run anything now (the engine does not answer); then nothing is claimed. */
   readonly checkReady: (signal: AbortSignal) => Promise<void>;
-  /** Returns how many of `tasks` the machine has room for now, or what it lacks for even one; then it is retried later. */
+  /** Returns how many of `tasks` the machine has room for now, or what it lacks for even one; then retried later. */
   readonly roomFor: (tasks: number, signal: AbortSignal) => Promise<number | Lack>;
   /** Set when `roomFor` may return more than before, so that the listener need not wait for the next poll. */
   readonly roomFreed: AutoResetEvent;

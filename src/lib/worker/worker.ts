@@ -47,7 +47,7 @@ export interface WorkerOptions extends Omit<TaskListenerOptions, OwnOptions> {
 
 // A worker that is stopped soon after its start still gets this long to recover the runs of the previous one.
 const RECOVERY_GRACE_MS = 10_000;
-/** Counted from an immediate stop. Service managers and clouds allow two minutes; shutting the machine down needs some. */
+/** From an immediate stop on. Service managers and clouds allow two minutes; shutting the machine down needs some. */
 const END_LIMIT_MS = 104_000;
 
 /**

@@ -89,10 +89,7 @@ describe('a worker whose event loop stands still', function () {
     await asked;
     await block('regex');
     assert.deepEqual(await first.ended, ENDED_BY_WATCHDOG, first.stderr);
-    assert.match(
-      first.stderr,
-      /stalled for \d+ s and its watchdog ends it:\nat poisonedRegex \(.*block-event-loop/,
-    );
+    assert.match(first.stderr, /stalled for \d+ s and its watchdog ends it:\nat poisonedRegex \(.*block-event-loop/);
     const { stack, stalledMs } = await stallRecord();
     assert.match(stack, /^at poisonedRegex \(\/.*block-event-loop\.mjs:\d+:\d+\)\n/);
     assert.ok(stalledMs >= STALL_TIMEOUT_MS);

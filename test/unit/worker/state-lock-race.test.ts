@@ -19,7 +19,7 @@ const ROUNDS_WITH_KILLS = 5;
 const STALE = JSON.stringify({ pid: 1, startTicks: '0', bootId: 'an earlier boot' });
 const LONGEST_DELAY_MS = 4;
 
-describe('the lock of a state directory, when several processes want it at once', () => {
+describe('StateLock, when several processes acquire it at once', () => {
   let root: string;
   let contenders: ChildProcess[] = [];
   let random: Random;
@@ -65,7 +65,7 @@ describe('the lock of a state directory, when several processes want it at once'
     return directory;
   }
 
-  it('is given to exactly one of them, also where a crash left a stale one', async () => {
+  it('is acquired by exactly one of them, also after a crash left a stale lock', async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const directory = await staleDirectory(round);
       const answers = await Promise.all(
@@ -79,7 +79,7 @@ describe('the lock of a state directory, when several processes want it at once'
     }
   });
 
-  it('is free again after any of them was killed at any moment', async () => {
+  it('is free again after any of them was killed at any time', async () => {
     for (let round = 0; round < ROUNDS_WITH_KILLS; round++) {
       const directory = await staleDirectory(round);
       const asked = contenders.map((child) =>

@@ -143,7 +143,7 @@ function makePoolAdvice(config: Config, { host, credentials, log }: LifeParts): 
 
 function shutdownSettings({ capacity, shutdown }: Config): WorkerOptions['shutdown'] {
   const { enabled, afterIdleSeconds, gracePeriodSeconds, nodeTerminationPoll } = shutdown;
-  // An operator who sets capacity 0 wants to inspect the machine. A worker that can't claim for other reasons is useless.
+  // An operator who sets capacity 0 wants to inspect the machine. A worker that can't claim otherwise is useless.
   const endsWhenIdle = enabled && afterIdleSeconds > 0 && capacity > 0;
   return {
     afterIdleMs: endsWhenIdle ? afterIdleSeconds * 1000 : undefined,

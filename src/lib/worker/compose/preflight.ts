@@ -76,8 +76,8 @@ export function makeQueue(config: Config, credentials: CredentialSource, log: Lo
 }
 
 /**
- * Logs at the start, rather than when a task first needs one, which keys of enabled features can't be used. Never fails,
- * and nothing waits for it: the features read their keys themselves, for each task, and other tasks need none.
+ * Logs at the start, rather than when a task first needs one, which keys of enabled features can't be used. Never
+ * fails, and nothing waits for it: the features read their keys themselves, for each task, and other tasks need none.
  */
 export async function reportUnusableKeys(config: Config, log: Logger, isUntouched: IsUntouched): Promise<void> {
   const { features, ed25519SigningKeyLocation, dockerWorkerPrivateKey } = config;

@@ -53,8 +53,8 @@ const ENGINE_ANSWER_MS = 5000;
 
 /**
  * Starts to acquire the lock, in parallel with the rest of the start: the engine takes some time to return its id.
- * `locked` rejects with a ConfigError if another worker holds the lock. It does not reject if the engine fails to answer:
- * acquiring is retried before anything is removed or claimed.
+ * `locked` rejects with a ConfigError if another worker holds the lock. It does not reject if the engine fails to
+ * answer: acquiring is retried before anything is removed or claimed.
  */
 export function lockEngine(
   { engine, facts, log }: { engine: Pick<DockerEngine, 'id'>; facts: WorkerFacts; log: Logger },
@@ -93,7 +93,7 @@ async function takeDirectories(config: Config, resources: ResourceStack): Promis
   await ensureWritableDirectory('stateDir', stateDir);
   const stateLock = await StateLock.acquire(stateDir);
   resources.defer('lock of stateDir', () => stateLock.release());
-  // A second lock: two workers with different state directories would take each other's runs for those of a dead worker.
+  // A second lock: workers with different state directories would take each other's runs for those of a dead worker.
   const nameLock = await StateLock.acquireName(dirname(runsDirectory), workerId);
   resources.defer('lock of the workerId', () => nameLock.release());
   resources.defer('directory of runs', () => removeIfEmpty(runsDirectory));

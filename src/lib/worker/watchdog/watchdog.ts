@@ -28,9 +28,9 @@ const TICKS_PER_TIMEOUT = 20;
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
 
 /**
- * Ends the process when its event loop stalls, whatever the cause: nothing else helps, and meanwhile all other runs of the
- * worker lose their claims. Watches from a separate thread, records where the main thread stalled (see StallRecord) and
- * makes the process exit with `exitCode`, or kills it with SIGKILL if that is not possible.
+ * Ends the process when its event loop stalls, whatever the cause: nothing else helps, and meanwhile all other runs of
+ * the worker lose their claims. Watches from a separate thread, records where the main thread stalled (see StallRecord)
+ * and makes the process exit with `exitCode`, or kills it with SIGKILL if that is not possible.
  */
 export class Watchdog {
   readonly #thread: Worker;

@@ -3,7 +3,7 @@ import { StallMeter } from '../../../../src/lib/worker/watchdog/stall-meter.js';
 
 const TICK_MS = 1000;
 
-describe('the stall meter', () => {
+describe('StallMeter', () => {
   let meter: StallMeter;
   let cpuMs: number;
   beforeEach(() => {
@@ -19,25 +19,25 @@ describe('the stall meter', () => {
     return stalledMs;
   };
 
-  it('counts the processor time of a loop that computes', () => {
+  it('counts the CPU time of a loop that computes', () => {
     assert.equal(stand(30, 'R', 1000), 30_000);
   });
 
-  it('counts the time of a loop that sleeps in a call', () => {
+  it('counts the time of a loop that sleeps in a blocking call', () => {
     assert.equal(stand(30, 'S'), 30_000);
   });
 
-  it('begins again when the loop comes round', () => {
+  it('resets when the loop turns', () => {
     stand(29, 'R', 1000);
     assert.equal(meter.tick(2, { state: 'R', cpuMs }), 0);
     assert.equal(meter.tick(2, { state: 'R', cpuMs: cpuMs + 1000 }), 1000);
   });
 
-  it('counts no more than it gets of an overloaded machine', () => {
+  it('counts only the CPU time that an overloaded machine gives', () => {
     assert.equal(stand(100, 'R', 10), 1000);
   });
 
-  it('does not count while the process is stopped or held by a debugger, nor while it waits for a disk', () => {
+  it('does not count while the process is stopped, paused by a debugger or waiting for a disk', () => {
     assert.equal(stand(100, 'T') + stand(100, 't') + stand(100, 'D'), 0);
   });
 });
