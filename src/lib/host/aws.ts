@@ -85,7 +85,7 @@ export class AwsHost implements Host {
         isReachable = true;
       } catch (error) {
         signal.throwIfAborted();
-        if (isReachable) this.#options.onProblem(`no termination notices: ${errorMessage(error)}`);
+        if (isReachable) this.#options.onProblem(`termination notices cannot be read: ${errorMessage(error)}`);
         isReachable = false;
       }
       await delay(pollIntervalMs, signal);

@@ -152,8 +152,8 @@ export class LineOutput {
 }
 
 /**
- * Returns a descriptor for the same pipe, socket or terminal that fails with EAGAIN when there is no room. Reopening does
- * not change the original, which may be shared; sockets, and pipes of another user, can't be reopened.
+ * Returns a descriptor for the same pipe, socket or terminal that fails with EAGAIN when there is no room. Reopening
+ * does not change the original, which may be shared; sockets, and pipes of another user, can't be reopened.
  */
 function nonBlocking(descriptor: number): number {
   try {

@@ -49,21 +49,16 @@ export class PrometheusMetrics implements MetricsRecorder {
     'How long the queue took to answer claimWork.',
     ['outcome'],
   );
-  readonly #caches = this.#instruments.counter(
-    'caches_total',
-    'Caches that tasks were given; a miss is an empty one.',
-    ['result'],
-  );
-  readonly #images = this.#instruments.counter(
-    'images_total',
-    'Images that tasks were given; a hit was on the machine.',
-    ['result'],
-  );
-  readonly #fetches = this.#instruments.counter('image_fetches_total', 'Images got from elsewhere.', [
-    'origin',
+  readonly #caches = this.#instruments.counter('caches_total', 'Caches that tasks got; a miss is an empty one.', [
     'result',
   ]);
-  readonly #fetchSeconds = this.#instruments.histogram('image_fetch_seconds', 'How long getting an image took.', [
+  readonly #images = this.#instruments.counter(
+    'images_total',
+    'Images that tasks got; a hit was already on the machine.',
+    ['result'],
+  );
+  readonly #fetches = this.#instruments.counter('image_fetches_total', 'Images fetched.', ['origin', 'result']);
+  readonly #fetchSeconds = this.#instruments.histogram('image_fetch_seconds', 'How long fetching an image took.', [
     'origin',
   ]);
   readonly #artifacts = this.#instruments.counter('artifacts_total', 'Uploads of artifacts, logs among them.', [
@@ -71,7 +66,7 @@ export class PrometheusMetrics implements MetricsRecorder {
   ]);
   readonly #artifactBytes = this.#instruments.counter(
     'artifact_bytes_total',
-    'Bytes of uploaded artifacts, as they were sent.',
+    'Bytes of uploaded artifacts, as sent.',
     [],
   );
   readonly #artifactSeconds = this.#instruments.histogram(
@@ -84,14 +79,14 @@ export class PrometheusMetrics implements MetricsRecorder {
   ]);
   readonly #collectionSeconds = this.#instruments.histogram(
     'garbage_collection_seconds',
-    'How long such a round took.',
+    'How long a round of garbage collection took.',
     [],
   );
   readonly #features = this.#instruments.counter('features_total', 'Runs that used a feature.', ['feature']);
   readonly #refused = this.#instruments.counter('payloads_refused_total', 'Runs whose payload was malformed.', []);
   readonly #timeouts = this.#instruments.counter(
     'max_run_time_exceeded_total',
-    'Runs that were stopped as their maxRunTime was over.',
+    'Runs that were stopped because they exceeded maxRunTime.',
     [],
   );
   readonly #firstClaims = this.#instruments.histogram(
@@ -101,24 +96,24 @@ export class PrometheusMetrics implements MetricsRecorder {
   );
   readonly #notices = this.#instruments.counter(
     'termination_notices_total',
-    'Notices that the machine is about to go.',
+    'Notices that the machine is about to go away.',
     [],
   );
   readonly #ends = new Map<Expiring, Date>();
   readonly #cpu = this.#instruments.gauge(
     'host_cpu_busy_ratio',
-    'Part of the time that the cores of the machine were busy, 0 to 1.',
+    'Fraction of the time that the cores of the machine were busy, 0 to 1.',
   );
   readonly #load = this.#instruments.gauge('host_load1', 'Load average of the machine over one minute.');
   readonly #memory = this.#instruments.gauge('host_memory_bytes', 'Memory of the machine.');
   readonly #memoryFree = this.#instruments.gauge(
     'host_memory_available_bytes',
-    'Memory of the machine that can be had.',
+    'Memory of the machine that is available.',
   );
   readonly #disk = this.#instruments.gauge('host_disk_bytes', 'Size of the disk that dockerVolume is on.');
   readonly #diskFree = this.#instruments.gauge(
     'host_disk_free_bytes',
-    'What is free of the disk that dockerVolume is on.',
+    'Free space on the disk that dockerVolume is on.',
   );
 
   constructor() {
@@ -147,7 +142,7 @@ export class PrometheusMetrics implements MetricsRecorder {
 
   /** Sets the metric that identifies the worker. Call it once. */
   identify(facts: Readonly<Record<string, string>>): void {
-    this.#instruments.gauge('info', 'Always 1; its labels say what worker this is.', Object.keys(facts)).set(facts, 1);
+    this.#instruments.gauge('info', 'Always 1; its labels identify the worker.', Object.keys(facts)).set(facts, 1);
   }
 
   /** Adds memory, CPU, event loop and garbage collection of this process. */
@@ -160,7 +155,9 @@ export class PrometheusMetrics implements MetricsRecorder {
   watchSlots(slots: SlotFacts): void {
     this.#instruments.readGauge('capacity', 'Tasks that this worker runs at once.', () => slots.capacity);
     this.#instruments.readGauge('slots_busy', 'Slots with a run that is not resolved.', () => slots.running);
-    this.#instruments.readGauge('slots_idle', 'Slots without one.', () => Math.max(slots.capacity - slots.running, 0));
+    this.#instruments.readGauge('slots_idle', 'Slots without a run.', () =>
+      Math.max(slots.capacity - slots.running, 0),
+    );
     const help = 'Seconds that slots had a run, all slots together; its rate is how many are busy.';
     this.#instruments.readCounter('slot_busy_seconds_total', help, () => slots.busySlotSeconds);
   }

@@ -93,7 +93,7 @@ describe('checkMachine', () => {
       ssl: { certificate: '/nowhere/tls.crt' },
     });
     assert.equal(problems.length, 1);
-    assert.match(problems[0] ?? '', /^ssl: ENOENT.*\. The worker claims nothing/);
+    assert.match(problems[0] ?? '', /^ssl: ENOENT.*\. The worker claims no tasks/);
   });
 
   it('warns of a certificate that expires soon, and reports a problem if it has expired', async () => {
@@ -148,7 +148,7 @@ describe('checkMachine', () => {
     const { warnings } = await checkMachine(config, { searchPath: empty });
     const [devices, zstd, lz4] = warnings;
     assert.match(devices ?? '', /this machine has none: loopbackVideo, kvm\./);
-    assert.match(zstd ?? '', /no program zstd on the PATH/);
-    assert.match(lz4 ?? '', /no program lz4 on the PATH/);
+    assert.match(zstd ?? '', /zstd is not on the PATH/);
+    assert.match(lz4 ?? '', /lz4 is not on the PATH/);
   });
 });

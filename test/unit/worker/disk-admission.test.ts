@@ -14,7 +14,7 @@ describe('DiskAdmission', () => {
   let freeBytes: number | undefined;
   let room: DiskAdmission;
   let stop: AbortController;
-  /** The collections asked for; each goes on until it is ended. */
+  /** The requested collections; each continues until the test ends it. */
   let collections: (() => void)[];
 
   beforeEach(() => {
@@ -44,7 +44,7 @@ describe('DiskAdmission', () => {
       collections.push(resolve);
     });
   const roomFor = (tasks: number): Promise<number> => room.roomFor(tasks, collect, stop.signal);
-  /** Asks while nothing but the file system is waited for. */
+  /** Asks for room; returns "waits" if that takes longer than asking the file system. */
   const roomAtOnce = async (tasks: number): Promise<number | 'waits'> => {
     const asked = roomFor(tasks);
     asked.catch(() => undefined);
@@ -61,7 +61,7 @@ describe('DiskAdmission', () => {
     room.track(run);
     return run;
   };
-  /** Asks with no room and lets the collection end with so much. */
+  /** Asks without room, and lets the collection end with this much. */
   const fill = async (freed = 9): Promise<number> => {
     freeBytes = 9;
     const asked = roomFor(4);

@@ -7,7 +7,7 @@ import { HostWatch } from '../../../src/lib/worker/host-watch.js';
 import { settle } from '../../fakes/fake-clock.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 
-/** A host that says what the test has it say. */
+/** A host that the test controls. */
 class SpeakingHost implements Host {
   readonly name = 'fake';
   notify: (notice: TerminationNotice) => void = () => assert.fail('nobody listens');
@@ -69,7 +69,7 @@ describe('HostWatch', () => {
     assert.deepEqual(log.of('Credentials updated')[0]?.fields, { clientId: 'worker' });
   });
 
-  it('alerts the operator when notices and renewals fail', async () => {
+  it('alerts the operator when credentials are no longer renewed', async () => {
     host.fail(new Error('refused'));
     await settle();
     assert.deepEqual(

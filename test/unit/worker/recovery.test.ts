@@ -39,7 +39,7 @@ describe('a worker that starts after a dead one', () => {
     mock.restoreAll();
   });
 
-  /** A run as a worker leaves it that dies in the middle of it. */
+  /** Leaves a run like a worker that dies in the middle of it. */
   const leave = async (taskId: string, facts: Partial<RunRecord> = {}): Promise<void> => {
     const directory = join(runsDirectory(), `${taskId}-dir`);
     await mkdir(directory);
@@ -75,7 +75,7 @@ describe('a worker that starts after a dead one', () => {
     );
     assert.match(
       publisher.late[0]?.text ?? '',
-      /^hello\n\n\[taskcluster:error\] Task has been aborted prematurely\. Reason: worker-shutdown \(the worker ended/,
+      /^hello\n\n\[taskcluster:error\] Task has been aborted prematurely\. Reason: worker-shutdown \(the worker exited/,
     );
     assert.deepEqual(await records(), []);
     assert.deepEqual(await readdir(runsDirectory()), []);

@@ -15,7 +15,7 @@ const CONTENDER = fileURLToPath(new URL('../../support/lock-contender.ts', impor
 const CONTENDERS = 5;
 const ROUNDS = 100;
 const ROUNDS_WITH_KILLS = 5;
-/** The holder of a lock that was left by a crash: no process has this start time. */
+/** The holder of a lock that a crash left: no process has this start time. */
 const STALE = JSON.stringify({ pid: 1, startTicks: '0', bootId: 'an earlier boot' });
 const LONGEST_DELAY_MS = 4;
 
@@ -46,7 +46,7 @@ describe('StateLock, when several processes acquire it at once', () => {
     await once(child, 'exit');
   }
 
-  /** Undefined: it was killed before it answered. */
+  /** Resolves to undefined if the process was killed before it answered. */
   async function order(child: ChildProcess, what: Order): Promise<Answer | undefined> {
     const over = new AbortController();
     const heard = once(child, 'message', { signal: over.signal }).then(([answer]) => answer as Answer);

@@ -12,7 +12,7 @@ describe('the worker', () => {
   });
   afterEach(() => fixture.close());
 
-  /** A run that never comes to an end. */
+  /** A run that never ends. */
   const hangs = (claim: Claim, stop: AbortSignal): FakeRun => fakeRun(claim, stop);
 
   it('ends at once when stopped while idle', async () => {

@@ -157,7 +157,7 @@ function isSecret(key: string, value: unknown, secrets: readonly string[]): bool
 
 async function describeEngine({ engine, log }: MetadataOptions): Promise<EngineDescription | undefined> {
   try {
-    return await withTimeout('asking what engine it is', DESCRIPTION_TIMEOUT_MS, (signal) => engine.describe(signal));
+    return await withTimeout('docker info', DESCRIPTION_TIMEOUT_MS, (signal) => engine.describe(signal));
   } catch (error) {
     log.warn('engine not described', { error: errorMessage(error) });
     return undefined;

@@ -12,7 +12,7 @@ describe('StallMeter', () => {
     meter.tick(1, { state: 'R', cpuMs });
   });
 
-  /** Ticks without a beat, in each of which the thread gets so much processor time. */
+  /** Ticks without a beat; the thread gets `cpuMsPerTick` of CPU time in each. */
   const stand = (ticks: number, state: string, cpuMsPerTick = 0): number => {
     let stalledMs = 0;
     for (let count = 0; count < ticks; count++) stalledMs = meter.tick(1, { state, cpuMs: (cpuMs += cpuMsPerTick) });
