@@ -14,27 +14,27 @@ import { defaultFormat, logOutput } from './log-output.js';
 import type { LogFormat } from './log-output.js';
 import type { WorkerArguments } from './worker-command.js';
 
-/** A host, and what of this process it has to do with. */
+/** A host and its connections to this process. */
 export interface HostConnection {
   readonly host: Host;
-  /** Nobody sits in front of it: what goes wrong at the start has to be told to somebody. */
+  /** No operator watches the start: failures have to be reported elsewhere. */
   readonly isUnattended: boolean;
-  /** worker-runner started it: when standard output is closed, worker-runner has ended, and the exit code is 0. */
+  /** worker-runner started this process: standard output closes when that exits, and the exit code is 0. */
   readonly isStartedByRunner?: boolean;
-  /** Takes the worker's log, a line at a time. Under worker-runner it is always JSON, which that passes on. */
+  /** Receives the worker's log, one line at a time. worker-runner always gets and forwards JSON. */
   readonly logDestination: { write(line: string): void };
   /** Absent: JSON. */
   readonly logFormat?: LogFormat;
-  /** To be called before the worker runs, and when it has ended. */
+  /** Called before the worker runs; `disconnect` when it has ended. */
   readonly connect?: () => void;
   readonly disconnect?: () => void;
 }
 
-/** The process's own. */
+/** The outputs of this process. */
 export interface Outputs {
   readonly stdout: LineOutput;
   readonly stderr: LineOutput;
-  /** Of `stdout`. */
+  /** The file descriptor of `stdout`. */
   readonly stdoutDescriptor: number;
 }
 
@@ -47,7 +47,7 @@ interface HostServices {
 
 const CALL_TIMEOUT_MS = 30_000;
 
-/** Makes the host that the command line asks for. Fails with a ConfigError. */
+/** Makes the host that the command line asks for. Throws a ConfigError. */
 export async function createHost(
   args: Pick<WorkerArguments, 'host' | 'runnerConfigPath' | 'action' | 'logFormat'>,
   { stdout, stderr, stdoutDescriptor }: Outputs,
@@ -57,7 +57,7 @@ export async function createHost(
   const onProblem: OnProblem = (problem) => {
     stderr.writeMessage(`docker-worker: warning: ${problem}\n`);
   };
-  // A command that only looks changes nothing.
+  // A command that only inspects changes nothing.
   const services = { onProblem, placeFiles: args.action === 'run' ? writePoolFiles : checkPoolFiles };
   switch (args.host) {
     case 'standalone':
@@ -65,7 +65,7 @@ export async function createHost(
     case 'test': {
       const settingsDir = process.env['DOCKER_WORKER_TEST_SETTINGS'];
       if (settingsDir) return { host: new TestHost(settingsDir), ...own };
-      throw new ConfigError(['--host test: set DOCKER_WORKER_TEST_SETTINGS to the folder with its settings']);
+      throw new ConfigError(['--host test: set DOCKER_WORKER_TEST_SETTINGS to its settings folder']);
     }
     case 'worker-runner':
       return workerRunner(args.runnerConfigPath ?? process.env['DOCKER_WORKER_CONFIG'], { stdout, stderr }, services);
@@ -76,7 +76,7 @@ export async function createHost(
   }
 }
 
-/** An empty variable counts as one that is not set. */
+/** Reads environment variables; an empty one counts as not set. */
 function overrides<K extends string>(variables: Readonly<Record<K, string>>): Partial<Record<K, string>> {
   const entries = Object.entries<string>(variables).map(([key, name]) => [key, process.env[name]] as const);
   return Object.fromEntries(entries.filter(([, value]) => value)) as Partial<Record<K, string>>;
@@ -87,7 +87,7 @@ function powerOffMachine(): Promise<void> {
   return powerOff(command.length > 0 ? command : POWER_OFF_COMMAND);
 }
 
-/** Its client library is not loaded for those who only ask for help. */
+/** Loads the client library only when needed, not for --help. */
 async function fleetServices(services: HostServices) {
   const { TaskclusterWorkerManager } = await import('../lib/host/taskcluster-worker-manager.js');
   return { ...services, workerManager: new TaskclusterWorkerManager(CALL_TIMEOUT_MS), powerOff: powerOffMachine };

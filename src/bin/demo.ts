@@ -10,7 +10,7 @@ const HELLO = packageFile('examples/hello.yml');
 
 process.exit(await runTaskCommand(parse, verifyArtifacts));
 
-/** Says what is going to happen, unless only help or version was asked for. */
+/** Parses the command line and prints what will happen, unless only help or version was asked for. */
 function parse(): TaskArguments {
   const command = new Command('demo')
     .description('Runs a Taskcluster, a worker and a task on this machine, shows the log and checks the artifacts.')
@@ -26,7 +26,7 @@ The task's log, read over HTTP while it runs:
   return { source: HELLO, options: { env: {}, ...command.opts<Pick<TaskArguments['options'], 'workerLog'>>() } };
 }
 
-/** Downloads each artifact and compares it with the sha256 that the task itself printed of the file it made. */
+/** Downloads each artifact and compares it with the sha256 that the task printed for the file it made. */
 async function verifyArtifacts({ run, watcher }: LocalOutcome, output: Writable): Promise<boolean> {
   if (run.state !== 'completed') return false;
   const printed = await printedHashes((log) => watcher.followLog(log));
@@ -36,7 +36,7 @@ async function verifyArtifacts({ run, watcher }: LocalOutcome, output: Writable)
     const { bytes, url, sha256 } = await watcher.download(name);
     const expected = printed.get(name);
     if (expected !== undefined && expected !== sha256) {
-      throw new Error(`artifact ${name} has sha256 ${sha256}, but the task made a file with ${expected}`);
+      throw new Error(`artifact ${name} has sha256 ${sha256}, but the task printed ${expected}`);
     }
     if (expected !== undefined) verified += 1;
     output.write(`  ${name}  ${bytes} bytes${expected === undefined ? '' : '  sha256 verified'}\n    ${url}\n`);
@@ -48,7 +48,7 @@ async function verifyArtifacts({ run, watcher }: LocalOutcome, output: Writable)
   return true;
 }
 
-/** Lines of the log as sha256sum prints them, `<hash>  <artifact name>`. */
+/** Returns the hashes by artifact name, from log lines in sha256sum's format: `<hash>  <artifact name>`. */
 async function printedHashes(readLog: (output: Writable) => Promise<void>): Promise<ReadonlyMap<string, string>> {
   const chunks: Buffer[] = [];
   const output = new Writable({

@@ -1,24 +1,24 @@
 import { Writable } from 'node:stream';
 import { errorMessage } from '../lib/util/error-message.js';
 
-/** 128 + signal number, as shells have it. */
+/** Exit codes as in shells: 128 + signal number. */
 const SIGNAL_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 const SIGPIPE_CODE = 141;
 const FAILED = 1;
-/** Longer than anything takes that is still done after the second signal. */
+/** Longer than any cleanup after the second signal takes. */
 const LAST_RESORT_MS = 15_000;
 
-/** The second signal: whoever pressed Ctrl-C twice wants the prompt back. */
+/** The reason after a second signal: a user who presses Ctrl-C twice wants the prompt back. */
 class Abandoned extends Error {
   override readonly name = 'Abandoned';
 }
 
 /**
- * How somebody ends this program before its task does. The first SIGINT or SIGTERM cancels the task, and so does a
- * reader of standard output that goes away (`| head -1`); a second signal abandons it.
+ * Handles attempts to end this program before its task ends. The first SIGINT or SIGTERM cancels the task, as does a
+ * reader that closes standard output (`| head -1`); a second signal abandons it.
  */
 export class Interruption {
-  /** Standard output. Once nobody reads it what is written is dropped. */
+  /** Standard output. Once its reader is gone, writes are dropped. */
   readonly output: Writable;
   readonly #canceled = new AbortController();
   readonly #abandoned = new AbortController();
@@ -31,7 +31,7 @@ export class Interruption {
         this.#write(chunk as Buffer, callback);
       },
     });
-    // The callback of the write has the error too; an event without a listener would end the process.
+    // The write's callback gets the error too; an error event without a listener would end the process.
     process.stdout.on('error', () => undefined);
     process.stderr.on('error', () => undefined);
     for (const name of ['SIGINT', 'SIGTERM'] as const) {
@@ -41,24 +41,24 @@ export class Interruption {
     }
   }
 
-  /** Aborts when the task is to be canceled. */
+  /** Aborts when the task should be canceled. */
   get canceled(): AbortSignal {
     return this.#canceled.signal;
   }
 
-  /** Aborts when nothing is to be waited for any more. */
+  /** Aborts when the program should no longer wait for anything. */
   get abandoned(): AbortSignal {
     return this.#abandoned.signal;
   }
 
-  /** What this program has to end with, whatever becomes of the task; undefined: the task decides. */
+  /** The exit code of this program, regardless of the task's result; undefined: the task decides. */
   get exitCode(): number | undefined {
     return this.#exitCode;
   }
 
   #signaled(exitCode: number): void {
     if (!this.#canceled.signal.aborted) {
-      process.stderr.write('run-task: canceling the task; once more to stop at once\n');
+      process.stderr.write('run-task: canceling the task; press Ctrl-C again to stop at once\n');
       this.#canceled.abort();
       return;
     }
@@ -79,7 +79,7 @@ export class Interruption {
     });
   }
 
-  /** Quietly when its reader has had enough, as other programs in a pipe do. */
+  /** Cancels the task; without a message if the reader closed the pipe, like other programs. */
   #outputGone(error: NodeJS.ErrnoException): void {
     if (this.#isOutputGone) return;
     this.#isOutputGone = true;

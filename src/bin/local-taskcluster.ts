@@ -17,30 +17,30 @@ interface Flags {
   readonly dataDir?: string;
   readonly credentialsFile?: string;
   readonly adminPort?: number;
-  /** The file. */
+  /** The file that defines them. */
   readonly roles?: string;
 }
 
 function parsePort(text: string): number {
   const port = Number(text);
   if (/^\d+$/.test(text) && port <= 65_535) return port;
-  throw new InvalidArgumentError('It has to be a number from 0 (any free port) to 65535.');
+  throw new InvalidArgumentError('It must be a number from 0 (any free port) to 65535.');
 }
 
 function parseFlags(args: readonly string[]): Flags {
   return new Command('local-taskcluster')
     .description(
       'A Taskcluster for one machine: queue, auth, object, index, secrets, purge-cache, worker-manager, notify (which ' +
-        'sends nothing), hooks (of which there are none) and artifact storage, kept in memory until it ends.',
+        'sends nothing), hooks (which is empty) and artifact storage, kept in memory until it exits.',
     )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on, 0 for any free one', parsePort, 8080)
-    .option('--data-dir <directory>', 'where artifacts are kept (default: a temporary directory, removed at the end)')
-    .option('--credentials-file <file>', 'write {rootUrl, clientId, accessToken} there, readable by you only')
+    .option('--data-dir <directory>', 'where to keep artifacts (default: a temporary directory, removed at exit)')
+    .option('--credentials-file <file>', 'write {rootUrl, clientId, accessToken} to this file, readable only by you')
     .option('--roles <file>', 'define these roles: YAML or JSON, each role id with the list of its scopes')
     .option(
       '--admin-port <port>',
-      'serve faults, decisions about workers and the log of calls there, on 127.0.0.1 only',
+      'serve faults, decisions about workers and the log of calls on this port, on 127.0.0.1 only',
       parsePort,
     )
     .version(packageVersion())
@@ -54,7 +54,7 @@ function instructions({ rootUrl, credentials, adminUrl }: LocalTaskcluster, { ho
     `Taskcluster is at ${rootUrl}`,
     ...(adminUrl === undefined ? [] : [`Faults and the log of calls are at ${adminUrl}`]),
     '',
-    'For a worker, or for the taskcluster command line client:',
+    'To connect a worker, or the taskcluster command line client:',
     '',
     `  export TASKCLUSTER_ROOT_URL=${rootUrl}`,
     `  export TASKCLUSTER_CLIENT_ID=${credentials.clientId}`,
@@ -64,14 +64,14 @@ function instructions({ rootUrl, credentials, adminUrl }: LocalTaskcluster, { ho
     '  taskcluster api queue ping',
     '',
     ...containerAdvice(host, networkInterfaces()).flatMap((line) => [line, '']),
-    'Ctrl-C ends it.',
+    'Press Ctrl-C to stop it.',
     '',
   ].join('\n');
 }
 
 async function writeCredentials(file: string, { rootUrl, credentials }: LocalTaskcluster): Promise<void> {
   const { clientId, accessToken } = credentials;
-  // The mode counts for new files only, so an old one is not written through.
+  // The mode applies only to new files, so an old one is removed first.
   await rm(file, { force: true });
   await writeFile(file, `${JSON.stringify({ rootUrl, clientId, accessToken }, null, 2)}\n`, {
     mode: 0o600,

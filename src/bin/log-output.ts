@@ -1,7 +1,7 @@
 import { isatty } from 'node:tty';
 import { ReadableLines } from '../lib/log/readable-lines.js';
 
-/** How the worker's own log can be written: for programs, or for people. */
+/** The formats of the worker's own log: JSON for programs, text for people. */
 export const LOG_FORMATS = ['json', 'text'] as const;
 
 export type LogFormat = (typeof LOG_FORMATS)[number];
@@ -10,12 +10,12 @@ interface LineTaker {
   write(line: string): void;
 }
 
-/** Text for whoever sits in front of a terminal, JSON for what reads a pipe or a file. */
+/** Returns text for a terminal, JSON for a pipe or a file. */
 export function defaultFormat(descriptor: number): LogFormat {
   return isatty(descriptor) ? 'text' : 'json';
 }
 
-/** Where a log has to write its lines so that they come out in `format`. */
+/** Returns where a log has to write its JSON lines so that they come out in `format`. */
 export function logOutput(output: LineTaker, format: LogFormat): LineTaker {
   if (format === 'json') return output;
   return new ReadableLines((line) => {

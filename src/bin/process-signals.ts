@@ -4,8 +4,8 @@ type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGQUIT';
 type Stoppable = Pick<Worker, 'stop' | 'rediscover'>;
 
 /**
- * The signals of a worker's process, from its first moment on: what comes before there is a worker is kept for it. This
- * module imports nothing, as the signals have to be listened to before anything else is loaded.
+ * Handles the signals of a worker's process from its first moment: those that arrive before the worker exists are kept
+ * for it. This module imports no code, because it has to listen before anything else is loaded.
  */
 export class ProcessSignals {
   readonly #stopped = new AbortController();
@@ -25,7 +25,7 @@ export class ProcessSignals {
     return this.#stopped.signal;
   }
 
-  /** Passes on what has come so far, and all that comes from now on; `onReserved` hears of each SIGUSR2. */
+  /** Passes on the signals received so far, and all later ones; `onReserved` is called for each SIGUSR2. */
   passTo(worker: Stoppable, onReserved: () => void): void {
     this.#worker = worker;
     this.#onReserved = onReserved;
@@ -33,7 +33,7 @@ export class ProcessSignals {
     for (let count = 0; count < this.#reserved; count++) onReserved();
   }
 
-  /** For a command that is no worker: signals end it as any other program, also one that came before. */
+  /** Restores default handling for a command that is not a worker, also for a signal that has already arrived. */
   restoreDefaults(): void {
     process.off('SIGTERM', this.#stop).off('SIGINT', this.#stop).off('SIGQUIT', this.#stop);
     process.off('SIGUSR2', this.#ignore).off('SIGHUP', this.#rediscover);
@@ -44,17 +44,17 @@ export class ProcessSignals {
     const mode = this.#modeOf(signal as StopSignal);
     this.#modes.push(mode);
     this.#first ??= signal as StopSignal;
-    this.#stopped.abort(new Error(`${signal} came before the worker was ready`));
+    this.#stopped.abort(new Error(`${signal} arrived before the worker was ready`));
     this.#worker?.stop(mode);
   };
 
-  /** Without a listener it would end the process. */
+  /** Ignores SIGUSR2, which would end the process if it had no listener. */
   readonly #ignore = (): void => {
     this.#reserved += 1;
     this.#onReserved?.();
   };
 
-  /** A worker that does not exist yet looks for devices anyway. */
+  /** Rediscovers devices; a worker that does not exist yet will do that anyway. */
   readonly #rediscover = (): void => {
     void this.#worker?.rediscover();
   };
@@ -66,7 +66,7 @@ export class ProcessSignals {
       case 'SIGQUIT':
         return 'graceful';
       case 'SIGINT':
-        // At a terminal: the first lets tasks end, and whoever presses Ctrl-C again does not want to wait.
+        // Ctrl-C on a terminal: the first lets tasks end, and a user who presses it again does not want to wait.
         return this.#modes.length === 0 ? 'graceful' : 'immediate';
     }
   }

@@ -21,7 +21,7 @@ const TASK_QUEUE = { provisionerId: 'local', workerType: 'docker-worker' };
 const BAD_USAGE = 2;
 const FAILED = 1;
 const STDERR = 2;
-// What a reader of the worker's log that is behind is given to catch up before the process ends.
+// How long a slow reader of the worker's log gets to catch up before the process exits.
 const FLUSH_MS = 2000;
 
 interface Options {
@@ -30,17 +30,17 @@ interface Options {
   readonly workerLog: 'debug' | 'info' | 'warn' | 'error';
 }
 
-/** What is done with what a task came to; false: not all that was asked for could be done. */
+/** Processes the outcome of a task; returns false if part of what was asked for failed. */
 type Inspect = (outcome: LocalOutcome, output: Writable, directory?: string) => Promise<boolean>;
 
-/** What the command line asks for. */
+/** The parsed command line. */
 export interface TaskArguments {
   /** A file, or `taskId@rootUrl`. */
   readonly source: string;
   readonly options: Options;
 }
 
-/** Runs one task on this machine; returns the exit code, the task's own where there is one. */
+/** Runs one task on this machine; returns the exit code, which is the task's own if it has one. */
 export async function runTaskCommand(parse: () => TaskArguments, inspect: Inspect = listArtifacts): Promise<number> {
   const interruption = new Interruption();
   try {
@@ -58,15 +58,15 @@ export async function runTaskCommand(parse: () => TaskArguments, inspect: Inspec
   }
 }
 
-/** Help, version and wrong usage are written by commander and thrown as CommanderError. */
+/** Parses the command line. For help, version and wrong usage commander prints the text and throws a CommanderError. */
 export function parseTaskArguments(argv: readonly string[]): TaskArguments {
   const command = new Command('run-task')
-    .description('Run one task on this machine as a worker would, and end with its exit code.')
+    .description('Run one task on this machine as a worker would, and exit with its exit code.')
     .argument(
       '<task>',
-      'YAML or JSON file with a task (payload and all) or a bare payload, or taskId@rootUrl for a task of a deployment',
+      'YAML or JSON file with a whole task or a bare payload, or taskId@rootUrl for a task of a deployment',
     )
-    .option('--artifacts <directory>', 'save the artifacts below this directory')
+    .option('--artifacts <directory>', 'save the artifacts in this directory')
     .addOption(
       new Option('--env <name=value>', 'set an environment variable of the task; may be repeated')
         .argParser(collectEnv)
@@ -82,7 +82,7 @@ Examples:
   node dist/bin/run-task.js fRWeAYyFTv66bvy2SXul1w@https://tc.example.com
 
 Ctrl-C cancels the task; a second one stops at once.
-Exit codes: the task's own, 1 when it has none or an artifact could not be saved, 2 when the file or the command line is wrong.
+Exit codes: the task's own; 1 if it has none or an artifact was not saved; 2 if the file or the command line is wrong.
 `,
     )
     .showHelpAfterError('(--help shows all options)')
@@ -91,9 +91,9 @@ Exit codes: the task's own, 1 when it has none or an artifact could not be saved
   return { source: command.args[0] ?? '', options: command.opts<Options>() };
 }
 
-/** For all programs that have a worker inside. */
+/** Returns the option of all programs that contain a worker. */
 export function workerLogOption(): Option {
-  return new Option('--worker-log <level>', "print the worker's own log from this level on, on standard error")
+  return new Option('--worker-log <level>', "print the worker's own log from this level up to standard error")
     .choices(['debug', 'info', 'warn', 'error'])
     .default('error');
 }

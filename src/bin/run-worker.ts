@@ -33,13 +33,13 @@ const STALLED = 3;
 
 const STDOUT = 1;
 const STDERR = 2;
-// What a reader that is behind is given to catch up before the process ends.
+// How long a slow reader gets to catch up before the process exits.
 const FLUSH_MS = 2000;
 
 const stderr = new LineOutput(STDERR);
 const stdout = new LineOutput(STDOUT, {
   fallback: {
-    // Whoever reads on is not worker-runner.
+    // The reader of standard error is not worker-runner.
     writeMessage: (line) => {
       const plain = withoutProtocol(line);
       if (plain !== undefined) stderr.writeMessage(plain);
@@ -51,10 +51,10 @@ process.on('exit', () => {
   stderr.flush(FLUSH_MS);
 });
 
-/** For what has to be said before there is a configuration. */
+/** The log's settings before the configuration is known. */
 const BARE_LOG = { baseFields: { source: 'docker-worker' }, level: 'info' } as const;
 
-/** Does what the command line says; returns the exit code. Never fails. */
+/** Does what the command line asks; returns the exit code. Never fails. */
 export async function runWorker(signals: ProcessSignals): Promise<number> {
   return await main(signals).catch(report);
 }
@@ -88,7 +88,7 @@ async function main(signals: ProcessSignals): Promise<number> {
       log.warn('log lines dropped', { lines });
     });
     const logging = { logFormat, alerts: () => alerts };
-    // Whatever a machine of a fleet lacks is a surprise.
+    // On a fleet's machine every missing file is unexpected.
     const own = host.name === 'standalone' ? { isUntouched } : {};
     return await run({ config, secrets, host, isStartedByRunner, log, version, signals, ...logging, ...own });
   } catch (error) {
@@ -102,7 +102,7 @@ async function main(signals: ProcessSignals): Promise<number> {
   }
 }
 
-/** Says what there is, without becoming a worker. */
+/** Prints or checks the configuration, without becoming a worker. */
 async function look(args: WorkerArguments, host: Host): Promise<number> {
   const loaded = await load(args, host);
   if (args.action === 'print-config') {
@@ -135,18 +135,18 @@ async function hostLayer(host: Host): Promise<NonNullable<ConfigSources['host']>
   return { name: `host ${host.name}`, values, ...(host.defaults && { defaults: host.defaults }) };
 }
 
-/** Told to stop while it still waited for its configuration: it has nothing to give back. */
+/** Logs a stop that came while the configuration was being loaded: there is nothing to release. */
 function stopEarly(log: Logger): number {
   log.info('shutdown', { mode: 'graceful', running: 0 });
   log.info('exit', { code: OK });
   return OK;
 }
 
-/** A machine of a fleet that can't start its worker: somebody has to know, and it must not cost money for nothing. */
+/** Reports that a fleet's machine can't start its worker, and shuts it down if a retry is pointless: it costs money. */
 async function giveUp(error: unknown, connection: HostConnection, tell: Tell): Promise<void> {
   const shutsDown = isHopeless(error, connection);
   tell.log.alert('worker start failed', { error, shutsDown });
-  // Whoever is told that the machine can go listens no more.
+  // Reports can't be sent any more once the machine shuts down.
   await tell.reports.settle();
   if (shutsDown) await connection.host.shutdown();
 }
@@ -158,14 +158,14 @@ interface Tell {
 
 function isHopeless(error: unknown, { isStartedByRunner }: HostConnection): boolean {
   if (error instanceof HostError) return true;
-  // A worker that has lost its worker-runner and finishes its tasks is in the way of the next one.
+  // A worker that has lost its worker-runner and still finishes its tasks blocks the next one.
   if (error instanceof ConfigError && error.isOccupied) return false;
-  // worker-runner keeps a machine whose worker ends with an error, and starts it never again.
+  // worker-runner keeps a machine whose worker exits with an error, and never restarts the worker.
   if (isStartedByRunner) return true;
   return error instanceof ConfigError && error.keys.some((key) => /^(rootUrl|taskcluster(\..*)?)$/.test(key));
 }
 
-/** Loads what talks to docker and the queue, so only what needs it imports it. */
+/** Runs --check. Only this command imports the preflight module, which loads the clients of docker and the queue. */
 async function check(config: Config, log: Logger, host: Host): Promise<number> {
   const { checkWorker } = await import('../lib/worker/compose/preflight.js');
   const { problems, warnings } = await checkWorker(config, log, {
@@ -175,7 +175,7 @@ async function check(config: Config, log: Logger, host: Host): Promise<number> {
   for (const warning of warnings) complain(`warning: ${warning}`);
   for (const problem of problems) complain(problem);
   if (problems.length > 0) return CRASHED;
-  stdout.writeMessage('The configuration is good, docker and the queue answer.\n');
+  stdout.writeMessage('The configuration is valid; docker and the queue answer.\n');
   return OK;
 }
 
@@ -193,13 +193,13 @@ async function run({ isStartedByRunner, logFormat, signals, ...given }: RunOptio
   limitMemory();
   const metricsOutput = {
     write: (line: string) => {
-      // For programs, as JSON is.
+      // These lines are for programs, as JSON is.
       if (logFormat === 'json') stdout.writeMessage(line);
     },
   };
   const droppedLogLines = (): number => stdout.droppedLines + stderr.droppedLines;
   const worker = await makeWorker({ ...given, nodeVersion: process.version, metricsOutput, droppedLogLines });
-  // What reads the log is gone for good: a worker that nobody can watch finishes its tasks and takes no more.
+  // The log's reader is gone for good: a worker without one finishes its tasks and claims no more.
   stdout.onClosed(() => {
     log.error('standard output closed');
     worker.stop('graceful', isStartedByRunner ? OK : CRASHED);
@@ -222,14 +222,14 @@ async function run({ isStartedByRunner, logFormat, signals, ...given }: RunOptio
 
 function watchStalls({ stateDir, watchdog }: Config, log: Logger): Watchdog | undefined {
   const stallTimeoutMs = watchdog.stallTimeout;
-  // Straight from the source there is none: threads do not get the loader that compiles TypeScript.
+  // A run from source has no watchdog: threads do not get the loader that compiles TypeScript.
   if (stallTimeoutMs === 0 || import.meta.url.endsWith('.ts')) return undefined;
-  // This module is built into a folder beside that of the programs.
+  // The build puts this module into a folder next to that of the programs.
   const threadUrl = new URL('../bin/watchdog-thread.js', import.meta.url);
   return new Watchdog({ threadUrl, stateDir, stallTimeoutMs, exitCode: STALLED, log });
 }
 
-/** After an error that nobody handled nothing is certain any more; what was running is found again at the next start. */
+/** Exits after an unhandled error, when nothing is certain any more; the next start recovers interrupted runs. */
 function exitOnCrash(log: Logger, reports: AlertForwarder): void {
   const crash = (error: unknown): void => {
     log.alert('worker crashed', { error });
@@ -239,9 +239,9 @@ function exitOnCrash(log: Logger, reports: AlertForwarder): void {
   process.on('uncaughtException', crash).on('unhandledRejection', crash);
 }
 
-/** Says on standard error, in one line for each problem, why the worker did not start. Returns the exit code. */
+/** Writes to standard error why the worker did not start, one line per problem. Returns the exit code. */
 function report(error: unknown): number {
-  // Commander has written its message already.
+  // Commander has already written its message.
   if (error instanceof CommanderError) return usageExitCode(error);
   if (error instanceof ConfigError) {
     for (const problem of error.problems) complain(problem);

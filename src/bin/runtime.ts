@@ -1,7 +1,7 @@
 /**
- * What the worker does to V8, node and its libraries, as a whole, for a figure that users notice. Each of these was taken
- * away by itself, in turns with a worker that had it, on 2026-11-30 (medians of 7 to 21 rounds, of 3 for small artifacts;
- * percentages are of what it is with it). What gains less than 5 % of every figure is not worth its surprises.
+ * Process-wide changes to V8, Node and libraries, each for a figure that users notice. Each was removed alone and
+ * measured in alternation with a worker that had it, on 2026-11-30 (medians of 7 to 21 rounds, of 3 for small
+ * artifacts; 100 % is the figure with it). Less than 5 % of every figure is not worth the surprises.
  *
  * | what                                        | where                      | without it                                     |
  * | ------------------------------------------- | -------------------------- | ---------------------------------------------- |
@@ -13,8 +13,8 @@
  * | programs in few files                       | scripts/build.mjs [4]      | start: CPU 186 %, RSS 121 %                    |
  * | ssh2 and gRPC, for dockerode, left out      | scripts/build.mjs [5]      | start: CPU 111 % and 112 %, RSS 108 % (ssh2)   |
  * | http2-wrapper, for got, left out            | scripts/build.mjs [6]      | start: CPU 110 %                               |
- * | an agent that is formatted in a word        | docker/docker-client.ts [7] | 31 ms of CPU and not 0.7 a call, with 4 tasks |
- * | connections to the queue that are kept      | queue/taskcluster-queue.ts [8] | 2.5 ms of CPU and not 0.3 a call, with TLS |
+ * | an agent with a one-word debug format       | docker/docker-client.ts [7] | 31 ms of CPU per call, not 0.7, with 4 tasks |
+ * | keep-alive connections to the queue         | queue/taskcluster-queue.ts [8] | 2.5 ms of CPU per call, not 0.3, with TLS |
  *
  * [1] https://github.com/nodejs/node/issues/1671: buffers are collected with the whole heap, not with the young generation
  * [2] https://github.com/nodejs/node/issues/42511
@@ -31,14 +31,14 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { onBuffersPassed } from '../lib/util/passing-buffers.js';
 
-/** V8's old generation grows by half of what is alive before it is collected. */
+/** V8 collects its old generation once it has grown by half of what is live. */
 const SMALL_HEAP = '--heap-growing-percent=50';
 /** V8's young generation: two 8 MiB semi-spaces; survivors are copied between them. */
 const YOUNG_GENERATION_BYTES = 16 * 1024 * 1024;
-/** So many bytes of buffers are worth a minor collection, which mostly takes a millisecond or two. */
+/** The bytes of buffers after which a minor collection is worthwhile; it mostly takes a millisecond or two. */
 const MINOR_COLLECTION_BYTES = 4 * 1024 * 1024;
 
-/** What V8 can be told, and what it tells. */
+/** V8's controls and figures of the heap. */
 export interface Heap {
   /** Sets one of V8's flags. */
   setFlag(flag: string): void;
@@ -50,7 +50,7 @@ export interface Heap {
   onCollected(listener: () => void): void;
 }
 
-/** Keeps the memory of this process small from now on. To be called when all is loaded, which takes much for a moment. */
+/** Keeps this process's memory small from now on. Call it when all is loaded: loading briefly needs much memory. */
 export function limitMemory(heap: Heap = v8Heap): void {
   heap.setFlag(SMALL_HEAP);
   limitYoungGeneration(heap);
@@ -64,9 +64,9 @@ export function limitMemory(heap: Heap = v8Heap): void {
 }
 
 /**
- * The young generation grows only while it is collected, and then by this factor at most. Forbidden to grow it would end at
- * 1 MiB, as V8 makes it smaller whenever a program does little; then survivors are copied, and kept for long, ten times as
- * often.
+ * Limits the size of the young generation, which grows only during a collection, at most by this factor. If it never
+ * grew, it would end at 1 MiB, because V8 shrinks it whenever a program is idle; then survivors are copied, and
+ * promoted, ten times as often.
  */
 function limitYoungGeneration(heap: Heap): void {
   let isGrowing: boolean | undefined;
@@ -84,7 +84,7 @@ type CollectGarbage = (options: { readonly type: 'minor' }) => void;
 
 let collectGarbage: CollectGarbage | undefined;
 
-/** V8 gives its function to contexts that are made while the flag is set. */
+/** Returns V8's gc function, which contexts get if they are made while the flag is set. */
 function exposedGarbageCollection(): CollectGarbage {
   setFlagsFromString('--expose-gc');
   try {

@@ -19,16 +19,16 @@ interface Flags {
 
 class UploadError extends Error {}
 
-/** Throws an UploadError when the schema could not be compiled by those who read it there. */
+/** Throws an UploadError if the schema is not valid JSON, so that its readers could not use it. */
 function checkSchema(): void {
   try {
     JSON.parse(readFileSync(SCHEMA, 'utf8'));
   } catch (error) {
-    throw new UploadError(`${SCHEMA} is no JSON file: ${errorMessage(error)}`);
+    throw new UploadError(`${SCHEMA} is not a JSON file: ${errorMessage(error)}`);
   }
 }
 
-/** As an argument list for the AWS CLI, which finds the credentials and signs the request. */
+/** Returns the arguments for the AWS CLI, which finds the credentials and signs the request. */
 function awsArguments({ bucket, prefix, region, endpointUrl }: Flags): readonly string[] {
   const key = [...prefix.split('/').filter((part) => part !== ''), 'payload.json'].join('/');
   return [
@@ -51,23 +51,23 @@ function upload(flags: Flags): string {
   }
   if (status !== 0) {
     throw new UploadError(
-      `aws ${args.join(' ')} failed: ${stderr.trim()}\nAre there AWS credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID and ` +
-        `AWS_SECRET_ACCESS_KEY) with the permission s3:PutObject for the bucket ${flags.bucket}?`,
+      `aws ${args.join(' ')} failed: ${stderr.trim()}\nCheck that there are AWS credentials (AWS_PROFILE, or ` +
+        `AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY) with the permission s3:PutObject for the bucket ${flags.bucket}.`,
     );
   }
-  return `${SCHEMA} is uploaded to s3://${flags.bucket}/${args[args.indexOf('--key') + 1] ?? ''}\n`;
+  return `Uploaded ${SCHEMA} to s3://${flags.bucket}/${args[args.indexOf('--key') + 1] ?? ''}\n`;
 }
 
 const command = new Command('upload-schema')
   .description(
-    "Uploads the schema of a task's payload, schemas/v1/payload.json, to S3, where documentation and tools read it. The " +
-      'AWS CLI does it, with the credentials that it finds in the environment.',
+    "Uploads the schema of a task's payload, schemas/v1/payload.json, to S3, where documentation and tools read it. " +
+      'Uses the AWS CLI, with the credentials from the environment.',
   )
   .requiredOption('--bucket <name>', 'S3 bucket')
-  .option('--prefix <path>', 'what its key begins with', 'docker-worker/v1')
+  .option('--prefix <path>', 'prefix of the key', 'docker-worker/v1')
   .option('--region <region>', 'region of the bucket (default: that of your AWS configuration)')
-  .option('--endpoint-url <url>', 'another S3 than that of AWS')
-  .option('--dry-run', 'only print what would be run')
+  .option('--endpoint-url <url>', "an S3 service other than AWS's")
+  .option('--dry-run', 'only print the command that would run')
   .version(packageVersion())
   .showHelpAfterError('(--help shows all options)')
   .exitOverride()

@@ -7,22 +7,22 @@ import type { ThreadUse } from '../lib/worker/watchdog/stall-meter.js';
 import type { StallRecord } from '../lib/worker/watchdog/stall-record.js';
 import type { WatchdogData } from '../lib/worker/watchdog/watchdog.js';
 
-// The program of the watchdog's thread. What would need the main thread, such as process.stderr, is not used here.
+// The program of the watchdog's thread. It uses nothing that needs the main thread, such as process.stderr.
 
 const STDERR = 2;
 const PAUSE_TIMEOUT_MS = 5000;
-// A line that nobody reads must not keep the process alive.
+// A line without a reader must not keep the process alive.
 const STDERR_TIMEOUT_MS = 1000;
-// More than the log takes to be flushed, which process.exit waits for.
+// Longer than flushing the log takes, which process.exit waits for.
 const EXIT_TIMEOUT_MS = 10_000;
-/** Of utime and stime in proc(5); Linux has always told them in hundredths of a second. */
+/** The unit of utime and stime in proc(5); on Linux it has always been a hundredth of a second. */
 const MS_PER_TICK = 10;
 
 const { beats, stallTimeoutMs, tickMs, exitCode, recordPath } = workerData as WatchdogData;
 
 await watch();
 
-/** Returns only by ending the process. */
+/** Watches until it ends the process. */
 async function watch(): Promise<never> {
   const meter = new StallMeter(tickMs);
   for (;;) {
@@ -34,7 +34,7 @@ async function watch(): Promise<never> {
   }
 }
 
-/** Returns when the main thread has come round in the meantime. */
+/** Ends the process, or returns if the main thread has recovered in the meantime. */
 async function endProcess(stalledMs: number, beat: number): Promise<void> {
   const paused = await pauseMainThread(PAUSE_TIMEOUT_MS);
   if (Atomics.load(beats, 0) !== beat) {
@@ -44,17 +44,17 @@ async function endProcess(stalledMs: number, beat: number): Promise<void> {
   const stack = paused?.stack ?? `unknown: the main thread is ${whereabouts()}`;
   writeRecord({ at: new Date().toISOString(), stalledMs, stack });
   const seconds = Math.round(stalledMs / 1000);
-  await complain(`docker-worker: the worker stood still for ${seconds} s and is ended by its watchdog:\n${stack}\n`);
+  await complain(`docker-worker: the worker stalled for ${seconds} s and its watchdog ends it:\n${stack}\n`);
   paused?.exit(exitCode);
   if (paused) await setTimeout(EXIT_TIMEOUT_MS);
-  // Native code can't be ended otherwise.
+  // Native code can't be ended in any other way.
   process.kill(process.pid, 'SIGKILL');
 }
 
-/** The id of the main thread is that of the process. */
+/** Reads the main thread's state; its thread id is the process id. */
 function mainThreadUse(): ThreadUse {
   const stat = readFileSync(`/proc/self/task/${process.pid}/stat`, 'utf8');
-  // The second field, the name of the command in brackets, may hold anything.
+  // The second field, the command's name in parentheses, may contain anything.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return { state: fields[0] ?? '', cpuMs: (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK };
 }
@@ -63,7 +63,7 @@ function whereabouts(): string {
   return mainThreadUse().state === 'S' ? 'waiting in a system call' : 'in native code, where no JavaScript runs';
 }
 
-/** To be read when the process is started again. Without room for it the line on standard error has to do. */
+/** Writes the record for the next start. If the disk is full, only the line on standard error remains. */
 function writeRecord(record: StallRecord): void {
   try {
     writeFileSync(`${recordPath}.next`, JSON.stringify(record), { mode: 0o600 });

@@ -5,19 +5,19 @@ import { LOG_FORMATS } from './log-output.js';
 import type { LogFormat } from './log-output.js';
 
 export const HOSTS = ['aws', 'packet', 'worker-runner', 'standalone', 'test'] as const;
-/** What worker-runner was called when it first started workers. */
+/** Old names of worker-runner. */
 const OLD_NAMES: Readonly<Record<string, string>> = { 'taskcluster-worker-runner': 'worker-runner' };
 
-/** What the command line asks for. */
+/** The parsed command line. */
 export interface WorkerArguments {
   readonly action: 'run' | 'print-config' | 'check';
   readonly host: (typeof HOSTS)[number];
   /** Undefined: the packaged file with `profile`. */
   readonly configPath: string | undefined;
   readonly profile: string | undefined;
-  /** The file that worker-runner wrote, when it named it on the command line. */
+  /** The file that worker-runner wrote, if the command line names it. */
   readonly runnerConfigPath?: string;
-  /** How the worker's own log is written; undefined: for people on a terminal, as JSON elsewhere. */
+  /** The format of the worker's own log; undefined: text on a terminal, else JSON. */
   readonly logFormat: LogFormat | undefined;
   /** Settings by configuration key. */
   readonly flags: Readonly<Record<string, string | number>>;
@@ -38,41 +38,41 @@ const PACKAGED_PROFILES = ['production', 'test'];
 const EXAMPLES = `
 Examples:
   node dist/bin/worker.js config.yml                    credentials from the TASKCLUSTER_* variables
-  node dist/bin/worker.js my-worker.yml --check         is all well: configuration, machine, docker, queue?
-  node dist/bin/worker.js my-worker.yml --print-config  what comes out of all files, flags and the host
+  node dist/bin/worker.js my-worker.yml --check         check configuration, machine, docker and queue
+  node dist/bin/worker.js my-worker.yml --print-config  print the result of all files, flags and the host
   node dist/bin/worker.js -c 4 --worker-id box-1 my-worker.yml
   node dist/bin/worker.js production                    the packaged settings for fleets
-  node dist/bin/worker.js --host aws production         on an EC2 instance: the rest comes from its user data
+  node dist/bin/worker.js --host aws production         on an EC2 instance; the rest comes from its user data
   node dist/bin/worker.js --host worker-runner production
   node dist/bin/worker.js run --config <file> --with-worker-runner
-                                                        as the older and the newer worker-runner start a worker; both
-                                                        take --check and --print-config
+                                                        as older and newer versions of worker-runner start a worker;
+                                                        both accept --check and --print-config
 
 Environment: TASKCLUSTER_ROOT_URL, TASKCLUSTER_CLIENT_ID, TASKCLUSTER_ACCESS_TOKEN, TASKCLUSTER_CERTIFICATE (temporary
-credentials only), DOCKER_HOST, and what your configuration names by !env tags. For hosts: DOCKER_WORKER_CONFIG (the
+credentials only), DOCKER_HOST, and what your configuration names with !env tags. For hosts: DOCKER_WORKER_CONFIG (the
 file that worker-runner wrote), DOCKER_WORKER_METADATA_URL, DOCKER_WORKER_USER_DATA, DOCKER_WORKER_REGISTRATION and
 DOCKER_WORKER_SHUTDOWN_COMMAND; see docs/hosts.md.
-Signals: SIGTERM aborts running tasks, which run again elsewhere, and exits within two minutes. SIGQUIT, or Ctrl-C once, lets
-them end first (Ctrl-C again aborts them). SIGHUP looks for new devices. SIGUSR2 is reserved, and ignored.
-Exit codes: 0 done, 1 crashed, a check failed or standard output was closed, 2 bad usage or configuration (standard error says what),
-3 stood still and was ended by its watchdog.`;
+Signals: SIGTERM aborts running tasks, which the queue retries, and exits within two minutes. SIGQUIT, or Ctrl-C once,
+lets them end first (Ctrl-C again aborts them). SIGHUP looks for new devices. SIGUSR2 is reserved and ignored.
+Exit codes: 0 done; 1 crashed, a check failed or standard output was closed; 2 bad usage or configuration (see standard
+error); 3 stalled and ended by its watchdog.`;
 
-const CHECK = 'check configuration, machine, docker and queue, say what will not work, and exit';
+const CHECK = 'check configuration, machine, docker and queue, print what will not work, and exit';
 
-/** Parses the command line. Help, version and wrong usage are written by commander and thrown as CommanderError. */
+/** Parses the command line. For help, version and wrong usage commander prints the text and throws a CommanderError. */
 export function parseWorkerArguments(argv: readonly string[], version: string): WorkerArguments {
   return isRunnerCommand(argv) ? parseRunnerCommand(argv, version) : parseWorkerCommand(argv, version);
 }
 
-/** `run` alone may be the name of a file. */
+/** Tells whether worker-runner wrote this command line: `run` alone may be the name of a file. */
 function isRunnerCommand([command, ...options]: readonly string[]): boolean {
   return command === 'run' && options.some((option) => /^--(config|with-worker-runner|help|version)\b/.test(option));
 }
 
-/** The command line with which newer versions of worker-runner start a generic-worker. */
+/** Parses the command line with which newer versions of worker-runner start a generic-worker. */
 function parseRunnerCommand([, ...argv]: readonly string[], version: string): WorkerArguments {
   const command = new Command('docker-worker run')
-    .description('Runs the worker as generic-worker is run by worker-runner.')
+    .description('Runs the worker in the way that worker-runner runs generic-worker.')
     .requiredOption('--config <file>', 'JSON file that worker-runner wrote')
     .requiredOption('--with-worker-runner', 'talk to worker-runner on standard input and output')
     .option('--profile <name>', 'section of the configuration files to lay over their defaults', 'production')
@@ -131,7 +131,7 @@ function hostOption(): Option {
   return option.argParser((name: string, previous: string) => parse?.(OLD_NAMES[name] ?? name, previous) as string);
 }
 
-/** The exit code for what parseWorkerArguments throws: help and version are no mistakes. */
+/** Returns the exit code for what parseWorkerArguments throws: help and version are not errors. */
 export function usageExitCode(error: CommanderError): 0 | 2 {
   return error.exitCode === 0 ? 0 : 2;
 }
@@ -141,7 +141,7 @@ function actionAndHost({ host, printConfig, check }: Flags): Pick<WorkerArgument
   return { action: check ? 'check' : 'run', host };
 }
 
-/** Old start scripts name a profile where now a file stands; a file of that name wins. */
+/** Returns the configuration's source: old start scripts name a profile, not a file; a file of that name wins. */
 function configSource(config: string, profile: string | undefined): Pick<WorkerArguments, 'configPath' | 'profile'> {
   if (!PACKAGED_PROFILES.includes(config) || existsSync(config)) return { configPath: config, profile };
   return { configPath: undefined, profile: profile ?? config };
@@ -154,7 +154,7 @@ function settings(flags: Flags): Readonly<Record<string, string | number>> {
   );
 }
 
-/** What is no number stays as it was written, for the configuration's own message about it. */
+/** Returns text that is not a number unchanged, so that the configuration's validation reports it. */
 function numberIfPossible(text: string): string | number {
   return text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text);
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { ProcessSignals } from './process-signals.js';
 
-// Before the worker is loaded, which takes some hundred milliseconds: a signal would kill the process until then.
+// Comes before loading the worker, which takes some hundred milliseconds: until then a signal would kill the process.
 const signals = new ProcessSignals();
 const { runWorker } = await import('./run-worker.js');
-// An explicit exit: a connection that somebody forgot must not keep a finished worker from ending.
+// Exits explicitly: a connection left open must not keep a finished worker alive.
 process.exit(await runWorker(signals));

@@ -30,7 +30,7 @@ describe('upload-schema', function () {
   it('uploads the payload schema to the bucket with a signed request', async () => {
     const { code, stdout, stderr } = await upload(['--bucket', 'schemas', '--prefix', '/docker-worker/v1/']);
     assert.deepEqual([code, stderr], [0, '']);
-    assert.match(stdout, /payload\.json is uploaded to s3:\/\/schemas\/docker-worker\/v1\/payload\.json\n$/);
+    assert.match(stdout, /^Uploaded .*payload\.json to s3:\/\/schemas\/docker-worker\/v1\/payload\.json\n$/);
     assert.deepEqual([...store.objects.keys()], ['/schemas/docker-worker/v1/payload.json']);
     const [stored = assert.fail()] = store.objects.values();
     assert.deepEqual(stored.body, await readFile('schemas/v1/payload.json'));

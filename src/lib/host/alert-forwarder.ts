@@ -3,14 +3,14 @@ import { errorMessage } from '../util/error-message.js';
 import { TimeoutError, withTimeout } from '../util/abortable.js';
 import type { Host } from './host.js';
 
-// What goes on being wrong is said again and again in the log.
+// The log repeats alerts about problems that persist.
 const REPEAT_MS = 60 * 60_000;
 const SETTLE_MS = 5000;
-// What worker-manager takes.
+// The limits of worker-manager.
 const LONGEST_TITLE = 128;
 const LONGEST_DESCRIPTION = 10_240;
 
-/** Passes the worker's alerts on to whoever its host can tell, each kind at most once an hour. Never fails. */
+/** Forwards the worker's alerts through its host, each kind at most once an hour. Never fails. */
 export class AlertForwarder {
   readonly #host: Pick<Host, 'reportError'>;
   readonly #onFailure: (error: unknown) => void;
@@ -28,7 +28,7 @@ export class AlertForwarder {
     this.#now = now;
   }
 
-  /** `fields` hold no secrets any more. */
+  /** Forwards an alert; `fields` must not contain secrets. */
   alert(event: string, fields: LogFields): void {
     if (!this.#host.reportError) return;
     const now = this.#now().getTime();
@@ -44,7 +44,7 @@ export class AlertForwarder {
     this.#pending.add(sent);
   }
 
-  /** Waits for what is under way, seconds at most. */
+  /** Waits for pending reports, at most some seconds. */
   async settle(): Promise<void> {
     try {
       await withTimeout('reporting errors', SETTLE_MS, () => Promise.all(this.#pending));

@@ -19,14 +19,14 @@ import { WorkerRegistration } from './worker-registration.js';
 
 export interface AwsHostOptions {
   readonly workerManager: WorkerManager;
-  /** Switches the machine off. */
+  /** Powers off the machine. */
   readonly powerOff: () => Promise<void>;
   readonly placeFiles: PlacePoolFiles;
-  /** Told of what somebody may want to know but nothing ends by. */
+  /** Called with problems that the operator may want to know but that are not fatal. */
   readonly onProblem: (problem: string) => void;
-  /** Where the metadata service is, without a path. */
+  /** The URL of the metadata service, without a path. */
   readonly metadataUrl?: string;
-  /** Where the registration is kept over restarts. */
+  /** The file that keeps the registration across restarts. */
   readonly registrationFile?: string;
   readonly retries?: RetryPolicy;
   readonly machineUptimeSeconds?: () => number;
@@ -34,12 +34,12 @@ export interface AwsHostOptions {
 
 const METADATA_URL = 'http://169.254.169.254';
 const REGISTRATION_FILE = '/var/lib/docker-worker/registration.json';
-// Four minutes in all: an instance that boots faster than its network, or during an outage of the deployment.
+// Four minutes in total: the instance may boot faster than its network, or during an outage of the deployment.
 const RETRIES: RetryPolicy = { attempts: 10, firstDelayMs: 1000, maxDelayMs: 60_000, randomization: 0.25 };
 const IDLE_SECONDS = 15 * 60;
 const NEVER = new AbortController().signal;
 
-/** An EC2 instance: configured by its metadata, its user data and secrets, given back when it is idle or taken away. */
+/** An EC2 instance: configured by its metadata, user data and secrets; shut down when idle or reclaimed by AWS. */
 export class AwsHost implements Host {
   readonly name = 'aws';
   readonly #options: AwsHostOptions;
@@ -85,7 +85,7 @@ export class AwsHost implements Host {
         isReachable = true;
       } catch (error) {
         signal.throwIfAborted();
-        if (isReachable) this.#options.onProblem(`no termination notices: ${errorMessage(error)}`);
+        if (isReachable) this.#options.onProblem(`termination notices cannot be read: ${errorMessage(error)}`);
         isReachable = false;
       }
       await delay(pollIntervalMs, signal);
@@ -96,7 +96,7 @@ export class AwsHost implements Host {
     try {
       await this.#registration?.renew(onRenewed, signal);
     } catch (error) {
-      // Without credentials it can claim nothing more: what runs has credentials of its own.
+      // Without credentials the worker can't claim any more; its runs have their own credentials.
       if (!signal.aborted) this.#hasLostCredentials = true;
       throw error;
     }
@@ -114,7 +114,7 @@ export class AwsHost implements Host {
     try {
       await this.#registration?.end();
     } catch (error) {
-      // worker-manager finds out by itself that the instance is gone.
+      // worker-manager will notice that the instance is gone.
       this.#options.onProblem(errorMessage(error));
     }
     await this.#options.powerOff();
@@ -137,7 +137,7 @@ export class AwsHost implements Host {
       ]);
     }
     const region = zone.replace(/[a-z]$/, '');
-    // Instances in private networks have no public address, and a name only where DNS is on.
+    // Instances in private networks have no public address, and a name only if DNS is enabled.
     const address = publicIp || privateIp;
     const host = hostname || address;
     return {
@@ -183,7 +183,7 @@ export class AwsHost implements Host {
     throw new HostError('the instance metadata service has no identity document to register with');
   }
 
-  /** A machine where nothing answers is no EC2 instance, and not to be shut down for it. */
+  /** Reads metadata. Throws a ConfigError, not a HostError: a machine without the service must not be shut down. */
   async #read(path: string): Promise<string | undefined> {
     try {
       return await retry(this.#retries, { isRetryable: () => true }, () => this.#metadata.get(path, NEVER), NEVER);
@@ -195,7 +195,7 @@ export class AwsHost implements Host {
     }
   }
 
-  /** In words; undefined: the instance stays. */
+  /** Returns the notice as text; undefined: the instance stays. */
   async #spotNotice(signal: AbortSignal): Promise<string | undefined> {
     const [action, time] = await Promise.all(
       ['instance-action', 'termination-time'].map((name) => this.#metadata.get(`/meta-data/spot/${name}`, signal)),

@@ -1,38 +1,38 @@
 import type { ConfigTree } from '../config/layers.js';
 import type { Credentials } from '../queue/queue-client.js';
 
-/** The machine is about to go away, or somebody wants it to. */
+/** Notice that the machine is about to go away, or should. */
 export interface TerminationNotice {
-  /** Who says so, for the log. */
+  /** The source of the notice, for the log. */
   readonly reason: string;
-  /** Whether running tasks may end by themselves; otherwise they are resolved worker-shutdown at once. */
+  /** Whether running tasks may end normally; otherwise they are resolved worker-shutdown at once. */
   readonly finishTasks: boolean;
 }
 
-/** Something that a person should look at. Anybody may read it where it is shown: no secrets. */
+/** A problem for the operator to check. Reports are public, so they must not contain secrets. */
 export interface ErrorReport {
-  /** What sort of problem it is, one word: reports are counted by it. */
+  /** The kind of problem, one word; reports are counted by it. */
   readonly kind: string;
   readonly title: string;
   readonly description: string;
   readonly extra: Readonly<Record<string, unknown>>;
 }
 
-/** The kind of machine the worker runs on and what it can tell and do. One for the life of the worker. */
+/** The kind of machine the worker runs on, with what it offers. One for the life of the worker. */
 export interface Host {
   readonly name: string;
-  /** worker-manager knows this worker, and decides whether it is wanted. */
+  /** True if worker-manager knows this worker and decides whether it is needed. */
   readonly isManaged?: boolean;
-  /** Settings that such a machine has unless a file says otherwise. */
+  /** Default settings for such a machine, which files override. */
   readonly defaults?: ConfigTree;
   /**
-   * What the machine knows of the configuration: part of it, not validated. ConfigError if its sources are unusable,
+   * Returns the machine's part of the configuration, not validated. Throws a ConfigError if its sources are unusable, a
    * HostError if the machine can't become a worker at all.
    */
   configure(): Promise<ConfigTree>;
   /**
-   * Looks every `pollIntervalMs`, or listens where the host can, and calls `onNotice` for each notice; a later one may
-   * be more urgent. Resolves when no further notice can come; rejects with the signal's reason.
+   * Calls `onNotice` for each notice; a later one may be more urgent. Polls every `pollIntervalMs`, or listens if the
+   * host can. Resolves when no further notice can come; rejects with the signal's reason.
    */
   terminationNotices(
     onNotice: (notice: TerminationNotice) => void,
@@ -40,19 +40,19 @@ export interface Host {
     signal: AbortSignal,
   ): Promise<void>;
   /**
-   * Calls `onRenewed` with credentials that take the place of the worker's own, whenever there are new ones. Resolves
-   * when there will be none; rejects with the signal's reason. Absent: the worker keeps those it began with.
+   * Calls `onRenewed` with new credentials that replace the worker's own, whenever there are any. Resolves when there
+   * will be no more; rejects with the signal's reason. Absent: the worker keeps its first credentials.
    */
   credentialRenewals?(onRenewed: (credentials: Credentials) => void, signal: AbortSignal): Promise<void>;
-  /** Tells whoever looks after the pool; where nobody can be told, there is no such method. */
+  /** Reports to the pool's owners; absent if the host has no way to. */
   reportError?(report: ErrorReport): Promise<void>;
-  /** Seconds since the machine came up. */
+  /** Returns the seconds since the machine booted. */
   uptimeSeconds(): Promise<number>;
-  /** Gives the machine back, as the last thing the worker does; where it is not the worker's to give, nothing. */
+  /** Shuts the machine down, as the worker's last action; does nothing if the worker may not do that. */
   shutdown(): Promise<void>;
 }
 
-/** The machine can't become a worker, and trying again on it won't help: it is to be given back. */
+/** Thrown when the machine can't become a worker and a retry won't help: it should be shut down. */
 export class HostError extends Error {
   override readonly name = 'HostError';
 }

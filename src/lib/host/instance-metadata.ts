@@ -3,29 +3,29 @@ import type { Response } from 'got';
 import { trimEnd } from '../util/trim-end.js';
 
 const TOKEN_SECONDS = 6 * 60 * 60;
-// A session is renewed well before it ends.
+// A session is renewed well before it expires.
 const TOKEN_LIFE_MS = (TOKEN_SECONDS - 300) * 1000;
-// The service is on the machine itself: an answer that takes longer isn't coming.
+// The service is on the machine itself: an answer that takes longer won't come.
 const TIMEOUT_MS = 2000;
 const UNAUTHORIZED = 401;
 const NOT_FOUND = 404;
 
 /**
- * The instance metadata service of EC2, below `<url>/latest`. Asks by version 2 (with a session token), and by version 1
- * on machines whose service has no tokens or doesn't get them through to where the worker runs.
+ * A client of EC2's instance metadata service, below `<url>/latest`. Uses version 2 (with a session token), or version
+ * 1 on machines whose service has no tokens or whose tokens don't reach the worker.
  */
 export class InstanceMetadata {
   readonly #baseUrl: string;
   readonly #now: () => Date;
   #session: { readonly token: Promise<string | undefined>; readonly until: number } | undefined;
 
-  /** `url` without a path. */
+  /** `url` has no path. */
   constructor(url: string, now: () => Date = () => new Date()) {
     this.#baseUrl = `${trimEnd(url, '/')}/latest`;
     this.#now = now;
   }
 
-  /** The text at a path such as `/meta-data/instance-id`; undefined: there is none. One attempt. */
+  /** Returns the text at a path such as `/meta-data/instance-id`; undefined if there is none. Makes one attempt. */
   async get(path: string, signal: AbortSignal): Promise<string | undefined> {
     let answer = await this.#request(path, signal);
     if (answer.statusCode === UNAUTHORIZED) {
@@ -41,7 +41,7 @@ export class InstanceMetadata {
     const token = await this.#token(signal);
     return await got(`${this.#baseUrl}${path}`, {
       headers: token === undefined ? {} : { 'x-aws-ec2-metadata-token': token },
-      // The service itself answers; the token is for nobody else.
+      // Only the service itself may get the token.
       followRedirect: false,
       timeout: { request: TIMEOUT_MS },
       retry: { limit: 0 },
@@ -55,7 +55,7 @@ export class InstanceMetadata {
     if (!this.#session || now >= this.#session.until) {
       const token = this.#newToken(signal);
       this.#session = { token, until: now + TOKEN_LIFE_MS };
-      // Somebody else's stop is none of those that ask later.
+      // A request that its caller aborted must not fail later ones.
       token.catch(() => {
         this.#session = undefined;
       });
@@ -76,7 +76,7 @@ export class InstanceMetadata {
         .text();
     } catch (error) {
       signal.throwIfAborted();
-      // No tokens here; what is really wrong, if anything, the request without one will show.
+      // There are no tokens here; if anything else is wrong, the request without one will show it.
       if (error instanceof Error) return undefined;
       throw error;
     }

@@ -17,12 +17,12 @@ import type { WorkerManager } from './worker-manager.js';
 export interface PacketHostOptions {
   readonly workerManager: Pick<WorkerManager, 'secret'>;
   readonly placeFiles: PlacePoolFiles;
-  /** Told of a secret that can't be had. */
+  /** Called for a secret that can't be fetched. */
   readonly onProblem: (problem: string) => void;
-  /** Switches the machine off. */
+  /** Powers off the machine. */
   readonly powerOff: () => Promise<void>;
   readonly metadataUrl?: string;
-  /** What whoever ordered the machine gave it. */
+  /** The file with the user data that the machine was ordered with. */
   readonly userDataFile?: string;
   readonly retries?: RetryPolicy;
   readonly machineUptimeSeconds?: () => number;
@@ -46,7 +46,7 @@ export class PacketHost implements Host {
   async configure(): Promise<ConfigTree> {
     const [facts, userData] = await Promise.all([this.#facts(), this.#userData()]);
     const shutdown = { enabled: true, afterIdleSeconds: IDLE_SECONDS };
-    // Its machines have no certificate of their own.
+    // packet.net's machines have no certificate.
     const config = mergeConfig(facts, userData, { shutdown, logging: { secureLiveLogging: false } });
     const { retries = RETRIES } = this.#options;
     return mergeConfig(config, ...(await poolSecrets({ ...this.#options, retries }, config, ['worker-type'])));
@@ -98,7 +98,7 @@ export class PacketHost implements Host {
   }
 }
 
-/** The lines `#key=value` of a script whose other lines are cloud-init's. Fails with a ConfigError. */
+/** Parses the lines `#key=value` of a script whose other lines are for cloud-init. Throws a ConfigError. */
 export function parsePacketUserData(text: string): ConfigTree {
   const found = new Map<string, string>();
   for (const [, key = '', value = ''] of text.matchAll(/^#[ \t]*(\w+)=(.*)$/gm)) found.set(key, value.trim());
@@ -117,7 +117,7 @@ export function parsePacketUserData(text: string): ConfigTree {
     rootUrl: taskclusterRootUrl,
     provisionerId,
     workerType,
-    // What is no number or switch stays as it is, for the configuration's own message about it.
+    // A value that is not a number or boolean stays unchanged, so that the configuration's validation reports it.
     capacity: capacity !== undefined && /^\d+$/.test(capacity) ? Number(capacity) : capacity,
     taskcluster: Object.keys(credentials).length > 0 ? credentials : undefined,
     dockerConfig:

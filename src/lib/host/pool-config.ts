@@ -1,20 +1,20 @@
 import { LayeredConfig, isTree } from '../config/layers.js';
 import type { ConfigTree } from '../config/layers.js';
 
-/** What a pool, or a secret, has for its workers. */
+/** What a pool, or a secret, defines for its workers. */
 export interface PoolConfig {
   /** Settings. */
   readonly config: ConfigTree;
-  /** What is to be on the machine; not looked at yet. */
+  /** The files to place on the machine; not validated yet. */
   readonly files: readonly unknown[];
 }
 
-/** Whose names pools have around what is for their workers, the first found counts. */
+/** The keys in which pools wrap what is for their workers; the first one found counts. */
 const WRAPPERS = ['dockerWorker', 'genericWorker'];
 
 /**
- * What owners of pools and secrets wrote: `{dockerWorker: {config, files}}`, what is beside that does not count, or
- * `{config, files}`, or settings alone.
+ * Parses what owners of pools and secrets wrote: `{dockerWorker: {config, files}}`, whose other keys are ignored, or
+ * `{config, files}`, or only settings.
  */
 export function poolConfig(written: ConfigTree): PoolConfig {
   const form = formOf(written);
@@ -23,20 +23,20 @@ export function poolConfig(written: ConfigTree): PoolConfig {
   return { config: isTree(config) ? config : {}, files: Array.isArray(files) ? files : [] };
 }
 
-/** What is beside the pool's own, where somebody has added to it. */
+/** Returns the keys that were added next to the pool's own. */
 export function besidePoolConfig(written: ConfigTree): ConfigTree {
   const form = formOf(written);
   return form ? Object.fromEntries(Object.entries(written).filter(([key]) => !form.keys.includes(key))) : {};
 }
 
-/** Lays configuration over configuration, later ones winning, as files are laid over one another. */
+/** Merges layers of configuration like files; later ones win. */
 export function mergeConfig(...layers: readonly ConfigTree[]): ConfigTree {
   const merged = new LayeredConfig({});
   for (const values of layers) merged.apply({ name: 'host', values });
   return merged.values();
 }
 
-/** Where the settings and files are, and the keys at the top that stand for them; undefined: all are settings. */
+/** Returns where the settings and files are, and the top-level keys of that form; undefined: all keys are settings. */
 function formOf(written: ConfigTree): { readonly inner: ConfigTree; readonly keys: readonly string[] } | undefined {
   for (const name of WRAPPERS) {
     const inner = written[name];

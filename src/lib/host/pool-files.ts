@@ -8,7 +8,7 @@ import { shorten } from '../util/shorten.js';
 import { zipEntries } from './zip-entries.js';
 import { makeDirectory } from '../util/make-directory.js';
 
-/** One file or directory to be made. */
+/** One file or directory to create. */
 interface Placed {
   readonly path: string;
   /** Undefined: a directory. */
@@ -16,18 +16,18 @@ interface Placed {
   readonly mode: number;
 }
 
-// Keys and certificates are most of what pools put on machines; the scripts among it are run by the same user.
+// Most files of pools are keys and certificates; scripts among them are run by the same user.
 const FILE_MODE = 0o700;
 const DIRECTORY_MODE = 0o755;
 const LONGEST_NAME = 200;
 
-/** Puts what a pool wants to have on a machine where it belongs, or only checks it. */
+/** Places a pool's files on the machine, or only checks them. */
 export type PlacePoolFiles = (files: readonly unknown[]) => Promise<void>;
 
 /**
- * Writes the files of a pool or a secret, `{path, content, encoding: base64, format: file | zip}` as worker-runner knows
- * them: for this user alone, each whole or not at all, with the directories that it needs. Fails with a ConfigError that
- * quotes no content.
+ * Writes the files of a pool or a secret, `{path, content, encoding: base64, format: file | zip}` as in worker-runner:
+ * readable only by this user, each atomically, with the directories it needs. Throws a ConfigError that does not quote
+ * the content.
  */
 export const writePoolFiles: PlacePoolFiles = async (files) => {
   for (const { path, content, mode } of await parsePoolFiles(files)) {
@@ -40,12 +40,12 @@ export const writePoolFiles: PlacePoolFiles = async (files) => {
   }
 };
 
-/** Writes nothing. Fails where `writePoolFiles` would because of what the files are. */
+/** Checks the files without writing them. Throws the same errors as `writePoolFiles` for invalid files. */
 export const checkPoolFiles: PlacePoolFiles = async (files) => {
   await parsePoolFiles(files);
 };
 
-/** All of them, before any is written. */
+/** Parses all files before any is written. */
 async function parsePoolFiles(files: readonly unknown[]): Promise<readonly Placed[]> {
   const placed: Placed[] = [];
   for (const [index, file] of files.entries()) placed.push(...(await parsePoolFile(file, index + 1)));
@@ -71,11 +71,11 @@ async function parsePoolFile(file: unknown, number: number): Promise<readonly Pl
   }
 }
 
-/** What is in an archive, below a directory. */
+/** Returns the entries of an archive, with paths below a directory. */
 async function unpacked(directory: string, archive: Buffer): Promise<readonly Placed[]> {
   const entries = await zipEntries(archive);
   const inside = entries.map(({ name, mode, content }) => {
-    if (name.includes('\0')) throw new Error('the ZIP archive has an entry that no file can be named like');
+    if (name.includes('\0')) throw new Error('the ZIP archive has an entry whose name is not valid for a file');
     return {
       path: join(directory, name),
       content: name.endsWith('/') ? undefined : content,
@@ -85,7 +85,7 @@ async function unpacked(directory: string, archive: Buffer): Promise<readonly Pl
   return [{ path: directory, content: undefined, mode: DIRECTORY_MODE }, ...inside];
 }
 
-/** A link in its place is replaced, not followed. */
+/** Writes a file atomically. A link in its place is replaced, not followed. */
 async function replaceFile(path: string, content: Buffer, mode: number): Promise<void> {
   const next = `${path}.${randomBytes(6).toString('hex')}.next`;
   try {
@@ -97,7 +97,7 @@ async function replaceFile(path: string, content: Buffer, mode: number): Promise
   }
 }
 
-/** Padding may be missing, and lines may be broken, as other programs take it. */
+/** Accepts missing padding and line breaks, as other programs do. */
 function isBase64(text: string): boolean {
   const packed = text.replaceAll(/[\r\n]/g, '');
   return /^[A-Za-z0-9+/]*={0,2}$/.test(packed) && packed.replaceAll('=', '').length % 4 !== 1;

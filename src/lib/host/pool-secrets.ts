@@ -13,16 +13,16 @@ export interface PoolSecretsOptions {
   readonly workerManager: Pick<WorkerManager, 'secret'>;
   readonly placeFiles: PlacePoolFiles;
   readonly retries: RetryPolicy;
-  /** Told of a secret that can't be had. */
+  /** Called for a secret that can't be fetched. */
   readonly onProblem: (problem: string) => void;
 }
 
 const NEVER = new AbortController().signal;
 
 /**
- * The settings in the secrets `<kind>:<pool>` of the pool that `config` names, in the order of `kinds`, for what has to be
- * laid on top of it; their files are placed. A secret that is not there or not for this worker is left out. Fails with a
- * HostError when the service can't be reached.
+ * Reads the secrets `<kind>:<pool>` of the pool that `config` names. Places their files and returns their settings, in
+ * the order of `kinds`, to be merged over `config`. Skips a secret that does not exist or that this worker may not
+ * read. Throws a HostError if the service can't be reached.
  */
 export async function poolSecrets(
   options: PoolSecretsOptions,
@@ -38,7 +38,7 @@ export async function poolSecrets(
   return found.map(({ config }) => withoutMetadata(config));
 }
 
-/** Everybody can read the logs in which they stand. */
+/** Removes the metadata, which would appear in public logs. */
 function withoutMetadata(config: ConfigTree): ConfigTree {
   return Object.fromEntries(Object.entries(config).filter(([key]) => key !== 'workerTypeMetadata'));
 }
@@ -52,8 +52,8 @@ async function read(
     return await retry(retries, { isRetryable }, () => workerManager.secret(access, name, NEVER), NEVER);
   } catch (error) {
     if (isRetryable(error)) throw new HostError(`the secret ${name} could not be read`, { cause: error });
-    // Most often a missing scope: whoever uses no secrets gives none.
-    onProblem(`goes on without the secret ${name}: ${errorMessage(error)}`);
+    // Usually a scope is missing: pools without secrets don't grant it.
+    onProblem(`continuing without the secret ${name}: ${errorMessage(error)}`);
     return undefined;
   }
 }

@@ -2,13 +2,13 @@ import { isIPv6 } from 'node:net';
 import { signedHostname } from './signed-hostname.js';
 import type { SigningOptions } from './signed-hostname.js';
 
-/** How others reach what this machine serves. */
+/** The host under which clients reach this machine's servers. */
 export interface PublicHost {
-  /** A name or address, as it stands in a URL, that works at least until `expires`. */
+  /** Returns a name or address, in the form for a URL, that works at least until `expires`. */
   hostFor(expires: Date): string;
 }
 
-/** The same name or address always. */
+/** Always the same name or address. */
 export class FixedHost implements PublicHost {
   readonly #host: string;
 

@@ -2,9 +2,9 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 
 export interface SigningOptions {
-  /** IPv4: the names say nothing of the kind of an address, and have room for four bytes. */
+  /** An IPv4 address: the names have room for four bytes and no address family. */
   readonly ip: string;
-  /** What the DNS server checks the names with. */
+  /** The secret with which the DNS server checks the names. */
   readonly secret: string;
   /** The domain that the DNS server answers for. */
   readonly domain: string;
@@ -15,12 +15,12 @@ const SALT_BYTES = 2;
 const SIGNATURE_BYTES = 16;
 
 /**
- * A host name that carries its address: base32 of the address, the time (ms since the epoch, 64 bit, big endian), a
- * random salt and the beginning of their HMAC-SHA256. That is what Taskcluster's stateless-dns-server takes apart. Throws
- * when `ip` is no IPv4 address.
+ * Returns a host name that encodes its address: base32 of the address, the time (ms since the epoch, 64 bit, big
+ * endian), a random salt and the beginning of their HMAC-SHA256, as Taskcluster's stateless-dns-server decodes it.
+ * Throws an Error if `ip` is not an IPv4 address.
  */
 export function signedHostname(expires: Date, { ip, secret, domain }: SigningOptions): string {
-  if (!isIPv4(ip)) throw new Error(`${ip} is no IPv4 address`);
+  if (!isIPv4(ip)) throw new Error(`${ip} is not an IPv4 address`);
   const time = Buffer.alloc(8);
   time.writeBigInt64BE(BigInt(expires.getTime()));
   const facts = Buffer.concat([Buffer.from(ip.split('.').map(Number)), time, randomBytes(SALT_BYTES)]);
@@ -28,7 +28,7 @@ export function signedHostname(expires: Date, { ip, secret, domain }: SigningOpt
   return `${base32(Buffer.concat([facts, signature]))}.${domain}`;
 }
 
-/** RFC 4648, in lower case. The 30 bytes of a name are 48 characters without a rest: there is nothing to pad. */
+/** Encodes as in RFC 4648, in lower case. A name's 30 bytes make exactly 48 characters, so there is no padding. */
 function base32(bytes: Buffer): string {
   let [text, rest, bits] = ['', 0, 0];
   for (const byte of bytes) {

@@ -1,7 +1,7 @@
 import os from 'node:os';
 import type { Host } from './host.js';
 
-/** A machine that somebody keeps: configured by files alone, never given notice, left running at the end. */
+/** A machine without a provider: configured only by files, without termination notices, left running at the end. */
 export class StandaloneHost implements Host {
   readonly name = 'standalone';
   readonly #machineUptimeSeconds: () => number;

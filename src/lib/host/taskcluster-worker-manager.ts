@@ -14,7 +14,7 @@ import { queueCall, mustBe } from '../queue/queue-call.js';
 import { dateOf } from '../queue/parse-claim.js';
 import { isErrorOf } from '../outcome/service-error.js';
 
-/** Newer than the client library, which can be told of it. */
+/** The call is newer than the client library, so it is defined here. */
 const SHOULD_WORKER_TERMINATE = {
   type: 'function',
   name: 'shouldWorkerTerminate',
@@ -33,7 +33,7 @@ const AdviceClient = createClient({
   entries: [SHOULD_WORKER_TERMINATE],
 }) as new (options: ClientOptions) => AdviceClient;
 
-/** worker-manager and secrets through taskcluster-client. */
+/** Calls worker-manager and secrets through taskcluster-client. */
 export class TaskclusterWorkerManager implements WorkerManager {
   readonly #callTimeoutMs: number;
 

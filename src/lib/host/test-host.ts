@@ -7,8 +7,8 @@ import { delay } from '../util/abortable.js';
 import type { Host, TerminationNotice } from './host.js';
 
 /**
- * A host that tests steer by files in a folder, each of which may be missing: `configure` (JSON, configuration),
- * `nodeTermination` (anything in it is a notice to terminate now), `billingCycleUptime` (uptime in seconds).
+ * A host that tests control by files in a folder, each of which may be missing: `configure` (JSON, configuration),
+ * `nodeTermination` (any content is a notice to terminate now), `billingCycleUptime` (uptime in seconds).
  */
 export class TestHost implements Host {
   readonly name = 'test';

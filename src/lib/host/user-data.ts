@@ -4,22 +4,22 @@ import type { ConfigTree } from '../config/layers.js';
 import type { Credentials } from '../queue/queue-client.js';
 import { mergeConfig } from './pool-config.js';
 
-/** What whoever started an instance told it. */
+/** The user data that an instance was started with. */
 export type UserData =
   | {
-      /** By worker-manager: the instance registers there to get the rest. */
+      /** worker-manager started the instance, which registers there to get the rest. */
       readonly kind: 'worker-manager';
       readonly rootUrl: string;
       readonly workerPoolId: string;
       readonly providerId: string;
       readonly workerGroup: string;
-      /** Superseded by what registering answers. */
+      /** The configuration of the pool; the answer to the registration overrides it. */
       readonly workerConfig: ConfigTree;
     }
-  /** By hand: all of it is here. */
+  /** The instance was started by hand: the user data is complete. */
   | { readonly kind: 'static'; readonly config: ConfigTree };
 
-/** Reads an instance's user data. Fails with a ConfigError that doesn't quote it: it may hold credentials. */
+/** Parses an instance's user data. Throws a ConfigError that doesn't quote it: it may contain credentials. */
 export function parseUserData(text: string): UserData {
   if (text.trim() === '') return { kind: 'static', config: {} };
   const values = parseJson(text);
@@ -42,7 +42,7 @@ export function parseUserData(text: string): UserData {
   };
 }
 
-/** The pool and the credentials with which its secrets can be asked for, as far as a configuration has them. */
+/** Returns the pool and the credentials for fetching its secrets, as far as the configuration has them. */
 export function accessIn(config: ConfigTree): {
   readonly rootUrl: string | undefined;
   readonly workerPoolId: string | undefined;

@@ -2,14 +2,14 @@ import type { ConfigTree } from '../config/layers.js';
 import type { Credentials } from '../queue/queue-client.js';
 import type { ErrorReport } from './host.js';
 
-/** A worker as worker-manager knows it. */
+/** The identity of a worker in worker-manager. */
 export interface WorkerIdentity {
   readonly workerPoolId: string;
   readonly workerGroup: string;
   readonly workerId: string;
 }
 
-/** What lets a worker work until `expires`, and get more of the same by its `secret`, which is good for one time. */
+/** Credentials that are valid until `expires`, with a `secret` for renewing them once. */
 export interface Registration {
   readonly credentials: Credentials;
   readonly secret: string;
@@ -18,20 +18,20 @@ export interface Registration {
 
 export interface RegistrationRequest extends WorkerIdentity {
   readonly providerId: string;
-  /** As the provider wants it: on EC2 the instance's identity document and its signature. */
+  /** The proof that the provider expects: on EC2 the instance's identity document and its signature. */
   readonly workerIdentityProof: Readonly<Record<string, string>>;
 }
 
 /** What worker-manager has decided about a worker. */
 export interface TerminationAdvice {
   readonly terminate: boolean;
-  /** In words; `none` where nothing has been decided. */
+  /** The reason as text; `none` if worker-manager has not decided. */
   readonly reason: string;
 }
 
-/** The services that make a machine a worker. Each call is one attempt and fails with a ServiceError. */
+/** The services that make a machine a worker. Each call makes one attempt and throws a ServiceError if it fails. */
 export interface WorkerManager {
-  /** `workerConfig` is what the pool says about configuration, in the form its owners chose. */
+  /** Registers a worker. `workerConfig` is the pool's configuration, in the form its owners chose. */
   register(
     rootUrl: string,
     request: RegistrationRequest,
@@ -43,9 +43,9 @@ export interface WorkerManager {
     secret: string,
     signal: AbortSignal,
   ): Promise<Registration>;
-  /** Has the machine taken away. */
+  /** Makes worker-manager remove the machine. */
   removeWorker(access: DeploymentAccess, worker: WorkerIdentity, signal: AbortSignal): Promise<void>;
-  /** Whether the pool has too many workers, or ones that are too old, and this is one of them. */
+  /** Asks whether this worker should end because its pool has too many workers or this one is too old. */
   shouldTerminate(access: DeploymentAccess, worker: WorkerIdentity, signal: AbortSignal): Promise<TerminationAdvice>;
   reportError(
     access: DeploymentAccess,
@@ -53,7 +53,7 @@ export interface WorkerManager {
     report: ErrorReport,
     signal: AbortSignal,
   ): Promise<void>;
-  /** The content of a secret; undefined: there is none of that name. */
+  /** Returns the content of a secret; undefined if it does not exist. */
   secret(access: DeploymentAccess, name: string, signal: AbortSignal): Promise<ConfigTree | undefined>;
 }
 

@@ -15,10 +15,10 @@ import { isRetryable } from '../outcome/service-error.js';
 
 export interface WorkerRegistrationOptions {
   readonly workerManager: WorkerManager;
-  /** Keeps the registration over restarts: a worker-manager lets an instance register only once. */
+  /** The file that keeps the registration across restarts: worker-manager lets an instance register only once. */
   readonly file: string;
   readonly retries: RetryPolicy;
-  /** Told of what went wrong and is tried again. */
+  /** Called for failures that are retried. */
   readonly onProblem: (problem: string) => void;
   readonly now?: () => Date;
 }
@@ -26,13 +26,13 @@ export interface WorkerRegistrationOptions {
 type Worker = Omit<RegistrationRequest, 'workerIdentityProof'> & { readonly rootUrl: string };
 type Registered = Registration & { readonly workerConfig: ConfigTree };
 
-/** As worker-runner has it: half an hour before they end. */
+/** Like worker-runner, renews half an hour before the credentials expire. */
 const RENEWAL_MARGIN_MS = 30 * 60_000;
 const LONGEST_DELAY_MS = 24 * 60 * 60_000;
 const FAREWELL_MS = 10_000;
 const NEVER = new AbortController().signal;
 
-/** A worker's registration with worker-manager: made once, renewed while it works, given up at its end. */
+/** A worker's registration with worker-manager: made once, renewed while it works, removed at its end. */
 export class WorkerRegistration {
   readonly #options: WorkerRegistrationOptions;
   readonly #worker: Worker;
@@ -45,8 +45,8 @@ export class WorkerRegistration {
   }
 
   /**
-   * Goes on with what an earlier start of this worker was given, or registers, proving who it is by `proof`. Fails with a
-   * HostError when worker-manager doesn't want this machine, or can't be reached for minutes.
+   * Resumes the registration of a previous start of this worker, or registers with `proof` of its identity. Throws a
+   * HostError if worker-manager rejects this machine, or can't be reached for minutes.
    */
   static async begin(
     options: WorkerRegistrationOptions,
@@ -76,7 +76,7 @@ export class WorkerRegistration {
     return this.#registered.workerConfig;
   }
 
-  /** Renews the credentials before they end, for as long as that is possible; rejects once it isn't. */
+  /** Renews the credentials before they expire; rejects once that is no longer possible. */
   async renew(onRenewed: (credentials: Credentials) => void, signal: AbortSignal): Promise<never> {
     for (;;) {
       await this.#untilDue(signal);
@@ -93,7 +93,7 @@ export class WorkerRegistration {
         signal,
       );
       this.#registered = { ...renewed, workerConfig };
-      // In use at once: what can't be kept now is missed only after a restart.
+      // The credentials are used before they are stored: a failure to store them matters only after a restart.
       onRenewed(renewed.credentials);
       await this.#keep();
     }
@@ -105,7 +105,7 @@ export class WorkerRegistration {
     );
   }
 
-  /** Tells worker-manager that it is over. */
+  /** Tells worker-manager to remove the worker. */
   async end(): Promise<void> {
     await withTimeout('workerManager.removeWorker', FAREWELL_MS, (signal) =>
       this.#options.workerManager.removeWorker(this.access, this.#worker, signal),
@@ -116,7 +116,7 @@ export class WorkerRegistration {
   async #untilDue(signal: AbortSignal): Promise<void> {
     const lifetimeMs = this.#registered.expires.getTime() - this.#now();
     const dueAt = this.#now() + lifetimeMs - Math.min(RENEWAL_MARGIN_MS, lifetimeMs / 2);
-    // In days at most: timers have a limit, and a clock may be set.
+    // Sleeps at most a day at a time: timers have a limit, and the clock may be changed.
     while (this.#now() < dueAt) await delay(Math.min(dueAt - this.#now(), LONGEST_DELAY_MS), signal);
   }
 
@@ -127,7 +127,7 @@ export class WorkerRegistration {
       await replaceStateFile(file, JSON.stringify({ worker: this.#worker, registered: this.#registered }));
     } catch (error) {
       const why = (error as Error).message;
-      onProblem(`the registration could not be kept (${why}): after a restart this machine can't register again`);
+      onProblem(`the registration could not be stored (${why}): after a restart this machine can't register again`);
     }
   }
 
@@ -151,7 +151,7 @@ async function persistently<T>(
   return await retry(policy, hooks, call, signal);
 }
 
-/** Of the same worker only; undefined for everything else. */
+/** Returns the stored registration if it is valid and of the same worker, else undefined. */
 function parseKept(text: string | undefined, worker: Worker): Registered | undefined {
   let kept: unknown;
   try {

@@ -7,7 +7,7 @@ import { errorMessage } from '../util/error-message.js';
 import { besidePoolConfig, mergeConfig, poolConfig } from './pool-config.js';
 import type { PoolConfig } from './pool-config.js';
 
-/** Where worker-runner writes for generic-worker what is called otherwise here. */
+/** Keys that worker-runner spells differently for generic-worker. */
 const SPELLINGS: Readonly<Record<string, string>> = {
   rootURL: 'rootUrl',
   publicIP: 'publicIp',
@@ -15,12 +15,12 @@ const SPELLINGS: Readonly<Record<string, string>> = {
   instanceID: 'instanceId',
 };
 const CREDENTIALS = ['clientId', 'accessToken', 'certificate'];
-/** What it writes for generic-worker without a use here: workerLocation has it too. */
+/** Keys for generic-worker that are not used here: workerLocation has the same value. */
 const UNUSED = ['availabilityZone'];
 
 /**
- * Reads the configuration that worker-runner wrote, in its spelling for either worker. What it did not take apart, as it was
- * written for another worker, is here. Fails with a ConfigError.
+ * Reads the configuration that worker-runner wrote, in its spelling for either worker, and unwraps the pool's settings
+ * if worker-runner did not. Throws a ConfigError.
  */
 export async function readRunnerConfig(file: string): Promise<PoolConfig> {
   let values: unknown;
@@ -37,7 +37,7 @@ export async function readRunnerConfig(file: string): Promise<PoolConfig> {
   throw new ConfigError([`${name}: expected a map of settings`]);
 }
 
-/** Of its own keys, which are at the top always, none may be what a pool's settings say. */
+/** Merges worker-runner's own keys, always at the top level, over the pool's settings, which must not override them. */
 function withinPool(written: ConfigTree): PoolConfig {
   const beside = besidePoolConfig(written);
   const { config, files } = poolConfig(written);
@@ -54,7 +54,7 @@ function inOurSpelling(written: ConfigTree): ConfigTree {
   }
   const { instanceType, workerNodeType, taskcluster, workerLocation } = values;
   if (workerNodeType === undefined && instanceType !== undefined) values['workerNodeType'] = instanceType;
-  // It is JSON text as a rule; a pool's configuration may spell it out.
+  // It is usually JSON text; a pool's configuration may have a map.
   if (isTree(workerLocation)) values['workerLocation'] = JSON.stringify(workerLocation);
   if (Object.keys(credentials).length > 0) {
     values['taskcluster'] = { ...(isTree(taskcluster) && taskcluster), ...credentials };

@@ -4,23 +4,23 @@ import { isTree } from '../config/layers.js';
 import { LineSplitter } from '../util/line-splitter.js';
 import type { ConfigTree } from '../config/layers.js';
 
-/** What worker-runner and a worker can agree on. */
+/** The capabilities that the worker offers to worker-runner. */
 export const CAPABILITIES = ['graceful-termination', 'shutdown', 'new-credentials', 'log', 'error-report'] as const;
 export type Capability = (typeof CAPABILITIES)[number];
 
 export type RunnerMessage = ConfigTree & { readonly type: string };
 
 export interface RunnerProtocolOptions {
-  /** What worker-runner writes. */
+  /** The pipe that worker-runner writes to. */
   readonly input: Readable;
-  /** Writes a whole line, without anything else getting in between: a message of this type. */
+  /** Writes a message of this type as one uninterrupted line. */
   readonly write: (line: string, type: string) => void;
 }
 
-// The largest messages are credentials, some thousand characters; this is a pipe that holds something else.
+// The largest messages are credentials, some thousand characters; a longer line is not a message.
 const LONGEST_LINE = 1024 * 1024;
 
-/** The message in a line of the pipe; undefined for everything else that is written there. */
+/** Returns the message in a line of the pipe; undefined for any other line. */
 export function parseMessage(line: string): RunnerMessage | undefined {
   const text = line.trim();
   if (!text.startsWith('~{') || !text.endsWith('}')) return undefined;
@@ -28,14 +28,14 @@ export function parseMessage(line: string): RunnerMessage | undefined {
     const message: unknown = JSON.parse(text.slice(1));
     return isTree(message) && typeof message['type'] === 'string' ? (message as RunnerMessage) : undefined;
   } catch {
-    // Whoever writes lines that only look like messages writes a log.
+    // A line that only looks like a message is part of a log.
     return undefined;
   }
 }
 
 /**
- * A line that was written for worker-runner, for somebody else to read: of a message of the worker's log the line that was
- * in it, of another message nothing, as it is in no log.
+ * Converts a line written for worker-runner for any other reader: a log message becomes the line inside it; other
+ * messages become undefined, because they belong to no log.
  */
 export function withoutProtocol(line: string): string | undefined {
   const message = parseMessage(line);
@@ -47,11 +47,11 @@ export function withoutProtocol(line: string): string | undefined {
 }
 
 /**
- * The worker's end of the worker-runner protocol: messages `~{json}`, one a line, among other lines. worker-runner
- * begins with `welcome`, the worker answers `hello`, and from then on both use what both can do.
+ * The worker's end of the worker-runner protocol: messages `~{json}`, one per line, among other lines. worker-runner
+ * begins with `welcome`, the worker answers `hello`, and from then on both use the capabilities that both have.
  */
 export class RunnerProtocol {
-  /** Settles once both know what the other can do. */
+  /** Resolves once both know the other's capabilities. */
   readonly negotiated: Promise<void>;
   readonly #options: RunnerProtocolOptions;
   #common: ReadonlySet<string> = new Set();
@@ -84,7 +84,7 @@ export class RunnerProtocol {
     input.on('end', end).on('error', end);
   }
 
-  /** Reads no more, so that nothing of it keeps the process alive. */
+  /** Stops reading, so that the pipe does not keep the process alive. */
   stop(): void {
     this.#options.input.removeAllListeners('data').removeAllListeners('end').destroy();
   }
@@ -97,7 +97,7 @@ export class RunnerProtocol {
     return this.#common.has(capability);
   }
 
-  /** Sends a message of a capability; false, and nothing is sent, when worker-runner doesn't have it. */
+  /** Sends a message of a capability; returns false and sends nothing if worker-runner doesn't have it. */
   send(type: Capability, properties: ConfigTree = {}): boolean {
     if (!this.has(type)) return false;
     this.#write({ ...properties, type });
@@ -112,7 +112,7 @@ export class RunnerProtocol {
   }
 
   #negotiate(offered: unknown): void {
-    // A second welcome changes nothing: the worker counts on what was agreed upon.
+    // A second welcome is ignored: the worker relies on what was negotiated.
     if (this.#isNegotiated) return;
     const theirs: readonly unknown[] = Array.isArray(offered) ? offered : [];
     this.#common = new Set(CAPABILITIES.filter((capability) => theirs.includes(capability)));

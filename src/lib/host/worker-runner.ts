@@ -12,23 +12,23 @@ export interface WorkerRunnerHostOptions {
   readonly configPath: string;
   readonly protocol: RunnerProtocol;
   readonly placeFiles: PlacePoolFiles;
-  /** Takes lines that are no messages. */
+  /** Receives lines that are not messages. */
   readonly write: (line: string) => void;
-  /** Takes the worker's log once worker-runner is gone. */
+  /** Receives the worker's log once worker-runner is gone. */
   readonly writeAlone: (line: string) => void;
-  /** Told of messages that make no sense. */
+  /** Called for invalid messages. */
   readonly onProblem: (problem: string) => void;
   readonly machineUptimeSeconds?: () => number;
 }
 
-// A worker that fails at its very start may be quicker than worker-runner's first message.
+// A worker that fails at its very start may be faster than worker-runner's first message.
 const NEGOTIATION_MS = 2000;
-/** As docker-worker 99 had it: what such a machine costs is worker-manager's to save, by this worker. */
+/** The same as in docker-worker 99: worker-manager expects this worker to shut down its idle machine. */
 const IDLE_SECONDS = 300;
 
 /**
- * A machine that Taskcluster's worker-runner looks after: it starts this worker with configuration and credentials, tells
- * it when these change and when to end, and gives the machine back once the worker says so or has ended.
+ * A machine that Taskcluster's worker-runner manages: it starts this worker with configuration and credentials, tells
+ * it when these change and when to stop, and shuts the machine down when the worker requests it or has exited.
  */
 export class WorkerRunnerHost implements Host {
   readonly name = 'worker-runner';
@@ -43,26 +43,26 @@ export class WorkerRunnerHost implements Host {
     this.#options = options;
   }
 
-  /** Talks to worker-runner from now on; what it says before somebody listens is kept. */
+  /** Starts to talk to worker-runner; messages are kept until there is a listener. */
   connect(): void {
     const { protocol, onProblem } = this.#options;
     const onEnd = (): void => {
       this.#isAlone = protocol.isNegotiated;
-      // Nobody would renew the credentials or give the machine back any more.
+      // Without worker-runner the credentials are not renewed and the machine is not shut down.
       if (protocol.isNegotiated) this.#notices.put({ reason: 'worker-runner is gone', finishTasks: true });
-      else onProblem('standard input has ended without a word from worker-runner: the worker goes on without it');
+      else onProblem('standard input was closed before worker-runner sent a message: the worker continues without it');
     };
     protocol.start((message) => {
       this.#receive(message);
     }, onEnd);
   }
 
-  /** Lets go of the pipe. */
+  /** Closes the pipe. */
   disconnect(): void {
     this.#options.protocol.stop();
   }
 
-  /** Takes a line of the worker's log, one JSON object: a message of its own where worker-runner wants it that way. */
+  /** Writes a line of the worker's log, one JSON object, as a message if worker-runner supports that. */
   writeLog(line: string): void {
     const { protocol, write, writeAlone } = this.#options;
     if (this.#isAlone || !protocol.has('log')) {
@@ -70,7 +70,7 @@ export class WorkerRunnerHost implements Host {
       return;
     }
     const fields = JSON.parse(line) as { readonly type: string };
-    // worker-runner shows this one in front of the others.
+    // worker-runner shows textPayload before the other fields.
     protocol.send('log', { body: { ...fields, textPayload: fields.type } });
   }
 
@@ -101,12 +101,12 @@ export class WorkerRunnerHost implements Host {
     return Promise.resolve((this.#options.machineUptimeSeconds ?? os.uptime)());
   }
 
-  /** worker-runner may do no more than write it down: the worker ends by itself. */
+  /** Requests a shutdown. worker-runner may only log that: the worker exits by itself. */
   async shutdown(): Promise<void> {
     if (await this.#isNegotiated()) this.#options.protocol.send('shutdown');
   }
 
-  /** Waits a moment for worker-runner's first word. False: nobody is there who could be told. */
+  /** Waits a moment for worker-runner's first message. Returns false if none comes. */
   async #isNegotiated(): Promise<boolean> {
     try {
       await withTimeout('worker-runner: welcome', NEGOTIATION_MS, () => this.#options.protocol.negotiated);
@@ -120,7 +120,7 @@ export class WorkerRunnerHost implements Host {
   #receive(message: RunnerMessage): void {
     switch (message.type) {
       case 'graceful-termination': {
-        // What is no order to wait is none: a machine that goes away doesn't.
+        // Tasks may finish only if the message says so: a machine that goes away doesn't wait.
         this.#notices.put({ reason: 'worker-runner', finishTasks: message['finish-tasks'] === true });
         return;
       }
@@ -133,7 +133,7 @@ export class WorkerRunnerHost implements Host {
   }
 }
 
-/** What came in, in order, for one listener that may not be there yet. */
+/** Keeps items in order for one listener that may come later. */
 class Mailbox<T> {
   readonly #waiting: T[] = [];
   #listener: ((item: T) => void) | undefined;
@@ -159,7 +159,7 @@ class Mailbox<T> {
 function credentialsOf(message: RunnerMessage): Credentials | undefined {
   const { 'client-id': clientId, 'access-token': accessToken, certificate } = message;
   if (typeof clientId !== 'string' || typeof accessToken !== 'string') return undefined;
-  // Permanent credentials come with an empty one.
+  // Permanent credentials come with an empty certificate.
   return typeof certificate === 'string' && certificate !== ''
     ? { clientId, accessToken, certificate }
     : { clientId, accessToken };

@@ -6,7 +6,7 @@ import { shorten } from '../util/shorten.js';
 
 /** A file or a directory in an archive. */
 export interface ZipEntry {
-  /** A relative path without `..`; of a directory with a slash at its end. */
+  /** A relative path without `..`; that of a directory ends with a slash. */
   readonly name: string;
   /** Permission bits; undefined: the archive was not made on a Unix. */
   readonly mode: number | undefined;
@@ -14,18 +14,18 @@ export interface ZipEntry {
 }
 
 const MAX_ENTRIES = 10_000;
-/** All of an archive, unpacked. It came within a configuration. */
+/** The most bytes of an unpacked archive. It is part of a configuration. */
 const MAX_BYTES = 64 * 1024 * 1024;
-/** In the upper byte of `versionMadeBy`. */
+/** The value for Unix in the upper byte of `versionMadeBy`. */
 const UNIX = 3;
 const LONGEST_REASON = 300;
 
-/** Unpacks a ZIP archive into memory. Fails, in words, when it is none, is damaged, or is too large. */
+/** Unpacks a ZIP archive into memory. Throws an Error if it is not an archive, damaged or too large. */
 export async function zipEntries(archive: Buffer): Promise<readonly ZipEntry[]> {
   try {
     return await readEntries(await fromBufferPromise(archive, { lazyEntries: true }));
   } catch (error) {
-    // It may quote a name.
+    // The message may quote a name.
     const reason = shorten(errorMessage(error), LONGEST_REASON);
     throw new Error(`the ZIP archive cannot be used: ${reason}`, { cause: error });
   }
@@ -36,7 +36,7 @@ async function readEntries(zip: ZipFile): Promise<readonly ZipEntry[]> {
   const entries: ZipEntry[] = [];
   let left = MAX_BYTES;
   for await (const entry of zip.eachEntry()) {
-    // The library sees to it that no entry has more than it says.
+    // The library ensures that no entry is larger than declared.
     left -= entry.uncompressedSize;
     if (left < 0) throw new Error(`it is larger than ${MAX_BYTES} bytes when unpacked`);
     const content = await buffer(await zip.openReadStreamPromise(entry));

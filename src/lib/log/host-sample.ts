@@ -1,16 +1,16 @@
 import { statfs } from 'node:fs/promises';
 import { cpus, loadavg, freemem, totalmem } from 'node:os';
 
-/** How the machine does at a moment. */
+/** The machine's load at a moment. */
 export interface HostSample {
-  /** Part of the time since the sample before (at first: since the machine came up) that its cores were busy, 0 to 1. */
+  /** Fraction of the time since the previous sample (at first: since boot) that the cores were busy, 0 to 1. */
   readonly cpuBusy: number;
   readonly load1: number;
   readonly memoryBytes: number;
-  /** What programs could still have, the system's own caches given up. */
+  /** The memory that programs can still get, including what the system's caches would release. */
   readonly memoryAvailableBytes: number;
   readonly diskBytes: number;
-  /** What is left for programs without special rights. */
+  /** The space left for programs without special rights. */
   readonly diskFreeBytes: number;
 }
 
@@ -19,7 +19,7 @@ interface CpuTimes {
   readonly total: number;
 }
 
-/** Takes samples of this machine; the disk is the one that `path` is on. */
+/** Samples this machine; the disk is the one that holds `path`. */
 export class HostSampler {
   readonly #path: string;
   readonly #readCpuTimes: () => CpuTimes;
@@ -30,7 +30,7 @@ export class HostSampler {
     this.#readCpuTimes = readCpuTimes;
   }
 
-  /** Fails when the path is gone. */
+  /** Takes a sample. Throws if the path no longer exists. */
   async sample(): Promise<HostSample> {
     const { bsize, blocks, bavail } = await statfs(this.#path);
     const before = this.#before;

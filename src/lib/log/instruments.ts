@@ -1,10 +1,10 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 const PREFIX = 'docker_worker_';
-// From what takes no time to the longest of tasks; one set for all, so that phases add up to their run.
+// From almost no time to the longest tasks; one set for all, so that phases add up to their run.
 const SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400];
 
-/** Makes the instruments of one worker, all with the same prefix, in a registry of their own. */
+/** Makes the instruments of one worker, all with the same prefix, in a separate registry. */
 export class Instruments {
   readonly registry = new Registry();
 
@@ -16,12 +16,12 @@ export class Instruments {
     return new Histogram({ name: PREFIX + name, help, labelNames, buckets: SECONDS, registers: [this.registry] });
   }
 
-  /** A gauge for times and values that its owner sets. */
+  /** Makes a gauge whose values its owner sets. */
   gauge(name: string, help: string, labelNames: readonly string[] = []): Gauge {
     return new Gauge({ name: PREFIX + name, help, labelNames, registers: [this.registry] });
   }
 
-  /** A gauge whose values `set` sets whenever somebody reads the metrics; those of before are gone by then. */
+  /** Makes a gauge whose values `set` sets at each scrape; the previous values are removed first. */
   readGauges(name: string, facts: GaugeFacts, set: (gauge: Gauge) => void): void {
     const gauge = new Gauge({
       name: PREFIX + name,
@@ -34,7 +34,7 @@ export class Instruments {
     });
   }
 
-  /** A gauge that asks for its value whenever somebody reads the metrics. */
+  /** Makes a gauge that reads its value at each scrape. */
   readGauge(name: string, help: string, read: () => number | Promise<number>): void {
     const gauge = new Gauge({
       name: PREFIX + name,
@@ -46,7 +46,7 @@ export class Instruments {
     });
   }
 
-  /** A counter that asks how far it is whenever somebody reads the metrics. */
+  /** Makes a counter that reads its value at each scrape. */
   readCounter(name: string, help: string, read: () => number): void {
     const counter = new Counter({
       name: PREFIX + name,

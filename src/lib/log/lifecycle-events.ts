@@ -1,4 +1,4 @@
-/** What every metrics line says about the worker. */
+/** The worker's fields in every metrics line. */
 export interface WorkerIdentity {
   readonly workerPoolId: string;
   readonly workerId: string;
@@ -11,14 +11,14 @@ export interface RunIdentity {
   readonly runId: number;
 }
 
-/** Takes whole lines; its `write` must not block. */
+/** Receives whole lines; its `write` must not block. */
 export interface MetricsOutput {
   write(text: string): unknown;
 }
 
 type EventType = 'instanceBoot' | 'workerReady' | 'taskQueue' | 'taskStart' | 'taskFinish' | 'instanceShutdown';
 
-/** Writes the WORKER_METRICS lines from which fleets compute how their workers' time is spent. */
+/** Writes the WORKER_METRICS lines from which fleets compute how their workers spend their time. */
 export class LifecycleEvents {
   readonly #output: MetricsOutput;
   readonly #worker: WorkerIdentity;
@@ -30,7 +30,7 @@ export class LifecycleEvents {
     this.#now = now;
   }
 
-  /** `uptimeSeconds` is the machine's: the line carries the time of its boot. */
+  /** Writes a line with the time of the machine's boot; `uptimeSeconds` is the machine's. */
   instanceBoot(uptimeSeconds: number): void {
     this.#write('instanceBoot', new Date(this.#now().getTime() - uptimeSeconds * 1000));
   }
@@ -39,7 +39,7 @@ export class LifecycleEvents {
     this.#write('workerReady', this.#now());
   }
 
-  /** The line carries the time at which the task was created. */
+  /** Writes a line with the time at which the task was created. */
   taskQueue(run: RunIdentity, created: Date): void {
     this.#write('taskQueue', created, run);
   }
@@ -68,7 +68,7 @@ export class LifecycleEvents {
       instanceType,
       ...(run && { taskId: run.taskId, runId: run.runId }),
     });
-    // The line break in front: something unfinished may stand on the line, and parsers look at its beginning.
+    // The leading line break ends any unfinished line: parsers check the beginning of lines.
     this.#output.write(`\nWORKER_METRICS ${line}\n`);
   }
 }

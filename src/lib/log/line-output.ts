@@ -2,9 +2,9 @@ import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 
 export interface LineOutputOptions {
-  /** Gets what is left, and all that follows, once the reader has closed this output. */
+  /** Receives the remaining and all later lines once the reader has closed this output. */
   readonly fallback?: { writeMessage(line: string): void };
-  /** Lines are dropped while more than this waits for the reader. Default: 1 MiB. */
+  /** Lines are dropped while more bytes than this wait for the reader. Default: 1 MiB. */
   readonly waitingBytesLimit?: number;
 }
 
@@ -15,8 +15,8 @@ const FLUSH_RETRY_MS = 5;
 const CLOSED = new Set(['EPIPE', 'EIO', 'ECONNRESET', 'EBADF']);
 
 /**
- * Writes lines to a file descriptor without ever waiting for its reader. Each line is written at once when there is room
- * for it, so that a process that dies loses nothing. Otherwise a bounded amount waits, and further lines are dropped and
+ * Writes lines to a file descriptor without ever waiting for its reader. Each line is written at once if there is room,
+ * so that a process that dies loses nothing. Otherwise a limited amount waits, and further lines are dropped and
  * counted until all of it is written.
  */
 export class LineOutput {
@@ -25,7 +25,7 @@ export class LineOutput {
   readonly #waitingBytesLimit: number;
   readonly #waiting: Buffer[] = [];
   #waitingBytes = 0;
-  /** Bytes of the first of them that are written. */
+  /** How many bytes of the first waiting line are written. */
   #writtenBytes = 0;
   #droppedLines = 0;
   #unreportedLines = 0;
@@ -40,36 +40,36 @@ export class LineOutput {
     this.#waitingBytesLimit = options.waitingBytesLimit ?? WAITING_BYTES_LIMIT;
   }
 
-  /** Lines lost since the start because nobody read them. */
+  /** The number of lines dropped since the start because the reader was too slow or gone. */
   get droppedLines(): number {
     return this.#droppedLines;
   }
 
-  /** Writes a line of a log, which is dropped when the reader is too far behind. */
+  /** Writes a line of a log, which is dropped if the reader is too far behind. */
   write(line: string): void {
-    // Once lines are dropped all are, until the rest is written: the gap is where `onDropped` reports it.
+    // Once one line is dropped, all are until the rest is written, so that the gap is where `onDropped` reports it.
     if (this.#unreportedLines > 0 || this.#waitingBytes > this.#waitingBytesLimit) this.#drop();
     else this.#accept(Buffer.from(line));
   }
 
-  /** Writes one of the few lines that programs depend on: it has room of its own, as much as all lines of the log. */
+  /** Writes one of the few lines that programs depend on: these have separate room, as much as the log's lines. */
   writeMessage(line: string): void {
     if (this.#waitingBytes > 2 * this.#waitingBytesLimit) this.#drop();
     else this.#accept(Buffer.from(line));
   }
 
-  /** `listener` is told how many lines were dropped as soon as the reader has caught up. It may write. */
+  /** Calls `listener` with the number of dropped lines as soon as the reader has caught up. It may write. */
   onDropped(listener: (lines: number) => void): void {
     this.#onDropped = listener;
   }
 
-  /** `listener` is called once, when the reader has closed this output; at once if it has already. */
+  /** Calls `listener` once when the reader has closed this output; at once if it already has. */
   onClosed(listener: () => void): void {
     if (this.#isClosed) listener();
     else this.#onClosed = listener;
   }
 
-  /** Blocks until everything is written or `timeoutMs` are over; for a process that is about to end. */
+  /** Blocks until everything is written or `timeoutMs` have passed; for a process that is about to exit. */
   flush(timeoutMs: number): void {
     const end = performance.now() + timeoutMs;
     this.#writeWaiting();
@@ -119,7 +119,7 @@ export class LineOutput {
     try {
       return writeSync(this.#descriptor, bytes, this.#writtenBytes);
     } catch (error) {
-      // Anything else may pass: a full pipe has room again, a full disk too.
+      // Any other error may be temporary: a full pipe or disk can have room again.
       return CLOSED.has((error as NodeJS.ErrnoException).code ?? '') ? 'closed' : 0;
     }
   }
@@ -136,7 +136,7 @@ export class LineOutput {
     if (lines > 0) this.#onDropped(lines);
   }
 
-  /** Whoever reads on gets whole lines. */
+  /** Marks the output as closed. The fallback gets whole lines. */
   #close(): void {
     this.#isClosed = true;
     this.#waitingBytes = 0;
@@ -152,12 +152,12 @@ export class LineOutput {
 }
 
 /**
- * A descriptor for the same pipe, socket or terminal that answers EAGAIN when it has no room. Opening it anew leaves the
- * original as it is, which other processes may share; sockets, and pipes of another user, can't be opened anew.
+ * Returns a descriptor for the same pipe, socket or terminal that fails with EAGAIN when there is no room. Reopening
+ * does not change the original, which may be shared; sockets, and pipes of another user, can't be reopened.
  */
 function nonBlocking(descriptor: number): number {
   try {
-    // A file never has to wait for a reader, and opened anew it would be written from its beginning.
+    // A file has no reader to wait for, and if reopened it would be written from its beginning.
     if (fstatSync(descriptor).isFile()) return descriptor;
     const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
     return openSync(`/proc/self/fd/${descriptor}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
@@ -166,12 +166,12 @@ function nonBlocking(descriptor: number): number {
   }
 }
 
-/** Node sets O_NONBLOCK on what it makes a socket of; a terminal of another user stays as it is. */
+/** Makes Node set O_NONBLOCK, as it does for sockets; a terminal of another user stays blocking. */
 function withNonBlockingHandle(descriptor: number): number {
   try {
     new Socket({ fd: descriptor, readable: false, writable: true }).unref();
   } catch {
-    // Closed, or a terminal: the first write tells.
+    // It is closed, or a terminal: the first write will show that.
   }
   return descriptor;
 }

@@ -20,23 +20,23 @@ const SECRET_KEYS = new Set([
   'xregistryauth',
 ]);
 
-/** What the fields of a line may take as JSON, so that a whole line of the log has 16 KiB at most. */
+/** The most bytes of a line's fields as JSON, so that a whole line of the log has at most 16 KiB. */
 const LINE_BYTES = 14 * 1024;
 const MAX_TEXT_LENGTH = 4096;
 const MAX_KEY_LENGTH = 200;
 const MAX_ITEMS = 100;
-// Deeper than anything that is worth reading in a log line.
+// Deeper than anything worth reading in a log line.
 const MAX_DEPTH = 8;
 const MORE = '…';
 // Brackets, quotes, colon and comma.
 const PUNCTUATION_BYTES = 6;
 const SCALAR_BYTES = 24;
-// A character of a string takes six bytes at most: \u0000.
+// A character of a string takes at most six bytes: \u0000.
 const BYTES_PER_CHARACTER = 6;
 
 /**
- * A copy of `fields` of plain maps, lists and scalars without secrets; errors are reduced to what identifies them. However
- * much there is of it, only what fits in a line of the log is looked at.
+ * Returns a copy of `fields` as plain maps, lists and scalars without secrets; errors are reduced to what identifies
+ * them. However large the fields are, it only reads what fits in a line of the log.
  */
 export function logFields(
   fields: Readonly<Record<string, unknown>>,
@@ -66,7 +66,7 @@ class FieldCopy {
       const inner = (value as Readonly<Record<string, unknown>>)[key];
       const name = this.#text(key, MAX_KEY_LENGTH);
       const copied = isSecretKey(key) && inner !== undefined ? MASK : this.#value(inner, parents);
-      // __proto__ too is a key like any other.
+      // defineProperty treats __proto__ like any other key.
       Object.defineProperty(copy, name, { value: copied, enumerable: true, configurable: true, writable: true });
     }
     return copy;
@@ -101,7 +101,7 @@ class FieldCopy {
     return copy;
   }
 
-  /** Takes the room of what stands around one more item. */
+  /** Reserves the room of the punctuation around one more item; returns false if there is no room. */
   #hasRoom(items: number): boolean {
     if (items >= MAX_ITEMS || this.#leftBytes <= PUNCTUATION_BYTES) return false;
     this.#leftBytes -= PUNCTUATION_BYTES;
@@ -125,7 +125,7 @@ function isSecretKey(key: string): boolean {
   return key.length <= MAX_KEY_LENGTH && SECRET_KEYS.has(key.toLowerCase().replaceAll(/[-_]/g, ''));
 }
 
-/** HTTP libraries hang whole requests, with their headers, on an error: only what identifies it is kept. */
+/** Keeps only what identifies an error: HTTP libraries attach whole requests, with their headers. */
 function errorFields(error: Error): Readonly<Record<string, unknown>> {
   const {
     code,

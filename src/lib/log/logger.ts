@@ -6,42 +6,42 @@ import { Redactor } from './redactor.js';
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /**
- * The worker's log, for operators and the tools that search it. `event` is a constant name, facts go into `fields`
- * (errors too, as `error`). Credentials in fields are left out by their key, known secrets wherever they turn up. A line
- * has 16 KiB at most: long texts and lists are cut.
+ * The worker's log, for operators and the tools that search it. `event` is a constant name; facts go into `fields` (an
+ * error into `error`). Credentials in fields are masked by their key, known secrets wherever they appear. A line has at
+ * most 16 KiB: long texts and lists are truncated.
  */
 export interface Logger {
   debug(event: string, fields?: LogFields): void;
   info(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
   error(event: string, fields?: LogFields): void;
-  /** Something a person must look at: an error whose event begins with `[alert-operator] `. */
+  /** Logs what the operator must check: an error whose event begins with `[alert-operator] `. */
   alert(event: string, fields?: LogFields): void;
-  /** The same log with `fields` added to each line; they win over those of before. */
+  /** Returns the same log with `fields` added to each line; they override previous ones. */
   with(fields: LogFields): Logger;
-  /** Keeps `value` out of this log and all made from it, until the returned function is called. */
+  /** Masks `value` in this log and all made from it until the returned function is called. */
   addSecret(value: string): () => void;
 }
 
 export interface LoggerOptions {
-  /** On every line: who is writing. */
+  /** The fields of every line that identify the writer. */
   readonly baseFields: LogFields;
   readonly level: 'debug' | 'info' | 'warn' | 'error';
-  /** Takes the log, a line at a time; its `write` must not block. */
+  /** Receives the log, one line at a time; its `write` must not block. */
   readonly destination: DestinationStream;
-  /** Values that never appear in the log. */
+  /** Values to mask in the log. */
   readonly secrets?: readonly string[];
-  /** Told of each alert, with its secrets left out. */
+  /** Called for each alert, with its secrets masked. */
   readonly onAlert?: AlertListener;
 }
 
 export type AlertListener = (event: string, fields: LogFields) => void;
 
 const MAX_EVENT_LENGTH = 200;
-// pino writes these itself; a field of the same name would be a second one in the line.
+// pino writes these itself; a field of the same name would be a duplicate in the line.
 const RESERVED = new Set(['type', 'level', 'time']);
 
-/** One JSON object a line: time, level, type (the event), base fields, fields. */
+/** Creates a log with one JSON object per line: time, level, type (the event), base fields, fields. */
 export function createLogger(options: LoggerOptions): Logger {
   const redactor = new Redactor(options.secrets);
   const output = pino(
@@ -57,7 +57,7 @@ export function createLogger(options: LoggerOptions): Logger {
   return new PinoLogger({ output, redactor, onAlert: options.onAlert }, options.baseFields);
 }
 
-/** Where all logs made from one another write to. */
+/** What all logs made from one another share. */
 interface Sink {
   readonly output: pino.Logger;
   readonly redactor: Redactor;

@@ -1,49 +1,49 @@
-/** What keeps a worker from asking for tasks although it has free slots. */
+/** What keeps a worker with free slots from claiming tasks. */
 export type Lack = 'no-disk' | 'no-devices';
 
 /**
- * work and nothing: the queue answered; error: it did not, or refused. The others: it was not asked, as docker is gone, the
- * disk has no room for a task, or all devices of a kind are in use.
+ * work and nothing: the queue answered; error: it did not, or refused. The others: it was not asked, because docker is
+ * down, the disk has no room for a task, or all devices of a kind are in use.
  */
 export type ClaimOutcome = 'work' | 'nothing' | 'error' | 'not-ready' | Lack;
 
-/** What ends at a time that is known in advance. */
+/** What expires at a time that is known in advance. */
 export type Expiring = 'live-log-certificate' | 'interactive-certificate' | 'credentials';
 
-/** What an image comes from. */
+/** The source of an image. */
 export type ImageOrigin = 'registry' | 'artifact';
 
-/** Count what happens in a worker, for its metrics. No method fails, and none has to be waited for. */
+/** Counts what happens in a worker, for its metrics. No method fails or has to be awaited. */
 export interface MetricsRecorder {
-  /** A phase of a run is over. */
+  /** Records that a phase of a run ended. */
   phaseEnded(phase: string, seconds: number): void;
-  /** A run is resolved, `seconds` after it was claimed. */
+  /** Records that a run was resolved, `seconds` after it was claimed. */
   runResolved(resolution: string, seconds: number): void;
-  /** An attempt to claim is over; `seconds` is how long the queue took, `runs` what it gave. */
+  /** Records that an attempt to claim ended; `seconds` is how long the queue took, `runs` how many runs it returned. */
   claimEnded(outcome: ClaimOutcome, seconds: number, runs: number): void;
   cacheAcquired(isHit: boolean): void;
-  /** `isHere`: the image was on the machine already. */
+  /** Records that a task got its image; `isHere`: it was already on the machine. */
   imageAcquired(isHere: boolean): void;
   imageFetched(origin: ImageOrigin, seconds: number, isDone: boolean): void;
-  /** `bytes` as they were sent, `seconds` with all attempts. */
+  /** Records an upload; `bytes` as sent, `seconds` including all attempts. */
   artifactUploaded(bytes: number, seconds: number): void;
   artifactFailed(): void;
   garbageCollected(seconds: number, isDone: boolean): void;
-  /** A run's payload is good, and these are the features that it uses. */
+  /** Records the features that a run with a valid payload uses. */
   featuresUsed(features: readonly string[]): void;
-  /** A run's payload was refused: the schema, or what it asks for, was wrong. */
+  /** Records that a run's payload was rejected: it violates the schema, or asks for something invalid. */
   payloadRefused(): void;
-  /** A run was stopped as its maxRunTime was over. */
+  /** Records that a run was stopped because it exceeded its maxRunTime. */
   maxRunTimeExceeded(): void;
-  /** The first run of a task was claimed, `seconds` after the task was created. */
+  /** Records that the first run of a task was claimed, `seconds` after the task was created. */
   firstClaimed(seconds: number): void;
-  /** The machine is about to go. */
+  /** Records a notice that the machine is about to go away. */
   terminationNoticed(): void;
 }
 
 const nothing = (): void => undefined;
 
-/** For a worker whose metrics nobody can read. */
+/** Discards metrics, for a worker that does not serve them. */
 export const NO_METRICS: MetricsRecorder = {
   phaseEnded: nothing,
   runResolved: nothing,

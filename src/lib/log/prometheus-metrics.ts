@@ -4,34 +4,34 @@ import type { HostSample } from './host-sample.js';
 import { Instruments } from './instruments.js';
 import type { ClaimOutcome, Expiring, ImageOrigin, MetricsRecorder } from './metrics-recorder.js';
 
-/** What is known of the worker's log at any time. */
+/** Current figures of the worker's log. */
 export interface LogFacts {
   readonly droppedLines: () => number;
   /** Lines that begin with `[alert-operator]`. */
   readonly alerts: () => number;
 }
 
-/** What is known of the slots at any time. */
+/** Current figures of the slots. */
 export interface SlotFacts {
   readonly capacity: number;
   readonly running: number;
-  /** One second for each second of each slot that had a run, since the start. */
+  /** The seconds that slots had a run since the start, summed over all slots. */
   readonly busySlotSeconds: number;
 }
 
 const RESOLUTIONS = ['completed', 'failed', ...EXCEPTION_REASONS, 'dropped'];
 const OUTCOMES: readonly ClaimOutcome[] = ['work', 'nothing', 'error', 'not-ready', 'no-disk', 'no-devices'];
-/** Those with which the queue was asked. */
+/** The outcomes for which the queue was called. */
 const ASKED: ReadonlySet<ClaimOutcome> = new Set(['work', 'nothing', 'error']);
 const ORIGINS: readonly ImageOrigin[] = ['registry', 'artifact'];
 const RESULTS = ['done', 'failed'];
-/** Gauges of the library that are named as if they were counters, which Prometheus' own linter refuses. */
+/** Gauges of the library that are named like counters, which Prometheus' own linter rejects. */
 const MISNAMED = ['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total'];
 const MS = 1000;
 
 /**
- * The worker's metrics in Prometheus' text format, in a registry of their own. Labels are closed sets: nothing that a
- * task can name is one.
+ * The worker's metrics in Prometheus' text format, in a separate registry. Label values are closed sets: a task can't
+ * add one.
  */
 export class PrometheusMetrics implements MetricsRecorder {
   readonly #instruments = new Instruments();
@@ -49,21 +49,16 @@ export class PrometheusMetrics implements MetricsRecorder {
     'How long the queue took to answer claimWork.',
     ['outcome'],
   );
-  readonly #caches = this.#instruments.counter(
-    'caches_total',
-    'Caches that tasks were given; a miss is an empty one.',
-    ['result'],
-  );
-  readonly #images = this.#instruments.counter(
-    'images_total',
-    'Images that tasks were given; a hit was on the machine.',
-    ['result'],
-  );
-  readonly #fetches = this.#instruments.counter('image_fetches_total', 'Images got from elsewhere.', [
-    'origin',
+  readonly #caches = this.#instruments.counter('caches_total', 'Caches that tasks got; a miss is an empty one.', [
     'result',
   ]);
-  readonly #fetchSeconds = this.#instruments.histogram('image_fetch_seconds', 'How long getting an image took.', [
+  readonly #images = this.#instruments.counter(
+    'images_total',
+    'Images that tasks got; a hit was already on the machine.',
+    ['result'],
+  );
+  readonly #fetches = this.#instruments.counter('image_fetches_total', 'Images fetched.', ['origin', 'result']);
+  readonly #fetchSeconds = this.#instruments.histogram('image_fetch_seconds', 'How long fetching an image took.', [
     'origin',
   ]);
   readonly #artifacts = this.#instruments.counter('artifacts_total', 'Uploads of artifacts, logs among them.', [
@@ -71,7 +66,7 @@ export class PrometheusMetrics implements MetricsRecorder {
   ]);
   readonly #artifactBytes = this.#instruments.counter(
     'artifact_bytes_total',
-    'Bytes of uploaded artifacts, as they were sent.',
+    'Bytes of uploaded artifacts, as sent.',
     [],
   );
   readonly #artifactSeconds = this.#instruments.histogram(
@@ -84,14 +79,14 @@ export class PrometheusMetrics implements MetricsRecorder {
   ]);
   readonly #collectionSeconds = this.#instruments.histogram(
     'garbage_collection_seconds',
-    'How long such a round took.',
+    'How long a round of garbage collection took.',
     [],
   );
   readonly #features = this.#instruments.counter('features_total', 'Runs that used a feature.', ['feature']);
   readonly #refused = this.#instruments.counter('payloads_refused_total', 'Runs whose payload was malformed.', []);
   readonly #timeouts = this.#instruments.counter(
     'max_run_time_exceeded_total',
-    'Runs that were stopped as their maxRunTime was over.',
+    'Runs that were stopped because they exceeded maxRunTime.',
     [],
   );
   readonly #firstClaims = this.#instruments.histogram(
@@ -101,28 +96,28 @@ export class PrometheusMetrics implements MetricsRecorder {
   );
   readonly #notices = this.#instruments.counter(
     'termination_notices_total',
-    'Notices that the machine is about to go.',
+    'Notices that the machine is about to go away.',
     [],
   );
   readonly #ends = new Map<Expiring, Date>();
   readonly #cpu = this.#instruments.gauge(
     'host_cpu_busy_ratio',
-    'Part of the time that the cores of the machine were busy, 0 to 1.',
+    'Fraction of the time that the cores of the machine were busy, 0 to 1.',
   );
   readonly #load = this.#instruments.gauge('host_load1', 'Load average of the machine over one minute.');
   readonly #memory = this.#instruments.gauge('host_memory_bytes', 'Memory of the machine.');
   readonly #memoryFree = this.#instruments.gauge(
     'host_memory_available_bytes',
-    'Memory of the machine that can be had.',
+    'Memory of the machine that is available.',
   );
   readonly #disk = this.#instruments.gauge('host_disk_bytes', 'Size of the disk that dockerVolume is on.');
   readonly #diskFree = this.#instruments.gauge(
     'host_disk_free_bytes',
-    'What is free of the disk that dockerVolume is on.',
+    'Free space on the disk that dockerVolume is on.',
   );
 
   constructor() {
-    // A rate needs the zero before the first one.
+    // A rate needs the 0 before the first increment.
     for (const resolution of RESOLUTIONS) this.#runs.inc({ resolution }, 0);
     for (const outcome of OUTCOMES) this.#claims.inc({ outcome }, 0);
     for (const result of RESULTS) {
@@ -136,7 +131,7 @@ export class PrometheusMetrics implements MetricsRecorder {
     }
   }
 
-  /** To be answered with the text. */
+  /** The content type of the text. */
   get contentType(): string {
     return this.#instruments.registry.contentType;
   }
@@ -145,9 +140,9 @@ export class PrometheusMetrics implements MetricsRecorder {
     return await this.#instruments.registry.metrics();
   }
 
-  /** Says once what worker this is. */
+  /** Sets the metric that identifies the worker. Call it once. */
   identify(facts: Readonly<Record<string, string>>): void {
-    this.#instruments.gauge('info', 'Always 1; its labels say what worker this is.', Object.keys(facts)).set(facts, 1);
+    this.#instruments.gauge('info', 'Always 1; its labels identify the worker.', Object.keys(facts)).set(facts, 1);
   }
 
   /** Adds memory, CPU, event loop and garbage collection of this process. */
@@ -156,16 +151,18 @@ export class PrometheusMetrics implements MetricsRecorder {
     for (const name of MISNAMED) this.#instruments.registry.removeSingleMetric(name);
   }
 
-  /** The slots are looked at whenever somebody reads the metrics. */
+  /** Adds the slots, which are read at each scrape. */
   watchSlots(slots: SlotFacts): void {
     this.#instruments.readGauge('capacity', 'Tasks that this worker runs at once.', () => slots.capacity);
     this.#instruments.readGauge('slots_busy', 'Slots with a run that is not resolved.', () => slots.running);
-    this.#instruments.readGauge('slots_idle', 'Slots without one.', () => Math.max(slots.capacity - slots.running, 0));
+    this.#instruments.readGauge('slots_idle', 'Slots without a run.', () =>
+      Math.max(slots.capacity - slots.running, 0),
+    );
     const help = 'Seconds that slots had a run, all slots together; its rate is how many are busy.';
     this.#instruments.readCounter('slot_busy_seconds_total', help, () => slots.busySlotSeconds);
   }
 
-  /** Of the worker's log, since the start: lines that were lost, and those that a person has to look at. */
+  /** Adds the worker's log: lines dropped and alerts since the start. */
   watchLog({ droppedLines, alerts }: LogFacts): void {
     const help = 'Lines of the log of the worker that were dropped because nothing read its standard output.';
     this.#instruments.readCounter('log_lines_dropped_total', help, droppedLines);
@@ -176,7 +173,7 @@ export class PrometheusMetrics implements MetricsRecorder {
     );
   }
 
-  /** `isHealthy` is asked whenever somebody reads the metrics; `lastAnswer`: when the queue last answered claimWork. */
+  /** Adds health. Each scrape calls `isHealthy`, and `lastAnswer` for when the queue last answered claimWork. */
   watchHealth(isHealthy: () => Promise<boolean>, lastAnswer: () => Date | undefined): void {
     const whetherHealthy = async (): Promise<number> => ((await isHealthy()) ? 1 : 0);
     this.#instruments.readGauge('healthy', '1 while /healthz is answered with 200, 0 while it is not.', whetherHealthy);
@@ -188,12 +185,12 @@ export class PrometheusMetrics implements MetricsRecorder {
     );
   }
 
-  /** Names the features there are: their counts begin with 0. */
+  /** Sets the known features, so that their counts begin at 0. */
   knowFeatures(features: readonly string[]): void {
     for (const feature of features) this.#features.inc({ feature }, 0);
   }
 
-  /** `end`: undefined when it has none, or none is known any more. */
+  /** Sets when `of` expires; undefined: never, or unknown. */
   setEnd(of: Expiring, end: Date | undefined): void {
     if (end) this.#ends.set(of, end);
     else this.#ends.delete(of);

@@ -1,15 +1,15 @@
 const TIME_LENGTH = '2026-11-30T07:00:00.000'.length;
-/** Written with the first line and whenever they change: who is writing is the same on all others. */
+/** The fields that identify the writer; shown in the first line and whenever they change. */
 const WRITER = ['source', 'provisionerId', 'workerType', 'workerGroup', 'workerId', 'workerNodeType'];
 const LEVELS: Readonly<Record<string, string>> = { debug: 'debug', info: 'info ', warn: 'WARN ', error: 'ERROR' };
 const INDENT = '    ';
 const LONGEST_CHAIN = 16;
-/** What would move the cursor of a terminal, turn the order of a line round, or worse. Tabs and line feeds are dealt with before. */
+/** Characters that move a terminal's cursor, reverse a line, or worse. Tabs and line feeds are handled before. */
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /**
  * Turns the lines of the worker's log, JSON objects, into lines that people can read on a terminal: time, level, event,
- * facts; below that the stack of an error. What is no such line is left out, or, when it is text, stays as it is.
+ * facts, and below them the stack of an error. Lines that are not JSON objects stay as they are.
  */
 export class ReadableLines {
   readonly #write: (line: string) => void;
@@ -19,7 +19,7 @@ export class ReadableLines {
     this.#write = write;
   }
 
-  /** Takes a line with its end. */
+  /** Converts a line, which includes its line break. */
   write(line: string): void {
     const entry = parsed(line);
     this.#write(entry ? this.#readable(entry) : line);
@@ -34,7 +34,7 @@ export class ReadableLines {
     return [first, ...stack, ''].join('\n');
   }
 
-  /** Without what the line before said of the writer. */
+  /** Returns the fields without those about the writer that did not change since the previous line. */
   #newFacts(fields: Readonly<Record<string, unknown>>): readonly (readonly [string, unknown])[] {
     const writer = JSON.stringify(WRITER.map((key) => fields[key]));
     const isKnown = writer === this.#writer;
@@ -58,7 +58,7 @@ function valueOf(value: unknown): string {
   return typeof value === 'string' && /^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(value);
 }
 
-/** The messages of an error and of what caused it. */
+/** Returns the messages of an error and its causes. */
 function chainOf(value: unknown): readonly string[] {
   const messages: string[] = [];
   for (let error = value, depth = 0; depth < LONGEST_CHAIN && isError(error); depth++, error = error.cause) {

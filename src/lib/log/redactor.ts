@@ -2,29 +2,29 @@ import { startOf } from '../util/shorten.js';
 
 export const MASK = '***';
 
-/** Parameters that make a URL a permission, and the credentials in front of its host. */
+/** Query parameters that make a URL grant access. */
 const SIGNATURES =
   /([?&](?:bewit|X-Amz-(?:Signature|Credential|Security-Token)|Signature|sig|access_token)=)[^&\s"'<>]+/gi;
-// Only from the slashes on: a pattern that begins with the scheme takes quadratic time to find that there is none.
+// Matches from the slashes on: a pattern that begins with the scheme takes quadratic time if there is no match.
 const URL_CREDENTIALS = /(:\/\/)[^\s/@"'<>]+@/g;
 const UNFINISHED_URL = /:\/\/[^\s/@"'<>]+$/;
 const AUTHORIZATION = /(Hawk id=|Bearer |Basic )[^\r\n]+/g;
 
-/** Shorter ones are too likely to be part of ordinary words. */
+/** Shorter secrets are too likely to be part of ordinary words. */
 const MIN_SECRET_LENGTH = 4;
-/** Longer ones are looked for by their beginning. */
+/** Longer forms are matched by their beginning. */
 const MAX_FORM_LENGTH = 1024;
 
 interface Form {
-  /** How often it was added: two owners may hold the same secret. */
+  /** How often the secret was added: two owners may hold the same one. */
   owners: number;
-  /** It goes on behind what is looked for. */
+  /** The text matched is only the beginning of the secret. */
   readonly isStart: boolean;
 }
 
 /**
- * Makes text fit for a log: known secrets are masked by content, others by form, and what is longer than a log line can
- * use is cut. The time that takes is linear, and bounded however long the text is.
+ * Prepares text for a log: masks known secrets by content and others by form, and truncates what is too long for a log
+ * line. That takes linear time, with a limit however long the text is.
  */
 export class Redactor {
   readonly #secrets = new Map<string, Form>();
@@ -33,7 +33,7 @@ export class Redactor {
     for (const secret of secrets) this.add(secret);
   }
 
-  /** Masks `secret` (4 characters at least) until the returned function is called; calling it twice is harmless. */
+  /** Masks `secret` (at least 4 characters) until the returned function is called; calling it twice is harmless. */
   add(secret: string): () => void {
     if (secret.length < MIN_SECRET_LENGTH) return () => undefined;
     const forms = formsOf(secret);
@@ -51,14 +51,14 @@ export class Redactor {
   }
 
   /**
-   * `text` without secrets, and no more than `maxLength` characters of it with a note of how many there are. Nothing is
-   * left of a secret that the cut would have gone through.
+   * Returns `text` without secrets, truncated to `maxLength` characters with a note of the original length. A secret at
+   * the cut is removed completely.
    */
   cleanText(text: string, maxLength: number): string {
     if (text.length <= maxLength) return this.#mask(text);
     const isPart = text.length > maxLength + MAX_FORM_LENGTH;
     const masked = this.#mask(isPart ? text.slice(0, maxLength + MAX_FORM_LENGTH) : text);
-    // The end of a part may be the beginning of a secret that isn't known as one without its end.
+    // The end of a part may be the beginning of a secret, which is not recognized without its end.
     const safe = isPart ? withoutUnfinished(masked) : masked;
     return `${startOf(safe, maxLength)}… (${text.length} characters)`;
   }
@@ -91,8 +91,8 @@ function withoutUnfinished(masked: string): string {
 }
 
 /**
- * A secret as it is, as part of a URL (through a Buffer, because half a surrogate pair can't be encoded) and within JSON
- * text, each distinct form once, with whether it is only the beginning.
+ * Returns the forms of a secret: as it is, in a URL (through a Buffer, because half a surrogate pair can't be encoded)
+ * and in JSON text; each distinct form once, with whether it is only the beginning.
  */
 function formsOf(secret: string): ReadonlyMap<string, boolean> {
   const start = startOf(secret, MAX_FORM_LENGTH);

@@ -15,9 +15,9 @@ export interface StatusPage {
 
 export interface StatusServerOptions {
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
-  /** By path, each made anew for everybody who asks. */
+  /** The pages by path; each is built anew for every request. */
   readonly pages: Readonly<Record<string, () => Promise<StatusPage>>>;
   readonly log: Logger;
 }
@@ -28,11 +28,11 @@ const HTTP_OPTIONS = {
   requestTimeout: 10_000,
   connectionsCheckingInterval: 5000,
 } as const;
-// Enough for every probe there may be; a flood of them must cost the worker no files. Nobody says here who they are, so
-// that none is held.
+// Enough for all probes; a flood of connections must not exhaust the worker's file descriptors. Clients do not
+// authenticate here, so no connection is held.
 const LIMITS = { waiting: 64, held: 0 } as const;
 
-/** Answers those who watch the worker, over plain HTTP. It never keeps the process alive. */
+/** Serves monitoring over plain HTTP. It never keeps the process alive. */
 export class StatusServer {
   readonly #server: Server;
   readonly #options: StatusServerOptions;
@@ -49,7 +49,7 @@ export class StatusServer {
     server.unref();
   }
 
-  /** Listens; fails as the system does, for instance when somebody else has the port. */
+  /** Starts to listen; throws the system's error, for instance if the port is in use. */
   static async start(options: StatusServerOptions): Promise<StatusServer> {
     const server = createServer(HTTP_OPTIONS);
     answerHalfClosed(server);
@@ -64,7 +64,7 @@ export class StatusServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Stops at once; whoever still waits for an answer gets none. */
+  /** Stops at once; pending requests get no answer. */
   async close(): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
@@ -74,7 +74,7 @@ export class StatusServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const page = await this.#page(request, response);
-    // What the worker is like changes: nobody in between may keep it.
+    // The worker's state changes, so caches must not store it.
     response.writeHead(page.statusCode, { 'content-type': page.contentType, 'cache-control': 'no-store' });
     response.end(request.method === 'HEAD' ? undefined : page.body);
   }

@@ -11,17 +11,17 @@ import { enabledKinds } from '../devices/enabled-kinds.js';
 import { CERTIFICATE_NOTICE_DAYS, CREDENTIALS_NOTICE_DAYS, credentialsEnd, stateOf } from './ending.js';
 import type { Ending } from './ending.js';
 
-/** What a check has found, in words. */
+/** What a check found, as messages. */
 export interface Findings {
-  /** The worker can't work like this. */
+  /** They keep the worker from working. */
   readonly problems: readonly string[];
-  /** It works, but something that tasks may ask for does not, or will not for long. */
+  /** The worker works, but something that tasks may ask for does not, or will soon stop working. */
   readonly warnings: readonly string[];
 }
 
-/** What of the process and the world matters to a check. */
+/** The parts of the process and its environment that a check depends on. */
 export interface Surroundings {
-  /** The variable PATH. */
+  /** The value of PATH. */
   readonly searchPath: string;
   readonly now?: Date;
   /** The host renews the worker's credentials while it runs. */
@@ -29,10 +29,10 @@ export interface Surroundings {
 }
 
 const NOTHING: Findings = { problems: [], warnings: [] };
-/** What task images are unpacked with. */
+/** The programs that unpack task images. */
 const PROGRAMS = ['zstd', 'lz4'];
 
-/** Everything of this machine that will not work, without changing anything on it. */
+/** Returns everything on this machine that will not work. Changes nothing. */
 export async function checkMachine(config: Config, surroundings: Surroundings): Promise<Findings> {
   const { searchPath, now = new Date(), areCredentialsRenewed } = surroundings;
   return joined(
@@ -48,7 +48,7 @@ export async function checkMachine(config: Config, surroundings: Surroundings): 
   );
 }
 
-/** All findings as one. */
+/** Merges findings into one. */
 export function joined(all: readonly Findings[]): Findings {
   return { problems: all.flatMap(({ problems }) => problems), warnings: all.flatMap(({ warnings }) => warnings) };
 }
@@ -68,7 +68,7 @@ async function checkDirectories({ dockerVolume, stateDir }: Config): Promise<Fin
   return { ...NOTHING, problems: problems.flat() };
 }
 
-/** The directory itself, or that of its parents in which it would be made. */
+/** Returns the directory itself, or the nearest parent that exists, in which it would be made. */
 async function nearestExisting(path: string): Promise<string> {
   try {
     if ((await stat(path)).isDirectory()) return path;
@@ -77,7 +77,7 @@ async function nearestExisting(path: string): Promise<string> {
     if (isMissing && path !== dirname(path)) return await nearestExisting(dirname(path));
     throw error;
   }
-  throw new Error(`${path} is no directory`);
+  throw new Error(`${path} is not a directory`);
 }
 
 async function checkLiveLogs({ logging, ssl }: Config, now: Date): Promise<Findings> {
@@ -85,7 +85,7 @@ async function checkLiveLogs({ logging, ssl }: Config, now: Date): Promise<Findi
   try {
     return await checkCertificate('live-log-certificate', ssl, now);
   } catch (error) {
-    const consequence = 'The worker claims nothing as long as live logs cannot be served (logging.secureLiveLogging)';
+    const consequence = 'The worker claims no tasks until live logs can be served (logging.secureLiveLogging)';
     return { ...NOTHING, problems: [`ssl: ${errorMessage(error)}. ${consequence}.`] };
   }
 }
@@ -122,7 +122,7 @@ async function checkKeys({ features, ed25519SigningKeyLocation, dockerWorkerPriv
   const signing = async (): Promise<Findings> => {
     const loose: string[] = [];
     await readSigningKey(ed25519SigningKeyLocation, ({ path, mode }) => {
-      loose.push(`chainOfTrust: ${path} can be used by others (mode ${mode}); the worker changes that when it starts`);
+      loose.push(`chainOfTrust: ${path} can be used by others (mode ${mode}); the worker fixes that when it starts`);
       return Promise.resolve();
     });
     return { ...NOTHING, warnings: loose };
@@ -136,12 +136,12 @@ async function checkKeys({ features, ed25519SigningKeyLocation, dockerWorkerPriv
   return joined(await Promise.all(enabled.map(([name, check]) => ofFeature(name, check))));
 }
 
-/** A feature that can't be used, which only those tasks suffer from that ask for it. */
+/** Reports a feature that can't be used as a warning: only tasks that ask for it fail. */
 async function ofFeature(name: string, check: () => Promise<Findings>): Promise<Findings> {
   try {
     return await check();
   } catch (error) {
-    const remedy = `Set it up, or switch off features.${name}`;
+    const remedy = `Set it up, or disable features.${name}`;
     return { ...NOTHING, warnings: [`tasks with ${name} will fail: ${errorMessage(error)}. ${remedy}.`] };
   }
 }
@@ -155,7 +155,7 @@ async function checkDevices(config: Config): Promise<Findings> {
   );
   const names = missing.flat();
   if (names.length === 0) return NOTHING;
-  const remedy = 'Switch them off in deviceManagement';
+  const remedy = 'Disable them in deviceManagement';
   return {
     ...NOTHING,
     warnings: [`tasks that ask for these devices will fail, as this machine has none: ${names.join(', ')}. ${remedy}.`],
@@ -166,9 +166,7 @@ async function checkPrograms(searchPath: string): Promise<Findings> {
   const missing = await Promise.all(PROGRAMS.map(async (name) => ((await isIn(searchPath, name)) ? [] : [name])));
   const warnings = missing
     .flat()
-    .map(
-      (name) => `tasks with images that are packed with ${name} will fail: there is no program ${name} on the PATH.`,
-    );
+    .map((name) => `tasks with images compressed with ${name} will fail: ${name} is not on the PATH.`);
   return { ...NOTHING, warnings };
 }
 
@@ -178,7 +176,7 @@ async function isIn(searchPath: string, program: string): Promise<boolean> {
       await access(join(directory, program), constants.X_OK);
       return true;
     } catch {
-      // In the next one, perhaps.
+      // The next directory may have it.
     }
   }
   return false;

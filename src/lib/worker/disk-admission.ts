@@ -6,35 +6,35 @@ import { LinkedAbort } from '../util/linked-abort.js';
 
 export interface DiskAdmissionOptions {
   readonly disk: Pick<DiskSpace, 'freeBytes'>;
-  /** What a task needs, `capacityManagement.diskspaceThreshold`; 0: as many tasks as there are slots. */
+  /** What one task needs: `capacityManagement.diskspaceThreshold`. 0 turns the check off. */
   readonly thresholdBytes: number;
-  /** Runs at once. */
+  /** The most runs at once. */
   readonly capacity: number;
-  /** Between two collections for want of room, unless a run ends or things get worse in between. */
+  /** The least time between two collections for lack of room, unless a run ends or the level gets worse. */
   readonly retryMs: number;
   readonly log: Logger;
   readonly now: () => Date;
 }
 
-/** enough: for all free slots; tight: for a task, but not for all slots; none: not for a single task. */
+/** enough: room for all free slots; tight: for a task, but not for all slots; none: not even for one task. */
 type Level = 'enough' | 'tight' | 'none';
 
 const GRAVITY = { enough: 0, tight: 1, none: 2 } as const satisfies Record<Level, number>;
-/** How long a claim waits for a collection before it looks whether there is room by now. */
+/** How long a claim waits for a collection before it checks again for room. */
 const LOOK_AGAIN_MS = 5000;
 
 /**
- * How many tasks the disk has room for. Each free slot needs `thresholdBytes`; while there is less, only as many tasks
- * are claimed as there is room for. Each of those keeps its share until it ends: what it will write still looks free.
+ * Tells how many tasks the disk has room for. Each free slot needs `thresholdBytes`; when less is free, the worker
+ * claims only as many tasks as fit. Each keeps its share until it ends, because what it will write still looks free.
  */
 export class DiskAdmission {
   readonly #options: DiskAdmissionOptions;
   #running = 0;
-  /** Runs that are resolved and still hold their caches. */
+  /** Runs that are resolved but still hold their caches. */
   #leaving = 0;
-  /** Runs that were claimed while the disk was short. */
+  /** Runs that were claimed while disk space was short. */
   #sharing = 0;
-  /** As of the last look. */
+  /** As of the last check. */
   #level: Level = 'enough';
   #freeBytes = 0;
   #isAlerted = false;
@@ -45,7 +45,7 @@ export class DiskAdmission {
     this.#options = options;
   }
 
-  /** Whether there is less room than the free slots need, or a single one when there is none. No when it can't be told. */
+  /** Tells whether there is less room than the free slots need (one task, if none is free). False if unknown. */
   async isDiskShort(): Promise<boolean> {
     const { thresholdBytes, disk } = this.#options;
     if (thresholdBytes === 0) return false;
@@ -53,7 +53,7 @@ export class DiskAdmission {
     return freeBytes !== undefined && freeBytes < this.#neededBytes();
   }
 
-  /** Notes a run, which holds its slot until it is resolved and its room until it is finished. */
+  /** Counts a run, which holds its slot until it is resolved and its room until it is finished. */
   track(run: RunHandle): RunHandle {
     this.#running += 1;
     const share = this.#level === 'enough' ? 0 : 1;
@@ -65,15 +65,15 @@ export class DiskAdmission {
     void run.finished.then(() => {
       this.#sharing -= share;
       this.#leaving -= 1;
-      // What it used can go now.
+      // What it used can be collected now.
       this.#mayCollectAt = 0;
     });
     return run;
   }
 
   /**
-   * How many of `tasks` may be claimed now. Takes no longer than asking the file system, unless there is no room for a
-   * single task: then garbage is collected first, for which it waits some seconds. `collect` makes room and never fails.
+   * Returns how many of `tasks` may be claimed now. Takes no longer than asking the file system, unless there is no
+   * room for even one task: then it waits some seconds for a garbage collection. `collect` makes room and never fails.
    */
   async roomFor(tasks: number, collect: () => Promise<void>, signal: AbortSignal): Promise<number> {
     if (this.#options.thresholdBytes === 0) return tasks;
@@ -81,7 +81,7 @@ export class DiskAdmission {
     if (room.level !== 'none') return Math.min(tasks, room.tasks);
     await this.#waitForCollection(signal);
     const roomNow = await this.#look(collect);
-    // With what a collection could give; while one is under way, or a run is leaving, there may be more.
+    // A collection could not free enough. While one is under way, or a run is leaving, more may still be freed.
     if (roomNow.level === 'none' && !this.#collection && this.#leaving === 0) this.#alert();
     return Math.min(tasks, roomNow.tasks);
   }
@@ -91,11 +91,11 @@ export class DiskAdmission {
     return thresholdBytes * (Math.max(1, capacity - this.#running) + this.#sharing);
   }
 
-  /** How many tasks there is room for; notes the level and begins a collection when one is due. */
+  /** Returns how many tasks there is room for; updates the level and starts a collection when one is due. */
   async #look(collect: () => Promise<void>): Promise<{ readonly tasks: number; readonly level: Level | undefined }> {
     const { disk, thresholdBytes } = this.#options;
     const freeBytes = await disk.freeBytes();
-    // A disk that can't be asked can't hold a task's files either; whoever reads it has told so.
+    // A disk that can't be asked can't hold a task's files either. DiskSpace has logged the failure.
     if (freeBytes === undefined) return { tasks: 0, level: undefined };
     const level = this.#levelOf(freeBytes);
     this.#enter(level, freeBytes);
@@ -122,13 +122,13 @@ export class DiskAdmission {
     if (level === 'tight' && previous === 'enough') log.info('disk space for fewer tasks', facts);
   }
 
-  /** Once, until there is room again. */
+  /** Alerts once, until there is room again. */
   #alert(): void {
     if (this.#isAlerted) return;
     this.#isAlerted = true;
     const { log, thresholdBytes } = this.#options;
     const advice =
-      'Nothing is claimed until there is room at dockerVolume: what takes it is in use or not this worker’s.';
+      'No tasks are claimed until there is room at dockerVolume: the space is in use, or taken by other programs.';
     log.alert('diskspace threshold reached', { freeBytes: this.#freeBytes, thresholdBytes, advice });
   }
 

@@ -6,7 +6,7 @@ import type { Ending, EndingState } from './ending.js';
 export interface EndingWatchOptions {
   readonly endings: readonly Ending[];
   readonly log: Logger;
-  /** Told at each look. */
+  /** Called at each check. */
   readonly onLook: (what: Expiring, end: Date | undefined) => void;
   readonly now?: () => Date;
 }
@@ -19,7 +19,7 @@ interface Said {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Looks every hour when certificates and credentials end, and says once a day that one does soon, or has. */
+/** Checks every hour when certificates and credentials expire, and logs once a day each that has or soon will. */
 export class EndingWatch {
   readonly #options: EndingWatchOptions;
   readonly #now: () => Date;
@@ -32,7 +32,7 @@ export class EndingWatch {
     this.#now = options.now ?? (() => new Date());
   }
 
-  /** Begins; it keeps no process alive. */
+  /** Starts; does not keep the process alive. */
   start(): void {
     void this.look();
     this.#timer = setInterval(() => void this.look(), HOUR_MS).unref();
@@ -42,12 +42,12 @@ export class EndingWatch {
     clearInterval(this.#timer);
   }
 
-  /** What ends soon or has ended, in words. */
+  /** Returns a message for each one that expires soon or has expired. */
   warnings(): readonly string[] {
     return [...this.#seen.values()].filter(({ state }) => state !== 'good').map(({ words }) => words);
   }
 
-  /** Looks now. Never fails. */
+  /** Checks now. Never fails. */
   async look(): Promise<void> {
     await Promise.all(this.#options.endings.map((ending) => this.#lookAt(ending)));
   }

@@ -1,28 +1,28 @@
 import type { Expiring } from '../log/metrics-recorder.js';
 import type { Credentials } from '../queue/queue-client.js';
 
-/** A certificate or credentials: what stops being good at a time that is known in advance. */
+/** A certificate or credentials, which expire at a time that is known in advance. */
 export interface Ending {
   readonly what: Expiring;
-  /** When it ends, as of now; undefined: never, or there is none. */
+  /** Returns when the current one expires; undefined: never, or there is none. */
   readonly end: () => Promise<Date | undefined>;
-  /** Somebody has to know so long before it ends; 0: it is renewed by itself, and only a renewal that failed matters. */
+  /** How long before the end to warn the operator; 0: it is renewed automatically, so only a failed renewal counts. */
   readonly noticeDays: number;
 }
 
-/** What is known of one ending at a moment. */
+/** The state of one ending at a moment. */
 export interface EndingState {
   readonly state: 'good' | 'near' | 'over';
   readonly end: Date;
-  /** In tenths. */
+  /** Rounded to tenths. */
   readonly daysLeft: number;
-  /** For people. */
+  /** The message for operators. */
   readonly words: string;
 }
 
-/** A certificate that renews itself is renewed with a month left, as a rule: with less than this somebody has to look. */
+/** A certificate is usually renewed automatically with a month left: with less than this the operator has to act. */
 export const CERTIFICATE_NOTICE_DAYS = 14;
-/** Credentials that nobody renews are replaced by hand. */
+/** Credentials that the host does not renew are replaced by hand. */
 export const CREDENTIALS_NOTICE_DAYS = 7;
 
 const DAY_MS = 24 * 3_600_000;
@@ -32,7 +32,7 @@ const SENTENCES: Readonly<Record<Expiring, { readonly near: string; readonly ove
   credentials: sentences("the worker's credentials", 'end'),
 };
 
-/** Looks at one; undefined when it has no end. */
+/** Returns the state of one ending; undefined if it never expires. */
 export async function stateOf({ what, end: ask, noticeDays }: Ending, now: Date): Promise<EndingState | undefined> {
   const end = await ask();
   if (!end) return undefined;
@@ -49,7 +49,7 @@ export async function stateOf({ what, end: ask, noticeDays }: Ending, now: Date)
   };
 }
 
-/** Undefined for those of a client, which do not end by themselves. */
+/** Returns undefined for permanent credentials, which do not expire. */
 export function credentialsEnd({ certificate }: Credentials): Date | undefined {
   if (certificate === undefined) return undefined;
   try {
@@ -57,7 +57,7 @@ export function credentialsEnd({ certificate }: Credentials): Date | undefined {
     const end = new Date(typeof expiry === 'number' ? expiry : NaN);
     return Number.isNaN(end.getTime()) ? undefined : end;
   } catch {
-    // The queue says what is wrong with it.
+    // The queue's answer will say what is wrong with it.
     return undefined;
   }
 }

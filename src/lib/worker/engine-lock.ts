@@ -10,25 +10,25 @@ import { identityOf } from '../util/process-identity.js';
 
 export interface EngineLockOptions {
   readonly engine: Pick<DockerEngine, 'id'>;
-  /** What everything carries that this worker creates in the engine. */
+  /** The labels of everything that this worker creates in the engine. */
   readonly labels: Labels;
 }
 
 const PREFIX = '\0docker-worker/';
 /**
- * The size of an address in sockaddr_un(7). Shorter names are padded with zeros by Node 20 and not by Node 24, so that
- * only a name of the full length is the same for both.
+ * The size of an address in unix(7). Node 20 pads shorter names with zeros and Node 24 does not, so only a name of the
+ * full length is the same in both.
  */
 const NAME_LENGTH = 108;
 const ANSWER_TIMEOUT_MS = 1000;
 
 /**
- * Makes sure that one worker on this machine uses an engine under its labels: two would remove each other's containers as
- * those of a worker that died, even with directories of their own.
+ * Ensures that only one worker on this machine uses an engine under its labels: two would take each other's containers
+ * for those of a dead worker and remove them, even if each has its own directories.
  *
  * The lock is a listening socket in the abstract namespace (unix(7)), named after the engine and the labels. The kernel
- * lets it be bound once and releases it when the process ends, however that happens, so it is never stale; it needs no
- * directory that all users may write to. It does not reach into other network namespaces or other machines.
+ * allows one process to bind it and releases it when that process ends, in whatever way, so it is never stale. It needs
+ * no world-writable directory. It does not reach other network namespaces or machines.
  */
 export class EngineLock {
   readonly #options: EngineLockOptions;
@@ -40,8 +40,8 @@ export class EngineLock {
   }
 
   /**
-   * Harmless when it is held already. Fails with a ConfigError when another worker holds it, and with a DockerError when
-   * the engine does not answer: it may be called again then.
+   * Acquires the lock; does nothing if it is held already. Throws a ConfigError if another worker holds it, and a
+   * DockerError if the engine does not answer; the caller may retry after the latter.
    */
   async acquire(signal: AbortSignal): Promise<void> {
     if (this.#server) return;
@@ -77,7 +77,7 @@ export class EngineLock {
       const holder = await holderOf(name);
       const problem =
         `workerId: another worker${holder} with this workerId, workerGroup and worker pool uses the same Docker engine, ` +
-        'and each would remove the containers of the other; stop it, or give each worker a workerId of its own';
+        "and each would remove the other's containers; stop it, or give each worker its own workerId";
       throw new ConfigError([problem], { isOccupied: true });
     }
   }
@@ -90,14 +90,14 @@ function answer(socket: Socket, pid: number): void {
   socket.end(String(pid));
 }
 
-/** In words; empty when the holder does not say. */
+/** Returns the holder as text for a message; empty if it does not answer. */
 async function holderOf(name: string): Promise<string> {
   const socket = connect(name);
   try {
     const pid = await withTimeout('asking for the holder', ANSWER_TIMEOUT_MS, () => text(socket));
     return /^\d{1,10}$/.test(pid) ? ` (process ${pid})` : '';
   } catch {
-    return ''; // It has just ended, or is stopped. That the lock is held is all that counts.
+    return ''; // It has just exited, or is stopped. All that matters is that the lock is held.
   } finally {
     socket.destroy();
   }

@@ -4,7 +4,7 @@ import { ConfigError } from '../config/config-error.js';
 import { errorMessage } from '../util/error-message.js';
 import { makeDirectory } from '../util/make-directory.js';
 
-/** A directory that can't be made or written to is a mistake of the configuration, said at the start. */
+/** Creates the directory if needed. Throws a ConfigError that names `key` if it can't be created or written to. */
 export async function ensureWritableDirectory(key: string, directory: string): Promise<void> {
   try {
     await makeDirectory(resolve(directory), 0o700);

@@ -5,11 +5,11 @@ import { errorMessage } from '../util/error-message.js';
 import type { WorkerStats } from './worker-stats.js';
 
 export interface HealthReport {
-  /** stopping: it claims nothing more and lets its runs end, which is well. */
+  /** stopping: the worker claims nothing more and lets its runs end; it is still healthy. */
   readonly status: 'ok' | 'stopping' | 'unhealthy';
-  /** Why it can't do its work, in words; nothing unless it is unhealthy. */
+  /** Why the worker can't do its work, as messages; empty unless it is unhealthy. */
   readonly problems: readonly string[];
-  /** What somebody may want to look at although this worker can't help it. */
+  /** What the operator may want to check although this worker can't fix it. */
   readonly warnings: readonly string[];
   readonly capacity: number;
   readonly running: number;
@@ -22,16 +22,16 @@ export interface HealthOptions {
   readonly engine: Pick<DockerEngine, 'ping'>;
   readonly stats: WorkerStats;
   readonly isStopping: () => boolean;
-  /** The longest that one attempt to claim takes, with the pause after it. */
+  /** The longest time of one attempt to claim, including the pause after it. */
   readonly claimMs: number;
-  /** Why this worker has no capacity although it should; undefined: it has, or should not. */
+  /** Why this worker has no capacity although some is configured; undefined if nothing is wrong. */
   readonly unusable: string | undefined;
-  /** Certificates and credentials that end soon or have, in words. */
+  /** Returns messages about certificates and credentials that expire soon or have expired. */
   readonly ending: () => readonly string[];
   readonly pingTimeoutMs?: number;
 }
 
-// Attempts that may go without an answer: one can get lost, and so can the one that is made after it.
+// Claim attempts that may stay unanswered: one can get lost, and so can its retry.
 const MISSED_CLAIMS = 3;
 const PING_TIMEOUT_MS = 5000;
 const LACKS: Readonly<Record<Lack, string>> = {
@@ -39,7 +39,7 @@ const LACKS: Readonly<Record<Lack, string>> = {
   'no-devices': 'all devices of a kind are in use',
 };
 
-/** Says whether the worker can do its work. */
+/** Reports whether the worker can do its work. */
 export class Health {
   readonly #options: HealthOptions;
   #ping: Promise<string | undefined> | undefined;
@@ -48,7 +48,7 @@ export class Health {
     this.#options = options;
   }
 
-  /** Asks docker, and takes five seconds at most. */
+  /** Pings docker; takes at most five seconds. */
   async report(): Promise<HealthReport> {
     const { stats, isStopping, unusable } = this.#options;
     const docker = await this.#askDocker();
@@ -65,7 +65,7 @@ export class Health {
     };
   }
 
-  /** One question for all who want to know at the same time. */
+  /** Pings once for all callers at the same time. */
   async #askDocker(): Promise<string | undefined> {
     const { engine, pingTimeoutMs = PING_TIMEOUT_MS } = this.#options;
     this.#ping ??= withTimeout('docker ping', pingTimeoutMs, (signal) => engine.ping(signal))

@@ -9,13 +9,13 @@ export interface HostWatchOptions {
   readonly credentials: Pick<CredentialHolder, 'renew'>;
   readonly pollIntervalMs: number;
   readonly log: Logger;
-  /** Called for each notice that is more urgent than those before. */
+  /** Called for each notice that is more urgent than the previous ones. */
   readonly onNotice: (notice: TerminationNotice) => void;
 }
 
 /**
- * Follows what the host says for as long as anything runs: a worker that already ends gracefully still has to learn that
- * its machine goes away in two minutes, and needs credentials that are good.
+ * Follows the host's notices while anything runs: a worker that is already stopping gracefully still has to learn that
+ * its machine goes away in two minutes, and needs valid credentials.
  */
 export class HostWatch {
   readonly #options: HostWatchOptions;
@@ -49,7 +49,7 @@ export class HostWatch {
     this.#ended.abort(new Error('the worker has ended'));
   }
 
-  /** Hosts repeat a notice for as long as it stands. */
+  /** Passes on a notice once: hosts repeat it while it applies. */
   #hear(notice: TerminationNotice): void {
     if (this.#mayFinishTasks === false || this.#mayFinishTasks === notice.finishTasks) return;
     this.#mayFinishTasks = notice.finishTasks;
@@ -58,7 +58,7 @@ export class HostWatch {
 
   #renew(renewed: Credentials): void {
     const { log, credentials } = this.#options;
-    // Those before stay hidden too: they are good for a while longer.
+    // The previous ones stay redacted too: they remain valid for a while.
     log.addSecret(renewed.accessToken);
     if (renewed.certificate !== undefined) log.addSecret(renewed.certificate);
     credentials.renew(renewed);

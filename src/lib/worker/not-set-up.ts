@@ -3,12 +3,12 @@ import type { Logger } from '../log/logger.js';
 import { causesOf } from '../util/causes-of.js';
 import { errorMessage } from '../util/error-message.js';
 
-/** Whether a key has the value that comes with the worker: whoever runs the worker has not set up what it is for. */
+/** Tells whether a key still has its default value: the operator has not set up what it is for. */
 export type IsUntouched = (key: ConfigPath) => boolean;
 
 /**
- * Whether `error` is only that a file is not there which nobody has said should be: no reason to alarm whoever tries the
- * worker on a machine of their own. The log has a line about it.
+ * Tells whether `error` only means that a file is missing which the operator never configured. That is no cause for
+ * alarm when the worker is tried on a personal machine, so it logs only an info line.
  */
 export function isNotSetUp(error: unknown, feature: string, { log, isUntouched, keys }: SetUp): boolean {
   if (!isMissingFile(error) || !keys.every(isUntouched)) return false;
@@ -20,7 +20,7 @@ export function isNotSetUp(error: unknown, feature: string, { log, isUntouched, 
 export interface SetUp {
   readonly log: Logger;
   readonly isUntouched: IsUntouched;
-  /** Those that name its files. */
+  /** The keys that name its files. */
   readonly keys: readonly ConfigPath[];
 }
 

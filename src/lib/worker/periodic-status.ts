@@ -18,7 +18,7 @@ interface UseAt {
   readonly busySlotSeconds: number;
 }
 
-/** Says in the log at regular times that the worker is alive, how busy its slots are and how its machine does. */
+/** Logs at regular intervals that the worker is alive, how busy its slots are and how its machine is doing. */
 export class PeriodicStatus {
   readonly #options: PeriodicStatusOptions;
   #timers: readonly NodeJS.Timeout[] = [];
@@ -28,7 +28,7 @@ export class PeriodicStatus {
     this.#options = options;
   }
 
-  /** Begins; it keeps no process alive. */
+  /** Starts; does not keep the process alive. */
   start(): void {
     const { alivenessIntervalMs, hostIntervalMs } = this.#options;
     void this.#reportHost();
@@ -61,7 +61,7 @@ export class PeriodicStatus {
     });
   }
 
-  /** How much of its capacity the worker used since the last report, and since its start. */
+  /** Logs how much of its capacity the worker used since the last report, and since its start. */
   #reportEfficiency(): void {
     const { stats, log } = this.#options;
     const { capacity, running, uptimeSeconds, busySlotSeconds } = stats;
@@ -89,7 +89,7 @@ export class PeriodicStatus {
   }
 }
 
-/** In thousandths. */
+/** Returns part / whole, rounded to thousandths. */
 function fraction(part: number, whole: number): number {
   return whole > 0 ? Math.round((part / whole) * 1000) / 1000 : 0;
 }

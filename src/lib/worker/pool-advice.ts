@@ -7,18 +7,18 @@ export interface PoolAdviceOptions {
   /** Asks worker-manager, once. */
   readonly ask: (signal: AbortSignal) => Promise<TerminationAdvice>;
   readonly log: Logger;
-  /** Milliseconds from any beginning; they never go back. */
+  /** A monotonic clock, in milliseconds. */
   readonly nowMs?: () => number;
 }
 
-/** worker-manager decides in a loop that takes longer than this. */
+/** One round of worker-manager's own decisions takes longer than this. */
 const INTERVAL_MS = 60_000;
 /** Claims wait for the answer. */
 const PATIENCE_MS = 5000;
-/** What worker-manager answers about workers that nobody has decided about, those of static pools for example. */
+/** worker-manager's reason for workers that it has not decided about, such as those of static pools. */
 const UNDECIDED = 'none';
 
-/** What worker-manager thinks of this worker: whether its pool has more workers than it needs. Never fails. */
+/** Asks worker-manager whether this worker's pool has more workers than it needs. Never fails. */
 export class PoolAdvice {
   readonly #ask: PoolAdviceOptions['ask'];
   readonly #log: Logger;
@@ -32,14 +32,14 @@ export class PoolAdvice {
     this.#nowMs = nowMs;
   }
 
-  /** Why this worker has to end; undefined: go on. To be called before each claim: asks once a minute at most. */
+  /** Returns why this worker has to stop; undefined: go on. Called before each claim; asks at most once a minute. */
   async reasonToEnd(signal: AbortSignal): Promise<string | undefined> {
     if (this.#nowMs() - this.#askedAt < INTERVAL_MS) return undefined;
     const advice = await this.#advice(signal);
     return advice?.terminate === true ? advice.reason : undefined;
   }
 
-  /** Whether worker-manager wants to keep this worker although it has nothing to do. */
+  /** Tells whether worker-manager wants to keep this worker although it is idle. */
   async isKept(signal: AbortSignal): Promise<boolean> {
     const advice = await this.#advice(signal);
     return advice !== undefined && !advice.terminate && advice.reason !== UNDECIDED;
@@ -54,7 +54,7 @@ export class PoolAdvice {
       return advice;
     } catch (error) {
       if (signal.aborted) return undefined;
-      // Not for each question: a deployment that has no such service, or a missing scope, stays as it is.
+      // Warns only about the first failure: a missing service or scope does not change from one question to the next.
       this.#log[this.#isAnswered ? 'warn' : 'debug']('worker-manager not asked', { error: errorMessage(error) });
       this.#isAnswered = false;
       return undefined;

@@ -23,29 +23,29 @@ export interface RecoveryDeps extends Omit<SessionServices, 'metrics'>, Omit<Log
   readonly journal: RunJournal;
   readonly publisher: Pick<LogPublisher, 'publishLate'>;
   readonly admission: { readonly features: readonly Pick<Feature, 'name' | 'recover'>[] };
-  /** Default: as the user of this process may. */
+  /** Default: with the permissions of this process. */
   readonly removeTree?: RemoveTree;
 }
 
 const LOG_UPLOAD_LIMIT_MS = 300_000;
 const EPITAPH =
-  'Task has been aborted prematurely. Reason: worker-shutdown (the worker ended unexpectedly and was started again).';
+  'Task has been aborted prematurely. Reason: worker-shutdown (the worker exited unexpectedly and was restarted).';
 const stallEpitaph = (stalledMs: number): string =>
-  `Task has been aborted prematurely. Reason: internal-error (the worker stood still for ${Math.round(stalledMs / 1000)} s ` +
-  'while it worked on this run, and had to be started again). The run may be the cause, so the task is not run again by ' +
-  'itself. The log of the worker says where it stood.';
+  'Task has been aborted prematurely. Reason: internal-error (the worker stalled for ' +
+  `${Math.round(stalledMs / 1000)} s while it worked on this run, and was restarted). This run may be the cause, ` +
+  "so the task is not retried automatically. The worker's log says where it stalled.";
 
 /**
- * What a worker that died left behind on the disk: the records of its runs, their logs and their directories. A run that
- * only had to be reported is reported as it ended. Each other is resolved worker-shutdown, so that the queue has it run
- * again at once and not when its claim is over; or internal-error, if it may be why the worker stood still. Its containers
- * are `Orphans`: removing them needs the engine, this needs the queue, and neither waits for the other.
+ * Cleans up what a dead worker left on the disk: the records of its runs, their logs and their directories. A run that
+ * only had to be reported is reported as it ended. Any other is resolved worker-shutdown, so that the queue retries it
+ * at once and not when its claim expires; or internal-error, if it may be why the worker stalled. Its containers are
+ * handled by `Orphans`: removing them needs the engine, this needs the queue, and neither waits for the other.
  */
 export class Recovery {
   readonly #deps: RecoveryDeps;
   readonly #entries: readonly RunEntry[];
   readonly #orphans: readonly string[];
-  /** Of the runs that are not done with; names in `runsDirectory`. */
+  /** Names in `runsDirectory`: the directories of runs that are not cleaned up yet. */
   readonly #directories: Set<string>;
 
   private constructor(deps: RecoveryDeps, entries: readonly RunEntry[], names: readonly string[]) {
@@ -55,21 +55,21 @@ export class Recovery {
     this.#orphans = names.filter((name) => !this.#directories.has(name));
   }
 
-  /** Looks for what is there. Has to be over before anything is claimed: all that is found is taken for abandoned. */
+  /** Finds what is there. Must complete before anything is claimed: everything found is taken for abandoned. */
   static async find(deps: RecoveryDeps): Promise<Recovery> {
     const entries = await deps.journal.abandoned(deps.log);
     await blameStall(deps.stateDir, entries, deps.log);
     return new Recovery(deps, entries, await readdir(deps.settings.runsDirectory));
   }
 
-  /** True for a directory of a run that is not done with: it must stay. */
+  /** Tells whether the directory is that of a run that is not cleaned up yet, and must stay. */
   isUnderWay(name: string): boolean {
     return this.#directories.has(name);
   }
 
   /**
-   * Resolves the runs and removes what they left; never fails. Once the signal aborts, what is not done is left for the
-   * next start.
+   * Resolves the runs and removes what they left; never fails. Once the signal aborts, the rest is left for the next
+   * start.
    */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([
@@ -103,16 +103,16 @@ export class Recovery {
     try {
       await session.report(record.resolution ?? interruption(record));
       if (signal.aborted) return;
-      // A full disk must not keep the rest from being done: the record, and the credentials in it, are removed after that.
+      // A full disk must not stop the rest: the record, and the credentials in it, are removed after that.
       await session.note({ phase: 'cleanup', credentials: undefined, prepared: undefined });
-      // Of a run that only had to be reported everything is published.
+      // A run that only had to be reported has its log published already.
       if (!record.resolution) await this.#publishLog(record, session, signal);
     } finally {
       await session.resources.close();
     }
   }
 
-  /** The queue takes artifacts of a run for a while after its exception; what the author can be shown of it is its log. */
+  /** Publishes the run's log for the author: the queue accepts artifacts for a while after a run's exception. */
   async #publishLog(record: RunRecord, session: RunSession, signal: AbortSignal): Promise<void> {
     const { log: artifact, expires } = record;
     const { log, queue } = session;
@@ -144,7 +144,7 @@ export class Recovery {
     }
   }
 
-  /** Only ever below the directory of runs, whatever a record says. */
+  /** Removes a directory, and only below the directory of runs, whatever a record says. */
   async #removeDirectory(name: string): Promise<void> {
     const path = join(this.#deps.settings.runsDirectory, name);
     try {
@@ -159,7 +159,7 @@ function interruption({ stalledMs }: RunRecord): Resolution {
   return exception(stalledMs === undefined ? 'worker-shutdown' : 'internal-error');
 }
 
-/** Its name; a record's path is not believed further than that. */
+/** Returns the directory's name, the only part of a record's path that is trusted. */
 function directoryOf({ directory }: RunRecord): string | undefined {
   const name = basename(directory ?? '');
   return ['', '.', '..'].includes(name) ? undefined : name;

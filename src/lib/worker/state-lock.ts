@@ -13,8 +13,8 @@ const SUFFIX_DIGITS = 16;
 const SUFFIXES = /^(\.[0-9a-f]{16})+$/;
 
 /**
- * Makes sure that one worker at a time uses a directory: a second one would take what the first has there, its runs or its
- * caches, for that of a worker that died. The lock of a process that is gone counts for nothing.
+ * Ensures that one worker at a time uses a directory: a second one would take the first one's runs or caches for those
+ * of a dead worker. The lock of a process that has exited is ignored.
  */
 export class StateLock {
   readonly #path: string;
@@ -23,15 +23,15 @@ export class StateLock {
     this.#path = path;
   }
 
-  /** Fails with a ConfigError that names the setting when another worker, or this process itself, holds it. */
+  /** Acquires the lock. Throws a ConfigError that names the setting if another worker, or this process, holds it. */
   static async acquire(directory: string, setting = 'stateDir'): Promise<StateLock> {
-    const advice = `uses ${directory}; stop it, or give each worker a directory of its own`;
+    const advice = `uses ${directory}; stop it, or give each worker its own directory`;
     return await StateLock.#acquire(join(directory, FILE), setting, advice);
   }
 
-  /** The same for what is named after the worker in a directory that workers share. */
+  /** Does the same for what is named after the worker in a directory that workers share. */
   static async acquireName(directory: string, workerId: string): Promise<StateLock> {
-    const advice = `has this name and uses ${directory} too; stop it, or give each worker a workerId of its own`;
+    const advice = `has this name and uses ${directory} too; stop it, or give each worker its own workerId`;
     return await StateLock.#acquire(join(directory, `${workerId}.pid`), 'workerId', advice);
   }
 
@@ -42,7 +42,7 @@ export class StateLock {
       holder = await take(path, path);
       if (holder === undefined) await removeRemains(path);
     } catch (error) {
-      // Not a mistake of the configuration: the disk may have room again at the next start.
+      // Not a ConfigError: the disk may have room again at the next start.
       throw new Error(`${setting}: ${path} cannot be used: ${errorMessage(error)}`, { cause: error });
     }
     if (holder === undefined) return new StateLock(path);
@@ -55,12 +55,12 @@ export class StateLock {
 }
 
 /**
- * Makes `path`, which belongs to the lock `lock`, a file that identifies this process, unless it is that of a process that
- * runs: then returns the id of that process.
+ * Makes `path`, which belongs to the lock `lock`, a file that identifies this process. If it identifies another running
+ * process, returns the id of that process instead.
  *
- * A stale file must not simply be removed: between reading and removing it, another process may have replaced it by its
- * own. It is removed only by the process that holds a guard, a file of the same kind that is named after the stale
- * content, and that finds this content still there. No process writes that content again.
+ * A stale file can't simply be removed: between reading and removing it, another process may have replaced it with its
+ * own. Only the process that holds a guard removes it, and only if the stale content is still there. The guard is a
+ * file of the same kind, named after the stale content. No process writes that content again.
  */
 async function take(path: string, lock: string): Promise<number | undefined> {
   for (;;) {
@@ -80,7 +80,7 @@ async function take(path: string, lock: string): Promise<number | undefined> {
   }
 }
 
-/** False when `path` exists. It never does with half of its content: link(2) gives a file that is complete its name. */
+/** Returns false if `path` exists. It never appears with partial content: link(2) names a file that is complete. */
 async function linkIdentity(path: string, lock: string): Promise<boolean> {
   const complete = `${lock}.${randomBytes(SUFFIX_DIGITS / 2).toString('hex')}`;
   await writeFile(complete, JSON.stringify(await identityOf('self')), { flag: 'wx', mode: 0o600 });
@@ -88,7 +88,7 @@ async function linkIdentity(path: string, lock: string): Promise<boolean> {
     await link(complete, path);
     return true;
   } catch (error) {
-    // ENOENT: the process that got the lock has removed `complete`.
+    // ENOENT: the process that acquired the lock has removed `complete`.
     if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
     throw error;
   } finally {
@@ -96,7 +96,7 @@ async function linkIdentity(path: string, lock: string): Promise<boolean> {
   }
 }
 
-/** For the holder of the lock: removes the files of processes that were killed in `take`. Those that run cope with it. */
+/** Removes files of processes killed in `take`; running ones cope with that. Only the lock's holder calls this. */
 async function removeRemains(lock: string): Promise<void> {
   const directory = dirname(lock);
   for (const name of await readdir(directory)) {
@@ -105,7 +105,7 @@ async function removeRemains(lock: string): Promise<void> {
   }
 }
 
-/** Undefined when it makes no sense: a machine that crashed did not write all of it. */
+/** Returns undefined for invalid text: a machine that crashed may have written only part of it. */
 function parseIdentity(text: string): ProcessIdentity | undefined {
   try {
     return (JSON.parse(text) as ProcessIdentity | null) ?? undefined;

@@ -10,41 +10,41 @@ import type { TaskQuota } from './task-quota.js';
 
 export interface TaskListenerOptions {
   readonly queue: Pick<QueueClient, 'claimWork'>;
-  /** Fails when the machine can't run anything now (the engine does not answer): nothing is claimed then. */
+  /** Throws when the machine can't run anything now (the engine does not answer); then nothing is claimed. */
   readonly checkReady: (signal: AbortSignal) => Promise<void>;
-  /** How many of so many tasks the machine has room for now, or what it lacks for a single one: ask again later. */
+  /** Returns how many of `tasks` the machine has room for now, or what it lacks for even one; then retried later. */
   readonly roomFor: (tasks: number, signal: AbortSignal) => Promise<number | Lack>;
-  /** To be called when `roomFor` may have more to give than before: there is no waiting for the next poll then. */
+  /** Set when `roomFor` may return more than before, so that the listener need not wait for the next poll. */
   readonly roomFreed: AutoResetEvent;
-  /** False: nothing is to be claimed now, as this worker is about to end. Asked before each claim. Never fails. */
+  /** Returns false when this worker is about to stop and must claim nothing. Called before each claim. Never fails. */
   readonly mayClaim?: (signal: AbortSignal) => Promise<boolean>;
-  /** Bounds the tasks that this worker claims over all its starts; absent: no limit. */
+  /** Limits the tasks that this worker claims over all its starts; absent: no limit. */
   readonly quota?: Pick<TaskQuota, 'left'> | undefined;
-  /** Called with each answer before anything else is done about it. Never fails. */
+  /** Called first with each answer that has claims. Never fails. */
   readonly onClaimed?: (claims: readonly Claim[]) => void;
-  /** Hands a claim to whoever runs it. */
+  /** Starts the run of a claim. */
   readonly run: (claim: Claim) => RunHandle;
-  /** Runs at once; 0 claims nothing. */
+  /** The most runs at once; 0 claims nothing. */
   readonly capacity: number;
-  /** The rest between two polls that found nothing. */
+  /** The pause between two polls that found nothing. */
   readonly pollIntervalMs: number;
   readonly log: Logger;
   readonly metrics?: Pick<MetricsRecorder, 'claimEnded'>;
-  /** Called when the first run begins after none, and when the last one is resolved. */
+  /** Called when a run begins while no other runs, and when the last one is resolved. */
   readonly onBusy?: (isBusy: boolean) => void;
   /** Called for each run that is resolved, before `onBusy`. */
   readonly onResolved?: () => void;
 }
 
-/** The queue takes no more than this in one claimWork. */
+/** The most tasks that the queue accepts in one claimWork. */
 const MAX_CLAIMS = 32;
 const CLAIM_RETRIES = { attempts: Infinity, firstDelayMs: 1000, maxDelayMs: 60_000, randomization: 0.25 };
 
-/** Keeps the worker's slots filled: one claimWork at a time, at once when a slot frees. */
+/** Keeps the worker's slots filled: one claimWork at a time, and immediately when a slot is freed. */
 export class TaskListener {
   readonly #options: TaskListenerOptions;
   readonly #unfinished = new Set<Promise<void>>();
-  /** For whoever watches the worker. */
+  /** Read by monitoring. */
   readonly stats: WorkerStats;
 
   constructor(options: TaskListenerOptions) {
@@ -57,7 +57,7 @@ export class TaskListener {
     return this.stats.running;
   }
 
-  /** Claims and starts runs until the signal aborts; never fails. Runs under way go on: see `finished`. */
+  /** Claims and starts runs until the signal aborts; never fails. Runs under way continue: see `finished`. */
   async listen(signal: AbortSignal): Promise<void> {
     const isStopped = (): boolean => signal.aborted;
     while (!isStopped()) {
@@ -69,7 +69,7 @@ export class TaskListener {
     }
   }
 
-  /** Resolves when nothing of any run is left on the machine. */
+  /** Resolves when every run is finished and has left nothing on the machine. */
   async finished(): Promise<void> {
     while (this.#unfinished.size > 0) await Promise.all(this.#unfinished);
   }
@@ -82,7 +82,7 @@ export class TaskListener {
       return;
     }
     const claims = await this.#claim(Math.min(free, MAX_CLAIMS), signal);
-    // Even when the signal has aborted by now: what was handed out would otherwise be lost until its claim expires.
+    // Even if the signal has aborted by now: otherwise these tasks would be stuck until their claims expire.
     for (const claim of claims) this.#start(claim);
     if (claims.length > 0) return;
     const { pollIntervalMs } = this.#options;
@@ -111,7 +111,7 @@ export class TaskListener {
       log.debug('next claim', { tasks });
       this.stats.claimBegan();
       const claims = await queue.claimWork(tasks, signal);
-      // First of all: until they are written down, a crash leaves them to run out.
+      // Comes first: until the claims are recorded, a crash leaves them to expire.
       if (claims.length > 0) this.#options.onClaimed?.(claims);
       this.stats.claimAnswered(claims.length);
       return claims;
@@ -123,7 +123,7 @@ export class TaskListener {
     }
   }
 
-  /** In words: where in the code a service was found down is of no use to anybody, and the line comes again and again. */
+  /** Returns the message without a stack: that does not help when a service is down, and the line repeats. */
   #failure(error: unknown): { readonly error: string; readonly failures: number } {
     return { error: errorMessage(error), failures: this.stats.failures };
   }

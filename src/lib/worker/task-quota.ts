@@ -3,16 +3,16 @@ import type { Logger } from '../log/logger.js';
 import { readStateFile, replaceStateFile } from '../util/state-file.js';
 
 export interface TaskQuotaOptions {
-  /** Tasks in the life of the worker, all its starts together. */
+  /** The most tasks over all starts of the worker. */
   readonly limit: number;
   readonly stateDir: string;
   readonly log: Logger;
 }
 
-/** The name and the content, a plain number, are those that generic-worker uses. */
+/** generic-worker uses the same name and the same content, a plain number. */
 const FILE = 'tasks-resolved-count.txt';
 
-/** How many tasks a worker has resolved of those that it is there for. The count outlives the process. */
+/** Counts the tasks that the worker has resolved, up to a limit. The count outlives the process. */
 export class TaskQuota {
   readonly #options: TaskQuotaOptions;
   readonly #path: string;
@@ -25,13 +25,13 @@ export class TaskQuota {
     this.#resolved = resolved;
   }
 
-  /** Goes on with what the starts before have counted. A count that can't be read is none, with a warning. */
+  /** Continues from the count of previous starts. If that can't be read, warns and starts from 0. */
   static async open(options: TaskQuotaOptions): Promise<TaskQuota> {
     const path = join(options.stateDir, FILE);
     let resolved = 0;
     try {
       const text = ((await readStateFile(path)) ?? '0').trim();
-      if (!/^\d{1,15}$/.test(text)) throw new Error('it is no number');
+      if (!/^\d{1,15}$/.test(text)) throw new Error('it is not a number');
       resolved = Number(text);
     } catch (error) {
       options.log.warn('resolved task count not readable', { path, error });
@@ -39,12 +39,12 @@ export class TaskQuota {
     return new TaskQuota(options, path, resolved);
   }
 
-  /** How many more may be claimed while so many are under way. */
+  /** Returns how many more tasks may be claimed while `running` are under way. */
   left(running: number): number {
     return Math.max(0, this.#options.limit - this.#resolved - running);
   }
 
-  /** One more is resolved. */
+  /** Counts one more resolved task. */
   count(): void {
     this.#resolved += 1;
     const resolved = this.#resolved;

@@ -5,11 +5,11 @@ import { isErrorOf } from '../outcome/service-error.js';
 export interface WorkerStatsOptions {
   readonly capacity: number;
   readonly metrics?: Pick<MetricsRecorder, 'claimEnded'> | undefined;
-  /** Milliseconds from any beginning; they never go back. */
+  /** A monotonic clock, in milliseconds. */
   readonly nowMs?: () => number;
 }
 
-/** What the worker is doing: its slots, and what became of its claims. Written by the task listener, read by whoever watches. */
+/** The worker's slots and the outcomes of its claims. Written by the task listener, read by monitoring. */
 export class WorkerStats {
   readonly capacity: number;
   readonly #metrics: Pick<MetricsRecorder, 'claimEnded'> | undefined;
@@ -43,7 +43,7 @@ export class WorkerStats {
     return (this.#nowMs() - this.#startedAt) / 1000;
   }
 
-  /** One second for each second of each slot that had a run. */
+  /** The seconds that slots had a run, summed over all slots. */
   get busySlotSeconds(): number {
     return (this.#busyMs + this.#running * (this.#nowMs() - this.#changedAt)) / 1000;
   }
@@ -58,25 +58,25 @@ export class WorkerStats {
     return this.#failures;
   }
 
-  /** What went wrong with the last of those. */
+  /** The error of the last of those failures. */
   get lastFailure(): string | undefined {
     return this.#lastFailure;
   }
 
   /**
-   * How long no attempt to claim has come to an end although a slot was free. One to which the queue gave no answer has
-   * none; one that could not be made, as docker is gone, does not count.
+   * How long no attempt to claim has completed although a slot was free, in milliseconds. An attempt that the queue did
+   * not answer has not completed; one that was skipped because docker is down has.
    */
   get silentMs(): number {
     return this.#silentSince === undefined ? 0 : this.#nowMs() - this.#silentSince;
   }
 
-  /** What kept the worker from claiming the last time that it could have; undefined: nothing did. */
+  /** What kept the worker from claiming at its last attempt; undefined: nothing did. */
   get lack(): Lack | undefined {
     return this.#lack;
   }
 
-  /** When the queue last answered, be it without work. */
+  /** When the queue last answered, with or without work. */
   get lastAnswer(): Date | undefined {
     return this.#lastAnswer;
   }
@@ -100,14 +100,14 @@ export class WorkerStats {
     if (isErrorOf(error, 'taskcluster') && error.status !== undefined) this.#heardOf();
   }
 
-  /** Nothing was claimed, as the machine can run nothing now. */
+  /** Records that nothing was claimed because the machine can't run anything now. */
   notReady(error: unknown): void {
     this.#claimBeganAt = this.#nowMs();
     this.#failed('not-ready', error);
     this.#heardOf();
   }
 
-  /** Nothing was claimed, as no task would have room. */
+  /** Records that nothing was claimed because there is no room for a task. */
   noRoom(lack: Lack): void {
     this.#lack = lack;
     this.#claimBeganAt = this.#nowMs();

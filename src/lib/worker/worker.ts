@@ -14,7 +14,7 @@ import { TaskListener } from './task-listener.js';
 import type { TaskListenerOptions } from './task-listener.js';
 import type { TaskQuota } from './task-quota.js';
 
-/** graceful: what runs may end by itself; immediate: it is resolved worker-shutdown at once. */
+/** graceful: runs may end normally; immediate: they are resolved worker-shutdown at once. */
 export type StopMode = 'graceful' | 'immediate';
 
 type OwnOptions = 'run' | 'onBusy' | 'onResolved' | 'mayClaim' | 'quota';
@@ -22,37 +22,37 @@ type OwnOptions = 'run' | 'onBusy' | 'onResolved' | 'mayClaim' | 'quota';
 export interface WorkerOptions extends Omit<TaskListenerOptions, OwnOptions> {
   readonly run: (claim: Claim, stop: AbortSignal) => RunHandle;
   readonly host: Host;
-  /** The worker's own, which its host may renew. */
+  /** The worker's own credentials, which its host may renew. */
   readonly credentials: Pick<CredentialHolder, 'renew'>;
   readonly lifecycle: LifecycleEvents;
   readonly metrics?: Pick<MetricsRecorder, 'claimEnded' | 'terminationNoticed'>;
-  /** Resolves what a worker before this one left; ends early once the signal aborts. Never fails. */
+  /** Recovers the runs of a previous worker; ends early once the signal aborts. Never fails. */
   readonly recover: (signal: AbortSignal) => Promise<void>;
-  /** Looks for the devices that the machine has by now, and claims what they are enough for. Never fails. */
+  /** Rediscovers the machine's devices, and claims the tasks that they now allow. Never fails. */
   readonly rediscover: () => Promise<void>;
-  /** What worker-manager says of this worker; undefined: it is not asked. */
+  /** worker-manager's advice on this worker; undefined: it is not asked. */
   readonly advice?: Pick<PoolAdvice, 'reasonToEnd' | 'isKept'> | undefined;
-  /** Bounds the tasks that this worker claims over all its starts; undefined: no limit. */
+  /** Limits the tasks that this worker claims over all its starts; undefined: no limit. */
   readonly quota?: Pick<TaskQuota, 'left' | 'count' | 'settle'> | undefined;
-  /** Gives back what the worker holds: servers, connections. */
+  /** Releases what the worker holds: servers, connections. */
   readonly close: () => Promise<void>;
   readonly shutdown: {
-    /** Idle for this long: stop gracefully and give the machine back. undefined: stay. */
+    /** After this much idle time the worker stops gracefully and shuts the machine down. undefined: never. */
     readonly afterIdleMs: number | undefined;
-    /** A graceful stop becomes an immediate one after this. undefined: never. */
+    /** After this time a graceful stop becomes an immediate one. undefined: never. */
     readonly gracePeriodMs: number | undefined;
     readonly terminationPollMs: number;
   };
 }
 
-// A worker that is stopped soon after its start still finishes with what the one before it left.
+// A worker that is stopped soon after its start still gets this long to recover the runs of the previous one.
 const RECOVERY_GRACE_MS = 10_000;
-/** From an immediate stop on. Service managers and clouds take two minutes, of which giving the machine back needs some. */
+/** From an immediate stop on. Service managers and clouds allow two minutes; shutting the machine down needs some. */
 const END_LIMIT_MS = 104_000;
 
 /**
- * The worker's life: starting → working (claims) → draining (graceful stop: no claims, runs go on) → aborting
- * (immediate stop: runs are resolved worker-shutdown) → stopped. It only ever moves to the right.
+ * The worker's life: starting → working (claims) → draining (graceful stop: no claims, runs continue) → aborting
+ * (immediate stop: runs are resolved worker-shutdown) → stopped. It never moves back.
  */
 export class Worker {
   readonly #options: WorkerOptions;
@@ -87,22 +87,22 @@ export class Worker {
     });
   }
 
-  /** For whoever watches the worker. */
+  /** Read by monitoring. */
   get stats(): WorkerStats {
     return this.#listener.stats;
   }
 
-  /** It claims nothing more. */
+  /** True once the worker claims nothing more. */
   get isStopping(): boolean {
     return this.#claiming.signal.aborted;
   }
 
-  /** What the process has to end with. */
+  /** The code that the process must exit with. */
   get exitCode(): number {
     return this.#exitCode;
   }
 
-  /** Claims and runs tasks until stopped; resolves when nothing of them is left, or when an immediate stop takes too long. */
+  /** Claims and runs tasks until stopped; resolves when all are finished, or when an immediate stop takes too long. */
   async run(): Promise<void> {
     const { host, log, lifecycle } = this.#options;
     await Promise.race([this.#work(), this.#overdue]);
@@ -145,12 +145,12 @@ export class Worker {
     await close();
   }
 
-  /** To be called when the machine has changed; never fails. */
+  /** Call this when the machine has changed; never fails. */
   async rediscover(): Promise<void> {
     await this.#options.rediscover();
   }
 
-  /** Calling again may only make it quicker. An `exitCode` other than 0 stays. */
+  /** Stops the worker. Another call can only make it faster. The first `exitCode` other than 0 is kept. */
   stop(mode: StopMode, exitCode = 0): void {
     const { log, shutdown } = this.#options;
     this.#exitCode ||= exitCode;
@@ -169,7 +169,7 @@ export class Worker {
     if (this.#hasEnded) return;
     this.#endTimer ??= setTimeout(() => {
       const { running } = this.#listener;
-      // What is left is found by the next start of this worker.
+      // The next start of this worker recovers what is left.
       this.#options.log.alert('worker exit timed out', { limitMs: END_LIMIT_MS, running });
       this.#markOverdue();
     }, END_LIMIT_MS);
@@ -180,7 +180,7 @@ export class Worker {
     this.stop(mode);
   }
 
-  /** Ends the worker once it has resolved all its tasks. */
+  /** Stops the worker once it has resolved all tasks of its quota. */
   #heedQuota(): void {
     const { quota, log } = this.#options;
     if (this.isStopping || quota === undefined || quota.left(0) > 0) return;
@@ -206,10 +206,10 @@ export class Worker {
 
   async #endOfIdleness(): Promise<void> {
     const { advice, capacity } = this.#options;
-    // worker-manager counts a worker as needed that can't claim anything: it has no certificate, or docker is dead.
+    // worker-manager may count a worker as needed that can't claim: one without a certificate, or whose docker is down.
     const isOfUse = capacity > 0 && this.stats.failures === 0;
     const isKept = isOfUse && (await advice?.isKept(this.#claiming.signal));
-    // A task may have come while it was asked.
+    // A task may have been claimed in the meantime.
     if (this.isStopping || this.#listener.running > 0) return;
     if (isKept === true) {
       this.#options.log.info('worker-manager requests no termination');

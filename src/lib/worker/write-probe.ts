@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import type { Logger } from '../log/logger.js';
 import { errorMessage } from '../util/error-message.js';
 
-/** A block of a file system: on a full one even that does not fit. */
+/** One file system block, which does not fit on a full disk. */
 const CONTENT = Buffer.alloc(4096, '.');
 const FILE = '.can-be-written';
 
 /**
- * Whether there can be files in the directories that every run needs. Without them a task would be claimed only to be
- * resolved internal-error, without a log, and the next one after it.
+ * Checks that the directories that every run needs are writable. Otherwise one task after another would be claimed only
+ * to be resolved internal-error, without a log.
  */
 export class WriteProbe {
   readonly #directories: readonly string[];
@@ -21,7 +21,7 @@ export class WriteProbe {
     this.#log = log;
   }
 
-  /** Writes a file to each and deletes it. The operator hears of it once when that fails, and when it works again. */
+  /** Writes a file to each and deletes it. Alerts the operator once when that fails, and logs when it works again. */
   async canWrite(): Promise<boolean> {
     for (const path of this.#directories) {
       try {
@@ -38,7 +38,7 @@ export class WriteProbe {
   }
 }
 
-/** Always the same file: what a worker leaves that dies just then, the next one deletes. */
+/** Uses the same file every time, so that the next worker deletes it if this one dies in between. */
 async function probe(directory: string): Promise<void> {
   const path = join(directory, FILE);
   try {

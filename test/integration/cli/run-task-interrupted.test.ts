@@ -8,7 +8,7 @@ import { Program } from '../../support/program.js';
 import { StubbornEngine } from '../../support/stubborn-engine.js';
 
 const PRINTS_FOR_EVER = ['/bin/sh', '-c', 'while true; do echo running; sleep 0.1; done'];
-const FIRST_SIGNAL = 'run-task: canceling the task; once more to stop at once\n';
+const FIRST_SIGNAL = 'run-task: canceling the task; press Ctrl-C again to stop at once\n';
 
 describe('run-task, when somebody interrupts it,', () => {
   const docker = new Docker();

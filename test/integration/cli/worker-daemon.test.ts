@@ -246,7 +246,7 @@ describe('the worker as a daemon', () => {
     const program = new Program('worker', [join(directory, 'metrics.yml')], taskclusterEnv(taskcluster));
     const { code } = await program.ended;
     taken.close();
-    const says = `metrics: 127.0.0.1 port ${port} cannot be listened on: another program does already (EADDRINUSE)`;
+    const says = `metrics: cannot listen on 127.0.0.1 port ${port}: another program already does (EADDRINUSE)`;
     assert.equal(program.stderr, `docker-worker: ${says}; choose another metrics.port\n`);
     assert.equal(code, 2);
   });
@@ -280,7 +280,7 @@ describe('the worker as a daemon', () => {
     const good = worker(['--check']);
     assert.equal((await good.ended).code, 0, good.stderr);
     for (const line of good.stderr.split('\n').slice(0, -1)) assert.match(line, /^docker-worker: warning: tasks /);
-    assert.equal(good.stdout, 'The configuration is good, docker and the queue answer.\n');
+    assert.equal(good.stdout, 'The configuration is valid; docker and the queue answer.\n');
     const bad = worker(['--check'], {
       TASKCLUSTER_ACCESS_TOKEN: 'wrong',
       DOCKER_HOST: 'unix:///nowhere/docker.sock',

@@ -182,7 +182,7 @@ describe('AwsHost: configuration', () => {
     await configured();
     manager.failures = [refused(), refused()];
     await configured();
-    assert.match(problems.join(), /goes on without the secret worker-type:proj\/ci/);
+    assert.match(problems.join(), /continuing without the secret worker-type:proj\/ci/);
   });
 
   it('fails for good when worker-manager refuses the worker', async () => {

@@ -100,7 +100,7 @@ describe('PacketHost', () => {
     manager.failures = [new ServiceError('taskcluster', 'secrets.get failed: HTTP 403: no', 403)];
     const values = await (await host([{ status: 200, body: METADATA }])).configure();
     assert.equal(values['capacity'], 4);
-    assert.match(problems.join(), /^goes on without the secret worker-type:terraform-packet\/gecko-t-linux: .*403/);
+    assert.match(problems.join(), /^continuing without the secret worker-type:terraform-packet\/gecko-t-linux: .*403/);
   });
 
   it('works without user data', async () => {

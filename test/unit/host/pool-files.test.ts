@@ -108,7 +108,7 @@ describe('the files of a pool', () => {
 
   it('are refused when no file can have their name', async () => {
     const content = zipOf('a\0b', 'x').toString('base64');
-    await assert.rejects(writePoolFiles([file({ content, format: 'zip' })]), /no file can be named like/);
+    await assert.rejects(writePoolFiles([file({ content, format: 'zip' })]), /whose name is not valid for a file/);
     assert.deepEqual(await readdir(directory), []);
   });
 

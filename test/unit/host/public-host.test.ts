@@ -43,7 +43,7 @@ describe('a signed host name', () => {
 
   it('is refused for an address that does not fit', () => {
     for (const ip of ['::1', '2001:db8::1', 'localhost', '1.2.3', ''])
-      assert.throws(() => named(ip), /no IPv4 address/);
+      assert.throws(() => named(ip), /is not an IPv4 address/);
   });
 });
 

@@ -225,6 +225,6 @@ describe('WorkerRunnerHost', () => {
     nobody.input.end();
     await settle();
     assert.equal(notices.length, 1);
-    assert.match(nobody.problems.join(), /goes on without it/);
+    assert.match(nobody.problems.join(), /continues without it/);
   });
 });

@@ -11,7 +11,7 @@ import { makeCertificate } from '../../support/certificate.js';
 
 const DAY_MS = 24 * 3_600_000;
 
-describe('the check of the machine', () => {
+describe('checkMachine', () => {
   let directory: string;
   let good: ConfigTree;
 
@@ -49,12 +49,12 @@ describe('the check of the machine', () => {
       now: new Date(Date.now() + daysFromNow * DAY_MS),
     });
 
-  it('finds nothing where all is well, and makes nothing', async () => {
+  it('finds nothing on a good machine, and creates nothing', async () => {
     assert.deepEqual(await check({}), { problems: [], warnings: [] });
     await assert.rejects(stat(join(directory, 'volume')), /ENOENT/);
   });
 
-  it('says which features will not work, as they are not set up', async () => {
+  it('warns of features that are not set up', async () => {
     const { problems, warnings } = await check({
       features: { interactive: { enabled: true } },
       interactive: { busyboxPath: '/nowhere/busybox' },
@@ -77,7 +77,7 @@ describe('the check of the machine', () => {
     assert.deepEqual(others, []);
   });
 
-  it('says nothing of features that are switched off', async () => {
+  it('ignores disabled features', async () => {
     const off = { enabled: false };
     const found = await check({
       features: { chainOfTrust: off, encryptedEnv: off },
@@ -87,16 +87,16 @@ describe('the check of the machine', () => {
     assert.deepEqual(found, { problems: [], warnings: [] });
   });
 
-  it('has a problem with live logs that must be served by TLS and can not', async () => {
+  it("reports a problem if live logs must be served by TLS but can't", async () => {
     const { problems } = await check({
       logging: { secureLiveLogging: true },
       ssl: { certificate: '/nowhere/tls.crt' },
     });
     assert.equal(problems.length, 1);
-    assert.match(problems[0] ?? '', /^ssl: ENOENT.*\. The worker claims nothing/);
+    assert.match(problems[0] ?? '', /^ssl: ENOENT.*\. The worker claims no tasks/);
   });
 
-  it('warns of a certificate that ends soon, and has a problem with one that has ended', async () => {
+  it('warns of a certificate that expires soon, and reports a problem if it has expired', async () => {
     const ssl = await makeCertificate(directory, 'worker.example.com');
     const settings = { logging: { secureLiveLogging: true }, ssl: { ...ssl } };
     const soon = await check(settings);
@@ -107,14 +107,14 @@ describe('the check of the machine', () => {
     assert.match(over.problems.join('\n'), /^the certificate of live logs ended at /);
   });
 
-  it('looks at the end of temporary credentials', async () => {
+  it('checks when temporary credentials expire', async () => {
     const certificate = JSON.stringify({ version: 1, expiry: Date.now() + 3 * DAY_MS });
     const taskcluster = { certificate };
     assert.match((await check({ taskcluster })).warnings.join(), /^the worker's credentials end at .*, in 3 days$/);
     assert.match((await check({ taskcluster }, 4)).problems.join(), /^the worker's credentials ended at /);
   });
 
-  it('says nothing of credentials that the host renews, as long as they are good', async () => {
+  it('ignores valid credentials that the host renews', async () => {
     const certificate = JSON.stringify({ version: 1, expiry: Date.now() + 3 * DAY_MS });
     const config = await configOf({ taskcluster: { certificate } });
     const surroundings = { searchPath: directory, areCredentialsRenewed: true };
@@ -123,14 +123,14 @@ describe('the check of the machine', () => {
     assert.match(problems.join(), /^the worker's credentials ended at /);
   });
 
-  it('has a problem with directories that can not hold files', async () => {
+  it("reports a problem with directories that can't hold files", async () => {
     await writeFile(join(directory, 'file'), '');
     const { problems } = await check({ stateDir: join(directory, 'file', 'state') });
     assert.equal(problems.length, 1);
     assert.match(problems[0] ?? '', /^stateDir: .*file\/state cannot be used: /);
   });
 
-  it('warns of a signing key that others may read, and leaves it as it is', async () => {
+  it('warns of a signing key that others may read, and does not change it', async () => {
     const key = join(directory, 'open-key');
     await writeFile(key, await readFile(join(directory, 'signing-key')));
     await chmod(key, 0o755);
@@ -139,7 +139,7 @@ describe('the check of the machine', () => {
     assert.equal((await stat(key)).mode & 0o777, 0o755);
   });
 
-  it('names devices and programs that are missing', async () => {
+  it('names missing devices and programs', async () => {
     const empty = join(directory, 'empty');
     await mkdir(empty);
     const config = await configOf({
@@ -148,7 +148,7 @@ describe('the check of the machine', () => {
     const { warnings } = await checkMachine(config, { searchPath: empty });
     const [devices, zstd, lz4] = warnings;
     assert.match(devices ?? '', /this machine has none: loopbackVideo, kvm\./);
-    assert.match(zstd ?? '', /no program zstd on the PATH/);
-    assert.match(lz4 ?? '', /no program lz4 on the PATH/);
+    assert.match(zstd ?? '', /zstd is not on the PATH/);
+    assert.match(lz4 ?? '', /lz4 is not on the PATH/);
   });
 });

@@ -8,13 +8,13 @@ import type { FakeRun } from './fake-runs.js';
 const RETRY_MS = 60_000;
 const THRESHOLD = 10;
 
-describe('the room for claims on the disk', () => {
+describe('DiskAdmission', () => {
   let clock: FakeClock;
   let log: MemoryLogger;
   let freeBytes: number | undefined;
   let room: DiskAdmission;
   let stop: AbortController;
-  /** The collections asked for; each goes on until it is ended. */
+  /** The requested collections; each continues until the test ends it. */
   let collections: (() => void)[];
 
   beforeEach(() => {
@@ -44,7 +44,7 @@ describe('the room for claims on the disk', () => {
       collections.push(resolve);
     });
   const roomFor = (tasks: number): Promise<number> => room.roomFor(tasks, collect, stop.signal);
-  /** Asks while nothing but the file system is waited for. */
+  /** Asks for room; returns "waits" if that takes longer than asking the file system. */
   const roomAtOnce = async (tasks: number): Promise<number | 'waits'> => {
     const asked = roomFor(tasks);
     asked.catch(() => undefined);
@@ -61,7 +61,7 @@ describe('the room for claims on the disk', () => {
     room.track(run);
     return run;
   };
-  /** Asks with no room and lets the collection end with so much. */
+  /** Asks without room, and lets the collection end with this much. */
   const fill = async (freed = 9): Promise<number> => {
     freeBytes = 9;
     const asked = roomFor(4);
@@ -71,14 +71,14 @@ describe('the room for claims on the disk', () => {
   };
   const alerts = () => log.of('diskspace threshold reached');
 
-  it('is for all slots as long as each of them has its share', async () => {
+  it('admits tasks for all slots while each has its share', async () => {
     freeBytes = 40;
     assert.equal(await roomAtOnce(4), 4);
     assert.equal(await room.isDiskShort(), false);
     assert.deepEqual([collections.length, log.events], [0, []]);
   });
 
-  it('is for fewer tasks when there is less, at once; garbage is collected meanwhile', async () => {
+  it('admits fewer tasks at once when space is tight, and collects garbage meanwhile', async () => {
     freeBytes = 39;
     assert.equal(await roomAtOnce(4), 3);
     assert.equal(await roomAtOnce(4), 3);
@@ -90,7 +90,7 @@ describe('the room for claims on the disk', () => {
     assert.equal(await room.isDiskShort(), false);
   });
 
-  it('that a task was claimed for while the disk was short is kept for it until it ends', async () => {
+  it('keeps the share of a task that was claimed while space was tight until it ends', async () => {
     freeBytes = 25;
     assert.equal(await roomAtOnce(4), 2);
     const runs = [start(), start()];
@@ -106,7 +106,7 @@ describe('the room for claims on the disk', () => {
     assert.deepEqual(alerts(), []);
   });
 
-  it('of tasks that were claimed while there was enough is what they have written', async () => {
+  it('counts only what was written by tasks that were claimed with enough space', async () => {
     freeBytes = 40;
     assert.equal(await roomAtOnce(4), 4);
     for (let task = 0; task < 3; task++) start();
@@ -117,7 +117,7 @@ describe('the room for claims on the disk', () => {
     assert.equal(await room.isDiskShort(), true, 'one task’s share is kept free');
   });
 
-  it('is made before the operator is called; a claim waits for it', async () => {
+  it('waits for a collection before it alerts the operator', async () => {
     freeBytes = 9;
     assert.equal(await roomAtOnce(4), 'waits');
     freeBytes = 9;
@@ -129,7 +129,7 @@ describe('the room for claims on the disk', () => {
     assert.deepEqual(alerts(), []);
   });
 
-  it('that could not be made is alerted once, until there is room again', async () => {
+  it('alerts once if a collection makes no room, until there is room again', async () => {
     assert.equal(await fill(), 0);
     assert.equal(await roomAtOnce(4), 0);
     assert.equal(await roomAtOnce(4), 0);
@@ -145,7 +145,7 @@ describe('the room for claims on the disk', () => {
     assert.equal(alerts().length, 2);
   });
 
-  it('is no reason for an alert while a run that is resolved may still give some back', async () => {
+  it('does not alert while a resolved run may still free space', async () => {
     const run = start();
     run.resolve();
     await settle();
@@ -157,7 +157,7 @@ describe('the room for claims on the disk', () => {
     assert.equal(alerts().length, 1);
   });
 
-  it('is looked for again by a collection after a pause, or when a run has ended', async () => {
+  it('collects again after a pause, or when a run has ended', async () => {
     const run = start();
     await fill();
     assert.equal(collections.length, 1);
@@ -174,7 +174,7 @@ describe('the room for claims on the disk', () => {
     assert.equal(collections.length, 3);
   });
 
-  it('is collected for at once when things get worse', async () => {
+  it('collects at once when the level gets worse', async () => {
     freeBytes = 39;
     await roomAtOnce(4);
     await collected();
@@ -183,7 +183,7 @@ describe('the room for claims on the disk', () => {
     assert.equal(collections.length, 2);
   });
 
-  it('is taken as soon as it is there, however long the collection goes on', async () => {
+  it('admits a task as soon as there is room, even if the collection continues', async () => {
     freeBytes = 9;
     const first = roomFor(4);
     assert.equal(await clock.advanceUntil(first, 10_000), 0);
@@ -195,7 +195,7 @@ describe('the room for claims on the disk', () => {
     assert.equal(collections.length, 1);
   });
 
-  it('is not waited for when the worker is stopped', async () => {
+  it('does not wait when the worker is stopped', async () => {
     freeBytes = 9;
     const asked = roomFor(4);
     const reason = new Error('stop');
@@ -203,14 +203,14 @@ describe('the room for claims on the disk', () => {
     await assert.rejects(asked, (error) => error === reason);
   });
 
-  it('that cannot be told is none, and no reason to throw anything away', async () => {
+  it('admits no task if free space is unknown, and collects nothing', async () => {
     freeBytes = undefined;
     assert.equal(await roomAtOnce(4), 0);
     assert.equal(await room.isDiskShort(), false);
     assert.equal(collections.length, 0);
   });
 
-  it('is not looked at without a threshold', async () => {
+  it('does not check without a threshold', async () => {
     watch({ thresholdBytes: 0 });
     freeBytes = undefined;
     assert.equal(await roomAtOnce(4), 4);

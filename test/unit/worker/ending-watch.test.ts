@@ -9,7 +9,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const END = new Date('2030-01-31T12:00:00Z');
 
-describe('what ends at a time that is known', () => {
+describe('EndingWatch', () => {
   let nowMs: number;
   let end: Date | undefined;
   let log: MemoryLogger;
@@ -35,13 +35,13 @@ describe('what ends at a time that is known', () => {
     await watch.look();
   };
 
-  it('is nothing to speak of as long as it is far away', async () => {
+  it('logs nothing while the end is far away', async () => {
     await watch.look();
     assert.deepEqual([watch.warnings(), log.records], [[], []]);
     assert.deepEqual(looks, [['live-log-certificate', END]]);
   });
 
-  it('is said once a day when it comes near, and is a warning all the time', async () => {
+  it('logs once a day that an end is near, and always has a warning', async () => {
     await lookAfter(7 * DAY_MS);
     for (let hour = 1; hour <= 24; hour++) await lookAfter(HOUR_MS);
     const said = log.of('expires soon');
@@ -55,7 +55,7 @@ describe('what ends at a time that is known', () => {
     assert.deepEqual(watch.warnings(), [`the certificate of live logs ends at ${END.toISOString()}, in 12 days`]);
   });
 
-  it('alerts at once when it has ended, and again every day', async () => {
+  it('alerts at once after an end, and again every day', async () => {
     await lookAfter(20 * DAY_MS - HOUR_MS);
     await lookAfter(HOUR_MS);
     await lookAfter(HOUR_MS);
@@ -71,7 +71,7 @@ describe('what ends at a time that is known', () => {
     assert.deepEqual(watch.warnings(), [`the certificate of live logs ended at ${END.toISOString()}`]);
   });
 
-  it('is forgotten once it is renewed, or is no more', async () => {
+  it('drops the warning once it is renewed or no longer exists', async () => {
     await lookAfter(19 * DAY_MS);
     end = new Date(END.getTime() + 90 * DAY_MS);
     await lookAfter(HOUR_MS);
@@ -81,7 +81,7 @@ describe('what ends at a time that is known', () => {
     assert.deepEqual(looks.at(-1), ['live-log-certificate', undefined]);
   });
 
-  it('is no news before it has come where it is renewed by itself', async () => {
+  it('does not warn in advance of an end that is renewed automatically', async () => {
     const credentials: Ending = { what: 'credentials', noticeDays: 0, end: () => Promise.resolve(END) };
     const before = await stateOf(credentials, new Date(END.getTime() - 1000));
     const after = await stateOf(credentials, END);
@@ -90,8 +90,8 @@ describe('what ends at a time that is known', () => {
   });
 });
 
-describe('the end of credentials', () => {
-  it('is in the certificate of temporary ones; others have none', () => {
+describe('credentialsEnd', () => {
+  it('reads the expiry of temporary credentials; others have none', () => {
     const permanent = { clientId: 'c', accessToken: 'a' };
     assert.equal(credentialsEnd(permanent), undefined);
     const expiry = END.getTime();

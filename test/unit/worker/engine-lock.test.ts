@@ -10,7 +10,7 @@ import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
 const LABELS = { [LABEL.workerId]: 'one', [LABEL.workerGroup]: 'g', [LABEL.workerPool]: 'p/t' };
 const SIGNAL = new AbortController().signal;
 
-describe('the lock of an engine', () => {
+describe('EngineLock', () => {
   let engine: FakeDockerEngine;
   let locks: EngineLock[];
   let child: ChildProcess | undefined;
@@ -30,7 +30,7 @@ describe('the lock of an engine', () => {
     return lock;
   };
 
-  it('is held by one worker at a time, and the other is told which key to change', async () => {
+  it('is held by one worker at a time, and tells the other which key to change', async () => {
     const lock = lockOf();
     await lock.acquire(SIGNAL);
     await lock.acquire(SIGNAL);
@@ -47,7 +47,7 @@ describe('the lock of an engine', () => {
     await other.acquire(SIGNAL);
   });
 
-  it('is another one for each worker id, group, pool and engine', async () => {
+  it('is separate for each worker id, group, pool and engine', async () => {
     await lockOf().acquire(SIGNAL);
     await lockOf({ [LABEL.workerId]: 'two' }).acquire(SIGNAL);
     await lockOf({ [LABEL.workerGroup]: 'h' }).acquire(SIGNAL);
@@ -64,7 +64,7 @@ describe('the lock of an engine', () => {
     await assert.rejects(lockOf().acquire(SIGNAL), ConfigError);
   });
 
-  it('of a process that was killed is free, and of one that is stopped is not', async () => {
+  it('is free after its process was killed, but not while it is stopped', async () => {
     engine.id = () => Promise.resolve(`engine of ${process.pid}`);
     const holder = `
       import { EngineLock } from ${JSON.stringify(new URL('../../../src/lib/worker/engine-lock.ts', import.meta.url).href)};

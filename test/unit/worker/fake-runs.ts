@@ -2,7 +2,7 @@ import type { Claim } from '../../../src/lib/queue/queue-client.js';
 import type { RunHandle } from '../../../src/lib/task/run.js';
 import { WORKER, taskOf } from '../task/task-fixture.js';
 
-/** A run that goes on until the test ends it. */
+/** A run that continues until the test ends it. */
 export interface FakeRun extends RunHandle {
   readonly claim: Claim;
   readonly stop: AbortSignal | undefined;

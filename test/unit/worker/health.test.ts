@@ -4,7 +4,7 @@ import { Health } from '../../../src/lib/worker/health.js';
 import type { HealthOptions } from '../../../src/lib/worker/health.js';
 import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 
-describe('the health of a worker', () => {
+describe('Health', () => {
   let nowMs: number;
   let stats: WorkerStats;
   let isStopping: boolean;
@@ -26,7 +26,7 @@ describe('the health of a worker', () => {
     stats = new WorkerStats({ capacity: 2, nowMs: () => nowMs });
   });
 
-  it('is good while claims are answered', async () => {
+  it('is ok while claims are answered', async () => {
     stats.claimBegan();
     stats.claimAnswered(1);
     stats.runBegan();
@@ -43,7 +43,7 @@ describe('the health of a worker', () => {
     });
   });
 
-  it('is good while there is no room for a task, which is said', async () => {
+  it('is ok while there is no room for a task, with a warning', async () => {
     nowMs = 100_000;
     stats.noRoom('no-disk');
     const { status, warnings } = await healthOf().report();
@@ -53,13 +53,13 @@ describe('the health of a worker', () => {
     assert.deepEqual((await healthOf().report()).warnings, ['nothing is claimed: all devices of a kind are in use']);
   });
 
-  it('says what ends soon or has ended', async () => {
+  it('warns of what expires soon or has expired', async () => {
     const words = 'the certificate of live logs ends at 2030-01-31T12:00:00.000Z, in 3 days';
     const { status, warnings } = await healthOf({ ending: () => [words] }).report();
     assert.deepEqual([status, warnings], ['ok', [words]]);
   });
 
-  it('is bad when docker does not answer, for any reason and in time', async () => {
+  it('is unhealthy if docker fails or does not answer in time', async () => {
     const refused = await healthOf({ engine: { ping: () => Promise.reject(new Error('ECONNREFUSED')) } }).report();
     assert.deepEqual([refused.status, refused.problems], ['unhealthy', ['docker does not answer: ECONNREFUSED']]);
     const engine = { ping: () => new Promise<void>(() => undefined) };
@@ -67,7 +67,7 @@ describe('the health of a worker', () => {
     assert.deepEqual(hung.problems, ['docker does not answer: docker ping did not finish within 0.01 s']);
   });
 
-  it('asks docker once for all who want to know at the same time, and again later', async () => {
+  it('pings docker once for simultaneous requests, and again later', async () => {
     let pings = 0;
     const engine = {
       ping: () => {
@@ -82,7 +82,7 @@ describe('the health of a worker', () => {
     assert.equal(pings, 2);
   });
 
-  it('is bad when claims get no answer for three times as long as they take, and good with the next answer', async () => {
+  it('is unhealthy if claims get no answer for three times their usual time, and ok with the next answer', async () => {
     stats.claimFailed(new ServiceError('taskcluster', 'the connection was reset'));
     nowMs = 30_000;
     assert.equal((await healthOf().report()).status, 'ok');
@@ -96,7 +96,7 @@ describe('the health of a worker', () => {
     assert.equal((await healthOf().report()).status, 'ok');
   });
 
-  it('is good however long the queue refuses, but says so', async () => {
+  it('is ok however long the queue refuses, with a warning', async () => {
     nowMs = 1_000_000;
     stats.claimFailed(new ServiceError('taskcluster', 'HTTP 503: maintenance', 503));
     const { status, warnings } = await healthOf().report();
@@ -104,14 +104,14 @@ describe('the health of a worker', () => {
     assert.deepEqual(warnings, ['the last 1 attempts to claim work failed: HTTP 503: maintenance']);
   });
 
-  it('is good while nothing is claimed as all slots are taken', async () => {
+  it('is ok while nothing is claimed because all slots are in use', async () => {
     stats.runBegan();
     stats.runBegan();
     nowMs = 1_000_000;
     assert.equal((await healthOf().report()).status, 'ok');
   });
 
-  it('is neither good nor bad while it stops, unless docker is gone', async () => {
+  it('is stopping while it stops, unless docker is down', async () => {
     isStopping = true;
     nowMs = 1_000_000;
     assert.equal((await healthOf().report()).status, 'stopping');
@@ -119,7 +119,7 @@ describe('the health of a worker', () => {
     assert.equal((await healthOf({ engine }).report()).status, 'unhealthy');
   });
 
-  it('is bad when there is a reason that it claims nothing', async () => {
+  it('is unhealthy if there is a reason that it claims nothing', async () => {
     const { status, problems } = await healthOf({ unusable: 'no certificate' }).report();
     assert.deepEqual([status, problems], ['unhealthy', ['no certificate']]);
   });

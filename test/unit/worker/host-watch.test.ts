@@ -7,7 +7,7 @@ import { HostWatch } from '../../../src/lib/worker/host-watch.js';
 import { settle } from '../../fakes/fake-clock.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 
-/** A host that says what the test has it say. */
+/** A host that the test controls. */
 class SpeakingHost implements Host {
   readonly name = 'fake';
   notify: (notice: TerminationNotice) => void = () => assert.fail('nobody listens');
@@ -53,7 +53,7 @@ describe('HostWatch', () => {
     watch.close();
   });
 
-  it('passes a notice on that is more urgent than those before, and no other', () => {
+  it('passes on a notice only if it is more urgent than previous ones', () => {
     for (const finishTasks of [true, true, false, false, true]) host.notify({ reason: 'r', finishTasks });
     assert.deepEqual(
       notices.map(({ finishTasks }) => finishTasks),
@@ -61,7 +61,7 @@ describe('HostWatch', () => {
     );
   });
 
-  it('puts new credentials in the place of the old ones, and keeps them out of the log', () => {
+  it('replaces the credentials with new ones, and keeps both out of the log', () => {
     const renewed = { clientId: 'worker', accessToken: 'the-second-token', certificate: '{"signature":"s"}' };
     host.renew(renewed);
     assert.equal(credentials.current, renewed);
@@ -69,7 +69,7 @@ describe('HostWatch', () => {
     assert.deepEqual(log.of('Credentials updated')[0]?.fields, { clientId: 'worker' });
   });
 
-  it('tells the operator when there will be no more of them', async () => {
+  it('alerts the operator when credentials are no longer renewed', async () => {
     host.fail(new Error('refused'));
     await settle();
     assert.deepEqual(
@@ -78,7 +78,7 @@ describe('HostWatch', () => {
     );
   });
 
-  it('says nothing when it was closed', async () => {
+  it('logs nothing after it is closed', async () => {
     watch.close();
     await settle();
     assert.deepEqual(log.events, []);

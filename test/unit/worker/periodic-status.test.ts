@@ -15,7 +15,7 @@ const SAMPLE: HostSample = {
   diskFreeBytes: 1,
 };
 
-describe('the regular reports of a worker', () => {
+describe('PeriodicStatus', () => {
   let nowMs: number;
   let log: MemoryLogger;
   let stats: WorkerStats;
@@ -55,7 +55,7 @@ describe('the regular reports of a worker', () => {
     mock.timers.reset();
   });
 
-  it('say that the worker is alive, and what it does', async () => {
+  it('logs that the worker is alive, and its state', async () => {
     stats.claimBegan();
     stats.runBegan();
     await pass(29_000);
@@ -77,7 +77,7 @@ describe('the regular reports of a worker', () => {
     assert.equal(log.of('aliveness check').at(-1)?.fields['state'], 'stopping');
   });
 
-  it('say how much of the capacity was used in the period, and since the start', async () => {
+  it('logs how much capacity was used in the period and since the start', async () => {
     stats.runBegan();
     await pass(30_000);
     stats.runResolved();
@@ -92,7 +92,7 @@ describe('the regular reports of a worker', () => {
     ]);
   });
 
-  it('say how the machine does, at once and then at each interval', async () => {
+  it('logs host metrics at once and then at each interval', async () => {
     await settle();
     assert.deepEqual(
       log.of('host metrics').map(({ fields }) => fields),
@@ -102,7 +102,7 @@ describe('the regular reports of a worker', () => {
     assert.deepEqual(samples, [SAMPLE, SAMPLE]);
   });
 
-  it('go on when that can not be known', async () => {
+  it('continues when host metrics are not available', async () => {
     await settle();
     sampleHost = () => Promise.reject(new Error('no such directory'));
     await pass(60_000);
@@ -115,7 +115,7 @@ describe('the regular reports of a worker', () => {
     assert.equal(samples.length, 2);
   });
 
-  it('end when they are stopped', async () => {
+  it('logs nothing after it is stopped', async () => {
     reports.stop();
     await pass(120_000);
     assert.deepEqual(log.of('aliveness check'), []);

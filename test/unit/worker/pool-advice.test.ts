@@ -6,7 +6,7 @@ import { MemoryLogger } from '../../fakes/memory-logger.js';
 
 const NEVER = new AbortController().signal;
 
-describe('the advice of worker-manager', () => {
+describe('PoolAdvice', () => {
   let answers: (TerminationAdvice | Error)[];
   let asked: number;
   let nowMs: number;
@@ -29,7 +29,7 @@ describe('the advice of worker-manager', () => {
     });
   });
 
-  it('is asked for before a claim, once a minute at most', async () => {
+  it('asks before a claim, at most once a minute', async () => {
     assert.equal(await advice.reasonToEnd(NEVER), undefined);
     nowMs += 59_999;
     assert.equal(await advice.reasonToEnd(NEVER), undefined);
@@ -40,18 +40,18 @@ describe('the advice of worker-manager', () => {
     assert.equal(asked, 2);
   });
 
-  it('is asked for anew before an idle worker ends', async () => {
+  it('asks again before an idle worker ends', async () => {
     await advice.reasonToEnd(NEVER);
     assert.equal(await advice.isKept(NEVER), true);
     assert.equal(asked, 2);
   });
 
-  it('keeps no idle worker when it wants to end it, has nothing decided, or can not be had', async () => {
+  it('does not keep an idle worker if worker-manager wants it to end, has not decided or fails', async () => {
     answers.push({ terminate: true, reason: 'over capacity' }, { terminate: false, reason: 'none' }, new Error('down'));
     for (let count = 0; count < 3; count++) assert.equal(await advice.isKept(NEVER), false);
   });
 
-  it('that can not be had is complained of once until it can be had again', async () => {
+  it('warns once while worker-manager fails, until it answers again', async () => {
     answers.push(new Error('down'), new Error('down'), { terminate: false, reason: 'needed' }, new Error('down'));
     for (let count = 0; count < 4; count++) {
       assert.equal(await advice.reasonToEnd(NEVER), undefined);
@@ -64,7 +64,7 @@ describe('the advice of worker-manager', () => {
     );
   });
 
-  it('is not waited for when it takes long', async () => {
+  it('does not wait long for an answer', async () => {
     const clock = FakeClock.start();
     const slow = new PoolAdvice({ ask: () => new Promise(() => undefined), log });
     assert.equal(await clock.advanceUntil(slow.reasonToEnd(NEVER), 5000), undefined);
@@ -72,7 +72,7 @@ describe('the advice of worker-manager', () => {
     assert.match(String(log.of('worker-manager not asked')[0]?.fields['error']), /did not finish within 5 s/);
   });
 
-  it('is nothing that a worker waits for when it is stopped', async () => {
+  it('does not wait when the worker is stopped', async () => {
     const stop = new AbortController();
     const slow = new PoolAdvice({ ask: () => new Promise(() => undefined), log });
     const asking = slow.reasonToEnd(stop.signal);

@@ -14,7 +14,7 @@ import { claimOf } from './fake-runs.js';
 
 const LOG = { name: 'public/logs/live.log', isLive: true };
 
-describe('a worker that starts after one that died', () => {
+describe('a worker that starts after a dead one', () => {
   let root: string;
   let queue: FakeQueue;
   let publisher: FakeLogPublisher;
@@ -39,7 +39,7 @@ describe('a worker that starts after one that died', () => {
     mock.restoreAll();
   });
 
-  /** A run as a worker leaves it that dies in the middle of it. */
+  /** Leaves a run like a worker that dies in the middle of it. */
   const leave = async (taskId: string, facts: Partial<RunRecord> = {}): Promise<void> => {
     const directory = join(runsDirectory(), `${taskId}-dir`);
     await mkdir(directory);
@@ -64,7 +64,7 @@ describe('a worker that starts after one that died', () => {
     await (await find()).run(abort.signal);
   };
 
-  it('resolves its runs worker-shutdown, publishes their logs and leaves nothing of them', async () => {
+  it('resolves its runs worker-shutdown, publishes their logs and removes what they left', async () => {
     await leave('one');
     await leave('two', { phase: 'collect' });
     await recover();
@@ -75,14 +75,14 @@ describe('a worker that starts after one that died', () => {
     );
     assert.match(
       publisher.late[0]?.text ?? '',
-      /^hello\n\n\[taskcluster:error\] Task has been aborted prematurely\. Reason: worker-shutdown \(the worker ended/,
+      /^hello\n\n\[taskcluster:error\] Task has been aborted prematurely\. Reason: worker-shutdown \(the worker exited/,
     );
     assert.deepEqual(await records(), []);
     assert.deepEqual(await readdir(runsDirectory()), []);
     assert.deepEqual([...log.secrets], []);
   });
 
-  it('has features remove what they may have left, one whatever becomes of another', async () => {
+  it('lets each feature clean up, even if another fails', async () => {
     const recovered: string[] = [];
     const recover = async ({ taskId, runId }: { taskId: string; runId: number }): Promise<void> => {
       recovered.push(`${taskId}/${runId}`);
@@ -99,7 +99,7 @@ describe('a worker that starts after one that died', () => {
     assert.deepEqual(await records(), []);
   });
 
-  it('reports a run as it ended when only the report was missing, and publishes nothing again', async () => {
+  it('reports a run as it ended if only the report was missing, and publishes nothing again', async () => {
     await leave('completed', { phase: 'report', resolution: { kind: 'completed' } });
     await leave('failed', { phase: 'report', resolution: { kind: 'failed' } });
     await leave('retried', { phase: 'report', resolution: { kind: 'exception', reason: 'intermittent-task' } });
@@ -115,14 +115,14 @@ describe('a worker that starts after one that died', () => {
     assert.deepEqual(await readdir(runsDirectory()), []);
   });
 
-  it('takes a record with a resolution that does not exist for one that cannot be read', async () => {
+  it('treats a record with an unknown resolution as unreadable', async () => {
     await leave('one', { phase: 'report', resolution: { kind: 'exception', reason: 'bored' as 'worker-shutdown' } });
     await recover();
     assert.deepEqual(queue.resolutions, []);
     assert.equal(log.of('run record not readable').length, 1);
   });
 
-  it('reports nothing of a run that was resolved, and has no credentials for it', async () => {
+  it('reports nothing for a resolved run, whose credentials are gone', async () => {
     await leave('one', { phase: 'cleanup', credentials: undefined });
     await recover();
     assert.deepEqual(queue.trace.events, []);
@@ -130,7 +130,7 @@ describe('a worker that starts after one that died', () => {
     assert.deepEqual(await readdir(runsDirectory()), []);
   });
 
-  it('lets a run go that was resolved elsewhere', async () => {
+  it('accepts that a run was resolved elsewhere', async () => {
     await leave('one');
     queue.fail('reportException', conflict());
     await recover();
@@ -138,7 +138,7 @@ describe('a worker that starts after one that died', () => {
     assert.deepEqual(await records(), []);
   });
 
-  it('resolves a run that never had a directory or a log', async () => {
+  it('resolves a run without a directory or a log', async () => {
     const entry = (await RunJournal.open(stateDir())).entry(claimOf('one'));
     await entry.update({});
     await recover();
@@ -147,7 +147,7 @@ describe('a worker that starts after one that died', () => {
     assert.deepEqual(await records(), []);
   });
 
-  it('leaves to the next start what it could not report before it was stopped', async () => {
+  it('leaves what it could not report before it was stopped to the next start', async () => {
     await leave('one');
     queue.break('reportException', outage());
     const recovering = (await find()).run(abort.signal);
@@ -163,7 +163,7 @@ describe('a worker that starts after one that died', () => {
     assert.deepEqual(await records(), []);
   });
 
-  it('publishes logs and removes records, and the credentials in them, when the disk is full', async () => {
+  it('publishes logs and removes records with their credentials when the disk is full', async () => {
     await leave('one');
     const recovery = await find();
     mock.method(RunEntry.prototype, 'update', () =>
@@ -177,7 +177,7 @@ describe('a worker that starts after one that died', () => {
     assert.deepEqual(await readdir(runsDirectory()), []);
   });
 
-  it('says which directories must stay until their runs are done with', async () => {
+  it('tells which directories must stay until their runs are cleaned up', async () => {
     await leave('one');
     const recovery = await find();
     assert.equal(recovery.isUnderWay('one-dir'), true);
@@ -186,7 +186,7 @@ describe('a worker that starts after one that died', () => {
     assert.equal(recovery.isUnderWay('one-dir'), false);
   });
 
-  it('removes directories of runs that nobody knows of, and records that make no sense', async () => {
+  it('removes directories without a record, and invalid records', async () => {
     await mkdir(join(runsDirectory(), 'orphan'));
     await leave('good');
     await writeFile(join(stateDir(), 'runs', 'half.0.json'), '{"taskId": "ha');
@@ -199,7 +199,7 @@ describe('a worker that starts after one that died', () => {
     assert.deepEqual(await readdir(runsDirectory()), []);
   });
 
-  it('never removes anything outside of the directory of runs', async () => {
+  it('removes nothing outside the directory of runs', async () => {
     const outside = join(root, 'precious');
     await mkdir(outside);
     await leave('one', { directory: outside });
@@ -207,7 +207,7 @@ describe('a worker that starts after one that died', () => {
     assert.deepEqual(await readdir(root), ['precious', 'runs', 'state']);
   });
 
-  it('resolves those runs internal-error that may be why the worker stood still, and says so once', async () => {
+  it('resolves runs that may have caused a stall internal-error, and alerts once', async () => {
     const working = ['claimed', 'admit', 'prepare', 'compile', 'collect', 'finish'] as const;
     for (const phase of working) await leave(phase, { phase });
     await leave('waiting', { phase: 'execute' });
@@ -232,14 +232,12 @@ describe('a worker that starts after one that died', () => {
       { ...stall, runs: runs.sort() },
     );
     assert.deepEqual(others, []);
-    const told = publisher.late.filter(({ text }) =>
-      /Reason: internal-error \(the worker stood still for 31 s/.test(text),
-    );
+    const told = publisher.late.filter(({ text }) => /Reason: internal-error \(the worker stalled for 31 s/.test(text));
     assert.equal(told.length, working.length);
     assert.deepEqual(await readdir(stateDir()), ['runs']);
   });
 
-  it('still knows which runs may be why the worker stood still when it could not report them at first', async () => {
+  it("remembers which runs may have caused a stall when it can't report them at first", async () => {
     await leave('one', { phase: 'collect' });
     await writeFile(
       join(stateDir(), 'stall.json'),
@@ -260,7 +258,7 @@ describe('a worker that starts after one that died', () => {
     ]);
   });
 
-  it('says when it cannot read how the worker stood still', async () => {
+  it('logs that the stall record is not readable', async () => {
     await leave('one', { phase: 'collect' });
     await writeFile(join(stateDir(), 'stall.json'), '{"at":');
     await recover();
@@ -269,7 +267,7 @@ describe('a worker that starts after one that died', () => {
     assert.deepEqual(await readdir(stateDir()), ['runs']);
   });
 
-  it('does not touch the runs of its own', async () => {
+  it('does not touch its own runs', async () => {
     const journal = await RunJournal.open(stateDir());
     await journal.entry(claimOf('mine')).update({ phase: 'execute' });
     await (await find(journal)).run(abort.signal);

@@ -15,11 +15,11 @@ const CONTENDER = fileURLToPath(new URL('../../support/lock-contender.ts', impor
 const CONTENDERS = 5;
 const ROUNDS = 100;
 const ROUNDS_WITH_KILLS = 5;
-/** The holder of a lock that was left by a crash: no process has this start time. */
+/** The holder of a lock that a crash left: no process has this start time. */
 const STALE = JSON.stringify({ pid: 1, startTicks: '0', bootId: 'an earlier boot' });
 const LONGEST_DELAY_MS = 4;
 
-describe('the lock of a state directory, when several processes want it at once', () => {
+describe('StateLock, when several processes acquire it at once', () => {
   let root: string;
   let contenders: ChildProcess[] = [];
   let random: Random;
@@ -46,7 +46,7 @@ describe('the lock of a state directory, when several processes want it at once'
     await once(child, 'exit');
   }
 
-  /** Undefined: it was killed before it answered. */
+  /** Resolves to undefined if the process was killed before it answered. */
   async function order(child: ChildProcess, what: Order): Promise<Answer | undefined> {
     const over = new AbortController();
     const heard = once(child, 'message', { signal: over.signal }).then(([answer]) => answer as Answer);
@@ -65,7 +65,7 @@ describe('the lock of a state directory, when several processes want it at once'
     return directory;
   }
 
-  it('is given to exactly one of them, also where a crash left a stale one', async () => {
+  it('is acquired by exactly one of them, also after a crash left a stale lock', async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const directory = await staleDirectory(round);
       const answers = await Promise.all(
@@ -79,7 +79,7 @@ describe('the lock of a state directory, when several processes want it at once'
     }
   });
 
-  it('is free again after any of them was killed at any moment', async () => {
+  it('is free again after any of them was killed at any time', async () => {
     for (let round = 0; round < ROUNDS_WITH_KILLS; round++) {
       const directory = await staleDirectory(round);
       const asked = contenders.map((child) =>

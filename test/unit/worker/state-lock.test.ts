@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { ConfigError } from '../../../src/lib/config/config-error.js';
 import { StateLock } from '../../../src/lib/worker/state-lock.js';
 
-describe('the lock of a state directory', () => {
+describe('StateLock', () => {
   let root: string;
   const file = (): string => join(root, 'state', 'worker.pid');
   const acquire = (): Promise<StateLock> => StateLock.acquire(join(root, 'state'));
@@ -18,7 +18,7 @@ describe('the lock of a state directory', () => {
   });
   afterEach(() => rm(root, { recursive: true, force: true }));
 
-  it('is held by one worker at a time, and the second is told which key to change', async () => {
+  it('is held by one worker at a time, and tells the second which key to change', async () => {
     const lock = await acquire();
     await assert.rejects(acquire(), (error) => {
       assert.ok(error instanceof ConfigError);
@@ -29,7 +29,7 @@ describe('the lock of a state directory', () => {
     await (await acquire()).release();
   });
 
-  it('of a name is held by one worker at a time in a directory that others share', async () => {
+  it('is held by one worker per name in a shared directory', async () => {
     const lock = await StateLock.acquireName(root, 'one');
     const other = await StateLock.acquireName(root, 'other');
     await assert.rejects(StateLock.acquireName(root, 'one'), /workerId: another worker .* has this name/);
@@ -37,7 +37,7 @@ describe('the lock of a state directory', () => {
     await (await StateLock.acquireName(root, 'one')).release();
   });
 
-  it('names its file when that cannot be used, which is no mistake of the configuration', async () => {
+  it("names its file if that can't be used, which is not a ConfigError", async () => {
     await mkdir(file(), { recursive: true });
     await assert.rejects(acquire(), (error) => {
       assert.ok(error instanceof Error && !(error instanceof ConfigError));
@@ -46,7 +46,7 @@ describe('the lock of a state directory', () => {
     });
   });
 
-  it('of a process that is gone counts for nothing', async () => {
+  it('ignores the lock of a process that has exited', async () => {
     const child = spawn('sleep', ['60']);
     await once(child, 'spawn');
     await (await acquire()).release();
@@ -62,20 +62,20 @@ describe('the lock of a state directory', () => {
     await (await acquire()).release();
   });
 
-  it('of a process whose id another one has by now counts for nothing', async () => {
+  it('ignores the lock of a process whose id was reused', async () => {
     await acquire();
     const holder = JSON.parse(await readFile(file(), 'utf8')) as { startTicks: string };
     await writeFile(file(), JSON.stringify({ ...holder, startTicks: '1' }));
     await (await acquire()).release();
   });
 
-  it('that was written half counts for nothing', async () => {
+  it('ignores a lock that was partly written', async () => {
     await (await acquire()).release();
     await writeFile(file(), '{"pid":');
     await (await acquire()).release();
   });
 
-  it('can be acquired after a crash of a process that was replacing a stale one, and removes what that left', async () => {
+  it('is acquired after a process crashed replacing a stale lock, and removes what that left', async () => {
     await (await acquire()).release();
     const stale = (pid: number): string => JSON.stringify({ pid, startTicks: '0', bootId: 'an earlier boot' });
     await writeFile(file(), stale(1));
@@ -88,7 +88,7 @@ describe('the lock of a state directory', () => {
     await lock.release();
   });
 
-  it('is not given to a second process while a process that runs replaces a stale one', async () => {
+  it('is not acquired while another running process replaces a stale lock', async () => {
     const lock = await acquire();
     const own = await readFile(file());
     await lock.release();

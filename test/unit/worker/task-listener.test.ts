@@ -8,7 +8,7 @@ import { MemoryMetrics } from '../../fakes/memory-metrics.js';
 import { claimOf, claimsOf, fakeRun } from './fake-runs.js';
 import type { FakeRun } from './fake-runs.js';
 
-describe('the task listener', () => {
+describe('TaskListener', () => {
   let clock: FakeClock;
   let queue: FakeQueue;
   let log: MemoryLogger;
@@ -86,7 +86,7 @@ describe('the task listener', () => {
     assert.equal(listener.running, 2);
   });
 
-  it('has all claims of an answer noted at once, before the first of them is run', async () => {
+  it('records all claims of an answer before it runs the first', async () => {
     await listen(3);
     await answer(2);
     await answer(0);
@@ -94,7 +94,7 @@ describe('the task listener', () => {
     assert.deepEqual(notedFirst, [true, true]);
   });
 
-  it('never asks for more than 32 at a time', async () => {
+  it('asks for at most 32 tasks at a time', async () => {
     await listen(100);
     await answer(32);
     await answer(32);
@@ -102,13 +102,13 @@ describe('the task listener', () => {
     assert.deepEqual(asked(), [32, 32, 32, 4]);
   });
 
-  it('claims nothing without capacity, and stays', async () => {
+  it('claims nothing without capacity, and keeps running', async () => {
     await listen(0);
     await clock.advance(3_600_000, 60_000);
     assert.deepEqual(asked(), []);
   });
 
-  it('claims nothing while all slots are taken, and at once when one is free', async () => {
+  it('claims nothing while all slots are in use, and immediately when one is freed', async () => {
     await listen(1);
     await answer(1);
     await clock.advance(60_000);
@@ -118,7 +118,7 @@ describe('the task listener', () => {
     assert.deepEqual(asked(), [1, 1]);
   });
 
-  it('rests between two calls that found nothing', async () => {
+  it('pauses after a call that found nothing', async () => {
     await listen(1);
     await answer(0);
     await clock.advance(4999);
@@ -127,7 +127,7 @@ describe('the task listener', () => {
     assert.deepEqual(asked(), [1, 1]);
   });
 
-  it('does not rest when a slot was freed in the meantime', async () => {
+  it('does not pause if a slot was freed in the meantime', async () => {
     await listen(2);
     await answer(1);
     runs[0]?.resolve();
@@ -137,7 +137,7 @@ describe('the task listener', () => {
     assert.deepEqual(asked(), [2, 1, 2]);
   });
 
-  it('waits longer and longer after errors, and is quick again after a success', async () => {
+  it('backs off after errors, and resets the backoff after a success', async () => {
     await listen(1);
     const waits: number[] = [];
     for (let attempt = 1; attempt <= 10; attempt++) {
@@ -156,7 +156,7 @@ describe('the task listener', () => {
     assert.equal(asked().length, 12);
   });
 
-  it('claims nothing while the engine does not answer, and goes on when it does', async () => {
+  it('claims nothing while the engine does not answer, and resumes when it does', async () => {
     isReady = false;
     await listen(1);
     await clock.advance(10_000);
@@ -167,7 +167,7 @@ describe('the task listener', () => {
     assert.deepEqual(asked(), [1]);
   });
 
-  it('says of each claim how it ended', async () => {
+  it('reports the outcome of each claim', async () => {
     await listen(3);
     await answer(2);
     await answer(0);
@@ -179,7 +179,7 @@ describe('the task listener', () => {
     assert.equal(listener.stats.running, 2);
   });
 
-  it('claims no more than there is room for, and nothing without room, until there is some', async () => {
+  it('claims only what there is room for, and nothing until there is room', async () => {
     room = 2;
     await listen(3);
     assert.deepEqual(asked(), [2]);
@@ -193,7 +193,7 @@ describe('the task listener', () => {
     assert.deepEqual(asked(), [2, 2, 1]);
   });
 
-  it('looks for room at once when a run ends', async () => {
+  it('checks for room at once when a run ends', async () => {
     await listen(1);
     room = 0;
     await answer(1);
@@ -203,7 +203,7 @@ describe('the task listener', () => {
     assert.deepEqual(asked(), [1, 1]);
   });
 
-  it('asks for no more than there is room for, and at once when there may be more', async () => {
+  it('asks for no more than there is room for, and again at once when there may be more', async () => {
     room = 0;
     await listen(3);
     await clock.advance(60_000);
@@ -220,14 +220,14 @@ describe('the task listener', () => {
     assert.deepEqual(asked(), [1, 2]);
   });
 
-  it('ends a call under way when it is stopped', async () => {
+  it('aborts a call under way when stopped', async () => {
     await listen(1);
     stop.abort(new Error('stop'));
     await listening;
     assert.deepEqual(log.of('error claiming work'), []);
   });
 
-  it('still runs what the queue hands out at the moment of the stop', async () => {
+  it('still runs what the queue returns at the moment of the stop', async () => {
     await listen(2);
     queue.claims.at(-1)?.answer([claimOf('late')]);
     stop.abort(new Error('stop'));
@@ -239,7 +239,7 @@ describe('the task listener', () => {
     assert.deepEqual(asked(), [2]);
   });
 
-  it('has finished when nothing of any run is left', async () => {
+  it('is finished when nothing of any run is left', async () => {
     await listen(1);
     await answer(1);
     let isFinished = false;
@@ -255,7 +255,7 @@ describe('the task listener', () => {
     await finished;
   });
 
-  it('says when it has work and when it has none any more', async () => {
+  it('reports when it becomes busy and when it becomes idle', async () => {
     await listen(2);
     await answer(2);
     assert.deepEqual(busy, [true]);

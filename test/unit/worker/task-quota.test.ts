@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { TaskQuota } from '../../../src/lib/worker/task-quota.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 
-describe('the number of tasks that a worker is there for', () => {
+describe('TaskQuota', () => {
   let stateDir: string;
   let log: MemoryLogger;
   const open = (limit = 3): Promise<TaskQuota> => TaskQuota.open({ limit, stateDir, log });
@@ -17,7 +17,7 @@ describe('the number of tasks that a worker is there for', () => {
   });
   afterEach(() => rm(stateDir, { recursive: true }));
 
-  it('counts what is resolved, and what is under way', async () => {
+  it('counts resolved tasks and those under way', async () => {
     const quota = await open();
     assert.deepEqual([quota.left(0), quota.left(2), quota.left(5)], [3, 1, 0]);
     quota.count();
@@ -25,7 +25,7 @@ describe('the number of tasks that a worker is there for', () => {
     await quota.settle();
   });
 
-  it('goes on counting at the next start', async () => {
+  it('continues counting at the next start', async () => {
     const first = await open();
     first.count();
     first.count();
@@ -40,14 +40,14 @@ describe('the number of tasks that a worker is there for', () => {
   });
 
   for (const text of ['', 'many', '-1', '9'.repeat(30)]) {
-    it(`begins anew, and says so, when the count is ${JSON.stringify(text)}`, async () => {
+    it(`starts from 0 with a warning if the count is ${JSON.stringify(text)}`, async () => {
       await writeFile(file(), text);
       assert.equal((await open()).left(0), 3);
       assert.equal(log.of('resolved task count not readable').length, 1);
     });
   }
 
-  it('goes on without a file that can not be written, and says so', async () => {
+  it("continues if the file can't be written, and logs that", async () => {
     const quota = await open();
     await rm(stateDir, { recursive: true });
     quota.count();

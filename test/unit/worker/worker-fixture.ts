@@ -13,7 +13,7 @@ import { MemoryLogger } from '../../fakes/memory-logger.js';
 import { claimsOf, fakeRun } from './fake-runs.js';
 import type { FakeRun } from './fake-runs.js';
 
-/** A worker whose runs do nothing, with a clock, a queue and a host of the test's. Close it in an `afterEach`. */
+/** A worker whose runs do nothing, with a clock, a queue and a host that the test controls. Close it in `afterEach`. */
 export class WorkerFixture {
   readonly clock = FakeClock.start();
   readonly queue = new FakeQueue();
@@ -21,9 +21,9 @@ export class WorkerFixture {
   /** What happened at the end, in order. */
   readonly endings: string[] = [];
   readonly log = new MemoryLogger();
-  /** How many were counted. */
+  /** How many notices were counted. */
   notices = 0;
-  /** As the host does. */
+  /** Sends a notice like the host. */
   notify: (notice: TerminationNotice) => void = () => assert.fail('nobody watches the host');
   #worker: Worker | undefined;
   #life: Promise<void> = Promise.resolve();
@@ -79,7 +79,7 @@ export class WorkerFixture {
     await settle();
   }
 
-  /** The queue hands out so many runs. */
+  /** Makes the queue return this many runs. */
   async claim(count: number): Promise<void> {
     this.queue.claims.at(-1)?.answer(claimsOf(count));
     await settle();

@@ -9,7 +9,7 @@ describe('a worker', () => {
   });
   afterEach(() => fixture.close());
 
-  describe('whose pool is looked after', () => {
+  describe('whose pool worker-manager manages', () => {
     const advice = { reasonToEnd: undefined as string | undefined, isKept: false, asked: 0 };
     const asking = {
       advice: {
@@ -24,7 +24,7 @@ describe('a worker', () => {
       Object.assign(advice, { reasonToEnd: undefined, isKept: false, asked: 0 });
     });
 
-    it('asks before each claim, and ends as one that is idle when it is not wanted any more', async () => {
+    it('asks before each claim, and stops like an idle worker when it is no longer needed', async () => {
       await fixture.start({}, asking);
       await fixture.claim(1);
       assert.equal(advice.asked, 2);
@@ -42,7 +42,7 @@ describe('a worker', () => {
       assert.equal(told?.fields['reason'], 'over capacity');
     });
 
-    it('is kept although it is idle for as long as it is needed', async () => {
+    it('stays although idle while it is needed', async () => {
       advice.isKept = true;
       await fixture.start({ afterIdleMs: 120_000 }, asking);
       await fixture.clock.advance(300_000);
@@ -57,7 +57,7 @@ describe('a worker', () => {
     ['docker is dead', { checkReady: () => Promise.reject(new Error('docker is dead')) }],
     ['live logs cannot be served', { capacity: 0 }],
   ] as const) {
-    it(`is not kept by its pool when it can claim nothing as ${why}`, async () => {
+    it(`does not stay for its pool if it can't claim because ${why}`, async () => {
       const advice = { reasonToEnd: () => Promise.resolve(undefined), isKept: () => Promise.resolve(true) };
       await fixture.start({ afterIdleMs: 120_000 }, { advice, ...options });
       await fixture.clock.advanceUntil(fixture.life, 240_000);
@@ -65,7 +65,7 @@ describe('a worker', () => {
     });
   }
 
-  describe('that is there for some tasks only', () => {
+  describe('with a task quota', () => {
     const quotaOf = (limit: number) => {
       let resolved = 0;
       return {
@@ -80,7 +80,7 @@ describe('a worker', () => {
       };
     };
 
-    it('claims no more than those, and is given back when they are resolved', async () => {
+    it('claims no more tasks than that, and shuts down when they are resolved', async () => {
       await fixture.start({}, { quota: quotaOf(3), capacity: 2 });
       assert.equal(fixture.queue.claims.at(-1)?.tasks, 2);
       await fixture.claim(2);
@@ -98,7 +98,7 @@ describe('a worker', () => {
       assert.deepEqual(fixture.endings, ['counted', 'close', 'shutdown', 'end']);
     });
 
-    it('claims nothing when they were resolved before its start', async () => {
+    it('claims nothing if they were resolved before its start', async () => {
       await fixture.start({}, { quota: quotaOf(0) });
       await fixture.life;
       assert.equal(fixture.queue.claims.length, 0);

@@ -3,7 +3,7 @@ import type { MetricsRecorder } from '../../../src/lib/log/metrics-recorder.js';
 import { WorkerStats } from '../../../src/lib/worker/worker-stats.js';
 import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 
-describe('the stats of a worker', () => {
+describe('WorkerStats', () => {
   let nowMs: number;
   let ended: unknown[];
   const make = (capacity: number): WorkerStats => {
@@ -16,7 +16,7 @@ describe('the stats of a worker', () => {
     ended = [];
   });
 
-  it('adds up the time of all slots that are busy', () => {
+  it('sums the time of all busy slots', () => {
     const stats = make(2);
     nowMs += 1000;
     stats.runBegan();
@@ -32,7 +32,7 @@ describe('the stats of a worker', () => {
     assert.equal(stats.running, 0);
   });
 
-  it('is silent from its start until the queue answers, whatever the answer', () => {
+  it('is silent from its start until the queue gives any answer', () => {
     const stats = make(1);
     nowMs += 7000;
     assert.equal(stats.silentMs, 7000);
@@ -44,7 +44,7 @@ describe('the stats of a worker', () => {
     assert.equal(stats.silentMs, 0);
   });
 
-  it('stays silent through attempts without an answer', () => {
+  it('stays silent while attempts get no answer', () => {
     const stats = make(1);
     nowMs += 2000;
     stats.claimFailed(new ServiceError('taskcluster', 'nobody there'));
@@ -55,7 +55,7 @@ describe('the stats of a worker', () => {
     assert.equal(stats.lastFailure, 'timed out');
   });
 
-  it('is not silent while docker is what keeps it from asking', () => {
+  it('is not silent while docker is down', () => {
     const stats = make(1);
     nowMs += 2000;
     stats.notReady(new Error('no docker'));
@@ -72,7 +72,7 @@ describe('the stats of a worker', () => {
     assert.equal(stats.lack, undefined);
   });
 
-  it('counts claims that are not made for want of room by what there is too little of', () => {
+  it('counts skipped claims by the resource that is lacking', () => {
     const stats = make(1);
     stats.noRoom('no-disk');
     nowMs += 5000;
@@ -83,7 +83,7 @@ describe('the stats of a worker', () => {
     ]);
   });
 
-  it('knows when the queue answered last, which a failure is not', () => {
+  it('records when the queue last answered, not counting failures', () => {
     const stats = make(1);
     stats.claimBegan();
     stats.claimFailed(new ServiceError('taskcluster', 'nobody there'));
@@ -94,7 +94,7 @@ describe('the stats of a worker', () => {
     assert.ok(answeredAt() >= before);
   });
 
-  it('is not silent while all slots are taken, or when there are none', () => {
+  it('is not silent while all slots are in use, or without slots', () => {
     const stats = make(1);
     stats.runBegan();
     nowMs += 100_000;
@@ -107,7 +107,7 @@ describe('the stats of a worker', () => {
     assert.equal(without.silentMs, 0);
   });
 
-  it('measures claims from the call to the answer, and forgets failures with a success', () => {
+  it('measures claims from call to answer, and resets failures after a success', () => {
     const stats = make(3);
     stats.claimBegan();
     nowMs += 500;

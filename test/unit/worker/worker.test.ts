@@ -12,17 +12,17 @@ describe('the worker', () => {
   });
   afterEach(() => fixture.close());
 
-  /** A run that never comes to an end. */
+  /** A run that never ends. */
   const hangs = (claim: Claim, stop: AbortSignal): FakeRun => fakeRun(claim, stop);
 
-  it('ends at once when it is stopped with nothing to do', async () => {
+  it('ends at once when stopped while idle', async () => {
     await fixture.start();
     fixture.worker.stop('graceful');
     await fixture.life;
     assert.deepEqual(fixture.endings, ['close', 'end']);
   });
 
-  it('lets its runs end when it is stopped gracefully, and claims no more', async () => {
+  it('lets its runs end when stopped gracefully, and claims no more', async () => {
     await fixture.start();
     await fixture.claim(1);
     fixture.worker.stop('graceful');
@@ -36,7 +36,7 @@ describe('the worker', () => {
     assert.deepEqual(fixture.endings, ['close', 'end']);
   });
 
-  it('stops its runs when it is stopped immediately, and waits for them', async () => {
+  it('stops its runs when stopped immediately, and waits for them', async () => {
     await fixture.start();
     await fixture.claim(2);
     fixture.worker.stop('immediate');
@@ -44,7 +44,7 @@ describe('the worker', () => {
     assert.deepEqual(fixture.stopReasons(), ['worker-shutdown', 'worker-shutdown']);
   });
 
-  it('is stopped immediately by a second call', async () => {
+  it('stops immediately at a second call', async () => {
     await fixture.start();
     await fixture.claim(1);
     fixture.worker.stop('graceful');
@@ -53,7 +53,7 @@ describe('the worker', () => {
     assert.deepEqual(fixture.stopReasons(), ['worker-shutdown']);
   });
 
-  it('stays stopped immediately, whatever is said later', async () => {
+  it('ignores a later graceful stop after an immediate one', async () => {
     await fixture.start();
     await fixture.claim(1);
     fixture.worker.stop('immediate');
@@ -62,7 +62,7 @@ describe('the worker', () => {
     assert.deepEqual(fixture.stopReasons(), ['worker-shutdown']);
   });
 
-  it('stops its runs when the grace period is over, and not before', async () => {
+  it('stops its runs when the grace period ends, not before', async () => {
     await fixture.start({ gracePeriodMs: 60_000 });
     await fixture.claim(1);
     fixture.worker.stop('graceful');
@@ -73,7 +73,7 @@ describe('the worker', () => {
     assert.deepEqual(fixture.stopReasons(), ['worker-shutdown']);
   });
 
-  it('does not begin the grace period anew when it is stopped gracefully again', async () => {
+  it('does not restart the grace period at another graceful stop', async () => {
     await fixture.start({ gracePeriodMs: 60_000 });
     await fixture.claim(1);
     fixture.worker.stop('graceful');
@@ -84,7 +84,7 @@ describe('the worker', () => {
     assert.deepEqual(fixture.stopReasons(), ['worker-shutdown']);
   });
 
-  it('gives the machine back after it was idle for long enough', async () => {
+  it('shuts the machine down after the idle timeout', async () => {
     await fixture.start({ afterIdleMs: 120_000 });
     await fixture.clock.advance(119_000);
     assert.deepEqual(fixture.endings, []);
@@ -107,7 +107,7 @@ describe('the worker', () => {
     assert.deepEqual(fixture.endings, ['close', 'shutdown', 'end']);
   });
 
-  it('heeds a notice that lets tasks end', async () => {
+  it('lets tasks end after a notice that allows it', async () => {
     await fixture.start();
     await fixture.claim(1);
     fixture.notify({ reason: 'maintenance', finishTasks: true });
@@ -119,7 +119,7 @@ describe('the worker', () => {
     assert.equal(fixture.notices, 1);
   });
 
-  it('heeds a notice that does not', async () => {
+  it('stops its runs after a notice that does not let tasks end', async () => {
     await fixture.start();
     await fixture.claim(1);
     fixture.notify({ reason: 'spot', finishTasks: false });
@@ -128,7 +128,7 @@ describe('the worker', () => {
     assert.deepEqual(fixture.endings, ['close', 'shutdown', 'end']);
   });
 
-  it('heeds a notice that comes while it lets its runs end', async () => {
+  it('obeys a notice that comes while its runs end', async () => {
     await fixture.start();
     await fixture.claim(1);
     fixture.worker.stop('graceful');
@@ -140,7 +140,7 @@ describe('the worker', () => {
     assert.deepEqual(fixture.endings, ['close', 'shutdown', 'end']);
   });
 
-  it('does not take what the queue hands out after an immediate stop for its own to keep', async () => {
+  it('does not keep tasks that the queue returns after an immediate stop', async () => {
     await fixture.start();
     fixture.queue.claims.at(-1)?.answer(claimsOf(1));
     fixture.worker.stop('immediate');
@@ -150,13 +150,13 @@ describe('the worker', () => {
     await fixture.life;
   });
 
-  it('that can claim nothing is idle', async () => {
+  it('is idle when it can claim nothing', async () => {
     await fixture.start({ afterIdleMs: 1000 }, { capacity: 0 });
     await fixture.clock.advanceUntil(fixture.life, 1000);
     assert.deepEqual(fixture.endings, ['close', 'shutdown', 'end']);
   });
 
-  it('ends in two minutes after an immediate stop, whatever its runs do, and gives the machine back', async () => {
+  it('ends within two minutes of an immediate stop even if runs hang, and shuts the machine down', async () => {
     await fixture.start({}, { run: hangs });
     await fixture.claim(1);
     fixture.notify({ reason: 'spot', finishTasks: false });
@@ -168,7 +168,7 @@ describe('the worker', () => {
     );
   });
 
-  it('has as long as its tasks take after a graceful stop', async () => {
+  it('waits as long as its tasks take after a graceful stop', async () => {
     await fixture.start({}, { run: hangs });
     await fixture.claim(1);
     fixture.worker.stop('graceful');

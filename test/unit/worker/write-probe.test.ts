@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { WriteProbe } from '../../../src/lib/worker/write-probe.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 
-describe('the probe of directories', () => {
+describe('WriteProbe', () => {
   let directory: string;
   let log: MemoryLogger;
   beforeEach(async () => {
@@ -14,13 +14,13 @@ describe('the probe of directories', () => {
   });
   afterEach(() => rm(directory, { recursive: true }));
 
-  it('says yes where files can be written, and leaves none', async () => {
+  it('returns true if files can be written, and leaves none', async () => {
     assert.equal(await new WriteProbe([directory], log).canWrite(), true);
     assert.deepEqual(await readdir(directory), []);
     assert.deepEqual(log.events, []);
   });
 
-  it('says no where one of them takes none, and tells the operator once', async () => {
+  it('returns false if one directory is not writable, and alerts once', async () => {
     const missing = join(directory, 'missing');
     const directories = [directory, missing];
     const probe = new WriteProbe(directories, log);

@@ -32,13 +32,13 @@ interface LeftContainersParts extends Pick<OrphansDeps, 'lock' | 'journal' | 'ne
   readonly facts: WorkerFacts;
 }
 
-/** Containers, and what belongs to them, that are of no use any more. */
+/** What cleans up containers, and what belongs to them, that are no longer in use. */
 export interface LeftContainers {
   readonly orphans: Orphans;
   readonly stale: StaleContainers;
 }
 
-/** What keeps the engine free of what runs left there. */
+/** Makes what removes from the engine what runs left there. */
 export function makeLeftContainers({ garbageCollection }: Config, parts: LeftContainersParts): LeftContainers {
   const { engine, log, facts } = parts;
   const { containerExpiration: expirationMs, wholeMachine } = garbageCollection;
@@ -50,14 +50,14 @@ export function makeLeftContainers({ garbageCollection }: Config, parts: LeftCon
 interface GarbageCollectionParts {
   readonly log: Logger;
   readonly metrics: MetricsRecorder;
-  /** Runs at once. */
+  /** The most runs at once. */
   readonly capacity: number;
   readonly runsDirectory: string;
   readonly journal: OpenRuns;
   readonly recovery: Pick<Recovery, 'isUnderWay'>;
   readonly removeTree: RemoveTree;
   readonly containers: LeftContainers;
-  /** Images, caches: collected from in this order, after the containers that use them. */
+  /** Images and caches, collected in this order, after the containers that use them. */
   readonly sources: readonly GarbageSource[];
 }
 
@@ -66,7 +66,7 @@ export interface GarbageCollection {
   readonly room: DiskAdmission;
 }
 
-/** What keeps the machine's disk free of what nobody uses any more, and claims within what is free. */
+/** Makes what removes unused data from the machine's disk, and what limits claims to the free space. */
 export function makeGarbageCollection(
   config: Config,
   parts: GarbageCollectionParts,
@@ -98,7 +98,7 @@ interface EndingParts {
   readonly host: Pick<Host, 'isManaged'>;
 }
 
-/** What of a worker ends at a time that is known in advance. */
+/** Returns what expires at a time that is known in advance: certificates and credentials. */
 export function makeEndings({ servers, credentials, host }: EndingParts): readonly Ending[] {
   const { liveLog, interactiveServer } = servers;
   const noticeDays = CERTIFICATE_NOTICE_DAYS;
@@ -115,12 +115,12 @@ export function makeEndings({ servers, credentials, host }: EndingParts): readon
 
 interface LifeParts {
   readonly host: Pick<Host, 'isManaged'>;
-  /** The worker's own. */
+  /** The worker's own credentials. */
   readonly credentials: CredentialSource;
   readonly log: Logger;
 }
 
-/** What bounds the life of a worker beside its host: worker-manager, the number of its tasks, and idleness. */
+/** Makes what can end the worker, besides its host: worker-manager's advice, the task quota and the idle timeout. */
 export async function makeLife(
   config: Config,
   parts: LifeParts,
@@ -143,7 +143,7 @@ function makePoolAdvice(config: Config, { host, credentials, log }: LifeParts): 
 
 function shutdownSettings({ capacity, shutdown }: Config): WorkerOptions['shutdown'] {
   const { enabled, afterIdleSeconds, gracePeriodSeconds, nodeTerminationPoll } = shutdown;
-  // Who configures that nothing is claimed wants to look at the machine. One that can claim nothing is of no use.
+  // An operator who sets capacity 0 wants to inspect the machine. A worker that can't claim otherwise is useless.
   const endsWhenIdle = enabled && afterIdleSeconds > 0 && capacity > 0;
   return {
     afterIdleMs: endsWhenIdle ? afterIdleSeconds * 1000 : undefined,

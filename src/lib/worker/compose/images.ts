@@ -21,13 +21,13 @@ interface Parts {
   readonly metrics: MetricsRecorder;
 }
 
-/** Where images come from, and those that tasks need no longer. */
+/** The source of images, and the images that tasks no longer need. */
 export interface WorkerImages {
   readonly provider: ImageProvider;
   readonly garbage: GarbageSource;
 }
 
-/** All that has to do with images: where they come from, which of them are here, and which may go. */
+/** Makes everything for images: where they come from, which are on the machine, and which may be removed. */
 export async function makeImages(
   config: Config,
   { engine, log, metrics }: Parts,

@@ -23,18 +23,18 @@ interface Parts {
   readonly engine: Pick<DockerEngine, 'ping'>;
   readonly log: Logger;
   readonly version: string;
-  /** Lines of the worker's log that were dropped so far; left out: none ever are. */
+  /** Returns how many lines of the worker's log were dropped so far; absent: none ever are. */
   readonly droppedLogLines?: () => number;
-  /** Alerts so far; left out: they are not counted. */
+  /** Returns the number of alerts so far; absent: they are not counted. */
   readonly alerts?: () => number;
 }
 
-/** What is observed beside the worker's life. */
+/** What is observed besides the worker itself. */
 export interface ObservedParts {
   readonly endings: readonly Ending[];
-  /** All that there are. */
+  /** All features. */
   readonly features: readonly { readonly name: string }[];
-  /** Why the worker has no capacity although it should. */
+  /** Why the worker has no capacity although some is configured. */
   readonly unusable: string | undefined;
 }
 
@@ -44,7 +44,7 @@ const STARTING: StatusPage = {
   body: `${JSON.stringify({ status: 'starting', problems: ['the worker is not ready yet'], warnings: [] })}\n`,
 };
 
-/** Fails with a ConfigError when metrics.host and metrics.port can't be listened on. */
+/** Makes the metrics and their server. Throws a ConfigError if it can't listen on metrics.host and metrics.port. */
 export async function makeObservability(parts: Parts, resources: ResourceStack): Promise<Observability> {
   const { config, log } = parts;
   const prometheus = config.metrics.port === undefined ? undefined : await makePrometheus(parts);
@@ -62,7 +62,7 @@ export async function makeObservability(parts: Parts, resources: ResourceStack):
   return observability;
 }
 
-/** All that lets others see how the worker does. */
+/** Everything that shows how the worker is doing: metrics, health and status in the log. */
 export class Observability {
   readonly metrics: MetricsRecorder;
   readonly #parts: Parts;
@@ -77,7 +77,7 @@ export class Observability {
     this.#prometheus = prometheus;
   }
 
-  /** Begins to report on the worker. */
+  /** Starts to report on the worker. */
   follow(worker: Worker, { endings, features, unusable }: ObservedParts): void {
     const { config, engine, log } = this.#parts;
     const { stats } = worker;
@@ -116,14 +116,14 @@ export class Observability {
     return { statusCode, contentType: 'application/json', body: `${JSON.stringify(report, null, 2)}\n` };
   }
 
-  /** Harmless before `follow`. */
+  /** Stops reporting; does nothing before `follow`. */
   stop(): void {
     this.#status?.stop();
     this.#endings?.stop();
   }
 }
 
-/** A worker without `metrics.port` does without the library, which takes some time of each start. */
+/** Makes the metrics. A worker without `metrics.port` does not load their library, which slows each start. */
 async function makePrometheus({ config, version, droppedLogLines, alerts }: Parts): Promise<PrometheusMetrics> {
   const { PrometheusMetrics } = await import('../../log/prometheus-metrics.js');
   const metrics = new PrometheusMetrics();
@@ -148,19 +148,19 @@ async function serveStatus(
     return await StatusServer.start({ host, port, pages, log });
   } catch (error) {
     const isOccupied = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
-    const problem = `metrics: ${host} port ${port} cannot be listened on: ${wordsOf(error)}`;
+    const problem = `metrics: cannot listen on ${host} port ${port}: ${wordsOf(error)}`;
     throw new ConfigError([problem], { cause: error, isOccupied });
   }
 }
 
 function wordsOf(error: unknown): string {
   const { code = '' } = error as NodeJS.ErrnoException;
-  if (code === 'EADDRINUSE') return 'another program does already (EADDRINUSE); choose another metrics.port';
+  if (code === 'EADDRINUSE') return 'another program already does (EADDRINUSE); choose another metrics.port';
   const isNoAddress = ['EADDRNOTAVAIL', 'ENOTFOUND'].includes(code);
-  return `${errorMessage(error)}${isNoAddress ? '; metrics.host has to be an address of this machine' : ''}`;
+  return `${errorMessage(error)}${isNoAddress ? '; metrics.host must be an address of this machine' : ''}`;
 }
 
-/** The WORKER_METRICS lines. */
+/** Makes the writer of the WORKER_METRICS lines. */
 export function makeLifecycle(config: Config, output: MetricsOutput): LifecycleEvents {
   const { provisionerId, workerType, workerId, region, instanceType } = config;
   return new LifecycleEvents(output, {

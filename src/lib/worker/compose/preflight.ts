@@ -25,13 +25,13 @@ import type { IsUntouched } from '../not-set-up.js';
 
 const CHECK_TIMEOUT_MS = 15_000;
 
-/** Everything that would keep the worker, or what tasks may ask it for, from working now. */
+/** Returns everything that would keep the worker, or something that tasks may ask for, from working now. */
 export async function checkWorker(config: Config, log: Logger, surroundings: Surroundings): Promise<Findings> {
   const services = checkServices(config, log).then((problems) => ({ problems, warnings: [] }));
   return joined(await Promise.all([checkMachine(config, surroundings), services]));
 }
 
-/** Empty when docker and the queue answer. */
+/** Returns the problems with docker and the queue; none if both answer and no scope is missing. */
 async function checkServices(config: Config, log: Logger): Promise<readonly string[]> {
   const engine = new DockerodeEngine(config.docker);
   const queue = makeQueue(config, new CredentialHolder(config.taskcluster), log);
@@ -56,7 +56,7 @@ async function checkServices(config: Config, log: Logger): Promise<readonly stri
   return results.flat();
 }
 
-/** The queue as the worker claims from it, with its own credentials. */
+/** Makes the client with which the worker claims from the queue, with its own credentials. */
 export function makeQueue(config: Config, credentials: CredentialSource, log: Logger): TaskclusterQueue {
   const { rootUrl, provisionerId, workerType, workerGroup, workerId, taskQueue } = config;
   return new TaskclusterQueue({
@@ -76,8 +76,8 @@ export function makeQueue(config: Config, credentials: CredentialSource, log: Lo
 }
 
 /**
- * Tells the operator at the start, and not only when a task needs one, which keys of enabled features can't be used.
- * Never fails, and nothing waits for it: the features read their keys themselves, for each task, and other tasks need none.
+ * Logs at the start, rather than when a task first needs one, which keys of enabled features can't be used. Never
+ * fails, and nothing waits for it: the features read their keys themselves, for each task, and other tasks need none.
  */
 export async function reportUnusableKeys(config: Config, log: Logger, isUntouched: IsUntouched): Promise<void> {
   const { features, ed25519SigningKeyLocation, dockerWorkerPrivateKey } = config;
@@ -99,15 +99,15 @@ export async function reportUnusableKeys(config: Config, log: Logger, isUntouche
 
 export interface WorkerDevices {
   readonly manager: DeviceManager;
-  /** Called whenever there may be devices for more tasks. */
+  /** Set whenever there may be devices for more tasks. */
   readonly freed: AutoResetEvent;
 }
 
-/** The devices that the configuration lets tasks have. Fails with a ConfigError when docker can't be given them. */
+/** Makes the devices that the configuration gives to tasks. Throws a ConfigError if docker can't mount them. */
 export async function makeDevices(config: Config, log: Logger, isUntouched: IsUntouched): Promise<WorkerDevices> {
   const base = resolve(config.deviceManagement.baseDirectory);
   if (base.includes(':')) {
-    const problem = `${base} has a colon in it, so that docker can't mount what is there`;
+    const problem = `${base} has a colon in it, so docker can't mount what is there`;
     throw new ConfigError([`deviceManagement.baseDirectory: ${problem}`]);
   }
   const freed = new AutoResetEvent();
@@ -127,7 +127,7 @@ export interface MetadataOptions {
   readonly config: Config;
   readonly version: string;
   readonly nodeVersion?: string | undefined;
-  /** Credentials that are nowhere to be seen. */
+  /** Credentials that must not appear anywhere. */
   readonly secrets?: readonly string[] | undefined;
   readonly engine: Pick<DockerEngine, 'describe'>;
   readonly log: Logger;
@@ -137,7 +137,7 @@ const DESCRIPTION_TIMEOUT_MS = 5000;
 /** Longer metadata would bury the log. */
 const MAX_METADATA_LENGTH = 16 * 1024;
 
-/** What the pool and this worker say of themselves in front of each task's log, as JSON; undefined: nothing. */
+/** Returns the metadata of the pool and this worker for the top of each task's log, as JSON; undefined: none. */
 export async function makeMetadata(options: MetadataOptions): Promise<string | undefined> {
   const { config, version, nodeVersion, secrets = [] } = options;
   const { workerTypeMetadata, capacity } = config;
@@ -149,7 +149,7 @@ export async function makeMetadata(options: MetadataOptions): Promise<string | u
   return text.length <= MAX_METADATA_LENGTH ? text : `${startOf(text, MAX_METADATA_LENGTH)}\n… (cut at 16 KiB)`;
 }
 
-/** Anyone can read the log, and the configuration that the metadata comes from holds secrets too. */
+/** Tells whether a value must be masked: the log is public, and the metadata's source also holds secrets. */
 function isSecret(key: string, value: unknown, secrets: readonly string[]): boolean {
   if (typeof value !== 'string') return false;
   return isSecretKey(['workerTypeMetadata', key]) || secrets.some((secret) => value.includes(secret));
@@ -157,7 +157,7 @@ function isSecret(key: string, value: unknown, secrets: readonly string[]): bool
 
 async function describeEngine({ engine, log }: MetadataOptions): Promise<EngineDescription | undefined> {
   try {
-    return await withTimeout('asking what engine it is', DESCRIPTION_TIMEOUT_MS, (signal) => engine.describe(signal));
+    return await withTimeout('docker info', DESCRIPTION_TIMEOUT_MS, (signal) => engine.describe(signal));
   } catch (error) {
     log.warn('engine not described', { error: errorMessage(error) });
     return undefined;

@@ -34,12 +34,12 @@ interface Parts {
   readonly isUntouched: IsUntouched;
 }
 
-/** What runs share beside their containers: servers, connections, other containers, and the networks for them. */
+/** What runs share besides their containers: servers, connections, sidecars, and networks. */
 export interface Servers {
-  /** Undefined: logs can't be followed. */
+  /** Undefined: live logs are not available. */
   readonly liveLog: LiveLogServer | undefined;
   readonly publisher: TaskLogPublisher;
-  /** Why this worker must not claim anything. */
+  /** Why this worker must not claim anything; undefined: it may. */
   readonly unusable: string | undefined;
   readonly interactiveServer: InteractiveServer | undefined;
   readonly interactive: InteractiveOptions;
@@ -50,17 +50,17 @@ export interface Servers {
   readonly putter: ContentPutter;
 }
 
-/** So long a network waits for the next task: one that is pending comes at once. */
+/** How long an unused network is kept for the next task: a pending task comes at once. */
 const SPARE_NETWORK_MS = 5_000;
-// What a worker that ends leaves to those who still read a log; all of it is an artifact by then.
+// How long a stopping worker still serves readers of live logs; by then each log is also an artifact.
 const READERS_GRACE_MS = 10_000;
 
-/** Fails with a ConfigError when tasks could not be given what the configuration promises. */
+/** Starts the servers. Throws a ConfigError if tasks could not get what the configuration promises. */
 export async function makeServers(config: Config, parts: Parts, resources: ResourceStack): Promise<Servers> {
   const { engine, images, log } = parts;
   const { taskclusterProxy, features, dockerVolume } = config;
   if (features['dind']?.enabled === true && dockerVolume.includes(':')) {
-    throw new ConfigError([`dockerVolume: ${dockerVolume} has a colon in it, so that dind can't mount what is there`]);
+    throw new ConfigError([`dockerVolume: ${dockerVolume} has a colon in it, so dind can't mount what is there`]);
   }
   const taskNetworks = makeNetworks(config, parts);
   resources.defer('networks', () => taskNetworks.close());
@@ -92,14 +92,14 @@ export async function makeServers(config: Config, parts: Parts, resources: Resou
   };
 }
 
-/** The name that live logs and shells are served under. */
+/** Makes the host name under which live logs and shells are served. */
 function makePublicHost({ host, publicIp, statelessHostname }: Config): PublicHost {
   const { enabled, secret, domain } = statelessHostname;
-  // Neither a missing secret nor an address of another kind gets past the validation of the configuration.
+  // The configuration's validation has rejected a missing secret and an address that is not IPv4.
   return enabled && secret !== undefined ? new SignedHost({ ip: publicIp, secret, domain }) : new FixedHost(host);
 }
 
-/** Without its certificate a worker that must serve logs by TLS can't work; it stays up to be looked at. */
+/** Starts the live log server. A worker that can't serve logs by TLS as configured stays up for inspection. */
 async function startLiveLog(config: Config, publicHost: PublicHost, log: Logger): Promise<LiveLogServer | undefined> {
   const { secureLiveLogging, liveLogPort: port } = config.logging;
   try {
@@ -112,7 +112,7 @@ async function startLiveLog(config: Config, publicHost: PublicHost, log: Logger)
   }
 }
 
-/** Without a server, or a busybox, interactive tasks fail; all others are none the worse for it. */
+/** Starts the interactive server. Without it, or without busybox, interactive tasks fail; others are not affected. */
 async function startInteractive(
   config: Config,
   publicHost: PublicHost,

@@ -24,37 +24,37 @@ import { StateLock } from '../state-lock.js';
 
 /** What the worker keeps on this machine's disk. */
 export interface Storage {
-  /** Each run has a directory of its own in here. */
+  /** Holds one directory per run. */
   readonly runsDirectory: string;
   readonly journal: RunJournal;
   readonly caches: VolumeCaches;
   readonly purgeRequests: PurgeRequests;
-  /** To be called once no container of a dead run is left: deletes what such runs had, and keeps up with requests. */
+  /** Deletes the caches of dead runs and follows purge requests. Call it once no container of a dead run is left. */
   beginCaching(): Promise<void>;
-  /** How far a claim shows this machine's clock to be ahead of the deployment's. */
+  /** Records how far a claim shows this machine's clock to be ahead of the deployment's, in milliseconds. */
   noteClockSkew(skewMs: number): void;
 }
 
 interface StorageParts {
   readonly log: Logger;
   readonly metrics: MetricsRecorder;
-  /** The worker's own. */
+  /** The worker's own credentials. */
   readonly credentials: CredentialSource;
   readonly removeTree: RemoveTree;
-  /** Resolves when no other worker on this machine uses the same engine under the same labels, as far as is known. */
+  /** Resolves when, as far as is known, no other worker on this machine uses the same engine under the same labels. */
   readonly engineLocked: Promise<void>;
 }
 
 const CACHE_KEY = 'cache.volumeCachePath';
-// What a worker that ends leaves to the deletion of caches; the next one goes on with it.
+// How long a stopping worker waits for caches to be deleted; the next worker deletes the rest.
 const DELETION_GRACE_MS = 10_000;
-/** An engine that takes longer to answer is treated as one that is away. */
+/** An engine that takes longer to answer is treated as unavailable. */
 const ENGINE_ANSWER_MS = 5000;
 
 /**
- * Asks the engine for its id at once: it needs some time for that, which the rest of the start can use. `locked` rejects
- * with a ConfigError when another worker holds the lock. An engine that does not answer is no reason to fail: the lock is
- * acquired again before anything is removed or claimed.
+ * Starts to acquire the lock, in parallel with the rest of the start: the engine takes some time to return its id.
+ * `locked` rejects with a ConfigError if another worker holds the lock. It does not reject if the engine fails to
+ * answer: acquiring is retried before anything is removed or claimed.
  */
 export function lockEngine(
   { engine, facts, log }: { engine: Pick<DockerEngine, 'id'>; facts: WorkerFacts; log: Logger },
@@ -63,7 +63,7 @@ export function lockEngine(
   const lock = new EngineLock({ engine, labels: workerLabels(facts) });
   resources.defer('lock of the engine', () => lock.release());
   const locked = tryToAcquire(lock, log);
-  // It may be rejected before it is waited for.
+  // It may reject before the caller awaits it.
   locked.catch(() => undefined);
   return { lock, locked };
 }
@@ -77,7 +77,7 @@ async function tryToAcquire(lock: EngineLock, log: Logger): Promise<void> {
   }
 }
 
-/** Takes the directories and what the worker before left there. Fails with a ConfigError when they can't be used. */
+/** Locks the directories and opens what a previous worker left there. Throws a ConfigError if they can't be used. */
 export async function makeStorage(config: Config, parts: StorageParts, resources: ResourceStack): Promise<Storage> {
   const runsDirectory = await takeDirectories(config, resources);
   await parts.engineLocked;
@@ -85,7 +85,7 @@ export async function makeStorage(config: Config, parts: StorageParts, resources
   return { runsDirectory, journal, ...(await makeCaches(config, parts, resources)) };
 }
 
-/** Returns that of the runs. */
+/** Locks the directories and returns that of the runs. */
 async function takeDirectories(config: Config, resources: ResourceStack): Promise<string> {
   const { dockerVolume, stateDir, workerId } = config;
   const runsDirectory = join(dockerVolume, 'tmp', 'docker-worker-runs', workerId);
@@ -93,7 +93,7 @@ async function takeDirectories(config: Config, resources: ResourceStack): Promis
   await ensureWritableDirectory('stateDir', stateDir);
   const stateLock = await StateLock.acquire(stateDir);
   resources.defer('lock of stateDir', () => stateLock.release());
-  // Beside that lock: two workers of different ones would take each other's runs for those of a dead worker.
+  // A second lock: workers with different state directories would take each other's runs for those of a dead worker.
   const nameLock = await StateLock.acquireName(dirname(runsDirectory), workerId);
   resources.defer('lock of the workerId', () => nameLock.release());
   resources.defer('directory of runs', () => removeIfEmpty(runsDirectory));
@@ -116,10 +116,10 @@ async function makeCaches(
   const { stateDir } = config;
   const { volumeCachePath: directory, releaseTimeout: releaseTimeoutMs } = config.cache;
   if (directory.includes(':')) {
-    throw new ConfigError([`${CACHE_KEY}: ${directory} has a colon in it, so that docker can't mount what is there`]);
+    throw new ConfigError([`${CACHE_KEY}: ${directory} has a colon in it, so docker can't mount what is there`]);
   }
   await ensureWritableDirectory(CACHE_KEY, directory);
-  // Beside the lock of stateDir: two workers of different ones would delete each other's caches.
+  // Another lock: two workers with different state directories would delete each other's caches.
   const lock = await StateLock.acquire(join(directory, OWN_DIRECTORY), CACHE_KEY);
   resources.defer('lock of the caches', () => lock.release());
   let clockSkewMs = 0;

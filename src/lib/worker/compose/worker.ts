@@ -38,22 +38,22 @@ export interface WorkerSetup {
   readonly log: Logger;
   readonly version: string;
   readonly nodeVersion?: string;
-  /** Credentials of the configuration. */
+  /** Credentials from the configuration. */
   readonly secrets?: readonly string[];
-  /** Takes the WORKER_METRICS lines. */
+  /** Receives the WORKER_METRICS lines. */
   readonly metricsOutput: MetricsOutput;
-  /** Lines of the worker's log that were dropped so far; left out: none ever are. */
+  /** Returns how many lines of the worker's log were dropped so far; absent: none ever are. */
   readonly droppedLogLines?: () => number;
-  /** Alerts so far; left out: they are not counted. */
+  /** Returns the number of alerts so far; absent: they are not counted. */
   readonly alerts?: () => number;
-  /** Whether a key has the value that comes with the worker, so that nobody has set it up; left out: none has. */
+  /** Tells whether a key still has its default value: the operator has not set it up. Absent: no key has. */
   readonly isUntouched?: IsUntouched;
 }
 
-// Bounds what the engine keeps of a container's output when it keeps any.
+// Limits what the engine keeps of a container's output, if it keeps any.
 const LOG_DRIVER_OPTIONS = { none: {}, local: { 'max-size': '20m', 'max-file': '5' } } as const;
 
-/** Makes the worker and all it consists of; nothing is claimed before it runs. Fails with a ConfigError among others. */
+/** Makes the worker and all its parts; nothing is claimed before it runs. Throws a ConfigError, among others. */
 export async function makeWorker(setup: WorkerSetup): Promise<Worker> {
   const { log } = setup;
   const resources = new ResourceStack((what, error) => {
@@ -67,7 +67,7 @@ export async function makeWorker(setup: WorkerSetup): Promise<Worker> {
   }
 }
 
-/** What is made first is released last. */
+/** Makes all parts; the first one made is released last. */
 async function assemble(setup: WorkerSetup, resources: ResourceStack): Promise<Worker> {
   const { config, host, log, metricsOutput, isUntouched = () => false } = setup;
   const engine = new DockerodeEngine(config.docker);
@@ -113,7 +113,7 @@ async function assemble(setup: WorkerSetup, resources: ResourceStack): Promise<W
   const recovery = await Recovery.find({ ...deps, removeTree, stateDir: config.stateDir });
 
   const capacity = servers.unusable === undefined ? config.capacity : 0;
-  // Images before caches: what is fetched again costs the next task less than what is built again.
+  // Images come before caches: fetching an image again costs the next task less than rebuilding a cache.
   const garbage = { ...shared, capacity, runsDirectory, journal, recovery, containers };
   const gc = makeGarbageCollection(config, { ...garbage, sources: [images.garbage, caches] }, resources);
   const worker = new Worker({
@@ -151,7 +151,7 @@ interface Claiming {
   readonly deps: RunServices;
 }
 
-/** What is looked at before a claim, and what happens to it. */
+/** Returns what is checked before a claim, and what is done with it. */
 function claiming({
   probe,
   gc,
@@ -197,7 +197,7 @@ interface Left {
   readonly gc: GarbageCollection;
 }
 
-/** Takes up what a worker before this one left. What its containers had mounted goes after them. */
+/** Cleans up what a previous worker left. What its containers had mounted is removed after them. */
 async function tidyUp({ recovery, containers, storage, gc }: Left, signal: AbortSignal): Promise<void> {
   const collecting = async (): Promise<void> => {
     await containers.orphans.remove(signal);
@@ -215,7 +215,7 @@ function makeAdmission(config: Config, services: FeatureServices): RunServices['
   };
 }
 
-/** What every run of a deployment lacks is said once, not for every poll of every run. */
+/** Warns once, not at every poll of every run, about what all runs of a deployment lack. */
 function warnOnce(log: Logger): RunServices['reclaiming']['onPollRefused'] {
   let isTold = false;
   return (error) => {

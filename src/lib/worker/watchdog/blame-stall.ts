@@ -5,12 +5,12 @@ import { errorMessage } from '../../util/error-message.js';
 import { readStallRecord, removeStallRecord } from './stall-record.js';
 import type { StallRecord } from './stall-record.js';
 
-/** In these the worker itself works on a run's data; in others it waits for a container, or has the run's result. */
+/** Phases in which the worker itself works on a run's data; in others it waits for a container or has the result. */
 const SUSPECT_PHASES: ReadonlySet<Phase> = new Set(['claimed', 'admit', 'prepare', 'compile', 'collect', 'finish']);
 
 /**
- * When the worker before this one was ended by its watchdog, notes in the records of those runs that may be the cause that
- * it stood still: another worker would stand still too. Has to be over before anything is claimed.
+ * If the watchdog ended the previous worker, marks the records of runs that may have caused the stall: they would stall
+ * another worker too. Must complete before anything is claimed.
  */
 export async function blameStall(stateDir: string, entries: readonly RunEntry[], log: Logger): Promise<void> {
   const stall = await readStall(stateDir, log);
@@ -20,13 +20,13 @@ export async function blameStall(stateDir: string, entries: readonly RunEntry[],
     try {
       await entry.update({ stalledMs: stall.stalledMs });
     } catch (error) {
-      // What is known in memory is enough unless this worker dies too.
+      // The mark in memory is enough unless this worker dies too.
       log.error('run journal not written', { error });
     }
   }
   const runs = suspects.map(({ record: { taskId, runId } }) => `${taskId}/${runId}`);
   log.alert('main thread stalled', { ...stall, runs });
-  // Only now that the runs have it in their records: those that this worker claims have nothing to do with it.
+  // Removed only now that the records have it. Runs that this worker claims later have nothing to do with the stall.
   await removeStallRecord(stateDir);
 }
 

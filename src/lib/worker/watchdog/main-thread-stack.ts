@@ -2,11 +2,11 @@ import { Session } from 'node:inspector';
 import type { Debugger } from 'node:inspector';
 import { fileURLToPath } from 'node:url';
 
-/** The main thread, which stands still until it is resumed or ended. */
+/** The main thread, paused until it is resumed or the process exits. */
 export interface PausedThread {
-  /** A frame on each line, the innermost first. */
+  /** One frame per line, innermost first. */
   readonly stack: string;
-  /** Ends the process as process.exit does. Returns at once. */
+  /** Makes the main thread call process.exit. Returns at once. */
   exit(code: number): void;
   resume(): void;
 }
@@ -14,8 +14,8 @@ export interface PausedThread {
 const MOST_FRAMES = 40;
 
 /**
- * Pauses the main thread, to be called in another one. Undefined when it does not reach any JavaScript within `timeoutMs`:
- * it is in native code (a large JSON.parse) or in a system call (execFileSync).
+ * Pauses the main thread; must be called from another thread. Returns undefined if the main thread does not reach any
+ * JavaScript within `timeoutMs`: it is in native code (a large JSON.parse) or in a system call (execFileSync).
  */
 export async function pauseMainThread(timeoutMs: number): Promise<PausedThread | undefined> {
   const session = new Session();

@@ -1,14 +1,14 @@
-/** What the kernel says of a thread (proc(5), stat). */
+/** The kernel's figures for a thread (proc(5), stat). */
 export interface ThreadUse {
-  /** R: runs, or waits for a processor; S: sleeps; D: waits for a device; T and t: was stopped. */
+  /** R: running, or waiting for a CPU; S: sleeping; D: waiting for a device; T and t: stopped. */
   readonly state: string;
-  /** Processor time it has had so far. */
+  /** The CPU time it has used so far. */
   readonly cpuMs: number;
 }
 
 /**
- * Says for how long a thread's event loop has stood still, by its own work and not by the clock: a thread that is stopped
- * or gets no processor, as one of a machine that is suspended or overloaded, is not to blame and does not count.
+ * Measures how long a thread's event loop has been stalled, by the thread's own activity and not by the clock: time in
+ * which the thread is stopped or gets no CPU, on a suspended or overloaded machine, does not count.
  */
 export class StallMeter {
   readonly #tickMs: number;
@@ -16,12 +16,12 @@ export class StallMeter {
   #cpuMs = 0;
   #stalledMs = 0;
 
-  /** `tick` is called about every `tickMs`, and the loop beats as often. */
+  /** The caller calls `tick` about every `tickMs`, and the loop beats as often. */
   constructor(tickMs: number) {
     this.#tickMs = tickMs;
   }
 
-  /** `beat` changes with each turn of the loop that is counted. Returns for how long it has not, in milliseconds. */
+  /** Takes `beat`, which changes while the loop turns. Returns for how long it has not, in milliseconds. */
   tick(beat: number, { state, cpuMs }: ThreadUse): number {
     this.#stalledMs = beat === this.#beat ? this.#stalledMs + this.#sinceLastTickMs(state, cpuMs) : 0;
     this.#beat = beat;
@@ -30,7 +30,7 @@ export class StallMeter {
   }
 
   #sinceLastTickMs(state: string, cpuMs: number): number {
-    // Asleep in a call that blocks. One that waits for a device is left alone: to end it would not help.
+    // It sleeps in a blocking call. A thread that waits for a device does not count: ending the process would not help.
     if (state === 'S') return this.#tickMs;
     return cpuMs - this.#cpuMs;
   }

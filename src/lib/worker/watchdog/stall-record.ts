@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { schemaAssertion } from '../../util/own-schema.js';
 import { readStateFile } from '../../util/state-file.js';
 
-/** What the watchdog leaves for the next start when it ends the process. */
+/** What the watchdog records for the next start when it ends the process. */
 export interface StallRecord {
   /** ISO 8601. */
   readonly at: string;
-  /** For how long the event loop had stood still. */
+  /** How long the event loop was stalled. */
   readonly stalledMs: number;
-  /** Where it stood, a frame on each line; or why that could not be found out. */
+  /** The main thread's stack, one frame per line; or why it could not be read. */
   readonly stack: string;
 }
 
@@ -29,7 +29,7 @@ export function stallRecordPath(stateDir: string): string {
   return join(stateDir, 'stall.json');
 }
 
-/** Undefined when the worker before this one was not ended by its watchdog. Throws an Error when the file makes no sense. */
+/** Returns undefined if the watchdog did not end the previous worker. Throws an Error if the file is invalid. */
 export async function readStallRecord(stateDir: string): Promise<StallRecord | undefined> {
   const text = await readStateFile(stallRecordPath(stateDir));
   return text === undefined ? undefined : asStallRecord(JSON.parse(text));

@@ -4,19 +4,19 @@ import type { Logger } from '../../log/logger.js';
 import { stallRecordPath } from './stall-record.js';
 
 export interface WatchdogOptions {
-  /** The program of its thread. */
+  /** The script that its thread runs. */
   readonly threadUrl: URL;
   readonly stateDir: string;
-  /** For how long the event loop may stand still. */
+  /** How long the event loop may stall. */
   readonly stallTimeoutMs: number;
-  /** What the process ends with when it does so for longer. */
+  /** The exit code of the process when it stalls for longer. */
   readonly exitCode: number;
   readonly log: Logger;
 }
 
-/** What the watchdog's thread is given. */
+/** The data passed to the watchdog's thread. */
 export interface WatchdogData extends Pick<WatchdogOptions, 'stallTimeoutMs' | 'exitCode'> {
-  /** Shared: [0] counts turns of the event loop, [1] is 1 while somebody may hold the main thread in a debugger. */
+  /** Shared: [0] counts turns of the event loop, [1] is 1 while a debugger may pause the main thread. */
   readonly beats: Int32Array;
   readonly tickMs: number;
   readonly recordPath: string;
@@ -24,13 +24,13 @@ export interface WatchdogData extends Pick<WatchdogOptions, 'stallTimeoutMs' | '
 
 const LONGEST_TICK_MS = 1000;
 const TICKS_PER_TIMEOUT = 20;
-/** It does little; V8 would give it as much memory as the main thread. */
+/** The thread does little, but V8 would allow it as much memory as the main thread. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
 
 /**
- * Ends the process when its event loop stands still, whatever it does there: nothing else can be done for it, and all other
- * runs of the worker lose their claims meanwhile. Watches from a thread of its own, writes down where the main thread
- * stands (see StallRecord) and has the process exit with `exitCode`; with SIGKILL where that is not possible.
+ * Ends the process when its event loop stalls, whatever the cause: nothing else helps, and meanwhile all other runs of
+ * the worker lose their claims. Watches from a separate thread, records where the main thread stalled (see StallRecord)
+ * and makes the process exit with `exitCode`, or kills it with SIGKILL if that is not possible.
  */
 export class Watchdog {
   readonly #thread: Worker;

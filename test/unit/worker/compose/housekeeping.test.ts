@@ -9,7 +9,7 @@ import { MemoryLogger } from '../../../fakes/memory-logger.js';
 import { FlakyServer } from '../../../support/flaky-server.js';
 import { load } from '../../config/fixture.js';
 
-describe('what bounds the life of a worker', () => {
+describe('what limits the life of a worker', () => {
   const { signal } = new AbortController();
   let stateDir: string;
   let server: FlakyServer;
@@ -39,7 +39,7 @@ describe('what bounds the life of a worker', () => {
     return await makeLife(config, { host: { isManaged }, credentials, log: new MemoryLogger() });
   };
 
-  it('is worker-manager where it knows the worker, asked with the credentials that the worker has by then', async () => {
+  it('is worker-manager if it knows the worker, asked with the current credentials', async () => {
     const { advice } = await composed(true);
     credentials.renew({ clientId: 'second', accessToken: 'b' });
     assert.equal(await advice?.reasonToEnd(signal), 'over capacity');
@@ -48,13 +48,13 @@ describe('what bounds the life of a worker', () => {
     assert.match(request.headers.authorization ?? '', /^Hawk id="second"/);
   });
 
-  it('is asked where the configuration says so, and nowhere else', async () => {
+  it('includes worker-manager only if the configuration says so', async () => {
     assert.equal((await composed(false)).advice, undefined);
     assert.equal((await composed(true, { shutdown: { askWorkerManager: false } })).advice, undefined);
     assert.notEqual((await composed(false, { shutdown: { askWorkerManager: true } })).advice, undefined);
   });
 
-  it('is a number of tasks where there is one', async () => {
+  it('includes a task quota if one is configured', async () => {
     assert.equal((await composed(false)).quota, undefined);
     assert.equal((await composed(false, { numberOfTasksToRun: 2 })).quota?.left(0), 2);
   });

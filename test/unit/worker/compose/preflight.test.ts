@@ -9,7 +9,7 @@ const ENGINE: Pick<DockerEngine, 'describe'> = {
   describe: () => Promise.resolve({ version: '26.1.5', storageDriver: 'overlay2' }),
 };
 
-describe('what the logs of tasks say of the worker', () => {
+describe('the metadata in task logs', () => {
   const configOf = async (workerTypeMetadata?: object): Promise<Config> =>
     (await load({ flags: { capacity: 2, workerTypeMetadata } })).config;
   const textOf = async (metadata?: object, engine = ENGINE, log = new MemoryLogger()): Promise<string | undefined> =>
@@ -24,12 +24,12 @@ describe('what the logs of tasks say of the worker', () => {
   const parsed = async (...args: Parameters<typeof textOf>): Promise<Readonly<Record<string, unknown>>> =>
     JSON.parse((await textOf(...args)) ?? '{}') as Readonly<Record<string, unknown>>;
 
-  it('is nothing when the configuration has nothing', async () => {
+  it('is absent without workerTypeMetadata', async () => {
     assert.equal(await textOf(), undefined);
     assert.equal(await textOf({}), undefined);
   });
 
-  it('is what the configuration has, and what the worker is', async () => {
+  it('contains workerTypeMetadata and facts about the worker', async () => {
     const { image, 'docker-worker': own } = await parsed({ image: { id: 'ami-1' } });
     assert.deepEqual(image, { id: 'ami-1' });
     const { kernel, ...rest } = own as Readonly<Record<string, unknown>>;
@@ -38,19 +38,19 @@ describe('what the logs of tasks say of the worker', () => {
     assert.deepEqual(rest, { version: '100.0.0', node: 'v20.19.0', ...docker, capacity: 2 });
   });
 
-  it('has no secrets in it', async () => {
+  it('contains no secrets', async () => {
     const text = await textOf({ a: 'Bearer the-access-token', b: { password: 'p4ssw0rd' }, c: ['the-access-token'] });
     assert.doesNotMatch(text ?? '', /the-access-token|p4ssw0rd/);
     assert.match(text ?? '', /"a": "\*\*\*"/);
   });
 
-  it('has 16 KiB at most', async () => {
+  it('has at most 16 KiB', async () => {
     const text = (await textOf({ long: 'x'.repeat(100_000) })) ?? '';
     assert.ok(text.length < 16 * 1024 + 30);
     assert.match(text, /\n… \(cut at 16 KiB\)$/);
   });
 
-  it('does without the engine when that does not answer', async () => {
+  it('omits the engine if that does not answer', async () => {
     const log = new MemoryLogger();
     const { 'docker-worker': own } = await parsed({ a: 1 }, { describe: () => Promise.reject(new Error('gone')) }, log);
     assert.equal((own as Readonly<Record<string, unknown>>)['docker'], undefined);

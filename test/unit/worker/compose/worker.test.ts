@@ -10,7 +10,7 @@ import { MemoryLogger } from '../../../fakes/memory-logger.js';
 import { freePort } from '../../../support/free-port.js';
 import { load } from '../../config/fixture.js';
 
-describe('making a worker', () => {
+describe('makeWorker', () => {
   let directory: string;
 
   beforeEach(async () => {
