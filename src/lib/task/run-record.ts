@@ -28,7 +28,7 @@ export interface RunRecord {
   readonly directory?: string;
   /** The log artifact's name, and whether there is a live log. */
   readonly log?: { readonly name: string; readonly isLive: boolean };
-  /** What each feature's `prepare` returned, by its name. It may hold secrets: removed once the run is resolved. */
+  /** What the `prepare` of each feature with `adopt` returned, by the feature's name; gone once the run is resolved. */
   readonly prepared?: Readonly<Record<string, Contribution>> | undefined;
   readonly containerId?: string;
   /** The worker was killed because it had stalled for so long, and this run may be the cause. */

@@ -3,7 +3,7 @@ import { exception } from '../outcome/resolution.js';
 import type { Claim } from '../queue/queue-client.js';
 import { errorMessage } from '../util/error-message.js';
 import { admit, refusedFeatures } from './phases/admit.js';
-import type { AdmitServices } from './phases/admit.js';
+import type { Admission, AdmitServices } from './phases/admit.js';
 import { collect } from './phases/collect.js';
 import type { CollectServices, Outcome } from './phases/collect.js';
 import { compile } from './phases/container-spec.js';
@@ -31,6 +31,7 @@ export interface RunServices
     CompileServices,
     ExecuteServices,
     CollectServices {
+  readonly admission: Admission;
   readonly containerDefaults: ContainerDefaults;
   readonly journal: RunJournal;
   readonly reclaiming: ReclaimOptions;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { access, readdir } from 'node:fs/promises';
-import { relative } from 'node:path';
+import { access, readFile, readdir } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { ESLint } from 'eslint';
 
 const RULE = 'import-x/no-restricted-paths';
@@ -52,6 +52,37 @@ async function mayImport(from: string, file: string): Promise<boolean> {
   return (result ?? assert.fail()).messages.length === 0;
 }
 
+/** The files of src/, each with those it imports, also for their types alone: the lint rule against cycles ignores those. */
+async function imports(): Promise<ReadonlyMap<string, readonly string[]>> {
+  const names = (await readdir('src', { recursive: true })).filter((name) => name.endsWith('.ts'));
+  const entries = names.map(async (name) => {
+    const text = await readFile(join('src', name), 'utf8');
+    const found = [...text.matchAll(/ from '(\.[^']+)\.js';$/gm)];
+    return [name, found.map(([, target = '']) => `${join(dirname(name), target)}.ts`)] as const;
+  });
+  return new Map(await Promise.all(entries));
+}
+
+/** The first chain of imports that leads back to where it began. */
+function cycleIn(graph: ReadonlyMap<string, readonly string[]>): readonly string[] | undefined {
+  const done = new Set<string>();
+  const follow = (name: string, path: readonly string[]): readonly string[] | undefined => {
+    if (path.includes(name)) return [...path.slice(path.indexOf(name)), name];
+    if (done.has(name)) return undefined;
+    for (const next of graph.get(name) ?? []) {
+      const cycle = follow(next, [...path, name]);
+      if (cycle) return cycle;
+    }
+    done.add(name);
+    return undefined;
+  };
+  for (const name of graph.keys()) {
+    const cycle = follow(name, []);
+    if (cycle) return cycle;
+  }
+  return undefined;
+}
+
 describe('the layers of the source', () => {
   for (const [index, layer] of LAYERS.entries()) {
     it(`${layer} may import the layers below it and none above`, async () => {
@@ -67,6 +98,18 @@ describe('the layers of the source', () => {
       assert.equal(await mayImport('lib/worker', adapter), false, adapter);
       assert.equal(await mayImport('lib/features', adapter), false, adapter);
     }
+  });
+
+  it('no file imports itself by way of others, types included', async () => {
+    const graph = await imports();
+    assert.ok([...graph.values()].flat().length > 1000, 'the imports were not found');
+    assert.equal(cycleIn(graph), undefined);
+    const made: readonly (readonly [string, readonly string[]])[] = [
+      ['a', ['b']],
+      ['b', ['c', 'd']],
+      ['d', ['b']],
+    ];
+    assert.deepEqual(cycleIn(new Map(made)), ['b', 'd', 'b']);
   });
 
   it('the worker and the local Taskcluster do not import each other', async () => {

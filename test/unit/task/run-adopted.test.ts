@@ -35,11 +35,17 @@ describe('a run prepared by a worker that died', () => {
   };
 
   it('keeps on record what its features prepared, until it is resolved', async () => {
-    await begin({ prepare: () => Promise.resolve(CONTRIBUTION) });
+    const adoptable = { onAdopt: () => undefined, prepare: () => Promise.resolve(CONTRIBUTION) };
+    await begin(adoptable);
     assert.deepEqual((await recordAt('one.started')).prepared, { one: CONTRIBUTION });
     await run.remove();
-    await begin({ prepare: () => Promise.resolve(CONTRIBUTION) });
+    await begin(adoptable);
     assert.equal((await recordAt('one.release')).prepared, undefined);
+  });
+
+  it('has nothing on record of a feature that cannot take up what it had', async () => {
+    await begin({ prepare: () => Promise.resolve(CONTRIBUTION) });
+    assert.deepEqual((await recordAt('one.started')).prepared, {});
   });
 
   it('runs through all phases, with features that adopt their facts', async () => {

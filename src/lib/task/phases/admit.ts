@@ -27,6 +27,8 @@ export interface AdmitServices {
 export interface AttachedFeature {
   readonly name: string;
   readonly hooks: TaskFeature;
+  /** What its `prepare` returned is kept for a run that another worker resumes; it may hold secrets otherwise. */
+  readonly isAdoptable: boolean;
 }
 
 /** A run of a task that may run here, with the features it uses. */
@@ -50,7 +52,11 @@ export async function admit(opened: OpenedRun, services: AdmitServices, facts: R
   session.signal.throwIfAborted();
   try {
     const { task, features } = await admitTask(context, admission, session.signal);
-    const attached = features.map((feature) => ({ name: feature.name, hooks: attach(feature, task, facts.prepared) }));
+    const attached = features.map((feature) => ({
+      name: feature.name,
+      hooks: attach(feature, task, facts.prepared),
+      isAdoptable: feature.adopt !== undefined,
+    }));
     metrics?.featuresUsed(attached.map(({ name }) => name));
     return { ...opened, task, features: attached };
   } catch (error) {
@@ -98,7 +104,7 @@ export function refusedFeatures(run: RunContext, { features, isEnabled }: Admiss
   return features.flatMap((feature) => {
     const { name } = feature;
     const hooks = asked?.[name] === true && isEnabled(name) ? feature.attachRefused?.(run) : undefined;
-    return hooks ? [{ name, hooks }] : [];
+    return hooks ? [{ name, hooks, isAdoptable: false }] : [];
   });
 }
 

@@ -25,8 +25,9 @@ const SHM_SIZE_BYTES = 1_800_000_000;
 
 /** Phase 3: records what was prepared, and builds the container spec. */
 export async function compile(run: PreparedRun, { containerDefaults }: CompileServices): Promise<CompiledRun> {
-  const { session, task, contributions, image } = run;
-  await session.enter('compile', { prepared: contributions });
+  const { session, task, features, contributions, image } = run;
+  const kept = features.filter(({ isAdoptable }) => isAdoptable).map(({ name }) => [name, contributions[name] ?? {}]);
+  await session.enter('compile', { prepared: Object.fromEntries(kept) as Readonly<Record<string, Contribution>> });
   const spec = containerSpec(task, Object.values(contributions), image.image, containerDefaults);
   return { ...run, spec };
 }

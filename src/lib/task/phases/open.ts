@@ -14,7 +14,6 @@ import { RunMeasures } from '../run-measures.js';
 import type { RunSession } from '../run-session.js';
 import type { RunContext, WorkerFacts } from '../task-context.js';
 import { deepFreeze } from '../validate-payload.js';
-import type { Admission } from './admit.js';
 import type { CollectLimit } from './collect-deadline.js';
 
 export interface LogServices {
@@ -30,7 +29,7 @@ export interface LogServices {
 }
 
 export interface OpenServices extends LogServices {
-  readonly admission: Admission;
+  readonly admission: { readonly isEnabled: (feature: string) => boolean };
   readonly publisher: LogPublisher;
   readonly lifecycle: LifecycleEvents;
   readonly worker: WorkerFacts;
