@@ -166,7 +166,7 @@ describe('the artifacts feature in trouble', () => {
       const error = await failure(collect({ 'public/x': file('/x') }));
       assert.deepEqual(error.resolution, { kind: 'failed' });
       const message =
-        'Artifact "public/x" is too large: 10.0 TB, more than the 10.0 MB that this worker takes of a file ' +
+        'Artifact "public/x" is too large: 10.0 TB, more than the 10.0 MB that this worker accepts ' +
         '(artifacts.maxFileBytes)';
       assert.deepEqual(bench.output.errors, [message]);
       assert.deepEqual(bench.queue.requestsFor('public/x'), [
@@ -182,7 +182,7 @@ describe('the artifacts feature in trouble', () => {
       assert.deepEqual(error.resolution, { kind: 'failed' });
       assert.deepEqual(stored(bench), ['public/d/a', 'public/d/b', 'public/d/c', 'public/d/e']);
       assert.deepEqual(bench.output.errors, [
-        'Artifact "public/d": not uploaded because they are larger than this worker takes (10.0 MB): "d/large" (10.0 MB)',
+        'Artifact "public/d": not uploaded because they are larger than this worker accepts (10.0 MB): "d/large" (10.0 MB)',
       ]);
       const [request] = bench.queue.requestsFor('public/d/large');
       assert.ok(request?.storageType === 'error' && request.reason === 'too-large-file-on-worker');
@@ -197,7 +197,7 @@ describe('the artifacts feature in trouble', () => {
       assert.deepEqual(stored(bench), ['public/d/a', 'public/d/b', 'public/d/c']);
       assert.equal(
         bench.output.errors[0],
-        'Artifact "public/d": what comes after "d/huge" in the directory was not read, as skipping its 10.0 TB would take too long',
+        'Artifact "public/d": files after "d/huge" in the directory were not read, because skipping its 10.0 TB would take too long',
       );
       assert.equal(bench.queue.requestsFor('public/d/huge')[0]?.storageType, 'error');
       assert.ok(endless.destroyed);

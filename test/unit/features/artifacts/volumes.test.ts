@@ -137,7 +137,7 @@ describe('artifacts of type volume', () => {
     });
     await assert.rejects(collected, /TaskError: One artifact file could not be uploaded/);
     assert.deepEqual(stored(bench), ['public/v/good']);
-    assert.match(bench.output.errors.join(), /larger than this worker takes \(10\.0 MB\): "huge" \(1\.0 TB\)/);
+    assert.match(bench.output.errors.join(), /larger than this worker accepts \(10\.0 MB\): "huge" \(1\.0 TB\)/);
     assert.equal(bench.queue.requestsFor('public/v/huge')[0]?.storageType, 'error');
   });
 
@@ -151,7 +151,7 @@ describe('artifacts of type volume', () => {
       assert.match(String(error), /TaskError: One artifact file could not be uploaded/);
     });
     assert.deepEqual(stored(bench), ['public/v/good']);
-    assert.match(bench.output.errors.join(), /what is more than 99 directories deep is not uploaded: "aa\/aa/);
+    assert.match(bench.output.errors.join(), /entries more than 99 directories deep are not uploaded: "aa\/aa/);
   });
 
   it('are left behind, with a line for the operator, when they cannot be deleted', async function () {
