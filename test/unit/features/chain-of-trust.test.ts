@@ -113,7 +113,7 @@ describe('the signing key of chain of trust', () => {
     if (process.getuid?.() !== 0) skipBecause(this, 'only root can give a file away');
     await writeKey(text(seed), 0o640);
     await chown(keyPath, 4242, 4242);
-    const words = `${keyPath} can be used by others (mode 0640); it must be its owner's alone (0600)`;
+    const words = `${keyPath} can be used by others (mode 0640); only its owner may have access (0600)`;
     await assert.rejects(read(), { name: 'SigningKeyError', message: words });
     assert.equal((await stat(keyPath)).mode & 0o777, 0o640);
   });
@@ -121,10 +121,10 @@ describe('the signing key of chain of trust', () => {
   it('is refused when it is no file', async () => {
     await assert.rejects(read(), /cannot be read: ENOENT/);
     await mkdir(keyPath);
-    await assert.rejects(read(), { message: `${keyPath} is no regular file` });
+    await assert.rejects(read(), { message: `${keyPath} is not a regular file` });
     await rm(keyPath, { recursive: true });
     execFileSync('mkfifo', ['-m', '600', keyPath]);
-    await assert.rejects(read(), { message: `${keyPath} is no regular file` });
+    await assert.rejects(read(), { message: `${keyPath} is not a regular file` });
   });
 });
 

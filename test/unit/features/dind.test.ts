@@ -81,7 +81,7 @@ describe('the feature dind', () => {
       name: 'ServiceError',
       retryable: true,
       message:
-        'it ended with the exit code 1 before it was ready. This is no mistake of the task: ask the operator of the worker, whose log says more.',
+        'it exited with code 1 before it was ready. This is not a mistake of the task: ask the operator of the worker, whose log has details.',
     });
     assert.equal(log.of('sidecar not ready')[0]?.fields['output'], 'no cgroups');
   });

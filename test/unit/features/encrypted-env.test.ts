@@ -146,20 +146,20 @@ describe('the encryptedEnv feature', () => {
       [...refused],
       [
         [1, 'its messageVersion is not 1'],
-        [2, 'its startTime is still to come'],
-        [3, 'its endTime is over'],
-        [4, 'its name is no name of a variable'],
-        [5, 'its name is no name of a variable'],
-        [6, 'its value has a zero byte in it'],
+        [2, 'its startTime is in the future'],
+        [3, 'its endTime is in the past'],
+        [4, 'its name is not a valid variable name'],
+        [5, 'its name is not a valid variable name'],
+        [6, 'its value contains a zero byte'],
         [7, 'it is too long for a variable (128 KiB with its name)'],
-        [8, 'its name is one that the worker sets'],
-        [9, 'its name is one that the worker sets'],
-        [10, 'its name is one that the worker sets'],
-        [11, 'its name is in payload.env too'],
-        [12, 'a message before it has the same name'],
-        [13, 'it is no base64'],
-        [14, 'it is no OpenPGP message'],
-        [15, `it is encrypted to another key than this worker's, to ${ids[1] ?? ''}`],
+        [8, 'its name is reserved by the worker'],
+        [9, 'its name is reserved by the worker'],
+        [10, 'its name is reserved by the worker'],
+        [11, 'its name is also in payload.env'],
+        [12, 'an earlier message has the same name'],
+        [13, 'it is not base64'],
+        [14, 'it is not an OpenPGP message'],
+        [15, `it is not encrypted to this worker's key, but to ${ids[1] ?? ''}`],
       ],
     );
     assert.equal(reasons().length, refused.size);
@@ -175,9 +175,9 @@ describe('the encryptedEnv feature', () => {
     for (const now of [1000, 2000]) {
       assert.deepEqual(await prepare(messages, {}, feature(PRIVATE_KEY, now)), { env: { PASSWORD: SECRET } });
     }
-    assert.equal((await refusals(messages, {}, feature(PRIVATE_KEY, 999))).get(0), 'its startTime is still to come');
+    assert.equal((await refusals(messages, {}, feature(PRIVATE_KEY, 999))).get(0), 'its startTime is in the future');
     log = new MemoryLogger();
-    assert.equal((await refusals(messages, {}, feature(PRIVATE_KEY, 2001))).get(0), 'its endTime is over');
+    assert.equal((await refusals(messages, {}, feature(PRIVATE_KEY, 2001))).get(0), 'its endTime is in the past');
   });
 
   it('tells nobody but the operator more about messages that were not made for this task', async () => {
@@ -198,14 +198,14 @@ describe('the encryptedEnv feature', () => {
     ];
     const refused = await refusals(messages);
     assert.equal(refused.size, messages.length);
-    assert.deepEqual([...new Set(refused.values())], ['it cannot be decrypted, or is no message for this task']);
+    assert.deepEqual([...new Set(refused.values())], ['it cannot be decrypted, or is not for this task']);
     assert.deepEqual(
       reasons().map((each) => (each as { readonly reason: string }).reason.split(/[:{]/)[0]),
       [
         'it cannot be decrypted',
         'it cannot be decrypted',
         'it is for another task',
-        'its content is no JSON',
+        'its content is not JSON',
         'its content is not ',
         'its content is not ',
         'its content is not ',
@@ -221,7 +221,7 @@ describe('the encryptedEnv feature', () => {
     const key = await publicKey();
     const many = await encryptedMessage(content(), [key, key, key, key, key]);
     const refused = await refusals([bomb, many]);
-    assert.equal(refused.get(0), 'it cannot be decrypted, or is no message for this task');
+    assert.equal(refused.get(0), 'it cannot be decrypted, or is not for this task');
     assert.equal(refused.get(1), 'it is encrypted to the same recipient more than 4 times');
   });
 

@@ -43,9 +43,9 @@ describe('the directory of the programs for displays', () => {
     const unrunnable = await make('unrunnable', 'x11vnc');
     await writeFile(join(unrunnable, 'list-displays'), '', { mode: 0o644 });
     for (const [directory, reason] of [
-      [await make('empty'), /^Error: interactive\.displayToolsPath: \/.*: ENOENT: .*It has to hold the programs/],
+      [await make('empty'), /^Error: interactive\.displayToolsPath: \/.*: ENOENT: .*It must contain the programs/],
       [await make('half', 'x11vnc'), /ENOENT/],
-      [await make('a:b', 'x11vnc', 'list-displays'), /its path has a colon/],
+      [await make('a:b', 'x11vnc', 'list-displays'), /its path contains a colon/],
       [leading, /leads out of it/],
       [unrunnable, /EACCES/],
       ['/dev/null', /ENOTDIR/],
@@ -82,8 +82,12 @@ describe('the list of displays', () => {
   });
 
   for (const [what, program, reason] of [
-    ['prints nonsense', ({ print }) => print('nonsense').then(() => 0), /list-displays says "nonsense"$/],
-    ['fails', ({ print }) => print('no X\n', 'stderr').then(() => 3), /ended with exit code 3: no X$/],
+    [
+      'prints nonsense',
+      ({ print }) => print('nonsense').then(() => 0),
+      /list-displays printed an invalid line: "nonsense"$/,
+    ],
+    ['fails', ({ print }) => print('no X\n', 'stderr').then(() => 3), /exited with code 3: no X$/],
     ['takes too long', never, /listing the displays did not finish within 0\.2 s$/],
     [
       'prints without end',

@@ -124,7 +124,7 @@ describe('the feature interactive', () => {
     await rm(displayToolsPath, { recursive: true });
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
     for (const kind of ['shell', 'display']) {
-      const told = `The artifact private/x/${kind}.html could not be made, so nobody can open a ${kind}: no`;
+      const told = `The artifact private/x/${kind}.html could not be created, so no ${kind} can be opened: no`;
       assert.ok(run.text.includes(told), run.text);
     }
   });

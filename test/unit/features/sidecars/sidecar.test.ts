@@ -159,7 +159,7 @@ describe('a sidecar', () => {
     run.engine.programs.set('end', ({ print }) => print('some output\n').then(() => 3));
     await run.run(ASKING);
     assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
-    assert.match(run.text, /balrogVPNProxy: it ended with the exit code 3 before it was ready\. This is no mistake of/);
+    assert.match(run.text, /balrogVPNProxy: it exited with code 3 before it was ready\. This is not a mistake of/);
     const failures = run.log.of('sidecar not ready');
     assert.equal(failures.length, 2);
     assert.equal(failures[0]?.fields['output'], 'some output');
@@ -169,7 +169,7 @@ describe('a sidecar', () => {
   it('is not ready before it answers with the status that is expected', async () => {
     await start({ readyStatus: 401, timeout: 500 });
     await run.run(ASKING);
-    assert.match(run.text, /it was not ready within 0\.5 s: GET \/ is answered with 200, and not with 401\./);
+    assert.match(run.text, /it was not ready within 0\.5 s: GET \/ returned 200 instead of 401\./);
     await run.remove();
     features.splice(0);
     await start({ readyStatus: 401 });
@@ -195,7 +195,7 @@ describe('a sidecar', () => {
     });
     await run.run({ ...ASKING, command: ['wait'] });
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
-    assert.match(run.text, /balrogVPNProxy: its container has ended \(exit code 7\), so it does nothing any more\./);
+    assert.match(run.text, /balrogVPNProxy: its container exited with code 7 and is no longer available\./);
     const [{ fields } = assert.fail()] = run.log.of('sidecar ended');
     assert.deepEqual([fields['exitCode'], fields['output']], [7, 'bye']);
   });

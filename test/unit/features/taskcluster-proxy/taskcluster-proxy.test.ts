@@ -90,7 +90,7 @@ describe('the feature taskclusterProxy', () => {
     assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
     assert.match(
       run.text,
-      /taskclusterProxy: the proxy cannot listen: .*EADDRINUSE.*\. Another program of the worker’s/,
+      /taskclusterProxy: the proxy cannot listen: .*EADDRINUSE.*\. Another program on the worker's/,
     );
     assert.equal(run.log.of('taskcluster proxy cannot listen').length, 1);
   });
@@ -98,7 +98,7 @@ describe('the feature taskclusterProxy', () => {
   it('says so when the engine’s networks are not on this machine', async () => {
     await start('192.0.2.64/28');
     await run.run(ASKING);
-    assert.match(run.text, /EADDRNOTAVAIL.*\. The worker has to run on the machine of the Docker engine/);
+    assert.match(run.text, /EADDRNOTAVAIL.*\. The worker must run on the Docker engine's machine/);
   });
 
   it('has a network that could not be removed looked for before the next claim', async () => {
