@@ -12,7 +12,7 @@ import { TaskLog } from '../../../src/lib/task-log/writer.js';
 
 const PREFIX = '[taskcluster 2026-11-23 15:04:05.678Z] ';
 
-/** Runs `test` while all files of this process have another method of that name. */
+/** Runs `test` with this method replaced for all files of this process. */
 async function withFileMethod(
   name: 'datasync' | 'writev',
   method: (buffers: readonly Buffer[]) => Promise<unknown>,
@@ -35,7 +35,7 @@ interface Write {
   readonly end: () => void;
 }
 
-/** Runs `test` with a disk that has taken what is written to it when it is told to. */
+/** Runs `test` with a disk whose writes the test completes. */
 async function withWrites(test: (writes: readonly Write[]) => Promise<void>): Promise<void> {
   const writes: Write[] = [];
   const writev = (buffers: readonly Buffer[]): Promise<unknown> =>
@@ -68,7 +68,7 @@ describe('TaskLog', () => {
     return (await Promise.all(targets)).filter((target) => target === file).length;
   };
 
-  it('writes lines, errors and raw text in the order they came, to one file for this user only', async () => {
+  it('writes lines, errors and raw text in order to one file, for this user only', async () => {
     const log = await open();
     log.line('first');
     log.write('\r\n');
@@ -80,7 +80,7 @@ describe('TaskLog', () => {
     assert.equal(log.failure, undefined);
   });
 
-  it('copies container output byte for byte, of one container after another, between its own lines', async () => {
+  it('copies the output of successive containers byte for byte, between its own lines', async () => {
     const bytes = randomBytes(300_000);
     const log = await open();
     log.line('start');
@@ -93,7 +93,7 @@ describe('TaskLog', () => {
     assert.equal(log.size, expected.length);
   });
 
-  it('loses nothing of a long log that comes in small pieces', async () => {
+  it('loses nothing of a long log in small chunks', async () => {
     const log = await open();
     const output = new PassThrough();
     const copied = log.copy(output);
@@ -116,7 +116,7 @@ describe('TaskLog', () => {
     assert.ok(Buffer.concat(pieces).equals(Buffer.from(printed, 'latin1')));
   });
 
-  it('writes in one batch what comes while it writes, and in its order', () =>
+  it('writes data that arrives during a write as one batch, in order', () =>
     withWrites(async (writes) => {
       const log = await open();
       const output = new PassThrough();
@@ -137,7 +137,7 @@ describe('TaskLog', () => {
       );
     }));
 
-  it('reads no more of the output than the disk takes', () =>
+  it('reads output no faster than the disk writes', () =>
     withWrites(async (writes) => {
       const log = await open();
       let givenBytes = 0;
@@ -158,14 +158,14 @@ describe('TaskLog', () => {
       await log.close();
     }));
 
-  it('writes more small pieces than the system takes in one call', async () => {
+  it('writes more small chunks than the system accepts in one call', async () => {
     const log = await open();
     for (let i = 0; i < 5000; i++) log.write(`${i}\n`);
     await log.close();
     assert.equal((await readFile(file, 'utf8')).split('\n').length, 5001);
   });
 
-  it('gives readers all of it, whenever they come', async () => {
+  it('sends readers everything, whenever they connect', async () => {
     const log = await open();
     const early = text(log.read(0));
     log.line('one');
@@ -177,7 +177,7 @@ describe('TaskLog', () => {
     assert.deepEqual([await early, await late, await text(log.read(0))], [whole, whole, whole]);
   });
 
-  it('begins and ends where a reader wants it', async () => {
+  it('begins and ends where a reader requests', async () => {
     const log = await open();
     log.write('0123456789');
     const ended = text(log.read(2, { end: 5 }));
@@ -190,7 +190,7 @@ describe('TaskLog', () => {
     assert.equal(await text(log.read(100)), '');
   });
 
-  it('does not wait for a reader that reads nothing, nor mind one that leaves', async () => {
+  it('waits for no stalled reader, and ignores one that leaves', async () => {
     const log = await open();
     const slow = log.read(0);
     const gone = log.read(0);
@@ -226,7 +226,7 @@ describe('TaskLog', () => {
     assert.equal(await text(reader), 'still here');
   });
 
-  it('can be closed twice and drops what comes later', async () => {
+  it('can be closed twice, and drops later lines', async () => {
     const log = await open();
     log.write('kept');
     const output = new PassThrough();
@@ -241,7 +241,7 @@ describe('TaskLog', () => {
     assert.equal(await readFile(file, 'utf8'), 'kept');
   });
 
-  it('cuts output at its limit, says so once, and still takes lines', async () => {
+  it('cuts output at its limit, logs that once, and still accepts lines', async () => {
     let truncated = 0;
     const log = await open({ maxBytes: 10, onCut: () => truncated++ });
     const output = new PassThrough();
@@ -267,7 +267,7 @@ describe('TaskLog', () => {
     assert.equal(await readFile(file, 'utf8'), '1234');
   });
 
-  it('goes on with a file that exists, as after a crash', async () => {
+  it('continues an existing file, as after a crash', async () => {
     const first = await open();
     first.write('before ');
     await first.close();
@@ -278,7 +278,7 @@ describe('TaskLog', () => {
     assert.equal(second.size, 12);
   });
 
-  it('refuses to write through a link', async () => {
+  it('refuses to write through a symlink', async () => {
     await symlink(path.join(dir, 'victim'), file);
     await assert.rejects(open(), { code: 'ELOOP' });
   });
@@ -289,7 +289,7 @@ describe('TaskLog', () => {
       readonly reject: (error: Error) => void;
     }
 
-    /** Runs `test` with a disk that takes what it is given when it is told to. */
+    /** Runs `test` with a disk whose flushes the test completes. */
     const withSyncs = async (test: (syncs: readonly Sync[]) => Promise<void>): Promise<void> => {
       const syncs: Sync[] = [];
       const datasync = (): Promise<void> =>
@@ -302,7 +302,7 @@ describe('TaskLog', () => {
     const write = (log: TaskLog, mib: number): Promise<void> =>
       log.copy(Readable.from(Array<Buffer>(mib).fill(Buffer.alloc(1024 * 1024))));
 
-    it('has the disk take it piece by piece while it is written, never two at a time', () =>
+    it('is flushed repeatedly while it is written, one flush at a time', () =>
       withSyncs(async (syncs) => {
         const log = await open();
         await write(log, 63);
@@ -320,7 +320,7 @@ describe('TaskLog', () => {
         assert.equal(log.failure, undefined);
       }));
 
-    it('is closed when the disk has taken it', () =>
+    it('is closed after the flush', () =>
       withSyncs(async (syncs) => {
         const log = await open();
         await write(log, 64);
@@ -332,7 +332,7 @@ describe('TaskLog', () => {
         assert.equal(log.isClosed, true);
       }));
 
-    it('is cut when the disk can not take it', () =>
+    it('is cut when a flush fails', () =>
       withSyncs(async (syncs) => {
         let cuts = 0;
         const log = await open({ onCut: () => (cuts += 1) });
@@ -350,7 +350,7 @@ describe('TaskLog', () => {
       }));
   });
 
-  it('survives a full disk: the failure is remembered and the container goes on', async () => {
+  it('survives a full disk: keeps the failure, and the container continues', async () => {
     const log = await open({ path: '/dev/full' });
     log.line('lost');
     const reader = text(log.read(0, { end: 0 }));
