@@ -70,7 +70,7 @@ describe('the signing key of chain of trust', () => {
   it('is refused with a message that names the file but does not quote it', async () => {
     const wrongHalf = text(Buffer.concat([seed, await getPublicKeyAsync(utils.randomSecretKey())]));
     const contents: Readonly<Record<string, string>> = {
-      'its public half does not belong to its seed': wrongHalf,
+      'its public half does not match its seed': wrongHalf,
       'expected base64 of 32 bytes': text(seed.subarray(1)),
       'or of 64': `${text(seed)}~`,
       'holds no signing key': '',
