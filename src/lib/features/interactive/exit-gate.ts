@@ -33,7 +33,7 @@ export class ExitGate {
     this.ended = this.#readExitCode();
   }
 
-  /** Creates a directory in `parent`, and is deleted with it. */
+  /** Creates the fifos in a new directory in `parent`, with which they are deleted. */
   static async create(parent: string): Promise<ExitGate> {
     const directory = await mkdtemp(join(parent, 'interactive-'));
     // The task may run as any user, who must be able to open the fifos.

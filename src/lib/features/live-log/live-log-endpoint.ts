@@ -143,7 +143,7 @@ export class LiveLogEndpoint {
     }
   }
 
-  /** Must be called once no new readers are accepted. */
+  /** Drops the log, and disconnects the remaining readers after `drainMs`. */
   #end(): void {
     this.#log = undefined;
     if (this.#readers.size === 0) return;
