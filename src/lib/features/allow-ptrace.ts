@@ -1,7 +1,7 @@
 import { orForPool } from '../queue/scopes.js';
 import type { Feature } from '../task/feature.js';
 
-/** Programs of the task may trace each other whatever their users: debuggers, sanitizers, crash reporters. */
+/** Lets the task's programs trace each other, regardless of their users: debuggers, sanitizers, crash reporters. */
 export const allowPtrace: Feature = {
   name: 'allowPtrace',
   enabledByDefault: false,

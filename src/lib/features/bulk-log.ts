@@ -5,8 +5,8 @@ import { LOG_CONTENT_TYPE } from '../task-log/publisher.js';
 const NAME = 'public/logs/terminal_bulk.log.gz';
 
 /**
- * Publishes the log once more under a name of its own, for tools of old. As with them it is text in gzip's encoding, and
- * not a gzip file, whatever the name says: clients that know encodings show it as text.
+ * Publishes the log once more under a separate name, for old tools. As before, it is text with gzip as its content
+ * encoding, not a gzip file, despite its name: clients that know encodings show it as text.
  */
 export const bulkLog: Feature = {
   name: 'bulkLog',
@@ -14,7 +14,7 @@ export const bulkLog: Feature = {
   requiredScopes: () => undefined,
   reservedArtifacts: () => [NAME],
   attach: published,
-  // It tells why, in a log that some tools look for nowhere else.
+  // The log says why the task was refused, and some tools look for it only under this name.
   attachRefused: published,
 };
 

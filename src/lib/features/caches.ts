@@ -19,14 +19,14 @@ export interface CachesOptions {
     acquire(name: string, user: CacheUser, signal: AbortSignal): Promise<CacheLease>;
     takeAgain(path: string, user: CacheUser): Promise<CacheLease>;
   };
-  /** Carries out what was asked of the purge-cache service. */
+  /** Carries out the requests made to the purge-cache service. */
   readonly purgeRequests: { apply(signal: AbortSignal): Promise<void> };
   readonly engine: Pick<DockerEngine, 'findContainers'>;
-  /** Default: true. False: caches stay although their task was killed, which may have left half of something in them. */
+  /** Default: true. False: keep the caches of a killed task, although they may hold incomplete files. */
   readonly purgeAfterKill?: boolean;
 }
 
-/** Mounts payload.cache: directories of this machine, each for one task at a time. */
+/** Mounts payload.cache: directories on this machine, each used by one task at a time. */
 export function cachesFeature(options: CachesOptions): Feature {
   return {
     name: 'caches',
@@ -42,19 +42,19 @@ export function cachesFeature(options: CachesOptions): Feature {
   };
 }
 
-const KILLED = 'its container did not end by itself';
+const KILLED = 'its container did not exit by itself';
 
-/** The caches of one task. They are purged unless its container is known to have ended by itself, or that does not matter. */
+/** The caches of one task. Purged unless its container is known to have exited by itself, or purgeAfterKill is off. */
 class TaskCaches implements TaskFeature {
   readonly #task: TaskContext;
   readonly #options: CachesOptions;
   readonly #binds: readonly string[] | undefined;
   #leases: CacheLease[] = [];
-  /** Why nobody should have them after this task; undefined: they are as its command left them. */
+  /** Why no other task may use them; undefined: they are as the command left them. */
   #spoiled: string | undefined;
   #hasSucceeded = false;
 
-  /** `binds`: those of a run that a worker which died had prepared, in the order of payload.cache. */
+  /** `binds`: those of a run that a previous worker had prepared, in the order of payload.cache. */
   constructor(task: TaskContext, options: CachesOptions, binds?: readonly string[]) {
     this.#task = task;
     this.#options = options;
@@ -62,14 +62,14 @@ class TaskCaches implements TaskFeature {
   }
 
   async prepare(resources: ResourceStack, signal: AbortSignal): Promise<Contribution> {
-    // What people ask to purge while a task runs is purged after it.
+    // Requests made while a task runs are carried out after it.
     if (!this.#binds) await this.#options.purgeRequests.apply(signal);
     this.#leases = [];
     resources.defer('caches', () => this.#giveBack());
     signal.throwIfAborted();
     const together = new LinkedAbort(signal);
     const mounts = Object.entries(this.#task.payload.cache ?? {});
-    // At once: a run that waits for several caches waits no longer than for the last of them.
+    // Concurrently: a run that waits for several caches waits only for the slowest.
     const leases = mounts.map(async ([name, place], i) => {
       try {
         return await this.#take(name, this.#directoryOf(place, i), together.signal);
@@ -78,7 +78,7 @@ class TaskCaches implements TaskFeature {
         throw error;
       }
     });
-    // Whatever comes of one, those that there are have to be given back.
+    // Even if one fails, the others must be released.
     const settled = await Promise.allSettled(leases);
     together.dispose();
     this.#leases = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
@@ -86,7 +86,7 @@ class TaskCaches implements TaskFeature {
     return { binds: mounts.map(([, place], i) => `${paths[i] ?? ''}${mountedAt(place)}`) };
   }
 
-  /** Another instance than the one that the run's container has mounted would not be its cache. */
+  /** A resumed run needs the very directory that its container has mounted. */
   async #take(name: string, directory: string | undefined, signal: AbortSignal): Promise<CacheLease> {
     const { caches } = this.#options;
     return await (directory === undefined
@@ -94,7 +94,7 @@ class TaskCaches implements TaskFeature {
       : caches.takeAgain(directory, this.#task));
   }
 
-  /** The directory that the run had at this place; undefined for a run that has just begun. */
+  /** Returns the directory that a resumed run had mounted here; undefined for a new run. */
   #directoryOf(place: string, index: number): string | undefined {
     if (!this.#binds) return undefined;
     const bind = this.#binds[index];
@@ -104,7 +104,7 @@ class TaskCaches implements TaskFeature {
   }
 
   started(): Promise<void> {
-    // Unless `collect` knows better: after a cancel, or when the engine is lost, it isn't called.
+    // Applies until `collect` decides: after a cancel, or when the engine is lost, `collect` isn't called.
     if (this.#purgesAfterKill) this.#spoiled = KILLED;
     return Promise.resolve();
   }
@@ -121,7 +121,7 @@ class TaskCaches implements TaskFeature {
     return Promise.resolve();
   }
 
-  /** A success whose artifacts could not be had counts as an exit code too. */
+  /** A success whose artifacts could not be uploaded counts as an exit code too. */
   finish(soFar: Resolution): Promise<void> {
     const { purgeCaches } = this.#task.payload.onExitStatus ?? {};
     const hasFailedSince = this.#hasSucceeded && !['completed', 'worker-shutdown'].includes(resolutionName(soFar));
@@ -130,7 +130,7 @@ class TaskCaches implements TaskFeature {
     return Promise.resolve();
   }
 
-  /** What people do in a shell is ended by a kill at any time, and is no task's work. */
+  /** Work in an interactive shell may be killed at any time, and is not the task's own. */
   get #purgesAfterKill(): boolean {
     return this.#options.purgeAfterKill !== false || this.#task.payload.features?.['interactive'] === true;
   }
@@ -145,10 +145,10 @@ class TaskCaches implements TaskFeature {
     }
   }
 
-  /** Whether something may still write into them: removing a container that the engine lost fails too. */
+  /** Returns whether a container may still write to them: its removal fails too if the engine was lost. */
   async #isContainerLeft(): Promise<boolean> {
     const { taskId, runId, log } = this.#task;
-    // Other containers of the run may still be there, and have nothing to do with its caches.
+    // Other containers of the run may still exist, but do not use its caches.
     const labels = { [LABEL.taskId]: taskId, [LABEL.runId]: String(runId), [LABEL.role]: 'task' };
     try {
       return (await this.#options.engine.findContainers(labels, new AbortController().signal)).length > 0;
@@ -159,7 +159,7 @@ class TaskCaches implements TaskFeature {
   }
 }
 
-/** The end of a bind, from its colon on. */
+/** Returns the part of a bind that follows the directory, including the colon. */
 function mountedAt(place: string): string {
   const { path, mode } = mountOf(place);
   return `:${mountPath(path)}${mode}`;
@@ -167,10 +167,10 @@ function mountedAt(place: string): string {
 
 function spoiledAnyway({ exitCode, oomKilled }: StoppedContainer, { onExitStatus }: Payload): string | undefined {
   if (onExitStatus?.purgeCaches?.includes(exitCode)) return `exit code ${exitCode} is in onExitStatus.purgeCaches`;
-  return oomKilled === undefined ? 'docker did not tell how its container ended' : undefined;
+  return oomKilled === undefined ? 'Docker did not report how its container ended' : undefined;
 }
 
 function spoiledByKill({ oomKilled }: StoppedContainer, end: ContainerEnd): string | undefined {
-  if (oomKilled === true) return 'a process of its container was killed for memory';
+  if (oomKilled === true) return 'a process in its container was killed for using too much memory';
   return end === 'killed' ? KILLED : undefined;
 }

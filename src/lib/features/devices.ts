@@ -4,7 +4,7 @@ import { orForPool } from '../queue/scopes.js';
 import { TaskError } from '../outcome/errors.js';
 import type { Feature } from '../task/feature.js';
 
-/** Gives payload.capabilities.devices, and a core of its own where every task gets one, to a task. */
+/** Gives a task its payload.capabilities.devices, and its own CPU core on workers that assign them. */
 export function devicesFeature(devices: Pick<DeviceManager, 'neededBy' | 'acquire'>): Feature {
   return {
     name: 'devices',

@@ -11,15 +11,15 @@ import { startSideContainer, takeSideImage } from './sidecars/side-container.js'
 import type { SideContainer, SideContainerServices } from './sidecars/side-container.js';
 
 const NAME = 'dind';
-/** Where the daemon of `dindImage` makes its socket. */
+/** Where the daemon in `dindImage` creates its socket. */
 const DIRECTORY_OF_DAEMON = '/opt/dind-service/run';
 const SOCKET = 'docker.sock';
-/** The image listens on TCP too unless this is empty, and that without asking who it is: other containers get there. */
+/** Unless PORT is empty, the image also listens on TCP, without authentication and open to other containers. */
 const NO_TCP = { PORT: '' };
-/** It takes a second or two, but on a machine that is busy with other tasks much longer. One that ends is noticed at once. */
+/** Usually a second or two, but much longer on a machine busy with other tasks. An exit is noticed at once. */
 const START_TIMEOUT_MS = 180_000;
 
-/** A docker daemon for one task alone, in a privileged container beside the task's. */
+/** Runs a Docker daemon for one task only, in a privileged container next to the task's. */
 export function dind(
   image: string,
   services: SideContainerServices,
@@ -53,7 +53,7 @@ function contribution(directory: string): Contribution {
 
 async function makeDirectory(task: TaskContext, resources: ResourceStack, removeTree: RemoveTree): Promise<string> {
   const directory = await mkdtemp(join(task.directory, `${NAME}-`));
-  // Whatever the daemon made in it, and however much.
+  // The daemon may have created any number of files in it.
   resources.defer(`directory of ${NAME}`, () => removeTree(directory));
   return directory;
 }
@@ -66,7 +66,7 @@ async function untilDaemonAnswers(
 ): Promise<void> {
   const handle = await open(directory);
   try {
-    // A socket's path may have 107 bytes at most, which that of a run's directory can exceed.
+    // A socket's path may have at most 107 bytes; that of a run's directory can be longer.
     const origin = `unix:/proc/self/fd/${handle.fd}/${SOCKET}:`;
     await container.untilReady(statusProbe(origin, '/_ping', 200), deadline, signal);
   } finally {

@@ -9,13 +9,13 @@ import type { Feature } from '../task/feature.js';
 export interface DockerSaveOptions {
   readonly engine: Pick<DockerEngine, 'commitContainer' | 'saveImage' | 'removeImage'>;
   readonly now: () => Date;
-  /** How long the artifacts are kept at most. */
+  /** The longest time for which artifacts are kept, in ms. */
   readonly expirationMs: number;
 }
 
 const IMAGE = 'public/dockerImage.tar';
 
-/** A container that somebody makes of the image must not pass for one of this worker's. */
+/** Labels of the image: a container created from it must not pass for one of this worker's. */
 const NOBODYS = {
   [LABEL.workerId]: '',
   [LABEL.workerGroup]: '',
@@ -23,7 +23,7 @@ const NOBODYS = {
   [LABEL.role]: 'saved',
 };
 
-/** Publishes what the task's container has come to as an image, and its caches, for people who look into them. */
+/** Publishes the task's container as an image, and its caches, for inspection. */
 export function dockerSave(options: DockerSaveOptions): Feature {
   return {
     name: 'dockerSave',
@@ -56,23 +56,23 @@ async function save(
     try {
       await artifacts.upload({ name: artifact, ...content }, archive, signal);
     } finally {
-      // It may not even have had its turn.
+      // The upload may have failed before it read the archive.
       archive.destroy();
     }
   };
   await saveImage(task, container, options, (archive) => publish(IMAGE, archive), signal);
   output.line(`Saved the container as the image "${IMAGE}".`);
   for (const { cache, artifact, path } of cachesOf(payload)) {
-    // By the engine, which follows no link out of the container and archives links as what they are.
+    // Read by the engine, which never follows a link out of the container and archives links as links.
     const archive = await container.getArchive(`${path}/.`, signal);
-    if (!archive) throw new Error(`there is nothing at ${path}, where the cache "${cache}" is mounted`);
+    if (!archive) throw new Error(`nothing exists at ${path}, where the cache "${cache}" is mounted`);
     await publish(artifact, archive);
-    // A name that the queue does not take was told of instead.
+    // Otherwise the queue did not accept the name, which the log already says.
     if (artifacts.hasUploaded(artifact)) output.line(`Saved the cache "${cache}" as "${artifact}".`);
   }
 }
 
-/** The image is there only for as long as it takes to read it. */
+/** The image exists only while it is read. */
 async function saveImage(
   task: TaskContext,
   container: StoppedContainer,
@@ -89,7 +89,7 @@ async function saveImage(
   }
 }
 
-/** As it always was called: people find it under this name once they have loaded it. */
+/** Returns the name under which people find the image after loading it. The original worker used the same. */
 function imageName({ taskId, runId }: Pick<RunContext, 'taskId' | 'runId'>): string {
   return `${taskId.toLowerCase().replace(/[_-]/g, '0')}-${runId}:latest`;
 }

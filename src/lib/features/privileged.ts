@@ -24,7 +24,7 @@ const PRIVILEGES: readonly Privilege[] = [
   },
 ];
 
-/** payload.capabilities.privileged and .disableSeccomp: each needs the worker's consent and a scope. */
+/** Returns the features for payload.capabilities.privileged and .disableSeccomp, which need a setting and a scope. */
 export function privilegeFeatures(
   dockerConfig: Pick<Config['dockerConfig'], Privilege['setting']>,
 ): readonly Feature[] {

@@ -21,22 +21,22 @@ import type { SidecarServices } from './sidecars/sidecar.js';
 import { taskclusterProxy } from './taskcluster-proxy/taskcluster-proxy.js';
 import type { TaskclusterProxyOptions } from './taskcluster-proxy/taskcluster-proxy.js';
 
-/** What features share with other parts of the worker. */
+/** The services that features share with other parts of the worker. */
 export interface FeatureServices extends CachesOptions {
   readonly proxy: TaskclusterProxyOptions;
   readonly interactive: InteractiveOptions;
   readonly saving: Pick<DockerSaveOptions, 'engine' | 'now'>;
   readonly sidecars: SidecarServices;
   readonly devices: Parameters<typeof devicesFeature>[0];
-  /** For directories that containers write into. */
+  /** Removes directories that containers write to. */
   readonly removeTree: RemoveTree;
 }
 
-/** The one list of features. They collect and finish in this order. */
+/** Returns all features. They collect and finish in this order. */
 export function createFeatures(config: Config, services: FeatureServices): readonly Feature[] {
   return [
     localLiveLog,
-    // Caches before what takes long: whether they are fit for another task is known once the container has ended.
+    // Caches before slow features: whether another task may use them is known once the container has ended.
     cachesFeature(services),
     devicesFeature(services.devices),
     ...privilegeFeatures(config.dockerConfig),
@@ -53,7 +53,7 @@ export function createFeatures(config: Config, services: FeatureServices): reado
       now: services.saving.now,
     }),
     bulkLog,
-    // The last to finish: it certifies what the others have published.
+    // Last: it certifies what the others have published.
     chainOfTrust({ keyPath: config.ed25519SigningKeyLocation }),
   ];
 }

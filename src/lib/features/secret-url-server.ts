@@ -18,7 +18,7 @@ export interface SecretUrlServerOptions {
   readonly port: number;
   /** The address to listen on; default: all. */
   readonly host?: string | undefined;
-  /** Where the URLs that are handed out lead. */
+  /** The host in the URLs. */
   readonly publicHost: PublicHost;
   /** Undefined: plain HTTP. */
   readonly tls?: TlsFiles | undefined;
@@ -26,23 +26,23 @@ export interface SecretUrlServerOptions {
 }
 
 export interface SecretUrlLimits {
-  /** Connections that have not named a secret; one more closes the oldest of the source that has the most. */
+  /** Connections without a secret so far; one more closes the oldest of the source that has the most. */
   readonly waiting: number;
-  /** Connections that have; fewer where the process may not open so many files. */
+  /** Connections with a secret; fewer if the process may not open that many files. */
   readonly connections: number;
-  /** How long a connection may take to say what it wants, and to agree on TLS before that. */
+  /** How long a connection may take for its request, and for the TLS handshake before that. */
   readonly requestMs: number;
 }
 
 const HTTP_OPTIONS = {
   maxHeaderSize: 8 * 1024,
   keepAliveTimeout: 5_000,
-  // Peers that vanished without a word are found by the kernel.
+  // The kernel detects peers that vanished without closing the connection.
   keepAlive: true,
   keepAliveInitialDelay: 60_000,
 } as const;
 
-/** Each server may have this part of the files waiting and as much held. Most held connections need another file. */
+/** Each server may use 1/8 of the open files for waiting connections and 1/8 for held ones; most of these need two. */
 const FILES_PER_SHARE = 8;
 const TOKEN_BYTES = 32;
 const REMEMBERED_TOKENS = 2000;
@@ -51,18 +51,18 @@ const IDLE_CHECK_MS = 50;
 interface Listening {
   readonly http: Server;
   readonly limiter: ConnectionLimiter;
-  /** With TLS. */
+  /** Set when TLS is used. */
   readonly secure: { readonly server: HttpsServer; readonly files: TlsFiles } | undefined;
 }
 
-/** What makes a URL secret: 256 random bits, 43 characters of base64url. */
+/** Returns a secret for a URL: 256 random bits as 43 characters of base64url. */
 export function newToken(): string {
   return randomBytes(TOKEN_BYTES).toString('base64url');
 }
 
 /**
- * An HTTP server for strangers whose URLs hold a secret token, with limits on what a connection can cost before it has
- * named one. Its user answers the requests and upgrades of `http`; each token leads to a `T`.
+ * An HTTP server on an open network whose URLs contain a secret token. It limits what a connection can cost before it
+ * has sent one. The caller answers requests and upgrades of `http`; each token maps to a `T`.
  */
 export class SecretUrlServer<T> {
   readonly http: Server;
@@ -70,9 +70,9 @@ export class SecretUrlServer<T> {
   readonly #secure: Listening['secure'];
   readonly #publicHost: PublicHost;
   readonly #log: Logger;
-  /** By the SHA-256 of the token: how long a look-up takes says nothing about the tokens there are. */
+  /** Keyed by the SHA-256 of the token, so that the time of a look-up reveals nothing about existing tokens. */
   readonly #targets = new Map<string, T>();
-  /** The same of tokens that have expired, oldest first. */
+  /** The same keys for expired tokens, oldest first. */
   readonly #expired = new Set<string>();
 
   private constructor({ publicHost, log }: SecretUrlServerOptions, { http, limiter, secure }: Listening) {
@@ -83,7 +83,7 @@ export class SecretUrlServer<T> {
     this.#log = log;
   }
 
-  /** Listens when this resolves; fails as the system or the certificate does. */
+  /** Resolves once the server listens. Throws if it can't listen, or can't use the certificate. */
   static async start<T>(options: SecretUrlServerOptions, limits: SecretUrlLimits): Promise<SecretUrlServer<T>> {
     const { port, host, tls } = options;
     const { requestMs } = limits;
@@ -114,24 +114,24 @@ export class SecretUrlServer<T> {
     return (this.http.address() as AddressInfo).port;
   }
 
-  /** When the certificate ends that is served from now on; undefined without TLS. */
+  /** Returns when the certificate for new connections expires; undefined without TLS. */
   async certificateEnd(): Promise<Date | undefined> {
     await this.#renewCertificate();
     return this.#secure && certificateEnd(this.#secure.files.current);
   }
 
-  /** Where the server is reached at least until `expires`, as `https://host:port`. Looks for a renewed certificate too. */
+  /** Returns `https://host:port`, valid at least until `expires`. Also checks for a renewed certificate. */
   origin(expires: Date): string {
     void this.#renewCertificate();
     return `http${this.#secure ? 's' : ''}://${this.#publicHost.hostFor(expires)}:${this.port}`;
   }
 
-  /** From now on `find` returns `target` for `token`. */
+  /** Makes `find` return `target` for `token`. */
   open(token: string, target: T): void {
     this.#targets.set(digest(token), target);
   }
 
-  /** `find` does not return the target of `token` any more. Harmless twice. */
+  /** Makes `find` no longer return the target of `token`. May be called twice. */
   expire(token: string): void {
     const key = digest(token);
     if (!this.#targets.delete(key)) return;
@@ -140,26 +140,26 @@ export class SecretUrlServer<T> {
     if (oldest !== undefined && this.#expired.size > REMEMBERED_TOKENS) this.#expired.delete(oldest);
   }
 
-  /** What was opened for `token`; 'expired' for the last 2000 that expired; undefined for any other. */
+  /** Returns the target of `token`, 'expired' for the last 2000 expired tokens, or undefined. */
   find(token: string): T | 'expired' | undefined {
     const key = digest(token);
     return this.#targets.get(key) ?? (this.#expired.has(key) ? 'expired' : undefined);
   }
 
-  /** Keeps the connection of a request that named a secret; see `ConnectionLimiter.hold`. */
+  /** Holds the connection of a request with a valid secret; see `ConnectionLimiter.hold`. */
   hold({ socket }: IncomingMessage): (() => void) | undefined {
     return this.#limiter.hold(socket);
   }
 
   /**
-   * Takes no new connections and closes those that are idle; cuts the others off after `graceMs`. Resolves when there are
-   * none. Harmless twice.
+   * Stops accepting connections and closes idle ones; closes the others after `graceMs`. Resolves when all are closed.
+   * May be called twice.
    */
   async close(graceMs = 0): Promise<void> {
     if (!this.http.listening) return;
     const closed = once(this.http, 'close');
     this.http.close();
-    // A connection whose answer is complete stays open for a while otherwise.
+    // Otherwise a connection whose response is complete stays open for a while.
     const tidy = setInterval(() => {
       this.http.closeIdleConnections();
     }, IDLE_CHECK_MS);
@@ -171,7 +171,7 @@ export class SecretUrlServer<T> {
     clearTimeout(cut);
   }
 
-  /** Connections that are open keep their certificate. Never fails: while the files can't be used, nothing changes. */
+  /** Open connections keep their certificate. Never throws: if the files can't be used, the old certificate stays. */
   async #renewCertificate(): Promise<void> {
     if (!this.#secure) return;
     const { server, files } = this.#secure;

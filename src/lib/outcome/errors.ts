@@ -1,7 +1,7 @@
 import type { ExceptionReason } from './resolution.js';
 import type { Resolution } from './resolution.js';
 
-/** Something the task's author can act on. `message` goes to the task log as it is, so it says what to change. */
+/** An error that the task's author can act on. `message` goes to the task log unchanged, so it says what to change. */
 export class TaskError extends Error {
   override readonly name = 'TaskError';
   readonly resolution: Resolution;
@@ -24,10 +24,10 @@ export class TaskError extends Error {
   }
 }
 
-/** Why a run was stopped from outside. maxRunTime is no stop: it is an outcome of the running phase. */
+/** Why a run was stopped from outside. maxRunTime is not a stop but an outcome of the running phase. */
 export type StopReason = 'canceled' | 'worker-shutdown' | 'reclaim-failed';
 
-/** Someone stopped the run. The reason of every task signal is one of these. */
+/** The run was stopped from outside. The reason of every task signal is a TaskStopped. */
 export class TaskStopped extends Error {
   override readonly name = 'TaskStopped';
   readonly reason: StopReason;
@@ -38,13 +38,13 @@ export class TaskStopped extends Error {
     this.reason = reason;
   }
 
-  /** What is left of `ms` that began when it was stopped. */
+  /** Returns what is left of a period of `ms` that began with the stop. */
   leftOf(ms: number): number {
     return Math.max(0, ms - (performance.now() - this.#atMs));
   }
 }
 
-/** The TaskStopped a signal was aborted with; undefined while it was not. Any other reason counts as a shutdown. */
+/** Returns the TaskStopped that aborted the signal, if any. Any other reason counts as a shutdown. */
 export function stopOf(signal: AbortSignal): TaskStopped | undefined {
   if (!signal.aborted) return undefined;
   return signal.reason instanceof TaskStopped

@@ -5,8 +5,8 @@ import type { Resolution } from './resolution.js';
 import { ServiceError } from './service-error.js';
 
 /**
- * The one table from errors to resolutions. Whatever is not a task's own error is the worker's: internal-error, or
- * worker-shutdown when the engine went away, as the task can run on another worker then.
+ * Maps errors to resolutions; no other code does. An error that is not the task's is the worker's: internal-error, or
+ * worker-shutdown if the engine was lost, because the task can then run on another worker.
  */
 export function resolutionOf(error: unknown): Resolution {
   const resolution = ownResolution(error);
@@ -14,7 +14,7 @@ export function resolutionOf(error: unknown): Resolution {
   return isInternal && isEngineLoss(error) ? exception('worker-shutdown') : resolution;
 }
 
-/** Whether the engine's going away is at the bottom of it. */
+/** Returns whether the loss of the engine is among the causes. */
 export function isEngineLoss(error: unknown): boolean {
   return [...causesOf(error)].some(
     (cause) => cause instanceof ServiceError && cause.service === 'docker' && cause.isLost,

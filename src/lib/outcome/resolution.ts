@@ -1,4 +1,4 @@
-/** The reasons a queue takes for an exception (Taskcluster queue, reportException). */
+/** The reasons that the queue accepts for an exception (Taskcluster queue, reportException). */
 export const EXCEPTION_REASONS = [
   'malformed-payload',
   'worker-shutdown',
@@ -8,7 +8,7 @@ export const EXCEPTION_REASONS = [
 ] as const;
 export type ExceptionReason = (typeof EXCEPTION_REASONS)[number];
 
-/** How a run ends. `dropped`: it was resolved elsewhere, nothing is reported. */
+/** How a run ends. `dropped`: it was resolved elsewhere; nothing is reported. */
 export type Resolution =
   | { readonly kind: 'completed' }
   | { readonly kind: 'failed' }
@@ -25,12 +25,12 @@ export function exception(reason: ExceptionReason): Resolution {
 
 const SEVERITY: Record<Resolution['kind'], number> = { completed: 0, failed: 1, exception: 2, dropped: 3 };
 
-/** The graver of two resolutions; between equals the first stays. */
+/** Returns the more serious of two resolutions, or the first if they are equally serious. */
 export function worse(first: Resolution, second: Resolution): Resolution {
   return SEVERITY[second.kind] > SEVERITY[first.kind] ? second : first;
 }
 
-/** The resolution as the worker log and metrics name it. */
+/** Returns the name of a resolution in the worker's log and metrics. */
 export function resolutionName(resolution: Resolution): string {
   return resolution.kind === 'exception' ? resolution.reason : resolution.kind;
 }

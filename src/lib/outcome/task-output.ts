@@ -1,9 +1,9 @@
-/** Where the worker writes what the task's author reads. */
+/** The worker's messages to the task's author. */
 export interface TaskOutput {
-  /** A line of the worker, with the time. */
+  /** Writes a line of the worker, with the time. */
   line(text: string): void;
-  /** An error, on a line of its own. */
+  /** Writes an error, on a line of its own. */
   error(text: string): void;
-  /** Text exactly as it is. */
+  /** Writes text unchanged. */
   write(text: string): void;
 }

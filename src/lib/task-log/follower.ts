@@ -5,7 +5,7 @@ import { buffersPassed } from '../util/passing-buffers.js';
 
 const READ_BYTES = 64 * 1024;
 
-/** Opens a file that only this user may read, for appending; an existing one is continued, a link is refused. */
+/** Opens a file that only this user may read, for appending. Continues an existing file; throws for a symlink. */
 export async function openForAppend(path: string): Promise<FileHandle> {
   const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
   return open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600);
@@ -16,15 +16,15 @@ export interface GrowingFile {
   readonly path: string;
   /** Bytes that can be read now. */
   readonly size: number;
-  /** Nothing will be added. */
+  /** Whether the file is complete. */
   readonly isClosed: boolean;
-  /** Calls `listener` once, when `size` or `isClosed` has changed; returns how to take that back. */
+  /** Calls `listener` once, when `size` or `isClosed` has changed. Returns a function that cancels this. */
   onceChanged(listener: () => void): () => void;
 }
 
 /**
- * Reads a growing file from byte `start` up to (not including) byte `end`, or until it is closed. It has a file
- * descriptor of its own and reads only what its consumer takes.
+ * Reads a growing file from byte `start` up to (not including) byte `end`, or until it is closed. Uses its own file
+ * descriptor and reads only what its consumer takes.
  */
 export class FollowingReader extends Readable {
   readonly #file: GrowingFile;
@@ -66,7 +66,7 @@ export class FollowingReader extends Readable {
       const buffer = Buffer.allocUnsafe(length);
       buffersPassed(length);
       const bytesRead = (await this.#handle?.read(buffer, 0, length, this.#position))?.bytesRead ?? 0;
-      if (bytesRead === 0) throw new Error(`the log file ends at byte ${this.#position}, it was cut from outside`);
+      if (bytesRead === 0) throw new Error(`the log file ends at byte ${this.#position}: another process truncated it`);
       this.#position += bytesRead;
       this.push(buffer.subarray(0, bytesRead));
     } catch (error) {

@@ -4,24 +4,24 @@ import type { Resolution } from '../outcome/resolution.js';
 import type { TaskOutput } from '../outcome/task-output.js';
 import { trimEnd } from '../util/trim-end.js';
 
-// Messages of other programs often end with one, which would show as an empty line.
+// Messages of other programs often end with a line break, which would show as an empty line.
 const LINE_BREAKS = '\r\n';
 
-/** In the header; thousands of lines in front of a log help nobody. */
+/** Most caches listed in the header: thousands of lines at the top of a log help no reader. */
 const SHOWN_CACHES = 100;
 
-/** The lines around what the container prints: tools that read logs take what is between them for a step. */
+/** The lines around the container's output: log readers take what is between them for one step. */
 export const TASK_STARTING = '=== Task Starting ===';
 export const TASK_FINISHED = '=== Task Finished ===';
 
-/** A line of the worker: `[taskcluster 2026-11-23 15:04:05.678Z] text\n`; further lines of `text` follow as they are. */
+/** Returns `[taskcluster 2026-11-23 15:04:05.678Z] text\n`. Further lines of `text` get no prefix. */
 export function workerLine(text: string, now: Date): string {
   return `[taskcluster ${now.toISOString().replace('T', ' ')}] ${trimEnd(text, LINE_BREAKS)}\n`;
 }
 
 /**
- * An error of the worker, on lines of its own wherever the output before it ended. Each of its lines is marked as one, as
- * tools look for errors line by line; empty ones are left out.
+ * Returns an error of the worker on lines of its own, even if the output before it ended within a line. Every line has
+ * the error prefix, because tools look for errors line by line; empty lines are left out.
  */
 export function errorLine(text: string): string {
   const mark = '\n[taskcluster:error] ';
@@ -30,22 +30,22 @@ export function errorLine(text: string): string {
     .replace(/[\r\n]+/g, mark)}\n`;
 }
 
-/** An error: the log has as many bytes as the worker allows. */
+/** Returns the error for a log that has reached the worker's limit. */
 export function limitNotice(maxBytes: number): string {
   return `The log has reached its limit of ${maxBytes} bytes; further output of the task is not logged.`;
 }
 
-/** An error: the disk did not take the log. */
+/** Returns the error for a log that could not be written to the disk. */
 export function writeFailureNotice(reason: string): string {
   return `The log could not be written (${reason}); output of the task is missing from here on.`;
 }
 
-/** The connection to the container's output broke before its end. */
+/** Returns the message for a connection to the container's output that broke before the end. */
 export function lostOutputNotice(reason: string): string {
   return `The end of the container's output may be missing: ${reason}`;
 }
 
-/** What the header of a log tells. */
+/** The facts in the header of a log. */
 export interface LogHeader {
   readonly taskId: string;
   readonly worker: Readonly<
@@ -65,7 +65,7 @@ export interface LogHeader {
   readonly definition: { readonly payload: unknown };
 }
 
-/** The first lines of every log: which task runs on which worker, with which caches. */
+/** Writes the first lines of every log: which task runs on which worker, with which caches. */
 export function writeHeader(output: TaskOutput, { taskId, worker, definition }: LogHeader): void {
   output.line(`Task ID: ${taskId}`);
   output.line(`Worker ID: ${worker.workerId}`);
@@ -85,7 +85,7 @@ export function writeHeader(output: TaskOutput, { taskId, worker, definition }: 
   output.write('\r\n');
 }
 
-/** The caches of a payload that is not validated yet: entries that can't be caches are refused, in words, later. */
+/** Returns the caches of a payload that is not validated yet. Skips invalid entries: validation reports them later. */
 function namedCaches(payload: unknown): readonly (readonly [string, string])[] {
   const { cache } = (payload ?? {}) as { cache?: unknown };
   if (typeof cache !== 'object' || cache === null) return [];
@@ -94,7 +94,7 @@ function namedCaches(payload: unknown): readonly (readonly [string, string])[] {
   );
 }
 
-/** The last line of every log. `seconds` are not rounded: tools read decimals. */
+/** Returns the last line of every log. `seconds` are not rounded: tools read decimals. */
 export function footer(resolution: Resolution, exitCode: number, seconds: number): string {
   const success = resolution.kind === 'completed' ? 'Successful' : 'Unsuccessful';
   return `${success} task run with exit code: ${exitCode} completed in ${seconds} seconds`;
@@ -102,7 +102,7 @@ export function footer(resolution: Resolution, exitCode: number, seconds: number
 
 const FOOTER = /^\[taskcluster [^\]\n]*\] (?:Successful|Unsuccessful) task run with exit code: (-?\d+) completed/gm;
 
-/** The exit code in the last footer of a log, or of its end; undefined: there is no footer, or the command did not exit. */
+/** Returns the exit code in the last footer of a log or its tail; undefined without a footer or an exited command. */
 export function exitCodeOf(log: string): number | undefined {
   const [code] = [...log.matchAll(FOOTER)].map((match) => Number(match[1])).slice(-1);
   return code !== undefined && code >= 0 ? code : undefined;

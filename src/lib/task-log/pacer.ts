@@ -2,18 +2,18 @@ import type { Readable } from 'node:stream';
 import { finished } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 
-/** Output beyond this is long: until then every turn is given on as it comes. */
+/** Output beyond this size is long; up to it there is no pause between turns. */
 const LONG_BYTES = 1024 * 1024;
-/** Long enough for a busy terminal to print many pieces, short enough for nobody to notice. */
+/** Long enough for a busy terminal to print many chunks, too short for a reader to notice. */
 const REST_MS = 2;
-/** A turn that has read this much ends. */
+/** A turn ends once it has read this much. */
 const TURN_BYTES = 1024 * 1024;
 
 /**
- * Reads output in turns of the event loop, with a rest of REST_MS between two of them once the output is long. A terminal
- * prints in pieces of a few hundred bytes to a few KiB: waking up for each of them, and writing each by itself, takes the
- * processor time that the programs need which print them and pass them on. A turn takes all that is there, so many small
- * pieces wait no longer than a single one.
+ * Reads output in turns of the event loop, and pauses for REST_MS between turns once the output is long. A terminal
+ * prints chunks of a few hundred bytes to a few KiB: waking up for each of them, and writing each separately, takes CPU
+ * time from the programs that print and transport them. A turn takes all available chunks, so many small ones wait no
+ * longer than a single one.
  */
 export class Pacer {
   readonly #source: Readable;
@@ -25,7 +25,7 @@ export class Pacer {
   #rest: Promise<void> | undefined;
   #endTurn = (): void => undefined;
 
-  /** Takes `source` over, which is read only by `turn` from now on. */
+  /** Takes over `source`: from now on only `turn` reads it. */
   constructor(source: Readable) {
     this.#source = source.pause();
     source.on('data', (piece: Buffer) => {
@@ -38,7 +38,7 @@ export class Pacer {
     });
   }
 
-  /** What comes next, in the pieces it came in; empty: `source` has ended. Fails as `source` does, after its last piece. */
+  /** Returns the next chunks, or none when `source` has ended. Throws the error of `source` after its last chunk. */
   async turn(): Promise<readonly Buffer[]> {
     await this.#rest;
     if (!this.#isOver) await this.#read();
@@ -47,7 +47,7 @@ export class Pacer {
     this.#pieces = [];
     this.#passedBytes += this.#turnBytes;
     this.#turnBytes = 0;
-    // It passes while the pieces are written.
+    // The pause runs while the chunks are written.
     if (this.#passedBytes > LONG_BYTES) this.#rest = setTimeout(REST_MS);
     return pieces;
   }

@@ -8,28 +8,28 @@ import { errorMessage } from '../util/error-message.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import type { TaskLog } from './writer.js';
 
-/** The log artifact's name where the payload names none. */
+/** The log artifact's name if the payload does not set one. */
 export const DEFAULT_LOG_NAME = 'public/logs/live.log';
 export const LOG_CONTENT_TYPE = 'text/plain; charset=utf-8';
 
-/** For what comes before the command (an image may take long) and after it (its readers have ten minutes more). */
+/** Time before the command (fetching an image may take long) and after it (readers have ten more minutes). */
 const AROUND_COMMAND_MS = 2 * 3600_000;
 
-/** `public/logs/live.log` -> `public/logs/live_backing.log`. */
+/** Returns the backing log's name: `public/logs/live.log` -> `public/logs/live_backing.log`. */
 export function backingName(name: string): string {
   const { dir, name: base, ext } = path.parse(name);
   return path.join(dir, `${base}_backing${ext}`);
 }
 
 /**
- * Whether `payload.log` can be the name of a log, and the name of the backing log that is made of it too: no part may be
- * lost or resolved by that, nor may it become too long.
+ * Returns whether `payload.log` is valid as a log's name, and so is the backing name derived from it: deriving it must
+ * not drop or resolve a part of the path, nor make the name too long.
  */
 export function isLogName(name: string): boolean {
   return isArtifactName(name) && !name.split('/').includes('') && isArtifactName(backingName(name));
 }
 
-/** What the payload says of the log, as far as it can be understood: the log is opened before it is validated. */
+/** Returns the payload's settings for the log that are usable: the log is opened before the payload is validated. */
 export function logSettings(payload: unknown): { readonly name: string; readonly asksForLive: boolean | undefined } {
   const { log, features } = (payload ?? {}) as { log?: unknown; features?: { localLiveLog?: unknown } | null };
   const asked = features?.localLiveLog;
@@ -40,9 +40,9 @@ export function logSettings(payload: unknown): { readonly name: string; readonly
 }
 
 /**
- * A time by which the run is over and nobody reads its live log any more: maxRunTime from now and two hours, or two
- * hours after the deadline, where the queue takes the run away, if that comes first. The payload need not be valid:
- * without a maxRunTime the run has none.
+ * Returns a time by which the run is over and its live log is no longer read: two hours after maxRunTime from now, or
+ * after the deadline, when the queue ends the run, if that comes first. The payload need not be valid: a missing
+ * maxRunTime counts as 0.
  */
 export function liveLogExpiry({ payload, deadline }: Pick<TaskDefinition, 'payload' | 'deadline'>, now: Date): Date {
   const { maxRunTime } = (payload ?? {}) as { maxRunTime?: unknown };
@@ -52,13 +52,13 @@ export function liveLogExpiry({ payload, deadline }: Pick<TaskDefinition, 'paylo
   return new Date(lastMs + AROUND_COMMAND_MS);
 }
 
-/** The log artifact's name, and whether it can be followed while the run goes on. */
+/** The log artifact's name, and whether readers can follow it during the run. */
 export interface LogArtifact {
   readonly name: string;
   readonly isLive: boolean;
 }
 
-/** What of a run its log's artifacts are made with. */
+/** The parts of a run that its log's artifacts need. */
 export interface LoggedRun {
   readonly artifacts: ArtifactStore;
   readonly queue: RunQueue;
@@ -73,23 +73,23 @@ export interface StartedRun extends Omit<LoggedRun, 'expires'> {
   readonly definition: TaskDefinition;
 }
 
-/** Serves logs over HTTP while they are written. */
+/** An HTTP server for logs that are being written. */
 export interface LogServer {
-  /** Offers `log` at an address whose host name is valid until `expires`. */
+  /** Serves `log` at an address whose host name is valid until `expires`. */
   open(log: TaskLog, expires: Date): LogAddress;
 }
 
 export interface LogAddress {
-  /** Contains `token`, so it belongs in no log. */
+  /** Contains `token`, so it must not be logged. */
   readonly url: string;
   readonly token: string;
-  /** Ends the offer: requests are sent to `url` for a while. */
+  /** Stops serving the log; redirects requests to `url` for a while. */
   redirectTo(url: string): void;
-  /** Ends the offer; harmless after redirectTo. */
+  /** Stops serving the log. No effect after redirectTo. */
   close(): void;
 }
 
-/** Makes each run's log an artifact: live while the run goes on, the whole log afterwards. One per worker. */
+/** Publishes each run's log as an artifact: live during the run, the whole log afterwards. One per worker. */
 export class TaskLogPublisher {
   readonly #server: LogServer | undefined;
   readonly #now: () => Date;
@@ -101,15 +101,15 @@ export class TaskLogPublisher {
   }
 
   /**
-   * Offers the log to readers while the run goes on. Returns at once; trouble is logged and never stops the run.
-   * `isLive` false: only the backing log is uploaded at the end.
+   * Publishes the log for the duration of the run. Returns at once; failures are logged and never stop the run. Without
+   * `isLive`, only the backing log is uploaded at the end.
    */
   publish(run: StartedRun, log: TaskLog, artifact: LogArtifact): PublishedLog {
     const expires = liveLogExpiry(run.definition, this.#now());
     return new LogOfRun(run, artifact, artifact.isLive ? this.#server?.open(log, expires) : undefined);
   }
 
-  /** Uploads the log of a run that ended without `finish`: the worker that ran it died. */
+  /** Uploads the log of a run whose worker died before `finish`. */
   async publishLate(run: LoggedRun, artifact: LogArtifact, signal: AbortSignal): Promise<void> {
     await uploadBacking(run, artifact, signal);
     if (artifact.isLive) await pointToBacking(run, artifact, signal);
@@ -131,12 +131,12 @@ class LogOfRun {
     this.#run = { ...run, expires: run.definition.expires };
     this.#artifact = artifact;
     this.#address = address;
-    // A queue that refuses the reference may quote it.
+    // If the queue refuses the reference, its message may quote the token.
     this.#unhideToken = address ? run.log.addSecret(address.token) : () => undefined;
     this.#announced = address ? this.#announce(address.url) : Promise.resolve();
   }
 
-  /** Uploads the whole log, which is closed by now, and points the live artifact to it. */
+  /** Uploads the whole log, which must be closed, and points the live artifact to it. */
   async finish(signal: AbortSignal): Promise<void> {
     const { name, isLive } = this.#artifact;
     try {
@@ -153,7 +153,7 @@ class LogOfRun {
     }
   }
 
-  /** In the background: a slow queue must not hold up the task. */
+  /** Runs in the background: a slow queue must not delay the task. */
   async #announce(url: string): Promise<void> {
     const { artifacts, log, expires } = this.#run;
     const { name } = this.#artifact;

@@ -12,23 +12,23 @@ import { Pacer } from './pacer.js';
 export interface TaskLogOptions {
   readonly path: string;
   readonly now: () => Date;
-  /** The container's output is cut when the log would become longer. */
+  /** The container's output is cut off at this size of the log. */
   readonly maxBytes?: number | undefined;
-  /** Called once, when no more output is logged: for `maxBytes`, or because the file can't be written. */
+  /** Called once, when the log stops accepting output: at `maxBytes`, or because the file can't be written. */
   readonly onCut?: (() => void) | undefined;
 }
 
 /**
- * The disk takes a long log in pieces of this size while it is written. Left to itself the kernel keeps some hundred MB in
- * memory until the engine unmounts the files of a container that has ended: then it writes all there is for that disk, and
- * only after that does the engine say that the container has ended. With each piece the file system writes its journal
- * too, which takes as long as there is to gain when pieces have 16 MiB.
+ * A long log is flushed to disk each time this much was written. Otherwise the kernel keeps some hundred MB in memory
+ * until the engine unmounts an ended container's files: then it flushes everything for that disk, and only afterwards
+ * does the engine report that the container has ended. Each flush also writes the file system's journal; at 16 MiB that
+ * costs as much as flushing gains.
  */
 const SYNC_BYTES = 64 * 1024 * 1024;
 
 /**
- * The log of one run: one file with one writer and any number of readers, none of which can slow it down. Trouble with
- * the disk is kept in `failure`, and the container's output is dropped from there on.
+ * The log of one run: one file with one writer and any number of readers, which cannot slow the writer down. The first
+ * disk error is kept in `failure`; the container's output is dropped from then on.
  */
 export class TaskLog implements TaskOutput, GrowingFile {
   readonly path: string;
@@ -42,7 +42,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
   #closing: Promise<void> | undefined;
   #isClosed = false;
   #size: number;
-  /** Bytes in the file and on the way to it. */
+  /** Bytes in the file and pending. */
   #accepted: number;
   #isCut = false;
   #failure: Error | undefined;
@@ -56,7 +56,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
     this.#accepted = size;
   }
 
-  /** Opens the file, readable by this user only; one that exists is continued. Fails as the file system does. */
+  /** Opens the file, readable by this user only; continues an existing file. Throws file system errors. */
   static async open(options: TaskLogOptions): Promise<TaskLog> {
     const file = await openForAppend(options.path);
     return new TaskLog(options, file, (await file.stat()).size);
@@ -71,7 +71,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
     return this.#isClosed;
   }
 
-  /** The first error of writing the file; undefined: everything is there. */
+  /** The first error while writing the file; undefined if nothing is missing. */
   get failure(): Error | undefined {
     return this.#failure;
   }
@@ -92,8 +92,8 @@ export class TaskLog implements TaskOutput, GrowingFile {
   }
 
   /**
-   * Writes a container's output, byte for byte, until it ends; fails as `output` does. No more of it is read than the disk
-   * takes.
+   * Writes a container's output, byte for byte, until it ends. Throws the error of `output`. Reads no faster than the
+   * disk can write.
    */
   async copy(output: Readable): Promise<void> {
     const pacer = new Pacer(output);
@@ -105,8 +105,8 @@ export class TaskLog implements TaskOutput, GrowingFile {
   }
 
   /**
-   * The log from byte `start` on, at the reader's own pace; it follows the run until the log is closed, or ends before
-   * byte `end`. Destroy it when not read to its end.
+   * Returns the log from byte `start`, read at the reader's pace, until the log is closed or up to (not including) byte
+   * `end`. Must be destroyed if it is not read to its end.
    */
   read(start: number, options: { readonly end?: number } = {}): Readable {
     return new FollowingReader(this, start, options.end ?? Infinity);
@@ -117,7 +117,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Writes what is pending and ends the readers after the last byte. Lines that come later are dropped. */
+  /** Flushes pending writes and ends the readers after the last byte. Later lines are dropped. */
   close(): Promise<void> {
     this.#closing ??= this.#finish();
     return this.#closing;
@@ -149,7 +149,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
     this.#options.onCut?.();
   }
 
-  /** Resolves when all that is pending is written. It is not joined: the copies of a long log would be as much garbage again. */
+  /** Resolves when all pending buffers are written. They are not joined: copies would double a long log's garbage. */
   #append(buffers: readonly Buffer[]): Promise<void> {
     const bytes = bytesOf(buffers);
     this.#accepted += bytes;
@@ -158,7 +158,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
     return (this.#writing ??= this.#writePending());
   }
 
-  /** The only writer: what comes while it writes goes into the next batch. */
+  /** The only writer: buffers that arrive while it writes go into the next batch. */
   async #writePending(): Promise<void> {
     while (this.#pending.length > 0) {
       const batch = this.#pending;
@@ -192,7 +192,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
     this.#syncing = undefined;
   }
 
-  /** Lines of the worker are still tried, as the disk may have room again; output with a hole in it would mislead. */
+  /** The worker's own lines are still tried, as the disk may have space again; output with a gap would mislead. */
   #failed(error: Error): void {
     this.#isCut = true;
     if (this.#failure) return;

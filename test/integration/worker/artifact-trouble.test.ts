@@ -93,8 +93,11 @@ describe('artifacts in trouble', function () {
       assert.equal(await reasonOf(taskId, name), 'too-large-file-on-worker');
     }
     assert.match(log, /Artifact "file" is too large: 1\.1 TB, more than the 67\.1 MB that this worker takes/);
-    assert.match(log, /Artifact "d": what comes after "d\/huge" in the directory was not read/);
-    assert.match(log, /Artifact "v": not uploaded because they are larger than this worker takes \(67\.1 MB\): "huge"/);
+    assert.match(log, /Artifact "d": files after "d\/huge" in the directory were not read/);
+    assert.match(
+      log,
+      /Artifact "v": not uploaded because they are larger than this worker accepts \(67\.1 MB\): "huge"/,
+    );
   });
 
   it('are listed whatever the names of files are', async () => {

@@ -224,7 +224,10 @@ describe('a task that needs more memory than it may use', () => {
         { ...shell('echo x >/c/file; tail /dev/zero; exit 0'), cache: { c: '/c' } },
         SCOPES,
       );
-      assert.match(log, /Purging the caches of this task \("c"\): a process of its container was killed for memory\./);
+      assert.match(
+        log,
+        /Purging the caches of this task \("c"\): a process in its container was killed for using too much memory\./,
+      );
       await harness.log.next('cache volume purge', taskId);
     } finally {
       await harness.close();

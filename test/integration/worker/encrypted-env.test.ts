@@ -113,9 +113,9 @@ describe('a task with encryptedEnv', () => {
       log,
       new RegExp(
         [
-          'payload\\.encryptedEnv\\[1\\]: it cannot be decrypted, or is no message for this task',
-          'payload\\.encryptedEnv\\[2\\]: its name is one that the worker sets',
-          'payload\\.encryptedEnv\\[3\\]: it is no OpenPGP message',
+          'payload\\.encryptedEnv\\[1\\]: it cannot be decrypted, or is not for this task',
+          'payload\\.encryptedEnv\\[2\\]: its name is reserved by the worker',
+          'payload\\.encryptedEnv\\[3\\]: it is not an OpenPGP message',
         ].join('\n\\[taskcluster:error\\] '),
       ),
     );

@@ -109,7 +109,7 @@ describe('a display of an interactive task', () => {
     const { taskId, url } = await tasks.open();
     const { socketUrl, displaysUrl } = await addresses(taskId);
     const [code, reason] = (await once(new WebSocket(socketUrl), 'close')) as [number, Buffer];
-    assert.deepEqual([code, String(reason)], [1013, 'There is no display in the address.']);
+    assert.deepEqual([code, String(reason)], [1013, 'The address contains no display.']);
     await tasks.letGo(url);
     await tasks.harness.logOf(taskId);
     const answer = await fetch(displaysUrl);

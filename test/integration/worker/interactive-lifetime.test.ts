@@ -7,7 +7,7 @@ import { InteractiveTasks } from '../../support/interactive-tasks.js';
 import { makeCertificate } from '../../support/certificate.js';
 import { RawClient, framed } from '../../support/shell-client.js';
 
-const LIVES_ON = /\nThe command has ended with exit code 6\. The task lives on for interactive sessions until /;
+const LIVES_ON = /\nThe command has ended with exit code 6\. The task keeps running for interactive sessions until /;
 
 describe('an interactive task', () => {
   let tasks: InteractiveTasks;

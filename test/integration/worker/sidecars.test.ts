@@ -130,11 +130,11 @@ describe('a task with a sidecar', () => {
       ending: { ...settings, cmd: say('exit 3') },
     });
     const reasons: Readonly<Record<string, RegExp>> = {
-      imageless: /imageless: its image "127\.0\.0\.1:1\/no\/such:image" can't be had\. /,
+      imageless: /imageless: its image "127\.0\.0\.1:1\/no\/such:image" could not be fetched\. /,
       commandless: /commandless: Docker could not start its container\. /,
-      silent: /silent: it was not ready within 8 s: port 8080 takes no connection \(.*\)\. /,
-      broken: /broken: it was not ready within 8 s: GET \/ is answered with 404, and not with 401\. /,
-      ending: /ending: it ended with the exit code 3 before it was ready\. /,
+      silent: /silent: it was not ready within 8 s: port 8080 does not accept connections \(.*\)\. /,
+      broken: /broken: it was not ready within 8 s: GET \/ returned 404 instead of 401\. /,
+      ending: /ending: it exited with code 3 before it was ready\. /,
     };
     await Promise.all(
       Object.entries(reasons).map(async ([name, reason]) => {
@@ -177,7 +177,7 @@ describe('a task with a sidecar', () => {
       }),
     });
     const taskId = await harness.create(asking(`${get('cgi-bin/end')}; sleep 30`, 'mortal'));
-    await harness.sees(taskId, 'mortal: its container has ended (exit code 7)');
+    await harness.sees(taskId, 'mortal: its container exited with code 7');
     const [ended = assert.fail()] = harness.log.of('sidecar ended');
     assert.deepEqual([ended.fields['exitCode'], ended.fields['output']], [7, 'bye']);
     await harness.queue.cancelTask(taskId);

@@ -13,12 +13,12 @@ describe('the bulkLog feature', () => {
   });
   afterEach(() => bench.stop());
 
-  it('is off unless a task asks for it, and keeps its name for itself', () => {
+  it('is off unless a task requests it, and reserves its name', () => {
     assert.equal(bulkLog.enabledByDefault, false);
     assert.deepEqual(bulkLog.reservedArtifacts(bench.task()), [NAME]);
   });
 
-  it('is there for tasks that are refused too', async () => {
+  it('is published even for refused tasks', async () => {
     const task = bench.task();
     await writeFile(`${bench.tempDir}/log`, 'why');
     await bulkLog.attachRefused?.(task).finish?.({ kind: 'failed' }, never);
@@ -26,12 +26,12 @@ describe('the bulkLog feature', () => {
     assert.equal(bench.objects.text(NAME), 'why');
   });
 
-  it('publishes the log, which is compressed only once for all its artifacts', async () => {
+  it('publishes the log, compressed only once for all its artifacts', async () => {
     const task = bench.task();
     await writeFile(`${bench.tempDir}/log`, 'line\n'.repeat(1000));
     const backing = { name: 'backing', contentType: 'text/plain; charset=utf-8', contentEncoding: 'gzip' } as const;
     await bench.store.upload({ ...backing, expires: EXPIRES }, task.logFile, never);
-    // What is compressed by now needs no file any more.
+    // The compressed log no longer needs the file.
     await rm(`${bench.tempDir}/log`);
     await bulkLog.attach(task).finish?.({ kind: 'completed' }, never);
     assert.deepEqual(bench.queue.requestsFor(NAME), [

@@ -44,7 +44,7 @@ describe('the caches of a run whose worker died', () => {
   const prepared = async (hooks: TaskFeature | undefined): Promise<Contribution> =>
     (await hooks?.prepare?.(resources, never)) ?? assert.fail('the feature does not prepare');
 
-  /** What a worker noted before it died in the middle of the run. */
+  /** The journal of a worker that died during the run. */
   const facts = async (): Promise<Contribution> => {
     const dying = new ResourceStack(() => undefined);
     const contribution = await feature(caches).attach(task()).prepare?.(dying, never);
@@ -72,7 +72,7 @@ describe('the caches of a run whose worker died', () => {
     assert.equal((await fixture.user().acquire(caches, 'one')).path, directories(noted)[0]);
   });
 
-  it('are refused when no run had them, or another payload did', async () => {
+  it('are refused if no run had them, or the payload differs', async () => {
     const noted = await facts();
     caches = await fixture.open();
     await caches.sweep();

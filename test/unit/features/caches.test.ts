@@ -21,7 +21,7 @@ describe('the caches of a task', () => {
   let fixture: CacheFixture;
   let caches: VolumeCaches;
   let run: RunFixture;
-  /** Keeps the run from giving them back. */
+  /** Keeps the run from releasing them. */
   let hold: Promise<void>;
 
   const start = async (options: RunOptions = {}, settings: { purgeAfterKill?: boolean } = {}): Promise<void> => {
@@ -63,20 +63,20 @@ describe('the caches of a task', () => {
     await fixture.remove();
   });
 
-  /** The names of the caches that the run had and that were purged. */
+  /** The names of the run's caches that were purged. */
   const purged = (): readonly unknown[] => run.log.of('cache volume purge').map(({ fields }) => fields['name']);
   const ended = async (payload: object): Promise<void> => {
     await run.run({ ...PAYLOAD, ...CACHE, ...payload });
     assert.equal(run.log.of('cache volume release').length, run.log.of('cache volume miss').length);
   };
 
-  /** The new directory of a cache; those of several caches are made at the same time. */
+  /** The new directory of a cache; those of several caches are created at the same time. */
   const directoryOf = (cache: string): string => {
     const made = run.log.of('cache volume miss').find(({ fields }) => fields['name'] === cache);
     return String(made?.fields['path']);
   };
 
-  it('are mounted, and given back when its container is gone', async () => {
+  it('are mounted, and released after its container is removed', async () => {
     await start();
     await ended({});
     const [spec] = run.engine.specs;
@@ -88,7 +88,7 @@ describe('the caches of a task', () => {
     assert.match(run.text, /Hostname: .*\n\[taskcluster\] using cache "one" -> \/one\n.* "two" -> .*\n\r\n/);
   });
 
-  it('are mounted as the payload says, read-only for example, whatever their names', async () => {
+  it('are mounted as in the payload, for example read-only, with any name', async () => {
     await start();
     await ended({ cache: { 'level-1/checkouts': '/one:ro', two: '/two/:rw' } });
     const checkouts = directoryOf('level-1/checkouts');
@@ -103,14 +103,14 @@ describe('the caches of a task', () => {
     ['that succeeded are kept', {}, () => Promise.resolve(), []],
     ['that could not start are purged', { command: ['no-such-program'] }, () => Promise.resolve(), ['one', 'two']],
   ] as const) {
-    it(`of a task ${what} when the payload says so of exit code -1`, async () => {
+    it(`of a task ${what} with exit code -1 in purgeCaches`, async () => {
       await start({ features: (trace) => [fakeFeature({ trace, name: 'later', collect })] });
       await ended({ ...payload, onExitStatus: { purgeCaches: [-1] } });
       assert.deepEqual(purged(), expected);
     });
   }
 
-  it('of a task that could not start are kept otherwise', async () => {
+  it('of a task that could not start are otherwise kept', async () => {
     await start();
     await ended({ command: ['no-such-program'] });
     assert.deepEqual(purged(), []);
@@ -121,7 +121,7 @@ describe('the caches of a task', () => {
     let giveBack: () => void;
     afterEach(() => next.remove());
 
-    /** Another run begins within the report, and wants the caches before they are given back. */
+    /** Another run begins during the report, and requests the caches before they are released. */
     const followedBy = async (whenItWaits: () => void): Promise<void> => {
       await start();
       hold = new Promise((resolve) => {
@@ -149,7 +149,7 @@ describe('the caches of a task', () => {
     const keys = (log: MemoryLogger, event: string): readonly unknown[] =>
       log.of(event).map(({ fields }) => fields['key']);
 
-    it('are given to the one that comes after it', async () => {
+    it('are given to the next run', async () => {
       await followedBy(() => {
         giveBack();
       });
@@ -158,7 +158,7 @@ describe('the caches of a task', () => {
       assert.deepEqual(keys(next.log, 'cache volume miss'), []);
     });
 
-    it('keep nobody who is stopped while it waits for them', async () => {
+    it('do not delay a stopped run that waits for them', async () => {
       await followedBy(() => {
         next.stop('worker-shutdown');
       });
@@ -170,7 +170,7 @@ describe('the caches of a task', () => {
     });
   });
 
-  it('are none when the payload names none, whatever the configuration says', async () => {
+  it('are none when the payload has none, regardless of the configuration', async () => {
     await start();
     await run.run({ ...PAYLOAD, cache: {} });
     assert.deepEqual(run.trace.only('purge', 'acquire'), []);
@@ -204,7 +204,7 @@ describe('the caches of a task', () => {
     });
   }
 
-  describe('where a kill does not matter', () => {
+  describe('with purgeAfterKill off', () => {
     const keeping = { purgeAfterKill: false };
 
     for (const [what, end] of Object.entries(ends)) {
@@ -216,13 +216,13 @@ describe('the caches of a task', () => {
       });
     }
 
-    it('are purged all the same after an exit code that says so', async () => {
+    it('are still purged after an exit code in purgeCaches', async () => {
       await start({}, keeping);
       await ended({ command: ['fail'], onExitStatus: { purgeCaches: [1] } });
       assert.deepEqual(purged(), ['one', 'two']);
     });
 
-    it('are purged all the same when its container may still be there', async () => {
+    it('are still purged when its container may still exist', async () => {
       await start({}, keeping);
       run.engine.fail('remove', new DockerError('no answer', undefined));
       const { finished } = await run.start({ ...PAYLOAD, ...CACHE });
@@ -230,7 +230,7 @@ describe('the caches of a task', () => {
       assert.deepEqual(purged(), ['one', 'two']);
     });
 
-    it('are purged all the same when people had a shell in it', async () => {
+    it('are still purged after interactive tasks', async () => {
       await start({ features: (trace) => [fakeFeature({ name: 'interactive', trace })] }, keeping);
       run.stopAt('container.started', 'canceled');
       await ended({ command: ['wait'], features: { interactive: true } });
@@ -248,7 +248,7 @@ describe('the caches of a task', () => {
     assert.deepEqual(purged(), ['one', 'two']);
   });
 
-  it('are purged when nobody knows whether its memory sufficed', async () => {
+  it('are purged when it is unknown whether it ran out of memory', async () => {
     await start();
     run.engine.tellsEnds = false;
     await ended({});
@@ -257,14 +257,14 @@ describe('the caches of a task', () => {
     assert.equal(run.log.of('container not inspected').length, 1);
   });
 
-  it('are kept when it ended by itself and was canceled later, while another feature collects', async () => {
+  it('are kept when it exited by itself and was canceled while another feature collects', async () => {
     await start({ features: (trace) => [fakeFeature({ name: 'other', trace })] });
     run.stopAt('other.collect', 'canceled');
     await ended({});
     assert.deepEqual(purged(), []);
   });
 
-  it('are kept while other containers of the run are still there', async () => {
+  it('are kept while other containers of the run still exist', async () => {
     await start();
     const labels = { [LABEL.taskId]: TASK_ID, [LABEL.runId]: '0', [LABEL.role]: 'sidecar' };
     const { id } = await run.engine.createContainer(minimalSpec(IMAGE.id, ['wait'], { labels }));
@@ -281,7 +281,7 @@ describe('the caches of a task', () => {
     assert.deepEqual(purged(), []);
   });
 
-  it('are purged after an exit code that says so, with a line in its log', async () => {
+  it('are purged after an exit code in purgeCaches, with a line in its log', async () => {
     await start();
     await ended({ command: ['fail'], onExitStatus: { purgeCaches: [1] } });
     assert.deepEqual(purged(), ['one', 'two']);
@@ -291,7 +291,7 @@ describe('the caches of a task', () => {
     );
   });
 
-  it('are purged when its container may still be there', async () => {
+  it('are purged when its container may still exist', async () => {
     await start();
     run.engine.fail('remove', new DockerError('no answer', undefined));
     const { resolved, finished } = await run.start({ ...PAYLOAD, ...CACHE });

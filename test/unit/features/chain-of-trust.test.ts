@@ -46,7 +46,7 @@ describe('the signing key of chain of trust', () => {
   const seed = utils.randomSecretKey();
   const read = (): Promise<KeyObject> => readSigningKey(keyPath, tightening(new MemoryLogger()));
 
-  it('is taken as its seed, or as seed and public key, on one line or on several', async () => {
+  it('may be its seed, or seed and public key, on one or several lines', async () => {
     const both = text(Buffer.concat([seed, await getPublicKeyAsync(seed)]));
     for (const content of [text(seed), `${text(seed)}\n`, both, `${both.slice(0, 76)}\r\n${both.slice(76)}\n`]) {
       await writeKey(content);
@@ -57,7 +57,7 @@ describe('the signing key of chain of trust', () => {
     await read();
   });
 
-  it('is the same for others: a seed of RFC 8032 has the public key that is printed there', async () => {
+  it('is compatible: a seed of RFC 8032 has the public key that is printed there', async () => {
     const hex = '9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60';
     await writeKey(Buffer.from(hex, 'hex').toString('base64'));
     const { x = '' } = (await read()).export({ format: 'jwk' });
@@ -67,10 +67,10 @@ describe('the signing key of chain of trust', () => {
     );
   });
 
-  it('is refused in words that name the file, and nothing that is in it', async () => {
+  it('is refused with a message that names the file but does not quote it', async () => {
     const wrongHalf = text(Buffer.concat([seed, await getPublicKeyAsync(utils.randomSecretKey())]));
     const contents: Readonly<Record<string, string>> = {
-      'its public half does not belong to its seed': wrongHalf,
+      'its public half does not match its seed': wrongHalf,
       'expected base64 of 32 bytes': text(seed.subarray(1)),
       'or of 64': `${text(seed)}~`,
       'holds no signing key': '',
@@ -86,14 +86,14 @@ describe('the signing key of chain of trust', () => {
     }
   });
 
-  it('leaves a file as it is that turns out to be no key', async () => {
+  it('is not changed if the file is not a key', async () => {
     await writeKey('127.0.0.1 localhost\n', 0o644);
     await assert.rejects(read(), /holds no signing key/);
     assert.equal((await stat(keyPath)).mode & 0o777, 0o644);
   });
 
   for (const mode of [0o640, 0o604, 0o620, 0o755]) {
-    it(`is taken away from others where it is the worker's own with the mode 0${mode.toString(8)}, which is said once`, async () => {
+    it(`is made private if it is the worker's own with mode 0${mode.toString(8)}, which is logged once`, async () => {
       await writeKey(text(seed), mode);
       const log = new MemoryLogger();
       await readSigningKey(keyPath, tightening(log));
@@ -109,22 +109,22 @@ describe('the signing key of chain of trust', () => {
     });
   }
 
-  it("is refused when it is another user's and others can get at it", async function () {
+  it("is refused when it is another user's and accessible to others", async function () {
     if (process.getuid?.() !== 0) skipBecause(this, 'only root can give a file away');
     await writeKey(text(seed), 0o640);
     await chown(keyPath, 4242, 4242);
-    const words = `${keyPath} can be used by others (mode 0640); it must be its owner's alone (0600)`;
+    const words = `${keyPath} can be used by others (mode 0640); only its owner may have access (0600)`;
     await assert.rejects(read(), { name: 'SigningKeyError', message: words });
     assert.equal((await stat(keyPath)).mode & 0o777, 0o640);
   });
 
-  it('is refused when it is no file', async () => {
+  it('is refused when it is not a regular file', async () => {
     await assert.rejects(read(), /cannot be read: ENOENT/);
     await mkdir(keyPath);
-    await assert.rejects(read(), { message: `${keyPath} is no regular file` });
+    await assert.rejects(read(), { message: `${keyPath} is not a regular file` });
     await rm(keyPath, { recursive: true });
     execFileSync('mkfifo', ['-m', '600', keyPath]);
-    await assert.rejects(read(), { message: `${keyPath} is no regular file` });
+    await assert.rejects(read(), { message: `${keyPath} is not a regular file` });
   });
 });
 
@@ -153,13 +153,13 @@ describe('the chainOfTrust feature', () => {
     return bench.store.upload(artifact, source, never);
   };
 
-  it('is off unless a task asks for it, and keeps its names for itself', () => {
+  it('is off unless a task requests it, and reserves its names', () => {
     const feature = chainOfTrust({ keyPath });
     assert.equal(feature.enabledByDefault, false);
     assert.deepEqual(feature.reservedArtifacts(task), NAMES);
   });
 
-  it('publishes what the task was, made and ran in, with a signature that others can verify', async () => {
+  it('publishes a statement about task, artifacts and image, with a verifiable signature', async () => {
     await upload('public/made', 'content\n'.repeat(100));
     await upload('__proto__', 'content');
     assert.deepEqual(await prepare(), {});
@@ -209,14 +209,14 @@ describe('the chainOfTrust feature', () => {
     );
   });
 
-  it('leaves out what an image of a registry has not', async () => {
+  it('omits facts that an image of a registry lacks', async () => {
     await prepare();
     await hooks.finish?.({ kind: 'failed' }, never, RAN_IN);
     const { environment } = JSON.parse(bench.objects.content(STATEMENT).toString()) as { environment: object };
     assert.ok(!('imageArtifactHash' in environment));
   });
 
-  it('signs what tasks come to, completed or failed, and nothing else', async () => {
+  it('signs only completed and failed tasks', async () => {
     await prepare();
     for (const reason of ['worker-shutdown', 'internal-error', 'intermittent-task', 'malformed-payload'] as const) {
       await hooks.finish?.(exception(reason), never, RAN_IN);
@@ -227,7 +227,7 @@ describe('the chainOfTrust feature', () => {
     assert.deepEqual(published(), NAMES);
   });
 
-  it('signs with the key that was there at the beginning', async () => {
+  it('signs with the key from the start of the run', async () => {
     await prepare();
     await rm(keyPath);
     await hooks.finish?.(COMPLETED, never, RAN_IN);
@@ -235,7 +235,7 @@ describe('the chainOfTrust feature', () => {
     assert.ok(await verifyAsync(signature, bytes, await getPublicKeyAsync(seed)));
   });
 
-  it('ends a task before it begins when the key cannot be used, and says whose fault it is', async () => {
+  it('ends a task before it starts when the key is unusable, and says whose fault it is', async () => {
     await writeKey('no key');
     await assert.rejects(
       async () => {

@@ -37,7 +37,7 @@ describe('the devices of a task', () => {
     assert.equal(await manager.roomFor(9), 1, 'the device was not given back');
   };
 
-  it('are in its container, and given back when that is gone', async () => {
+  it('are in its container, and released after its removal', async () => {
     await start();
     await ended(asking('loopbackVideo', 'kvm'));
     const { env } = run.engine.specs[0] ?? assert.fail();
@@ -46,14 +46,14 @@ describe('the devices of a task', () => {
     assert.deepEqual(order, ['container removed', 'devices released']);
   });
 
-  it('are none when it asks for none', async () => {
+  it('are none when it requests none', async () => {
     await start([]);
     await ended({ ...PAYLOAD, capabilities: { devices: { kvm: false } } });
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
     assert.deepEqual(run.log.of('devices leased'), []);
   });
 
-  it('are also those that every task gets, without a scope', async () => {
+  it('include those that every task gets, without a scope', async () => {
     await start([], ['loopbackVideo']);
     await ended(PAYLOAD);
     assert.equal(run.engine.specs[0]?.env['loopbackVideo'], 'v0');
@@ -61,7 +61,7 @@ describe('the devices of a task', () => {
 
   for (const reason of ['canceled', 'worker-shutdown'] as const) {
     for (const event of ['other.prepare', 'engine.create', 'container.started']) {
-      it(`are given back when it is stopped (${reason}) at ${event}`, async () => {
+      it(`are released when it is stopped (${reason}) at ${event}`, async () => {
         await start();
         run.stopAt(event, reason);
         await ended({ ...asking('loopbackVideo'), command: ['wait'] });
@@ -69,14 +69,14 @@ describe('the devices of a task', () => {
     }
   }
 
-  it('are given back when its image can’t be had', async () => {
+  it('are released when its image can’t be fetched', async () => {
     await start();
     run.images.beforeAcquire = () => Promise.reject(TaskError.failed('no such image'));
     await ended(asking('loopbackVideo'));
     assert.deepEqual(run.queue.resolutions, ['reportFailed']);
   });
 
-  it('end it as resource-unavailable when there are none', async () => {
+  it('resolve it as resource-unavailable when there are none', async () => {
     await start();
     video.present = [];
     await run.run(asking('loopbackVideo'));
@@ -85,7 +85,7 @@ describe('the devices of a task', () => {
     assert.deepEqual(run.engine.specs, []);
   });
 
-  it('fail it without the scopes for all of them', async () => {
+  it('fail it if it lacks a scope for one of them', async () => {
     await start(['docker-worker:capability:device:loopbackVideo:a-provisioner/a-type']);
     await ended(asking('loopbackVideo'));
     await run.remove();
@@ -109,7 +109,7 @@ describe('the privileges of a task', () => {
   };
   const granted = () => run.engine.specs.map(({ privileged, securityOpt }) => [privileged, securityOpt]);
 
-  it('are what it asks for', async () => {
+  it('are those that it requests', async () => {
     await start(true);
     await run.run({ ...PAYLOAD, capabilities: { privileged: true } });
     assert.deepEqual(granted(), [[true, []]]);
@@ -119,14 +119,14 @@ describe('the privileges of a task', () => {
     assert.deepEqual(granted(), [[false, ['seccomp=unconfined']]]);
   });
 
-  it('are none when it asks for none', async () => {
+  it('are none when it requests none', async () => {
     await start(false, []);
     await run.run({ ...PAYLOAD, capabilities: { privileged: false, disableSeccomp: false } });
     assert.deepEqual(granted(), [[false, []]]);
   });
 
   for (const name of ['privileged', 'disableSeccomp']) {
-    it(`need the worker’s consent and the scope (${name})`, async () => {
+    it(`need the worker’s setting and the scope (${name})`, async () => {
       await start(false);
       await run.run({ ...PAYLOAD, capabilities: { [name]: true } });
       assert.deepEqual(run.queue.resolutions, ['reportException malformed-payload']);

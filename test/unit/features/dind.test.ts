@@ -24,7 +24,7 @@ describe('the feature dind', () => {
   let resources: ResourceStack;
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'dind-'));
-    // Longer than the path of a socket may be.
+    // Longer than a socket's path may be.
     directory = join(root, 'x'.repeat(100));
     await mkdir(directory);
     engine = new FakeDockerEngine();
@@ -49,7 +49,7 @@ describe('the feature dind', () => {
     return (await attached.prepare?.(resources, signal)) ?? assert.fail();
   };
 
-  /** Makes its socket where the engine would, and answers there. */
+  /** Creates its socket where the engine would, and responds there. */
   const daemon: FakeProgram = async ({ killed }) => {
     const [bind = ''] = engine.specs[0]?.binds ?? [];
     const here = process.cwd();
@@ -62,7 +62,7 @@ describe('the feature dind', () => {
     return 137;
   };
 
-  it('gives the task the socket of a privileged container beside it', async () => {
+  it('mounts the socket of a privileged container next to the task’s', async () => {
     const { binds, ...rest } = await prepare(daemon);
     assert.deepEqual(rest, {});
     const [spec = assert.fail()] = engine.specs;
@@ -75,18 +75,18 @@ describe('the feature dind', () => {
     assert.deepEqual(binds, [`${made}/docker.sock:/var/run/docker.sock:ro`]);
   });
 
-  it('is tried again when its daemon ends, and says what it printed to the operator alone', async () => {
+  it('is retried when its daemon exits, and shows its output only to the operator', async () => {
     const ending: FakeProgram = ({ print }) => print('no cgroups\n').then(() => 1);
     await assert.rejects(prepare(ending), {
       name: 'ServiceError',
       retryable: true,
       message:
-        'it ended with the exit code 1 before it was ready. This is no mistake of the task: ask the operator of the worker, whose log says more.',
+        'it exited with code 1 before it was ready. This is not a mistake of the task: ask the operator of the worker, whose log has details.',
     });
     assert.equal(log.of('sidecar not ready')[0]?.fields['output'], 'no cgroups');
   });
 
-  it('does not wait for its daemon longer than the task does', async () => {
+  it('stops waiting for its daemon when the task is stopped', async () => {
     const controller = new AbortController();
     const reason = new Error('stopped');
     const waiting = prepare((process) => {

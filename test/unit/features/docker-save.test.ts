@@ -28,7 +28,7 @@ describe('the dockerSave feature', () => {
   afterEach(() => bench.stop());
 
   const feature = (expirationMs = DAY_MS) => dockerSave({ engine, now: () => NOW, expirationMs });
-  /** Runs a container and saves it. */
+  /** Runs and saves a container. */
   const save = async (cache: Readonly<Record<string, string>> = {}, expirationMs?: number): Promise<void> => {
     const labels = { 'taskcluster.worker-id': 'me', 'taskcluster.task-id': 'task' };
     const created = await engine.createContainer(minimalSpec('image', ['task'], { labels }));
@@ -37,13 +37,13 @@ describe('the dockerSave feature', () => {
   };
   const filesOf = (artifact: string) => entriesOf(Readable.from([bench.objects.content(artifact)]));
 
-  it('is off unless a task asks for it, and keeps its names for itself', () => {
+  it('is off unless a task requests it, and reserves its names', () => {
     assert.equal(feature().enabledByDefault, false);
     const reserved = feature().reservedArtifacts(bench.task({ cache: { one: '/one', 'two-x': '/two' } }));
     assert.deepEqual(reserved, [IMAGE, 'public/cache/one.tar', 'public/cache/two-x.tar']);
   });
 
-  it('has nothing to save of a container that could not start', async () => {
+  it('saves nothing of a container that could not start', async () => {
     const gone = { id: '', exitCode: -1, oomKilled: false } as const;
     const nothing = () => Promise.resolve(undefined);
     const container = { ...gone, getArchive: nothing, linkTarget: nothing };
@@ -54,12 +54,12 @@ describe('the dockerSave feature', () => {
     assert.deepEqual(engine.trace.events, []);
   });
 
-  it('saves a cache from where it is mounted, however', async () => {
+  it('saves a cache from where it is mounted, in any mode', async () => {
     await save({ one: '/cache/:ro' });
     assert.deepEqual(Object.values(await filesOf('public/cache/one.tar')), ['kept']);
   });
 
-  it('publishes the container as an image and its caches as they are, compressed', async () => {
+  it('publishes the container as an image, and its caches, compressed', async () => {
     await save({ one: '/cache/' });
     assert.deepEqual(JSON.parse((await filesOf(IMAGE))['manifest.json'] ?? ''), [{ RepoTags: [NAME] }]);
     assert.deepEqual(Object.values(await filesOf('public/cache/one.tar')), ['kept']);
@@ -84,7 +84,7 @@ describe('the dockerSave feature', () => {
     );
   });
 
-  it('makes an image whose containers nobody takes for the worker’s', async () => {
+  it('creates an image whose containers do not pass for the worker’s', async () => {
     await save();
     assert.deepEqual(engine.committed.get(NAME), {
       'taskcluster.worker-id': '',
@@ -95,7 +95,7 @@ describe('the dockerSave feature', () => {
     });
   });
 
-  it('leaves no image, whatever fails', async () => {
+  it('leaves no image after any failure', async () => {
     await save();
     assert.equal(engine.images.has(NAME), false);
     const broken = new DockerError('no space left on device', 500);
@@ -109,14 +109,14 @@ describe('the dockerSave feature', () => {
     assert.equal(engine.images.has(NAME), false);
   });
 
-  it('tells that a cache was not saved whose name can be no artifact’s', async () => {
+  it('reports a cache that was not saved because its name is invalid for an artifact', async () => {
     await save({ 'b\u00fccher': '/cache' });
     assert.equal(bench.output.lines[0], `Saved the container as the image "${IMAGE}".`);
     assert.match(bench.output.lines[1] ?? '', /"public\/cache\/b\u00fccher\.tar" was not uploaded/);
     assert.equal(bench.output.lines.length, 2);
   });
 
-  it('removes the image that a worker left which died while it saved', async () => {
+  it('removes the image of a worker that died while saving', async () => {
     const image = { id: 'sha256:left', entrypoint: [], command: [] };
     engine.images.set('a00b-3:latest', image);
     await feature().recover?.({ taskId: 'A_-b', runId: 3 });

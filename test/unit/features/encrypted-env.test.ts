@@ -44,7 +44,7 @@ describe('the encryptedEnv feature', () => {
     return (await hooks.prepare?.(new ResourceStack(() => assert.fail()), never)) ?? assert.fail();
   };
 
-  /** What the author reads, by index; checks that nothing of the secret is told to anybody. */
+  /** Returns the author's messages by index; checks that no text reveals the secret. */
   const refusals = async (messages: readonly string[], payload: Partial<Payload> = {}, used = feature()) => {
     const error = await prepare(messages, payload, used).then(
       () => assert.fail('the messages were taken'),
@@ -63,31 +63,31 @@ describe('the encryptedEnv feature', () => {
   const reasons = (): readonly unknown[] =>
     log.of('encrypted env refused').flatMap(({ fields }) => fields['refused'] as readonly unknown[]);
 
-  it('gives the container what the messages say, and takes both ways to write the version', async () => {
+  it('sets the variables of its messages, and accepts both forms of the version', async () => {
     const messages = [await message(), await message({ messageVersion: 1, name: 'OTHER', value: '' })];
     assert.deepEqual(await prepare(messages, { env: { MINE: 'x' } }), { env: { PASSWORD: SECRET, OTHER: '' } });
     assert.deepEqual(log.events, []);
   });
 
-  it('takes armored messages, and base64 in lines', async () => {
+  it('accepts armored messages, and base64 broken into lines', async () => {
     const base64 = await message();
     const armor = `-----BEGIN PGP MESSAGE-----\n\n${base64}\n-----END PGP MESSAGE-----\n`;
     assert.deepEqual(await prepare([Buffer.from(armor).toString('base64')]), { env: { PASSWORD: SECRET } });
     assert.deepEqual(await prepare([base64.replace(/.{64}/g, '$&\r\n')]), { env: { PASSWORD: SECRET } });
   });
 
-  it('takes a name that means something to JavaScript', async () => {
+  it('accepts a name with a meaning in JavaScript', async () => {
     const { env = {} } = await prepare([await message({ name: '__proto__' })]);
     assert.deepEqual(Object.entries(env), [['__proto__', SECRET]]);
   });
 
   for (const name of ['aes256', '3des', 'cast5', 'signed', 'bzip2', 'hidden', 'signing-key']) {
-    it(`takes what other clients made: ${name}`, async () => {
+    it(`decrypts messages of other clients: ${name}`, async () => {
       assert.deepEqual(await prepare([await fixture(name)]), { env: { MADE_BY: 'gpg ✓' } });
     });
   }
 
-  it('knows several keys at a time, so that an old one can be replaced', async () => {
+  it('decrypts with several keys at a time, so that an old one can be replaced', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'encrypted-env-'));
     try {
       const { privateKey, publicKey: next } = await generateKey({ type: 'curve25519', userIDs: [{ name: 'next' }] });
@@ -102,7 +102,7 @@ describe('the encryptedEnv feature', () => {
     }
   });
 
-  it('is used by tasks with messages alone, and refuses what it could not keep', () => {
+  it('is used only by tasks with messages, and refuses payloads whose secrets it could not keep', () => {
     const on = feature();
     assert.equal(on.isUsedBy?.(PAYLOAD), false);
     assert.equal(on.isUsedBy({ ...PAYLOAD, encryptedEnv: [] }), false);
@@ -119,7 +119,7 @@ describe('the encryptedEnv feature', () => {
     assert.deepEqual(off.refusals(PAYLOAD), []);
   });
 
-  it('says by index what is wrong with messages, all at once, without a word of them', async () => {
+  it('lists the problems of all messages by index, without quoting them', async () => {
     const elsewhere = await generateKey({ type: 'curve25519', userIDs: [{ name: 'else' }], format: 'armored' });
     const other = await encryptedMessage(content(), [(await readKey({ armoredKey: elsewhere.publicKey })).toPublic()]);
     const messages = [
@@ -146,41 +146,41 @@ describe('the encryptedEnv feature', () => {
       [...refused],
       [
         [1, 'its messageVersion is not 1'],
-        [2, 'its startTime is still to come'],
-        [3, 'its endTime is over'],
-        [4, 'its name is no name of a variable'],
-        [5, 'its name is no name of a variable'],
-        [6, 'its value has a zero byte in it'],
+        [2, 'its startTime is in the future'],
+        [3, 'its endTime is in the past'],
+        [4, 'its name is not a valid variable name'],
+        [5, 'its name is not a valid variable name'],
+        [6, 'its value contains a zero byte'],
         [7, 'it is too long for a variable (128 KiB with its name)'],
-        [8, 'its name is one that the worker sets'],
-        [9, 'its name is one that the worker sets'],
-        [10, 'its name is one that the worker sets'],
-        [11, 'its name is in payload.env too'],
-        [12, 'a message before it has the same name'],
-        [13, 'it is no base64'],
-        [14, 'it is no OpenPGP message'],
-        [15, `it is encrypted to another key than this worker's, to ${ids[1] ?? ''}`],
+        [8, 'its name is reserved by the worker'],
+        [9, 'its name is reserved by the worker'],
+        [10, 'its name is reserved by the worker'],
+        [11, 'its name is also in payload.env'],
+        [12, 'an earlier message has the same name'],
+        [13, 'it is not base64'],
+        [14, 'it is not an OpenPGP message'],
+        [15, `it is not encrypted to this worker's key, but to ${ids[1] ?? ''}`],
       ],
     );
     assert.equal(reasons().length, refused.size);
   });
 
-  it('takes what just fits into a variable', async () => {
+  it('accepts a value that just fits into a variable', async () => {
     const value = 'x'.repeat(131_072 - 'PASSWORD='.length - 1);
     assert.deepEqual(await prepare([await message({ value })]), { env: { PASSWORD: value } });
   });
 
-  it('goes by the clock it was given, and includes both ends of the time', async () => {
+  it('uses the given clock, and includes startTime and endTime', async () => {
     const messages = [await message({ startTime: 1000, endTime: 2000 })];
     for (const now of [1000, 2000]) {
       assert.deepEqual(await prepare(messages, {}, feature(PRIVATE_KEY, now)), { env: { PASSWORD: SECRET } });
     }
-    assert.equal((await refusals(messages, {}, feature(PRIVATE_KEY, 999))).get(0), 'its startTime is still to come');
+    assert.equal((await refusals(messages, {}, feature(PRIVATE_KEY, 999))).get(0), 'its startTime is in the future');
     log = new MemoryLogger();
-    assert.equal((await refusals(messages, {}, feature(PRIVATE_KEY, 2001))).get(0), 'its endTime is over');
+    assert.equal((await refusals(messages, {}, feature(PRIVATE_KEY, 2001))).get(0), 'its endTime is in the past');
   });
 
-  it('tells nobody but the operator more about messages that were not made for this task', async () => {
+  it('gives only the operator details about messages for other tasks', async () => {
     const whole = Buffer.from(await message(), 'base64');
     const damaged = Buffer.from(whole);
     damaged[damaged.length - 5] = (damaged.at(-5) ?? 0) ^ 1;
@@ -198,14 +198,14 @@ describe('the encryptedEnv feature', () => {
     ];
     const refused = await refusals(messages);
     assert.equal(refused.size, messages.length);
-    assert.deepEqual([...new Set(refused.values())], ['it cannot be decrypted, or is no message for this task']);
+    assert.deepEqual([...new Set(refused.values())], ['it cannot be decrypted, or is not for this task']);
     assert.deepEqual(
       reasons().map((each) => (each as { readonly reason: string }).reason.split(/[:{]/)[0]),
       [
         'it cannot be decrypted',
         'it cannot be decrypted',
         'it is for another task',
-        'its content is no JSON',
+        'its content is not JSON',
         'its content is not ',
         'its content is not ',
         'its content is not ',
@@ -214,18 +214,18 @@ describe('the encryptedEnv feature', () => {
     );
   });
 
-  it('neither unpacks nor tries without end', async () => {
+  it('limits decompression and the number of session keys', async () => {
     const config: PartialConfig = { preferredCompressionAlgorithm: enums.compression.zlib };
     const bomb = await encryptedMessage(content({ more: 'x'.repeat(16 * 1024 * 1024) }), undefined, config);
     assert.ok(bomb.length < 200_000);
     const key = await publicKey();
     const many = await encryptedMessage(content(), [key, key, key, key, key]);
     const refused = await refusals([bomb, many]);
-    assert.equal(refused.get(0), 'it cannot be decrypted, or is no message for this task');
+    assert.equal(refused.get(0), 'it cannot be decrypted, or is not for this task');
     assert.equal(refused.get(1), 'it is encrypted to the same recipient more than 4 times');
   });
 
-  it('blames the worker when it has no key that can be used', async () => {
+  it('blames the worker when it has no usable key', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'encrypted-env-'));
     try {
       const locked = await generateKey({ type: 'curve25519', userIDs: [{ name: 'x' }], passphrase: 'p' });
@@ -233,7 +233,7 @@ describe('the encryptedEnv feature', () => {
         missing: undefined,
         'holds no armored OpenPGP private key': 'nonsense',
         'holds a key with a passphrase': locked.privateKey,
-        // Without the empty line before it, the parser takes the key for a header and quotes it.
+        // Without the empty line before it, the parser takes the key as a header and quotes it.
         'that is damaged': (await readFile(PRIVATE_KEY, 'latin1')).replace(/^\n/m, ''),
       };
       for (const [words, text] of Object.entries(files)) {

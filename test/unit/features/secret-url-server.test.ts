@@ -30,7 +30,7 @@ describe('a server for secret URLs', () => {
     await rm(directory, { recursive: true });
   });
 
-  it('finds what a token was opened for until it expires, and remembers the last 2000 that did', async () => {
+  it('finds the target of a token until it expires, and remembers the last 2000 expired ones', async () => {
     await start();
     const tokens = Array.from({ length: REMEMBERED + 1 }, newToken);
     for (const token of tokens) server.open(token, `of ${token}`);
@@ -44,7 +44,7 @@ describe('a server for secret URLs', () => {
     assert.deepEqual([server.find(first), server.find(second)], [undefined, 'expired']);
   });
 
-  it('cuts off connections that never agreed on TLS when it closes', async () => {
+  it('closes connections without a finished TLS handshake when it closes', async () => {
     await start(await TlsFiles.read(await makeCertificate(directory, 'localhost')));
     const silent = connect(server.port, 'localhost');
     await Promise.all([once(silent, 'connect'), once(server.http, 'connection')]);

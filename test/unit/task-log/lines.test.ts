@@ -14,7 +14,7 @@ describe('the lines of a task log', () => {
     assert.equal(errorLine('no'), '\n[taskcluster:error] no\n');
   });
 
-  it('keep the further lines of a text as they are', () => {
+  it('keep further lines of a text unchanged', () => {
     assert.equal(workerLine('one\ntwo', NOW), '[taskcluster 2026-11-23 15:04:05.678Z] one\ntwo\n');
   });
 
@@ -24,7 +24,7 @@ describe('the lines of a task log', () => {
     assert.equal(errorLine(''), '\n[taskcluster:error] \n');
   });
 
-  it('add no empty line for a text that ends with a line break', () => {
+  it('add no empty line after a text with a trailing line break', () => {
     assert.equal(errorLine('no\r\n'), '\n[taskcluster:error] no\n');
   });
 });
@@ -36,7 +36,7 @@ describe('the header of a log', () => {
     return output.lines;
   };
 
-  it('ends with what the pool says of its workers, a line for each of its lines', () => {
+  it('ends with the pool’s settings, line by line', () => {
     const lines = headerOf('{\n  "image": "ami-1"\n}');
     const hostname = lines.indexOf('Hostname: host.example.com');
     assert.deepEqual(lines.slice(hostname + 1), [
@@ -48,7 +48,7 @@ describe('the header of a log', () => {
     ]);
   });
 
-  it('says nothing of that when the pool does not', () => {
+  it('omits settings if the pool has none', () => {
     assert.equal(headerOf().join('\n').includes('settings'), false);
   });
 });
@@ -56,7 +56,7 @@ describe('the header of a log', () => {
 describe('the footer of a log', () => {
   const logOf = (...footers: readonly string[]): string => footers.map((text) => workerLine(text, NOW)).join('');
 
-  it('says how the run ended, with the exit code and the seconds', () => {
+  it('contains result, exit code and seconds', () => {
     assert.equal(
       footer({ kind: 'completed' }, 0, 1.5),
       'Successful task run with exit code: 0 completed in 1.5 seconds',
@@ -64,12 +64,12 @@ describe('the footer of a log', () => {
     assert.equal(footer({ kind: 'failed' }, 3, 2), 'Unsuccessful task run with exit code: 3 completed in 2 seconds');
   });
 
-  it('is where the exit code is read from', () => {
+  it('is parsed for the exit code', () => {
     assert.equal(exitCodeOf(`output\n${logOf(footer({ kind: 'failed' }, 3, 2))}`), 3);
     assert.equal(exitCodeOf(logOf(footer({ kind: 'failed' }, 3, 2), footer({ kind: 'completed' }, 0, 1))), 0);
   });
 
-  it('has no exit code when the command did not exit, and is not what a task prints', () => {
+  it('has no exit code without an exit, and is not taken from the task’s output', () => {
     assert.equal(exitCodeOf(logOf(footer({ kind: 'failed' }, -1, 2))), undefined);
     assert.equal(exitCodeOf(footer({ kind: 'completed' }, 0, 1)), undefined);
     assert.equal(exitCodeOf(''), undefined);

@@ -6,10 +6,10 @@ import { FakeClock } from '../../fakes/fake-clock.js';
 
 const MiB = 1024 * 1024;
 
-/** A source that gives on at once what is written to it. */
+/** A source that passes on writes at once. */
 const connection = (): PassThrough => new PassThrough({ highWaterMark: 16 * MiB });
 
-/** All turns of a pacer, to its end. */
+/** Returns all turns of a pacer, to its end. */
 async function turnsOf(pacer: Pacer): Promise<readonly (readonly Buffer[])[]> {
   const turns: (readonly Buffer[])[] = [];
   for (;;) {
@@ -20,14 +20,14 @@ async function turnsOf(pacer: Pacer): Promise<readonly (readonly Buffer[])[]> {
 }
 
 describe('Pacer', () => {
-  it('gives every byte on, of few and of many pieces', async () => {
+  it('passes on every byte, of few and of many chunks', async () => {
     const pieces = Array.from({ length: 3000 }, (_, n) => Buffer.from(`${n} `.padEnd(1000, '.')));
     const turns = await turnsOf(new Pacer(Readable.from(pieces)));
     assert.ok(Buffer.concat(turns.flat()).equals(Buffer.concat(pieces)));
     assert.deepEqual(await turnsOf(new Pacer(Readable.from([]))), []);
   });
 
-  it('takes all that is there in one turn, in the pieces it came in', async () => {
+  it('takes all available chunks in one turn, unjoined', async () => {
     const source = connection();
     const pacer = new Pacer(source);
     for (let n = 0; n < 100; n += 1) source.write('short line\n');
@@ -38,7 +38,7 @@ describe('Pacer', () => {
     assert.deepEqual(await pacer.turn(), []);
   });
 
-  it('rests between the turns of a long output', async () => {
+  it('pauses between the turns of a long output', async () => {
     const clock = FakeClock.start();
     try {
       const source = connection();
@@ -58,7 +58,7 @@ describe('Pacer', () => {
     }
   });
 
-  it('does not rest in a short output', async () => {
+  it('does not pause in a short output', async () => {
     const clock = FakeClock.start();
     try {
       const source = connection();
@@ -93,7 +93,7 @@ describe('Pacer', () => {
     endless.destroy();
   });
 
-  it('fails as its source does, after the last piece, also when that only breaks off', async () => {
+  it('throws its source’s error after the last chunk, also for a premature close', async () => {
     const broken = connection();
     const pacer = new Pacer(broken);
     broken.once('data', () => broken.destroy(new Error('the line is dead')));
@@ -106,7 +106,7 @@ describe('Pacer', () => {
     await early;
   });
 
-  it('fails when its source fails while it rests', async () => {
+  it('throws when its source fails during a pause', async () => {
     const source = connection();
     const pacer = new Pacer(source);
     source.write(Buffer.alloc(2 * MiB));

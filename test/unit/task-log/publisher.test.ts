@@ -19,7 +19,7 @@ const never = new AbortController().signal;
 const NOW = new Date('2026-11-23T15:04:05.678Z');
 const now = (): Date => NOW;
 
-/** Remembers what becomes of a log's address. */
+/** Records what happens to a log's address. */
 class FakeServer implements LogServer {
   readonly calls: string[] = [];
   readonly expiries: Date[] = [];
@@ -60,7 +60,7 @@ describe('TaskLogPublisher', () => {
   const link = { storageType: 'link', artifact: BACKING, contentType, expires: EXPIRES };
   const artifactUrl = `http://queue.invalid/artifacts/${BACKING}`;
 
-  it('names the worker while the task runs, and its log afterwards', async () => {
+  it('points to the worker during the run, and to the log afterwards', async () => {
     const published = publish();
     await settle();
     assert.deepEqual(bench.queue.artifacts, [{ name: NAME, request: toWorker }]);
@@ -77,7 +77,7 @@ describe('TaskLogPublisher', () => {
     assert.deepEqual(server.calls, [`redirect to ${artifactUrl}`, 'close']);
   });
 
-  it('has an address for as long as the run may take', async () => {
+  it('requests an address that is valid for as long as the run may take', async () => {
     const published = publish();
     const { definition } = bench.task();
     assert.deepEqual(server.expiries, [liveLogExpiry(definition, NOW)]);
@@ -85,7 +85,7 @@ describe('TaskLogPublisher', () => {
     await published.finish(never);
   });
 
-  it('keeps its secret out of the log of the worker, whatever the queue says about it', async () => {
+  it('keeps its secret out of the worker’s log, even if the queue quotes it', async () => {
     const published = publish();
     assert.deepEqual([...bench.log.secrets], ['token']);
     await log.close();
@@ -94,7 +94,7 @@ describe('TaskLogPublisher', () => {
     assert.deepEqual([...bench.log.secrets], []);
   });
 
-  it('publishes a reference where the queue takes no links', async () => {
+  it('publishes a reference if the queue does not support links', async () => {
     const published = publish();
     await settle();
     await log.close();
@@ -111,7 +111,7 @@ describe('TaskLogPublisher', () => {
     assert.deepEqual(server.calls, []);
   });
 
-  it('does without a server', async () => {
+  it('works without a server', async () => {
     const published = new TaskLogPublisher(undefined, now).publish({ ...bench.task(), queue: bench.queue }, log, {
       name: NAME,
       isLive: true,
@@ -123,7 +123,7 @@ describe('TaskLogPublisher', () => {
     assert.deepEqual(bench.queue.requestsFor(NAME), [link]);
   });
 
-  it('does not hold up the run, nor its end, when the queue does not answer', async () => {
+  it('does not delay the run or its end when the queue does not respond', async () => {
     bench.queue.hang('createArtifact');
     const published = publish();
     await settle();
@@ -135,7 +135,7 @@ describe('TaskLogPublisher', () => {
     assert.deepEqual(server.calls, ['close']);
   });
 
-  it("replaces nothing by the worker's address once the log is uploaded", async () => {
+  it("does not publish the worker's address after the log is uploaded", async () => {
     bench.queue.break('createArtifact', outage());
     const published = publish();
     await settle();
@@ -146,7 +146,7 @@ describe('TaskLogPublisher', () => {
     assert.deepEqual(bench.queue.requestsFor(NAME).at(-1), link);
   });
 
-  it('tells the operator when it cannot be live, and goes on', async () => {
+  it('logs when it cannot be live, and continues', async () => {
     bench.queue.fail('createArtifact', new ServiceError('taskcluster', 'no scopes', 403));
     const published = publish();
     await settle();
@@ -156,7 +156,7 @@ describe('TaskLogPublisher', () => {
     assert.deepEqual(bench.queue.requestsFor(NAME), [link]);
   });
 
-  it('fails when the log cannot be uploaded, and lets go of its address', async () => {
+  it('fails when the log cannot be uploaded, and closes its address', async () => {
     const published = publish();
     await settle();
     await log.close();
@@ -174,7 +174,7 @@ describe('the names of a log', () => {
     assert.equal(backingName('public/task.output.txt'), 'public/task.output_backing.txt');
   });
 
-  it("are kept from the payload's artifacts, the backing log's by the run itself", async () => {
+  it("are reserved, the backing log's by the run itself", async () => {
     const bench = await ArtifactBench.start({ concurrency: 1 });
     assert.deepEqual(localLiveLog.reservedArtifacts(bench.task()), [NAME]);
     assert.deepEqual(localLiveLog.reservedArtifacts(bench.task({ log: 'public/x.txt' })), ['public/x.txt']);
@@ -187,17 +187,17 @@ describe('liveLogExpiry', () => {
   const ends = (maxRunTime: unknown, deadline = '2026-11-28T12:00:00Z'): string =>
     liveLogExpiry({ payload: { maxRunTime }, deadline }, now).toISOString();
 
-  it('leaves two hours beside the time that the command has', () => {
+  it('is two hours after maxRunTime', () => {
     assert.equal(ends(3600), '2026-11-23T15:00:00.000Z');
   });
 
-  it('does not lie long after the deadline, however long the command might take', () => {
+  it('is at most two hours after the deadline, for any maxRunTime', () => {
     assert.equal(ends(86_400, '2026-11-23T13:00:00Z'), '2026-11-23T15:00:00.000Z');
     assert.equal(ends(1e300), '2026-11-28T14:00:00.000Z');
     assert.equal(ends(Infinity), '2026-11-28T14:00:00.000Z');
   });
 
-  it('is a time whatever the payload says', () => {
+  it('is a valid time for any payload', () => {
     for (const nonsense of [undefined, null, '60', -5, NaN, {}, 0])
       assert.equal(ends(nonsense), '2026-11-23T14:00:00.000Z');
     for (const payload of [undefined, null, 'text', []]) {

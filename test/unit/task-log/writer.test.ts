@@ -11,7 +11,7 @@ import { TaskLog } from '../../../src/lib/task-log/writer.js';
 
 const PREFIX = '[taskcluster 2026-11-23 15:04:05.678Z] ';
 
-/** Runs `test` while all files of this process have another method of that name. */
+/** Runs `test` with this method replaced for all files of this process. */
 async function withFileMethod(
   name: 'datasync' | 'writev',
   method: (buffers: readonly Buffer[]) => Promise<unknown>,
@@ -34,7 +34,7 @@ interface Write {
   readonly end: () => void;
 }
 
-/** Runs `test` with a disk that has taken what is written to it when it is told to. */
+/** Runs `test` with a disk whose writes the test completes. */
 async function withWrites(test: (writes: readonly Write[]) => Promise<void>): Promise<void> {
   const writes: Write[] = [];
   const writev = (buffers: readonly Buffer[]): Promise<unknown> =>
@@ -73,7 +73,7 @@ describe('TaskLog', () => {
     assert.equal(log.failure, undefined);
   });
 
-  it('copies container output byte for byte, of one container after another, between its own lines', async () => {
+  it('copies the output of successive containers byte for byte, between its own lines', async () => {
     const bytes = randomBytes(300_000);
     const log = await open();
     log.line('start');
@@ -86,7 +86,7 @@ describe('TaskLog', () => {
     assert.equal(log.size, expected.length);
   });
 
-  it('loses nothing of a long log that comes in small pieces', async () => {
+  it('loses nothing of a long log in small chunks', async () => {
     const log = await open();
     const output = new PassThrough();
     const copied = log.copy(output);
@@ -109,7 +109,7 @@ describe('TaskLog', () => {
     assert.ok(Buffer.concat(pieces).equals(Buffer.from(printed, 'latin1')));
   });
 
-  it('writes in one batch what comes while it writes, and in its order', () =>
+  it('writes data that arrives during a write as one batch, in order', () =>
     withWrites(async (writes) => {
       const log = await open();
       const output = new PassThrough();
@@ -130,7 +130,7 @@ describe('TaskLog', () => {
       );
     }));
 
-  it('reads no more of the output than the disk takes', () =>
+  it('reads output no faster than the disk writes', () =>
     withWrites(async (writes) => {
       const log = await open();
       let givenBytes = 0;
@@ -151,7 +151,7 @@ describe('TaskLog', () => {
       await log.close();
     }));
 
-  it('writes more small pieces than the system takes in one call', async () => {
+  it('writes more small chunks than the system accepts in one call', async () => {
     const log = await open();
     for (let i = 0; i < 5000; i++) log.write(`${i}\n`);
     await log.close();
@@ -173,7 +173,7 @@ describe('TaskLog', () => {
     assert.equal(await readFile(file, 'utf8'), 'kept');
   });
 
-  it('cuts output at its limit, says so once, and still takes lines', async () => {
+  it('cuts output at its limit, logs that once, and still accepts lines', async () => {
     let truncated = 0;
     const log = await open({ maxBytes: 10, onCut: () => truncated++ });
     const output = new PassThrough();
@@ -199,7 +199,7 @@ describe('TaskLog', () => {
     assert.equal(await readFile(file, 'utf8'), '1234');
   });
 
-  it('goes on with a file that exists, as after a crash', async () => {
+  it('continues an existing file, as after a crash', async () => {
     const first = await open();
     first.write('before ');
     await first.close();
@@ -210,7 +210,7 @@ describe('TaskLog', () => {
     assert.equal(second.size, 12);
   });
 
-  it('refuses to write through a link', async () => {
+  it('refuses to write through a symlink', async () => {
     await symlink(path.join(dir, 'victim'), file);
     await assert.rejects(open(), { code: 'ELOOP' });
   });
@@ -221,7 +221,7 @@ describe('TaskLog', () => {
       readonly reject: (error: Error) => void;
     }
 
-    /** Runs `test` with a disk that takes what it is given when it is told to. */
+    /** Runs `test` with a disk whose flushes the test completes. */
     const withSyncs = async (test: (syncs: readonly Sync[]) => Promise<void>): Promise<void> => {
       const syncs: Sync[] = [];
       const datasync = (): Promise<void> =>
@@ -234,7 +234,7 @@ describe('TaskLog', () => {
     const write = (log: TaskLog, mib: number): Promise<void> =>
       log.copy(Readable.from(Array<Buffer>(mib).fill(Buffer.alloc(1024 * 1024))));
 
-    it('has the disk take it piece by piece while it is written, never two at a time', () =>
+    it('is flushed repeatedly while it is written, one flush at a time', () =>
       withSyncs(async (syncs) => {
         const log = await open();
         await write(log, 63);
@@ -252,7 +252,7 @@ describe('TaskLog', () => {
         assert.equal(log.failure, undefined);
       }));
 
-    it('is closed when the disk has taken it', () =>
+    it('is closed after the flush', () =>
       withSyncs(async (syncs) => {
         const log = await open();
         await write(log, 64);
@@ -264,7 +264,7 @@ describe('TaskLog', () => {
         assert.equal(log.isClosed, true);
       }));
 
-    it('is cut when the disk can not take it', () =>
+    it('is cut when a flush fails', () =>
       withSyncs(async (syncs) => {
         let cuts = 0;
         const log = await open({ onCut: () => (cuts += 1) });
@@ -282,7 +282,7 @@ describe('TaskLog', () => {
       }));
   });
 
-  it('survives a full disk: the failure is remembered and the container goes on', async () => {
+  it('survives a full disk: keeps the failure, and the container continues', async () => {
     const log = await open({ path: '/dev/full' });
     log.line('lost');
     const reader = text(log.read(0, { end: 0 }));

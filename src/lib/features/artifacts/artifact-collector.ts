@@ -26,7 +26,7 @@ export interface CollectSettings {
   readonly limits: SizeLimits;
 }
 
-/** A file that is larger than this worker takes. */
+/** A file is larger than this worker accepts. */
 class TooLarge extends Error {
   readonly bytes: number;
 
@@ -36,7 +36,7 @@ class TooLarge extends Error {
   }
 }
 
-/** Files with several names that are asked for one by one; each takes the engine some 60 ms. */
+/** Most hard-linked files fetched one by one; each takes the engine about 60 ms. */
 const SINGLE_FETCHES = 64;
 
 /** Publishes the artifacts of one stopped container. */
@@ -56,7 +56,7 @@ export class ArtifactCollector {
   }
 
   /**
-   * Publishes one entry of payload.artifacts. Returns what went wrong, each with a line in the log; fails only when the
+   * Publishes one entry of payload.artifacts. Returns the problems, each with a line in the log. Throws only when the
    * run was stopped.
    */
   async collect(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
@@ -76,7 +76,7 @@ export class ArtifactCollector {
       if (error instanceof TaskStopped) return [error];
       const message = failureLine(name, artifact.path, error);
       this.#task.output.error(message);
-      // What failed to be uploaded is known to the queue already, or the queue does not take it.
+      // After a failed upload the queue already has the artifact, or has refused it.
       if (error instanceof TaskError) return [error];
       const reason = 'file-not-readable-on-worker';
       await this.#publishError({ name: plainName(name, artifact), reason, message }, artifact, signal);
@@ -122,7 +122,7 @@ export class ArtifactCollector {
       return first.value.kind;
     };
     let kind = await this.#files.read(plainPath, signal, read);
-    // The engine follows a link only when the path ends with a slash.
+    // The engine follows a link only if the path ends with a slash.
     if (kind === 'symlink') kind = await this.#files.read(`${plainPath}/`, signal, read);
     if (kind === undefined) return this.#missing(name, artifact, signal);
     if (kind !== 'directory') throw unexpected('directory', kind);
@@ -132,8 +132,8 @@ export class ArtifactCollector {
   }
 
   /**
-   * An archive gives the content of a file once, whatever names it has below the directory. For a few such files the
-   * engine is asked for each; for many, for the whole directory once more.
+   * An archive has the content of a hard-linked file only under its first name. A few such files are fetched one by
+   * one; for many, the whole directory is read once more.
    */
   async #collectHardLinks(upload: DirectoryUpload, path: string, signal: AbortSignal): Promise<void> {
     if (upload.links.pending.length > SINGLE_FETCHES) {
@@ -165,7 +165,7 @@ export class ArtifactCollector {
     return new DirectoryUpload({ key: name, names: this.#names, content, limits, task: this.#task });
   }
 
-  /** The file's extension decides on type and compression; the artifact's counts if the file has none. */
+  /** The file's extension, or else the artifact's, determines type and compression. */
   #content(name: string, artifact: PayloadArtifact, file: string): ArtifactContent {
     const extension = extensionOf(file) || extensionOf(name);
     const isCompressed = this.#settings.skipCompressionExtensions.has(extension);
@@ -183,7 +183,7 @@ export class ArtifactCollector {
 
   async #missing(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
     const message = `Artifact ${quotedName(name)} not found at ${inQuotes(artifact.path)}`;
-    // No error: it does not make the run fail, and whoever looks for why a run failed would be led astray.
+    // Not an error line: it does not make the run fail, and would mislead a reader who looks for why a run failed.
     this.#task.output.line(message);
     await this.#publishError({ name, reason: 'file-missing-on-worker', message }, artifact, signal);
     return [];
@@ -222,12 +222,12 @@ export class ArtifactCollector {
   }
 }
 
-/** A directory's, as in the names of its files. */
+/** Returns a directory's name as it appears in the names of its files. */
 function plainName(name: string, { type }: PayloadArtifact): string {
   return type === 'file' ? name : trimEnd(name, '/');
 }
 
-/** The content of `entry`; that the archive holds nothing else turns out once all of it was read. */
+/** Returns the content of `entry`. Reading it to its end throws if the archive contains anything else. */
 async function onlyFile(
   { content, size }: TarEntry & { readonly kind: 'file' },
   entries: AsyncGenerator<TarEntry, void>,
@@ -240,17 +240,17 @@ async function onlyFile(
   return content;
 }
 
-/** In the words that tools look for. */
+/** Uses the wording that tools look for. */
 function unexpected(expected: PayloadArtifact['type'], found: string): WrongKind {
   return new WrongKind(`Expected artifact to be a "${expected}" but was "${found}"`);
 }
 
-/** Without its dot, in lower case; '': it has none. */
+/** Returns the extension in lower case without its dot, or ''. */
 function extensionOf(name: string): string {
   return path.extname(name).slice(1).toLowerCase();
 }
 
-/** What the table of types does not have, or not as everybody expects it. */
+/** Types that mime-types lacks or names in an unusual way. */
 const OWN_TYPES: Readonly<Record<string, string>> = { log: 'text/plain', jsonl: 'application/jsonl' };
 
 function contentTypeOf(extension: string): string {

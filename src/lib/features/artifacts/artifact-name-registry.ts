@@ -2,16 +2,16 @@ import path from 'node:path/posix';
 import type { TaskContext } from '../../task/task-context.js';
 import { trimEnd } from '../../util/trim-end.js';
 
-/** `same file`: another entry of the payload publishes just this file of the container under just this name. */
+/** `same file`: another entry of the payload publishes the same file of the container under the same name. */
 export type NameRegistration = 'granted' | 'same file' | { readonly owner: string };
 
-/** Sees to it that no file of an artifact replaces something else of the same run. One for all artifacts of a run. */
+/** Prevents an artifact's files from replacing other artifacts of the same run. One for all artifacts of a run. */
 export class ArtifactNameRegistry {
   readonly #artifacts: NonNullable<TaskContext['payload']['artifacts']>;
   readonly #owners = new Map<string, string>();
   readonly #words = new Map<string, string>();
 
-  /** The worker's own names and those that the payload spells out are taken from the beginning. */
+  /** The worker's own names and those listed in the payload are taken from the start. */
   constructor({ reservedArtifacts, payload }: Pick<TaskContext, 'reservedArtifacts' | 'payload'>) {
     this.#artifacts = payload.artifacts ?? {};
     for (const [name, { type }] of Object.entries(this.#artifacts)) {
@@ -23,7 +23,7 @@ export class ArtifactNameRegistry {
     }
   }
 
-  /** Takes `name` for a file of the entry `owner` of payload.artifacts, or says, in words, who else has it. */
+  /** Takes `name` for a file of the entry `owner` of payload.artifacts, or returns a description of its owner. */
   claim(name: string, owner: string): NameRegistration {
     const words = this.#words.get(name);
     if (words !== undefined) return { owner: words };
@@ -33,7 +33,7 @@ export class ArtifactNameRegistry {
     return this.#fileOf(other, name) === this.#fileOf(owner, name) ? 'same file' : { owner: `artifact "${other}"` };
   }
 
-  /** Where in the container the file is that the entry `key` publishes under `name`. */
+  /** Returns the path in the container of the file that the entry `key` publishes under `name`. */
   #fileOf(key: string, name: string): string | undefined {
     const artifact = this.#artifacts[key];
     if (!artifact || artifact.type === 'file') return artifact && path.normalize(artifact.path);

@@ -2,7 +2,7 @@ import type { TarEntryKind } from '../../artifacts/extract-tar.js';
 
 type Skipped = Exclude<TarEntryKind, 'file' | 'directory'>;
 
-/** Counts what became of an artifact's files, in words for the task's log. */
+/** Counts an artifact's uploaded and skipped files, and formats the counts for the task's log. */
 export class ArtifactTally {
   #files = 0;
   #bytes = 0;
@@ -17,7 +17,7 @@ export class ArtifactTally {
     this.#skipped.set(kind, (this.#skipped.get(kind) ?? 0) + number);
   }
 
-  /** A new reading of the archive comes upon the same things again. */
+  /** Must be called before the archive is read again, which finds the same entries. */
   forgetSkipped(): void {
     this.#skipped.clear();
   }
@@ -30,7 +30,7 @@ export class ArtifactTally {
     return megabytes(this.#bytes);
   }
 
-  /** `2 symlinks and 1 device or socket`; undefined when nothing was skipped. */
+  /** For example `2 symlinks and 1 device or socket`; undefined if nothing was skipped. */
   get skipped(): string | undefined {
     const parts = [...this.#skipped].map(([kind, number]) => count(number, kind));
     const last = parts.pop();
@@ -45,7 +45,7 @@ function count(number: number, what: string): string {
   return `${number} ${number === 1 ? what : (PLURALS[what] ?? `${what}s`)}`;
 }
 
-/** `1.5 kB`, `12.0 MB`, `10.0 TB`. */
+/** Returns a size such as `1.5 kB`, `12.0 MB` or `10.0 TB`. */
 export function sizeInWords(bytes: number): string {
   if (bytes < 1e9) return megabytes(bytes);
   return bytes < 1e12 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e12).toFixed(1)} TB`;

@@ -11,26 +11,26 @@ import { ArtifactCollector } from './artifact-collector.js';
 import { Volumes } from './volumes.js';
 
 export interface ArtifactsOptions {
-  /** Extensions, without the dot, of files that are compressed already. */
+  /** Extensions, without the dot, of files that are already compressed. */
   readonly skipCompressionExtensions: readonly string[];
-  /** A file that has more, before compression, is not uploaded. */
+  /** Larger files, before compression, are not uploaded. */
   readonly maxFileBytes: number;
-  /** Of files that are too large, how many an archive is read on for. Default: 64 GiB. */
+  /** Bytes of too large files that are skipped in one archive before reading it stops. Default: 64 GiB. */
   readonly maxSkippedBytes?: number;
-  /** When an archive that broke off is asked for again. */
+  /** Retries for an archive that broke off. */
   readonly archiveRetries?: RetryPolicy;
-  /** Deletes volumes. Default: as the user of this process may. */
+  /** Deletes volumes. Default: with the rights of this process's user. */
   readonly removeTree?: RemoveTree;
 }
 
-/** Archives read at a time; the files of all of them share the store's upload slots. */
+/** Archives read at a time. Their files share the store's upload slots. */
 const OPEN_ARCHIVES = 4;
 /**
- * By count: an engine that is restarted answers again within the minute that these take, and what breaks off at the same
- * place each time must not be read for ever.
+ * Limited by count: a restarted engine answers again within the minute that these take, and an archive that always
+ * breaks off at the same place must not be read forever.
  */
 const ARCHIVE_RETRIES: RetryPolicy = { attempts: 7, firstDelayMs: 1000, maxDelayMs: 30_000, randomization: 0.25 };
-/** A minute or two of reading: docker makes up to a gigabyte of the zeros of a sparse file in a second. */
+/** One or two minutes of reading: Docker produces up to 1 GB/s of zeros for a sparse file. */
 const MAX_SKIPPED_BYTES = 64 * 1024 ** 3;
 
 /** Publishes payload.artifacts after the container has stopped. */
@@ -72,7 +72,7 @@ async function collect(collector: ArtifactCollector, task: TaskContext, signal: 
   throwIfAny(problems.flat());
 }
 
-/** Each problem has its line in the log already; the gravest decides about the run. */
+/** Each problem already has its line in the log; the most serious one decides how the run is resolved. */
 function throwIfAny(problems: readonly unknown[]): void {
   if (problems.length === 0) return;
   const stopped = problems.find((problem) => problem instanceof TaskStopped);

@@ -8,17 +8,17 @@ import { errorMessage } from '../../util/error-message.js';
 import { retry } from '../../util/retry.js';
 import type { RetryPolicy } from '../../util/retry.js';
 
-/** The path is not what the payload says; worth an error artifact, but the task does not fail. */
+/** The path is not of the kind that the payload says. This causes an error artifact, but the task does not fail. */
 export class WrongKind extends Error {}
 
 export interface ContainerFilesDeps {
   readonly container: StoppedContainer;
   readonly log: Logger;
-  /** When an engine that failed, or an archive that broke off, is asked for again. */
+  /** Retries after an engine failed or an archive broke off. */
   readonly retries: RetryPolicy;
 }
 
-/** The files of a stopped container, from an engine that may fail now and then. */
+/** The files of a stopped container. Retries while the engine fails. */
 export class ContainerFiles {
   readonly #deps: ContainerFilesDeps;
 
@@ -26,7 +26,7 @@ export class ContainerFiles {
     this.#deps = deps;
   }
 
-  /** Gives `use` the archive of `path`, anew when it breaks off; undefined when there is no such path. */
+  /** Calls `use` with the archive of `path`, and again if it breaks off. Returns undefined without such a path. */
   async read<T>(
     path: string,
     signal: AbortSignal,
@@ -44,7 +44,7 @@ export class ContainerFiles {
     });
   }
 
-  /** Where the link at `path` leads to in the end, within the container; undefined when there is no such path. */
+  /** Returns the final target, within the container, of the link at `path`; undefined without such a path. */
   async linkTarget(path: string, signal: AbortSignal): Promise<string | undefined> {
     return await this.#patiently(path, signal, () => this.#deps.container.linkTarget(path, signal));
   }

@@ -4,10 +4,10 @@ import type { TaskOutput } from '../../outcome/task-output.js';
 import { errorMessage } from '../../util/error-message.js';
 import { ArtifactTally, sizeInWords } from './artifact-tally.js';
 
-/** Names listed one by one in the log; the rest is counted, as a task can have millions of them. */
+/** Most names listed in the log; the rest are counted, because a task can have millions. */
 const LISTED_NAMES = 20;
 
-/** The first of many things, and how many there are. */
+/** A list that keeps its first items and counts the rest. */
 class Listing {
   readonly #first: string[] = [];
   #count = 0;
@@ -27,13 +27,13 @@ class Listing {
 }
 
 export interface DirectoryReportOptions {
-  /** Of the artifact. */
+  /** The artifact's name. */
   readonly name: string;
   readonly output: TaskOutput;
   readonly maxFileBytes: number;
 }
 
-/** What became of a directory artifact's files, for the task's log. */
+/** Reports in the task's log which files of a directory artifact were uploaded, and which were not. */
 export class DirectoryReport {
   readonly tally = new ArtifactTally();
   readonly #problems: unknown[] = [];
@@ -41,14 +41,14 @@ export class DirectoryReport {
   readonly #output: TaskOutput;
   readonly #maxFileBytes: number;
   #depth = 0;
-  /** Files and directories. */
+  /** Number of files and directories. */
   #unreadable = 0;
-  /** Of this reading. */
+  /** Files with invalid names, in the current reading. */
   #odd = new Listing();
-  /** Directories. */
+  /** Directories, in the current reading. */
   #tooDeep = new Listing();
   readonly #tooLarge = new Listing();
-  /** Names that belong to something else. */
+  /** Names that belong to other artifacts. */
   readonly #taken = new Set<string>();
   readonly #listedTaken = new Listing();
 
@@ -58,12 +58,12 @@ export class DirectoryReport {
     this.#maxFileBytes = maxFileBytes;
   }
 
-  /** What went wrong so far; each has its line in the log, at the latest once it is summarized. */
+  /** The problems so far; each has a line in the log, at the latest after `summarize`. */
   get problems(): readonly unknown[] {
     return this.#problems;
   }
 
-  /** A new reading of the archive comes upon the same things again. */
+  /** Must be called before the archive is read again, which finds the same entries. */
   beginReading(): void {
     this.tally.forgetSkipped();
     this.#odd = new Listing();
@@ -93,9 +93,9 @@ export class DirectoryReport {
     this.#tooDeep.add(quotedName(directory));
   }
 
-  /** Nothing is read any more: to skip the file of so many bytes would take too long. */
+  /** Reports that reading stopped: skipping this file would take too long. */
   cut(file: string, bytes: number): void {
-    const words = `Artifact ${this.#name}: what comes after ${quotedName(file)} in the directory was not read, as skipping its ${sizeInWords(bytes)} would take too long`;
+    const words = `Artifact ${this.#name}: files after ${quotedName(file)} in the directory were not read, because skipping its ${sizeInWords(bytes)} would take too long`;
     this.failed('', '', TaskError.failed(words));
   }
 
@@ -104,28 +104,28 @@ export class DirectoryReport {
     this.#output.error(failureLine(name, file, error));
   }
 
-  /** A file or a directory of a volume, which the worker reads from its own disk. Each has a line, up to a number. */
+  /** Reports a file or directory of a volume on the worker's own disk. The first 20 get a line each. */
   unreadable(file: string, error: unknown): void {
     const words = unreadableMessage(`Artifact ${this.#name}`, file, error);
-    // Anything else is trouble of this machine.
+    // Other errors are this machine's fault.
     const isDenied = (error as NodeJS.ErrnoException).code === 'EACCES';
     this.#problems.push(isDenied ? TaskError.failed(words, error) : error);
     if (this.#unreadable++ < LISTED_NAMES) this.#output.error(words);
   }
 
-  /** Says what was published and what was not. */
+  /** Writes to the log what was published and what was not. */
   summarize(path: string): void {
     const { files, bytes, skipped } = this.tally;
     this.#output.line(`Uploaded artifact ${this.#name} from ${inQuotes(path)}: ${files}, ${bytes}`);
     if (skipped) this.#output.line(`Artifact ${this.#name}: skipped ${skipped}; only files are uploaded`);
     if (!this.#odd.isEmpty) {
-      // No error: the task does not fail for it.
+      // Not an error line: the task does not fail because of it.
       this.#output.line(
         `Artifact ${this.#name}: not uploaded because of their names: ${this.#odd.toString()}; ${NAME_RULE}`,
       );
     }
     if (!this.#tooDeep.isEmpty) {
-      const words = `Artifact ${this.#name}: what is more than ${this.#depth} directories deep is not uploaded: ${this.#tooDeep.toString()}`;
+      const words = `Artifact ${this.#name}: entries more than ${this.#depth} directories deep are not uploaded: ${this.#tooDeep.toString()}`;
       this.failed('', '', TaskError.failed(words));
     }
     if (this.#unreadable > LISTED_NAMES) {
@@ -134,7 +134,7 @@ export class DirectoryReport {
     if (!this.#tooLarge.isEmpty) {
       const limit = sizeInWords(this.#maxFileBytes);
       this.#output.error(
-        `Artifact ${this.#name}: not uploaded because they are larger than this worker takes (${limit}): ${this.#tooLarge.toString()}`,
+        `Artifact ${this.#name}: not uploaded because they are larger than this worker accepts (${limit}): ${this.#tooLarge.toString()}`,
       );
     }
     if (!this.#listedTaken.isEmpty) {
@@ -145,18 +145,18 @@ export class DirectoryReport {
   }
 }
 
-/** A path as it can stand in a line of the log: no line breaks, nothing that a terminal would obey. */
+/** Returns a path that is safe in a line of the log: without line breaks or control characters for a terminal. */
 export function inQuotes(path: string): string {
   return JSON.stringify(path);
 }
 
-/** What uploads say of themselves names the artifact already. */
+/** Returns the log line for a failed file. Errors of uploads already name the artifact. */
 export function failureLine(name: string, path: string, error: unknown): string {
   if (error instanceof TaskError) return error.message;
   return `Artifact ${quotedName(name)} could not be read from ${inQuotes(path)}: ${errorMessage(error)}`;
 }
 
-/** Of a file or directory on the worker's disk that the system did not let it read. `artifact` begins the sentence. */
+/** Returns the message for a file or directory on disk that the worker can't read. `artifact` begins the sentence. */
 export function unreadableMessage(artifact: string, file: string, error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
   const why =

@@ -17,7 +17,7 @@ import { Semaphore } from '../../util/semaphore.js';
 import { trimEnd } from '../../util/trim-end.js';
 
 export interface DirectoryUploadOptions {
-  /** The key in payload.artifacts; slashes at its end change nothing. */
+  /** The key in payload.artifacts; trailing slashes are ignored. */
   readonly key: string;
   readonly names: ArtifactNameRegistry;
   readonly content: (name: string) => ArtifactContent;
@@ -26,30 +26,30 @@ export interface DirectoryUploadOptions {
 }
 
 export interface SizeLimits {
-  /** Of a file, before compression. */
+  /** The largest file, before compression. */
   readonly maxFileBytes: number;
-  /** Of an archive's files that are too large: it has to be read past them to get to the next. */
+  /** Limits the too large files in an archive, which must be read to reach the files after them. */
   readonly maxSkippedBytes: number;
 }
 
-/** Small files, or files of a directory on disk, that wait for an upload slot, or have one, at a time. */
+/** Small files, or files on disk, that use or wait for an upload slot at a time. */
 const OPEN_FILES = 32;
 
 type TarFile = TarEntry & { readonly kind: 'file' };
 type Uploads = Set<Promise<void>>;
 type Names = readonly [string, ...string[]];
 
-/** One directory artifact. When its archive broke off, `run` goes on with a new one where the last one ended. */
+/** One directory artifact. After its archive broke off, `run` continues with a new archive where the last one ended. */
 export class DirectoryUpload {
   readonly report: DirectoryReport;
-  /** Names of files whose content the archive gave under another one only: `run` leaves them to be uploaded. */
+  /** Hard links, whose content the archive has under another name. `run` does not upload them. */
   readonly links = new HardLinks((name) => this.#done.has(name));
   readonly #options: DirectoryUploadOptions;
   readonly #name: string;
-  /** Files that were read whole: uploaded, under way, or failed for good. */
+  /** Files that are not read again: uploaded, permanently failed, or replaced by an error artifact. */
   readonly #done = new Set<string>();
   readonly #open = new Semaphore(OPEN_FILES);
-  /** The queue said that the run is over: nothing more can be uploaded. */
+  /** Set when the queue said that the run is over: nothing more can be uploaded. */
   #stopped: TaskStopped | undefined;
   #skippedBytes = 0;
 
@@ -61,8 +61,8 @@ export class DirectoryUpload {
   }
 
   /**
-   * Uploads the files of an archive whose first entry, the directory itself, was called `root`, or of a directory on
-   * disk (root ''). Returns once all uploads have ended; fails with a DockerError when the archive broke off.
+   * Uploads the files of an archive whose first entry, the directory itself, was named `root`, or of a directory on
+   * disk (root ''). Returns once all uploads have ended. Throws a DockerError if the archive broke off.
    */
   async run(root: string, entries: AsyncIterable<TarEntry | DiskEntry>, signal: AbortSignal): Promise<void> {
     this.report.beginReading();
@@ -86,14 +86,14 @@ export class DirectoryUpload {
     });
   }
 
-  /** Uploads the files that `links` waits for from an archive that has them. */
+  /** Uploads the pending files of `links` from an archive that contains them. */
   async runLinks(entries: AsyncIterable<TarEntry>, signal: AbortSignal): Promise<void> {
     await this.#each(entries, signal, async (entry, uploads) => {
       if (entry.kind === 'file') await this.#startLinks(entry.name, entry, uploads, signal);
     });
   }
 
-  /** Uploads `entry` as the file that `links` knows as `target`. */
+  /** Uploads `entry` under the names that `links` has for `target`. */
   async runLink(target: string, entry: TarFile, signal: AbortSignal): Promise<void> {
     await this.#each([entry], signal, (file, uploads) => this.#startLinks(target, file, uploads, signal));
   }
@@ -118,7 +118,7 @@ export class DirectoryUpload {
     if (this.#stopped) throw this.#stopped;
   }
 
-  /** The artifact's name for a file; undefined: it must not be uploaded, or is already. */
+  /** Returns the artifact's name for a file; undefined if it must not be uploaded, or already is. */
   #nameOf(file: string, root: string): string | undefined {
     const relative = relativeName(file, root);
     const name = relative === undefined || this.#name === '' ? relative : `${this.#name}/${relative}`;
@@ -133,7 +133,7 @@ export class DirectoryUpload {
     return undefined;
   }
 
-  /** False when so much of an archive would be read for nothing that this is its end. */
+  /** Returns false if so much of an archive would have to be skipped that reading stops here. */
   #canSkip(entry: TarEntry | DiskEntry): boolean {
     const { maxFileBytes, maxSkippedBytes } = this.#options.limits;
     if (entry.kind !== 'file' || 'open' in entry || entry.size <= maxFileBytes) return true;
@@ -144,7 +144,7 @@ export class DirectoryUpload {
     return false;
   }
 
-  /** Returns when the file has been read from the archive, and no more are than may be; its upload goes on. */
+  /** Returns once the file was read from the archive, and waits for a slot if it is small. Its upload continues. */
   async #start(names: Names, entry: TarFile, uploads: Uploads, signal: AbortSignal): Promise<void> {
     if (entry.size > this.#options.limits.maxFileBytes) {
       for (const name of names) await this.#refuse(name, entry, uploads, signal);
@@ -159,7 +159,7 @@ export class DirectoryUpload {
     });
     uploads.add(upload);
     if (!read) return;
-    // Errors are the upload's to hear of; one that ends before it was given a slot never reads.
+    // The upload handles errors of the content. An upload that ends while it waits for a slot never reads.
     await Promise.race([read.catch(() => undefined), upload]);
   }
 
@@ -168,7 +168,7 @@ export class DirectoryUpload {
     if (first !== undefined) await this.#start([first, ...others], entry, uploads, signal);
   }
 
-  /** Returns when the file is open and no more are than may be; its upload goes on. */
+  /** Returns once the file is open, which waits for a slot; its upload continues. */
   async #startFromDisk(name: string, file: DiskFile, uploads: Uploads, signal: AbortSignal): Promise<void> {
     const leave = await this.#open.enter(signal);
     const opened = await this.#openFile(file);
@@ -209,7 +209,7 @@ export class DirectoryUpload {
     await this.#publishWhy({ name, reason: 'file-not-readable-on-worker', message }, uploads, signal);
   }
 
-  /** Publishes in the place of a file why it is not there. */
+  /** Publishes, in place of a file, why it is missing. */
   async #publishWhy(why: Omit<ErrorArtifact, 'expires'>, uploads: Uploads, signal: AbortSignal): Promise<void> {
     const { task, content } = this.#options;
     this.#done.add(why.name);
@@ -250,7 +250,7 @@ export class DirectoryUpload {
         this.report.tally.addFile(entry.size);
       }
     } catch (error) {
-      // The archive broke off within this file: the reader of the archive fails with the same and decides.
+      // The archive broke off within this file: its reader gets the same error and decides.
       if (error instanceof DockerError || signal.aborted) return;
       if (error instanceof TaskStopped) this.#stopped ??= error;
       else for (const name of names) this.#failed(name, entry.name, error);

@@ -5,12 +5,12 @@ import { errorMessage } from '../../util/error-message.js';
 import { sizeInWords } from './artifact-tally.js';
 import { isErrorOf } from '../../outcome/service-error.js';
 
-/** The queue takes no longer one; the paths in it may be as long. */
+/** The longest message that the queue accepts. Paths in it may be this long. */
 const LONGEST_MESSAGE = 4096;
 
 /**
- * Says in an artifact's place why it is not there, if that can be said. Fails only with the signal's reason: the author has
- * been told in the log, the artifact repeats it.
+ * Publishes, in place of an artifact, why it is missing, if possible. Throws only the signal's reason: the artifact
+ * just repeats what the log says.
  */
 export async function publishError(
   { artifacts, output, log }: Pick<TaskContext, 'artifacts' | 'output' | 'log'>,
@@ -18,14 +18,14 @@ export async function publishError(
   signal: AbortSignal,
 ): Promise<void> {
   if (!isArtifactName(error.name)) {
-    output.line(`No artifact tells of ${quotedName(error.name)}: ${NAME_RULE}`);
+    output.line(`No error artifact for ${quotedName(error.name)}: ${NAME_RULE}`);
     return;
   }
   try {
     await artifacts.error({ ...error, message: error.message.slice(0, LONGEST_MESSAGE) }, signal);
   } catch (cause) {
     signal.throwIfAborted();
-    // The queue never lets an artifact that is meant to have content become another.
+    // The queue never lets an artifact that was created with content change its type.
     if (isErrorOf(cause, 'taskcluster', 409)) {
       output.line(`Artifact ${quotedName(error.name)} stays in the list of artifacts, but has no content.`);
     }
@@ -33,8 +33,8 @@ export async function publishError(
   }
 }
 
-/** Of a file that is larger than this worker takes. */
+/** Returns the message for a file that is larger than this worker accepts. */
 export function tooLargeMessage(name: string, bytes: number, maxFileBytes: number): string {
-  const sizes = `${sizeInWords(bytes)}, more than the ${sizeInWords(maxFileBytes)} that this worker takes of a file`;
+  const sizes = `${sizeInWords(bytes)}, more than the ${sizeInWords(maxFileBytes)} that this worker accepts`;
   return `Artifact ${quotedName(name)} is too large: ${sizes} (artifacts.maxFileBytes)`;
 }

@@ -6,7 +6,7 @@ import type { RemoveTree } from '../../util/remove-tree.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
 import type { Contribution } from '../../task/feature.js';
 
-/** The directories on this machine's disk that a run's artifacts of type `volume` are written to. */
+/** The directories on this machine's disk for a run's artifacts of type `volume`. */
 export class Volumes {
   readonly #task: TaskContext;
   readonly #removeTree: RemoveTree;
@@ -17,13 +17,13 @@ export class Volumes {
     this.#removeTree = removeTree;
   }
 
-  /** Makes them, writable for whatever user the container has; they are deleted with the run's resources. */
+  /** Creates the directories, writable by any user of the container. They are deleted with the run's resources. */
   async prepare(resources: ResourceStack): Promise<Contribution> {
     const directories = new Map<string, string>();
     const binds: string[] = [];
     for (const [name, artifact] of Object.entries(this.#task.payload.artifacts ?? {})) {
       if (artifact.type !== 'volume') continue;
-      // Nobody else gets there: the run's own directory around it is closed to all other users.
+      // Other users of this machine have no access: the run's directory around it is closed to them.
       const directory = await mkdtemp(path.join(this.#task.directory, 'volume-'));
       resources.defer('volume', () => this.#removeTree(directory));
       await chmod(directory, 0o777);
@@ -34,10 +34,10 @@ export class Volumes {
     return { binds };
   }
 
-  /** Where the artifact of this name is; there once the task was prepared. */
+  /** Returns the directory of an artifact. Throws before `prepare`. */
   directoryOf(name: string): string {
     const directory = this.#directories.get(name);
-    if (directory === undefined) throw new Error(`no volume was made for the artifact "${name}"`);
+    if (directory === undefined) throw new Error(`no volume was created for the artifact "${name}"`);
     return directory;
   }
 }

@@ -9,7 +9,7 @@ import type { Feature } from '../../task/feature.js';
 import { SigningKeyError, readSigningKey, tightening } from './signing-key.js';
 
 export interface ChainOfTrustOptions {
-  /** Read for every task, so that another key needs no restart. */
+  /** Read for every task, so that a new key needs no restart. */
   readonly keyPath: string;
 }
 
@@ -20,8 +20,8 @@ const SIGNATURE = 'public/chain-of-trust.json.sig';
 const NAME = 'chainOfTrust';
 
 /**
- * Publishes a signed statement of what a task was, which image it ran in, on which machine, and what it has made. It has
- * to be the last feature to finish: what is uploaded after it is not in the statement.
+ * Publishes a signed statement of what a task was, which image it ran in, on which machine, and what it published. Must
+ * be the last feature to finish: artifacts uploaded after it are not in the statement.
  */
 export function chainOfTrust({ keyPath }: ChainOfTrustOptions): Feature {
   return {
@@ -31,7 +31,7 @@ export function chainOfTrust({ keyPath }: ChainOfTrustOptions): Feature {
     reservedArtifacts: () => [LOG, STATEMENT, SIGNATURE],
     attach: (task) => {
       task.artifacts.keepManifest();
-      // Kept until the end: a key that is replaced meanwhile must not make a task fail after all its work.
+      // Kept until the end: replacing the key meanwhile must not make a task fail after all its work.
       let key: KeyObject | undefined;
       return {
         prepare: async () => {
@@ -46,7 +46,7 @@ export function chainOfTrust({ keyPath }: ChainOfTrustOptions): Feature {
   };
 }
 
-/** What the task itself came to; an exception is no statement about what it makes, and may be run again. */
+/** Returns whether the result is the task's own. After an exception the task may run again, so nothing is signed. */
 function isTheTasksOwn({ kind }: Resolution): boolean {
   return kind === 'completed' || kind === 'failed';
 }
@@ -59,7 +59,7 @@ async function signingKey({ log }: TaskContext, path: string): Promise<KeyObject
     log.error('chain of trust key not usable', { error });
     throw TaskError.exception(
       'internal-error',
-      "the worker's signing key cannot be used. The operator of this worker has to mend that; it is not a mistake of the task.",
+      "the worker's signing key cannot be used. The operator of this worker must fix this; it is not a mistake of the task.",
     );
   }
 }
@@ -78,7 +78,7 @@ async function certify(task: TaskContext, image: ImageIdentity, key: KeyObject, 
   await upload(SIGNATURE, 'application/octet-stream', signature);
 }
 
-/** What verifiers read. The task is the queue's own words: nothing that a feature or a default made of it is in there. */
+/** Returns the statement for verifiers. It has the task as the queue sent it, unchanged by features or defaults. */
 function statementOf({ artifacts, definition, taskId, runId, worker }: TaskContext, image: ImageIdentity): object {
   const { workerGroup, workerId, publicIp, privateIp, instanceId, instanceType, region } = worker;
   const { artifactHash } = image;

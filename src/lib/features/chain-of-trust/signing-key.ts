@@ -4,35 +4,35 @@ import { constants, open, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import type { Logger } from '../../log/logger.js';
 
-/** The file can't be used to sign with. The message names it and says what to do, never what is in it. */
+/** The file is not usable for signing. The message names it and says what to do, but never quotes its content. */
 export class SigningKeyError extends Error {
   override readonly name = 'SigningKeyError';
 }
 
 const SEED_BYTES = 32;
-/** The seed with the public key behind it, as NaCl has it. */
+/** The seed followed by the public key, as in NaCl. */
 const SECRET_KEY_BYTES = 64;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
-/** PKCS #8 of an ed25519 key (RFC 8410), up to its seed. */
+/** The PKCS #8 encoding of an ed25519 key (RFC 8410), up to its seed. */
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
-/** More than any key is long, and little to read by mistake. */
+/** Longer than any key, but little to read by mistake. */
 const MAX_FILE_BYTES = 4096;
 const OTHERS = 0o077;
 const ALL = 0o777;
 
-/** A key that others than its owner could get at, although it belongs to the user of this process. */
+/** A key that belongs to this process's user but is accessible to other users. */
 export interface LooseKey {
   readonly path: string;
-  /** As `chmod` has it. */
+  /** In chmod's octal notation. */
   readonly mode: string;
-  /** Takes it away from them. */
+  /** Removes the access of other users. */
   tighten(): Promise<void>;
 }
 
-/** What is done about such a key: programs that write files for a worker often let everybody read them. */
+/** Handles such a key: programs that write files for a worker often make them readable by all users. */
 export type OnLooseKey = (key: LooseKey) => Promise<void>;
 
-/** Takes it away from others, and tells the operator, who may have given it to them. */
+/** Returns a handler that removes the access of others and tells the operator, who may have granted it. */
 export function tightening(log: Pick<Logger, 'warn'>): OnLooseKey {
   return async (key) => {
     await key.tighten();
@@ -42,16 +42,16 @@ export function tightening(log: Pick<Logger, 'warn'>): OnLooseKey {
 }
 
 /**
- * The ed25519 key in a file with base64 of its 32-byte seed, or of the seed and the public key. Fails with a
- * SigningKeyError when there is none, or one of another user's that others than that one can get at. One of this
- * process's user that others can get at is used once `onLoose` has dealt with it.
+ * Reads an ed25519 key from a file with base64 of its 32-byte seed, or of the seed and the public key. Throws a
+ * SigningKeyError if the file holds no key, or belongs to another user and is not private to that user. A file of this
+ * process's user that others can access is used after `onLoose` has handled it.
  */
 export async function readSigningKey(path: string, onLoose: OnLooseKey): Promise<KeyObject> {
   return await readPrivateFile(path, (text) => parseSigningKey(path, text), onLoose);
 }
 
 function parseSigningKey(path: string, content: string): KeyObject {
-  // Programs break base64 into lines.
+  // Some programs break base64 into lines.
   const text = content.replace(/\s+/g, '');
   const bytes = BASE64.test(text) ? Buffer.from(text, 'base64') : Buffer.alloc(0);
   if (bytes.length !== SEED_BYTES && bytes.length !== SECRET_KEY_BYTES) {
@@ -63,19 +63,19 @@ function parseSigningKey(path: string, content: string): KeyObject {
   const key = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' });
   const publicKey = Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x ?? '', 'base64url');
   if (bytes.length === SECRET_KEY_BYTES && !bytes.subarray(SEED_BYTES).equals(publicKey)) {
-    throw new SigningKeyError(`${path} holds no signing key: its public half does not belong to its seed`);
+    throw new SigningKeyError(`${path} holds no signing key: its public half does not match its seed`);
   }
   return key;
 }
 
-/** What `parse` makes of the file. One that it does not take is left as it is. */
+/** Returns the parsed file. A file that `parse` refuses is left unchanged. */
 async function readPrivateFile<T>(path: string, parse: (text: string) => T, onLoose: OnLooseKey): Promise<T> {
   try {
-    // Not to wait for somebody to write into a pipe.
+    // Non-blocking, so that a named pipe without a writer can't hang the worker.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const found = await file.stat();
-      if (!found.isFile()) throw new SigningKeyError(`${path} is no regular file`);
+      if (!found.isFile()) throw new SigningKeyError(`${path} is not a regular file`);
       const mode = found.mode & ALL;
       let loose: LooseKey | undefined;
       if ((mode & OTHERS) !== 0) {
@@ -96,7 +96,7 @@ async function readPrivateFile<T>(path: string, parse: (text: string) => T, onLo
   }
 }
 
-/** Of the user that this process has the rights of. */
+/** Returns the user whose rights this process has. */
 async function ownUid(): Promise<number> {
   return (await stat('/proc/self')).uid;
 }
@@ -112,5 +112,5 @@ async function tighten(file: FileHandle, path: string, mode: number): Promise<vo
 }
 
 function inUse(mode: string): string {
-  return `can be used by others (mode ${mode}); it must be its owner's alone (0600)`;
+  return `can be used by others (mode ${mode}); only its owner may have access (0600)`;
 }

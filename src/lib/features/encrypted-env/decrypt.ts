@@ -1,10 +1,10 @@
 import type { Message, PartialConfig, PrivateKey } from 'openpgp';
 
-/** One variable as its sender wrote it. Nothing of it has been checked but its form. */
+/** One variable as its sender wrote it. Only its form has been checked. */
 export interface SecretMessage {
   readonly messageVersion: unknown;
   readonly taskId: unknown;
-  /** Between these it may be used, in ms since 1970. */
+  /** May be used from startTime to endTime, in ms since 1970. */
   readonly startTime: number;
   readonly endTime: number;
   readonly name: string;
@@ -12,8 +12,8 @@ export interface SecretMessage {
 }
 
 /**
- * Why there is no message. What tells of nothing but the ciphertext, which is public, is for everybody; the rest is one
- * and the same to whoever tries out changed messages: `isPublic` false.
+ * A message that cannot be decrypted. `isPublic`: the reason reveals only properties of the ciphertext, which is
+ * public. All other reasons must look the same to an attacker who tries modified messages.
  */
 export class Undecipherable extends Error {
   override readonly name = 'Undecipherable';
@@ -28,22 +28,22 @@ export class Undecipherable extends Error {
 type EncryptedMessage = Message<string | Uint8Array>;
 
 const CONFIG: PartialConfig = {
-  // A small message may unpack to any size.
+  // A small message may decompress to any size.
   maxDecompressedMessageSize: 1024 * 1024,
   // Old versions of openpgp.js encrypted to the signing key and wrote keys without flags; ours signs nothing.
   allowInsecureDecryptionWithSigningKeys: true,
   allowMissingKeyFlags: true,
-  // Without integrity protection anybody could make another message of it.
+  // Without integrity protection an attacker could turn it into another message.
   allowUnauthenticatedMessages: false,
 };
-/** Each is an expensive computation, and a message may have thousands. */
+/** Each needs an expensive computation, and a message may have thousands. */
 const MAX_SESSION_KEYS = 4;
 const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/;
-/** The key id of a recipient that is not named. */
+/** The key id of an anonymous recipient. */
 const ANYBODY = '0'.repeat(16);
 const ARMOR = '-----BEGIN PGP MESSAGE-----';
 
-/** Fails with an Undecipherable, which holds nothing of what was decrypted; never with another error. */
+/** Decrypts a message. Throws only Undecipherable, which never quotes decrypted content. */
 export async function decryptMessage(base64: string, keys: readonly PrivateKey[]): Promise<SecretMessage> {
   const message = await parseMessage(base64);
   checkRecipients(message, keys);
@@ -57,14 +57,14 @@ async function plaintext(message: EncryptedMessage, keys: readonly PrivateKey[])
     const result: { readonly data: unknown } = await decrypt({ ...options, format: 'binary' });
     if (result.data instanceof Uint8Array) return result.data;
   } catch {
-    // How far it came would help whoever tries to make the worker decrypt for them.
+    // How far decryption got would help an attacker who uses the worker to decrypt messages.
   }
   throw new Undecipherable('it cannot be decrypted: damaged, too long, or without integrity protection', false);
 }
 
 async function parseMessage(text: string): Promise<EncryptedMessage> {
   const base64 = text.replace(/\s+/g, '');
-  if (!BASE64.test(base64)) throw new Undecipherable('it is no base64', true);
+  if (!BASE64.test(base64)) throw new Undecipherable('it is not base64', true);
   const bytes = Buffer.from(base64, 'base64');
   const armoredMessage = bytes.toString('latin1');
   const { readMessage } = await import('openpgp');
@@ -73,7 +73,7 @@ async function parseMessage(text: string): Promise<EncryptedMessage> {
       ? await readMessage({ armoredMessage, config: CONFIG })
       : await readMessage({ binaryMessage: new Uint8Array(bytes), config: CONFIG });
   } catch {
-    throw new Undecipherable('it is no OpenPGP message', true);
+    throw new Undecipherable('it is not an OpenPGP message', true);
   }
 }
 
@@ -84,7 +84,7 @@ function checkRecipients(message: EncryptedMessage, keys: readonly PrivateKey[])
   const forUs = recipients.filter((id) => [ANYBODY, ...own].includes(id.toHex()));
   if (forUs.length === 0) {
     const others = recipients.slice(0, MAX_SESSION_KEYS).map((id) => id.toHex().toUpperCase());
-    throw new Undecipherable(`it is encrypted to another key than this worker's, to ${others.join(', ')}`, true);
+    throw new Undecipherable(`it is not encrypted to this worker's key, but to ${others.join(', ')}`, true);
   }
   if (forUs.length > MAX_SESSION_KEYS) {
     throw new Undecipherable(`it is encrypted to the same recipient more than ${MAX_SESSION_KEYS} times`, true);
@@ -96,12 +96,12 @@ function parseContent(data: Uint8Array): SecretMessage {
   try {
     content = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
   } catch {
-    // The parser's words quote what it reads.
-    throw new Undecipherable('its content is no JSON', false);
+    // The parser's message quotes the content.
+    throw new Undecipherable('its content is not JSON', false);
   }
   if (isSecretMessage(content)) return content;
   throw new Undecipherable(
-    'its content is not {messageVersion, taskId, startTime, endTime, name, value}, with times in ms and the last two as texts',
+    'its content is not {messageVersion, taskId, startTime, endTime, name, value}, with times in ms and the last two as strings',
     false,
   );
 }

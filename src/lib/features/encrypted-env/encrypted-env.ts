@@ -11,7 +11,7 @@ import type { SecretMessage } from './decrypt.js';
 import { PrivateKeyError, readDecryptionKeys } from './private-keys.js';
 
 export interface EncryptedEnvOptions {
-  /** Read for every task, so that another key needs no restart. */
+  /** Read for every task, so that a new key needs no restart. */
   readonly keyPath: string;
   readonly isEnabled: boolean;
   readonly now: () => Date;
@@ -19,7 +19,7 @@ export interface EncryptedEnvOptions {
 
 type Env = Readonly<Record<string, string>>;
 
-/** Why one message is refused: what the author may read in a public log, and what the operator may. */
+/** Why a message is refused: one text for the author, in a public log, and one for the operator. */
 interface Refusal {
   readonly index: number;
   readonly forAuthor: string;
@@ -27,18 +27,18 @@ interface Refusal {
 }
 
 const NAME = 'encryptedEnv';
-/** Each takes some hundredths of a second of the whole worker's time. */
+/** Each blocks the whole worker for some hundredths of a second. */
 const MAX_MESSAGES = 100;
-/** What Linux takes: name, equals sign, value and a zero byte. */
+/** The limit of Linux for name, equals sign, value and a zero byte. */
 const MAX_VARIABLE_BYTES = 128 * 1024;
 const TOO_LONG = 'it is too long for a variable (128 KiB with its name)';
-const SECRECY = 'it cannot be decrypted, or is no message for this task';
-/** Features set these when a task asks for them: which they are must not depend on that. */
+const SECRECY = 'it cannot be decrypted, or is not for this task';
+/** Reserved for features, even if the task does not use them. */
 const SET_BY_FEATURES = new Set(['TASKCLUSTER_PROXY_URL', 'TASKCLUSTER_VIDEO_DEVICE', 'TASKCLUSTER_AUDIO_DEVICE']);
 
 /**
- * Environment variables that only the worker can read. They go into the container's environment and nowhere else: not
- * into the definition, and into no log or error, not even a part or the name of one.
+ * Environment variables that only the worker can decrypt. They are passed only to the container's environment: no part
+ * or name of them appears in the definition, a log or an error.
  */
 export function encryptedEnv(options: EncryptedEnvOptions): Feature {
   return {
@@ -59,7 +59,7 @@ function refusals({ encryptedEnv: messages = [], features }: Payload, isEnabled:
   return [
     ...(isEnabled ? [] : [`${NAME} is not enabled on this worker`]),
     ...(messages.length > MAX_MESSAGES ? [`${NAME} has ${messages.length} messages; ${MAX_MESSAGES} are allowed`] : []),
-    // An image remembers the environment of the container that it was made of.
+    // An image contains the environment of the container that it was created from.
     ...(features?.['dockerSave'] === true ? [`dockerSave would publish what ${NAME} holds; use one of them`] : []),
   ];
 }
@@ -73,7 +73,7 @@ async function decryptedEnv(
   const env = new Map<string, string>();
   const refused: Refusal[] = [];
   for (const [index, base64] of (task.payload.encryptedEnv ?? []).entries()) {
-    // What the worker does besides must not wait for all of them.
+    // The worker's other work must not wait for all of them.
     await setImmediate();
     signal.throwIfAborted();
     const result = await read(base64, { task, keys, now: now().getTime(), taken: env });
@@ -92,7 +92,7 @@ async function decryptionKeys({ log }: TaskContext, path: string): Promise<reado
     log.error('encrypted env key not usable', { error });
     throw TaskError.exception(
       'internal-error',
-      "the worker's private key cannot be used. The operator of this worker has to mend that; it is not a mistake of the task.",
+      "the worker's private key cannot be used. The operator of this worker must fix this; it is not a mistake of the task.",
     );
   }
 }
@@ -104,12 +104,12 @@ interface Reading {
   readonly taken: ReadonlyMap<string, string>;
 }
 
-/** The message, or why it is refused. */
+/** Returns the decrypted message, or why it is refused. */
 async function read(base64: string, reading: Reading): Promise<SecretMessage | Omit<Refusal, 'index'>> {
   const { task, keys, now, taken } = reading;
   try {
     const message = await decryptMessage(base64, keys);
-    // First of all: only whoever made the message for this very task may learn more about it.
+    // Checked first: only the author of a message for this very task may learn more about it.
     if (message.taskId !== task.taskId) return { forAuthor: SECRECY, reason: 'it is for another task' };
     const reason = problemOf(message, task, now, taken);
     return reason === undefined ? message : { forAuthor: reason, reason };
@@ -126,22 +126,22 @@ function problemOf(
   taken: ReadonlyMap<string, string>,
 ): string | undefined {
   if (messageVersion !== 1 && messageVersion !== '1') return 'its messageVersion is not 1';
-  if (now < startTime) return 'its startTime is still to come';
-  if (now > endTime) return 'its endTime is over';
-  if (name === '' || /[=\0]/.test(name)) return 'its name is no name of a variable';
-  if (value.includes('\0')) return 'its value has a zero byte in it';
+  if (now < startTime) return 'its startTime is in the future';
+  if (now > endTime) return 'its endTime is in the past';
+  if (name === '' || /[=\0]/.test(name)) return 'its name is not a valid variable name';
+  if (value.includes('\0')) return 'its value contains a zero byte';
   if (Buffer.byteLength(`${name}=${value}\0`) > MAX_VARIABLE_BYTES) return TOO_LONG;
-  if (Object.hasOwn(workersEnv(task), name) || SET_BY_FEATURES.has(name)) return 'its name is one that the worker sets';
-  if (Object.hasOwn(task.payload.env ?? {}, name)) return 'its name is in payload.env too';
-  if (taken.has(name)) return 'a message before it has the same name';
+  if (Object.hasOwn(workersEnv(task), name) || SET_BY_FEATURES.has(name)) return 'its name is reserved by the worker';
+  if (Object.hasOwn(task.payload.env ?? {}, name)) return 'its name is also in payload.env';
+  if (taken.has(name)) return 'an earlier message has the same name';
   return undefined;
 }
 
-/** The incident leads from the author's log to the operator's. */
+/** The incident id in the author's log leads to the details in the operator's. */
 function rejection({ log }: TaskContext, refused: readonly Refusal[]): TaskError {
   const incident = slugid.nice();
   log.warn('encrypted env refused', { incident, refused: refused.map(({ index, reason }) => ({ index, reason })) });
   const lines = refused.map(({ index, forAuthor }) => `payload.${NAME}[${index}]: ${forAuthor}`);
-  const advice = 'Make these messages anew. The operator of the worker finds more by this id:';
+  const advice = "Encrypt these messages again. The worker's operator can find details by this id:";
   return TaskError.malformed(`the variables cannot be used.\n${lines.join('\n')}\n${advice} incident ${incident}`);
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { PrivateKey } from 'openpgp';
 import { errorMessage } from '../../util/error-message.js';
 
-/** The file can't be used to decrypt with. The message names it and says what to do, never what is in it. */
+/** The file is not usable for decryption. The message names it and says what to do, but never quotes its content. */
 export class PrivateKeyError extends Error {
   override readonly name = 'PrivateKeyError';
 }
@@ -11,8 +11,8 @@ const BEGIN = '-----BEGIN PGP PRIVATE KEY BLOCK-----';
 const END = '-----END PGP PRIVATE KEY BLOCK-----';
 
 /**
- * The OpenPGP keys in a file with one armored block or several: an old and a new one, while clients still use both.
- * Fails with a PrivateKeyError.
+ * Reads the OpenPGP keys from a file with one or more armored blocks: an old and a new key, while clients use both.
+ * Throws a PrivateKeyError.
  */
 export async function readDecryptionKeys(path: string): Promise<readonly PrivateKey[]> {
   const keys = await readAll(path);
@@ -25,13 +25,13 @@ export async function readDecryptionKeys(path: string): Promise<readonly Private
 
 async function readAll(path: string): Promise<readonly PrivateKey[]> {
   const blocks = armoredBlocks(await readText(path));
-  // Loaded when there is something to read: it makes the worker's start longer and its memory larger.
+  // Loaded only when needed: it slows the worker's start and uses memory.
   const { readPrivateKeys } = await import('openpgp');
   try {
     const keys = await Promise.all(blocks.map((armoredKeys) => readPrivateKeys({ armoredKeys })));
     return keys.flat();
   } catch {
-    // The parser's words may quote the key.
+    // The parser's message may quote the key.
     throw new PrivateKeyError(`${path} holds an armored OpenPGP private key that is damaged`);
   }
 }

@@ -1,20 +1,20 @@
-/** Where containers of interactive tasks have the worker's busybox, whatever their image has. */
+/** The path of the worker's busybox in containers of interactive tasks, independent of their image. */
 export const BUSYBOX = '/.taskclusterutils/busybox';
-/** Where they have the operator's directory of programs for displays, if there is one. */
+/** The path of the operator's directory of display programs in them, if there is one. */
 export const DISPLAY_DIRECTORY = '/.taskclusterdisplays';
-/** By their names in it: one lists the displays of a container, the other serves one by VNC. */
+/** The programs in it: one lists the displays of a container, the other serves one over VNC. */
 export const DISPLAY_TOOLS = {
   'list-displays': `${DISPLAY_DIRECTORY}/list-displays`,
   x11vnc: `${DISPLAY_DIRECTORY}/x11vnc`,
 } as const;
-/** Where they have the fifos of `CommandHold`. */
+/** The path of the fifos of `ExitGate` in them. */
 export const HOLD_DIRECTORY = '/.taskclusterinteractive';
-/** The fifo that tells the worker how the command ended, and the one by which the worker lets go. */
+/** One fifo tells the worker how the command ended; through the other the worker releases the container. */
 export const FIFO = { ended: 'ended', release: 'release' } as const;
-/** The variable by which KILL_SESSION is told whom to kill. */
+/** The variable that tells KILL_SESSION which session to kill. */
 export const SESSION_VARIABLE = 'INTERACTIVE_SESSION';
 
-/** Each is one line: KILL_SESSION reads no more of a command line than that. */
+/** Returns a script on one line: KILL_SESSION reads only the first line of a command line. */
 function oneLine(script: string): string {
   return script
     .trim()
@@ -24,10 +24,10 @@ function oneLine(script: string): string {
 }
 
 /**
- * `run` becomes the program it is given, as the engine would start it. Shells of busybox have commands of their own and
- * may prefer busybox's applets to what the image has, unless a program is named by its path: so it is looked up here.
- * They also pass on only those variables whose names they could have given themselves, and set some: the others are
- * taken from what the engine gave to the shell. (`env` would take a path with an equals sign for a variable.)
+ * `run` replaces the shell with a program, as the engine would start it. busybox's shell has built-in commands and may
+ * prefer busybox's applets to the image's programs unless a program is named by its path, so `find` looks it up. The
+ * shell also sets some variables, and passes on only those with names that are valid in a shell: the others are
+ * restored from the environment that the engine gave it. (`env` would take a path with an equals sign for a variable.)
  */
 const RUN = `
   find() {
@@ -54,8 +54,8 @@ const RUN = `
   };`;
 
 /**
- * The container's first process: runs its arguments, says how they ended, waits until the worker lets go and ends with
- * their exit code. It keeps no descriptor open that they could inherit.
+ * The container's first process: runs its arguments, reports how they ended, waits until the worker releases it, and
+ * exits with their exit code. It keeps no descriptor open that they could inherit.
  */
 const HOLD_COMMAND = oneLine(`${RUN}
   [ $# -gt 0 ] || { echo "There is no command: set payload.command" >&2; exit 127; };
@@ -66,8 +66,8 @@ const HOLD_COMMAND = oneLine(`${RUN}
   exit "$_tcc"`);
 
 /**
- * The first process of a session, by whose command line KILL_SESSION finds it: runs its arguments, or the best shell. What
- * an image may have for people (a message, a shell of its own) Taskcluster's pages have always asked for by these names.
+ * The first process of a session, which KILL_SESSION finds by its command line: runs its arguments, or the best shell.
+ * The names of an image's own message and shell for people are those that Taskcluster's pages have always used.
  */
 const RUN_SESSION = oneLine(`${RUN}
   if [ $# -eq 0 ]; then
@@ -84,8 +84,8 @@ const RUN_SESSION = oneLine(`${RUN}
   exit $?`);
 
 /**
- * Runs a VNC server that says its port ("PORT=5900"), and passes on what it and the other side of this process have to say:
- * it can serve one connection, but no two pipes.
+ * Runs a VNC server, which prints its port ("PORT=5900"), and connects it to stdin and stdout: the server accepts a
+ * connection, but can't use two pipes.
  */
 const SHOW_DISPLAY = oneLine(`
   exec 3<&0;
@@ -97,8 +97,8 @@ const SHOW_DISPLAY = oneLine(`
   }`);
 
 /**
- * Kills a session: its first process, all that are of its terminal session, and their children. What has made itself
- * independent of those, as daemons do, lives on. They are stopped first, so that none can start another meanwhile.
+ * Kills a session: its first process, all processes of its terminal session, and their children. Processes that have
+ * detached themselves, such as daemons, keep running. All are stopped first, so that none can start another meanwhile.
  */
 const KILL_SESSION = oneLine(`
   _leader=;
@@ -122,20 +122,20 @@ const KILL_SESSION = oneLine(`
   done;
   kill -KILL $_all`);
 
-/** What comes before the entrypoint of the task's container. */
+/** Precedes the entrypoint of the task's container. */
 export const ENTRYPOINT_PREFIX: readonly string[] = [BUSYBOX, 'sh', '-c', HOLD_COMMAND, 'task'];
 
-/** What to run for a session; an empty `command`: a shell. `mark` must be unlike anything else. */
+/** Returns the command line of a session; an empty `command` means a shell. `mark` must be unique. */
 export function sessionCommand(mark: string, command: readonly string[]): readonly string[] {
   return [BUSYBOX, 'sh', '-c', RUN_SESSION, mark, ...command];
 }
 
-/** What to run for a session that shows an X display by VNC; `more` are arguments of x11vnc's. */
+/** Returns the command line of a session that shows an X display over VNC; `more` are arguments for x11vnc. */
 export function displayCommand(display: string, title: string, more: readonly string[]): readonly string[] {
   const once = ['-localhost', '-autoport', '5900', '-once', '-timeout', '60'];
   const server = [DISPLAY_TOOLS.x11vnc, '-q', '-nopw', '-norc', ...once, '-display', display, '-desktop', title];
   return [BUSYBOX, 'sh', '-c', SHOW_DISPLAY, 'show-display', ...server, ...more];
 }
 
-/** What to run, as root and with SESSION_VARIABLE set to its mark, to kill a session. */
+/** The command line that kills a session. Must run as root, with SESSION_VARIABLE set to the session's mark. */
 export const KILL_COMMAND: readonly string[] = [BUSYBOX, 'sh', '-c', KILL_SESSION, 'end-session'];

@@ -13,37 +13,37 @@ export interface Display {
 }
 
 const LIST_TIMEOUT_MS = 30_000;
-/** Of the list, and of what is quoted from it. */
+/** Limits for the list, and for text quoted from it. */
 const MAX_LIST_BYTES = 64 * 1024;
 const MAX_QUOTED_LENGTH = 200;
 const LINE = /^(?<display>[^\t]+)\t(?<width>\d{1,6})x(?<height>\d{1,6})$/;
 
 /**
- * What to mount so that containers have the programs in `directory`, with whatever they have there beside them; undefined:
- * there is no such directory. Fails, in words, when there is one that does not serve.
+ * Returns the bind that gives containers the programs in `directory` and the files next to them; undefined without such
+ * a directory. Throws an error for the operator if the directory is not usable.
  */
 export async function displayBind(directory: string): Promise<string | undefined> {
   try {
     const real = await realpath(directory);
-    if (real.includes(':')) throw new Error('its path has a colon in it, so that docker cannot mount it');
+    if (real.includes(':')) throw new Error('its path contains a colon, so Docker cannot mount it');
     for (const name of Object.keys(DISPLAY_TOOLS)) {
       const path = join(real, name);
-      if (!(await realpath(path)).startsWith(`${real}/`)) throw new Error(`${path} leads out of it`);
+      if (!(await realpath(path)).startsWith(`${real}/`)) throw new Error(`${path} is a link that leads out of it`);
       await access(path, constants.R_OK | constants.X_OK);
     }
     return `${real}:${DISPLAY_DIRECTORY}:ro`;
   } catch (error) {
     const { code, path } = error as NodeJS.ErrnoException;
-    // Machines without displays have none of it.
+    // Machines without displays do not have the directory.
     if (code === 'ENOENT' && path === directory) return undefined;
-    const remedy = `It has to hold the programs ${Object.keys(DISPLAY_TOOLS).join(' and ')}`;
+    const remedy = `It must contain the programs ${Object.keys(DISPLAY_TOOLS).join(' and ')}`;
     throw new Error(`interactive.displayToolsPath: ${directory}: ${errorMessage(error)}. ${remedy}.`, { cause: error });
   }
 }
 
 /**
- * Asks the container's own list-displays, which prints a line "<display> TAB <width>x<height>" for each. Fails, in words,
- * when it does not, or takes too long; it does not go on then.
+ * Runs list-displays in the container, which prints a line "<display> TAB <width>x<height>" for each. Throws an error
+ * with a message if the program fails or takes too long, after killing it.
  */
 export async function listDisplays(
   programs: TaskPrograms,
@@ -78,12 +78,13 @@ async function printed({ exec }: StartedProgram, signal: AbortSignal): Promise<s
     chunks.push(data);
   }
   const exitCode = await exec.exitCode(signal);
-  if (exitCode !== 0) throw new Error(`list-displays ended with exit code ${exitCode}: ${complaint.trim()}`);
+  if (exitCode !== 0) throw new Error(`list-displays exited with code ${exitCode}: ${complaint.trim()}`);
   return Buffer.concat(chunks).toString();
 }
 
 function displayOf(line: string): Display {
   const { display, width, height } = LINE.exec(line)?.groups ?? {};
-  if (display === undefined) throw new Error(`list-displays says "${line.slice(0, MAX_QUOTED_LENGTH)}"`);
+  if (display === undefined)
+    throw new Error(`list-displays printed an invalid line: "${line.slice(0, MAX_QUOTED_LENGTH)}"`);
   return { display, width: Number(width), height: Number(height) };
 }

@@ -6,21 +6,21 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { FIFO } from './container-scripts.js';
 
-// Both ends, so that nobody waits for the other to open his, and nobody finds it closed.
+// Opens both ends of a fifo, so that neither side waits for the other to open it, or finds it closed.
 const OPEN_FLAGS = constants.O_RDWR | constants.O_NONBLOCK;
 const LONGEST_MESSAGE = 16;
 const HIGHEST_EXIT_CODE = 255;
-/** Between one look at what has come and the next: what floods the fifo waits, and the worker has other things to do. */
+/** The pause between reads: a process that floods the fifo waits, and does not keep the worker busy. */
 const PAUSE_MS = 50;
 
 /**
- * What is left of a container's command when it has ended: its exit code comes through one fifo, and the container stays
- * until something comes through the other. The directory is to be mounted into the container, read-only; the task can do
- * nothing to it but write into the fifos, which costs no disk.
+ * Keeps a container running after its command has ended: the exit code comes through one fifo, and the container exits
+ * once it reads from the other. The directory must be mounted into the container read-only; the task can only write to
+ * the fifos, which uses no disk space.
  */
 export class ExitGate {
   readonly directory: string;
-  /** The command's exit code, as the container says. Never settles when it says nothing. */
+  /** The command's exit code, as reported by the container. Never settles without a report. */
   readonly ended: Promise<number>;
   readonly #endedFifo: Socket;
   readonly #releaseFifo: number;
@@ -33,10 +33,10 @@ export class ExitGate {
     this.ended = this.#readExitCode();
   }
 
-  /** Makes a directory in `parent`, which goes away with that. */
+  /** Creates the fifos in a new directory in `parent`, with which they are deleted. */
   static async create(parent: string): Promise<ExitGate> {
     const directory = await mkdtemp(join(parent, 'interactive-'));
-    // Whatever user the image or the engine lets the task run as has to get at the fifos.
+    // The task may run as any user, who must be able to open the fifos.
     await chmod(directory, 0o755);
     const [ended, release] = [join(directory, FIFO.ended), join(directory, FIFO.release)];
     await promisify(execFile)('mkfifo', ['-m', '666', '--', ended, release]);
@@ -50,12 +50,12 @@ export class ExitGate {
     }
   }
 
-  /** Lets the container end once its command has. */
+  /** Lets the container exit once its command has ended. */
   async release(): Promise<void> {
     if (this.#isOpen) await promisify(writeFile)(this.#releaseFifo, '\n');
   }
 
-  /** To be called when the container is gone. */
+  /** Must be called once the container is gone. */
   async dispose(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -63,11 +63,11 @@ export class ExitGate {
     await promisify(closeFile)(this.#releaseFifo);
   }
 
-  /** Takes the first line that is an exit code. Other processes of the task can write there too, at their own cost. */
+  /** Returns the first line that is an exit code. Other processes of the task can write one too, at the task's cost. */
   #readExitCode(): Promise<number> {
     return new Promise((resolve) => {
       let text = '';
-      // An error would be one of reading, and there is no other way to learn of the end.
+      // Nothing can be done about a read error: there is no other way to learn the exit code.
       this.#endedFifo.on('error', () => undefined);
       this.#endedFifo.on('data', (data: Buffer) => {
         this.#endedFifo.pause();

@@ -13,47 +13,47 @@ export interface InteractiveServerOptions extends SecretUrlServerOptions {
 }
 
 export interface InteractiveLimits extends SecretUrlLimits {
-  /** Bytes of a message; one that is longer ends its connection. */
+  /** Largest message, in bytes; a longer one closes its connection. */
   readonly messageBytes: number;
-  /** How often it is asked whether the other side is still there. */
+  /** How often clients are pinged. */
   readonly pingMs: number;
-  /** What a client gets to say farewell. */
+  /** How long a client may take for the closing handshake. */
   readonly closeMs: number;
 }
 
-/** Somebody who named the right address. */
+/** A connection with a valid address. */
 export interface Connection {
   readonly socket: WebSocket;
   readonly query: URLSearchParams;
   readonly remoteAddress: string;
 }
 
-/** What answers those who name the right address. */
+/** A task's handlers for connections and requests with a valid address. */
 export interface TaskSide {
-  /** Somebody wants a shell. */
+  /** Handles a connection that requests a shell. */
   readonly shell: (connection: Connection) => void;
-  /** Absent: there are no displays. */
+  /** Absent if there are no displays. */
   readonly displays?: {
-    /** Somebody wants to see one. */
+    /** Handles a connection that requests a display. */
     readonly connect: (connection: Connection) => void;
-    /** Whatever is to be answered as JSON; fails, in words, when they can't be found out. */
+    /** Returns the JSON list of displays. Throws an error with a message if they can't be listed. */
     readonly list: () => Promise<unknown>;
   };
 }
 
 /**
- * The addresses of one run. Each holds a secret: that of the shell gives the container to its holder, that of the
- * displays only what they show and take.
+ * The addresses of one run. Each contains a secret: the shell's gives full access to the container, the displays' only
+ * to their screens and input.
  */
 export interface ShellEndpoint {
   readonly url: string;
-  /** A WebSocket. */
+  /** A WebSocket address. */
   readonly displayUrl: string;
-  /** By HTTP. */
+  /** An HTTP address. */
   readonly displaysUrl: string;
   /** The secrets of all addresses. */
   readonly tokens: readonly string[];
-  /** Nobody can connect any more. */
+  /** Stops accepting connections. */
   close(): void;
 }
 
@@ -61,14 +61,14 @@ const LIMITS: InteractiveLimits = {
   waiting: 500,
   connections: 1000,
   requestMs: 10_000,
-  // A client of version 1 sends what it is given at once as one message.
+  // A client of version 1 sends each write as a single message.
   messageBytes: 32 * 1024 * 1024,
   pingMs: 30_000,
   closeMs: 5000,
 };
 
 const PATHS = { shell: 'shell.sock', display: 'display.sock', displays: 'displays' } as const;
-/** What each kind of token opens. */
+/** The paths that each kind of token opens. */
 const OPENS: Readonly<Record<TokenKind, readonly string[]>> = {
   shell: [PATHS.shell],
   displays: [PATHS.display, PATHS.displays],
@@ -79,13 +79,13 @@ const HEADERS = { 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-stor
 
 type TokenKind = 'shell' | 'displays';
 
-/** What a token leads to. */
+/** The target of a token. */
 interface Opened {
   readonly side: TaskSide;
   readonly kind: TokenKind;
 }
 
-/** Where the shells of all interactive tasks are reached, over one port. One per worker. */
+/** Serves the shells and displays of all interactive tasks over one port. One per worker. */
 export class InteractiveServer {
   readonly #urls: SecretUrlServer<Opened>;
   readonly #sockets: WebSocketServer;
@@ -94,7 +94,7 @@ export class InteractiveServer {
   private constructor(urls: SecretUrlServer<Opened>, log: Logger, limits: InteractiveLimits) {
     this.#urls = urls;
     const { messageBytes: maxPayload, closeMs: closeTimeout } = limits;
-    // Typed for a version without closeTimeout.
+    // A variable, because the types of ws lack closeTimeout.
     const socketOptions = { noServer: true, perMessageDeflate: false, maxPayload, closeTimeout } as const;
     this.#sockets = new WebSocketServer(socketOptions);
     this.#keepalive = new Keepalive(limits.pingMs);
@@ -109,13 +109,13 @@ export class InteractiveServer {
     });
   }
 
-  /** Listens; fails as the system or the certificate does. */
+  /** Starts listening. Throws if it can't listen, or can't use the certificate. */
   static async start(options: InteractiveServerOptions): Promise<InteractiveServer> {
     const limits = { ...LIMITS, ...options.limits };
     return new InteractiveServer(await SecretUrlServer.start(options, limits), options.log, limits);
   }
 
-  /** When its certificate ends; undefined without one. */
+  /** Returns when its certificate expires; undefined without one. */
   async certificateEnd(): Promise<Date | undefined> {
     return await this.#urls.certificateEnd();
   }
@@ -125,8 +125,7 @@ export class InteractiveServer {
   }
 
   /**
-   * Addresses that only those know whom they are told, with a host name that is good until `expires`. `side` gets whoever
-   * comes to them.
+   * Returns new secret addresses, with a host name that is valid until `expires`. `side` handles their connections.
    */
   open(side: TaskSide, expires: Date): ShellEndpoint {
     const urls = this.#urls;
@@ -146,7 +145,7 @@ export class InteractiveServer {
     };
   }
 
-  /** Cuts everybody off. Harmless twice. */
+  /** Closes all connections. May be called twice. */
   async close(): Promise<void> {
     this.#keepalive.stop();
     await this.#urls.close();
@@ -178,7 +177,7 @@ export class InteractiveServer {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // Before it is a WebSocket nobody else hears of its errors.
+    // Until it is a WebSocket, its errors have no other listener.
     const ignore = (): void => undefined;
     socket.on('error', ignore);
     const found = this.#find(request.url);
@@ -192,7 +191,7 @@ export class InteractiveServer {
       refuseUpgrade(socket, '503 Service Unavailable');
       return;
     }
-    // An upgraded connection waits for nothing any more: it is held to its end.
+    // An upgraded connection is held until it closes.
     socket.once('close', release);
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off('error', ignore);
@@ -212,7 +211,7 @@ function connectionHandler(side: TaskSide, path: string): ((connection: Connecti
   return path === PATHS.display ? side.displays?.connect : undefined;
 }
 
-/** The page that asks comes from the deployment, so it has to be allowed to read the answer. */
+/** Responds with the list of displays. The requesting page is the deployment's, so it needs CORS to read it. */
 async function answerDisplays(response: ServerResponse, side: TaskSide | undefined): Promise<void> {
   const headers = { ...HEADERS, 'Content-Type': 'application/json', 'Access-Control-Allow-Origin': '*' };
   const answer = (status: number, content: unknown): void => {

@@ -15,28 +15,28 @@ import { TaskPrograms } from './task-programs.js';
 import { TaskShells } from './task-shells.js';
 
 export interface InteractiveOptions {
-  /** undefined: it could not be started, of which the operator knows. */
+  /** Undefined if it could not be started, which the operator was told. */
   readonly server: Pick<InteractiveServer, 'open'> | undefined;
-  /** How the names of its artifacts begin, with a slash at the end. */
+  /** Prefix of the artifacts' names, with a trailing slash. */
   readonly artifactName: string;
   /** A static busybox. */
   readonly busyboxPath: string;
-  /** A directory; without the programs in it there are no displays. */
+  /** A directory of programs, without which there are no displays. */
   readonly displayToolsPath: string;
   readonly minTimeSeconds: number;
   readonly expirationAfterSessionSeconds: number;
   readonly now: () => Date;
 }
 
-/** Of Taskcluster's, that interactive tasks link to. */
+/** The pages of Taskcluster that interactive tasks link to. */
 type Page = 'shell' | 'display';
 
 const CONTENT_TYPE = 'text/html';
-/** What the clocks of the worker and of the queue may differ. */
+/** The largest expected difference between the clocks of the worker and the queue. */
 const CLOCK_SKEW_MS = 15 * 60_000;
 const ASK = 'Ask the operator of the worker.';
 
-/** Lets people open shells in a task's container while it runs, and for some time after its command has ended. */
+/** Lets people open shells in a task's container, during its command and for some time afterwards. */
 export function interactive(options: InteractiveOptions): Feature {
   return {
     name: 'interactive',
@@ -47,12 +47,12 @@ export function interactive(options: InteractiveOptions): Feature {
   };
 }
 
-/** Fails, in words, when there is no busybox that runs in any container. Returns where it is, through all links. */
+/** Returns the real path of the busybox. Throws an error for the operator if it can't run in every container. */
 export async function checkBusybox(path: string): Promise<string> {
   const fault = `interactive.busyboxPath: ${path}`;
   try {
     const real = await realpath(path);
-    if (real.includes(':')) throw new Error('its path has a colon in it, so that docker cannot mount it');
+    if (real.includes(':')) throw new Error('its path contains a colon, so Docker cannot mount it');
     if (!(await isStaticProgram(real))) throw new Error('it is not a static program');
     return real;
   } catch (error) {
@@ -81,18 +81,18 @@ class TaskInteractive implements TaskFeature {
     }
     const busybox = await this.#busybox(busyboxPath);
     const hold = await ExitGate.create(this.#task.directory);
-    this.#hold = resources.use('hold on the command', hold);
+    this.#hold = resources.use('exit gate', hold);
     const displays = await this.#displayBind();
     this.#hasDisplays = displays !== undefined;
     const binds = [`${busybox}:${BUSYBOX}:ro`, `${hold.directory}:${HOLD_DIRECTORY}:ro`];
     return { binds: displays === undefined ? binds : [...binds, displays], entrypointPrefix: ENTRYPOINT_PREFIX };
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- it starts what goes on while the task runs
+  // eslint-disable-next-line @typescript-eslint/require-await -- it starts work that continues while the task runs
   async started(container: RunningContainer, resources: ResourceStack, signal: AbortSignal): Promise<void> {
     const { server, minTimeSeconds, expirationAfterSessionSeconds } = this.#options;
     const hold = this.#hold;
-    if (!server || !hold) throw new Error('a container was started that was not prepared');
+    if (!server || !hold) throw new Error('the container was started without being prepared');
     const lifetime = new Lifetime({
       minTimeMs: minTimeSeconds * 1000,
       afterSessionMs: expirationAfterSessionSeconds * 1000,
@@ -126,7 +126,7 @@ class TaskInteractive implements TaskFeature {
       connect: (connection) => {
         shells.connectDisplay(connection);
       },
-      // However many ask at once, the container does it once.
+      // Concurrent requests share one listing.
       list: () =>
         (listing ??= this.#listDisplays(programs, signal).finally(() => {
           listing = undefined;
@@ -149,7 +149,7 @@ class TaskInteractive implements TaskFeature {
     }
   }
 
-  /** Without displays a task lacks nothing else. */
+  /** A failure only disables displays. */
   async #displayBind(): Promise<string | undefined> {
     try {
       return await displayBind(this.#options.displayToolsPath);
@@ -169,14 +169,14 @@ class TaskInteractive implements TaskFeature {
     }
   }
 
-  /** The address is good no longer than this. */
+  /** Returns the time until which the address must be valid. */
   #expires(): Date {
     const { definition, payload } = this.#task;
     const endMs = this.#options.now().getTime() + payload.maxRunTime * 1000 + CLOCK_SKEW_MS;
     return new Date(Math.min(endMs, Date.parse(definition.expires)));
   }
 
-  /** In the background: a slow queue must not hold up the task. */
+  /** Runs in the background: a slow queue must not delay the task. */
   async #announce(kind: Page, facts: Record<string, string>, expires: Date, signal: AbortSignal): Promise<void> {
     const { taskId, runId, worker, artifacts, log, output } = this.#task;
     const query = new URLSearchParams({ ...facts, taskId, runId: String(runId) });
@@ -191,11 +191,11 @@ class TaskInteractive implements TaskFeature {
       if (signal.aborted) return;
       if (kind === 'shell') log.error('interactive shell not published', { name, error });
       else log.error('interactive display not published', { name, error });
-      output.line(`The artifact ${name} could not be made, so nobody can open a ${kind}: ${errorMessage(error)}`);
+      output.line(`The artifact ${name} could not be created, so no ${kind} can be opened: ${errorMessage(error)}`);
     }
   }
 
-  /** Waits for the end of the command, and then for that of the last session. */
+  /** Waits for the end of the command, then for the end of the last session, and releases the container. */
   async #letGo(hold: ExitGate, lifetime: Lifetime, signal: AbortSignal): Promise<void> {
     const { log, output } = this.#task;
     const exitCode = await hold.ended;
@@ -204,9 +204,9 @@ class TaskInteractive implements TaskFeature {
     const { remainingMs } = lifetime;
     log.info('interactive command ended', { exitCode, remainingMs });
     if (remainingMs !== 0) {
-      const until = remainingMs === undefined ? 'they are over' : this.#time(remainingMs);
+      const until = remainingMs === undefined ? 'they have ended' : this.#time(remainingMs);
       output.line(
-        `The command has ended with exit code ${exitCode}. The task lives on for interactive sessions until ${until}`,
+        `The command has ended with exit code ${exitCode}. The task keeps running for interactive sessions until ${until}`,
       );
     }
     try {

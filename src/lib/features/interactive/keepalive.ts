@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 
-/** So many intervals in a row without a sign of life are the end. */
+/** A connection is closed after this many intervals in a row without a sign of life. */
 const STRIKES = 4;
 
 interface Watched {
@@ -11,7 +11,7 @@ interface Watched {
   strikes: number;
 }
 
-/** Finds those who left without a word, so that nothing waits for them for ever. */
+/** Detects clients that vanished without closing the connection, so that nothing waits for them forever. */
 export class Keepalive {
   readonly #watched = new Map<WebSocket, Watched>();
   readonly #timer: NodeJS.Timeout;
@@ -22,7 +22,7 @@ export class Keepalive {
     }, intervalMs).unref();
   }
 
-  /** Until it closes. `connection` is what it runs on. */
+  /** Watches `socket` until it closes. `connection` is the TCP or TLS connection below it. */
   watch(socket: WebSocket, connection: Socket): void {
     this.#watched.set(socket, { connection, receivedBytes: 0, sentBytes: 0, strikes: 0 });
     socket.once('close', () => this.#watched.delete(socket));
@@ -33,14 +33,14 @@ export class Keepalive {
   }
 }
 
-/** A slow reader has its answers behind all that it has not read yet: that it takes any of it is sign enough. */
+/** Checks one client. A slow reader answers pings only after all its unread data, so any progress in reading counts. */
 function look(socket: WebSocket, watched: Watched): void {
   const { connection } = watched;
   const waitingBytes = connection.writableLength;
   const receivedBytes = connection.bytesRead;
   const sentBytes = connection.bytesWritten - waitingBytes;
   const isAlive = waitingBytes > 0 ? sentBytes > watched.sentBytes : receivedBytes > watched.receivedBytes;
-  // Of whom we don't read there is nothing to be heard; writing to the dead fails some time.
+  // While the socket is paused nothing is read from the client; writing to a dead one fails eventually.
   watched.strikes = isAlive || (socket.isPaused && waitingBytes === 0) ? 0 : watched.strikes + 1;
   Object.assign(watched, { receivedBytes, sentBytes });
   if (watched.strikes >= STRIKES) socket.terminate();

@@ -1,28 +1,28 @@
 import { AutoResetEvent } from '../../util/auto-reset-event.js';
 
 export interface LifetimeOptions {
-  /** From the task's start. */
+  /** Counted from the task's start. */
   readonly minTimeMs: number;
-  /** From the end of the last session. */
+  /** Counted from the end of the last session. */
   readonly afterSessionMs: number;
 }
 
-/** How long a task lives on though its command has ended: as long as somebody is in it, or may still come. */
+/** How long a task keeps running after its command has ended: while there is a session, or one may still begin. */
 export class Lifetime {
   readonly #options: LifetimeOptions;
   readonly #changed = new AutoResetEvent();
-  /** In the time of `performance.now()`. */
+  /** A `performance.now()` value. */
   #until: number;
   #sessions = 0;
   #isOver = false;
 
-  /** Begins now. */
+  /** The lifetime begins now. */
   constructor(options: LifetimeOptions) {
     this.#options = options;
     this.#until = performance.now() + options.minTimeMs;
   }
 
-  /** False: it is over, and there can be no more sessions. */
+  /** Returns false if the lifetime is over, so that no session may begin. */
   beginSession(): boolean {
     if (this.#isOver) return false;
     this.#sessions += 1;
@@ -35,12 +35,12 @@ export class Lifetime {
     this.#changed.call();
   }
 
-  /** How long it lasts at least; undefined: there is a session, and nobody knows. */
+  /** The minimum remaining time; undefined during a session. */
   get remainingMs(): number | undefined {
     return this.#sessions > 0 ? undefined : Math.max(0, this.#until - performance.now());
   }
 
-  /** Waits until it is over. Rejects with the signal's reason. */
+  /** Waits until the lifetime is over. Rejects with the signal's reason. */
   async over(signal: AbortSignal): Promise<void> {
     for (;;) {
       const { remainingMs } = this;

@@ -1,7 +1,7 @@
 import type { ExecOutput } from '../../docker/engine.js';
 import { displayCommand } from './container-scripts.js';
 
-/** What a client says. */
+/** A message from a client. */
 export type ClientMessage =
   | { readonly kind: 'stdin'; readonly data: Buffer }
   | { readonly kind: 'end' }
@@ -10,7 +10,7 @@ export type ClientMessage =
   | { readonly kind: 'resume' }
   | { readonly kind: 'unknown' };
 
-/** What a client is told. */
+/** A message to a client. */
 export type ServerMessage =
   | ({ readonly kind: 'output' } & ExecOutput)
   | { readonly kind: 'pause' }
@@ -19,27 +19,27 @@ export type ServerMessage =
   | { readonly kind: 'shutdown' }
   | { readonly kind: 'error'; readonly text: string };
 
-/** One way to put a shell into the messages of a WebSocket. */
+/** An encoding of a shell's data as WebSocket messages. */
 export interface ShellProtocol {
   readonly version: 'v1' | 'v2' | 'vnc';
   decode(message: Buffer): ClientMessage;
-  /** undefined: there are no words for it. */
+  /** Returns undefined if the protocol has no such message. */
   encode(message: ServerMessage): Buffer | undefined;
 }
 
-/** What a connection's address asks for. */
+/** What a connection's address requests. */
 export interface ShellRequest {
   readonly protocol: ShellProtocol;
   readonly tty: boolean;
-  /** Empty: a shell. */
+  /** Empty for a shell. */
   readonly command: readonly string[];
-  /** The name of the display that is asked for, as the client gives it. Absent: a shell or a command. */
+  /** The name of the requested display, as the client wrote it. Absent for a shell or a command. */
   readonly display?: string;
-  /** What its process has to say of a failure, in one line, where the client is not told. */
+  /** Returns the process's error output in one line, for protocols that do not send it to the client. */
   readonly complaint?: () => string;
 }
 
-/** The first byte of a message of version 1: that of docker-exec-websocket-server. */
+/** The first byte of a message in version 1, the protocol of docker-exec-websocket-server. */
 const CODE = {
   stdin: 0,
   stdout: 1,
@@ -53,12 +53,12 @@ const CODE = {
   error: 202,
 } as const;
 
-/** x11vnc begins with what is wrong; pages of advice follow. */
+/** x11vnc first prints what is wrong; pages of advice follow. */
 const MAX_COMPLAINT_LENGTH = 500;
 const UNKNOWN: ClientMessage = { kind: 'unknown' };
 const RESIZE_BYTES = 5;
 
-/** Framed in both directions. */
+/** Version 1: messages are framed in both directions. */
 export const VERSION_1: ShellProtocol = {
   version: 'v1',
   decode: (message) => {
@@ -99,8 +99,8 @@ export const VERSION_1: ShellProtocol = {
 const RAW = { stdin: 1, resize: 2 } as const;
 
 /**
- * Output as it is; only what the client sends has a first byte that says what it is. Always a terminal. A resize has
- * rows first: Taskcluster's page sends them in that order, as in version 1.
+ * Version 2: output is sent unframed; only the client's messages have a type byte. Always a terminal. A resize has rows
+ * first: Taskcluster's page sends them in that order, as in version 1.
  */
 export const VERSION_2: ShellProtocol = {
   version: 'v2',
@@ -112,7 +112,7 @@ export const VERSION_2: ShellProtocol = {
   encode: (message) => (message.kind === 'output' ? message.data : undefined),
 };
 
-/** Whatever a VNC server and its client have to say to each other, as it is. */
+/** Passes the bytes between a VNC server and its client unchanged. */
 class VncProtocol implements ShellProtocol {
   readonly version = 'vnc';
   #complaint = '';
@@ -134,7 +134,7 @@ class VncProtocol implements ShellProtocol {
   }
 }
 
-/** What a connection for a display asks for: which one, and with what more arguments for the VNC server. */
+/** Parses the query for a display: its name and further arguments for the VNC server. */
 export function displayRequest(query: URLSearchParams, title: string): ShellRequest {
   const display = query.get('display') ?? '';
   const command = display === '' ? [''] : displayCommand(display, title, query.getAll('arg'));
@@ -142,7 +142,7 @@ export function displayRequest(query: URLSearchParams, title: string): ShellRequ
   return { protocol, tty: false, command, display, complaint: () => protocol.complaint };
 }
 
-/** Clients of version 1 always say `command` or `tty`, those of version 2 say nothing. */
+/** Parses the query for a shell. Clients of version 1 always send `command` or `tty`, those of version 2 neither. */
 export function shellRequest(query: URLSearchParams): ShellRequest {
   if (!query.has('command') && !query.has('tty')) return { protocol: VERSION_2, tty: true, command: [] };
   return { protocol: VERSION_1, tty: /^true$/i.test(query.get('tty') ?? ''), command: query.getAll('command') };

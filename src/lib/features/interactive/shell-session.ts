@@ -3,24 +3,24 @@ import type { ExecOutput, ExecSession } from '../../docker/engine.js';
 import { AutoResetEvent } from '../../util/auto-reset-event.js';
 import type { ServerMessage, ShellProtocol } from './shell-protocol.js';
 
-/** How far stdin may be behind before the client is asked to wait, and before nothing more is read from it. */
+/** Unread stdin at which the client is asked to pause, and at which the worker stops reading from it. */
 const PAUSE_BYTES = 1024 * 1024;
 const STOP_READING_BYTES = 8 * 1024 * 1024;
-/** What each message of stdin costs beside its bytes, of which it may have none. */
+/** The cost of each stdin message in addition to its bytes; it may be empty. */
 const MESSAGE_BYTES = 256;
-// Clients of version 1 that have 8 MiB on their way stop by themselves, and go on only when they are told to.
+// Clients of version 1 stop by themselves with 8 MiB in transit, and continue only after a `resume`.
 const RESUME_EVERY_BYTES = 1024 * 1024;
-/** What a terminal's keyboard sends for the end of the input (^D). */
+/** The byte that a terminal's keyboard sends for end of input (^D). */
 const END_OF_INPUT = '\x04';
-/** Of WebSockets (RFC 6455). */
+/** Close codes of WebSockets (RFC 6455). */
 const CLOSE = { normal: 1000, goingAway: 1001, internalError: 1011, tryLater: 1013 } as const;
-/** A close frame holds no more. */
+/** The longest reason that fits into a close frame. */
 const MAX_REASON_BYTES = 120;
 
-/** `exitCode` is undefined when the client or the container went first. */
+/** How a session ended. `exitCode` is undefined if the client left or the container ended first. */
 export interface SessionEnd {
   readonly exitCode: number | undefined;
-  /** The client left while the process still ran. */
+  /** Whether the client left while the process was running. */
   readonly isAbandoned: boolean;
 }
 
@@ -29,19 +29,19 @@ interface TerminalSize {
   readonly columns: number;
 }
 
-/** The engine makes terminals of 0 x 0, in which editors and pagers do not work. Clients may never send a size. */
+/** The engine creates terminals of 0 x 0, in which editors and pagers do not work. Clients may never send a size. */
 const DEFAULT_SIZE: TerminalSize = { rows: 24, columns: 80 };
 
 /** Tells a client why it can't have a session. */
 export function refuse(socket: WebSocket, protocol: ShellProtocol, text: string): void {
-  // Whatever it still sends is nobody's business.
+  // Further messages and errors of this client do not matter.
   socket.on('error', () => undefined);
   farewell(socket, protocol, { kind: 'error', text }, CLOSE.tryLater);
 }
 
 /**
- * A client at the one end, a process at the other. In memory there is no more than what is being passed on: output is
- * read only as fast as the client takes it, and a client that sends more than the process reads has to wait.
+ * Connects a client to a process. Memory use is bounded: output is read only as fast as the client accepts it, and a
+ * client that sends more than the process reads has to wait.
  */
 export class ShellSession {
   readonly #socket: WebSocket;
@@ -50,10 +50,10 @@ export class ShellSession {
   readonly #changed = new AutoResetEvent();
   #exec: ExecSession | undefined;
   #isClientPaused = false;
-  /** The process reads too slowly. */
+  /** Whether the process reads its input too slowly. */
   #isInputBlocked = false;
   #receivedSinceResume = 0;
-  /** What the process has not read yet. */
+  /** Input that the process has not read yet. */
   #behindBytes = 0;
   #wantedSize: TerminalSize | undefined;
   #isResizing = false;
@@ -61,7 +61,7 @@ export class ShellSession {
   #isGone = false;
   #isShutDown = false;
 
-  /** The client is not listened to before `run`. */
+  /** Messages of the client are not read before `run`. */
   constructor(socket: WebSocket, protocol: ShellProtocol, tty: boolean) {
     this.#socket = socket;
     this.#protocol = protocol;
@@ -70,13 +70,13 @@ export class ShellSession {
     socket.on('message', (data: Buffer) => {
       this.#receive(data);
     });
-    // `close` follows.
+    // A `close` event follows.
     socket.on('error', () => undefined);
   }
 
   /**
-   * Passes on what there is until the process has ended or the client is gone. Then `onAbandoned` has to see to it that
-   * the process ends too; its output is read until then.
+   * Passes on data until the process has ended or the client has left. In the latter case `onAbandoned` must end the
+   * process; its output is read until then.
    */
   async run(exec: ExecSession, onAbandoned: () => void, signal: AbortSignal): Promise<SessionEnd> {
     this.#exec = exec;
@@ -100,13 +100,13 @@ export class ShellSession {
     return { exitCode: isAbandoned ? undefined : exitCode, isAbandoned };
   }
 
-  /** The process could not be started, or got lost. */
+  /** Ends the session because the process could not be started, or was lost. */
   fail(text: string): void {
     this.#leaveWith({ kind: 'error', text }, CLOSE.internalError, text);
     this.#exec?.close();
   }
 
-  /** The run is over. */
+  /** Ends the session because the run is over. */
   shutDown(): void {
     this.#isShutDown = true;
     this.#leaveWith({ kind: 'shutdown' }, CLOSE.goingAway, 'the task has ended');
@@ -114,7 +114,7 @@ export class ShellSession {
     this.#changed.call();
   }
 
-  /** undefined: the container went away under it. */
+  /** Returns undefined if the container ended first. */
   async #exitCode(exec: ExecSession, signal: AbortSignal): Promise<number | undefined> {
     try {
       for await (const output of exec.output) await this.#pass(output);
@@ -126,7 +126,7 @@ export class ShellSession {
   }
 
   async #pass(output: ExecOutput): Promise<void> {
-    // A client that is behind with both has its word to go on among what it can't get rid of: it must have the output.
+    // While input is blocked, the client's `resume` may be stuck behind it, so output must be sent despite its `pause`.
     while (this.#isClientPaused && !this.#isInputBlocked && !this.#isGone && !this.#isShutDown) {
       await this.#changed.wait(NEVER);
     }
@@ -190,7 +190,7 @@ export class ShellSession {
 
   #resize(exec: ExecSession, size: TerminalSize): void {
     if (this.#tty) {
-      // Pages that are not shown yet have no rows or no columns: the terminal keeps the size it has.
+      // Pages that are not visible yet report no rows or columns: the terminal keeps its size.
       if (size.rows === 0 || size.columns === 0) return;
       this.#wantedSize = size;
       if (!this.#isResizing) void this.#followSize(exec);
@@ -200,18 +200,18 @@ export class ShellSession {
     }
   }
 
-  /** One size after another, so that the last one stays; those that are outdated by then are not worth a call. */
+  /** Sets one size at a time, so that the last one stays; outdated sizes are skipped. */
   async #followSize(exec: ExecSession): Promise<void> {
     this.#isResizing = true;
     for (let size = this.#wantedSize; size && !this.#isGone; size = this.#wantedSize) {
       this.#wantedSize = undefined;
-      // The session goes on in a terminal of the wrong size.
+      // On failure the session continues in a terminal of the wrong size.
       await exec.resize(size.rows, size.columns).catch(() => undefined);
     }
     this.#isResizing = false;
   }
 
-  /** Resolves when the message is on its way, or the client is gone. */
+  /** Resolves when the message was sent, or the client is gone. */
   #send(message: ServerMessage): Promise<void> {
     const bytes = this.#protocol.encode(message);
     if (!bytes || this.#socket.readyState !== this.#socket.OPEN) return Promise.resolve();
@@ -238,7 +238,7 @@ function farewell(
 ): void {
   const bytes = protocol.encode(message);
   if (bytes && socket.readyState === socket.OPEN) socket.send(bytes, () => undefined);
-  // Its own farewell is read, but nothing before that.
+  // Resumed so that the client's close frame is read; earlier messages are ignored.
   socket.resume();
   socket.close(code, Buffer.from(reason).subarray(0, MAX_REASON_BYTES));
 }

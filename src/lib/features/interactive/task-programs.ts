@@ -8,24 +8,24 @@ import { KILL_COMMAND, SESSION_VARIABLE, sessionCommand } from './container-scri
 export interface TaskProgramsOptions {
   readonly container: RunningContainer;
   readonly task: Pick<TaskContext, 'log'>;
-  /** Aborts when the run is over, or its container is. */
+  /** Aborts when the run or its container has ended. */
   readonly signal: AbortSignal;
 }
 
-/** A program that was started in the task's container. */
+/** A program started in the task's container. */
 export interface StartedProgram {
   readonly exec: ExecSession;
-  /** Ends it with all that it has started. Never rejects; resolves when it is gone, or can't be ended. */
+  /** Kills it with all processes it has started. Never rejects; resolves when they are gone, or can't be killed. */
   readonly kill: () => Promise<void>;
 }
 
-// A process may not even have begun when its client leaves.
+// A process may not have started yet when its client leaves.
 const KILL_RETRIES = { attempts: 3, firstDelayMs: 0, maxDelayMs: 0, randomization: 0 };
 const MAX_PRINTED_LENGTH = 1000;
-/** What the terminals of Taskcluster's pages are (xterm.js), whatever the image says of the task's own output. */
+/** The terminal type of Taskcluster's pages (xterm.js), regardless of the image's own TERM. */
 const TERMINAL = { TERM: 'xterm-256color' } as const;
 
-/** What is run for people in one task's container, beside its command. */
+/** Runs programs for people in one task's container, next to its command. */
 export class TaskPrograms {
   readonly #options: TaskProgramsOptions;
 
@@ -33,7 +33,7 @@ export class TaskPrograms {
     this.#options = options;
   }
 
-  /** An empty command: a shell. Fails as `exec` does. */
+  /** Starts a command, or a shell if it is empty. Throws the errors of `exec`. */
   async start(command: readonly string[], tty: boolean): Promise<StartedProgram> {
     const { container, signal } = this.#options;
     const mark = `interactive-session-${randomUUID()}`;
@@ -42,7 +42,7 @@ export class TaskPrograms {
     return { exec, kill: () => this.#kill(mark, exec) };
   }
 
-  /** Ends what a client left behind; the engine itself can't. */
+  /** Kills the processes that a client left behind, which the engine itself can't do. */
   async #kill(mark: string, exec: ExecSession): Promise<void> {
     const { container, signal, task } = this.#options;
     const spec = { command: KILL_COMMAND, tty: false, env: { [SESSION_VARIABLE]: mark }, user: '0' };
@@ -54,7 +54,7 @@ export class TaskPrograms {
     try {
       await retry(KILL_RETRIES, { isRetryable }, kill, signal);
     } catch (error) {
-      // 409: gone with its container.
+      // 409: the container has ended, and the process with it.
       if (signal.aborted || isErrorOf(error, 'docker', 409)) return;
       task.log.error('interactive session not ended', { error, printed });
       exec.close();
@@ -62,7 +62,7 @@ export class TaskPrograms {
   }
 }
 
-/** Returns the last of what it printed. */
+/** Waits for the end of a program and returns the last part of its output. */
 async function endOf(exec: ExecSession, signal: AbortSignal): Promise<string> {
   exec.stdin.end();
   let printed = '';

@@ -13,17 +13,17 @@ export interface TaskShellsOptions {
   readonly programs: TaskPrograms;
   readonly task: Pick<TaskContext, 'log' | 'output' | 'taskId' | 'runId'>;
   readonly lifetime: Lifetime;
-  /** Aborts when the run is over, or its container is. */
+  /** Aborts when the run or its container has ended. */
   readonly signal: AbortSignal;
 }
 
 const MAX_SESSIONS = 10;
-/** Of a program's name in the worker's log. */
+/** Longest program name in the worker's log. */
 const MAX_NAME_LENGTH = 100;
-/** Names of X displays; what else a client calls one is not for the logs. */
+/** Names of X displays; other names from clients are not logged. */
 const DISPLAY_NAME = /^[\w.-]{0,60}:\d{1,5}(?:\.\d{1,3})?$/;
 
-/** All that people do in one task's container. */
+/** The interactive sessions in one task's container. */
 export class TaskShells {
   readonly #options: TaskShellsOptions;
   readonly #sessions = new Set<ShellSession>();
@@ -40,12 +40,12 @@ export class TaskShells {
     );
   }
 
-  /** Takes a connection for a shell, whatever becomes of it. */
+  /** Accepts a connection for a shell, and handles its failures. */
   connect(connection: Connection): void {
     this.#connect(connection, shellRequest(connection.query));
   }
 
-  /** Takes a connection for a display, whatever becomes of it. */
+  /** Accepts a connection for a display, and handles its failures. */
   connectDisplay(connection: Connection): void {
     const { taskId, runId } = this.#options.task;
     const title = `${connection.query.get('display') ?? ''} of task ${taskId}, run ${runId}`;
@@ -56,7 +56,7 @@ export class TaskShells {
     const { lifetime, signal, task } = this.#options;
     const { version: protocol } = request.protocol;
     if (request.command.includes('')) {
-      const missing = protocol === 'vnc' ? 'There is no display in the address.' : 'A word of the command is empty.';
+      const missing = protocol === 'vnc' ? 'The address contains no display.' : 'An argument of the command is empty.';
       refuse(socket, request.protocol, missing);
     } else if (this.#sessions.size >= MAX_SESSIONS) {
       task.log.warn('interactive session refused', { remoteAddress, protocol, sessions: this.#sessions.size });
@@ -103,13 +103,13 @@ export class TaskShells {
   }
 }
 
-/** For the task's log, which may be public: the words of a command may hold secrets. */
+/** Returns a description for the task's log, which may be public: a command's arguments may contain secrets. */
 function purposeOf({ command, display }: ShellRequest): string {
   if (display !== undefined) return DISPLAY_NAME.test(display) ? `display ${display}` : 'a display';
   return command.length === 0 ? 'a shell' : 'a command';
 }
 
-/** For the worker's log: a program without its arguments. */
+/** Returns the program without its arguments, for the worker's log. */
 function programOf({ command: [program], display }: ShellRequest): { readonly program?: string } {
   return display !== undefined || program === undefined ? {} : { program: program.slice(0, MAX_NAME_LENGTH) };
 }

@@ -1,4 +1,4 @@
-/** The part of a log that a request asks for; `end` (not included) is undefined when it follows the log to its end. */
+/** The requested part of a log. `end` (not included) is undefined if the response follows the log to its end. */
 export type ByteRange =
   | { readonly kind: 'whole' }
   | { readonly kind: 'part'; readonly start: number; readonly end: number | undefined }
@@ -8,8 +8,8 @@ const WHOLE: ByteRange = { kind: 'whole' };
 const UNSATISFIABLE: ByteRange = { kind: 'unsatisfiable' };
 
 /**
- * Reads a Range header against a log of `size` bytes that may still grow. `bytes=N-` and `bytes=-N` follow a growing
- * log; `bytes=N-M` ends with what is there. Whatever is no single range of bytes is ignored, as RFC 9110 allows.
+ * Parses a Range header for a log of `size` bytes that may still grow. `bytes=N-` and `bytes=-N` follow a growing log;
+ * `bytes=N-M` ends at its current size. Headers that are not a single byte range are ignored, as RFC 9110 allows.
  */
 export function parseByteRange(header: string | undefined, size: number, isGrowing: boolean): ByteRange {
   const [, from, to] = /^bytes=(\d{0,15})-(\d{0,15})$/i.exec(header ?? '') ?? [];

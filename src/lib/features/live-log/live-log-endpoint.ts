@@ -8,7 +8,7 @@ import type { Logger } from '../../log/logger.js';
 import { SourceShares } from '../../util/source-shares.js';
 import { parseByteRange } from './byte-range.js';
 
-/** What every answer carries: pages of any origin may read the log, browsers must not guess that it is HTML. */
+/** Headers of every response: pages of any origin may read the log; browsers must not guess that it is HTML. */
 const COMMON_HEADERS = {
   'Access-Control-Allow-Origin': '*',
   'Access-Control-Expose-Headers': 'Transfer-Encoding',
@@ -17,16 +17,16 @@ const COMMON_HEADERS = {
 } as const;
 
 export interface EndpointLimits {
-  /** How long open readers may go on after the run's end. */
+  /** How long open readers may continue after the run's end. */
   readonly drainMs: number;
-  /** How long after the run's end new requests are sent to the artifact. */
+  /** How long after the run's end new requests are redirected to the artifact. */
   readonly redirectMs: number;
-  /** How long a reader may take nothing of what is there for it. */
+  /** How long a reader may leave available data unread. */
   readonly stallMs: number;
   readonly readersPerLog: number;
 }
 
-/** Answers a short text; the connection is not kept. */
+/** Responds with a short text and closes the connection. */
 export function answer(response: ServerResponse, statusCode: number, text: string, headers = {}): void {
   response.writeHead(statusCode, {
     ...COMMON_HEADERS,
@@ -37,31 +37,31 @@ export function answer(response: ServerResponse, statusCode: number, text: strin
   response.end(`${text}\n`);
 }
 
-/** To one reader more than there may be. */
+/** Refuses a reader because the limit is reached. */
 export function answerTooMany(response: ServerResponse): void {
   answer(response, 503, 'Too many readers.', { 'Retry-After': '30' });
 }
 
 export interface LiveLogEndpointOptions {
-  /** What readers are given; its last part is the token. */
+  /** The address given to readers; its last part is the token. */
   readonly url: string;
   readonly log: TaskLog;
-  /** That of the worker. */
+  /** The worker's log. */
   readonly operatorLog: Logger;
   readonly limits: EndpointLimits;
-  /** Called once, when new requests are to be answered with 404. */
+  /** Called once, when new requests must get 404. */
   readonly onGone: () => void;
 }
 
-/** One run's log on the live log server: open while the run goes on, then a redirect for a while, then gone. */
+/** One run's log on the live log server: open during the run, then a redirect for a while, then gone. */
 export class LiveLogEndpoint {
-  /** What readers are given; it holds the secret, so it belongs in no log. */
+  /** The address given to readers. It contains the secret, so it must not be logged. */
   readonly url: string;
   readonly #options: Omit<LiveLogEndpointOptions, 'log'>;
   readonly #readers = new SourceShares<ServerResponse>();
-  /** The log is held only while the endpoint is open, and with it what is known of the run. */
+  /** Kept only while the endpoint is open, because it keeps the run's data in memory. */
   #log: TaskLog | undefined;
-  /** Where new requests are sent once it is not. */
+  /** The redirect target of new requests after that. */
   #artifactUrl = '';
 
   constructor({ log, ...options }: LiveLogEndpointOptions) {
@@ -70,7 +70,7 @@ export class LiveLogEndpoint {
     this.#log = log;
   }
 
-  /** New requests go to `url` for a while, then get 404; open readers are served to the last byte, in bounded time. */
+  /** Redirects new requests to `url` for a while; then they get 404. Open readers get the rest, in limited time. */
   redirectTo(url: string): void {
     if (!this.#log) return;
     const { limits, onGone } = this.#options;
@@ -79,19 +79,19 @@ export class LiveLogEndpoint {
     this.#end();
   }
 
-  /** As redirectTo, without an address to go to: new requests get 404 at once. Harmless after redirectTo. */
+  /** Like redirectTo, but new requests get 404 at once. No effect after redirectTo. */
   close(): void {
     if (!this.#log) return;
     this.#options.onGone();
     this.#end();
   }
 
-  /** The part of the address that nobody can guess. */
+  /** The secret part of the address. */
   get token(): string {
     return this.url.slice(this.url.lastIndexOf('/') + 1);
   }
 
-  /** Answers a GET or HEAD that named the right token, before `onGone` was called. */
+  /** Responds to a GET or HEAD with the right token, before `onGone` was called. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (this.#log) await this.#serveLog(this.#log, request, response);
     else answer(response, 303, 'The task has ended.', { Location: this.#artifactUrl });
@@ -117,7 +117,7 @@ export class LiveLogEndpoint {
     else await this.#send(log.read(part.start, part.end === undefined ? {} : { end: part.end }), response, address);
   }
 
-  /** As `ConnectionLimiter.hold`, for the readers of this log. False: there is no room. */
+  /** Like `ConnectionLimiter.hold`, for the readers of this log. Returns false if there is no room. */
   #makeRoom(address: string): boolean {
     if (this.#readers.size < this.#options.limits.readersPerLog) return true;
     const isHalfClosed = ({ req }: ServerResponse): boolean => req.socket.readableEnded;
@@ -129,21 +129,21 @@ export class LiveLogEndpoint {
   async #send(content: Readable, response: ServerResponse, address: string): Promise<void> {
     this.#readers.add(address, response);
     response.flushHeaders();
-    // A quiet log is no reason to hang up, a reader that takes nothing is.
+    // Closes the connection of a reader that takes nothing, but not because the log is quiet.
     response.setTimeout(this.#options.limits.stallMs, () => {
       if (response.writableNeedDrain) response.destroy();
     });
     try {
       await pipeline(content, response);
     } catch (error) {
-      // Readers come and go as they like; only trouble with our file would show up here as something else.
+      // Usually a reader that left; only an error of our own file would be something else.
       this.#options.operatorLog.debug('live log reader left', { error: errorMessage(error) });
     } finally {
       this.#readers.delete(address, response);
     }
   }
 
-  /** No readers come from now on. */
+  /** Drops the log, and disconnects the remaining readers after `drainMs`. */
   #end(): void {
     this.#log = undefined;
     if (this.#readers.size === 0) return;
@@ -153,7 +153,7 @@ export class LiveLogEndpoint {
   }
 }
 
-/** `total` is undefined while the log grows; a part that follows it has no end that could be named either. */
+/** `total` is undefined while the log grows; so is the `end` of a part that follows it. */
 function partHeaders(start: number, end: number | undefined, total: number | undefined): Record<string, string> {
   const last = end === undefined ? '' : String(end - 1);
   return {

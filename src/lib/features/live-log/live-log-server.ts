@@ -23,7 +23,7 @@ const LIMITS: LiveLogLimits = {
   requestMs: 10_000,
 };
 
-/** Serves the logs of all running tasks over one port, each at an address that only its readers know. One per worker. */
+/** Serves the logs of all running tasks over one port, each at a secret address. One per worker. */
 export class LiveLogServer {
   readonly #urls: SecretUrlServer<LiveLogEndpoint>;
   readonly #log: Logger;
@@ -41,13 +41,13 @@ export class LiveLogServer {
     });
   }
 
-  /** Listens; fails as the system or the certificate does. */
+  /** Starts listening. Throws if it can't listen, or can't use the certificate. */
   static async start(options: LiveLogServerOptions): Promise<LiveLogServer> {
     const limits = { ...LIMITS, ...options.limits };
     return new LiveLogServer(await SecretUrlServer.start(options, limits), options.log, limits);
   }
 
-  /** When its certificate ends; undefined without one. */
+  /** Returns when its certificate expires; undefined without one. */
   async certificateEnd(): Promise<Date | undefined> {
     return await this.#urls.certificateEnd();
   }
@@ -58,8 +58,8 @@ export class LiveLogServer {
   }
 
   /**
-   * Offers `log` to readers until the endpoint is told that the run has ended. Its address has a host name that is good
-   * until `expires`.
+   * Serves `log` until the endpoint is told that the run has ended. The host name in its address is valid until
+   * `expires`.
    */
   open(log: TaskLog, expires: Date): LiveLogEndpoint {
     const token = newToken();
@@ -77,8 +77,8 @@ export class LiveLogServer {
   }
 
   /**
-   * Takes no new readers and stops: at once when there are none, or else when they have read to the end, at the latest
-   * after `graceMs`. Harmless twice.
+   * Stops accepting readers, and stops once all readers have read to the end, at the latest after `graceMs`. May be
+   * called twice.
    */
   async close(graceMs: number): Promise<void> {
     await this.#urls.close(graceMs);

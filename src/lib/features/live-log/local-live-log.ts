@@ -2,8 +2,8 @@ import { DEFAULT_LOG_NAME } from '../../task-log/publisher.js';
 import type { Feature } from '../../task/feature.js';
 
 /**
- * The switch for the live log and the name it takes. The log itself, and the backing log's name, belong to the run: it is
- * open before any feature is asked, so that every error can be read.
+ * Switches the live log and reserves its name. The log itself, and the backing log's name, belong to the run, which
+ * opens the log before it uses any feature, so that every error is in it.
  */
 export const localLiveLog: Feature = {
   name: 'localLiveLog',

@@ -4,12 +4,12 @@ import got from 'got';
 import type { Response } from 'got';
 import { errorMessage } from '../../util/error-message.js';
 
-/** Looks once whether something is ready: undefined, or what is missing, in words. Rejects with the signal's reason alone. */
+/** Checks readiness once. Returns undefined, or a message about what is missing. Throws only the signal's reason. */
 export type Probe = (signal: AbortSignal) => Promise<string | undefined>;
 
 const PROBE_TIMEOUT_MS = 5000;
 
-/** Ready when somebody takes connections. */
+/** Returns a probe that succeeds once the port accepts connections. */
 export function portProbe(address: string, port: number): Probe {
   return async (signal) => {
     const socket = connect({ host: address, port, timeout: PROBE_TIMEOUT_MS, signal });
@@ -19,7 +19,7 @@ export function portProbe(address: string, port: number): Probe {
       return undefined;
     } catch (error) {
       signal.throwIfAborted();
-      return `port ${port} takes no connection (${errorMessage(error)})`;
+      return `port ${port} does not accept connections (${errorMessage(error)})`;
     } finally {
       socket.destroy();
     }
@@ -27,8 +27,8 @@ export function portProbe(address: string, port: number): Probe {
 }
 
 /**
- * Ready when GET has this status. `origin`: as `http://<host>:<port>` or `unix:<socket>:`. No more of an answer is read
- * than its head.
+ * Returns a probe that succeeds once GET returns this status. `origin`: `http://<host>:<port>` or `unix:<socket>:`.
+ * Only the head of a response is read.
  */
 export function statusProbe(origin: string, path: string, status: number): Probe {
   return async (signal) => {
@@ -41,14 +41,14 @@ export function statusProbe(origin: string, path: string, status: number): Probe
       timeout: { request: PROBE_TIMEOUT_MS },
       signal,
     });
-    // Also after the answer it may fail: the connection is cut in the middle of it.
+    // It may fail even after the response, because the connection is then closed in the middle of it.
     asking.on('error', () => undefined);
     try {
       const [{ statusCode }] = (await once(asking, 'response')) as [Response];
-      return statusCode === status ? undefined : `GET ${path} is answered with ${statusCode}, and not with ${status}`;
+      return statusCode === status ? undefined : `GET ${path} returned ${statusCode} instead of ${status}`;
     } catch (error) {
       signal.throwIfAborted();
-      return `GET ${path} gets no answer (${errorMessage(error)})`;
+      return `GET ${path} failed (${errorMessage(error)})`;
     } finally {
       asking.destroy();
     }

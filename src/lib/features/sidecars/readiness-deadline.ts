@@ -1,11 +1,11 @@
-// Before the next attempt of a feature there is a pause of about so long.
+// The approximate pause before the next attempt of a feature.
 const RETRY_PAUSE_MS = 2000;
 
-/** How long a task waits for something in all, however often that is tried. The time begins with the first wait. */
+/** How long a task waits for something, over all attempts. The time begins with the first wait. */
 export class ReadinessDeadline {
   readonly totalMs: number;
-  /** What was missing when it was last looked at, in words. */
-  lastSeen = 'nobody has looked';
+  /** A message about what was missing at the last check. */
+  lastSeen = 'it was never checked';
   #endsAt: number | undefined;
 
   constructor(totalMs: number) {

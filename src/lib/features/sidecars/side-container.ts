@@ -21,28 +21,28 @@ export interface SideContainerServices {
   readonly images: ImageProvider;
 }
 
-/** One attempt of a feature to have a container beside that of a task. */
+/** One attempt of a feature to run a container next to a task's. */
 export interface Side {
   readonly task: TaskContext;
-  /** The feature's name, which is in all that is said. */
+  /** The feature's name, for all messages. */
   readonly feature: string;
   readonly services: SideContainerServices;
-  /** Releases all that is acquired. */
+  /** Releases everything that is acquired. */
   readonly resources: ResourceStack;
 }
 
-/** What such a container is made of. */
+/** The settings of such a container. */
 export type SideContainerSettings = Pick<ContainerSpec, 'image'> &
   Partial<Pick<ContainerSpec, 'command' | 'env' | 'binds' | 'capAdd' | 'extraHosts' | 'network' | 'privileged'>>;
 
 const SHM_SIZE_BYTES = 64 * 1024 * 1024;
 const POLL_MS = 100;
-// Docker's errors have the command in them, and that a token: only the operator may read them.
-const ASK = 'This is no mistake of the task: ask the operator of the worker, whose log says more.';
+// Docker's errors contain the command, which contains a token: only the operator may read them.
+const ASK = 'This is not a mistake of the task: ask the operator of the worker, whose log has details.';
 
 class EndedEarly extends Error {}
 
-/** Gets an image that the operator chose, for which no task needs a scope, and returns its id. */
+/** Gets an image that the operator chose, for which a task needs no scope, and returns its id. */
 export async function takeSideImage(
   { task, feature, services, resources }: Side,
   name: string,
@@ -61,13 +61,13 @@ export async function takeSideImage(
   } catch (error) {
     signal.throwIfAborted();
     log.error('sidecar without image', { feature, image: name, error });
-    throw isEngineLoss(error) ? error : unavailable(`its image "${name}" can't be had`);
+    throw isEngineLoss(error) ? error : unavailable(`its image "${name}" could not be fetched`);
   }
 }
 
 /**
- * Starts it. Fails with a TaskError when Docker would refuse it the next time too. It is removed with its anonymous
- * volumes by the resources of its side.
+ * Starts a container, which `side.resources` removes together with its anonymous volumes. Throws a TaskError if Docker
+ * would refuse it again.
  */
 export async function startSideContainer(
   side: Side,
@@ -81,9 +81,9 @@ export async function startSideContainer(
   try {
     const created = await engine.createContainer(sideSpec(task, settings));
     resources.defer(`container of ${feature}`, () => engine.removeContainer(created.id));
-    // What still waits for it must not take its removal for its end.
+    // Pending requests must not mistake its removal for an exit.
     resources.defer(`requests of ${feature}`, () => {
-      requests.abort(new Error('the container is not needed any more'));
+      requests.abort(new Error('the container is no longer needed'));
     });
     signal.throwIfAborted();
     await created.attach((printed) => pipeline(printed, output), requests.signal);
@@ -94,18 +94,18 @@ export async function startSideContainer(
     task.log.error('sidecar cannot start', { feature, error });
     const text = 'Docker could not start its container';
     if (!isRetryable(error)) throw unavailable(text);
-    // A lost engine has no words of the container's in it, and decides how the run ends.
+    // The error of a lost engine quotes no command, and decides how the run ends.
     throw new ServiceError('sidecar', text, undefined, isEngineLoss(error) ? { cause: error } : {});
   }
 }
 
-/** A container of the operator's that runs beside that of a task. */
+/** An operator's container that runs next to a task's. */
 export class SideContainer {
   readonly #side: Side;
   readonly #log: Logger;
   readonly #output: OutputTail;
   readonly #ended: Promise<StoppedContainer>;
-  /** Aborts when it is not needed any more. */
+  /** Aborts when it is no longer needed. */
   readonly #over: AbortSignal;
 
   constructor(side: Side, container: RunningContainer, output: OutputTail, over: AbortSignal) {
@@ -115,20 +115,20 @@ export class SideContainer {
     this.#output = output;
     this.#over = over;
     this.#ended = container.wait(over);
-    // Whoever waits for its end hears of a failure.
+    // Failures reach the callers that await it later.
     this.#ended.catch(() => undefined);
   }
 
   /**
-   * Waits until `probe` finds it ready; from then on its end is an error. Fails with a TaskError when `deadline` is over.
-   * One that ended by itself may be tried again until then.
+   * Waits until `probe` succeeds; an exit after that is logged as an error. Throws a TaskError once `deadline` is over.
+   * A container that exited earlier may be retried until then.
    */
   async untilReady(probe: Probe, deadline: ReadinessDeadline, signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
     const limit = new LinkedAbort(signal);
     limit.abortAfter(deadline.leftMs(), () => new Error('it took too long'));
     const endedEarly = this.#ended.then(({ exitCode }) => {
-      throw new EndedEarly(`it ended with the exit code ${exitCode} before it was ready`);
+      throw new EndedEarly(`it exited with code ${exitCode} before it was ready`);
     });
     try {
       await Promise.race([poll(probe, deadline, limit.signal), endedEarly]);
@@ -136,7 +136,7 @@ export class SideContainer {
       signal.throwIfAborted();
       throw this.#notReady(error, deadline, limit.signal.aborted);
     } finally {
-      limit.abort(new Error('nobody waits any more'));
+      limit.abort(new Error('the wait has ended'));
     }
     this.#log.info('sidecar started', { readyMs: Math.round(performance.now() - startedAt) });
     void this.#watch();
@@ -150,7 +150,7 @@ export class SideContainer {
     this.#log.error('sidecar not ready', { reason, output: this.#output.text });
     if (isLate) return unavailable(`it was not ready within ${deadline.totalMs / 1000} s: ${reason}`);
     const told = unavailable(reason);
-    // The last try may be one too: its words are for the author then.
+    // Without a further retry the author sees this message, so the text is the same.
     return deadline.isWorthARetry() ? new ServiceError('sidecar', told.message) : told;
   }
 
@@ -159,13 +159,13 @@ export class SideContainer {
     try {
       const { exitCode, oomKilled } = await this.#ended;
       this.#log.error('sidecar ended', { exitCode, oomKilled, output: this.#output.text });
-      // No error, which the task may do without.
-      task.output.line(`${feature}: its container has ended (exit code ${exitCode}), so it does nothing any more.`);
+      // Not an error line: the task may succeed without it.
+      task.output.line(`${feature}: its container exited with code ${exitCode} and is no longer available.`);
     } catch (error) {
       if (this.#over.aborted) return;
       this.#log.warn('sidecar no longer watched', { error });
       if (error instanceof ContainerGoneError)
-        task.output.line(`${feature}: ${error.message}. It does nothing any more.`);
+        task.output.line(`${feature}: ${error.message}. It is no longer available.`);
     }
   }
 }
@@ -193,7 +193,7 @@ function sideSpec(task: TaskContext, settings: SideContainerSettings): Container
     cpuset: undefined,
     privileged: false,
     shmSizeBytes: SHM_SIZE_BYTES,
-    // Its last lines are kept by the worker; nobody reads the rest.
+    // The worker keeps its last lines; the rest is not needed.
     logDriver: { type: 'none', options: {} },
     limits: {},
     ...settings,

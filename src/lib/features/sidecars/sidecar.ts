@@ -13,7 +13,7 @@ export interface SidecarServices extends SideContainerServices {
   readonly networks: Pick<RunNetworks, 'join'>;
 }
 
-/** A feature for each sidecar that the configuration has: a container beside the task's, which the task reaches by a name. */
+/** Returns a feature for each configured sidecar: a container next to the task's, reachable by its alias. */
 export function sidecarFeatures(
   sidecars: Readonly<Record<string, SidecarConfig>>,
   services: SidecarServices,

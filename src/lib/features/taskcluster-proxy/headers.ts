@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 
 export type Headers = Readonly<Record<string, readonly string[]>>;
 
-/** Said by one of two neighbours to the other, and by nobody to whoever comes behind (RFC 9110, 7.6.1). */
+/** Headers for a single connection, which are not forwarded (RFC 9110, 7.6.1). */
 const HOP_BY_HOP = [
   'connection',
   'keep-alive',
@@ -15,7 +15,7 @@ const HOP_BY_HOP = [
   'upgrade',
 ];
 
-/** All headers of a message that are meant for whoever gets it in the end. */
+/** Returns the headers that are meant for the final recipient of a message. */
 function endToEnd({ headersDistinct }: IncomingMessage, dropped: readonly string[]): Record<string, readonly string[]> {
   const named = (headersDistinct['connection'] ?? []).flatMap((value) => value.split(','));
   const drop = new Set([...HOP_BY_HOP, ...dropped, ...named.map((name) => name.trim().toLowerCase())]);
@@ -25,15 +25,15 @@ function endToEnd({ headersDistinct }: IncomingMessage, dropped: readonly string
 }
 
 /**
- * What goes on to the service of a request's headers. Its length does not: the body may be sent in another way. A body
- * without a type is taken for JSON, which is what services understand.
+ * Returns the request headers to forward to the service, without its length, since the body may be sent differently. A
+ * body without a type counts as JSON, which is what services expect.
  */
 export function requestHeaders(request: IncomingMessage, hasBody: boolean): Headers {
   const headers = endToEnd(request, ['host', 'authorization', 'expect', 'content-length']);
   return hasBody ? { 'content-type': ['application/json'], ...headers } : headers;
 }
 
-/** What goes back to the task of an answer's headers. */
+/** Returns the response headers to forward to the task. */
 export function responseHeaders(response: IncomingMessage): Headers {
   return endToEnd(response, []);
 }

@@ -10,7 +10,7 @@ import { signableUrl, targetOf } from './target.js';
 import type { Upstream } from './upstream.js';
 
 export interface ProxyRequestsOptions {
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   readonly rootUrl: string;
   readonly signer: RequestSigner;
   readonly scopes: readonly string[];
@@ -22,10 +22,10 @@ export interface ProxyRequestsOptions {
 
 const MAX_URL_BYTES = 16 * 1024;
 const BEWIT_SECONDS = 3600;
-// Many clients take no more than 8 or 16 KiB of headers in all.
+// Many clients accept at most 8 or 16 KiB of headers.
 const MAX_SCOPES_LENGTH = 4096;
 
-/** Answers one task's requests: signed and passed on to the deployment's services, and refused otherwise. */
+/** Handles one task's requests: signs and forwards those to the deployment's services, and refuses others. */
 export class ProxyRequests {
   readonly #options: ProxyRequestsOptions;
 
@@ -33,7 +33,7 @@ export class ProxyRequests {
     this.#options = options;
   }
 
-  /** Never fails. */
+  /** Handles a request. Never throws. */
   async handle(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
     const limit = new LinkedAbort(signal);
     response.once('close', () => {
@@ -105,7 +105,7 @@ export class ProxyRequests {
   }
 
   #refuse({ method, socket }: IncomingMessage, response: ServerResponse, error: unknown): void {
-    // An answer that has begun can only be broken off, so that nobody takes it for whole. Tasks may go as they like.
+    // A response that has begun can only be broken off, so that the task does not take it as complete.
     if (response.headersSent || socket.destroyed) response.destroy();
     else if (error instanceof BodyTooLarge) answer(response, 413, error.message);
     else {
@@ -115,7 +115,7 @@ export class ProxyRequests {
   }
 }
 
-/** A short text; the connection is not kept, as there may be a body that nobody reads. */
+/** Responds with a short text and closes the connection, which may still hold an unread body. */
 function answer(response: ServerResponse, statusCode: number, text: string, headers = {}): void {
   response.writeHead(statusCode, { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close', ...headers });
   response.end(`${text}\n`);

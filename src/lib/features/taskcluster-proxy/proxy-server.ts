@@ -9,7 +9,7 @@ import { ConnectionLimiter } from '../../util/connection-limiter.js';
 export interface ProxyServerOptions {
   readonly address: string;
   readonly port: number;
-  /** Whether a connection from this address is the task's. */
+  /** Returns whether a connection from this address is the task's. */
   readonly isTask: (address: string) => boolean;
   readonly requests: {
     handle(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void>;
@@ -22,33 +22,33 @@ const LIMITS = { waiting: 64, held: 64 } as const;
 const HTTP_OPTIONS = {
   maxHeaderSize: 32 * 1024,
   headersTimeout: 30_000,
-  // For the whole body.
+  // Includes the whole body.
   requestTimeout: 10 * 60_000,
   keepAliveTimeout: 60_000,
   connectionsCheckingInterval: 10_000,
-  // A client that is gone may look like one that has closed its half only; the kernel finds that out.
+  // A vanished client may look like one that has closed only its half; the kernel detects the difference.
   keepAlive: true,
   keepAliveInitialDelay: 30_000,
 } as const;
 
-/** One task's proxy as it listens: whoever else connects is cut off before a byte of theirs is read. */
+/** The listening proxy of one task. Connections from elsewhere are closed before a byte is read. */
 export class ProxyServer {
   readonly #server: Server;
   readonly #end = new AbortController();
 
   private constructor(server: Server) {
     this.#server = server;
-    // A listener for each request under way.
+    // Each active request adds a listener.
     setMaxListeners(0, this.#end.signal);
   }
 
-  /** Fails as the system does when it can't listen. */
+  /** Starts listening. Throws the system's error if it can't. */
   static async start({ address, port, isTask, requests, log }: ProxyServerOptions): Promise<ProxyServer> {
     const server = createServer(HTTP_OPTIONS);
     const proxy = new ProxyServer(server);
     answerHalfClosed(server);
     let isReported = false;
-    // The network's address can be reached from other containers of the machine and from the machine itself.
+    // Other containers and the machine itself can reach the network's address.
     server.on('connection', (socket) => {
       const { remoteAddress = '' } = socket;
       if (isTask(remoteAddress)) return;
@@ -79,7 +79,7 @@ export class ProxyServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Ends it with all that is under way. */
+  /** Stops the proxy and all active requests. */
   async dispose(): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();

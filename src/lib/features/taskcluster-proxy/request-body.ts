@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-/** A request's body: small ones are held, so that they can be sent again, others pass through. */
+/** A request's body. Small bodies are held, so that they can be resent; others are streamed. */
 export type RequestBody =
   | { readonly kind: 'held'; readonly content: Buffer }
   | { readonly kind: 'passing'; readonly length: number | undefined; readonly content: AsyncIterable<Buffer> };
@@ -9,10 +9,10 @@ export class BodyTooLarge extends Error {
   override readonly name = 'BodyTooLarge';
 }
 
-/** Up to so many bytes are held. */
+/** Largest body that is held. */
 const HELD_BYTES = 256 * 1024;
 
-/** Fails with BodyTooLarge, now or while it is read, when there is more than `maxBytes` of it. */
+/** Reads a body. Throws BodyTooLarge, now or while it is streamed, if it is longer than `maxBytes`. */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<RequestBody> {
   const { 'content-length': contentLength } = request.headers;
   const length = contentLength === undefined ? undefined : Number(contentLength);

@@ -1,18 +1,18 @@
 import { trimEnd } from '../../util/trim-end.js';
 
-// As hawk reads URLs it would escape these, and sign another path than the one that is sent.
+// When hawk parses a URL it escapes these, and so would sign a different path than the one that is sent.
 const UNSAFE = /[^\x21-\x7e]|["#'<>\\^`{|}]/g;
 const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:\/|$)/i;
 
 /**
- * Where a request of the task's goes: only ever to `rootUrl`. `path` is as it was received, query and all:
- * `/api/<service>/<version>/…`, the same without `/api`, or either behind the host of `rootUrl` (`/tc.example.com/api/…`).
- * undefined: nowhere.
+ * Returns the URL to which a task's request goes, always below `rootUrl`, or undefined. `path` is as received, with its
+ * query: `/api/<service>/<version>/…`, the same without `/api`, or either after the host of `rootUrl`
+ * (`/tc.example.com/api/…`).
  */
 export function targetOf(path: string, rootUrl: string): string | undefined {
   if (!path.startsWith('/')) return undefined;
   const safe = escapeUnsafe(path);
-  // Nobody but the services is to be reached by what looks like the path of one.
+  // A path that looks like a service's must not lead elsewhere.
   const [place = ''] = safe.split('?', 1);
   if (DOT_SEGMENT.test(place)) return undefined;
   const [first = ''] = place.slice(1).split('/', 1);
@@ -23,7 +23,7 @@ export function targetOf(path: string, rootUrl: string): string | undefined {
   return first.includes('.') || first.includes(':') ? undefined : serviceUrl(safe, rootUrl);
 }
 
-/** The URL that a task wants to be signed, if it is one of the deployment's. */
+/** Returns the URL that a task wants signed, if it belongs to the deployment. */
 export function signableUrl(text: string, rootUrl: string): string | undefined {
   if (!URL.canParse(text)) return undefined;
   const { origin, pathname, search, username, password } = new URL(text);
@@ -33,12 +33,12 @@ export function signableUrl(text: string, rootUrl: string): string | undefined {
 
 function serviceUrl(path: string, rootUrl: string): string | undefined {
   if (!/^\/[^/?]+\/[^/?]+\//.test(path)) return undefined;
-  // Without a port that goes without saying, as URLs are compared and taken apart elsewhere.
+  // Without a default port, because other code compares and parses these URLs.
   const { origin, pathname } = new URL(rootUrl);
   return `${origin}${trimEnd(pathname, '/')}/api${path}`;
 }
 
 function escapeUnsafe(path: string): string {
-  // A received path has a character for each byte.
+  // A received path has one character per byte.
   return path.replace(UNSAFE, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 }

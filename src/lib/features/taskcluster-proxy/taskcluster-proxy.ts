@@ -12,23 +12,23 @@ import type { Upstream } from './upstream.js';
 export interface TaskclusterProxyOptions {
   readonly networks: Pick<RunNetworks, 'join'>;
   readonly upstream: Pick<Upstream, 'send'>;
-  /** Of a request's body. */
+  /** The largest request body. */
   readonly maxBodyBytes: number;
-  /** Default: 80, the only one that tasks' URLs fit. */
+  /** Default: 80, the only port that works with tasks' URLs. */
   readonly port?: number;
 }
 
 const ALIAS = 'taskcluster';
 const DEFAULT_PORT = 80;
 
-/** What keeps a proxy from listening until an operator has done something. */
+/** Errors of listening that only an operator can fix. */
 const NEEDS_AN_OPERATOR: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'Another program of the worker’s machine listens on this port of all addresses',
-  EACCES: 'The worker may not listen on this port: it has to run as root, or with CAP_NET_BIND_SERVICE',
-  EADDRNOTAVAIL: 'The worker has to run on the machine of the Docker engine, in its network namespace',
+  EADDRINUSE: "Another program on the worker's machine listens on this port on all addresses",
+  EACCES: 'The worker may not listen on this port: it must run as root or with CAP_NET_BIND_SERVICE',
+  EADDRNOTAVAIL: "The worker must run on the Docker engine's machine, in its network namespace",
 };
 
-/** Lets a task call Taskcluster with its own scopes and without credentials: the worker signs what it asks for. */
+/** Lets a task call Taskcluster with its own scopes and without credentials: the worker signs its requests. */
 export function taskclusterProxy(options: TaskclusterProxyOptions): Feature {
   return {
     name: 'taskclusterProxy',

@@ -14,25 +14,25 @@ export interface UpstreamRequest {
   readonly url: string;
   readonly method: string;
   readonly headers: Headers;
-  /** Made anew for each attempt: credentials may have been replaced since the one before. */
+  /** Called for each attempt: credentials may have been replaced since the last one. */
   readonly authorize: () => string;
   readonly body: RequestBody;
 }
 
 export interface UpstreamOptions {
   readonly retryPolicy?: RetryPolicy;
-  /** How long a connection may stand still. */
+  /** How long a connection may be idle, in ms. */
   readonly inactivityMs?: number;
 }
 
-// A task waits for it, and its own client may try again.
+// A task waits for the response, and its own client may retry.
 const RETRY_POLICY: RetryPolicy = { attempts: 5, firstDelayMs: 500, maxDelayMs: 10_000, randomization: 0.25 };
 // Longer than the longest poll of a service.
 const INACTIVITY_MS = 120_000;
 
 /**
- * The way to the deployment's services, for all proxies of the worker. By node's own client, as got takes an address apart
- * and writes it anew, which a signature does not survive, and adds headers of its own (docs/adr/0007).
+ * Sends requests to the deployment's services, for all proxies of the worker. Uses node's own client, because got
+ * rewrites the address, which breaks the signature, and adds its own headers (docs/adr/0007).
  */
 export class Upstream {
   readonly #agents = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) };
@@ -45,9 +45,9 @@ export class Upstream {
   }
 
   /**
-   * Sends a request and returns its answer, of whatever status, with the body still to be read; redirects are not
-   * followed. Answers of 500 and more and broken connections are tried again unless the body is gone; fails with the
-   * error of the last attempt, with BodyTooLarge, or with the signal's reason, which ends the answer too.
+   * Sends a request and returns the response, with any status and its body unread; does not follow redirects. Retries
+   * after a status of 500 or more or a broken connection, unless the body was streamed. Throws the error of the last
+   * attempt, BodyTooLarge, or the signal's reason; the signal also ends the response.
    */
   async send(request: UpstreamRequest, signal: AbortSignal): Promise<IncomingMessage> {
     const { body } = request;
@@ -70,24 +70,24 @@ export class Upstream {
   #sendOnce({ url, method, headers, authorize, body }: UpstreamRequest, signal: AbortSignal): Promise<IncomingMessage> {
     const isSecure = url.startsWith('https:');
     const { hostname, port, origin } = new URL(url);
-    // A kept connection may turn out to be closed, which is no matter only if the body can be sent again.
+    // A kept-alive connection may turn out to be closed, so it is used only if the body can be resent.
     const agent: Agent | false = body.kind === 'held' && (isSecure ? this.#agents.https : this.#agents.http);
     const options = {
       hostname: hostname.replace(/^\[(.*)\]$/, '$1'),
       ...(port !== '' && { port }),
-      // As it was signed, to the letter.
+      // Exactly as it was signed.
       path: url.slice(origin.length),
       method,
       headers: { ...headers, ...lengthOf(method, body), authorization: authorize() },
       agent,
       signal,
-      // Set here and not on the request: that one would begin only once there is a connection.
+      // Set here and not on the request, where it would begin only once there is a connection.
       timeout: this.#inactivityMs,
     };
     return new Promise((resolve, reject) => {
       const outgoing = isSecure ? httpsRequest(options) : httpRequest(options);
       outgoing.on('timeout', () => {
-        // After so long a silence trying again would keep the task waiting for nothing.
+        // After such a long silence a retry would only keep the task waiting.
         const message = `nothing was heard for ${this.#inactivityMs / 1000} s`;
         outgoing.destroy(new ServiceError('taskcluster', message, undefined, { retryable: false }));
       });
@@ -96,7 +96,7 @@ export class Upstream {
         reject(connectionError(error));
       });
       if (body.kind === 'held') outgoing.end(body.content);
-      // After an answer nobody waits for the rest of the body.
+      // After the response, the rest of the body no longer matters.
       else pipeline(body.content, outgoing).catch(reject);
     });
   }

@@ -12,7 +12,7 @@ import { conflict } from '../../../fakes/fake-queue.js';
 import { collectArtifacts, directory, file, stored } from './collect.js';
 import { ServiceError } from '../../../../src/lib/outcome/service-error.js';
 
-/** The tar with its first entry made one of this type, its size as it was. */
+/** Returns the tar with this type for its first entry, of unchanged size. */
 function withType(tar: Buffer, type: string): Buffer {
   const changed = Buffer.from(tar);
   changed.write(type, 156, 'latin1');
@@ -22,7 +22,7 @@ function withType(tar: Buffer, type: string): Buffer {
   return changed;
 }
 
-describe('the artifacts feature in trouble', () => {
+describe('the artifacts feature with failures', () => {
   let bench: ArtifactBench;
   let container: FakeStoppedContainer;
 
@@ -34,7 +34,7 @@ describe('the artifacts feature in trouble', () => {
 
   const collect = (artifacts: Record<string, PayloadArtifact>, signal?: AbortSignal) =>
     collectArtifacts(bench, container, artifacts, signal ? { signal } : {});
-  /** The error that collecting ends with. */
+  /** Returns the error that collecting ends with. */
   const failure = async (collected: Promise<void>): Promise<TaskError> => {
     const error: unknown = await collected.then(
       () => assert.fail('collecting succeeded'),
@@ -51,7 +51,7 @@ describe('the artifacts feature in trouble', () => {
     { name: 'd/c', content: 'C' },
   ];
 
-  it('goes on with the other files, lists what failed and blames the task for what the queue refused', async () => {
+  it('continues with other files, lists the failures, and fails the task for refused ones', async () => {
     await container.putEntries('/d', three);
     bench.queue.fail(
       'createArtifact',
@@ -66,7 +66,7 @@ describe('the artifacts feature in trouble', () => {
     assert.equal(stored(bench).length, 1);
   });
 
-  it('blames the worker when the store was at fault too', async () => {
+  it('blames the worker when the store failed too', async () => {
     await container.putEntries('/d', three);
     bench.queue.fail('createArtifact', new ServiceError('taskcluster', 'refused', 400));
     bench.objects.faults.push(faults.status(404));
@@ -82,7 +82,7 @@ describe('the artifacts feature in trouble', () => {
     assert.deepEqual(bench.output.errors, []);
   });
 
-  it('reads an archive again that breaks off, without uploading anything twice', async () => {
+  it('reads an archive again that broke off, without uploading a file twice', async () => {
     const big = { name: 'd/big', content: randomBytes(400_000) };
     const tar = await tarOf([...three, big, { name: 'd/l', type: 'symlink' }]);
     // Two of the three small files and half of the big one.
@@ -117,7 +117,7 @@ describe('the artifacts feature in trouble', () => {
     assert.equal(request.message, bench.output.errors[0]);
   });
 
-  it('says in the place of a directory that its archive breaks off, each time', async () => {
+  it('publishes an error artifact for a directory whose archive always breaks off', async () => {
     const tar = await tarOf([...three, { name: 'd/big', content: randomBytes(2_000_000) }]);
     container.put('/d', () => cutOff(tar.subarray(0, 1_500_000)));
     const error = await failure(collect({ 'public/d/': directory('/d') }));
@@ -130,7 +130,7 @@ describe('the artifacts feature in trouble', () => {
     );
   });
 
-  it('says of what was sent already when its source broke off that it has no content', async () => {
+  it('logs that an artifact has no content when its source broke off during the upload', async () => {
     await bench.stop();
     bench = await ArtifactBench.start({ concurrency: 8, maxStagedBytes: 0 });
     const tar = await tarOf([{ name: 'x', content: randomBytes(2_000_000) }]);
@@ -144,7 +144,7 @@ describe('the artifacts feature in trouble', () => {
     assert.equal(bench.output.lines[0], 'Artifact "public/x" stays in the list of artifacts, but has no content.');
   });
 
-  it('refuses an archive in which something else than a file has content', async () => {
+  it('refuses an archive with content in an entry that is not a file', async () => {
     const tar = await tarOf([{ name: 'x', content: 'x'.repeat(600) }]);
     for (const [path, type] of Object.entries({ '/link': '1', '/symlink': '2', '/device': '3', '/directory': '5' })) {
       container.put(path, () => chunked(withType(tar, type)));
@@ -158,7 +158,7 @@ describe('the artifacts feature in trouble', () => {
   describe('with files that are too large', () => {
     const huge = 10e12;
 
-    it('publishes an error instead, without reading them', async () => {
+    it('publishes an error artifact, without reading them', async () => {
       const header = fileHeader('x', huge);
       const endless = new PassThrough();
       endless.write(header);
@@ -166,7 +166,7 @@ describe('the artifacts feature in trouble', () => {
       const error = await failure(collect({ 'public/x': file('/x') }));
       assert.deepEqual(error.resolution, { kind: 'failed' });
       const message =
-        'Artifact "public/x" is too large: 10.0 TB, more than the 10.0 MB that this worker takes of a file ' +
+        'Artifact "public/x" is too large: 10.0 TB, more than the 10.0 MB that this worker accepts ' +
         '(artifacts.maxFileBytes)';
       assert.deepEqual(bench.output.errors, [message]);
       assert.deepEqual(bench.queue.requestsFor('public/x'), [
@@ -175,20 +175,20 @@ describe('the artifacts feature in trouble', () => {
       assert.ok(endless.destroyed);
     });
 
-    it('goes on with the other files of a directory', async () => {
+    it('continues with the other files of a directory', async () => {
       const large = Buffer.alloc(10_000_001);
       await container.putEntries('/d', [...three, { name: 'd/large', content: large }, { name: 'd/e', content: 'E' }]);
       const error = await failure(collect({ 'public/d': directory('/d') }));
       assert.deepEqual(error.resolution, { kind: 'failed' });
       assert.deepEqual(stored(bench), ['public/d/a', 'public/d/b', 'public/d/c', 'public/d/e']);
       assert.deepEqual(bench.output.errors, [
-        'Artifact "public/d": not uploaded because they are larger than this worker takes (10.0 MB): "d/large" (10.0 MB)',
+        'Artifact "public/d": not uploaded because they are larger than this worker accepts (10.0 MB): "d/large" (10.0 MB)',
       ]);
       const [request] = bench.queue.requestsFor('public/d/large');
       assert.ok(request?.storageType === 'error' && request.reason === 'too-large-file-on-worker');
     });
 
-    it('does not read on for ever to get past one', async () => {
+    it('does not read forever to skip one', async () => {
       const start = await tarOf(three);
       const endless = new PassThrough();
       endless.write(Buffer.concat([start.subarray(0, -1024), fileHeader('d/huge', huge)]));
@@ -197,14 +197,14 @@ describe('the artifacts feature in trouble', () => {
       assert.deepEqual(stored(bench), ['public/d/a', 'public/d/b', 'public/d/c']);
       assert.equal(
         bench.output.errors[0],
-        'Artifact "public/d": what comes after "d/huge" in the directory was not read, as skipping its 10.0 TB would take too long',
+        'Artifact "public/d": files after "d/huge" in the directory were not read, because skipping its 10.0 TB would take too long',
       );
       assert.equal(bench.queue.requestsFor('public/d/huge')[0]?.storageType, 'error');
       assert.ok(endless.destroyed);
     });
   });
 
-  it('lists a few of many odd names', async () => {
+  it('lists a few of many invalid names', async () => {
     const odd = Array.from({ length: 1000 }, (_, n) => ({ name: `d/ü${n}` }));
     await container.putEntries('/d', [...three, ...odd]);
     await collect({ 'public/d': directory('/d') });
@@ -213,7 +213,7 @@ describe('the artifacts feature in trouble', () => {
     assert.deepEqual(others, []);
   });
 
-  it('leaves out names that are longer than the queue can list', async () => {
+  it('omits names that are longer than the queue can list', async () => {
     const longest = `public/d/${'x'.repeat(1024 - 'public/d/'.length)}`;
     const below = longest.slice('public/'.length);
     await container.putEntries('/d', [three[0] ?? { name: '' }, { name: below }, { name: `${below}y` }]);
@@ -228,7 +228,7 @@ describe('the artifacts feature in trouble', () => {
     for (const line of bench.output.lines) assert.ok(line.length < 500, line);
   });
 
-  it('asks the engine again when it does not answer', async () => {
+  it('retries when the engine does not respond', async () => {
     const tar = await tarOf([{ name: 'x', content: 'x' }]);
     container.put(
       '/x',
@@ -239,7 +239,7 @@ describe('the artifacts feature in trouble', () => {
     assert.deepEqual(stored(bench), ['public/x']);
   });
 
-  it("takes a path that the engine cannot read for the task's mistake", async () => {
+  it("treats a path that the engine cannot read as the task's mistake", async () => {
     container.put('/etc/passwd/x', () => new DockerError('not a directory', 400));
     await collect({ 'public/x': file('/etc/passwd/x') });
     assert.deepEqual(bench.output.lines, [
@@ -247,12 +247,12 @@ describe('the artifacts feature in trouble', () => {
     ]);
   });
 
-  it('says when the name of an artifact is none', async () => {
+  it('reports an invalid artifact name', async () => {
     await container.putEntries('/x', [{ name: 'x', content: 'x' }]);
     await collect({ 'public/ü': file('/x'), 'public/ö': file('/missing') });
     assert.deepEqual(stored(bench), []);
     assert.deepEqual(bench.queue.artifacts, []);
-    // One does not fail the task, the other is missing.
+    // An invalid name does not fail the task; the other artifact is missing.
     assert.equal(bench.output.lines.filter((line) => line.includes('printable ASCII')).length, 2);
     assert.deepEqual(bench.output.errors, []);
   });
@@ -273,7 +273,7 @@ describe('the artifacts feature in trouble', () => {
       ]);
     });
 
-    it('leaves a name to the artifact that spells it out', async () => {
+    it('leaves a name to the artifact listed under it', async () => {
       await container.putEntries('/x', [{ name: 'x', content: 'the file' }]);
       await container.putEntries('/d', three);
       await failure(collect({ 'public/d': directory('/d'), 'public/d/b': file('/x') }));
@@ -282,7 +282,7 @@ describe('the artifacts feature in trouble', () => {
       assert.match(bench.output.errors.join(), /"public\/d\/b" is published by artifact "public\/d\/b"/);
     });
 
-    it('publishes a file once that is an artifact of its own and in a directory too, as the former', async () => {
+    it('publishes a file that is listed and also in a directory once, as the listed artifact', async () => {
       await container.putEntries('/d/./b', [{ name: 'b', content: 'b' }]);
       await container.putEntries('/d', three);
       const expires = '2026-12-01T00:00:00.000Z';
@@ -298,7 +298,7 @@ describe('the artifacts feature in trouble', () => {
       assert.deepEqual(bench.output.errors, []);
     });
 
-    it('gives a name that two directories lead to to one of them', async () => {
+    it('gives a name that two directories share to one of them', async () => {
       await container.putEntries('/d', three);
       await container.putEntries('/e', three);
       const error = await failure(collect({ 'public/d': directory('/d'), 'public/d/': directory('/e') }));

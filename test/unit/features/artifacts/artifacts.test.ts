@@ -32,7 +32,7 @@ describe('the artifacts feature', () => {
   });
 
   describe('for a file', () => {
-    it('stores it compressed until the task expires, and says so', async () => {
+    it('stores it compressed until the task expires, with a line in the log', async () => {
       await container.putEntries('/work/report.txt', [{ name: 'report.txt', content: 'all is well' }]);
       await collect({ 'public/report.txt': file('/work/report.txt') });
       assert.equal(bench.objects.text('public/report.txt'), 'all is well');
@@ -49,7 +49,7 @@ describe('the artifacts feature', () => {
       );
     });
 
-    it('takes expiry, content type and encoding from the payload', async () => {
+    it('uses expiry, content type and encoding from the payload', async () => {
       await container.putEntries('/x', [{ name: 'x', content: 'x' }]);
       const expires = '2026-12-01T00:00:00.000Z';
       await collect({ 'public/x': file('/x', { expires, contentType: 'image/x', contentEncoding: 'identity' }) });
@@ -59,7 +59,7 @@ describe('the artifacts feature', () => {
       assert.equal(header('public/x', 'content-encoding'), undefined);
     });
 
-    it('stores what does not become smaller as it is, unless the payload asks for gzip', async () => {
+    it('stores incompressible content uncompressed, unless the payload requests gzip', async () => {
       const noise = randomBytes(2_000_000);
       await container.putEntries('/noise', [{ name: 'noise', content: noise }]);
       await collect({ 'public/noise': file('/noise'), 'public/zipped': file('/noise', { contentEncoding: 'gzip' }) });
@@ -112,7 +112,7 @@ describe('the artifacts feature', () => {
         ],
       ],
     ] as const satisfies readonly (readonly [string, readonly FakeEntry[]])[]) {
-      it(`publishes an error instead, and has no error line, when it is no file (${what}): the task does not fail`, async () => {
+      it(`publishes an error artifact, without an error line or failure, when it is not a file (${what})`, async () => {
         await container.putEntries('/x', entries);
         await collect({ 'public/x': file('/x') });
         const message = `Error uploading "public/x". Expected artifact to be a "file" but was "${what}" ("/x")`;
@@ -124,24 +124,24 @@ describe('the artifacts feature', () => {
     }
   });
 
-  describe('for a path that is not there', () => {
+  describe('for a missing path', () => {
     const message = 'Artifact "public/x" not found at "/x"';
     const request = { storageType: 'error', reason: 'file-missing-on-worker', message, expires: EXPIRES };
 
-    it('publishes an error and says so, without failing the task', async () => {
+    it('publishes an error artifact and logs it, without failing the task', async () => {
       await collect({ 'public/x': file('/x') });
       assert.deepEqual(bench.queue.artifacts, [{ name: 'public/x', request }]);
       assert.deepEqual(bench.output.lines, [message]);
       assert.deepEqual(bench.output.errors, []);
     });
 
-    it('says so in a plain line when the artifact is optional', async () => {
+    it('logs a plain line when the artifact is optional', async () => {
       await collect({ 'public/x': directory('/x', { optional: true }) });
       assert.deepEqual(bench.queue.artifacts, [{ name: 'public/x', request }]);
       assert.deepEqual([bench.output.lines, bench.output.errors], [[message], []]);
     });
 
-    it('does not mind when even the error cannot be published', async () => {
+    it('continues when even the error artifact cannot be published', async () => {
       bench.queue.fail('createArtifact', conflict());
       await collect({ 'public/x': file('/x') });
       assert.equal(bench.log.of('error artifact not published').length, 1);
@@ -149,7 +149,7 @@ describe('the artifacts feature', () => {
   });
 
   describe('for a directory', () => {
-    it('stores every file below it by its path', async () => {
+    it('stores every file below it under its path', async () => {
       await container.putEntries('/work/build', [
         { name: 'build/', type: 'directory' },
         { name: 'build/a.txt', content: 'A' },
@@ -178,7 +178,7 @@ describe('the artifacts feature', () => {
       );
     });
 
-    it('skips names that no artifact can have, and names them', async () => {
+    it('skips names that are invalid for artifacts, and lists them', async () => {
       await container.putEntries('/d', [
         { name: 'd/', type: 'directory' },
         { name: 'd/../../etc/passwd', content: 'x' },
@@ -196,7 +196,7 @@ describe('the artifacts feature', () => {
       ]);
     });
 
-    it('publishes an error instead when it is a file', async () => {
+    it('publishes an error artifact when it is a file', async () => {
       await container.putEntries('/d', [{ name: 'd', content: 'x' }]);
       await collect({ 'public/d': directory('/d') });
       assert.deepEqual(bench.output.lines, [
@@ -204,13 +204,13 @@ describe('the artifacts feature', () => {
       ]);
     });
 
-    it('publishes nothing for one without files', async () => {
+    it('publishes nothing for a directory without files', async () => {
       await container.putEntries('/d', [{ name: 'd/', type: 'directory' }]);
       await collect({ 'public/d': directory('/d') });
       assert.deepEqual(bench.output.lines, ['Uploaded artifact "public/d" from "/d": 0 files, 0 bytes']);
     });
 
-    it('follows a link to a directory, and says when it leads elsewhere', async () => {
+    it('follows a link to a directory, and reports one that leads elsewhere', async () => {
       await container.putEntries('/link', [{ name: 'link', type: 'symlink' }]);
       await container.putEntries('/link/', [
         { name: 'link/', type: 'directory' },
@@ -239,7 +239,7 @@ describe('the artifacts feature', () => {
     describe('with files that have several names', () => {
       const link = (name: string, target: string) => ({ name, type: 'link' as const, target });
 
-      it('stores them under each, asking for the content once more', async () => {
+      it('stores them under each name, and fetches the content once more', async () => {
         await container.putEntries('/d', [
           { name: 'd/', type: 'directory' },
           { name: 'd/a', content: 'A' },
@@ -256,7 +256,7 @@ describe('the artifacts feature', () => {
         assert.equal(bench.store.manifest.size, 3);
       });
 
-      it('reads the directory once more when they are many', async () => {
+      it('reads the directory once more when there are many', async () => {
         const numbers = Array.from({ length: 200 }, (_, i) => i);
         const entries = [
           { name: 'd/', type: 'directory' as const },
@@ -272,13 +272,13 @@ describe('the artifacts feature', () => {
         assert.equal(bench.objects.text('public/d/c'), 'content 7');
       });
 
-      it('counts those whose content cannot be had', async () => {
+      it('counts those whose content cannot be fetched', async () => {
         await container.putEntries('/d', [{ name: 'd/', type: 'directory' }, link('d/b', 'd/a'), link('d/c', 'd/a')]);
         await collect({ 'public/d': directory('/d') });
         assert.equal(bench.output.lines[1], 'Artifact "public/d": skipped 2 hard links; only files are uploaded');
       });
 
-      it('says once for each when the queue refuses them', async () => {
+      it('reports each once when the queue refuses them', async () => {
         await container.putEntries('/d', [{ name: 'd/', type: 'directory' }, link('d/b', 'd/a'), link('d/c', 'd/a')]);
         await container.putEntries('/d/b', [{ name: 'b', content: 'A' }]);
         bench.queue.fail('createArtifact', new ServiceError('taskcluster', 'no', 400));
@@ -287,7 +287,7 @@ describe('the artifacts feature', () => {
     });
   });
 
-  it('uploads thousands of small files, a few at a time over all artifacts', async () => {
+  it('uploads thousands of small files, a few at a time across all artifacts', async () => {
     const entries = (root: string) => [
       { name: `${root}/`, type: 'directory' as const },
       ...Array.from({ length: 1000 }, (_, i) => ({ name: `${root}/${i}.txt`, content: `content ${i}` })),

@@ -8,13 +8,13 @@ import type { FakeStoppedContainer } from '../../../fakes/fake-containers.js';
 
 export interface CollectOptions {
   readonly signal?: AbortSignal;
-  /** Does what the task does with its volumes: gets the directory of each by the path it is mounted at. */
+  /** Plays the task: gets each volume's directory by its mount path. */
   readonly task?: (volumes: ReadonlyMap<string, string>) => Promise<void>;
-  /** What could not be released. */
+  /** The resources that could not be released. */
   readonly leaks?: unknown[];
 }
 
-/** Prepares for, and collects, these artifacts of a stopped container, as the worker does it. */
+/** Prepares for and collects these artifacts of a stopped container, as the worker does. */
 export async function collectArtifacts(
   bench: ArtifactBench,
   container: FakeStoppedContainer,
@@ -49,7 +49,7 @@ export function directory(path: string, more: Partial<PayloadArtifact> = {}): Pa
   return { type: 'directory', path, ...more };
 }
 
-/** The names of what is in the store. */
+/** The names of the objects in the store. */
 export function stored(bench: ArtifactBench): readonly string[] {
   return [...bench.objects.objects.keys()].sort();
 }

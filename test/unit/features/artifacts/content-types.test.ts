@@ -22,7 +22,7 @@ describe('the content type and the encoding of an artifact', () => {
     ['public/a.tar.gz', 'application/gzip', undefined],
     ['public/json', 'application/octet-stream', 'gzip'],
   ] as const) {
-    it(`knows how to store ${name}`, async () => {
+    it(`is right for ${name}`, async () => {
       await container.putEntries('/x', [{ name: 'x', content: 'x' }]);
       await collectArtifacts(bench, container, { [name]: file('/x') });
       assert.equal(header(name, 'content-type'), contentType);
@@ -30,7 +30,7 @@ describe('the content type and the encoding of an artifact', () => {
     });
   }
 
-  it('goes by the extension of the file in the container, and by that of the name where it has none', async () => {
+  it('follow the extension of the file in the container, or else that of the name', async () => {
     await container.putEntries('/out/a.tar.gz', [{ name: 'a.tar.gz', content: 'x' }]);
     await container.putEntries('/out/b.html', [{ name: 'b.html', content: 'x' }]);
     await container.putEntries('/out/.png', [{ name: '.png', content: 'x' }]);

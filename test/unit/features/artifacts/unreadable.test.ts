@@ -11,7 +11,7 @@ describe('files of a volume that the worker may not read', () => {
     return { output, directory: new DirectoryReport({ name: 'public/v', output, maxFileBytes: 1000 }) };
   };
 
-  it('have a line each, which says why and what to do, and fail the task', () => {
+  it('have one line each with the reason and what to do, and fail the task', () => {
     const { output, directory } = report();
     directory.unreadable('a\nb', denied());
     assert.deepEqual(output.errors, [
@@ -29,7 +29,7 @@ describe('files of a volume that the worker may not read', () => {
     assert.equal(directory.problems.length, 50);
   });
 
-  it('are no fault of the task when something else is wrong', () => {
+  it('are not the task’s fault after other errors', () => {
     const { output, directory } = report();
     const error = Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
     directory.unreadable('a', error);

@@ -28,7 +28,7 @@ describe('artifacts of type volume', () => {
     path: place,
     ...more,
   });
-  /** Collects one volume that `fill` has filled. */
+  /** Collects one volume, filled by `fill`. */
   const collect = (fill: (directory: string) => Promise<void>, leaks?: unknown[]) =>
     collectArtifacts(
       bench,
@@ -37,7 +37,7 @@ describe('artifacts of type volume', () => {
       { task: (volumes) => fill(volumes.get('/v') ?? assert.fail('no volume')), ...(leaks && { leaks }) },
     );
 
-  it('are what the task left in a directory of its own, named as in a directory artifact', async () => {
+  it('are the files in a directory of the task, named as in a directory artifact', async () => {
     const noise = randomBytes(2_000_000);
     await collect(async (directory) => {
       assert.deepEqual(await readdir(directory), []);
@@ -54,7 +54,7 @@ describe('artifacts of type volume', () => {
     assert.deepEqual(bench.output.lines, ['Uploaded artifact "public/v" from "/v/": 3 files, 2.0 MB']);
   });
 
-  it('are published but for what has a name that is no text, which is said', async () => {
+  it('are published except for files whose name is not valid text, which are logged', async () => {
     await collect(async (directory) => {
       const latin1 = (name: string): Buffer =>
         Buffer.concat([Buffer.from(`${directory}/`), Buffer.from(name, 'latin1')]);
@@ -67,7 +67,7 @@ describe('artifacts of type volume', () => {
     assert.match(bench.output.lines.join(), /not uploaded because of their names: ("th\ufffd"|"caf\ufffd\/inside"), /);
   });
 
-  it('are kept apart, and those that stay empty are said to be', async () => {
+  it('are kept apart, and logged when empty', async () => {
     await collectArtifacts(
       bench,
       new FakeStoppedContainer(),
@@ -81,7 +81,7 @@ describe('artifacts of type volume', () => {
     ]);
   });
 
-  it("never lead to this machine's own files, and are not held up by what is no file", async () => {
+  it("never lead to this machine's own files, and skip entries that are not files", async () => {
     let server: Server | undefined;
     await collect(async (directory) => {
       await mkdir(`${directory}/sub`);
@@ -103,7 +103,7 @@ describe('artifacts of type volume', () => {
     );
   });
 
-  it('with device nodes do not touch the devices', async function () {
+  it('do not open device nodes', async function () {
     await collect(async (directory) => {
       try {
         await run('mknod', [`${directory}/zero`, 'c', '1', '5']);
@@ -115,7 +115,7 @@ describe('artifacts of type volume', () => {
     assert.match(bench.output.lines.join(), /skipped 1 device or socket;/);
   });
 
-  it('leave out names that no artifact can have, and all below them', async () => {
+  it('omit names that are invalid for artifacts, and all below them', async () => {
     await collect(async (directory) => {
       await mkdir(`${directory}/ü`);
       await writeFile(`${directory}/ü/x`, 'x');
@@ -129,7 +129,7 @@ describe('artifacts of type volume', () => {
     assert.doesNotMatch(error, /\n/);
   });
 
-  it('may hold sparse files of any length, which are not read when they are too large', async () => {
+  it('may contain sparse files of any length, which are not read when too large', async () => {
     const collected = collect(async (directory) => {
       await writeFile(`${directory}/huge`, '');
       await truncate(`${directory}/huge`, 1e12);
@@ -137,13 +137,13 @@ describe('artifacts of type volume', () => {
     });
     await assert.rejects(collected, /TaskError: One artifact file could not be uploaded/);
     assert.deepEqual(stored(bench), ['public/v/good']);
-    assert.match(bench.output.errors.join(), /larger than this worker takes \(10\.0 MB\): "huge" \(1\.0 TB\)/);
+    assert.match(bench.output.errors.join(), /larger than this worker accepts \(10\.0 MB\): "huge" \(1\.0 TB\)/);
     assert.equal(bench.queue.requestsFor('public/v/huge')[0]?.storageType, 'error');
   });
 
-  it('are read as deep as makes sense, however deep they are, and deleted whole', async () => {
+  it('are read to a limited depth, but deleted completely', async () => {
     await collect(async (directory) => {
-      // Deeper than the longest path that the system takes.
+      // Deeper than the longest path that the system accepts.
       const script = 'for (let i = 0; i < 3000; i++) { fs.mkdirSync("aa"); process.chdir("aa"); }';
       await run(process.execPath, ['-e', script], { cwd: directory });
       await writeFile(`${directory}/good`, 'good');
@@ -151,10 +151,10 @@ describe('artifacts of type volume', () => {
       assert.match(String(error), /TaskError: One artifact file could not be uploaded/);
     });
     assert.deepEqual(stored(bench), ['public/v/good']);
-    assert.match(bench.output.errors.join(), /what is more than 99 directories deep is not uploaded: "aa\/aa/);
+    assert.match(bench.output.errors.join(), /entries more than 99 directories deep are not uploaded: "aa\/aa/);
   });
 
-  it('are left behind, with a line for the operator, when they cannot be deleted', async function () {
+  it('stay, with a line for the operator, when they cannot be deleted', async function () {
     const leaks: unknown[] = [];
     let immutable = '';
     await collect(async (directory) => {
@@ -173,14 +173,14 @@ describe('artifacts of type volume', () => {
     await rm(path.dirname(immutable), { recursive: true });
   });
 
-  it('are sent again from disk when the store fails in the middle', async () => {
+  it('are resent from disk when the store fails in the middle', async () => {
     bench.objects.faults.push(faults.resetMidBody);
     const noise = randomBytes(3_000_000);
     await collect((directory) => writeFile(`${directory}/noise`, noise));
     assert.ok(noise.equals(bench.objects.content('public/v/noise')));
   });
 
-  it('with thousands of files are uploaded a few at a time', async () => {
+  it('are uploaded a few files at a time', async () => {
     bench.objects.waitsFor = 4;
     await collect(async (directory) => {
       for (let i = 0; i < 1500; i++) await writeFile(`${directory}/${i}`, `content ${i}`);

@@ -33,19 +33,19 @@ describe('the directory of the programs for displays', () => {
     assert.equal(await displayBind(link), `${directory}:${DISPLAY_DIRECTORY}:ro`);
   });
 
-  it('need not be there', async () => {
+  it('may be missing', async () => {
     assert.equal(await displayBind(join(parent, 'nothing')), undefined);
   });
 
-  it('has to hold both programs, and a path that can be mounted', async () => {
+  it('must contain both programs, and have a path that can be mounted', async () => {
     const leading = await make('leading', 'x11vnc');
     await symlink('/bin/true', join(leading, 'list-displays'));
     const unrunnable = await make('unrunnable', 'x11vnc');
     await writeFile(join(unrunnable, 'list-displays'), '', { mode: 0o644 });
     for (const [directory, reason] of [
-      [await make('empty'), /^Error: interactive\.displayToolsPath: \/.*: ENOENT: .*It has to hold the programs/],
+      [await make('empty'), /^Error: interactive\.displayToolsPath: \/.*: ENOENT: .*It must contain the programs/],
       [await make('half', 'x11vnc'), /ENOENT/],
-      [await make('a:b', 'x11vnc', 'list-displays'), /its path has a colon/],
+      [await make('a:b', 'x11vnc', 'list-displays'), /its path contains a colon/],
       [leading, /leads out of it/],
       [unrunnable, /EACCES/],
       ['/dev/null', /ENOTDIR/],
@@ -64,7 +64,7 @@ describe('the list of displays', () => {
     return [response.status, await response.json()];
   };
 
-  it('is what its program prints', async () => {
+  it('is parsed from its program’s output', async () => {
     bench = await ShellBench.start(async ({ print }) => {
       await print('noise', 'stderr');
       await print(':0.0\t10');
@@ -82,8 +82,12 @@ describe('the list of displays', () => {
   });
 
   for (const [what, program, reason] of [
-    ['prints nonsense', ({ print }) => print('nonsense').then(() => 0), /list-displays says "nonsense"$/],
-    ['fails', ({ print }) => print('no X\n', 'stderr').then(() => 3), /ended with exit code 3: no X$/],
+    [
+      'prints nonsense',
+      ({ print }) => print('nonsense').then(() => 0),
+      /list-displays printed an invalid line: "nonsense"$/,
+    ],
+    ['fails', ({ print }) => print('no X\n', 'stderr').then(() => 3), /exited with code 3: no X$/],
     ['takes too long', never, /listing the displays did not finish within 0\.2 s$/],
     [
       'prints without end',
@@ -94,7 +98,7 @@ describe('the list of displays', () => {
       /list-displays prints more than 65536 bytes$/,
     ],
   ] as const satisfies readonly (readonly [string, FakeExecProgram, RegExp])[]) {
-    it(`is not there when its program ${what}, which is killed then`, async () => {
+    it(`is an error when its program ${what}, which is then killed`, async () => {
       bench = await ShellBench.start(program);
       const [status, { message }] = (await list()) as readonly [number, { message: string }];
       assert.equal(status, 500);
@@ -104,7 +108,7 @@ describe('the list of displays', () => {
     });
   }
 
-  it('is not there when the engine does not start its program', async () => {
+  it('is an error when the engine does not start its program', async () => {
     bench = await ShellBench.start(never);
     bench.engine.fail('exec', new DockerError('out of order', undefined));
     assert.deepEqual(await list(), [500, { message: 'The displays are not known: out of order' }]);
@@ -112,7 +116,7 @@ describe('the list of displays', () => {
 });
 
 describe('a display that cannot be shown', () => {
-  it('has its reason in the logs, in one line', async () => {
+  it('has its reason in the logs, on one line', async () => {
     const bench = await ShellBench.start(async ({ print }) => {
       await print('no such\n', 'stderr');
       await print('display\n', 'stderr');

@@ -9,7 +9,7 @@ import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { ExitGate } from '../../../../src/lib/features/interactive/exit-gate.js';
 
-describe('the hold on a command', () => {
+describe('the exit gate', () => {
   let parent: string;
   let hold: ExitGate;
   beforeEach(async () => {
@@ -24,7 +24,7 @@ describe('the hold on a command', () => {
 
   const shell = (script: string) => promisify(execFile)('sh', ['-c', script], { cwd: hold.directory });
 
-  it('can be got at by every user, and is nothing but two fifos', async () => {
+  it('is accessible to every user, and contains only two fifos', async () => {
     assert.equal((await stat(hold.directory)).mode & 0o777, 0o755);
     assert.deepEqual((await readdir(hold.directory)).sort(), ['ended', 'release']);
     for (const name of ['ended', 'release']) {
@@ -34,7 +34,7 @@ describe('the hold on a command', () => {
     }
   });
 
-  it('hears how the command ended, and lets go of it', async () => {
+  it('receives the exit code, and releases the container', async () => {
     const waiting = spawn('sh', ['-c', 'echo 42 > ended; read -r line < release'], { cwd: hold.directory });
     const exit = once(waiting, 'exit');
     assert.equal(await hold.ended, 42);
@@ -43,12 +43,12 @@ describe('the hold on a command', () => {
     assert.deepEqual(await exit, [0, null]);
   });
 
-  it('lets go also of what does not wait yet', async () => {
+  it('releases a container that does not wait yet', async () => {
     await hold.release();
     await shell('read -r line < release');
   });
 
-  it('does not mind what else is written there, however much', async () => {
+  it('ignores other data written there, however much', async () => {
     await shell(
       'echo nonsense > ended; echo 999 > ended; echo -1 > ended; head -c 1000000 /dev/zero > ended; echo > ended',
     );
@@ -56,12 +56,12 @@ describe('the hold on a command', () => {
     assert.equal(await hold.ended, 7);
   });
 
-  it('is read in pieces, with a pause after each, by whoever floods it', async () => {
+  it('pauses between reads when it is flooded', async () => {
     const fifo = await open(join(hold.directory, 'ended'), constants.O_WRONLY | constants.O_NONBLOCK);
     try {
       const flood = Buffer.alloc(65_536);
       let taken = 0;
-      // So many turns of the loop it was not read from, and is full.
+      // It was not read from for this many turns of the loop, and is full.
       for (let full = 0; full < 10;) {
         try {
           taken += (await fifo.write(flood)).bytesWritten;
@@ -78,7 +78,7 @@ describe('the hold on a command', () => {
     }
   });
 
-  it('can be made again for the next attempt', async () => {
+  it('can be created again for the next attempt', async () => {
     const other = await ExitGate.create(parent);
     assert.notEqual(other.directory, hold.directory);
     await other.dispose();

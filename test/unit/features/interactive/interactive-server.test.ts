@@ -47,7 +47,7 @@ describe('the server of interactive tasks', () => {
     return result;
   };
 
-  it('hands out addresses that nobody can guess, each for one task', async () => {
+  it('creates secret addresses, each for one task', async () => {
     await start();
     assert.match(endpoint.url, /^ws:\/\/127\.0\.0\.1:\d+\/[\w-]{43}\/shell\.sock$/);
     const others: Connection[] = [];
@@ -60,7 +60,7 @@ describe('the server of interactive tasks', () => {
     assert.match(remoteAddress, /127\.0\.0\.1/);
   });
 
-  it('tells pages of any origin what displays there are, or why that is not known', async () => {
+  it('lists the displays for pages of any origin, or says why it can’t', async () => {
     await start();
     const seen: Connection[] = [];
     const listed = [Promise.resolve([{ display: ':0', width: 2, height: 1 }]), Promise.reject(new Error('no X'))];
@@ -76,7 +76,7 @@ describe('the server of interactive tasks', () => {
     assert.deepEqual([connections.length, seen[0]?.query.get('display')], [0, ':0']);
   });
 
-  it('opens a shell with its own token only, and displays with theirs', async () => {
+  it('opens a shell only with its own token, and displays only with theirs', async () => {
     await start();
     const seen: Connection[] = [];
     const displays = {
@@ -96,7 +96,7 @@ describe('the server of interactive tasks', () => {
     for (const url of [endpoint.url, endpoint.displayUrl]) assert.equal(await status(url), 404);
   });
 
-  it('asks each time for a name of the machine that is good for long enough', async () => {
+  it('requests a host name that is valid long enough, each time', async () => {
     const log = new MemoryLogger();
     const publicHost = { hostFor: (expires: Date) => `until-${expires.getTime()}` };
     server = await InteractiveServer.start({ port: 0, publicHost, log });
@@ -106,7 +106,7 @@ describe('the server of interactive tasks', () => {
     }
   });
 
-  it('does not know addresses that are wrong, nor those of tasks that have ended', async () => {
+  it('refuses wrong addresses and those of ended tasks', async () => {
     await start();
     const { origin } = new URL(endpoint.url);
     const paths = [
@@ -126,7 +126,7 @@ describe('the server of interactive tasks', () => {
     assert.equal(connections.length, 1);
   });
 
-  it('tells a browser that there is no page', async () => {
+  it('tells a browser that the address is a WebSocket', async () => {
     await start();
     const http = endpoint.url.replace(/^ws/, 'http');
     const { status: known, headers } = await fetch(http);
@@ -134,7 +134,7 @@ describe('the server of interactive tasks', () => {
     assert.equal((await fetch(`${http}/x`, { method: 'POST', body: 'x' })).status, 404);
   });
 
-  it('hangs up on requests that are none, or too long', async () => {
+  it('closes the connection of an invalid or too long request', async () => {
     await start();
     const requests = [
       'nonsense\r\n\r\n',
@@ -151,7 +151,7 @@ describe('the server of interactive tasks', () => {
     assert.equal(connections.length, 0);
   });
 
-  it('ends a connection that sends too long a message', async () => {
+  it('closes a connection that sends too long a message', async () => {
     await start({ messageBytes: 1000 });
     const socket = new WebSocket(endpoint.url);
     await once(socket, 'open');
@@ -161,7 +161,7 @@ describe('the server of interactive tasks', () => {
     assert.equal(code, 1009);
   });
 
-  it('limits the sessions of all', async () => {
+  it('limits the sessions of all tasks', async () => {
     await start({ connections: 1 });
     const socket = new WebSocket(endpoint.url);
     await once(socket, 'open');
@@ -170,7 +170,7 @@ describe('the server of interactive tasks', () => {
     socket.terminate();
   });
 
-  it('keeps nobody out for 1000 connections that ask for nothing, nor ends a session', async () => {
+  it('accepts clients and keeps sessions despite 1000 connections without a request', async () => {
     await start();
     const socket = new WebSocket(endpoint.url);
     await once(socket, 'open');
@@ -182,7 +182,7 @@ describe('the server of interactive tasks', () => {
     socket.terminate();
   });
 
-  it('finds out that a client is not there any more, and that one is', async () => {
+  it('tells a vanished client from one that is still there', async () => {
     await start({ pingMs: 10 });
     const dead = new WebSocket(endpoint.url, { autoPong: false });
     const alive = new WebSocket(endpoint.url);
@@ -193,7 +193,7 @@ describe('the server of interactive tasks', () => {
     alive.terminate();
   });
 
-  it('cuts everybody off when it closes', async () => {
+  it('disconnects all clients when it closes', async () => {
     await start();
     const socket = new WebSocket(endpoint.url);
     await once(socket, 'open');

@@ -45,7 +45,7 @@ describe('the feature interactive', () => {
       now: () => NOW,
       ...options,
     });
-  /** `exitCode` is what the command comes to, before it is let go of. */
+  /** `exitCode` is the command's, before it is released. */
   const start = async (options: Partial<InteractiveOptions> = {}, exitCode = 0): Promise<void> => {
     run = await RunFixture.create({ features: () => [feature(options)] });
     run.engine.programs.set(COMMAND, async () => {
@@ -67,7 +67,7 @@ describe('the feature interactive', () => {
     await run.remove();
   });
 
-  it('holds the command until nobody may come any more, and ends as that', async () => {
+  it('holds the container until no session may begin, and exits with the command’s code', async () => {
     await start({}, 5);
     await run.run(ASKING);
     assert.deepEqual(run.queue.resolutions, ['reportFailed']);
@@ -79,7 +79,7 @@ describe('the feature interactive', () => {
     assert.equal(run.log.of('interactive command ended')[0]?.fields['exitCode'], 5);
   });
 
-  it('publishes the address for as long as it may be good, and keeps it out of every log', async () => {
+  it('publishes the address for as long as it may be valid, and keeps it out of every log', async () => {
     await start();
     let secrets: readonly string[] = [];
     run.trace.at('container.ended', () => {
@@ -99,14 +99,14 @@ describe('the feature interactive', () => {
     assert.match(run.text, /Interactive shell: open the artifact private\/x\/shell\.html in a browser/);
   });
 
-  it('publishes nothing that would outlive the task', async () => {
+  it('publishes nothing that outlives the task', async () => {
     await start({ now: () => new Date(Date.parse(taskOf({}).expires) - 1000) });
     await run.run(ASKING);
     const { request } = run.queue.artifacts.find(({ name }) => name === NAME) ?? assert.fail();
     assert.equal('expires' in request && request.expires, taskOf({}).expires);
   });
 
-  it('tells the author when nobody can get in, and goes on', async () => {
+  it('tells the author when no session can be opened, and continues', async () => {
     const displayToolsPath = await mkdtemp(join(tmpdir(), 'display-tools-'));
     for (const name of ['x11vnc', 'list-displays']) await writeFile(join(displayToolsPath, name), '', { mode: 0o755 });
     await start({ displayToolsPath });
@@ -124,19 +124,19 @@ describe('the feature interactive', () => {
     await rm(displayToolsPath, { recursive: true });
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
     for (const kind of ['shell', 'display']) {
-      const told = `The artifact private/x/${kind}.html could not be made, so nobody can open a ${kind}: no`;
+      const told = `The artifact private/x/${kind}.html could not be created, so no ${kind} can be opened: no`;
       assert.ok(run.text.includes(told), run.text);
     }
   });
 
-  it('keeps its name from the payload', async () => {
+  it('reserves its artifact names', async () => {
     await start();
     await run.run({ ...ASKING, artifacts: { [NAME]: { type: 'file', path: '/x' } } });
     assert.deepEqual(run.queue.resolutions, ['reportException malformed-payload']);
     assert.match(run.text, /"private\/x\/shell\.html" is published by the worker itself \(interactive\)/);
   });
 
-  it('says what the worker lacks', async () => {
+  it('reports what the worker lacks', async () => {
     for (const [options, reason] of [
       [{ server: undefined }, /interactive: this worker cannot serve interactive sessions/],
       [{ busyboxPath: '/nowhere/busybox' }, /interactive: this worker lacks the static busybox/],
@@ -149,7 +149,7 @@ describe('the feature interactive', () => {
     }
   });
 
-  it('leaves other tasks as they are', async () => {
+  it('does not change other tasks', async () => {
     await start();
     await run.run(PAYLOAD);
     const { entrypoint, binds } = run.engine.specs[0] ?? assert.fail();

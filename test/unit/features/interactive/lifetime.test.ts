@@ -4,7 +4,7 @@ import { Lifetime } from '../../../../src/lib/features/interactive/lifetime.js';
 
 const { signal } = new AbortController();
 
-/** Whether it is over already, after whatever is due now has happened. */
+/** Returns whether it is over, after all due timers have fired. */
 async function isOver(over: Promise<void>): Promise<boolean> {
   let result = false;
   void over.then(() => {
@@ -15,21 +15,21 @@ async function isOver(over: Promise<void>): Promise<boolean> {
 }
 
 describe('the life of an interactive task', () => {
-  it('is over at once when nobody may still come', async () => {
+  it('is over at once when no session may begin', async () => {
     const lifetime = new Lifetime({ minTimeMs: 0, afterSessionMs: 3600_000 });
     assert.equal(lifetime.remainingMs, 0);
     await lifetime.over(signal);
     assert.equal(lifetime.beginSession(), false);
   });
 
-  it('lasts for the least time', async () => {
+  it('lasts for the minimum time', async () => {
     const long = new Lifetime({ minTimeMs: 3600_000, afterSessionMs: 0 });
     const remainingMs = long.remainingMs ?? assert.fail();
     assert.ok(remainingMs > 3590_000 && remainingMs <= 3600_000, `${remainingMs}`);
     await new Lifetime({ minTimeMs: 1, afterSessionMs: 0 }).over(signal);
   });
 
-  it('lasts as long as anybody is in it, and for some time after the last one', async () => {
+  it('lasts during sessions, and for some time after the last one', async () => {
     const lifetime = new Lifetime({ minTimeMs: 0, afterSessionMs: 1 });
     assert.equal(lifetime.beginSession(), true);
     assert.equal(lifetime.beginSession(), true);
@@ -52,7 +52,7 @@ describe('the life of an interactive task', () => {
     assert.ok((lifetime.remainingMs ?? 0) > 3590_000);
   });
 
-  it('is not waited for when the run is over', async () => {
+  it('is no longer awaited when the run is over', async () => {
     const controller = new AbortController();
     const lifetime = new Lifetime({ minTimeMs: 3600_000, afterSessionMs: 0 });
     const over = lifetime.over(controller.signal);

@@ -31,7 +31,7 @@ export class ShellBench {
   /** Ends the run. */
   readonly end = new AbortController();
   readonly lifetime = new Lifetime({ minTimeMs: 0, afterSessionMs: 0 });
-  /** How often a session was to be killed. */
+  /** How often killing a session was requested. */
   kills = 0;
   readonly #server: InteractiveServer;
   readonly #program: FakeExecProgram;
@@ -43,7 +43,7 @@ export class ShellBench {
     this.#program = program;
   }
 
-  /** `program` is what each session runs, until its end or until the session is killed. */
+  /** Each session runs `program` until it ends or the session is killed. */
   static async start(program: FakeExecProgram, limits: Partial<InteractiveLimits> = {}): Promise<ShellBench> {
     const log = new MemoryLogger();
     const publicHost = new FixedHost('127.0.0.1');

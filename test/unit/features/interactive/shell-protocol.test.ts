@@ -22,7 +22,7 @@ describe('version 1 of the shell protocol', () => {
 });
 
 describe('version 2 of the shell protocol', () => {
-  it('has input and size in one direction, and output alone in the other', () => {
+  it('has input and size in one direction, and only output in the other', () => {
     assert.deepEqual(VERSION_2.decode(bytes(1, 97)), { kind: 'stdin', data: bytes(97) });
     assert.deepEqual(VERSION_2.decode(bytes(2, 45, 0, 1, 1)), { kind: 'resize', rows: 45, columns: 257 });
     assert.deepEqual(VERSION_2.decode(bytes(2, 45, 0, 1)), { kind: 'unknown' });
@@ -33,7 +33,7 @@ describe('version 2 of the shell protocol', () => {
 });
 
 describe('messages of either version', () => {
-  it('are always something, whatever their bytes', () => {
+  it('decode without an error for any bytes', () => {
     forAll(
       property(uint8Array({ maxLength: 8 }), (content) => {
         for (const protocol of [VERSION_1, VERSION_2]) assert.ok(protocol.decode(Buffer.from(content)).kind);
@@ -48,7 +48,7 @@ describe('the address of a connection', () => {
     return { version: protocol.version, ...rest };
   };
 
-  it('says version 1 by a command or a terminal, and version 2 by neither', () => {
+  it('means version 1 with a command or tty, and version 2 without', () => {
     assert.deepEqual(request(''), { version: 'v2', tty: true, command: [] });
     assert.deepEqual(request('x=y'), { version: 'v2', tty: true, command: [] });
     assert.deepEqual(request('command=a&command=b'), { version: 'v1', tty: false, command: ['a', 'b'] });

@@ -25,7 +25,7 @@ describe('a session', () => {
     await bench.close();
   });
 
-  /** Connects by version 1, and waits until the server is ready unless told not to. */
+  /** Connects with version 1, and waits until the server is ready unless told not to. */
   const connect = async (query = 'command=x', awaited: number = RESUME): Promise<WebSocket> => {
     const socket = new WebSocket(`${bench.url}?${query}`);
     sockets.push(socket);
@@ -36,7 +36,7 @@ describe('a session', () => {
     socket.send(Buffer.concat([Buffer.of(kind), Buffer.from(data)]));
   };
 
-  it('tells what it is asked to run, and with which protocol', async () => {
+  it('logs what it was asked to run, and with which protocol', async () => {
     bench = await ShellBench.start(() => 3);
     const socket = await connect('command=one&command=two+words&tty=TRUE', STOPPED);
     await once(socket, 'close');
@@ -52,7 +52,7 @@ describe('a session', () => {
     assert.equal(exec.isClosed, true);
   });
 
-  it('has its client wait with what the process does not read, and go on after that', async () => {
+  it('pauses its client while the process does not read, and resumes it afterwards', async () => {
     let read = (): void => undefined;
     const mayRead = new Promise<void>((resolve) => {
       read = resolve;
@@ -68,7 +68,7 @@ describe('a session', () => {
     for (let each = 0; each < 40; each++) send(socket, STDIN, Buffer.alloc(MIB));
     send(socket, END);
     await paused;
-    // What is on its way in the system's own buffers comes first.
+    // Data in the system's own buffers arrives first.
     for (let before = -1; before !== socket.bufferedAmount;) {
       before = socket.bufferedAmount;
       for (let turn = 0; turn < 50; turn++) await setImmediate();
@@ -82,7 +82,7 @@ describe('a session', () => {
     assert.deepEqual(await stopped, Buffer.of(40));
   });
 
-  it('tells its client to go on from time to time, whether it asked that to wait or not', async () => {
+  it('sends its client a resume from time to time, even without a pause', async () => {
     bench = await ShellBench.start(async ({ stdin }) => {
       await once(stdin.resume(), 'end');
       return 0;
@@ -95,7 +95,7 @@ describe('a session', () => {
     }
   });
 
-  it('takes no more from the process than a client reads that is slow', async () => {
+  it('reads from the process no faster than a slow client reads', async () => {
     let printed = 0;
     bench = await ShellBench.start(async ({ print }) => {
       for (; printed < 100; printed++) await print(Buffer.alloc(MIB));
@@ -118,7 +118,7 @@ describe('a session', () => {
     assert.equal(received, 100 * MIB);
   });
 
-  it('sends nothing while its client asks it to wait', async () => {
+  it('sends nothing while its client has paused it', async () => {
     bench = await ShellBench.start(echo);
     const socket = await connect();
     send(socket, PAUSE);
@@ -128,7 +128,7 @@ describe('a session', () => {
       assert.ok(isResumed);
       return data.toString();
     });
-    // An answer comes in order: the output would have come before it.
+    // Answers come in order: the output would have come first.
     const error = message(socket, ERROR);
     send(socket, 50, Buffer.alloc(4));
     await error;
@@ -137,7 +137,7 @@ describe('a session', () => {
     assert.equal(await output, 'later');
   });
 
-  it('goes on with a client whose word to go on is stuck behind its own input', async () => {
+  it('continues with a client whose resume is stuck behind its own input', async () => {
     bench = await ShellBench.start(echo);
     const socket = await connect();
     let received = 0;
@@ -153,7 +153,7 @@ describe('a session', () => {
     await all;
   });
 
-  it('is killed when its client leaves, and the engine is asked again when it does not do it', async () => {
+  it('is killed when its client leaves, with a retry if the engine fails', async () => {
     bench = await ShellBench.start(never);
     const socket = await connect();
     const failed = new DockerError('not now', undefined);
@@ -163,7 +163,7 @@ describe('a session', () => {
     assert.deepEqual([fields['isAbandoned'], fields['exitCode'], bench.kills], [true, undefined, 1]);
   });
 
-  it('that can not be killed is told of', async () => {
+  it('is reported when it can’t be killed', async () => {
     bench = await ShellBench.start(never);
     const socket = await connect();
     const failed = new DockerError('not now', undefined);
@@ -173,7 +173,7 @@ describe('a session', () => {
     await bench.log.next('interactive session closed');
   });
 
-  it('is told of the end of the run', async () => {
+  it('ends with the run, and tells its client', async () => {
     bench = await ShellBench.start(never);
     const socket = await connect();
     const told = message(socket, SHUTDOWN);
@@ -187,7 +187,7 @@ describe('a session', () => {
     await once(late, 'close');
   });
 
-  it('is told when the engine does not start it, and the task is none the worse for it', async () => {
+  it('fails when the engine does not start it, without effect on the task', async () => {
     bench = await ShellBench.start(echo);
     bench.engine.fail('exec', new DockerError('out of order', undefined));
     const socket = new WebSocket(`${bench.url}?command=x`);
@@ -197,7 +197,7 @@ describe('a session', () => {
     await connect();
   });
 
-  it('is refused when there is an empty word in its command', async () => {
+  it('is refused when an argument of its command is empty', async () => {
     bench = await ShellBench.start(echo);
     const socket = new WebSocket(`${bench.url}?command=`);
     assert.match((await message(socket, ERROR)).toString(), /empty/);
@@ -213,7 +213,7 @@ describe('a session', () => {
     await once(socket, 'close');
   });
 
-  it('counts also what messages cost that have next to nothing in them', async () => {
+  it('counts the cost of nearly empty messages', async () => {
     let read = (): void => undefined;
     const mayRead = new Promise<void>((resolve) => {
       read = resolve;
@@ -235,7 +235,7 @@ describe('a session', () => {
     assert.deepEqual(await stopped, Buffer.of(0));
   });
 
-  it('asks the engine for one size of its terminal after another, and for the last one in the end', async () => {
+  it('sets one terminal size at a time, and the last one in the end', async () => {
     bench = await ShellBench.start(echo);
     const socket = await connect('command=x&tty=true');
     const [exec = assert.fail()] = bench.engine.execs;
@@ -257,7 +257,7 @@ describe('a session', () => {
     assert.deepEqual(rows, [1, 250]);
   });
 
-  it('gives a terminal a size before its client says one, and never one without rows or columns', async () => {
+  it('sets a default terminal size first, and never one without rows or columns', async () => {
     bench = await ShellBench.start(echo);
     const [socket, raw] = [await connect('command=x&tty=true'), new WebSocket(bench.url)];
     sockets.push(raw);
@@ -276,7 +276,7 @@ describe('a session', () => {
     }
   });
 
-  it('without a terminal has no TERM', async () => {
+  it('has no TERM without a terminal', async () => {
     bench = await ShellBench.start(echo);
     await connect();
     assert.equal(bench.engine.execs[0]?.spec.env, undefined);
@@ -296,7 +296,7 @@ describe('a session', () => {
     assert.deepEqual(errors, ['There is no terminal to resize.']);
   });
 
-  it('takes no harm from messages that are none', async () => {
+  it('ignores invalid messages', async () => {
     bench = await ShellBench.start(echo);
     const socket = await connect();
     for (const bytes of [[], [50], [50, 1], [7], [255, 0], [102, 1, 2], [0]]) socket.send(Buffer.from(bytes));

@@ -25,13 +25,13 @@ describe('parseByteRange', () => {
     ['lines=1-', whole, whole],
     [`bytes=${'9'.repeat(40)}-`, whole, whole],
   ] as const) {
-    it(`reads ${header ?? 'no header'} of a log of 10 bytes`, () => {
+    it(`parses ${header ?? 'no header'} for a log of 10 bytes`, () => {
       assert.deepEqual(parseByteRange(header, 10, true), growing);
       assert.deepEqual(parseByteRange(header, 10, false), complete);
     });
   }
 
-  it('never leaves the log, whatever is asked for', () => {
+  it('stays within the log for any header', () => {
     const header = fc.oneof(
       fc.string(),
       fc.tuple(fc.nat(), fc.nat()).map(([from, to]) => `bytes=${from}-${to}`),

@@ -58,7 +58,7 @@ describe('connections to the live log server', () => {
     return response.resume().statusCode;
   };
 
-  it('gives the places of connections that ask for nothing to those that do', async () => {
+  it('drops connections without a request in favor of those with one', async () => {
     await server.close(0);
     await start({ connections: 2, requestMs: 200 });
     const silent = [connect(server.port, '127.0.0.1'), connect(server.port, '127.0.0.1')];
@@ -67,10 +67,10 @@ describe('connections to the live log server', () => {
     assert.equal(await status(), 200);
   });
 
-  it('keeps a connection that has not named a token no longer than it takes to refuse it', async () => {
+  it('closes a connection without a token right after refusing it', async () => {
     const socket = connect(server.port, '127.0.0.1');
     socket.write('GET /log/wrong HTTP/1.1\r\nHost: x\r\n\r\n');
-    // Resolves because the server hangs up: the client has not.
+    // Resolves because the server closes the connection: the client has not.
     assert.match(await text(socket), /^HTTP\/1\.1 401 [\s\S]*\r\nConnection: close\r\n/);
   });
 
@@ -82,7 +82,7 @@ describe('connections to the live log server', () => {
     reader.destroy();
   });
 
-  it('keeps nobody out for 1000 connections that ask for nothing, nor cuts a reader off', async () => {
+  it('serves readers despite 1000 connections without a request', async () => {
     const reader = await open();
     const idle = await idleConnections(server.port, 1000);
     assert.equal(await status(), 200);
@@ -93,7 +93,7 @@ describe('connections to the live log server', () => {
     for (const socket of idle) socket.destroy();
   });
 
-  it('has a reader give way to one from elsewhere when there are too many from one address', async () => {
+  it('drops a reader of an address with too many in favor of one from elsewhere', async () => {
     await server.close(0);
     await start({ readersPerLog: 2 });
     const readers = [await open(), await open()];
@@ -107,7 +107,7 @@ describe('connections to the live log server', () => {
     assert.deepEqual([other.statusCode, await text(readers[1] ?? assert.fail()), await text(other)], [200, '', '']);
   });
 
-  it('gives the log to a reader that closes its half of the connection after the request', async () => {
+  it('serves a reader that closes its half of the connection after the request', async () => {
     const all = askAndHalfClose(server.port, `GET ${new URL(endpoint.url).pathname} HTTP/1.1\r\nHost: x\r\n\r\n`);
     const old = askAndHalfClose(server.port, `GET ${new URL(endpoint.url).pathname} HTTP/1.0\r\n\r\n`);
     log.write('first, ');
@@ -118,7 +118,7 @@ describe('connections to the live log server', () => {
     assert.match(await old, /^HTTP\/1\.1 200 [\s\S]*\r\n\r\nfirst, last\n$/);
   });
 
-  it('hangs up on requests that are none', async () => {
+  it('closes the connection of an invalid request', async () => {
     const socket = connect(server.port, '127.0.0.1');
     socket.end(`GET /log/x HTTP/1.1\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`);
     assert.match(await text(socket), /^HTTP\/1\.1 431 /);
@@ -156,7 +156,7 @@ describe('connections to the live log server', () => {
       assert.equal(await openSecurely(url).then(text), 'safe');
     });
 
-    it('has a renewed certificate from the next run on, also for readers of other logs', async () => {
+    it('uses a renewed certificate from the next run on, also for readers of other logs', async () => {
       const { url } = secure.open(log, SOON);
       const early = await openSecurely(url);
       await makeCertificate(dir, 'localhost');
@@ -170,7 +170,7 @@ describe('connections to the live log server', () => {
       assert.deepEqual([await text(early), await text(late)], ['safe', 'safe']);
     });
 
-    it('keeps its certificate while the new one cannot be used', async () => {
+    it('keeps its certificate while the new one is unusable', async () => {
       const good = await readFile(paths.certificate);
       await writeFile(paths.certificate, 'half a certifica');
       const refused = operatorLog.upcoming('renewed certificate not usable');
@@ -183,7 +183,7 @@ describe('connections to the live log server', () => {
       response.resume();
     });
 
-    it('keeps nobody out for connections without TLS, and lets a reader close its half', async () => {
+    it('serves readers despite connections without TLS, and lets a reader close its half', async () => {
       const { url } = secure.open(log, SOON);
       const idle = await idleConnections(secure.port, 600);
       const options = { port: secure.port, host: '127.0.0.1', rejectUnauthorized: false, allowHalfOpen: true };
@@ -198,7 +198,7 @@ describe('connections to the live log server', () => {
       assert.equal(await text(early), 'safe\n');
     });
 
-    it('hangs up on who never agrees on TLS, or never asks for anything after that', async () => {
+    it('closes connections that never finish the TLS handshake or never send a request', async () => {
       await secure.close(0);
       secure = await startSecurely({ requestMs: 200 });
       const silent = connect(secure.port, '127.0.0.1');

@@ -81,11 +81,11 @@ describe('LiveLogServer', () => {
     assert.equal(await rest, 'two three');
   });
 
-  it('answers before there is anything to read', async () => {
+  it('responds before there is anything to read', async () => {
     assert.equal((await open()).statusCode, 200);
   });
 
-  it('gives a late reader the same as an early one', async () => {
+  it('sends a late reader the same as an early one', async () => {
     const bytes = randomBytes(2_000_000);
     const early = open().then(buffer);
     await log.copy(Readable.from([bytes]));
@@ -96,7 +96,7 @@ describe('LiveLogServer', () => {
     assert.ok(bytes.equals(await open().then(buffer)));
   });
 
-  it('neither waits for a reader that reads nothing, nor loses anything for it', async () => {
+  it('neither waits for a stalled reader nor loses data because of it', async () => {
     const slow = await open();
     slow.pause();
     const bytes = randomBytes(20_000_000);
@@ -105,14 +105,14 @@ describe('LiveLogServer', () => {
     assert.ok(bytes.equals(await buffer(slow)));
   });
 
-  it('takes a query string, answers HEAD without a body, and refuses other methods', async () => {
+  it('accepts a query string, answers HEAD without a body, and refuses other methods', async () => {
     log.write('text');
     assert.equal(await status(`${endpoint.url}?x=1`), 200);
     assert.equal(await status(endpoint.url, 'HEAD'), 200);
     assert.equal(await status(endpoint.url, 'PUT'), 405);
   });
 
-  it('denies whoever does not know the token', async () => {
+  it('denies access without the token', async () => {
     const { origin } = new URL(endpoint.url);
     for (const wrong of ['/log/', '/log/wrong', `/log/${randomBytes(32).toString('base64url')}`, '/log/%00%2f..']) {
       assert.equal(await status(origin + wrong), 401, wrong);
@@ -133,7 +133,7 @@ describe('LiveLogServer', () => {
     assert.notEqual(other.url, endpoint.url);
   });
 
-  describe('asked for a part', () => {
+  describe('with a Range header', () => {
     beforeEach(async () => {
       await log.copy(Readable.from([Buffer.from('0123456789')]));
     });
@@ -154,7 +154,7 @@ describe('LiveLogServer', () => {
       assert.equal(await text(response), 'ab');
     });
 
-    it('gives just that part when its end is named', async () => {
+    it('sends only the part when the range has an end', async () => {
       const response = await open(endpoint.url, { range: 'bytes=2-4' });
       assert.equal(response.statusCode, 206);
       assert.equal(response.headers['content-range'], 'bytes 2-4/*');
@@ -162,14 +162,14 @@ describe('LiveLogServer', () => {
       assert.equal(await text(response), '234');
     });
 
-    it('names the whole length once it is known', async () => {
+    it('sends the total length once it is known', async () => {
       await log.close();
       const response = await open(endpoint.url, { range: 'bytes=4-' });
       assert.equal(response.headers['content-range'], 'bytes 4-9/10');
       assert.equal(await text(response), '456789');
     });
 
-    it('refuses what lies behind the end', async () => {
+    it('refuses ranges beyond the end', async () => {
       const response = await open(endpoint.url, { range: 'bytes=11-' });
       assert.equal(response.statusCode, 416);
       assert.equal(response.headers['content-range'], 'bytes */10');
@@ -187,7 +187,7 @@ describe('LiveLogServer', () => {
       clock.stop();
     });
 
-    it('sends new readers to the artifact for a minute, then says that it is gone', async () => {
+    it('redirects new readers to the artifact for a minute, then returns 404', async () => {
       endpoint.redirectTo('http://queue.invalid/artifact');
       const response = await open();
       assert.equal(response.statusCode, 303);
@@ -199,12 +199,12 @@ describe('LiveLogServer', () => {
       assert.equal(await status(endpoint.url), 404);
     });
 
-    it('says at once that a log without an artifact is gone', async () => {
+    it('returns 404 at once for a log without an artifact', async () => {
       endpoint.close();
       assert.equal(await status(endpoint.url), 404);
     });
 
-    it('knows the address of a log that is gone when others have followed', async () => {
+    it('remembers the address of an expired log after later logs', async () => {
       endpoint.close();
       server.open(log, SOON);
       assert.equal(await status(endpoint.url), 404);
@@ -222,7 +222,7 @@ describe('LiveLogServer', () => {
       assert.ok(bytes.equals(await buffer(response)));
     });
 
-    it('cuts off readers that are not done after ten minutes', async () => {
+    it('disconnects readers that are not done after ten minutes', async () => {
       const response = await open();
       response.pause();
       await clock.advanceUntil(log.copy(Readable.from([randomBytes(20_000_000)])), 1000, 1);
@@ -244,7 +244,7 @@ describe('LiveLogServer', () => {
     readers[1]?.destroy();
   });
 
-  it('hangs up on a reader that takes nothing of what is there', async () => {
+  it('disconnects a reader that does not read available data', async () => {
     await server.close(0);
     await start({ readersPerLog: 1, stallMs: 50 });
     const dead = await open();
@@ -254,7 +254,7 @@ describe('LiveLogServer', () => {
     dead.destroy();
   });
 
-  it('asks for a host name that is good until the run is over, for each log its own', async () => {
+  it('requests a host name per log, valid until the run is over', async () => {
     const asked: Date[] = [];
     const publicHost = { hostFor: (expires: Date): string => `name-${asked.push(expires)}.example.com` };
     const named = await LiveLogServer.start({ port: 0, host: '127.0.0.1', publicHost, log: operatorLog });
@@ -264,7 +264,7 @@ describe('LiveLogServer', () => {
     await named.close(0);
   });
 
-  it('cuts off everybody when it closes, as often as it is asked to', async () => {
+  it('disconnects all readers when it closes, and can be closed twice', async () => {
     const response = await open();
     const reading = buffer(response);
     await Promise.all([server.close(0), assert.rejects(reading, /aborted/)]);
@@ -272,7 +272,7 @@ describe('LiveLogServer', () => {
     await assert.rejects(open(), { code: 'ECONNREFUSED' });
   });
 
-  it('lets readers read to the end when it closes, if they need not long', async () => {
+  it('lets readers finish within the grace period when it closes', async () => {
     const response = await open();
     const reading = text(response);
     const closed = server.close(60_000);

@@ -16,7 +16,7 @@ import { RunFixture } from '../../task/run-fixture.js';
 import { PAYLOAD, TASK_ID, WORKER } from '../../task/task-fixture.js';
 
 const ASKING = { ...PAYLOAD, features: { balrogVPNProxy: true } };
-// Any address of it is one of this machine's.
+// Every address in it belongs to this machine.
 const LOOPBACK = '127.78.0.0/28';
 const NAME = 'balrogVPNProxy';
 
@@ -51,7 +51,7 @@ describe('a sidecar', () => {
     await run.remove();
   });
 
-  /** Answers until it is killed. */
+  /** Responds until it is killed. */
   const serve =
     (statusCode: number): FakeProgram =>
     async ({ address, killed }) => {
@@ -63,7 +63,7 @@ describe('a sidecar', () => {
       return 137;
     };
 
-  it('has a place in the network of the run and what its configuration gives it, and is reached by its name', async () => {
+  it('joins the network of the run with its configured settings, and is reachable by its alias', async () => {
     const cmd = ['--token={{token}}', '--', '{{taskId}}', '{{else}}'];
     const token = '$&-$1';
     await start({
@@ -94,7 +94,7 @@ describe('a sidecar', () => {
     assert.ok(!JSON.stringify([task, run.text, run.log.records]).includes(token));
   });
 
-  it('is of an image that needs no scope of the task, and has the image’s command when it has none', async () => {
+  it('needs no scope for its image, and runs the image’s command by default', async () => {
     await start({ cmd: [] });
     run.engine.programs.set('/bin/sh', serve(200));
     await run.run(ASKING);
@@ -104,14 +104,14 @@ describe('a sidecar', () => {
     assert.deepEqual(scopes.listed, ['docker-worker:image:*']);
   });
 
-  it('is not there for tasks that do not ask for it', async () => {
+  it('is not started for tasks that do not request it', async () => {
     await start();
     await run.run(PAYLOAD);
     assert.equal(run.engine.specs.length, 1);
     assert.equal(run.trace.count('engine.createNetwork'), 0);
   });
 
-  it('goes after the task and before the network', async () => {
+  it('is removed after the task and before the network', async () => {
     await start();
     await run.run(ASKING);
     const order = run.trace.events.filter((event) => ['engine.remove', 'engine.removeNetwork'].includes(event));
@@ -119,7 +119,7 @@ describe('a sidecar', () => {
     assert.deepEqual(run.log.of('sidecar ended'), []);
   });
 
-  it('leaves nothing when the run is stopped or the task’s image can’t be had', async () => {
+  it('leaves nothing when the run is stopped or the task’s image can’t be fetched', async () => {
     for (const event of ['engine.createNetwork', 'engine.create', 'engine.attach', 'container.started']) {
       features.splice(0);
       await start();
@@ -134,7 +134,7 @@ describe('a sidecar', () => {
     await run.run(ASKING);
   });
 
-  it('is tried again when docker has trouble, and is in the network of the others then', async () => {
+  it('is retried after a failure of Docker, in the same network as the others', async () => {
     const other = fakeFeature({
       name: 'other',
       prepare: async (resources, signal) => {
@@ -154,22 +154,22 @@ describe('a sidecar', () => {
     assert.ok(!run.text.includes('secret'));
   });
 
-  it('that ended is tried again as long as there is time, and then is trouble of the worker', async () => {
+  it('is retried after an early exit while there is time, then is an internal error', async () => {
     await start({ timeout: 2500, cmd: ['end'] });
     run.engine.programs.set('end', ({ print }) => print('some output\n').then(() => 3));
     await run.run(ASKING);
     assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
-    assert.match(run.text, /balrogVPNProxy: it ended with the exit code 3 before it was ready\. This is no mistake of/);
+    assert.match(run.text, /balrogVPNProxy: it exited with code 3 before it was ready\. This is not a mistake of/);
     const failures = run.log.of('sidecar not ready');
     assert.equal(failures.length, 2);
     assert.equal(failures[0]?.fields['output'], 'some output');
     assert.ok(!run.text.includes('some output'));
   });
 
-  it('is not ready before it answers with the status that is expected', async () => {
+  it('is not ready before it returns the expected status', async () => {
     await start({ readyStatus: 401, timeout: 500 });
     await run.run(ASKING);
-    assert.match(run.text, /it was not ready within 0\.5 s: GET \/ is answered with 200, and not with 401\./);
+    assert.match(run.text, /it was not ready within 0\.5 s: GET \/ returned 200 instead of 401\./);
     await run.remove();
     features.splice(0);
     await start({ readyStatus: 401 });
@@ -178,7 +178,7 @@ describe('a sidecar', () => {
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
   });
 
-  it('is reported to author and operator when it ends before the task does', async () => {
+  it('is reported to author and operator when it exits before the task', async () => {
     await start();
     let end = (): void => undefined;
     run.engine.programs.set('serve', async (process) => {
@@ -195,12 +195,12 @@ describe('a sidecar', () => {
     });
     await run.run({ ...ASKING, command: ['wait'] });
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
-    assert.match(run.text, /balrogVPNProxy: its container has ended \(exit code 7\), so it does nothing any more\./);
+    assert.match(run.text, /balrogVPNProxy: its container exited with code 7 and is no longer available\./);
     const [{ fields } = assert.fail()] = run.log.of('sidecar ended');
     assert.deepEqual([fields['exitCode'], fields['output']], [7, 'bye']);
   });
 
-  it('has a container that could not be removed looked for before the next claim', async () => {
+  it('has an unremoved container cleaned up before the next claim', async () => {
     await start();
     run.engine.programs.set('succeed', () => {
       run.engine.fail('remove', new Error('busy'), new Error('busy'));
@@ -212,7 +212,7 @@ describe('a sidecar', () => {
     for (const id of [...run.engine.containers.keys()]) await run.engine.removeContainer(id);
   });
 
-  it('can’t be used together with one of the same name in the task', async () => {
+  it('can’t be used together with one of the same alias', async () => {
     const config = { image: 'i', alias: 'same', port: 1, env: {}, cmd: [], capAdd: [], extraHosts: [], timeout: 1 };
     await start();
     const services = { engine: run.engine, images: run.images, networks };

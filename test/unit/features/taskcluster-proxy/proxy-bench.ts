@@ -22,7 +22,7 @@ export interface Reply {
   readonly body: string;
 }
 
-/** A proxy on loopback between a task, which is the test, and a deployment of one server that answers as it is told. */
+/** A proxy on loopback between a task, which is the test, and a deployment with one server that the test controls. */
 export class ProxyBench {
   readonly credentials = new CredentialHolder({
     clientId: 'task-client',
@@ -30,7 +30,7 @@ export class ProxyBench {
     certificate: '{"a":1}',
   });
   readonly log = new MemoryLogger();
-  /** What the address of whoever connects is asked. */
+  /** Returns whether an address is the task's. */
   isTask = true;
   readonly service: FlakyServer;
   readonly #upstream: Upstream;
@@ -61,7 +61,7 @@ export class ProxyBench {
     return this.#proxy?.port ?? 0;
   }
 
-  /** Asks the proxy; the path goes out as it is. */
+  /** Sends a request to the proxy, with the path unchanged. */
   async ask(path: string, method = 'GET', body: Iterable<Buffer> = [], headers = {}): Promise<Reply> {
     const request = httpRequest({ port: this.#proxy?.port, path, method, headers, agent: false });
     const replied = once(request, 'response') as Promise<[IncomingMessage]>;
@@ -85,7 +85,7 @@ export class ProxyBench {
   }
 }
 
-/** Who signed a request, and with what in `ext`; fails when the signature isn't that of `key`. */
+/** Returns who signed a request, and its `ext`. Throws if the signature is not that of `key`. */
 export async function signerOf(request: IncomingMessage, key = 'a-token'): Promise<{ id: string; ext: unknown }> {
   const { artifacts } = await hawk.authenticate(request, (id: string) => ({
     id,

@@ -19,7 +19,7 @@ describe('a taskcluster proxy', () => {
   };
   afterEach(() => bench.close());
 
-  /** Answers with what came in. */
+  /** Echoes the request. */
   const echo: Answer = (request, response) => {
     void text(request).then((body) => {
       const { method, url, headers } = request;
@@ -32,7 +32,7 @@ describe('a taskcluster proxy', () => {
       readonly length: number;
     };
 
-  it('signs with the credentials and the scopes of the run, whatever path it is', async () => {
+  it('signs with the credentials and scopes of the run, for every form of path', async () => {
     await start(echo);
     for (const path of [PING, `${PING}?a=%20&b`, '/queue/v1/a%2Fb/c', "/queue/v1/it's{}|", '/queue/v1/x?']) {
       await bench.ask(path);
@@ -51,7 +51,7 @@ describe('a taskcluster proxy', () => {
     assert.deepEqual(await signerOf(request, 'another'), { id: 'renewed', ext: { authorizedScopes: SCOPES } });
   });
 
-  it('passes method, query, body and headers on, but what is between two neighbours', async () => {
+  it('forwards method, query, body and headers, except hop-by-hop headers', async () => {
     await start(echo);
     const headers = {
       Authorization: 'Basic abc',
@@ -70,13 +70,13 @@ describe('a taskcluster proxy', () => {
     assert.equal(`http://${got.headers['host'] ?? ''}`, bench.service.url);
   });
 
-  it('takes a body without a type for JSON', async () => {
+  it('treats a body without a type as JSON', async () => {
     await start(echo);
     assert.equal((await echoed(PING, 'POST', [Buffer.from('{}')])).headers['content-type'], 'application/json');
     assert.equal((await echoed(PING)).headers['content-type'], undefined);
   });
 
-  it('gives the answer back as it is, a redirect too, with headers of its own', async () => {
+  it('returns the response unchanged, even a redirect, with its own headers added', async () => {
     await start((_request, response) => {
       response.writeHead(303, {
         Location: 'https://elsewhere.example.com/x',
@@ -94,7 +94,7 @@ describe('a taskcluster proxy', () => {
     assert.equal(bench.service.requests.length, 1);
   });
 
-  it('passes on a long body and gives back a long answer', async () => {
+  it('streams a long body and a long response', async () => {
     await start((request, response) => {
       request.pipe(response);
     });
@@ -103,7 +103,7 @@ describe('a taskcluster proxy', () => {
     assert.equal(body, Buffer.concat(parts).toString());
   });
 
-  for (const [kind, headers] of Object.entries({ said: { 'Content-Length': '3000' }, unsaid: {} })) {
+  for (const [kind, headers] of Object.entries({ declared: { 'Content-Length': '3000' }, undeclared: {} })) {
     it(`refuses a body that is too long, with its length ${kind}`, async () => {
       await start(echo, 2000);
       const { status } = await bench.ask(PING, 'POST', [Buffer.alloc(3000)], headers);
@@ -112,13 +112,13 @@ describe('a taskcluster proxy', () => {
     });
   }
 
-  it('breaks off a body that turns out to be too long on its way', async () => {
+  it('breaks off a streamed body that becomes too long', async () => {
     await start(echo, 400 * KIB);
     const { status } = await bench.ask(PING, 'POST', Array(8).fill(Buffer.alloc(100 * KIB)) as Buffer[]);
     assert.equal(status, 413);
   });
 
-  it('tries again when the service fails or breaks the connection', async () => {
+  it('retries when the service fails or breaks the connection', async () => {
     await start((request, response, n) => {
       if (n === 1) response.writeHead(502).end('no');
       else if (n === 2) response.destroy();
@@ -128,7 +128,7 @@ describe('a taskcluster proxy', () => {
     assert.equal(bench.service.requests.length, 3);
   });
 
-  it('gives back the last failure, and says when there was no answer at all', async () => {
+  it('returns the last failure, and reports a missing response', async () => {
     await start((request, response) => {
       if (request.url?.endsWith('broken')) response.destroy();
       else response.writeHead(503).end('come back later');
@@ -140,7 +140,7 @@ describe('a taskcluster proxy', () => {
     assert.match(broken.body, /^Failed during proxy request: /);
   });
 
-  it('does not wait for a silent service for ever', async () => {
+  it('does not wait forever for a silent service', async () => {
     await start(() => undefined);
     const { status, body } = await bench.ask(PING);
     assert.equal(status, 500);
@@ -169,7 +169,7 @@ describe('a taskcluster proxy', () => {
     assert.equal((await bench.ask('/bewit')).status, 405);
   });
 
-  it('answers 404 to whatever is no service', async () => {
+  it('returns 404 for paths that are not a service’s', async () => {
     await start(echo);
     const credentials = [Buffer.from('{"clientId":"mine","accessToken":"mine"}')];
     assert.equal((await bench.ask('/credentials')).status, 404);
@@ -187,7 +187,7 @@ describe('a taskcluster proxy', () => {
     assert.equal(bench.credentials.current.clientId, 'task-client');
   });
 
-  it('answers a client that closes its half of the connection after the request, also a pipelined one', async () => {
+  it('answers a client that closes its half after the request, also a pipelined one', async () => {
     await start(echo);
     const head = `${PING} HTTP/1.1\r\nHost: taskcluster\r\n`;
     const post = `POST ${head}Content-Length: 2\r\nContent-Type: text/x\r\n\r\n{}`;
@@ -204,7 +204,7 @@ describe('a taskcluster proxy', () => {
     assert.doesNotMatch(answer, /transfer-encoding/i);
   });
 
-  it('tells a client that waits for it to send its body', async () => {
+  it('tells a waiting client to send its body', async () => {
     await start(echo);
     const request = httpRequest({ port: bench.port, path: PING, method: 'POST', headers: { Expect: '100-continue' } });
     request.flushHeaders();
@@ -216,7 +216,7 @@ describe('a taskcluster proxy', () => {
     assert.ok(!('expect' in headers));
   });
 
-  it('gives a request up whose client is gone', async () => {
+  it('gives up a request whose client is gone', async () => {
     let markAsked: () => void = () => undefined;
     const asked = new Promise<void>((resolve) => (markAsked = resolve));
     const gaveUp = new Promise<void>((resolve) => {
@@ -232,7 +232,7 @@ describe('a taskcluster proxy', () => {
     await gaveUp;
   });
 
-  it('refuses more requests at once than the limit, and takes some again after that', async () => {
+  it('refuses concurrent requests beyond the limit, and accepts more afterwards', async () => {
     const waiting: (() => void)[] = [];
     let markFull: () => void = () => undefined;
     const full = new Promise<void>((resolve) => (markFull = resolve));
@@ -255,7 +255,7 @@ describe('a taskcluster proxy', () => {
     for (const socket of idle) socket.destroy();
   });
 
-  it('cuts off whoever is not the task, and says so once', async () => {
+  it('closes connections from elsewhere, and logs the first', async () => {
     await start(echo);
     bench.isTask = false;
     for (let count = 0; count < 3; count++) await assert.rejects(bench.ask(PING), /ECONNRESET|socket hang up|EPIPE/);
@@ -263,7 +263,7 @@ describe('a taskcluster proxy', () => {
     assert.equal(bench.log.of('taskcluster proxy refused client').length, 1);
   });
 
-  it('ends with the task, whatever is under way', async () => {
+  it('ends with the task and all active requests', async () => {
     let markAsked: () => void = () => undefined;
     const asked = new Promise<void>((resolve) => (markAsked = resolve));
     await start(() => {
@@ -275,7 +275,7 @@ describe('a taskcluster proxy', () => {
     await asking;
   });
 
-  it('writes no secret into the log', async () => {
+  it('logs no secret', async () => {
     await start((_request, response) => {
       response.destroy();
     });

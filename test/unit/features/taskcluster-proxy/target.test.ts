@@ -35,9 +35,9 @@ const CASES: Readonly<Record<string, string | undefined>> = {
   '/tc.example.com@evil.org/api/queue/v1/ping': undefined,
 };
 
-describe('where a request through the proxy goes', () => {
+describe('the target of a request through the proxy', () => {
   for (const [path, expected] of Object.entries(CASES)) {
-    it('is written without a port that goes without saying', () => {
+    it('has no default port', () => {
       const url = targetOf('/queue/v1/ping', 'https://tc.example.com:443');
       assert.equal(url, 'https://tc.example.com/api/queue/v1/ping');
     });
@@ -47,7 +47,7 @@ describe('where a request through the proxy goes', () => {
     });
   }
 
-  it('is the deployment or nowhere, whatever the path', () => {
+  it('is the deployment or nowhere, for any path', () => {
     const piece = fc.constantFrom(
       '/',
       'api',
@@ -72,14 +72,14 @@ describe('where a request through the proxy goes', () => {
         if (target === undefined) return;
         const { origin, href } = new URL(target);
         assert.equal(origin, ROOT);
-        // What is sent and what is signed are one and the same, however it is read.
+        // The sent and the signed path are the same, however they are parsed.
         assert.equal(href, target);
       }),
       { numRuns: 5000 },
     );
   });
 
-  it('may name the host by its port, too', () => {
+  it('may include the port of the host', () => {
     const root = 'http://127.0.0.1:8080';
     assert.equal(targetOf('/127.0.0.1:8080/api/queue/v1/ping', root), `${root}/api/queue/v1/ping`);
     assert.equal(targetOf('/127.0.0.1/api/queue/v1/ping', root), undefined);
@@ -93,7 +93,7 @@ describe('a URL to be signed', () => {
     assert.equal(signable(`${ROOT}/api/queue/v1/x?a='#part`), `${ROOT}/api/queue/v1/x?a=%27`);
   });
 
-  it('is no other', () => {
+  it('is not one of another site', () => {
     const others = [
       'https://evil.org/',
       'http://tc.example.com/x',

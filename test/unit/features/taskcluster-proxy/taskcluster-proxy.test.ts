@@ -11,7 +11,7 @@ import { RunFixture } from '../../task/run-fixture.js';
 import { PAYLOAD } from '../../task/task-fixture.js';
 
 const ASKING = { ...PAYLOAD, features: { taskclusterProxy: true } };
-// Any address of it is one of this machine's.
+// Every address in it belongs to this machine.
 const LOOPBACK = '127.77.0.0/28';
 
 describe('the feature taskclusterProxy', () => {
@@ -54,21 +54,21 @@ describe('the feature taskclusterProxy', () => {
     assert.ok(extraHosts.includes('taskcluster:127.77.0.1'));
   });
 
-  it('is not for tasks that do not ask for it', async () => {
+  it('is not started for tasks that do not request it', async () => {
     await start();
     await run.run(PAYLOAD);
     assert.equal(run.trace.count('engine.createNetwork'), 0);
     assert.equal(run.engine.specs[0]?.network, undefined);
   });
 
-  it('takes the network away after the container', async () => {
+  it('removes the network after the container', async () => {
     await start();
     await run.run(ASKING);
     const order = run.trace.events.filter((event) => ['engine.remove', 'engine.removeNetwork'].includes(event));
     assert.deepEqual(order, ['engine.remove', 'engine.removeNetwork']);
   });
 
-  it('leaves nothing when the run is stopped or its image can’t be had', async () => {
+  it('leaves nothing when the run is stopped or its image can’t be fetched', async () => {
     for (const event of ['engine.createNetwork', 'engine.create', 'container.started']) {
       await start();
       run.stopAt(event, 'canceled');
@@ -81,7 +81,7 @@ describe('the feature taskclusterProxy', () => {
     await run.run(ASKING);
   });
 
-  it('says so, to the author and to the operator, when the port is taken', async () => {
+  it('tells author and operator when the port is taken', async () => {
     await start();
     const other = createServer().listen(port, '0.0.0.0');
     await once(other, 'listening');
@@ -90,18 +90,18 @@ describe('the feature taskclusterProxy', () => {
     assert.deepEqual(run.queue.resolutions, ['reportException internal-error']);
     assert.match(
       run.text,
-      /taskclusterProxy: the proxy cannot listen: .*EADDRINUSE.*\. Another program of the worker’s/,
+      /taskclusterProxy: the proxy cannot listen: .*EADDRINUSE.*\. Another program on the worker's/,
     );
     assert.equal(run.log.of('taskcluster proxy cannot listen').length, 1);
   });
 
-  it('says so when the engine’s networks are not on this machine', async () => {
+  it('tells the author when the engine’s networks are not on this machine', async () => {
     await start('192.0.2.64/28');
     await run.run(ASKING);
-    assert.match(run.text, /EADDRNOTAVAIL.*\. The worker has to run on the machine of the Docker engine/);
+    assert.match(run.text, /EADDRNOTAVAIL.*\. The worker must run on the Docker engine's machine/);
   });
 
-  it('has a network that could not be removed looked for before the next claim', async () => {
+  it('has an unremoved network cleaned up before the next claim', async () => {
     await start();
     run.engine.fail('removeNetwork', new Error('busy'));
     await run.run(ASKING);
