@@ -38,10 +38,7 @@ function memoryOf({ usage, max_usage: peak, stats }: NonNullable<EngineStats['me
   return usage === undefined ? undefined : Math.max(0, usage - (stats?.inactive_file ?? 0));
 }
 
-/**
- * Sums up the bytes read and written. Some kernels don't count them: an empty list is not zero bytes. Only v1
- * capitalizes the operations.
- */
+/** Sums up bytes read and written. An empty list is not zero: some kernels don't count. Only v1 capitalizes `op`. */
 function blockBytes(entries: readonly { readonly op: string; readonly value: number }[]): ContainerUsage {
   if (entries.length === 0) return {};
   const bytesOf = (wanted: string): number =>

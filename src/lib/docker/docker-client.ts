@@ -87,9 +87,8 @@ const STATUS_CODES = {
 };
 
 /**
- * Connections to the engine. docker-modem formats the options of each request, including all sockets of the agent, for
- * its debug log, even when that log is off (https://github.com/apocas/docker-modem/blob/master/lib/modem.js,
- * buildRequest).
+ * Connections to the engine. docker-modem formats the options of each request, with all sockets of the agent, for its
+ * debug log, even when that log is off (https://github.com/apocas/docker-modem/blob/master/lib/modem.js, buildRequest).
  */
 export class EngineAgent extends Agent {
   [inspect.custom](): string {
@@ -195,8 +194,8 @@ export class DockerClient {
 
   /**
    * Returns the container's output from the hijacked socket. The request has an empty body, because docker-modem would
-   * otherwise send a chunked one: Podman takes what follows the request's headers for typed input, even if stdin is not
-   * attached.
+   * otherwise send a chunked one: Podman treats what follows the headers as typed input, even without an attached
+   * stdin.
    */
   async attach(id: string, call: Call): Promise<Duplex> {
     const query = { stream: true, stdout: true, stderr: true };
@@ -279,9 +278,7 @@ export class DockerClient {
     return await this.#read(call, request, (answer) => answer);
   }
 
-  /**
-   * Returns what `read` makes of the parsed answer. That is part of the call, so an unreadable answer is a failed call.
-   */
+  /** Returns what `read` makes of the parsed answer. That is part of the call, so a bad answer is a failed call. */
   async #read<R>(call: Call, request: Request, read: (answer: unknown) => R): Promise<R> {
     return await limited(call, async (signal) => read(await this.#dial(request, signal)));
   }

@@ -131,8 +131,7 @@ class DockerodeRunningContainer implements RunningContainer {
    * connections by then; an engine that removes a container for another client kills it first.
    */
   async #oomKilled(exitCode: number): Promise<boolean | undefined> {
-    // A success needs no explanation, except if one of its processes may have been killed: this saves most tasks a
-    // call.
+    // A success needs no explanation, unless one of its processes may have been killed: this saves most tasks a call.
     if (exitCode === 0 && !this.#facts.isMemoryLimited) return false;
     try {
       const { State } = await this.#facts.anew.inspectContainer(this.id, { what: 'inspecting the container' });
@@ -152,10 +151,7 @@ function isEngineDown(error: unknown): boolean {
   return error instanceof EngineLostError && !(error.cause instanceof TimeoutError);
 }
 
-/**
- * Waits for the exit code. The request has no condition, because `next-exit` sent together with start can miss the exit
- * and hang forever.
- */
+/** Waits for the exit code, without a condition: `next-exit` sent together with start can miss it and hang forever. */
 async function exitOf({ client, id }: ContainerFacts, signal: AbortSignal): Promise<number> {
   const answer = await text(await client.waitForContainer(id, signal));
   // A proxy of the engine may answer like this when the connection is cut.

@@ -194,9 +194,8 @@ export interface DockerEngine {
   /** Returns the archive of an image as `docker save` writes it. Destroy it if not read to its end. */
   saveImage(name: string, signal: AbortSignal): Promise<Readable>;
   /**
-   * Removes this name from an image, and the image with its last name; harmless if it does not exist. While a container
-   * of the image exists, running or not, removing the last name fails with a 409. Not abortable: the caller must know
-   * when it is over.
+   * Removes this name from an image, and the image with its last name; harmless if it does not exist. Fails with a 409
+   * for the last name of an image with containers, running or not. Not abortable: the caller must know when it is over.
    */
   removeImage(name: string): Promise<void>;
   /** Not abortable: an aborted creation would leave an unknown container. */
@@ -332,8 +331,7 @@ export interface StoppedContainer {
   getArchive(path: string, signal: AbortSignal): Promise<Readable | undefined>;
   /**
    * Returns the target of the link at `path`, through all links on the way, as a path within the container, where
-   * nothing need exist; undefined if there is no such path, or it is not a link. Throws a ContainerGoneError like
-   * getArchive.
+   * nothing need exist; undefined if the path is missing or not a link. Throws a ContainerGoneError like getArchive.
    */
   linkTarget(path: string, signal: AbortSignal): Promise<string | undefined>;
 }

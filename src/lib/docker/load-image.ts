@@ -16,9 +16,7 @@ interface LoadLine {
   readonly errorDetail?: { readonly message?: string };
 }
 
-/**
- * Sends POST /images/load and reads the answer to its end. The engine acts on an archive only after receiving its end.
- */
+/** Sends POST /images/load and reads the answer to its end. The engine acts on an archive only after its end. */
 export async function loadImage(
   client: Pick<DockerClient, 'loadImage'>,
   archive: Readable,

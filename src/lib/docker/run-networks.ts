@@ -17,8 +17,7 @@ export interface NetworkShare {
   /** Returns a place for one container of this user, always the same; throws when no address is left. */
   ownPlace(): ContainerNetwork;
   /**
-   * Releases the share; call it after removing that container. The last user's call releases the network, after the
-   * task's container is gone.
+   * Releases the share, after that container is gone, and with the last share the network.
    */
   dispose(): Promise<void>;
 }

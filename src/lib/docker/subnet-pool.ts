@@ -14,9 +14,7 @@ export interface Subnet {
 const SUBNET_BITS = 28;
 const SUBNET_SIZE = 2 ** (32 - SUBNET_BITS);
 
-/**
- * Splits a network into /28 subnets and leases each to one user at a time, the one that has been free longest first.
- */
+/** Splits a network into /28 subnets and leases each to one user at a time, the one free for longest first. */
 export class SubnetPool {
   readonly #base: number;
   readonly #count: number;
