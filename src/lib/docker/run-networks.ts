@@ -17,7 +17,8 @@ export interface NetworkShare {
   /** Returns a place for one container of this user, always the same; throws when no address is left. */
   ownPlace(): ContainerNetwork;
   /**
-   * Releases the share, after that container is gone, and with the last share the network.
+   * Releases the share. Call it after removing that container. The last share's release removes the network; by then
+   * the task's container is gone too.
    */
   dispose(): Promise<void>;
 }
