@@ -157,8 +157,7 @@ class ArtifactImage implements ImageSource {
   }
 
   /**
-   * Makes one attempt. Each stage pulls from the previous one: nothing is stored, or read faster than the engine
-   * accepts it.
+   * One attempt. Each stage pulls from the previous one: nothing is stored, or read faster than the engine accepts it.
    */
   async #pass(
     attempts: Attempts,

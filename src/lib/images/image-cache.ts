@@ -25,9 +25,7 @@ const ADVICE = {
   whenFinal: 'Check payload.image.',
 };
 
-/**
- * The images of this machine: each is fetched once for all tasks that request it, and kept while one of them uses it.
- */
+/** The images of this machine: each is fetched once for all tasks that request it, and kept while one uses it. */
 export class ImageCache {
   readonly #deps: ImageCacheDeps;
   readonly #semaphore: Semaphore;

@@ -67,9 +67,7 @@ export interface ImageSource {
   readonly needsArtifactHash: boolean;
   /** Returns the log line for each task that uses the image, even if it was already on the machine; absent: no line. */
   using?(imageId: string): string;
-  /**
-   * Loads it into the engine, each attempt in turn. Has retries; its TaskErrors state what was asked and what to do.
-   */
+  /** Loads it into the engine, in turn. Has retries; its TaskErrors state what was asked and what to do. */
   fetch(progress: ImageProgress, inTurn: InTurn, signal: AbortSignal): Promise<FetchedImage>;
 }
 

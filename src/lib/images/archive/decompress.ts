@@ -71,9 +71,7 @@ async function* gunzipped(source: AsyncIterable<Buffer>, encoding: string): Asyn
   }
 }
 
-/**
- * Unpacks in a child process, killed when the reader stops or the signal aborts. Without `packing`, content decides.
- */
+/** Unpacks in a child process, killed when the reader stops or the signal aborts. Without `packing` content decides. */
 export function decompress(
   source: AsyncIterable<Buffer>,
   packing: Packing | undefined,
