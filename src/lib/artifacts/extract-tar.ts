@@ -46,7 +46,7 @@ export async function* tarEntries(archive: Readable, signal: AbortSignal): Async
   signal.addEventListener('abort', stop, { once: true });
   try {
     for await (const entry of tar) yield* readEntry(entry, signal);
-    if (!end.isWhole) throw new Error('it is truncated');
+    if (!end.isWhole) throw new Error('the end is missing');
   } catch (error) {
     throw brokenArchive(error, signal);
   } finally {
@@ -196,7 +196,7 @@ class EndOfArchive extends Transform {
 function brokenArchive(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   if (error instanceof DockerError) return error;
-  return new DockerError(`reading the archive of the container's files failed: ${errorMessage(error)}`, undefined, {
+  return new DockerError(`the archive of the container's files is incomplete: ${errorMessage(error)}`, undefined, {
     cause: error,
   });
 }

@@ -110,7 +110,7 @@ describe('images of artifacts', () => {
       assert.match(error.message, /the connection to 127\.0\.0\.1:\d+ failed \(ECONNREFUSED\) \(.*, 4 attempts\)/);
       assert.match(
         error.message,
-        storageType === 'reference' ? /Whoever made the artifact has to mend that/ : /not a mistake/,
+        storageType === 'reference' ? /The creator of the artifact must fix this/ : /not a mistake/,
       );
     });
   }
