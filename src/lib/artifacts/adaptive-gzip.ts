@@ -6,32 +6,32 @@ import { createGzip, deflateRaw, gzip, gzipSync } from 'node:zlib';
 
 export type ContentEncoding = 'gzip' | 'identity';
 
-/** How much of the beginning of a content tells whether compressing all of it is worth while. */
+/** How much of the content's beginning decides whether to compress it. */
 export const SAMPLE_BYTES = 128 * 1024;
-/** Less is always compressed: nothing could be gained by a choice. */
+/** Shorter content is always compressed: a choice would gain nothing. */
 const CHOICE_BYTES = 16 * 1024;
-/** What compressing must leave at most: media and archives lose a few percent, for their headers. */
+/** The largest compressed share that is worth it: media and archives lose a few percent, for their headers. */
 const WORTH_RATIO = 0.9;
 
-/** Memory enough for so little, which is made ready and given up again for each: a third of what zlib takes by itself. */
+/** Enough memory for so little content, allocated and freed each time: a third of zlib's default. */
 const SMALL = { windowBits: 14, memLevel: 6 };
 
 const compress = promisify(deflateRaw);
 const gzipElsewhere: (content: Buffer) => Promise<Buffer> = promisify(gzip);
 
-/** Costs a small content much less than a stream does; in another thread only what takes longer than the way there. */
+/** Compresses small content more cheaply than a stream does; on another thread if that outweighs the transfer. */
 export async function gzipWhole(content: Buffer): Promise<Buffer> {
   return content.length < CHOICE_BYTES ? gzipSync(content, SMALL) : await gzipElsewhere(content);
 }
 
-/** Tries it: knows every format there is, which a list of magic numbers does not. `head` is the beginning or all of it. */
+/** Chooses by compressing a sample, which suits every format, unlike magic numbers. `head`: its beginning, or all. */
 export async function encodingFor(head: Buffer): Promise<ContentEncoding> {
   if (head.length < CHOICE_BYTES) return 'gzip';
   const { length } = await compress(head, { level: 1 });
   return length <= head.length * WORTH_RATIO ? 'gzip' : 'identity';
 }
 
-/** Compresses what goes through it if that is worth while; holds no more of it than the sample. */
+/** Compresses its input if that is worth it; buffers no more than the sample. */
 export class AdaptiveGzip extends Transform {
   #head: Buffer[] = [];
   #headBytes = 0;
@@ -39,12 +39,12 @@ export class AdaptiveGzip extends Transform {
   #tell: (encoding: ContentEncoding) => void = () => undefined;
   #gzip: Gzip | undefined;
 
-  /** Resolves as soon as it is known what it comes to; never when it is destroyed before. */
+  /** Resolves once the encoding is chosen; never if it is destroyed before. */
   readonly chosen = new Promise<ContentEncoding>((resolve) => {
     this.#tell = resolve;
   });
 
-  /** What it came to; known at the end. */
+  /** The chosen encoding; valid at the end. */
   get contentEncoding(): ContentEncoding {
     return this.#encoding ?? 'gzip';
   }
@@ -81,7 +81,7 @@ export class AdaptiveGzip extends Transform {
     }, callback);
   }
 
-  /** All of it is there. */
+  /** Finishes content that is shorter than the sample. */
   #finishShort(callback: TransformCallback): void {
     const content = Buffer.concat(this.#head);
     this.#head = [];
@@ -101,7 +101,7 @@ export class AdaptiveGzip extends Transform {
     this.#gzip.on('error', (error) => this.destroy(error));
   }
 
-  /** The callback waits for the compressed bytes: while nobody takes those, no more is taken in. */
+  /** Delays the callback until the compressed bytes are read: no input is accepted while the reader pauses. */
   #pass(chunk: Buffer, callback: TransformCallback): void {
     if (this.#gzip) {
       this.#gzip.write(chunk, (error) => {

@@ -18,7 +18,7 @@ import { uploadFailure } from './upload-failure.js';
 import { isErrorOf, retryableStatus } from '../outcome/service-error.js';
 import type { ServiceError } from '../outcome/service-error.js';
 
-/** What an artifact is called and how it will be stored. */
+/** An artifact's name and how it is stored. */
 export interface ArtifactContent {
   readonly name: string;
   readonly contentType: string;
@@ -27,7 +27,7 @@ export interface ArtifactContent {
   readonly expires: string;
 }
 
-/** Its compressed form stays for the next upload of the same file, until the store is disposed. */
+/** A file whose compressed form is kept for the next upload of it, until the store is disposed of. */
 export interface KeptFile {
   readonly filePath: string;
   readonly keep: true;
@@ -42,7 +42,7 @@ export interface ReferenceArtifact {
 
 export interface LinkArtifact {
   readonly name: string;
-  /** Name of the artifact of the same run that it stands for. */
+  /** Name of the target, an artifact of the same run. */
   readonly artifact: string;
   readonly contentType: string;
   readonly expires: string;
@@ -58,28 +58,28 @@ export interface ArtifactStoreDeps {
   readonly metrics?: Pick<MetricsRecorder, 'artifactUploaded' | 'artifactFailed'> | undefined;
   readonly output: TaskOutput;
   readonly putter: Pick<ContentPutter, 'put'>;
-  /** Exists, is private to the run, and is deleted with it. */
+  /** An existing directory, private to the run and deleted with it. */
   readonly tempDir: string;
-  /** Where the queue wants content to go; default: s3. */
+  /** The type of storage for content; default: s3. */
   readonly storageType?: 's3' | 'object' | undefined;
-  /** Uploads at a time. */
+  /** How many uploads run at a time. */
   readonly concurrency: number;
   /** Default: 64 MiB. See StagingOptions. */
   readonly maxStagedBytes?: number;
-  /** Pauses between attempts. */
+  /** The backoff between attempts. */
   readonly retry?: Omit<RetryPolicy, 'attempts'>;
 }
 
 const DEFAULT_RETRY = { firstDelayMs: 1000, maxDelayMs: 30_000, randomization: 0.25 } as const;
 /**
- * A name that the queue has taken for content can't become an error artifact any more. So the source is read to its end
- * first, unless that would take noticeably longer than sending what there is.
+ * Once the queue has accepted a name for content, it can't become an error artifact. So the source is first read to its
+ * end, unless that would take noticeably longer than sending.
  */
 const MAX_STAGED_BYTES = 64 * 1024 * 1024;
-/** Of what will hardly ever work when it has not by then. */
+/** The attempts for errors that will hardly pass after so many. */
 const FEW_ATTEMPTS = 10;
 
-/** What is tried again, and where it is said. */
+/** What is retried, and where that is reported. */
 interface Attempted {
   readonly name: string;
   readonly notice: OutageNotice | undefined;
@@ -98,7 +98,7 @@ export class ArtifactStore {
 
   constructor(deps: ArtifactStoreDeps) {
     this.#deps = deps;
-    // Content that was given up can't be had again. The claim decides how long it can be kept, and with it the signal.
+    // Abandoned content is lost. The claim, and with it the signal, limits how long it can be kept.
     this.#policy = { ...(deps.retry ?? DEFAULT_RETRY), attempts: Infinity };
     this.#semaphore = new Semaphore(deps.concurrency);
     this.#notice = new OutageNotice(deps);
@@ -108,34 +108,34 @@ export class ArtifactStore {
     return this.#deps.storageType === 'object';
   }
 
-  /** Whether there is content under this name by now. */
+  /** Returns whether content was uploaded under this name. */
   hasUploaded(name: string): boolean {
     return this.#uploaded.has(name);
   }
 
-  /** What uploads wait for, or waited for when they were stopped, in words; undefined when they make progress. */
+  /** What uploads wait for, or waited for when they were stopped, as text; undefined while they make progress. */
   get waitingFor(): string | undefined {
     return this.#notice.cause;
   }
 
-  /** Asks for a manifest, before anything is uploaded: hashing takes time, so nobody does it who need not. */
+  /** Requests a manifest, before any upload: hashing takes time, so it is done only on request. */
   keepManifest(): void {
     this.#isHashing = true;
   }
 
-  /** Every artifact uploaded since `keepManifest`, with the hash (hex) of its uncompressed content. */
+  /** All artifacts uploaded since `keepManifest`, with the hash (hex) of their uncompressed content. */
   get manifest(): ReadonlyMap<string, { readonly sha256: string }> {
     return this.#manifest;
   }
 
   /**
-   * Stores the uncompressed bytes of `source` as an artifact; waits for a free slot before it reads any. Fails with a
-   * TaskError that says whose fault it was, with TaskStopped when the run is over, or with the source's own error. A
-   * name that the queue would refuse gives a line in the log and no artifact.
+   * Stores the uncompressed bytes of `source` as an artifact; waits for a free slot before reading them. Throws a
+   * TaskError that states whose fault it is, TaskStopped if the run is over, or the source's own error. A name that the
+   * queue would refuse causes a line in the log and no artifact.
    */
   async upload(artifact: ArtifactContent, source: ContentSource | KeptFile, signal: AbortSignal): Promise<void> {
     if (!isArtifactName(artifact.name)) {
-      // No error: the task does not fail for it.
+      // Not an error: the task does not fail for it.
       this.#deps.output.line(`Artifact ${quotedName(artifact.name)} was not uploaded: ${NAME_RULE}`);
       if ('destroy' in source) source.destroy();
       if ('stream' in source) source.stream.destroy();
@@ -144,7 +144,7 @@ export class ArtifactStore {
     await this.uploadAs([artifact], source, signal);
   }
 
-  /** As upload, for one content under several good names; its encoding is what the first of them says. */
+  /** Like upload, for one content under several valid names; the first one decides on the encoding. */
   async uploadAs(
     artifacts: readonly [ArtifactContent, ...ArtifactContent[]],
     source: ContentSource | KeptFile,
@@ -165,22 +165,22 @@ export class ArtifactStore {
     }, signal);
   }
 
-  /** Makes `name` stand for an address. Fails with the queue's last ServiceError. */
+  /** Makes `name` refer to an address. Throws the queue's last ServiceError. */
   async reference({ name, ...request }: ReferenceArtifact, signal: AbortSignal): Promise<void> {
     await this.#create(name, { storageType: 'reference', ...request }, signal);
   }
 
-  /** Makes `name` stand for another artifact of the run. Fails with the queue's last ServiceError (400: no links there). */
+  /** Makes `name` refer to another artifact of the run. Throws the queue's last ServiceError (400: no links there). */
   async link({ name, ...request }: LinkArtifact, signal: AbortSignal): Promise<void> {
     await this.#create(name, { storageType: 'link', ...request }, signal);
   }
 
-  /** Says in the artifact's place why it is not there. Fails with the queue's last ServiceError. */
+  /** Publishes why the artifact does not exist. Throws the queue's last ServiceError. */
   async error({ name, ...request }: ErrorArtifact, signal: AbortSignal): Promise<void> {
     await this.#create(name, { storageType: 'error', ...request }, signal);
   }
 
-  /** Lets go of kept content; harmless twice. */
+  /** Releases kept content; harmless twice. */
   async dispose(): Promise<void> {
     const kept = [...this.#kept.values()];
     this.#kept.clear();
@@ -194,7 +194,7 @@ export class ArtifactStore {
     source: ContentSource | KeptFile,
     signal: AbortSignal,
   ): Promise<StagedContent> {
-    // The object service has no word for compressed content.
+    // The object service does not support compressed content.
     const encoding = this.#isObject ? 'identity' : artifact.contentEncoding;
     const { tempDir, maxStagedBytes = MAX_STAGED_BYTES } = this.#deps;
     const options = { encoding, hashed: this.#isHashing, tempDir, maxStagedBytes };
@@ -229,7 +229,7 @@ export class ArtifactStore {
   }
 
   async #create(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<void> {
-    // References and links are the worker's own affair, for the author there is nothing to wait for.
+    // References and links are the worker's own: the author waits for nothing.
     const notice = request.storageType === 'error' ? this.#notice : undefined;
     await this.#retry({ name, notice }, () => this.#deps.queue.createArtifact(name, request, signal), signal);
   }
@@ -243,7 +243,7 @@ export class ArtifactStore {
       return few < FEW_ATTEMPTS;
     };
     const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
-      // Of a long outage the operator is told once.
+      // The operator is told once about a long outage.
       const level = attempt === 1 ? 'warn' : 'debug';
       this.#deps.log[level]('retrying artifact upload', { name, attempt, delayMs, error: errorMessage(error) });
       notice?.failed(upload, error, attempt);
@@ -257,23 +257,23 @@ export class ArtifactStore {
     }
   }
 
-  /** 409: the run was resolved elsewhere, or the artifact is there already and differs. */
+  /** Returns the error for a 409: the run was resolved elsewhere, or a different artifact exists already. */
   async #blameConflict(name: string, error: ServiceError, signal: AbortSignal): Promise<Error> {
     const upload = { name, notice: this.#notice };
     const resolved = await this.#retry(upload, () => this.#deps.queue.isResolved(signal), signal).catch(() => {
       signal.throwIfAborted();
-      // When the queue does not even say that, its 409 stands.
+      // If the queue does not answer that, its 409 stands.
       return true;
     });
     if (resolved) return new TaskStopped('canceled', { cause: error });
     return TaskError.failed(
-      `Artifact "${name}" could not be uploaded: the run has one of that name already, of another kind or content type.`,
+      `Artifact "${name}" could not be uploaded: the run already has an artifact of that name, of another kind or content type.`,
       error,
     );
   }
 }
 
-/** What can't be read can't be sent, however often that is tried. */
+/** Waits for an attempt. Content that can't be read can't be sent, so its error takes precedence. */
 async function unlessUnreadable(content: StagedContent, attempt: Promise<void>): Promise<void> {
   try {
     await attempt;
@@ -286,12 +286,16 @@ function isKept(source: ContentSource | KeptFile): source is KeptFile {
   return 'keep' in source && source.keep;
 }
 
-/** The other errors of services come from reading the content: what can't be read can't be sent. */
+/**
+ * Returns whether a service refused an upload. Other services' errors come from reading the content: they are final.
+ */
 function isOfUpload(error: unknown): error is ServiceError {
   return isErrorOf(error, 'taskcluster') || isErrorOf(error, 'artifact store');
 }
 
-/** An outage ends some time. A service that refuses one fresh request after the other will refuse the next one too. */
+/**
+ * Returns whether the error is an outage, which ends. A service that refuses fresh requests refuses the next one too.
+ */
 function isOutage(error: ServiceError): boolean {
   return error instanceof ArtifactStoreError ? error.isOutage : retryableStatus(error.status);
 }

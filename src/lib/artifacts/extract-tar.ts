@@ -9,13 +9,13 @@ import { quotedName } from './artifact-name.js';
 
 export type TarEntryKind = 'file' | 'directory' | 'symlink' | 'hard link' | 'device or socket';
 
-/** One entry of an archive, in the archive's order. A small file's content is a Buffer. */
+/** One entry of an archive, in the archive's order. Small content is a Buffer. */
 export type TarEntry =
   | { readonly kind: 'file'; readonly name: string; readonly size: number; readonly content: Readable | Buffer }
   | { readonly kind: 'hard link'; readonly name: string; readonly target: string }
   | { readonly kind: Exclude<TarEntryKind, 'file' | 'hard link'>; readonly name: string };
 
-/** A stream for so little would take longer than the bytes themselves. */
+/** Setting up a stream for so little would take longer than reading it. */
 const SMALL_BYTES = 64 * 1024;
 
 const KINDS: Readonly<Record<string, TarEntryKind>> = {
@@ -27,18 +27,19 @@ const KINDS: Readonly<Record<string, TarEntryKind>> = {
 };
 
 /**
- * The entries of a tar stream, one at a time: a file's content is read before the next entry comes, what nobody read of
- * it is skipped. An archive that breaks off, or has no proper end, fails with a retryable DockerError, also in the
- * content being read; an abort with the signal's reason.
+ * Yields the entries of a tar stream: a file's content is read before the next entry comes, and unread content is
+ * skipped. An archive that is truncated, or lacks a proper end, throws a retryable DockerError, also in the content
+ * being read; an abort throws the signal's reason.
  *
- * Ends with the archive, which may be long before the stream does: the engine ends its answer only when it has unmounted
- * the container's files, and the kernel writes all there is in memory for that disk before. Such a stream is read on.
+ * Ends with the archive, possibly long before the stream: the engine ends its answer after unmounting the container's
+ * files, and the kernel first writes all dirty memory of that disk. The rest of such a stream is read in the
+ * background.
  */
 export async function* tarEntries(archive: Readable, signal: AbortSignal): AsyncGenerator<TarEntry, void, undefined> {
   signal.throwIfAborted();
   const end = new EndOfArchive();
   const tar = untar(addAbortSignal(signal, archive), end);
-  // The archive may be whole already, and hear of nothing any more.
+  // After the archive's end its errors are ignored, so the abort must reach `tar` directly.
   const stop = (): void => {
     tar.destroy(signal.reason as Error);
   };
@@ -59,8 +60,8 @@ export async function* tarEntries(archive: Readable, signal: AbortSignal): Async
 type Entry = Extract extends AsyncIterable<infer Item> ? Item : never;
 
 /**
- * Go's reader, and with it docker's, takes the size of these for 0 whatever it says, tar-stream for content, except that of
- * a directory, for which it waits without end. Docker's writer never gives them one.
+ * Go's reader, and therefore docker's, treats the size of these as 0. tar-stream expects content, or, for a directory,
+ * waits forever. Docker's writer never gives them a size.
  */
 const WITHOUT_CONTENT: ReadonlySet<string> = new Set([
   'link',
@@ -71,7 +72,7 @@ const WITHOUT_CONTENT: ReadonlySet<string> = new Set([
   'fifo',
 ]);
 
-/** Nothing that the engine would make of files, nor could make better when asked again. */
+/** Throws for an entry that the engine never writes, and that no retry would improve. */
 function checkHeader({ name, type, size, pax }: Entry['header']): void {
   const refuse = (what: string): never => {
     const message = `its archive cannot be read: ${quotedName(name)} ${what}`;
@@ -90,10 +91,10 @@ async function* readEntry(entry: Entry, signal: AbortSignal): AsyncGenerator<Tar
     yield { kind, name: header.name, size: header.size, content: await wholeOf(contentOf(chunks, signal)) };
   } else if (kind === 'file') {
     const content = Readable.from(contentOf(chunks, signal), { objectMode: false });
-    // Its failure is the reader's to hear of; without a reader it must not bring down the process.
+    // The reader gets its failure; without a reader it must not crash the process.
     content.on('error', () => undefined);
     yield { kind, name: header.name, size: header.size, content };
-    // Nobody else may be reading `chunks` when the rest is skipped.
+    // No reader may use `chunks` while the rest is skipped.
     if (hasReader(content)) await finished(content).catch(() => undefined);
     else if (!content.destroyed) await once(content.destroy(), 'close');
   } else if (kind === 'hard link') {
@@ -104,19 +105,19 @@ async function* readEntry(entry: Entry, signal: AbortSignal): AsyncGenerator<Tar
   while (!(await chunks.next()).done);
 }
 
-/** Somebody has read, or has asked for what comes. */
+/** Returns whether a reader has read, or waits for data. */
 function hasReader(content: Readable): boolean {
   return content.readableDidRead || content.listenerCount('data') + content.listenerCount('readable') > 0;
 }
 
-/** The consumer that node has for it goes by way of a Blob, which takes longer than all else that is done with a small file. */
+/** Returns the whole content. Node's own consumer goes through a Blob, the slowest step for a small file. */
 async function wholeOf(content: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of content) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 
-/** Never ends `chunks` early, as that would end the whole archive. */
+/** Yields the content; never ends `chunks` early, because that would end the whole archive. */
 async function* contentOf(chunks: AsyncIterator<Buffer>, signal: AbortSignal): AsyncGenerator<Buffer> {
   try {
     for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value;
@@ -149,19 +150,19 @@ function untar(archive: Readable, end: EndOfArchive): Extract {
 }
 
 const BLOCK_BYTES = 512;
-/** Of zeros, after the last entry. An archive that was cut between two entries looks complete without looking for them. */
+/** The zeros after the last entry. Without checking them, an archive cut between two entries would look complete. */
 const END_BYTES = 2 * BLOCK_BYTES;
 
-/** Passes the archive on; emits `whole` as soon as its end has come. */
+/** Passes the archive through; emits `whole` as soon as its end has arrived. */
 class EndOfArchive extends Transform {
   #bytes = 0;
-  /** What the bytes end with; of one chunk no more are counted than may be the archive's end. */
+  /** The number of trailing zeros; of one chunk, at most as many as can belong to the archive's end. */
   #zeros = 0;
-  /** Where the last entry that was found ends. */
+  /** The end of the last known entry. */
   #entryEnd = 0;
   isWhole = false;
 
-  /** `offset`: where in the archive its header begins, behind which `size` bytes follow. */
+  /** `offset` is the position of the entry's header, which `size` bytes follow. */
   entryFound(offset: number, size: number): void {
     this.#entryEnd = offset + (1 + Math.ceil(size / BLOCK_BYTES)) * BLOCK_BYTES;
     this.#lookForEnd();
@@ -183,9 +184,9 @@ class EndOfArchive extends Transform {
 
   #lookForEnd(): void {
     const bytesAfter = this.#bytes - this.#entryEnd;
-    // Zeros may also be the end of an entry that was not found yet, but not all that comes after one.
+    // Zeros may also end an entry that is not known yet, but do not fill all bytes after one.
     if (this.isWhole || bytesAfter < END_BYTES || this.#zeros < bytesAfter) return;
-    // More zeros than there need to be may come in any pieces, but only whole blocks make a tar.
+    // Additional zeros may be chunked anywhere, but a tar consists of whole blocks.
     if (bytesAfter % BLOCK_BYTES !== 0) return;
     this.isWhole = true;
     this.emit('whole');
@@ -195,14 +196,14 @@ class EndOfArchive extends Transform {
 function brokenArchive(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   if (error instanceof DockerError) return error;
-  return new DockerError(`the archive of the container's files broke off: ${errorMessage(error)}`, undefined, {
+  return new DockerError(`the archive of the container's files is incomplete: ${errorMessage(error)}`, undefined, {
     cause: error,
   });
 }
 
 /**
- * The path of an entry below `root`, the first entry of a directory's archive; undefined when it is not strictly below
- * it or has empty, `.` or `..` parts, so that nobody can be led astray by it.
+ * Returns the path of an entry below `root`, the first entry of a directory's archive; undefined if it is not strictly
+ * below it or has empty, `.` or `..` parts, which could lead elsewhere.
  */
 export function relativeName(name: string, root: string): string | undefined {
   const prefix = root.endsWith('/') || root === '' ? root : `${root}/`;

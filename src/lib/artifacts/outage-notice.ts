@@ -3,14 +3,14 @@ import type { TaskOutput } from '../outcome/task-output.js';
 import { errorMessage } from '../util/error-message.js';
 import { startOf } from '../util/shorten.js';
 
-/** One failure is nothing to tell the author of: the next attempt mostly succeeds. */
+/** A single failure does not concern the author: the next attempt mostly succeeds. */
 const SAID_AFTER_FAILURES = 2;
-/** Services quote what they were sent, and proxies send whole pages. */
+/** Services quote requests, and proxies send whole pages. */
 const LONGEST_CAUSE = 300;
 
 /**
- * Says once, in the task's log and in the worker's, that uploads wait for a service and for what, and once that they go
- * on: when none of those that waited does any more.
+ * Reports once, in the task's and the worker's log, that uploads wait for a service and why, and once that they resume:
+ * when all that waited have succeeded or ended.
  */
 export class OutageNotice {
   readonly #log: Logger;
@@ -23,12 +23,12 @@ export class OutageNotice {
     this.#output = output;
   }
 
-  /** What uploads wait for, or waited for when they were stopped; undefined when they make progress. */
+  /** What uploads wait for, or waited for when they were stopped; undefined while they make progress. */
   get cause(): string | undefined {
     return this.#outage?.cause;
   }
 
-  /** `upload` will be tried again after attempt number `attempt` (from 1) failed with `error`. */
+  /** `upload` will be retried after attempt number `attempt` (from 1) failed with `error`. */
   failed(upload: object, error: unknown, attempt: number): void {
     if (attempt < SAID_AFTER_FAILURES) return;
     this.#waiting.add(upload);
@@ -36,19 +36,19 @@ export class OutageNotice {
     const cause = firstLine(errorMessage(error));
     this.#outage = { cause, sinceMs: performance.now() };
     this.#log.warn('artifact uploads wait', { error: cause });
-    this.#output.line(`Uploads wait: ${cause}. They are tried again until this works or the run has to end.`);
+    this.#output.line(`Uploads wait: ${cause}. The worker retries until they succeed or the run has to end.`);
   }
 
-  /** `upload` has what it wanted. */
+  /** `upload` has succeeded. */
   succeeded(upload: object): void {
     if (!this.#waiting.delete(upload) || this.#waiting.size > 0 || !this.#outage) return;
     const waitedMs = Math.round(performance.now() - this.#outage.sinceMs);
     this.#outage = undefined;
     this.#log.info('artifact uploads resumed', { waitedMs });
-    this.#output.line(`Uploads go on after ${Math.round(waitedMs / 1000)} s.`);
+    this.#output.line(`Uploads resumed after ${Math.round(waitedMs / 1000)} s.`);
   }
 
-  /** `upload` ended otherwise; harmless after `succeeded`. */
+  /** `upload` has ended, successfully or not; harmless after `succeeded`. */
   abandoned(upload: object): void {
     this.#waiting.delete(upload);
   }

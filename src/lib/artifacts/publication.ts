@@ -6,9 +6,9 @@ import { ArtifactStoreError } from '../queue/artifact-store-error.js';
 import type { StagedContent } from './staged-content.js';
 import { ServiceError, isErrorOf } from '../outcome/service-error.js';
 
-/** A content on its way to being an artifact. */
+/** Publishes one content as an artifact. */
 export interface Publication {
-  /** Does what is still to be done, once; an error may be transient, and then the next attempt goes on from there. */
+  /** Makes one attempt at the remaining steps; after a retryable error the next attempt resumes there. */
   attempt(signal: AbortSignal): Promise<void>;
 }
 
@@ -23,10 +23,10 @@ export interface PublishedArtifact {
   readonly expires: string;
 }
 
-/** The queue signs addresses for 45 minutes; one that is nearly over is not begun with. */
+/** The queue signs addresses for 45 minutes; an upload does not start with one that is about to expire. */
 const PUT_URL_LIFE_MS = 40 * 60_000;
 
-/** By PUT to an address that the queue signed. */
+/** Publishes by a PUT to an address that the queue signed. */
 export class S3Publication implements Publication {
   readonly #deps: PublicationDeps;
   readonly #artifact: PublishedArtifact;
@@ -59,7 +59,7 @@ export class S3Publication implements Publication {
   }
 }
 
-/** By way of the object service; the artifact is there once the queue has been told that all of it is. */
+/** Publishes through the object service; the artifact exists once the queue knows that it is complete. */
 export class ObjectPublication implements Publication {
   readonly #queue: RunQueue;
   readonly #artifact: PublishedArtifact;
@@ -89,11 +89,11 @@ export class ObjectPublication implements Publication {
       await this.#queue.finishArtifact(name, upload.uploadId, signal);
     } catch (error) {
       if (!isErrorOf(error, 'taskcluster', 400)) throw error;
-      // What was taken for a whole upload is none.
+      // The upload that seemed complete is not.
       this.#isUploaded = false;
       throw (
         this.#conflict ??
-        new ArtifactStoreError('the upload to the object service came to nothing', error.status, { retryable: true })
+        new ArtifactStoreError('the object service did not receive the upload', error.status, { retryable: true })
       );
     }
   }
@@ -105,7 +105,7 @@ export class ObjectPublication implements Publication {
     } catch (error) {
       if (!(error instanceof ArtifactStoreError)) throw error;
       if (error.wantsFreshUrl) this.#upload = undefined;
-      // The service has it whole, from an attempt whose answer was lost: finishing shows whether that is so.
+      // An attempt whose answer was lost may have completed it: finishing shows whether that is so.
       if (error.status !== 409) throw error;
       this.#conflict = error;
     }

@@ -4,7 +4,7 @@ import https from 'node:https';
 import { ArtifactStoreError } from '../queue/artifact-store-error.js';
 import type { StagedContent } from './staged-content.js';
 
-/** Of an answer; the rest of a longer one is not read. */
+/** The rest of a longer answer is not read. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 
 interface Answer {
@@ -15,21 +15,21 @@ interface Answer {
 }
 
 /**
- * Sends artifacts to where the queue says, over kept-alive connections. One per worker. By node's own client: a task may
- * have thousands of small files, and for one of 1 KiB got takes 0.32 ms of CPU time, node 0.06 ms (docs/adr/0007).
+ * Sends artifacts to the queue's addresses, over kept-alive connections. One per worker. Uses node's own client: a task
+ * may have thousands of small files, and for one of 1 KiB got takes 0.32 ms of CPU time, node 0.06 ms (docs/adr/0007).
  */
 export class ContentPutter {
   readonly #agents: { readonly 'http:': http.Agent; readonly 'https:': https.Agent };
   readonly #inactivityMs: number;
 
-  /** `inactivityMs`: how long a connection may stand still before the attempt is given up. */
+  /** `inactivityMs`: how long a connection may be stalled before the attempt fails. */
   constructor({ inactivityMs }: { readonly inactivityMs: number }) {
     const options = { keepAlive: true, maxFreeSockets: 32, scheduling: 'lifo' } as const;
     this.#agents = { 'http:': new http.Agent(options), 'https:': new https.Agent(options) };
     this.#inactivityMs = inactivityMs;
   }
 
-  /** One attempt. Fails with an ArtifactStoreError, with that of reading the content, or with the signal's reason when it aborts. */
+  /** Makes one attempt. Throws an ArtifactStoreError, the error of reading the content, or the signal's reason. */
   async put(url: string, content: StagedContent, contentType: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const headers = {
@@ -50,7 +50,7 @@ export class ContentPutter {
     for (const agent of Object.values(this.#agents)) agent.destroy();
   }
 
-  /** Resolves with the answer, which may come before all of the content is sent. */
+  /** Returns the answer, which may arrive before all content is sent. */
   async #send(
     url: string,
     headers: Readonly<Record<string, string>>,
@@ -83,13 +83,13 @@ export class ContentPutter {
     } finally {
       answered.catch(() => undefined);
       body.destroy();
-      // A store that answers early does not want the rest.
+      // A store that answers early does not need the rest.
       if (!request.writableFinished) request.destroy();
     }
   }
 
   #request(url: string, options: http.RequestOptions): ClientRequest {
-    // An address that is none would be in the error's message.
+    // The error of an invalid address would contain it.
     const address = URL.canParse(url) ? new URL(url) : undefined;
     if (!address) {
       throw new ArtifactStoreError('the address of the artifact store is not valid', undefined, {
@@ -102,7 +102,7 @@ export class ContentPutter {
   }
 }
 
-/** By its events: setting up an iterator over the response takes longer than reading one that is empty. */
+/** Reads the answer through events: setting up an iterator takes longer than reading an empty response. */
 function answerOf(response: IncomingMessage): Promise<Answer> {
   const { statusCode = 0, statusMessage = '', headers } = response;
   const chunks: Buffer[] = [];
@@ -134,14 +134,14 @@ function judge({ statusCode, statusMessage, contentType, text }: Answer): void {
     throw new ArtifactStoreError(said, statusCode, { code });
   }
   if (statusCode >= 300) {
-    throw new ArtifactStoreError('the artifact store wants to redirect the upload', statusCode, { retryable: false });
+    throw new ArtifactStoreError('the artifact store redirects the upload', statusCode, { retryable: false });
   }
-  // Stores answer an upload with nothing, or with XML: whoever sends a page has stored nothing.
+  // Stores answer an upload with an empty body or XML: a server that sends a page has stored nothing.
   if (/^text\/html\b/.test(contentType))
-    throw new ArtifactStoreError('a web page came in place of the answer of the artifact store', statusCode);
+    throw new ArtifactStoreError("a web page came instead of the artifact store's answer", statusCode);
 }
 
-// No cause is passed on, as errors of connections may carry the address.
+// No cause is passed on, because connection errors may contain the address.
 function storeErrorOf(error: unknown): ArtifactStoreError {
   if (error instanceof ArtifactStoreError) return error;
   return connectionError((error as NodeJS.ErrnoException).code ?? 'unknown error');

@@ -5,28 +5,28 @@ import { appendAll } from '../util/append-all.js';
 import { buffersPassed } from '../util/passing-buffers.js';
 import { READ_NO_FOLLOW, readFile } from './file-source.js';
 
-/** Content up to this size stays in memory; more of it is written to disk, once. */
+/** Content up to this size stays in memory; longer content is written to disk once. */
 export const MEMORY_BYTES = 1024 * 1024;
 
 const PIECE_BYTES = 1024 * 1024;
-/** Of each of two: while the disk takes what is in one, the other is filled. */
+/** The size of each of two slabs: while one is written to disk, the other is filled. */
 const SLAB_BYTES = 512 * 1024;
 const ZEROS = Buffer.alloc(SLAB_BYTES);
 /**
- * What stays in memory for whoever follows closely, so that nobody waits for the disk: the most that is not there yet, which
- * is what stayed in memory at first, with one slab filled while that is written.
+ * What stays in memory for a close follower, so that it does not wait for the disk: the most that may be unwritten,
+ * which is the content kept in memory at first, plus one slab filled meanwhile.
  */
 const RECENT_BYTES = MEMORY_BYTES + SLAB_BYTES;
-/** What waits for room in a slab before the source has to. */
+/** How much input may wait for room in a slab before the source must pause. */
 const AHEAD_BYTES = 256 * 1024;
 
 interface Piece {
-  /** Where in the content it begins. */
+  /** Its position in the content. */
   readonly start: number;
   readonly bytes: Buffer;
 }
 
-/** Memory that is filled and emptied again and again. */
+/** A reused block of memory. */
 class Slab {
   readonly #bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
   #filled = 0;
@@ -35,7 +35,7 @@ class Slab {
     return this.#bytes.subarray(0, this.#filled);
   }
 
-  /** Returns what there was no room for. */
+  /** Returns the part that did not fit. */
   fill(chunk: Buffer): Buffer {
     const copied = chunk.copy(this.#bytes, this.#filled);
     this.#filled += copied;
@@ -47,19 +47,19 @@ class Slab {
   }
 }
 
-/** Keeps what is written to it in memory, and from the first byte too many on in a file. */
+/** Keeps what is written to it in memory, and in a file once it exceeds the limit. */
 export class SpoolingStore extends Writable {
   readonly #path: string;
-  /** The content, as long as it is small. */
+  /** The content while it is small. */
   #chunks: Buffer[] = [];
   #isSpooled = false;
   #file: FileHandle | undefined;
   #slabs: { filling: Slab; writing: Slab } | undefined;
   #spooling: Promise<void> | undefined;
   #spooledBytes = 0;
-  /** Called when there is room in a slab again. */
+  /** Called when a slab has room again. */
   #whenRoom: (() => void) | undefined;
-  /** What came last. */
+  /** The last pieces. */
   #recent: Piece[] = [];
   #recentBytes = 0;
   readonly #waiting: (() => void)[] = [];
@@ -87,8 +87,8 @@ export class SpoolingStore extends Writable {
   }
 
   /**
-   * Copies it, which costs less than to keep so many buffers until the disk has taken them: by then V8 counts them among
-   * what stays, and goes through all of the heap to find that it does not.
+   * Copies the chunk into a slab. Keeping the buffers until the disk has them costs more: V8 would promote them to the
+   * old generation, and collect the whole heap to free them.
    */
   #fill(chunk: Buffer, callback: () => void): void {
     this.#slabs ??= { filling: new Slab(), writing: new Slab() };
@@ -102,7 +102,7 @@ export class SpoolingStore extends Writable {
     }
   }
 
-  /** Never fails: an error is that of the stream. */
+  /** Never fails: an error destroys the stream. */
   async #spool(): Promise<void> {
     this.#isSpooled = true;
     try {
@@ -118,7 +118,7 @@ export class SpoolingStore extends Writable {
     this.#spooling = undefined;
   }
 
-  /** What was filled; from now on the other one is. Undefined: nothing was. */
+  /** Swaps the slabs and returns the filled one; undefined if nothing was filled. */
   #nextSlab(): Slab | undefined {
     if (!this.#slabs || this.#slabs.filling.content.length === 0) return undefined;
     const { filling, writing } = this.#slabs;
@@ -129,7 +129,7 @@ export class SpoolingStore extends Writable {
     return filling;
   }
 
-  /** Zeros take no room: a sparse file of the task's, however long, stays sparse on the disk that other tasks need too. */
+  /** Writes a slab. Zeros occupy no space: a task's sparse file, however long, stays sparse on the shared disk. */
   async #appendSlab(file: FileHandle, content: Buffer): Promise<void> {
     if (content.equals(ZEROS.subarray(0, content.length))) {
       await file.truncate(this.#spooledBytes + content.length);
@@ -175,7 +175,7 @@ export class SpoolingStore extends Writable {
     );
   }
 
-  /** A file that is just being opened would be left behind otherwise. */
+  /** Closes the file, also one that is just being opened. */
   async #close(): Promise<void> {
     await this.#spooling;
     const file = this.#file;
@@ -190,8 +190,7 @@ export class SpoolingStore extends Writable {
   }
 
   /**
-   * The content from its beginning while it is still being written: `length` bytes, which have to be more than stay in
-   * memory. Fails as the writing does.
+   * Reads the content from its start while it is written: `length` bytes, too many for memory. Fails as writing does.
    */
   follow(length: number): Readable {
     return Readable.from(this.#following(length), { objectMode: false });
@@ -219,7 +218,7 @@ export class SpoolingStore extends Writable {
     }
   }
 
-  /** The content from `position` to the end of its piece, if that came last. */
+  /** Returns the content from `position` to the end of its piece, if it is among the last pieces. */
   #recentAt(position: number): Buffer | undefined {
     const piece = this.#recent.findLast(({ start }) => start <= position);
     return piece && position < piece.start + piece.bytes.length
@@ -230,14 +229,14 @@ export class SpoolingStore extends Writable {
   async #read(file: FileHandle, position: number, wanted: number): Promise<Buffer> {
     const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(wanted), 0, wanted, position);
     buffersPassed(wanted);
-    if (bytesRead === 0) throw new Error('a temporary file has become shorter');
+    if (bytesRead === 0) throw new Error('a temporary file was truncated');
     return buffer.subarray(0, bytesRead);
   }
 
-  /** Resolves when more was written, or when there will be no more. */
+  /** Resolves when more is written or the end is reached. */
   async #more(): Promise<void> {
     if (this.errored) throw this.errored;
-    if (this.destroyed || this.writableFinished) throw new Error('the content is shorter than was said');
+    if (this.destroyed || this.writableFinished) throw new Error('the content is shorter than announced');
     await new Promise<void>((resolve) => {
       this.#waiting.push(resolve);
     });

@@ -11,36 +11,33 @@ import type { FileSource } from './file-source.js';
 import { readFile, sizeOf } from './file-source.js';
 import { MEMORY_BYTES, SpoolingStore } from './spooling-store.js';
 
-/** `auto`: compressed unless the content hardly becomes smaller by that. */
+/** `auto`: compressed unless that hardly makes the content smaller. */
 export type WantedEncoding = ContentEncoding | 'auto';
 
-/** Uncompressed. */
+/** Uncompressed content. */
 export type ContentSource = Readable | SizedStream | FileSource | Buffer;
 
-/** With its length in bytes known before it is read. */
+/** A stream whose length in bytes is known in advance. */
 export interface SizedStream {
   readonly stream: Readable;
   readonly size: number;
-  /** Called once all of it was read; fails when it is not what was asked for. */
+  /** Called once all of it was read; rejects if it is not the requested content. */
   readonly afterEnd?: () => Promise<void>;
 }
 
 export interface StagingOptions {
   readonly encoding: WantedEncoding;
-  /** Whether anybody wants to know the sha256: of what is not compressed it takes a sixth of all the time. */
+  /** Whether to compute the sha256: for uncompressed content that takes a sixth of the total time. */
   readonly hashed: boolean;
-  /** Where temporary files may be made. */
+  /** The directory for temporary files. */
   readonly tempDir: string;
-  /** What is larger, not compressed and of a known size is there to be sent before its source was read to the end. */
+  /** Larger content that is not compressed and has a known size can be sent before its source is read to the end. */
   readonly maxStagedBytes: number;
 }
 
-/**
- * An artifact's content as it will be stored: it can be sent any number of times until it is disposed, and begun with while
- * its source is still being read.
- */
+/** An artifact's content as stored: can be sent repeatedly until disposed of, even while its source is read. */
 export interface StagedContent {
-  /** Of the content before compression, in hex; undefined when it was not wanted. Fails as the source does. */
+  /** The hash before compression, in hex; undefined if not requested. Rejects as the source does. */
   readonly sha256: Promise<string | undefined>;
   /** Why its source could not be read to the end. */
   readonly failure?: Error | null;
@@ -49,16 +46,15 @@ export interface StagedContent {
   readonly length: number;
   /** Bytes before compression. */
   readonly size: number;
-  /** A Buffer when it is small. */
+  /** Returns a Buffer if it is small. */
   body(): Buffer | Readable;
-  /** Deletes the temporary file, if there is one; harmless twice. */
+  /** Deletes the temporary file, if any; harmless twice. */
   dispose(): Promise<void>;
 }
 
 /**
- * Hashes, compresses and keeps what `source` gives; long content of a known size that is not compressed is there to be sent
- * at once. Uncompressed files are not copied. Fails with the source's error, the disk's, or the signal's reason; nothing
- * is left behind then.
+ * Hashes, compresses and keeps what `source` yields; long uncompressed content of a known size can be sent at once.
+ * Uncompressed files are not copied. On failure (the source's, the disk's, or an abort) nothing is left behind.
  */
 export async function stageContent(
   source: ContentSource,
@@ -102,7 +98,7 @@ async function stageStream(
   const adaptive = new AdaptiveGzip();
   const coders = encoding === 'auto' ? [adaptive] : encoding === 'gzip' ? [createGzip()] : [];
   let bytesRead = 0;
-  // Heard beside the pipeline, which takes what it wants of it: one more stage would cost each piece more than this.
+  // Counted beside the pipeline: one more stage would cost more for each piece.
   stream.on('data', ({ length }: Buffer) => {
     bytesRead += length;
     buffersPassed(length);
@@ -131,9 +127,9 @@ async function stageStream(
   };
 }
 
-/** Can be sent while it is written to `store`, again too. */
+/** Returns content that can be sent, repeatedly, while it is written to `store`. */
 function comingContent(sha256: Promise<string | undefined>, store: SpoolingStore, length: number): StagedContent {
-  // Whoever sends it hears of it too.
+  // The sender gets this failure too.
   sha256.catch(() => undefined);
   return {
     sha256,

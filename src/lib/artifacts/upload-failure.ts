@@ -3,11 +3,11 @@ import { authorMessage } from '../util/author-message.js';
 import { ArtifactStoreError } from '../queue/artifact-store-error.js';
 import { isErrorOf, retryableStatus } from '../outcome/service-error.js';
 
-/** An upload's last error as the run's: whose fault it is decides how the run is resolved. A conflict is not for here. */
+/** Returns an upload's last error as the run's: whose fault it is decides the resolution. Not for conflicts. */
 export function uploadFailure(name: string, error: unknown): TaskError {
   const what = `Artifact "${name}" could not be uploaded: `;
   if (isErrorOf(error, 'taskcluster')) {
-    // What a proxy says in the queue's place, or nobody, is no decision of the queue's.
+    // A proxy's answer, or a missing one, is not a decision of the queue.
     const isRefusal = !retryableStatus(error.status);
     const why = `${what}${isRefusal ? 'the queue refused it: ' : ''}${error.message}`;
     // 400 is about the request, whose variable parts are the author's: name, expires, contentType.

@@ -8,31 +8,31 @@ export interface OpenFile {
   readonly size: number;
 }
 
-/** A file that can be opened until the next entry is asked for. */
+/** A file that can be opened until the next entry is requested. */
 export interface DiskFile {
   readonly kind: 'file';
   readonly name: string;
-  /** For the caller to close; undefined when it turns out to be no regular file. Fails as the system does. */
+  /** Opens the file, which the caller must close; undefined if it is not a regular file. Throws the system's error. */
   open(): Promise<OpenFile | undefined>;
 }
 
-/** What is below a directory on this machine's disk; names are relative to it. */
+/** An entry below a directory on this machine's disk; names are relative to it. */
 export type DiskEntry =
   | DiskFile
   | { readonly kind: 'directory' | 'symlink' | 'device or socket' | 'too deep'; readonly name: string }
-  /** A directory that can't be opened; `.` is the one that is walked. `error` is the system's. */
+  /** A directory that can't be opened; `.` is the root. `error` is the system's. */
   | { readonly kind: 'unreadable'; readonly name: string; readonly error: unknown };
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
-/** Not all names on a disk are text, and what was made text of would not be found again. */
+/** Not all names on a disk are valid text, and decoded ones would not be found again. */
 const NAMES_AS_BYTES = { encoding: 'buffer' as BufferEncoding };
 /** Each level holds two file descriptors. */
 const MAX_DEPTH = 100;
 
 /**
- * Everything below `directory`, whose content a hostile task made. No link is ever followed: each directory is opened in
- * the one before it, by its descriptor, so that nothing can lead out. Devices and fifos are not even opened.
- * A directory that can't be opened does not keep the others from being had.
+ * Yields everything below `directory`, whose content a hostile task made. No link is ever followed: each directory is
+ * opened within its parent, by descriptor, so that nothing can lead outside. Devices and fifos are not even opened. A
+ * directory that can't be opened does not affect the others.
  */
 export async function* walkDirectory(directory: string): AsyncGenerator<DiskEntry, void, undefined> {
   const root = await openOr(directory, (error): DiskEntry => ({ kind: 'unreadable', name: '.', error }));
@@ -40,7 +40,7 @@ export async function* walkDirectory(directory: string): AsyncGenerator<DiskEntr
   else yield* below(root, '', 1);
 }
 
-/** Closes `directory`. */
+/** Yields the entries below `directory`, and closes it. */
 async function* below(
   directory: FileHandle,
   prefix: string,
@@ -49,7 +49,7 @@ async function* below(
   try {
     const place = `/proc/self/fd/${directory.fd}`;
     for await (const entry of await opendir(place, NAMES_AS_BYTES)) {
-      // A buffer already, which its type does not say.
+      // Already a buffer, contrary to its type.
       const nameBytes = Buffer.from(entry.name);
       const name = `${prefix}${nameBytes.toString()}`;
       const inPlace = Buffer.concat([Buffer.from(`${place}/`), nameBytes]);

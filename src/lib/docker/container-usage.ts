@@ -1,6 +1,6 @@
 import type { ContainerUsage } from './engine.js';
 
-/** The engine's answer to `GET /containers/{id}/stats`, as far as it is used. A container that ended has no numbers. */
+/** The used fields of the answer to `GET /containers/{id}/stats`. For a container that has ended they are missing. */
 export interface EngineStats {
   readonly cpu_stats?: { readonly cpu_usage?: { readonly total_usage?: number } };
   readonly memory_stats?: {
@@ -15,14 +15,14 @@ export interface EngineStats {
   readonly networks?: Readonly<Record<string, { readonly rx_bytes: number; readonly tx_bytes: number }>>;
 }
 
-/** What one sample says of a container's usage; what it does not say is left out. Pure. */
+/** Returns a container's usage as one sample states it, without the values that the sample lacks. Pure. */
 export function usageOf(stats: EngineStats): ContainerUsage {
   const memoryPeakBytes = memoryOf(stats.memory_stats ?? {});
   const cpuNanoseconds = stats.cpu_stats?.cpu_usage?.total_usage ?? 0;
   const networks = Object.values(stats.networks ?? {});
   return {
     ...(memoryPeakBytes !== undefined && { memoryPeakBytes }),
-    // Nothing that runs has used none: zero is what a container has that ended.
+    // A running process has used some CPU time: the engine reports zero for a container that has ended.
     ...(cpuNanoseconds > 0 && { cpuSeconds: cpuNanoseconds / 1e9 }),
     ...blockBytes(stats.blkio_stats?.io_service_bytes_recursive ?? []),
     ...(networks.length > 0 && {
@@ -32,13 +32,13 @@ export function usageOf(stats: EngineStats): ContainerUsage {
   };
 }
 
-/** cgroup v1 keeps the peak itself. v2 has the present usage alone, with cached files that it would give up at once. */
+/** Returns the peak (cgroup v1), or the present usage without cached files, which the kernel can drop at once (v2). */
 function memoryOf({ usage, max_usage: peak, stats }: NonNullable<EngineStats['memory_stats']>): number | undefined {
   if (peak !== undefined) return peak;
   return usage === undefined ? undefined : Math.max(0, usage - (stats?.inactive_file ?? 0));
 }
 
-/** Some kernels count none of it: an empty list is not zero bytes. The operations begin with a capital on v1 only. */
+/** Sums up bytes read and written. An empty list is not zero: some kernels don't count. Only v1 capitalizes `op`. */
 function blockBytes(entries: readonly { readonly op: string; readonly value: number }[]): ContainerUsage {
   if (entries.length === 0) return {};
   const bytesOf = (wanted: string): number =>

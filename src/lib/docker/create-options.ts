@@ -1,7 +1,7 @@
 import type { ContainerBody } from './docker-client.js';
 import type { ContainerSpec } from './engine.js';
 
-/** The engine's words for a container spec (POST /containers/create). Pure. */
+/** Returns the body of POST /containers/create for a container spec. Pure. */
 export function createOptions(spec: ContainerSpec): ContainerBody {
   return {
     Image: spec.image,

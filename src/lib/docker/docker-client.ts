@@ -16,22 +16,22 @@ export interface EngineAddress {
   readonly port?: number;
 }
 
-/** One call of the engine. */
+/** One call to the engine. */
 export interface Call {
-  /** What the engine is asked for, as errors say it. */
+  /** What the engine is asked to do, as in error messages. */
   readonly what: string;
-  /** How long the answer, or the beginning of a stream, may take. Default: a minute. */
+  /** How long the answer, or the start of a stream, may take. Default: one minute. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
 
-/** The limit of calls that may wait for a busy graph driver, for mounts, or until a large file system is removed. */
+/** The timeout of calls that may wait for a busy graph driver, for mounts, or for a large file system to be removed. */
 export const SLOW_CALL_TIMEOUT_MS = 300_000;
 const CALL_TIMEOUT_MS = 60_000;
-// Reading may rest while what was read is uploaded, through all of an upload's retries.
+// Reading may pause while previous data is uploaded, through all retries of the upload.
 const ARCHIVE_INACTIVITY_MS = 900_000;
 
-/** What a container is made from, in the engine's words. */
+/** The body of a request to create a container. */
 export type ContainerBody = ContainerCreateOptions;
 
 interface Info {
@@ -42,7 +42,7 @@ interface Info {
 }
 interface InspectedImage {
   readonly Id: string;
-  /** An image may be without one. */
+  /** Some images have no config. */
   readonly Config?: { readonly Entrypoint?: string | string[] | null; readonly Cmd?: string[] | null } | null;
 }
 interface InspectedContainer {
@@ -59,14 +59,14 @@ type InspectedNetwork = Partial<Readonly<Record<'Containers', object | null> & R
 /** Containers and networks have an id, volumes a name. */
 type Listed = Partial<Readonly<Record<'Id' | 'Name', string> & Record<'Labels', Labels | null>>>;
 
-/** What a request consists of; what is left out is empty. */
+/** The parts of a request; those left out are empty. */
 interface Request {
   readonly method?: 'POST' | 'PUT' | 'DELETE' | 'HEAD';
   readonly path: string;
   readonly query?: object;
-  /** Sent as JSON; of a POST only. */
+  /** Sent as JSON, for POST only. */
   readonly body?: object;
-  /** Sent as it is, in place of `body`. */
+  /** Sent as is, in place of `body`. */
   readonly file?: Buffer | Readable;
   readonly headers?: Record<string, string>;
   readonly authconfig?: object;
@@ -80,15 +80,15 @@ interface Modem {
   dial(options: object, callback: (error: Error | null, answer: unknown) => void): void;
 }
 
-/** Any other status is a failure; docker-modem puts these words into the message of its error. */
+/** Any other status is a failure too; docker-modem puts these texts into its error messages. */
 const STATUS_CODES = {
   ...{ 200: true, 201: true, 204: true },
   ...{ 400: 'bad parameter', 403: 'not permitted', 404: 'not found', 409: 'conflict', 500: 'server error' },
 };
 
 /**
- * Connections to the engine. docker-modem formats the options of each request for its debug log, whether that is on or
- * not (https://github.com/apocas/docker-modem/blob/master/lib/modem.js, buildRequest), with all sockets of their agent.
+ * Connections to the engine. docker-modem formats the options of each request, with all sockets of the agent, for its
+ * debug log, even when that log is off (https://github.com/apocas/docker-modem/blob/master/lib/modem.js, buildRequest).
  */
 export class EngineAgent extends Agent {
   [inspect.custom](): string {
@@ -97,19 +97,19 @@ export class EngineAgent extends Agent {
 }
 
 /**
- * The calls of the engine's HTTP API that the worker makes, one request each, by way of dockerode's modem. They fail with a
- * DockerError that says `what` was asked, or with the reason of the call's signal. Three leave that to their callers, who
- * know how long an answer may take: they take a signal alone, and fail with what docker-modem or node throws.
+ * The calls of the engine's HTTP API that the worker makes, one request each, through dockerode's modem. They throw a
+ * DockerError that states `what` was asked, or the reason of the call's signal. Three calls take only a signal, because
+ * only their callers know how long an answer may take; they throw what docker-modem or node throws.
  *
- * What a request says is either in its URL or in its body. dockerode's own methods put it into both
+ * The content of a request is either in its URL or in its body. dockerode's own methods put it into both
  * (https://github.com/apocas/dockerode/issues/144), and a URL is logged, limited in length, and visible to proxies.
  */
 export class DockerClient {
   readonly #modem: Modem;
 
-  /** `keepAlive`: connections are kept for the next call, else each call makes its own. */
+  /** `keepAlive`: whether connections are reused; otherwise each call opens its own. */
   constructor(address: EngineAddress, { keepAlive = true }: { readonly keepAlive?: boolean } = {}) {
-    // Attach and wait keep theirs for as long as a task runs, so there is no limit to their number.
+    // The connections of attach and wait stay open while a task runs, so their number is not limited.
     const options = { ...address, agent: new EngineAgent({ keepAlive }) };
     this.#modem = new Docker(options).modem;
   }
@@ -178,14 +178,14 @@ export class DockerClient {
     await this.#answer(call, { method: 'POST', path: `/containers/${id}/kill` });
   }
 
-  /** With its anonymous volumes. */
+  /** Removes the container with its anonymous volumes. */
   async removeContainer(id: string, call: Call): Promise<void> {
     await this.#answer(call, { method: 'DELETE', path: `/containers/${id}`, query: { force: true, v: true } });
   }
 
   /**
-   * What the engine says once the container has ended, as JSON. The answer is a stream because the engine sends its head at
-   * once: without that docker-modem never notices that an engine died meanwhile.
+   * Returns the engine's answer at the container's end, as JSON. It is a stream because the engine sends the headers at
+   * once: otherwise docker-modem would not notice that the engine died while waiting.
    */
   async waitForContainer(id: string, signal: AbortSignal): Promise<IncomingMessage> {
     const request = { path: `/containers/${id}/wait`, isStream: true };
@@ -193,9 +193,9 @@ export class DockerClient {
   }
 
   /**
-   * The container's output, from the socket itself: the connection is taken over. It has a body of no bytes, as otherwise
-   * docker-modem sends one in chunks: what is behind the head of such a request is typed input for Podman, also where
-   * stdin is not attached.
+   * Returns the container's output from the hijacked socket. The request has an empty body, because docker-modem would
+   * otherwise send a chunked one: Podman treats what follows the headers as typed input, even without an attached
+   * stdin.
    */
   async attach(id: string, call: Call): Promise<Duplex> {
     const query = { stream: true, stdout: true, stderr: true };
@@ -204,17 +204,17 @@ export class DockerClient {
     return await this.#stream<Duplex>(call, { method: 'POST', ...request });
   }
 
-  /** A line of JSON about once a second. */
+  /** Returns a stream of JSON lines, about one a second. */
   async stats(id: string, call: Call): Promise<IncomingMessage> {
     return await this.#stream(call, { path: `/containers/${id}/stats`, query: { stream: true } });
   }
 
-  /** A tar of `path`. */
+  /** Returns a tar of `path`. */
   async getArchive(id: string, path: string, call: Call): Promise<Readable> {
     return limitSilence(call.what, await this.#stream(call, { path: `/containers/${id}/archive`, query: { path } }));
   }
 
-  /** What `path` leads to; empty: it is no link. */
+  /** Returns the target of the link at `path`; empty if it is not a link. */
   async linkTarget(id: string, path: string, call: Call): Promise<string> {
     const request = { method: 'HEAD', path: `/containers/${id}/archive`, query: { path } } as const;
     const { headers } = (await this.#stream(call, request)).resume();
@@ -227,12 +227,12 @@ export class DockerClient {
     await this.#answer(call, { method: 'PUT', path: `/containers/${id}/archive`, query: { path }, file: archive });
   }
 
-  /** Returns the id of the process to be. */
+  /** Returns the id of the exec, which is not started yet. */
   async createExec(container: string, body: ExecCreateOptions, call: Call): Promise<string> {
     return await this.#read(call, { method: 'POST', path: `/containers/${container}/exec`, body }, idOf);
   }
 
-  /** Input and output of the process: the connection is taken over. It can be closed in one direction. */
+  /** Returns the input and output of the process, a hijacked connection that can be half-closed. */
   async startExec(id: string, tty: boolean, call: Call): Promise<Duplex> {
     const body = { Tty: tty, Detach: false };
     const request = { path: `/exec/${id}/start`, body, hijack: true, openStdin: true };
@@ -278,12 +278,12 @@ export class DockerClient {
     return await this.#read(call, request, (answer) => answer);
   }
 
-  /** What `read` makes of the parsed answer; it is part of the call, as an answer that makes no sense is a failure of it. */
+  /** Returns what `read` makes of the parsed answer. That is part of the call, so a bad answer is a failed call. */
   async #read<R>(call: Call, request: Request, read: (answer: unknown) => R): Promise<R> {
     return await limited(call, async (signal) => read(await this.#dial(request, signal)));
   }
 
-  /** The answer as it comes, or the connection that is taken over. The call's signal ends the former. */
+  /** Returns the answer as a stream, which the call's signal ends, or the hijacked connection. */
   async #stream<T extends Readable = IncomingMessage>(call: Call, request: Request): Promise<T> {
     const abort = new LinkedAbort(call.signal);
     try {
@@ -314,7 +314,7 @@ export class DockerClient {
   }
 }
 
-/** The answer to a call; undefined when it failed with one of these statuses, as what is gone has not to be removed. */
+/** Returns the answer; undefined if the call failed with one of these statuses: a missing object needs no removal. */
 export async function unlessStatus<T>(answer: Promise<T>, ...statuses: readonly number[]): Promise<T | undefined> {
   try {
     return await answer;
@@ -334,10 +334,10 @@ async function limited<T>(call: Call, operation: (signal: AbortSignal) => Promis
   }
 }
 
-/** An archive that fails when nothing comes of it for too long. */
+/** Makes an archive fail if no data arrives for too long. */
 function limitSilence(what: string, answer: IncomingMessage): IncomingMessage {
   return answer.setTimeout(ARCHIVE_INACTIVITY_MS, () => {
-    // Silence that our own reader makes, by not reading, is no failure.
+    // It is not a failure if our own reader does not read.
     if (answer.readableLength > 0) return;
     answer.destroy(new DockerError(`${what}: no data for ${ARCHIVE_INACTIVITY_MS / 1000} s`, undefined));
   });
@@ -351,7 +351,7 @@ function labelled(list: unknown): readonly Labelled[] {
   return (list as readonly Listed[]).map(({ Id, Name = '', Labels }) => ({ id: Id ?? Name, labels: Labels ?? {} }));
 }
 
-/** For what carries all of these labels. */
+/** Returns the filter for objects that carry all of these labels. */
 function labelFilter(labels: Labels): { readonly label: string[] } {
   return { label: Object.entries(labels).map(([key, value]) => `${key}=${value}`) };
 }

@@ -14,10 +14,10 @@ interface DockerodeError extends Error {
 
 const MAX_ANSWER_LENGTH = 8192;
 const UNREACHABLE = ['ECONNREFUSED', 'ENOENT', 'EACCES', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'ETIMEDOUT'];
-/** Of connections that there were: a process that ends, or a machine that does, leaves these. */
+/** Errors of open connections: these occur when the engine's process or machine stops. */
 const CUT_OFF = ['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'];
 
-/** Any failure of an engine call as a DockerError that says what was asked. */
+/** Returns any failure of an engine call as a DockerError that states what was asked. */
 export function dockerErrorOf(what: string, error: unknown): DockerError {
   if (error instanceof DockerError) return error;
   const { statusCode, json, code } = error as DockerodeError;
@@ -38,20 +38,20 @@ export function dockerErrorOf(what: string, error: unknown): DockerError {
   return new DockerError(`${what}: ${errorMessage(error)}`, undefined, { cause: error });
 }
 
-/** Its end says what is wrong with a command; the command is in front of that, and as long as its author likes. */
+/** Returns the engine's message, shortened in the middle: the reason is at its end, behind the author's command. */
 function answerIn(json: DockerodeError['json']): string | undefined {
-  // An object with another message, or none, comes from something other than an engine.
+  // An answer without a message text comes from something other than an engine.
   const message: unknown = json?.message;
   return typeof message === 'string' ? shortenMiddle(message, MAX_ANSWER_LENGTH) : undefined;
 }
 
-/** True for an answer with this status: expected endings (404 gone, 409 not running) are values, not errors. */
+/** Returns whether the answer has this status: expected outcomes (404 gone, 409 not running) are values, not errors. */
 export function hasStatus(error: unknown, ...statusCodes: number[]): boolean {
   const { statusCode, status = statusCode } = error as DockerodeError & Pick<DockerError, 'status'>;
   return status !== undefined && statusCodes.includes(status);
 }
 
-/** The engine says the same again when it is asked again, whatever status it chose for that. */
+/** The engine would give the same answer again, whatever status it chose. */
 const FINAL_FAULTS: ReadonlySet<DockerFault | undefined> = new Set([
   'registry-refuses',
   'not-in-registry',
@@ -64,21 +64,21 @@ const FINAL_FAULTS: ReadonlySet<DockerFault | undefined> = new Set([
 const CONFLICT = 409;
 
 /**
- * The error of a pull; what the registry will say again next time is not retryable. The engine reports what a registry
- * said, and what it thinks of the image, as text, in a 500 or inside a stream that began with 200.
+ * Returns the error of a pull, not retryable if the registry would give the same answer again. The engine reports the
+ * registry's answers and its own verdict on the image as text, in a 500 or inside a stream that began with 200.
  */
 export function pullError(image: string, error: unknown): DockerError {
   const known = dockerErrorOf(`pulling ${image}`, error);
   if (known instanceof EngineLostError) return known;
   const { message, status } = known;
-  // Its name is the author's choice, and may have any of the words that matter.
+  // The author chooses the image's name, which may contain any of the decisive words.
   const fault = faultIn(withoutPreamble(message.replaceAll(image, '')), 'pull');
   return withFault(message, fault, status, error);
 }
 
 /**
- * The error of creating or starting a container; what the engine will say again of the same payload is not retryable,
- * trouble of the machine's own is.
+ * Returns the error of creating or starting a container. It is not retryable if the engine would answer the same
+ * payload in the same way; problems of the machine are retryable.
  */
 export function startError(what: string, error: unknown): DockerError {
   const known = dockerErrorOf(what, error);
@@ -94,21 +94,21 @@ const REMOVED =
   'It was there a moment ago: something other than this worker removed it (docker system prune, or the like).';
 
 /**
- * An image, a container or a network that was there when the run was prepared. The status decides where it can, as the
- * author's command may be in the words.
+ * Returns whether an image, a container or a network is missing that existed when the run was prepared. The status
+ * decides where it can, because the message may quote the author's command.
  */
 function isMissing({ message, status }: DockerError, fault: DockerFault | undefined): boolean {
   const isSaid = /^unable to find network|^no such (?:image|container)/i.test(message);
   return isSaid || (status === 404 && fault === undefined);
 }
 
-/** The error of a load; what the engine will say again of the same archive is not retryable. */
+/** Returns the error of a load, not retryable if the engine would answer the same archive in the same way. */
 export function loadError(error: unknown): DockerError {
   const known = dockerErrorOf('loading an image', error);
-  // A connection that is cut says nothing: the engine does that too when it refuses an archive that is still being sent.
+  // A cut connection proves nothing: the engine also does that when it refuses an archive that is still being sent.
   if (known instanceof EngineLostError && /cannot reach/.test(known.message)) return known;
   const { message, status } = known;
-  // Whatever else keeps an archive from being loaded is in the archive.
+  // Any other reason lies in the archive.
   return withFault(message, faultIn(withoutPreamble(message), 'load') ?? 'unusable-image', status, error);
 }
 
@@ -120,11 +120,11 @@ function withFault(
 ): DockerError {
   const options = { cause, ...(fault !== undefined && { fault }) };
   if (FINAL_FAULTS.has(fault)) return new DockerError(message, status, { ...options, retryable: false });
-  // Trouble of the machine, for which the engine has statuses of every kind.
+  // The engine uses all kinds of statuses for problems of the machine.
   return new DockerError(message, status, fault === undefined ? options : { ...options, retryable: true });
 }
 
-/** Without what dockerode, and then this module, put in front of the engine's words when they come in a stream. */
+/** Removes the prefix that dockerode, and then this module, put before the engine's own text in a stream. */
 function withoutPreamble(message: string): string {
   const [whole] = /^[^:]{0,300}: \(HTTP code \d{3}\) [a-z ]{1,40} - /.exec(message) ?? [];
   return whole === undefined ? message : message.slice(whole.length);

@@ -22,19 +22,19 @@ import type {
 } from './engine.js';
 import { linesOf } from './lines-of.js';
 
-// By count: an engine that can't kill for some seconds is broken, and the container's removal is retried later.
+// Limited by count: an engine that can't kill for some seconds is broken, and the container's removal is retried later.
 const KILL_RETRIES = { attempts: 4, firstDelayMs: 250, maxDelayMs: 2000, randomization: 0 };
 
 interface ContainerFacts {
   readonly id: string;
-  /** The kernel may kill its processes for memory though the machine has enough. */
+  /** The kernel may kill its processes although the machine has enough memory. */
   readonly isMemoryLimited: boolean;
   readonly client: DockerClient;
-  /** The same engine, by a connection that is made for each call. */
+  /** The same engine, over a new connection for each call. */
   readonly anew: DockerClient;
 }
 
-/** What SIGKILL leaves, and so `docker rm -f` and an engine that is shut down. */
+/** The exit code after SIGKILL, which `docker rm -f` and an engine's shutdown send. */
 const KILLED = 128 + 9;
 
 /** A container between create and start. */
@@ -51,18 +51,18 @@ export class DockerodeCreatedContainer implements CreatedContainer {
     const stream = await this.#facts.client.attach(this.id, { what: 'attaching to the container', signal });
     const copy = async (): Promise<void> => {
       try {
-        // Aborting the request does not close a connection that was taken over.
+        // Aborting the request does not close a hijacked connection.
         await consume(addAbortSignal(signal, stream));
       } catch (error) {
         if (!signal.aborted) throw dockerErrorOf('reading the output of the container', error);
       } finally {
         stream.destroy();
       }
-      // It fails with the signal's reason, not with what that made of the stream.
+      // Throw the signal's reason, not the error that the abort caused in the stream.
       signal.throwIfAborted();
     };
     const drained = copy();
-    // Whoever waits for the end of the output sees its failure; until then it must not count as unhandled.
+    // The caller that awaits `drained` sees its failure; until then it must not count as unhandled.
     drained.catch(() => undefined);
     return { drained };
   }
@@ -119,18 +119,19 @@ class DockerodeRunningContainer implements RunningContainer {
 
   async kill(): Promise<void> {
     const kill = async (): Promise<void> => {
-      // 404: gone; 409: not running any more.
+      // 404: gone; 409: no longer running.
       await unlessStatus(this.#facts.client.killContainer(this.id, { what: 'killing the container' }), 404, 409);
     };
     await retry(KILL_RETRIES, { isRetryable }, kill, new AbortController().signal);
   }
 
   /**
-   * What the exit code does not tell. An engine that is being stopped ends its containers and still says how they ended,
-   * but takes no new connections by then; one that removes a container for somebody else kills it first.
+   * Returns whether the kernel killed a process for memory, which the exit code does not tell; undefined if the engine
+   * does not say. A stopping engine ends its containers and still reports their exit codes, but accepts no new
+   * connections by then; an engine that removes a container for another client kills it first.
    */
   async #oomKilled(exitCode: number): Promise<boolean | undefined> {
-    // A success needs no explanation, unless one of its processes may be missing: that saves a call for most tasks.
+    // A success needs no explanation, unless one of its processes may have been killed: this saves most tasks a call.
     if (exitCode === 0 && !this.#facts.isMemoryLimited) return false;
     try {
       const { State } = await this.#facts.anew.inspectContainer(this.id, { what: 'inspecting the container' });
@@ -139,24 +140,24 @@ class DockerodeRunningContainer implements RunningContainer {
     } catch (error) {
       if (exitCode === KILLED && hasStatus(error, 404)) throw new ContainerGoneError();
       if (error instanceof ContainerGoneError || isEngineDown(error)) throw error;
-      // It only explains how the task ended, which is known: not worth losing that and the artifacts.
+      // The call only explains a known exit code: that and the artifacts are worth more.
       return undefined;
     }
   }
 }
 
-/** Not merely slow: what it says of a container that has ended holds then too. */
+/** Returns whether the engine is down, and not merely slow: a slow engine's exit codes are valid. */
 function isEngineDown(error: unknown): boolean {
   return error instanceof EngineLostError && !(error.cause instanceof TimeoutError);
 }
 
-/** The exit code, once there is one. No condition is given, as `next-exit` sent together with start can miss the exit and hang for ever. */
+/** Waits for the exit code, without a condition: `next-exit` sent together with start can miss it and hang forever. */
 async function exitOf({ client, id }: ContainerFacts, signal: AbortSignal): Promise<number> {
   const answer = await text(await client.waitForContainer(id, signal));
-  // What a proxy of the engine may make of a connection that was cut.
-  if (answer.trim() === '') throw new EngineLostError('waiting for the end of the container: there was no answer');
+  // A proxy of the engine may answer like this when the connection is cut.
+  if (answer.trim() === '') throw new EngineLostError('waiting for the end of the container: the answer is empty');
   const { StatusCode, Error: failure } = JSON.parse(answer) as WaitAnswer;
-  if (failure?.Message) throw new DockerError(`the container could not be waited for: ${failure.Message}`, undefined);
+  if (failure?.Message) throw new DockerError(`waiting for the end of the container: ${failure.Message}`, undefined);
   return StatusCode;
 }
 
@@ -189,7 +190,7 @@ class DockerodeStoppedContainer implements StoppedContainer {
   }
 
   async linkTarget(path: string, signal: AbortSignal): Promise<string | undefined> {
-    const call = { what: `looking at ${path} in the container`, timeoutMs: SLOW_CALL_TIMEOUT_MS, signal };
+    const call = { what: `inspecting ${path} in the container`, timeoutMs: SLOW_CALL_TIMEOUT_MS, signal };
     try {
       return (await this.#client.linkTarget(this.id, path, call)) || undefined;
     } catch (error) {
@@ -200,7 +201,7 @@ class DockerodeStoppedContainer implements StoppedContainer {
 
   async #throwUnlessMissing(error: unknown): Promise<void> {
     if (!hasStatus(error, 404)) throwUnlessBelowFile(error);
-    // The same status stands for a file and for the container; the words differ from engine to engine, and a HEAD has none.
+    // A 404 may mean the file or the container; the messages differ from engine to engine, and a HEAD has none.
     else await this.#mustExist();
   }
 
@@ -214,8 +215,8 @@ class DockerodeStoppedContainer implements StoppedContainer {
 }
 
 /**
- * What is wrong with a path itself is a 500 for the engine, in words that name a path on this machine. Below a file there
- * is nothing; the rest can't change and is said without that path.
+ * Throws, unless the path is below a file, where nothing can exist. The engine answers a bad path with a 500 and a
+ * message that names a path on this machine; such errors are final, and are thrown without that path.
  */
 function throwUnlessBelowFile(error: unknown): void {
   const { message, status } = error as DockerError;

@@ -24,13 +24,13 @@ import { linesOf } from './lines-of.js';
 import { loadImage } from './load-image.js';
 import { replaceByEmptyFile } from './replace-by-empty-file.js';
 
-// A layer of many gigabytes has to be written, or read, before the engine answers.
+// The engine writes, or reads, a layer of many gigabytes before it answers.
 const COMMIT_TIMEOUT_MS = 900_000;
 const PULL_INACTIVITY_MS = 60_000;
-/** The network of containers that ask for no other. */
+/** The network of containers that request no other. */
 const DEFAULT_NETWORK = 'bridge';
 
-// A dead one is what a removal left that failed half-way.
+// A dead container is left by a removal that failed half-way.
 const ENDED = new Set(['exited', 'dead']);
 
 interface PullLine {
@@ -41,14 +41,14 @@ interface PullLine {
   readonly progressDetail?: { readonly current?: number; readonly total?: number };
 }
 
-/** The DockerEngine over the engine's HTTP API, on a unix socket or a host and port. */
+/** The DockerEngine over the engine's HTTP API, on a Unix socket or a host and port. */
 export class DockerodeEngine implements DockerEngine {
   readonly #client: DockerClient;
   readonly #anew: DockerClient;
   #defaultHasIPv6: boolean | undefined;
   readonly #pullInactivityMs: number;
 
-  /** `pullInactivityMs`: a pull that says nothing for so long has failed. */
+  /** `pullInactivityMs`: a pull without a message for this long has failed. */
   constructor(address: EngineAddress, pullInactivityMs = PULL_INACTIVITY_MS) {
     this.#pullInactivityMs = pullInactivityMs;
     this.#client = new DockerClient(address);
@@ -56,18 +56,18 @@ export class DockerodeEngine implements DockerEngine {
   }
 
   async ping(signal: AbortSignal): Promise<void> {
-    // An engine that is being stopped goes on answering by the connections that there are.
+    // A stopping engine still answers on existing connections.
     await this.#anew.ping({ what: 'ping', signal });
   }
 
   async id(signal: AbortSignal): Promise<string> {
-    const { ID, DockerRootDir = '' } = await this.#client.info({ what: 'asking for the id of the engine', signal });
-    // Older engines have their id from /etc/docker/key.json, which all engines of a machine share.
+    const { ID, DockerRootDir = '' } = await this.#client.info({ what: 'reading the id of the engine', signal });
+    // Older engines read their id from /etc/docker/key.json, which all engines of a machine share.
     return `${ID} ${DockerRootDir}`;
   }
 
   async describe(signal: AbortSignal): Promise<EngineDescription> {
-    const { ServerVersion, Driver } = await this.#client.info({ what: 'asking what engine it is', signal });
+    const { ServerVersion, Driver } = await this.#client.info({ what: 'reading the version of the engine', signal });
     return { version: ServerVersion, storageDriver: Driver };
   }
 
@@ -108,9 +108,9 @@ export class DockerodeEngine implements DockerEngine {
     const { Image, Config } = await this.#client.inspectContainer(id, call);
     const { entrypoint } = await this.#client.inspectImage(Image, call);
     const at = name.lastIndexOf(':');
-    // Podman takes no tag within the repository.
+    // Podman accepts no tag within the repository.
     const parts = { repo: name.slice(0, at), tag: name.slice(at + 1) };
-    // The engine takes the container's for what is null, and its command only along with its entrypoint.
+    // The engine replaces null by the container's value, and accepts a command only together with an entrypoint.
     const body = { Labels: labels, Entrypoint: [...entrypoint], Cmd: Config.Cmd ?? [] };
     await this.#client.commit(id, parts, body, { ...call, timeoutMs: COMMIT_TIMEOUT_MS });
   }
@@ -142,7 +142,7 @@ export class DockerodeEngine implements DockerEngine {
       return await this.#createNetwork(spec, more);
     } catch (error) {
       const { message } = error as Error;
-      // Before version 27 an engine had no IPv6 addresses of its own to give to other networks.
+      // Before version 27 engines had no IPv6 address pool for other networks.
       if (more.EnableIPv6 && error instanceof DockerError && /ipv6/i.test(message)) {
         this.#defaultHasIPv6 = false;
         return await this.createNetwork(spec);
@@ -163,7 +163,7 @@ export class DockerodeEngine implements DockerEngine {
     return await this.#client.createNetwork(body, { what: `creating a network with the subnet ${subnet}` });
   }
 
-  /** Whether tasks that need no network of their own have IPv6; asked once, as it is part of the engine's settings. */
+  /** Returns whether tasks on the default network have IPv6; asked once, since it is one of the engine's settings. */
   async #hasIPv6(): Promise<boolean> {
     if (this.#defaultHasIPv6 !== undefined) return this.#defaultHasIPv6;
     const what = `inspecting network ${DEFAULT_NETWORK}`;
@@ -204,7 +204,7 @@ export class DockerodeEngine implements DockerEngine {
   }
 
   async removeContainer(id: string): Promise<void> {
-    // 404: gone; 409: something else is removing it.
+    // 404: gone; 409: another client is removing it.
     await unlessStatus(this.#client.removeContainer(id, slow(`removing container ${id}`)), 404, 409);
   }
 }
@@ -213,7 +213,7 @@ function slow(what: string): Call {
   return { what, timeoutMs: SLOW_CALL_TIMEOUT_MS };
 }
 
-/** Reads a pull's JSON lines; its error, if any, is one of them, behind a status of 200. */
+/** Reads a pull's JSON lines; an error is one of them, despite the status of 200. */
 async function followPull(stream: Readable, onProgress: (progress: PullProgress) => void, alive: () => void) {
   for await (const line of linesOf(stream)) {
     alive();

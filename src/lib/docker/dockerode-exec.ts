@@ -8,12 +8,12 @@ import { DockerError } from './engine.js';
 import type { ExecOutput, ExecSession, ExecSpec } from './engine.js';
 import { demultiplex } from './exec-output.js';
 
-// The engine answers before the process is there, and cuts the stream before it knows the exit code.
+// The engine answers before the process exists, and closes the stream before it knows the exit code.
 const POLL_MS = 50;
 const POLLS = 100;
 const START_POLLS = 1200;
 
-/** Starts a process in a running container; fails with a DockerError, or with the signal's reason. */
+/** Starts a process in a running container; throws a DockerError, or the signal's reason. */
 export async function startExec(
   { client, id }: { readonly client: DockerClient; readonly id: string },
   { command, tty, env = {}, user }: ExecSpec,
@@ -30,7 +30,7 @@ export async function startExec(
   };
   const call = { what: 'starting a process in the container', signal };
   const exec = await client.createExec(id, body, call);
-  // Closing its connection in one direction is how the end of stdin is told.
+  // Half-closing the connection signals the end of stdin.
   return new DockerodeExec(client, exec, await client.startExec(exec, tty, call), tty);
 }
 
@@ -47,7 +47,7 @@ class DockerodeExec implements ExecSession {
     this.#client = client;
     this.#id = id;
     this.#connection = connection;
-    // A cut connection is noticed by whoever reads the output.
+    // The reader of the output notices a cut connection.
     connection.on('error', () => undefined);
     this.stdin = stdinOf(connection, tty);
     this.output = this.#read(tty);
@@ -59,23 +59,23 @@ class DockerodeExec implements ExecSession {
     await this.#running;
     if (this.#isOver) return;
     const resizing = this.#client.resizeExec(this.#id, { h: rows, w: columns }, { what: 'resizing the terminal' });
-    // It may have ended meanwhile, and the engine be the first to know.
+    // The process may have ended already, and only the engine knows yet.
     await unlessStatus(resizing, 404, 409, 500);
   }
 
   async exitCode(signal: AbortSignal): Promise<number> {
-    const what = 'asking for the exit code of a process';
+    const what = 'reading the exit code of a process';
     for (let poll = 0; poll < POLLS; poll++) {
       const { Running, ExitCode } = await this.#client.inspectExec(this.#id, { what, signal });
       if (!Running && ExitCode !== null) return ExitCode;
       await delay(POLL_MS, signal);
     }
-    throw new DockerError(`${what}: it has not ended, but its output has`, undefined);
+    throw new DockerError(`${what}: its output has ended, but it has not`, undefined);
   }
 
-  /** A terminal is resized in vain, and without a word, when its process is not there yet. */
+  /** Waits until the process runs. The engine silently ignores a resize before that. */
   async #untilRunning(signal: AbortSignal): Promise<void> {
-    const what = 'looking at a process in the container';
+    const what = 'inspecting a process in the container';
     for (let poll = 0; poll < START_POLLS && !this.#isOver; poll++) {
       const { Pid } = await this.#client.inspectExec(this.#id, { what, signal });
       if (Pid > 0) return;
@@ -104,12 +104,12 @@ class DockerodeExec implements ExecSession {
   }
 }
 
-/** The writing half. What comes after the end of the process is dropped. */
+/** Returns the writing half of the connection. Input after the end of the process is dropped. */
 function stdinOf(connection: Duplex, tty: boolean): Writable {
   const unlessGone = (action: (done: () => void) => void, callback: () => void): void => {
     if (connection.destroyed || connection.writableEnded) callback();
     else {
-      // Destroyed with data in it, a stream calls back too, with an error.
+      // A stream that is destroyed with data in it calls back too, with an error.
       action(callback);
     }
   };

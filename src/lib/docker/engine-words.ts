@@ -1,27 +1,27 @@
-/** What a failure of the engine is about, where its words tell. */
+/** The kinds of engine failures that can be told from the engine's messages. */
 export type DockerFault =
-  /** The engine's disk has no room left: an operator has to act. */
+  /** The engine's disk is full: an operator has to act. */
   | 'disk-full'
-  /** The engine, its machine or the network is in trouble, which may be over the next time. */
+  /** The engine, its machine or the network has a problem, which may be over at the next attempt. */
   | 'engine-trouble'
   | 'registry-refuses'
   | 'not-in-registry'
-  /** The image cannot be used here, now or ever: not an image, for another system, or damaged. */
+  /** The image can never be used here: it is not an image, is for another system, or is damaged. */
   | 'unusable-image'
-  /** Something cannot be mounted where the payload wants it. */
+  /** A mount that the payload asks for is not possible. */
   | 'mount'
-  /** The image's WORKDIR cannot be a directory. */
+  /** The image's WORKDIR can't be a directory. */
   | 'working-directory'
-  /** The image does not know its own USER. */
+  /** The image's USER does not exist in it. */
   | 'user'
-  /** Anything else that keeps a process from starting in a container. */
+  /** Any other reason why a process can't start in a container. */
   | 'command';
 
 type Rule = readonly [words: RegExp, fault: DockerFault];
 
-// The words are those of Docker 20.10 to 28 with graph drivers, of its containerd image store, and of Podman. In each list
-// the first rule that fits decides. Images and registries choose part of the text: no pattern may take more than linear
-// time.
+// The patterns match messages of Docker 20.10 to 28 with graph drivers, of its containerd image store, and of Podman.
+// In each list the first matching rule decides. Images and registries choose part of the text, so every pattern must
+// run in linear time.
 
 const DISK_FULL: Rule = [/no space left on device|disk quota exceeded|quota exceeded/i, 'disk-full'];
 
@@ -30,15 +30,15 @@ const TROUBLE: Rule = [
   'engine-trouble',
 ];
 
-// In a mount below /sys it is the payload's choice; anywhere else it is a disk that has failed.
+// In a mount below /sys the payload asked for it; anywhere else a disk has failed.
 const READ_ONLY: Rule = [/read-only file system/i, 'engine-trouble'];
 
 const DAMAGED: readonly Rule[] = [
   [/failed to (?:register|extract) layer|apply ?layer|processing tar file|wrong diff id/i, 'unusable-image'],
   [/layers from manifest don't match|mismatched image rootfs|does not match config's DiffID/i, 'unusable-image'],
   [/invalid rootfs in image configuration|invalid tar header|max depth exceeded/i, 'unusable-image'],
-  // The engine says this and nothing else of a configuration that it could not read. What a proxy or a token service sends
-  // in place of an answer has words around it, or is a web page.
+  // The engine's whole message is this when it could not read a configuration. The answer of a proxy or a token service
+  // has text around it, or is a web page.
   [/^(?:invalid character '[^<]|unexpected end of JSON input|json: cannot unmarshal)/, 'unusable-image'],
   [/(?:parsing|unmarshal(?:ing)?) (?:the )?image config/i, 'unusable-image'],
 ];
@@ -67,7 +67,7 @@ const WORKING_DIRECTORY: Rule = [
 ];
 
 const RULES = {
-  // A registry is in trouble in many ways, and refuses in few: what fits no rule is tried again.
+  // Registries have many kinds of problems, and few refusals: an error that matches no rule is retried.
   pull: [DISK_FULL, ...REGISTRY, TROUBLE, READ_ONLY, FOREIGN, ...DAMAGED],
   load: [DISK_FULL, TROUBLE, READ_ONLY, FOREIGN, ...DAMAGED],
   start: [
@@ -75,7 +75,7 @@ const RULES = {
     TROUBLE,
     MOUNT,
     [/unable to find (?:user|group) /i, 'user'],
-    // A runtime that cannot start a program says so in words that fit a directory too.
+    // When a runtime cannot start a program, its message matches the rule for directories too.
     [/(?:exec|starting container process): "/i, 'command'],
     WORKING_DIRECTORY,
     READ_ONLY,
@@ -85,33 +85,30 @@ const RULES = {
   ],
 } as const satisfies Readonly<Record<string, readonly Rule[]>>;
 
-/** What the engine's words mean when it was asked for this; undefined: they are not known. */
+/** Returns what the engine's message means for this kind of call; undefined if no rule matches. */
 export function faultIn(message: string, asked: keyof typeof RULES): DockerFault | undefined {
   const words = withoutNames(message);
   return RULES[asked].find(([pattern]) => pattern.test(words))?.[1];
 }
 
-// Of what is between a registry and the disk: these are never said of a registry by itself.
+// Problems between the registry and the disk; a registry never reports these about itself.
 const OF_THE_MACHINE =
   /no space left on device|quota exceeded|resource temporarily unavailable|ttrpc|input\/output error|too many open files|cannot allocate memory|read-only file system/i;
-// Of what the engine uses on its own machine, in Go's and gRPC's words: containerd's socket, its proxy, the name server. With
-// what stands in quotes, as errors of others are quoted there.
+// Services on the engine's own machine (containerd's socket, its proxy, the name server), in the wording of Go and
+// gRPC. Matched with quoted parts, because they are quoted in other errors.
 const BESIDE_THE_ENGINE =
   /\bdial unix |\bproxyconnect tcp|\blookup [^ ]{1,255} on [^ ]{1,80}: (?:dial|read|write) udp [^ ]{1,120}: [a-z: ]{0,30}(?:connection refused|network is unreachable)/i;
-// A registry's own words, which whoever runs it chooses: an error by its code, an answer that is none, a status.
+// A registry's own answer, whose text its operator chooses: an error with its code, an unexpected answer, a status.
 const FROM_REGISTRY =
   /(?:^|: )(?:unknown|unsupported|unavailable|unauthorized|denied|toomanyrequests|[a-z]{1,20} (?:unknown|invalid|unverified|unsupported)): |error parsing HTTP|unexpected (?:HTTP )?status|Server message/i;
 
-/**
- * Of a pull that failed: whether the engine's machine is what is in trouble. Anything else is the trouble of the registry,
- * or of the way to it.
- */
+/** Returns whether a pull failed because of the engine's machine, rather than of the registry or the way to it. */
 export function isMachineTrouble(message: string): boolean {
   const isTheMachines = OF_THE_MACHINE.test(withoutNames(message)) || BESIDE_THE_ENGINE.test(message);
   return isTheMachines && !FROM_REGISTRY.test(message);
 }
 
-/** Programs, paths and addresses are named by authors: a program called `wait-for-timeout` means no timeout. */
+/** Removes programs, paths and addresses, which authors name: a program called `wait-for-timeout` is not a timeout. */
 function withoutNames(message: string): string {
   return message.replace(/"[^"]*"/g, '""').replace(/(^|\W)\/[^\s:"']+/g, '$1/');
 }

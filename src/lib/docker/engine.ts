@@ -4,7 +4,7 @@ import type { ServiceErrorOptions } from '../outcome/service-error.js';
 import { shorten } from '../util/shorten.js';
 import type { DockerFault } from './engine-words.js';
 
-/** Labels by which the worker knows its own containers, networks, volumes and images. */
+/** Labels by which the worker recognizes its own containers, networks, volumes and images. */
 export const LABEL = {
   workerId: 'taskcluster.worker-id',
   workerGroup: 'taskcluster.worker-group',
@@ -12,13 +12,13 @@ export const LABEL = {
   taskId: 'taskcluster.task-id',
   runId: 'taskcluster.run-id',
   role: 'taskcluster.role',
-  /** Of a network: its name. */
+  /** On networks: the network's name. */
   network: 'taskcluster.network',
 } as const;
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** Something of the engine's that carries labels. */
+/** An object of the engine that carries labels. */
 export interface Labelled {
   readonly id: string;
   readonly labels: Labels;
@@ -33,11 +33,11 @@ export interface DeviceMapping {
 /** A network of this machine, and the container's own address in it. */
 export interface ContainerNetwork {
   readonly name: string;
-  /** IPv4; it has to be free. */
+  /** IPv4; it must be free. */
   readonly address: string;
 }
 
-/** Limits of a container; what is undefined is the engine's default. */
+/** Limits of a container; undefined means the engine's default. */
 export interface ContainerLimits {
   readonly memoryBytes?: number;
   readonly memorySwapBytes?: number;
@@ -46,7 +46,7 @@ export interface ContainerLimits {
   readonly ulimits?: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
 }
 
-/** Everything that makes a container, decided before the engine is asked for anything. */
+/** Everything that defines a container, decided before the first call to the engine. */
 export interface ContainerSpec {
   /** Image id (`sha256:…`). */
   readonly image: string;
@@ -61,7 +61,7 @@ export interface ContainerSpec {
   readonly capAdd: readonly string[];
   readonly securityOpt: readonly string[];
   readonly extraHosts: readonly string[];
-  /** undefined: the engine's default bridge, with an address of the engine's choice. */
+  /** undefined: the engine's default bridge, with an address that the engine chooses. */
   readonly network: ContainerNetwork | undefined;
   readonly cpuset: string | undefined;
   readonly privileged: boolean;
@@ -72,7 +72,7 @@ export interface ContainerSpec {
 
 /** A bridge network for containers of this machine. */
 export interface NetworkSpec {
-  /** The engine takes a name twice: it has to be one that nobody else would choose. */
+  /** Must be unique: the engine accepts the same name twice. */
   readonly name: string;
   /** IPv4, in CIDR notation. */
   readonly subnet: string;
@@ -94,16 +94,16 @@ export interface RegistryAuth {
   readonly serverAddress: string;
 }
 
-/** One status line of a pull, as docker words it. */
+/** One status line of a pull, in docker's wording. */
 export interface PullProgress {
   readonly layer?: string;
   readonly status: string;
-  /** How much of the layer is done with, and how much there is to do, when the engine says so. */
+  /** How much of the layer is done, and its size, if the engine reports them. */
   readonly currentBytes?: number;
   readonly totalBytes?: number;
 }
 
-/** What the engine says it loaded: the names the images got, and the ids of those that got none. */
+/** What the engine loaded: the names of the images, and the ids of those without a name. */
 export interface LoadedImages {
   readonly names: readonly string[];
   /** `sha256:…` */
@@ -114,16 +114,13 @@ interface DockerErrorOptions extends ServiceErrorOptions {
   readonly fault?: DockerFault;
 }
 
-/** Of what the engine, or whatever answers in its place, says. */
+/** The limit for messages of the engine, or of a server that answers in its place. */
 const MAX_MESSAGE_LENGTH = 16 * 1024;
 
-/**
- * What the engine answered when it refused, in its own words. `status` is undefined when there was no answer
- * (engine down, connection cut, no answer in time).
- */
+/** The engine's own message on refusing a call. `status` is undefined if no answer came (engine down, timeout, …). */
 export class DockerError extends ServiceError {
   override readonly name: string = 'DockerError';
-  /** undefined: the engine's words do not tell. */
+  /** undefined: the engine's message does not tell. */
   readonly fault: DockerFault | undefined;
 
   constructor(message: string, status?: number, { fault, ...options }: DockerErrorOptions = {}) {
@@ -132,12 +129,12 @@ export class DockerError extends ServiceError {
   }
 }
 
-/** Whether the engine had no room left on its disk, as the error itself or what caused it says. */
+/** Returns whether the engine's disk was full, according to the error or its cause. */
 export function isDiskFull(error: unknown): boolean {
   return faultOf(error) === 'disk-full';
 }
 
-/** Whether the engine could make no container of the image because of what is in that. */
+/** Returns whether the engine could not create a container because of the image's content. */
 export function isUnusableImage(error: unknown): boolean {
   return faultOf(error) === 'unusable-image';
 }
@@ -147,10 +144,7 @@ function faultOf(error: unknown): DockerFault | undefined {
   return cause instanceof DockerError ? cause.fault : undefined;
 }
 
-/**
- * There was no answer because the engine is not there: it was never reached, it went away in the middle of the call, or
- * it did not answer in time. What was asked for may have been done.
- */
+/** No answer came: the engine was not reached, went away during the call, or timed out. It may have done its part. */
 export class EngineLostError extends DockerError {
   override readonly name = 'EngineLostError';
 
@@ -159,7 +153,7 @@ export class EngineLostError extends DockerError {
   }
 }
 
-/** A container that this worker has made, and has not removed, does not exist any more. */
+/** A container that this worker created, and has not removed, no longer exists. */
 export class ContainerGoneError extends DockerError {
   override readonly name = 'ContainerGoneError';
 
@@ -169,19 +163,16 @@ export class ContainerGoneError extends DockerError {
   }
 }
 
-/**
- * The Docker engine. Every call fails with a DockerError, has a time limit of its own, and rejects with the signal's
- * reason when that aborts.
- */
+/** The Docker engine. Every call throws a DockerError, has its own timeout, and rejects with the signal's reason. */
 export interface DockerEngine {
   ping(signal: AbortSignal): Promise<void>;
-  /** Tells this engine apart from all others, however it is reached; stays the same when the engine is restarted. */
+  /** Identifies this engine among all others, however it is reached; survives a restart of the engine. */
   id(signal: AbortSignal): Promise<string>;
-  /** Which engine it is, for people. */
+  /** Describes the engine for people. */
   describe(signal: AbortSignal): Promise<EngineDescription>;
-  /** undefined: no such image here. */
+  /** Returns undefined if the engine does not have the image. */
   inspectImage(name: string, signal: AbortSignal): Promise<ImageInfo | undefined>;
-  /** Fetches `name` (with its tag or digest); fails when nothing happened for too long. */
+  /** Fetches `name` (with its tag or digest); fails if the pull stalls for too long. */
   pullImage(
     name: string,
     auth: RegistryAuth | undefined,
@@ -189,80 +180,79 @@ export interface DockerEngine {
     signal: AbortSignal,
   ): Promise<void>;
   /**
-   * Loads an image archive as `docker save` makes them (a tar, or one that is compressed with gzip). When the archive
-   * fails, so does this, with the archive's own error and without a trace of it in the engine. Fails when the engine has
-   * not taken any of it, or said anything after its end, for ten minutes. The archive is destroyed in any case.
+   * Loads an image archive as `docker save` writes it (a tar, optionally compressed with gzip). If the archive fails,
+   * this rejects with the archive's own error and leaves no trace in the engine. Fails when the engine has neither read
+   * from the archive nor, after its end, sent a message for ten minutes. The archive is always destroyed.
    */
   loadImage(archive: Readable, signal: AbortSignal): Promise<LoadedImages>;
   /**
-   * Makes an image of what a container has come to, with a name and its tag; `labels` lie over the container's own. It
-   * has the container's command, but the entrypoint of the container's image: one of the worker's own is of no use
-   * elsewhere. Not abortable, as removeImage.
+   * Makes an image of a container's present state, with a name and its tag; `labels` override the container's own. It
+   * has the container's command, but the entrypoint of the container's image, because the worker's own entrypoint is of
+   * no use elsewhere. Not abortable, like removeImage.
    */
   commitContainer(id: string, name: string, labels: Labels): Promise<void>;
-  /** The archive of an image as `docker save` writes it. Destroy it when not read to its end. */
+  /** Returns the archive of an image as `docker save` writes it. Destroy it if not read to its end. */
   saveImage(name: string, signal: AbortSignal): Promise<Readable>;
   /**
-   * Takes this name from an image, and the image away with its last name; harmless when there is none. The last
-   * name stays, with a 409, while there is a container, running or not, that was made from it. Not abortable: whoever
-   * waits for its end must know that it is over.
+   * Removes this name from an image, and the image with its last name; harmless if it does not exist. Fails with a 409
+   * for the last name of an image with containers, running or not. Not abortable: the caller must know when it is over.
    */
   removeImage(name: string): Promise<void>;
-  /** Not abortable: half a creation would leave a container that nobody knows. */
+  /** Not abortable: an aborted creation would leave an unknown container. */
   createContainer(spec: ContainerSpec): Promise<CreatedContainer>;
-  /** All containers, running or not, that carry these labels; all there are when none is given. */
+  /** Returns all containers, running or not, that carry these labels; all containers if no label is given. */
   findContainers(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]>;
-  /** When a container ended; undefined: it has not, was never started, or is gone. */
+  /** Returns when a container ended; undefined if it has not ended, was never started, or is gone. */
   endOfContainer(id: string, signal: AbortSignal): Promise<Date | undefined>;
   /**
-   * Replaces what is at an absolute path of the engine's machine by an empty file, whomever it belongs to: a directory
-   * with all its content, a link itself. The directory around it has to be there, and no link. A container with these
-   * labels is there meanwhile, which never runs. Not abortable, as createContainer.
+   * Replaces what is at an absolute path of the engine's machine by an empty file, whatever its owner: a directory with
+   * all its content, or a link itself. The parent directory must exist and not be a link. Meanwhile a container with
+   * these labels exists, which never runs. Not abortable, like createContainer.
    */
   replaceByEmptyFile(path: string, labels: Labels): Promise<void>;
-  /** Kills and removes a container with its anonymous volumes; harmless when it is gone. */
+  /** Kills and removes a container with its anonymous volumes; harmless if it is gone. */
   removeContainer(id: string): Promise<void>;
   /**
-   * Returns the network's id; undefined: its subnet overlaps that of another. It has IPv6 too where the engine's default
-   * network has. Not abortable, as createContainer.
+   * Returns the network's id; undefined if its subnet overlaps that of another network. It has IPv6 if the engine's
+   * default network has. Not abortable, like createContainer.
    */
   createNetwork(spec: NetworkSpec): Promise<string | undefined>;
-  /** All networks that carry these labels. */
+  /** Returns all networks that carry these labels. */
   findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]>;
-  /** Whether the network is there and no container is attached to it. */
+  /** Returns whether the network exists and has no container attached. */
   isIdleNetwork(id: string): Promise<boolean>;
-  /** Removes a network that no container is attached to; harmless when it is gone. */
+  /** Removes a network without attached containers; harmless if it is gone. */
   removeNetwork(id: string): Promise<void>;
-  /** All volumes that carry these labels; their ids are their names. */
+  /** Returns all volumes that carry these labels; their ids are their names. */
   findVolumes(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]>;
-  /** Removes a volume that no container uses; harmless when it is gone. */
+  /** Removes a volume that no container uses; harmless if it is gone. */
   removeVolume(id: string): Promise<void>;
 }
 
-/** Reads a container's output; resolves when it has ended and is dealt with, and fails as the stream does. */
+/** Reads a container's output; resolves when the output has ended and is processed, and fails as the stream does. */
 export type OutputConsumer = (output: Readable) => Promise<void>;
 
-/** A container that exists and does not run. */
+/** A container that exists but does not run. */
 export interface CreatedContainer {
   readonly id: string;
   /**
-   * Hands everything the container prints to `consume`, from its first byte: attach before start. `drained` settles as
-   * `consume` does; when the signal aborts, the stream fails and `drained` rejects with the signal's reason.
+   * Passes everything the container prints to `consume`, from its first byte: attach before start. `drained` settles as
+   * `consume` does; on abort the stream fails and `drained` rejects with the signal's reason.
    */
   attach(consume: OutputConsumer, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }>;
-  /** Not abortable, for the same reason; a bad command is refused here. */
+  /** Starts the container; fails for a bad command. Not abortable, for the same reason. */
   start(): Promise<RunningContainer>;
 }
 
 export interface EngineDescription {
   readonly version: string;
-  /** Such as overlay2. */
+  /** For example overlay2. */
   readonly storageDriver: string;
 }
 
-/** What a container has used since its start; what the engine could not tell is left out. */
+/** A container's usage since its start, without the values that the engine does not report. */
 export interface ContainerUsage {
-  /** With cgroup v2: at the time of the sample, so that the peak is the highest of all samples. */
+  /** With cgroup v2 the usage at the time of the sample: the peak is the highest of all samples. */
   readonly memoryPeakBytes?: number;
   readonly cpuSeconds?: number;
   /** From and to disks. */
@@ -273,75 +263,75 @@ export interface ContainerUsage {
   readonly sentBytes?: number;
 }
 
-/** One more process in a running container, beside its own command. */
+/** An additional process in a running container. */
 export interface ExecSpec {
   readonly command: readonly string[];
-  /** A terminal: one stream for all output, and the keyboard's control characters work. */
+  /** Whether it has a terminal: one stream for all output, and the keyboard's control characters work. */
   readonly tty: boolean;
-  /** On top of what the container's command has. */
+  /** In addition to the environment of the container's command. */
   readonly env?: Readonly<Record<string, string>>;
   /** Name or number; default: the container's own user. */
   readonly user?: string;
 }
 
 export interface ExecOutput {
-  /** With a terminal it is always stdout. */
+  /** Always stdout with a terminal. */
   readonly from: 'stdout' | 'stderr';
   readonly data: Buffer;
 }
 
 /**
- * A process that was started in a container. A lost connection looks like the end of its output, and makes `exitCode`
- * fail or wait until its process has ended.
+ * A process started in a container. A lost connection looks like the end of its output; `exitCode` then fails, or waits
+ * until the process has ended.
  */
 export interface ExecSession {
-  /** What the process reads; ending it ends that, except on a terminal. It never fails: what nobody reads is lost. */
+  /** The process's input; ending it closes stdin, except on a terminal. It never fails: unread input is lost. */
   readonly stdin: Writable;
-  /** All that it prints, in order, up to its end. As much is read as is taken. May be iterated once. */
+  /** The process's output, in order, up to its end. Reads only as fast as the consumer. May be iterated once. */
   readonly output: AsyncIterable<ExecOutput>;
-  /** Of its terminal; harmless when it has ended. */
+  /** Resizes its terminal; harmless after the process has ended. */
   resize(rows: number, columns: number): Promise<void>;
-  /** To be called after the end of the output. */
+  /** Returns the exit code. Call it after the end of the output. */
   exitCode(signal: AbortSignal): Promise<number>;
-  /** Lets go of its streams. The process is not killed: the engine has no means for that. */
+  /** Closes its streams. The process keeps running: the engine can't kill it. */
   close(): void;
 }
 
 export interface RunningContainer {
   readonly id: string;
-  /** Starts a process. A container that has ended refuses with a 409. */
+  /** Starts a process. Fails with a 409 if the container has ended. */
   exec(spec: ExecSpec, signal: AbortSignal): Promise<ExecSession>;
   /**
-   * Waits for the end, however long it takes. Fails with an EngineLostError when the engine goes away, also when that is
-   * what ended the container, and with a ContainerGoneError when the container was removed while it ran.
+   * Waits for the end, without a timeout. Throws an EngineLostError if the engine goes away, even if that ended the
+   * container, and a ContainerGoneError if the container was removed while it ran.
    */
   wait(signal: AbortSignal): Promise<StoppedContainer>;
   /**
-   * Calls back about once a second, from one second on at the earliest. May go on after the container's end, so it has
-   * to be aborted; rejects with the signal's reason then.
+   * Calls back about once a second, first after one second. Abort it, as it may continue after the container's end; it
+   * then rejects with the signal's reason.
    */
   watchUsage(onUsage: (usage: ContainerUsage) => void, signal: AbortSignal): Promise<void>;
-  /** SIGKILL; harmless when it has ended already. */
+  /** Sends SIGKILL; harmless after the container has ended. */
   kill(): Promise<void>;
 }
 
-/** A container that ended; its file system can be read until it is removed. */
+/** A container that has ended; its file system can be read until it is removed. */
 export interface StoppedContainer {
   readonly id: string;
   readonly exitCode: number;
   /**
-   * The kernel killed one of its processes for using more memory than the container may, whatever the exit code;
-   * undefined: the engine would not tell.
+   * Whether the kernel killed one of its processes for exceeding the container's memory limit, whatever the exit code;
+   * undefined if the engine does not say.
    */
   readonly oomKilled: boolean | undefined;
   /**
-   * A tar of `path`; undefined: there is no such path in the container. Fails with a ContainerGoneError when there is no
-   * container. Destroy it when not read to its end.
+   * Returns a tar of `path`; undefined if the container has no such path. Throws a ContainerGoneError if the container
+   * is gone. Destroy it if not read to its end.
    */
   getArchive(path: string, signal: AbortSignal): Promise<Readable | undefined>;
   /**
-   * Where `path` leads when it is a link, through all links on the way, as a path within the container (which nothing
-   * may be at); undefined: there is no such path, or it is no link. Fails with a ContainerGoneError as getArchive does.
+   * Returns the target of the link at `path`, through all links on the way, as a path within the container, where
+   * nothing need exist; undefined if the path is missing or not a link. Throws a ContainerGoneError like getArchive.
    */
   linkTarget(path: string, signal: AbortSignal): Promise<string | undefined>;
 }

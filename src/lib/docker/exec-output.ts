@@ -5,8 +5,8 @@ const LENGTH_OFFSET = 4;
 const STDERR = 2;
 
 /**
- * Takes apart what the engine sends of a process without a terminal: parts of stdout and stderr, each behind a header of
- * eight bytes (stream, three zeros, length as uint32 BE). Parts come on as their bytes arrive, however they are cut.
+ * Splits the engine's stream of a process without a terminal into stdout and stderr: each part follows a header of
+ * eight bytes (stream, three zeros, length as uint32 BE). Yields data as it arrives, however it is chunked.
  */
 export async function* demultiplex(stream: AsyncIterable<Buffer>): AsyncGenerator<ExecOutput, void, undefined> {
   let header = Buffer.alloc(0);

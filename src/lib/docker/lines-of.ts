@@ -1,9 +1,9 @@
 import { LineSplitter } from '../util/line-splitter.js';
 
-/** Longer lines are no messages of the engine's. */
+/** The engine's messages are shorter. */
 const MAX_LENGTH = 1024 * 1024;
 
-/** The lines of a stream that are not empty. Unlike node:readline it ends, with an error, when the stream does. */
+/** Yields the non-empty lines of a stream. Unlike node:readline, it throws if the stream fails. */
 export async function* linesOf(stream: NodeJS.ReadableStream): AsyncGenerator<string> {
   const splitter = new LineSplitter(MAX_LENGTH);
   for await (const chunk of stream.setEncoding('utf8')) {

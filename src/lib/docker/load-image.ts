@@ -7,7 +7,7 @@ import { DockerError } from './engine.js';
 import type { LoadedImages } from './engine.js';
 import { linesOf } from './lines-of.js';
 
-// After the last byte the engine unpacks the layers; it says how far it is only once a layer is begun.
+// After the last byte the engine unpacks the layers, and reports progress only once a layer is begun.
 const LOAD_INACTIVITY_MS = 600_000;
 
 interface LoadLine {
@@ -16,7 +16,7 @@ interface LoadLine {
   readonly errorDetail?: { readonly message?: string };
 }
 
-/** POST /images/load, to the end of the answer. The engine acts on an archive only once it has the end of it. */
+/** Sends POST /images/load and reads the answer to its end. The engine acts on an archive only after its end. */
 export async function loadImage(
   client: Pick<DockerClient, 'loadImage'>,
   archive: Readable,
@@ -24,7 +24,7 @@ export async function loadImage(
   inactivityMs = LOAD_INACTIVITY_MS,
 ): Promise<LoadedImages> {
   const abort = new LinkedAbort(signal);
-  // The request hears of its failure; without it, when there is no connection, nobody does.
+  // The request handles the archive's failure; if there is no connection, this listener does.
   archive.on('error', () => undefined);
   const silence = new EngineSilence(archive, inactivityMs, (error) => {
     abort.abort(error);
@@ -47,10 +47,10 @@ export async function loadImage(
   }
 }
 
-/** Notices when the engine neither takes the archive nor says anything. How long the archive takes is not its business. */
+/** Detects an engine that neither reads the archive nor sends messages. Waiting for the archive does not count. */
 class EngineSilence {
   readonly #timer: NodeJS.Timeout;
-  /** It has room for more of the archive. */
+  /** The engine is waiting for more of the archive. */
   #isWaiting = true;
 
   constructor(archive: Readable, inactivityMs: number, onSilence: (error: DockerError) => void) {
@@ -61,7 +61,7 @@ class EngineSilence {
     const heard = (): void => {
       this.heard();
     };
-    // What is piped is paused whenever there is no room for more of it.
+    // A piped stream is paused whenever its target is full.
     archive.on('pause', heard);
     archive.on('end', heard);
     archive.on('resume', () => {
@@ -69,7 +69,7 @@ class EngineSilence {
     });
   }
 
-  /** From now on it is the engine's turn again. */
+  /** Restarts the time limit: it is the engine's turn again. */
   heard(): void {
     this.#isWaiting = false;
     this.#timer.refresh();
@@ -80,7 +80,7 @@ class EngineSilence {
   }
 }
 
-/** What was loaded, or the error that came behind a status of 200. */
+/** Returns what was loaded; throws the error that came despite a status of 200. */
 async function readAnswer(answer: NodeJS.ReadableStream, alive: () => void): Promise<LoadedImages> {
   const names: string[] = [];
   const ids: string[] = [];

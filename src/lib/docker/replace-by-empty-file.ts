@@ -8,16 +8,16 @@ import type { DockerClient } from './docker-client.js';
 import type { Labels } from './engine.js';
 import { loadImage } from './load-image.js';
 
-// As long as it takes to delete what is there.
+// Long enough to delete a large directory.
 const REPLACE_TIMEOUT_MS = 900_000;
 const PARENT = '/parent';
 const NEVER = new AbortController().signal;
 
 /**
- * Makes the engine, which is root, replace `path` by an empty file. It does so when it takes an archive into a container
- * that never runs: an entry for a file deletes what is at its place, be it a whole directory, and follows no link
- * (https://github.com/moby/moby/blob/v28.0.0/pkg/archive/archive.go, Unpack). The container is of an image without any
- * content, which is loaded for it, so that no program and no registry is needed. Neither is left afterwards.
+ * Makes the engine, which is root, replace `path` by an empty file. The engine does so when it unpacks an archive into
+ * a container that never runs: an entry for a file deletes what is in its place, even a whole directory, and follows no
+ * link (https://github.com/moby/moby/blob/v28.0.0/pkg/archive/archive.go, Unpack). The container's image is empty and
+ * loaded for this purpose, so that neither a program nor a registry is needed. Both are removed afterwards.
  */
 export async function replaceByEmptyFile(client: DockerClient, path: string, labels: Labels): Promise<void> {
   const image = `docker-worker-empty:${randomUUID()}`;
@@ -33,7 +33,7 @@ async function replaceIn(client: DockerClient, image: string, path: string, labe
   const mount = { Type: 'bind', Source: dirname(path), Target: PARENT } as const;
   const body = {
     Image: image,
-    // It needs one, and never runs it.
+    // A command is required, but never run.
     Cmd: ['/nothing'],
     Labels: { ...labels },
     HostConfig: { Mounts: [mount], NetworkMode: 'none' },
@@ -43,12 +43,12 @@ async function replaceIn(client: DockerClient, image: string, path: string, labe
     const archive = await tarOf({ [basename(path)]: Buffer.alloc(0) });
     await client.putArchive(id, PARENT, archive, { what: `replacing ${path}`, timeoutMs: REPLACE_TIMEOUT_MS });
   } finally {
-    // The worker may have removed it meanwhile, as it tidies up.
+    // The worker's own cleanup may have removed it already.
     await unlessStatus(client.removeContainer(id, { what: `removing container ${id}` }), 404, 409);
   }
 }
 
-/** An archive as `docker save` makes them; one layer, in which there is nothing. */
+/** Returns an archive as `docker save` writes it, with one empty layer. */
 async function emptyImage(name: string): Promise<Buffer> {
   const layer = await tarOf({});
   const diffId = `sha256:${createHash('sha256').update(layer).digest('hex')}`;
@@ -56,7 +56,7 @@ async function emptyImage(name: string): Promise<Buffer> {
   const manifest = [{ Config: 'config.json', RepoTags: [name], Layers: ['layer.tar'] }];
   return await tarOf({
     'layer.tar': layer,
-    // The engine refuses images of other platforms only when it is to run them.
+    // The engine refuses images for other platforms only when it runs them.
     'config.json': Buffer.from(JSON.stringify({ architecture: 'amd64', os: 'linux', config: {}, rootfs })),
     'manifest.json': Buffer.from(JSON.stringify(manifest)),
   });

@@ -1,35 +1,38 @@
 import type { ContainerNetwork } from './engine.js';
 import type { TaskNetwork, TaskNetworks } from './task-networks.js';
 
-/** The run that a network is for. */
+/** The run that a network belongs to. */
 interface RunIdentity {
   readonly taskId: string;
   readonly runId: number;
 }
 
-/** A part that one user of a run's network has in it. */
+/** One user's share of a run's network. */
 export interface NetworkShare {
   readonly id: string;
   /** The machine's address in it. */
   readonly gateway: string;
-  /** The place of the task's container, and of no other: by this address it is known. */
+  /** The place reserved for the task's container, which is recognized by this address. */
   readonly task: ContainerNetwork;
-  /** A place for one container of this user's, the same each time; fails when there is none left. */
+  /** Returns a place for one container of this user, always the same; throws when no address is left. */
   ownPlace(): ContainerNetwork;
-  /** To be called once that container is gone. The network goes with its last user; the task's container is gone by then. */
+  /**
+   * Releases the share. Call it after removing that container. The last share's release removes the network; by then
+   * the task's container is gone too.
+   */
   dispose(): Promise<void>;
 }
 
-/** One network of a run: how many use it, and which of its addresses are theirs. */
+/** One network of a run, with the number of its users and the addresses in use. */
 interface RunNetwork {
   readonly made: Promise<TaskNetwork>;
   readonly taken: Set<string>;
   users: number;
-  /** Counted up, so that an address that was given back is the last to be used again: the engine may still have it. */
+  /** Counted up, so that a released address is reused last: the engine may still hold it. */
   next: number;
 }
 
-/** One network for each run that needs one, whichever parts of the run need it: taken for the first, given back with the last. */
+/** Shares one network among all parts of a run that need one: acquired for the first, released after the last. */
 export class RunNetworks {
   readonly #networks: Pick<TaskNetworks, 'take'>;
   readonly #byRun = new Map<string, RunNetwork>();
@@ -38,7 +41,7 @@ export class RunNetworks {
     this.#networks = networks;
   }
 
-  /** Fails as TaskNetworks does, for all who wait for it. */
+  /** Acquires a share; fails as TaskNetworks does, for all who wait for it. */
   async join({ taskId, runId }: RunIdentity, signal: AbortSignal): Promise<NetworkShare> {
     const run = `${taskId}/${runId}`;
     const network = this.#byRun.get(run) ?? this.#begin(run, signal);
@@ -57,7 +60,7 @@ export class RunNetworks {
     return network;
   }
 
-  /** True for the last one: from here on the run has no network. */
+  /** Returns true for the last user: the run then has no network. */
   #leave(run: string, network: RunNetwork): boolean {
     network.users -= 1;
     if (network.users > 0) return false;

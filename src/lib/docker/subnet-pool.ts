@@ -1,11 +1,11 @@
 import { isIPv4 } from 'node:net';
 
-/** A small IPv4 network: the machine's address in it, and the others. */
+/** A small IPv4 network: the machine's address in it, and those of containers. */
 export interface Subnet {
   /** In CIDR notation. */
   readonly cidr: string;
   readonly gateway: string;
-  /** For the task's container, so that it is known by it. */
+  /** Reserved for the task's container, which is recognized by it. */
   readonly taskAddress: string;
   /** For other containers. */
   readonly otherAddresses: readonly string[];
@@ -14,7 +14,7 @@ export interface Subnet {
 const SUBNET_BITS = 28;
 const SUBNET_SIZE = 2 ** (32 - SUBNET_BITS);
 
-/** Cuts a network into /28s and hands each out to one taker at a time, the one that has been free for longest first. */
+/** Splits a network into /28 subnets and leases each to one user at a time, the one free for longest first. */
 export class SubnetPool {
   readonly #base: number;
   readonly #count: number;
@@ -22,8 +22,8 @@ export class SubnetPool {
   #next: number;
 
   /**
-   * `cidr`: an IPv4 network with a prefix of 8 to 28 bits. `start`: the number of the first one handed out, so that
-   * several workers on one machine do not all begin at the same place.
+   * `cidr`: an IPv4 network with a prefix of 8 to 28 bits. `start`: the number of the first subnet to lease, so that
+   * several workers on one machine start at different places.
    */
   constructor(cidr: string, start = 0) {
     const [address = '', bits = ''] = cidr.split('/');
@@ -34,12 +34,12 @@ export class SubnetPool {
     this.#next = start % this.#count;
   }
 
-  /** How many subnets there are in all. */
+  /** The total number of subnets. */
   get count(): number {
     return this.#count;
   }
 
-  /** A subnet that nobody has taken from here, until it is released; undefined: all are taken. */
+  /** Leases a free subnet until it is released; returns undefined if all are in use. */
   take(): { readonly subnet: Subnet; readonly release: () => void } | undefined {
     if (this.#taken.size >= this.#count) return undefined;
     while (this.#taken.has(this.#next)) this.#next = (this.#next + 1) % this.#count;
@@ -54,7 +54,7 @@ export class SubnetPool {
 }
 
 function subnetAt(first: number): Subnet {
-  // The first address is the network's own, the last one is for broadcasts.
+  // The first address denotes the network itself, the last one is for broadcasts.
   return {
     cidr: `${addressOf(first)}/${SUBNET_BITS}`,
     gateway: addressOf(first + 1),

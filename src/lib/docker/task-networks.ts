@@ -6,27 +6,27 @@ import type { Subnet, SubnetPool } from './subnet-pool.js';
 /** A network for the containers of one run alone. */
 export interface TaskNetwork {
   readonly id: string;
-  /** By this a container joins it. */
+  /** The name by which a container joins it. */
   readonly name: string;
   readonly subnet: Subnet;
-  /** Gives it back, once its containers are gone. Fails with a DockerError when it could be neither kept nor removed. */
+  /** Releases it after its containers are gone. Throws a DockerError if it could be neither kept nor removed. */
   dispose(): Promise<void>;
 }
 
 export interface TaskNetworksOptions {
   readonly engine: Pick<DockerEngine, 'createNetwork' | 'isIdleNetwork' | 'removeNetwork'>;
   readonly pool: SubnetPool;
-  /** What the pool is called in errors. */
+  /** The pool's name in error messages. */
   readonly poolName: string;
-  /** What every network carries, for orphans to be found by. */
+  /** The labels of every network, by which orphans are found. */
   readonly labels: Labels;
-  /** How long one that was given back is kept for the next run; 0: not at all. */
+  /** How long a released network is kept for the next run, in ms; 0: not at all. */
   readonly spareMs: number;
-  /** Hears of each one that was kept and could not be removed. */
+  /** Called for each spare network that could not be removed. */
   readonly onLeft: (networkId: string, error: unknown) => void;
 }
 
-// Networks of others are few, or else the pool is the wrong one: a task must not look for room for minutes.
+// Few other networks overlap a well-chosen pool: a task must not search for minutes.
 const MAX_OVERLAPS = 200;
 
 interface Network extends Pick<TaskNetwork, 'id' | 'name' | 'subnet'> {
@@ -34,17 +34,17 @@ interface Network extends Pick<TaskNetwork, 'id' | 'name' | 'subnet'> {
 }
 
 /**
- * A network for each run that needs one, from a pool of small subnets: docker's own pools are soon used up. The engine
- * takes a few tenths of a second to make one and to remove one, so that one that was given back is kept for a moment: a
- * run that follows gets it, if nothing is attached to it.
+ * Creates a network for each run that needs one, from a pool of small subnets, because docker's own pools are soon
+ * exhausted. The engine takes a few tenths of a second to create or remove a network, so a released one is kept
+ * briefly: the next run gets it, if nothing is attached to it.
  */
 export class TaskNetworks {
   readonly #options: TaskNetworksOptions;
-  /** The one that was given back last comes last. */
+  /** In the order of release. */
   readonly #spares = new Map<Network, NodeJS.Timeout>();
-  /** Names of all that are being made, in use, spare or being removed. */
+  /** Names of all networks that are being created, in use, spare or being removed. */
   readonly #held = new Set<string>();
-  /** Of spares that nobody came for. */
+  /** Removals of expired spares. */
   readonly #removals = new Set<Promise<void>>();
   #left = 0;
   #isClosed = false;
@@ -53,23 +53,23 @@ export class TaskNetworks {
     this.#options = options;
   }
 
-  /** Whether a network with these labels is this object's to remove, and not an orphan. */
+  /** Returns whether this object manages the network with these labels: it is not an orphan. */
   holds(labels: Labels): boolean {
     return this.#held.has(labels[LABEL.network] ?? '');
   }
 
-  /** How many spares could not be removed so far: each is an orphan from then on. */
+  /** How many spares could not be removed so far; each has become an orphan. */
   get left(): number {
     return this.#left;
   }
 
-  /** Fails with a DockerError; it is retryable when no subnet is free, as other runs release theirs. */
+  /** Acquires a network; throws a DockerError, retryable if no subnet is free, because other runs release theirs. */
   async take(signal: AbortSignal): Promise<TaskNetwork> {
     const { id, name, subnet, release } = (await this.#takeSpare(signal)) ?? (await this.#create(signal));
     return { id, name, subnet, dispose: () => this.#giveBack({ id, name, subnet, release }) };
   }
 
-  /** Resolves when nothing is kept any more. Those in use are removed when they are given back. */
+  /** Removes all spares. Networks in use are removed when they are released. */
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const network of [...this.#spares.keys()]) this.#removeSpare(network);
@@ -83,7 +83,7 @@ export class TaskNetworks {
       if (!network) return undefined;
       this.#unspare(network);
       if (await this.#isIdle(network)) return network;
-      // Somebody took it away, or put something of theirs into it.
+      // Another client removed it, or attached a container to it.
       await this.#removeOrTell(network);
     }
   }
@@ -97,7 +97,7 @@ export class TaskNetworks {
     try {
       return await this.#options.engine.isIdleNetwork(id);
     } catch {
-      // Whoever wants one hears of an engine in trouble when it makes or removes one.
+      // The caller notices a failing engine when it creates or removes a network.
       return false;
     }
   }
@@ -147,8 +147,8 @@ export class TaskNetworks {
       for (const release of overlapping) release();
     }
     throw new DockerError(
-      `no free network in ${poolName}: ${overlapping.length} of its ${pool.count} subnets were tried and ` +
-        'overlap other networks of the engine, the others are in use. Remove networks that nobody needs, or choose a larger pool.',
+      `no free network in ${poolName}: ${overlapping.length} of its ${pool.count} subnets overlap ` +
+        'other networks of the engine, the others are in use. Remove unused networks, or choose a larger pool.',
     );
   }
 
@@ -161,7 +161,7 @@ export class TaskNetworks {
   }): Promise<Network | undefined> {
     const name = `docker-worker-${randomBytes(8).toString('hex')}`;
     const labels = { ...this.#options.labels, [LABEL.network]: name };
-    // Before it is there: whoever looks for orphans must not find it first.
+    // Before it exists: the search for orphans must not find it first.
     this.#held.add(name);
     let id: string | undefined;
     try {
@@ -179,7 +179,7 @@ export class TaskNetworks {
     try {
       await this.#options.engine.removeNetwork(id);
     } finally {
-      // One that is left is found by its labels; until then the engine says that it overlaps.
+      // A network that is left is found by its labels; until then the engine reports that it overlaps.
       this.#held.delete(name);
       release();
     }

@@ -28,32 +28,31 @@ import type {
 export interface ArtifactImagesDeps {
   readonly engine: DockerEngine;
   readonly queue: TaskDirectory;
-  /** Of the whole of getting an image, and of each question to the index. */
+  /** For fetching an image, and for each query to the index. */
   readonly retries: RetryPolicy;
-  /** How long a download may stand still. */
+  /** How long a download may be stalled. */
   readonly inactivityMs: number;
 }
 
-/** Where an image archive is, and with whose rights it may be read. */
+/** Where an image archive is, and the rights for reading it. */
 interface ImageArtifact {
   readonly taskId: string;
   readonly path: string;
   readonly label: string;
-  /** Undefined when everybody may read it. */
+  /** Undefined if the artifact is public. */
   readonly rights: TaskRights | undefined;
 }
 
 const ADVICE = {
-  whenTransient:
-    'The services that store artifacts, or the way to them, are in trouble; this is not a mistake of the task.',
-  whenFinal: 'Check payload.image, and the artifact that it names.',
+  whenTransient: 'The artifact services or the network failed; this is not a mistake of the task.',
+  whenFinal: 'Check payload.image and the artifact that it names.',
 };
 const REFERENCE_ADVICE =
-  'The artifact is only a reference to that address, where something is in trouble, or on the way to it. Whoever made the artifact has to mend that.';
-// The engine takes an archive in bursts.
+  'The artifact is only a reference to that address, which could not be fetched. The creator of the artifact must fix this.';
+// The engine reads an archive in bursts.
 const BUFFER_BYTES = 1024 * 1024;
 
-/** Images that tasks have published as artifacts: of a given task, or of the one that the index has now. */
+/** Images that tasks published as artifacts: of a given task, or of the task at an index path. */
 export class ArtifactImages implements ImageResolver {
   readonly #deps: ArtifactImagesDeps;
 
@@ -63,11 +62,11 @@ export class ArtifactImages implements ImageResolver {
 
   async resolve(request: ImageRequest, signal: AbortSignal): Promise<ImageSource> {
     const { image, scopes, credentials } = request;
-    if (image.type === 'docker-image') throw new Error('an image of a registry is no artifact');
+    if (image.type === 'docker-image') throw new Error('an image of a registry is not an artifact');
     const { path } = image;
     const isPublic = path.startsWith('public/');
     const scope = `queue:get-artifact:${path}`;
-    // A name with a slash before `public/` always counted as public for the worker; the queue decides when it is fetched.
+    // The worker has always treated `/public/` as public; the queue decides when it is fetched.
     if (!isPublic && !path.startsWith('/public/') && (await scopes.missing(scope, signal)).length > 0)
       throw TaskError.failed(imageFailure(scopeMissing(path, scope)));
     const taskId = image.type === 'task-image' ? image.taskId : await this.#find(image.namespace, request, signal);
@@ -88,7 +87,7 @@ export class ArtifactImages implements ImageResolver {
       attempts = attempt;
       return await this.#deps.queue.findTask(namespace, { credentials, scopes: scopes.listed }, signal);
     };
-    const onRetry = reportRetries(progress, 'Asking the index failed', 'Again');
+    const onRetry = reportRetries(progress, 'Querying the index failed', 'Trying again');
     const label = `index path ${JSON.stringify(namespace)}`;
     let taskId: string | undefined;
     try {
@@ -100,7 +99,7 @@ export class ArtifactImages implements ImageResolver {
       progress.line(`Task ${taskId} is indexed as "${namespace}".`);
       return taskId;
     }
-    const advice = 'Check payload.image.namespace, and that the task that makes the image has succeeded.';
+    const advice = 'Check payload.image.namespace, and that the task that builds the image has succeeded.';
     throw TaskError.failed(imageFailure(`there is no task in the index at ${JSON.stringify(namespace)}. ${advice}`));
   }
 }
@@ -112,7 +111,7 @@ class ArtifactImage implements ImageSource {
   readonly needsArtifactHash = true;
   readonly #deps: ArtifactImagesDeps;
   readonly #artifact: ImageArtifact;
-  /** The last attempt led to an address that whoever made the artifact has chosen. */
+  /** The last attempt was redirected to an address that the artifact's creator chose. */
   #isReference = false;
 
   constructor(deps: ArtifactImagesDeps, artifact: ImageArtifact) {
@@ -126,7 +125,7 @@ class ArtifactImage implements ImageSource {
 
   using(imageId: string): string {
     const { path, taskId } = this.#artifact;
-    // As people and tools have always looked for it.
+    // People and tools search for this exact text.
     return `Image '${JSON.stringify(path).slice(1, -1)}' from task '${taskId}' loaded.  Using image ID ${imageId}.`;
   }
 
@@ -152,12 +151,14 @@ class ArtifactImage implements ImageSource {
       return await this.#pass(attempts, progress, signal);
     } catch (error) {
       if (!(error instanceof LayerHashesNeeded) || signal.aborted) throw error;
-      progress.line('The archive is one of Docker before 1.10, which has to be read twice.');
+      progress.line('The archive is from Docker before 1.10 and has to be read twice.');
       return await this.#pass(attempts, progress, signal, new Map());
     }
   }
 
-  /** All stages pull from the one before: nothing is stored, and nothing is read faster than the engine takes it. */
+  /**
+   * One attempt. Each stage pulls from the previous one: nothing is stored, or read faster than the engine accepts it.
+   */
   async #pass(
     attempts: Attempts,
     progress: ImageProgress,
@@ -167,11 +168,11 @@ class ArtifactImage implements ImageSource {
     const { engine, inactivityMs, queue } = this.#deps;
     const { taskId, path, rights } = this.#artifact;
     const address = (): string => {
-      // Each request begins at the queue.
+      // Each request starts at the queue.
       this.#isReference = false;
       return queue.latestArtifactUrl(taskId, path, rights);
     };
-    // Ends whatever stage still waits for something when another one has failed.
+    // Ends the stages that still wait when another one has failed.
     const attempt = new LinkedAbort(parent);
     const onReference = (): void => {
       this.#isReference = true;
@@ -193,7 +194,7 @@ class ArtifactImage implements ImageSource {
 
   #failure(error: unknown, attempts: number): unknown {
     if (error instanceof MissingProgramError) {
-      const advice = 'The operator of this worker has to install it; this is not a mistake of the task.';
+      const advice = 'The operator of this worker must install it; this is not a mistake of the task.';
       return TaskError.exception('internal-error', imageFailure(`${error.message}. ${advice}`), error);
     }
     if (error instanceof ArchiveError) {
@@ -201,7 +202,7 @@ class ArtifactImage implements ImageSource {
       return imageError(this.label, attempts, unusable, ADVICE);
     }
     if (isErrorOf(error, 'download') && error.retryable && this.#isReference) {
-      // Else whoever makes such an artifact could have the operator alarmed.
+      // Otherwise the creator of such an artifact could trigger the operator's alerts.
       return authorsImageError(this.label, attempts, error, REFERENCE_ADVICE);
     }
     if (isErrorOf(error, 'download')) return imageError(this.label, attempts, error, adviceOn(error.status));
@@ -211,11 +212,11 @@ class ArtifactImage implements ImageSource {
 
 function adviceOn(statusCode: number | undefined): ImageAdvice {
   if (statusCode === 404) {
-    return { ...ADVICE, whenFinal: 'Check payload.image, and that the task it names has published this artifact.' };
+    return { ...ADVICE, whenFinal: 'Check payload.image, and that its task has published this artifact.' };
   }
   const isDenied = statusCode === 401 || statusCode === 403;
   return isDenied
-    ? { ...ADVICE, whenFinal: 'Check the scopes of the task, and that the artifact is its to read.' }
+    ? { ...ADVICE, whenFinal: 'Check the scopes of the task, and that it may read the artifact.' }
     : ADVICE;
 }
 

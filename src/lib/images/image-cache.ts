@@ -16,16 +16,16 @@ export interface ImageCacheDeps {
   readonly uses: ImageUses;
   readonly log: Logger;
   readonly metrics?: Pick<MetricsRecorder, 'imageAcquired' | 'imageFetched'>;
-  /** Fetches of different images at a time. */
+  /** How many different images are fetched at a time. */
   readonly parallelFetches: number;
 }
 
 const ADVICE = {
-  whenTransient: 'The Docker engine is in trouble; this is not a mistake of the task.',
+  whenTransient: 'The Docker engine failed; this is not a mistake of the task.',
   whenFinal: 'Check payload.image.',
 };
 
-/** The images of this machine: each is fetched once, however many tasks want it, and held while one of them uses it. */
+/** The images of this machine: each is fetched once for all tasks that request it, and kept while one uses it. */
 export class ImageCache {
   readonly #deps: ImageCacheDeps;
   readonly #semaphore: Semaphore;
@@ -37,7 +37,7 @@ export class ImageCache {
     this.#semaphore = new Semaphore(deps.parallelFetches);
   }
 
-  /** Gets the image unless it is here. It is in use from this call on, until the lease is disposed of. */
+  /** Fetches the image unless it is here. It counts as in use from this call until the lease is disposed of. */
   async acquire(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<ImageLease> {
     const { uses, log, metrics } = this.#deps;
     const { localName } = source;
@@ -76,7 +76,7 @@ export class ImageCache {
     return { image, artifactHash, markUnusable, dispose };
   }
 
-  /** Else every task that wants it would fail in the same way, also when only this copy of it is damaged. */
+  /** Removes an unusable image: otherwise every task that requests it would fail, even if only this copy is damaged. */
   async #discard(localName: string, imageId: string): Promise<void> {
     const { engine, imageRecords, log, uses } = this.#deps;
     if (imageRecords.find(localName, imageId)?.wasFetched !== true) return;
@@ -91,7 +91,7 @@ export class ImageCache {
     }
   }
 
-  /** The image, when the one that is here will do. */
+  /** Returns the image if the one on this machine can be used. */
   async #find(source: ImageSource, signal: AbortSignal): Promise<ImageInfo | undefined> {
     const image = await this.#inspect(source, signal);
     if (!image || !source.needsArtifactHash) return image;
@@ -123,7 +123,7 @@ export class ImageCache {
 
   async #fetch(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<ImageInfo> {
     const { uses } = this.#deps;
-    // A use of its own: it goes on for a while after the last task has left.
+    // A separate use: the fetch may outlast the last task for a while.
     const use = uses.begin(source.localName);
     try {
       return await this.#fetchNow(source, progress, signal);
@@ -135,19 +135,19 @@ export class ImageCache {
   async #inTurn<T>(attempt: () => Promise<T>, progress: ImageProgress, signal: AbortSignal): Promise<T> {
     const { parallelFetches } = this.#deps;
     if (this.#semaphore.isFull) {
-      progress.line(`Waiting: this worker gets ${parallelFetches} other images just now.`);
+      progress.line(`Waiting: this worker is fetching ${parallelFetches} other images.`);
     }
     return await this.#semaphore.run(attempt, signal);
   }
 
   async #fetchNow(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<ImageInfo> {
-    // A fetch that ended since it was looked for may have brought it.
+    // A fetch that has just ended may have brought it.
     const present = await this.#find(source, signal);
     if (present) return present;
     const fetched = await this.#timedFetch(source, progress, signal);
     const image = await this.#inspect(source, signal);
     if (!image) {
-      throw imageError(source.label, 1, new DockerError('the image is gone right after it came', undefined), ADVICE);
+      throw imageError(source.label, 1, new DockerError('the image vanished after its fetch', undefined), ADVICE);
     }
     await this.#deps.imageRecords.fetched(source.localName, image.id, fetched);
     return image;
@@ -163,7 +163,7 @@ export class ImageCache {
       end(true);
       return fetched;
     } catch (error) {
-      // Nobody waits any more: no failure of the image.
+      // All tasks have left: this is not a failure of the image.
       if (!signal.aborted) end(false);
       throw error;
     }

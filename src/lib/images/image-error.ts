@@ -5,22 +5,22 @@ import type { RetryHooks } from '../util/retry.js';
 import { withoutHostPaths } from '../util/without-host-paths.js';
 import type { ImageProgress } from './image-provider.js';
 
-/** What an author is to do about an image that could not be had. */
+/** What an author should do about an image that could not be fetched. */
 export interface ImageAdvice {
   readonly whenTransient: string;
   readonly whenFinal: string;
 }
 
-const DISK_FULL = 'The disk of the worker is full; this is not a mistake of the task.';
+const DISK_FULL = "The worker's disk is full; this is not a mistake of the task.";
 
-/** Trouble that may be gone tomorrow is not the author's mistake: internal-error instead of failed. */
+/** Returns the error of an image. A retryable cause is not the author's mistake: internal-error instead of failed. */
 export function imageError(image: string, attempts: number, error: unknown, advice: ImageAdvice): TaskError {
   if (!isRetryable(error)) return authorsImageError(image, attempts, error, advice.whenFinal);
   const words = `${failure(image, attempts, error)} ${isDiskFull(error) ? DISK_FULL : advice.whenTransient}`;
   return TaskError.exception('internal-error', imageFailure(words), error);
 }
 
-/** The author's to mend, whether it may be gone tomorrow or not. */
+/** Returns an error that the author must fix, even if it is retryable. */
 export function authorsImageError(image: string, attempts: number, error: unknown, advice: string): TaskError {
   return TaskError.failed(imageFailure(`${failure(image, attempts, error)} ${advice}`), error);
 }
@@ -30,12 +30,12 @@ function failure(image: string, attempts: number, error: unknown): string {
   return `${withoutHostPaths((error as Error).message)} (${image}, ${tries}).`;
 }
 
-/** How every failure to get an image begins in the log of the task. */
+/** Returns the text of a failure to fetch an image, which always begins with this line. */
 export function imageFailure(words: string): string {
   return `Pulling docker image has failed.\nError: ${words}`;
 }
 
-/** Says in the log of each task that waits for the image what failed, and what `follows`. */
+/** Reports in the log of each task that waits for the image what failed, and what `follows`. */
 export function reportRetries(
   progress: ImageProgress,
   failed: string,

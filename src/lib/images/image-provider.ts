@@ -3,79 +3,76 @@ import type { ImageOrigin } from '../log/metrics-recorder.js';
 import type { CredentialSource } from '../queue/queue-client.js';
 import type { TaskScopes } from '../queue/task-scopes.js';
 
-/** What payload.image asks for; its short form is a docker-image. */
+/** The content of payload.image; its short form is a docker-image. */
 export type ImageReference =
   | { readonly type: 'docker-image'; readonly name: string }
   | { readonly type: 'task-image'; readonly taskId: string; readonly path: string }
   | { readonly type: 'indexed-image'; readonly namespace: string; readonly path: string };
 
-/** Where the words about getting an image go: the task's log. */
+/** Receives the messages about fetching an image: the task's log. */
 export interface ImageProgress {
   line(text: string): void;
 }
 
-/** A task that wants an image. */
+/** A task's request for an image. */
 export interface ImageRequest {
   readonly image: ImageReference;
-  /** The task's. */
+  /** The scopes of the task. */
   readonly scopes: TaskScopes;
-  /** The run's: indexes and private artifacts are read with them. */
+  /** The run's credentials, for reading indexes and private artifacts. */
   readonly credentials: CredentialSource;
   readonly progress: ImageProgress;
 }
 
-/** Which image it is, and where it came from. */
+/** The identity of an image, and its origin. */
 export interface ImageIdentity {
   readonly image: ImageInfo;
-  /** `sha256:<hex>` of the artifact that the image was loaded from, for chain of trust; undefined for a registry's. */
+  /** `sha256:<hex>` of the artifact that the image was loaded from, for chain of trust; undefined: from a registry. */
   readonly artifactHash: string | undefined;
 }
 
-/** An image that is on this machine and stays there until the lease is disposed of. Disposing twice is harmless. */
+/** An image that stays on this machine until the lease is disposed of. Disposing twice is harmless. */
 export interface ImageLease extends ImageIdentity {
-  /** No container can be made of it: once nobody uses it any more it is removed, if the worker has fetched it. */
+  /** Declares that no container can be made of it: it is removed after its last use, if the worker has fetched it. */
   markUnusable(): void;
-  /** Never fails. Resolves when an unusable image is removed. */
+  /** Never fails. Resolves after an unusable image is removed. */
   dispose(): Promise<void>;
 }
 
-/** Images for tasks. Errors are TaskErrors the author can act on, or the signal's reason. */
+/** Provides images for tasks. Throws TaskErrors that the author can act on, or the signal's reason. */
 export interface ImageProvider {
   acquire(request: ImageRequest, signal: AbortSignal): Promise<ImageLease>;
 }
 
-/** What is known of an image once it has been fetched. */
+/** What is known about an image after its fetch. */
 export interface FetchedImage {
-  /** `sha256:<hex>` of the artifact, when it came from one. */
+  /** `sha256:<hex>` of the artifact, if it came from one. */
   readonly artifactHash?: string;
 }
 
-/** Runs an attempt once fewer images than the worker may get at a time are being got; others have the time between two. */
+/** Runs an attempt when a fetch slot is free; between two attempts other images can use the slot. */
 export type InTurn = <T>(attempt: () => Promise<T>) => Promise<T>;
 
-/** One image that a task may use, and how to get it when it is not on the machine. */
+/** One image that a task may use, and how to fetch it. */
 export interface ImageSource {
-  /** Under this name the engine has it, before or after the fetch. Two sources of one name are one image. */
+  /** The engine's name for it, before or after the fetch. Two sources with one name are one image. */
   readonly localName: string;
   readonly origin: ImageOrigin;
-  /** How authors know it, for messages. */
+  /** The author's name for it, for messages. */
   readonly label: string;
   /**
-   * An image that is on the machine will do only when the hash of its artifact is known, as chain of trust has to name
-   * it; else it is fetched again.
+   * Whether an image on the machine can be used only if its artifact's hash is known, which chain of trust must state;
+   * otherwise it is fetched again.
    */
   readonly needsArtifactHash: boolean;
-  /** What the log of each task is told of the image that it gets, also when that was on the machine; absent: nothing. */
+  /** Returns the log line for each task that uses the image, even if it was already on the machine; absent: no line. */
   using?(imageId: string): string;
-  /**
-   * Gets it into the engine, each attempt of its own in turn. Retries what may pass; throws TaskErrors that say what was
-   * asked and what to do.
-   */
+  /** Loads it into the engine, in turn. Has retries; its TaskErrors state what was asked and what to do. */
   fetch(progress: ImageProgress, inTurn: InTurn, signal: AbortSignal): Promise<FetchedImage>;
 }
 
-/** Knows one kind of reference. */
+/** Resolves one kind of reference. */
 export interface ImageResolver {
-  /** Checks what the task needs to use the image, and says which one it is. Throws TaskErrors. */
+  /** Checks that the task may use the image, and returns its source. Throws TaskErrors. */
   resolve(request: ImageRequest, signal: AbortSignal): Promise<ImageSource>;
 }

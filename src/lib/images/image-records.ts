@@ -5,16 +5,16 @@ import { schemaAssertion } from '../util/own-schema.js';
 import { readStateFile, replaceStateFile } from '../util/state-file.js';
 import type { FetchedImage } from './image-provider.js';
 
-/** What is known of an image that tasks have used. */
+/** What is known about an image that tasks have used. */
 export interface ImageRecord {
   readonly localName: string;
-  /** All the rest is true only as long as the engine has this id under the name. */
+  /** All other fields are valid only while the engine has this id under the name. */
   readonly imageId: string;
   /** `sha256:<hex>` of the artifact it came from. */
   readonly artifactHash?: string;
   /** ISO 8601. */
   readonly lastUsedAt: string;
-  /** This worker, or one before it with the same state directory, got it; else it was there before. */
+  /** This worker, or a previous one with the same state directory, fetched it; otherwise it was there before. */
   readonly wasFetched: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface ImageRecordsDeps {
 }
 
 const FILE = 'images.json';
-// Uses come with every task and are worth no more than one write a second.
+// Every task is a use: one write a second is enough.
 const WRITE_DELAY_MS = 1000;
 
 const TEXT = { type: 'string', minLength: 1 } as const;
@@ -45,8 +45,8 @@ const SCHEMA = { type: 'object', properties: { images: { type: 'array', items: R
 const asState = schemaAssertion<{ readonly images: readonly ImageRecord[] }>(SCHEMA, 'state');
 
 /**
- * The images that tasks have used, across restarts: `images.json` in the state directory. Written in the background,
- * except when an image was fetched: where it came from can't be found out again.
+ * The images that tasks have used, kept across restarts in `images.json` in the state directory. Written in the
+ * background, except after a fetch, because an image's origin can't be found out again.
  */
 export class ImageRecords {
   readonly #deps: ImageRecordsDeps;
@@ -62,7 +62,7 @@ export class ImageRecords {
     this.#records = new Map(records.map((record) => [record.localName, record]));
   }
 
-  /** What can't be understood is told to the operator and begun anew. */
+  /** Reads the records. An unreadable file is reported to the operator and replaced. */
   static async open(deps: ImageRecordsDeps): Promise<ImageRecords> {
     const path = join(deps.stateDir, FILE);
     try {
@@ -74,24 +74,24 @@ export class ImageRecords {
     }
   }
 
-  /** What is known of the image with this id under this name. */
+  /** Returns the record of the image with this id under this name. */
   find(localName: string, imageId: string): ImageRecord | undefined {
     const record = this.#records.get(localName);
     return record?.imageId === imageId ? record : undefined;
   }
 
-  /** All of them, the least recently used first. */
+  /** All records, the least recently used first. */
   get leastRecentlyUsed(): readonly ImageRecord[] {
     return [...this.#records.values()].sort((a, b) => Date.parse(a.lastUsedAt) - Date.parse(b.lastUsedAt));
   }
 
-  /** A task uses the image, or has until now. */
+  /** Notes that a task uses the image, or did until now. */
   used(localName: string, imageId: string): ImageRecord {
     const known = this.find(localName, imageId) ?? { localName, imageId, wasFetched: false };
     return this.#set({ ...known, lastUsedAt: this.#deps.now().toISOString() });
   }
 
-  /** The image was fetched just now. Resolves once that is written. */
+  /** Notes that the image was just fetched. Resolves after that is written. */
   async fetched(localName: string, imageId: string, origin: FetchedImage): Promise<void> {
     this.#set({ localName, imageId, ...origin, wasFetched: true, lastUsedAt: this.#deps.now().toISOString() });
     await this.flush();
@@ -101,7 +101,7 @@ export class ImageRecords {
     if (this.#records.delete(localName)) this.#changed();
   }
 
-  /** Writes what has not been written. Trouble is logged, and what could not be written goes with the next write. */
+  /** Writes pending changes. Failures are logged, and the changes wait for the next write. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -1,7 +1,7 @@
 import type { ImageCache } from './image-cache.js';
 import type { ImageLease, ImageProvider, ImageReference, ImageRequest, ImageResolver } from './image-provider.js';
 
-/** All kinds of images: what the task asks for is authorized by its resolver first, then taken from the cache. */
+/** Provides all kinds of images: the resolver authorizes the request, then the cache provides the image. */
 export class Images implements ImageProvider {
   readonly #cache: ImageCache;
   readonly #resolvers: Readonly<Record<ImageReference['type'], ImageResolver>>;

@@ -1,6 +1,6 @@
-/** A docker image name taken apart as docker does it. */
+/** A docker image name, split as docker splits it. */
 export interface ImageName {
-  /** Registry host; undefined: Docker Hub, however it was written. */
+  /** Registry host; undefined for Docker Hub, however it is written. */
   readonly registry: string | undefined;
   /** Path without host, tag or digest. */
   readonly path: string;
@@ -9,7 +9,7 @@ export interface ImageName {
   readonly digest: string | undefined;
 }
 
-/** Parses `[host/]path[:tag][@digest]`; the tag is `latest` when there is neither tag nor digest. */
+/** Parses `[host/]path[:tag][@digest]`; the tag is `latest` if there is neither tag nor digest. */
 export function parseImage(name: string): ImageName {
   const at = name.indexOf('@');
   const digest = at < 0 ? undefined : name.slice(at + 1);
@@ -21,7 +21,7 @@ export function parseImage(name: string): ImageName {
   return { ...placeOf(full), tag, digest };
 }
 
-/** As docker shows it: Docker Hub goes without saying, and its official images have no user. */
+/** Normalizes as docker does: Docker Hub is omitted, and its official images have no user. */
 function placeOf(full: string): Pick<ImageName, 'registry' | 'path'> {
   const { registry, path } = splitHost(full);
   const isHub = registry === undefined || registry === 'docker.io' || registry === 'index.docker.io';
@@ -45,15 +45,15 @@ const LONGEST_PATH = 255;
 const LONGEST_REGISTRY = 255;
 /** A sha512 has 135 characters. */
 const LONGEST_DIGEST = 256;
-/** More than all parts together, also once `:latest` is added. What is longer is not taken apart at all. */
+/** More than all parts together, even with `:latest` added. Longer names are not parsed. */
 const LONGEST_NAME = 1024;
-// With or without a "tag", the engine takes it for the id of an image.
+// With or without a "tag", the engine treats it as an image's id.
 const IMAGE_ID = /^(?:[0-9a-f]{64}|sha(?:256|384|512))$/;
 
 /**
- * Whether docker would take this for a name. Anything else must not reach the engine, whose API has the name in its
- * paths: `../containers/json?` would be another call. Nor must the id of an image: it would give a task an image that it
- * may not have by its name.
+ * Returns whether docker accepts this as a name. Anything else must not reach the engine, whose API has the name in its
+ * paths: `../containers/json?` would be another call. An image's id is not accepted either: it would give a task an
+ * image that it may not use by name.
  */
 export function isImageName(name: string): boolean {
   if (name.length > LONGEST_NAME) return false;
@@ -65,7 +65,7 @@ export function isImageName(name: string): boolean {
   return digest === undefined || (digest.length <= LONGEST_DIGEST && DIGEST.test(digest));
 }
 
-/** The name in full as docker shows it: with its tag or digest, and with its registry unless that is Docker Hub. */
+/** Returns the full name as docker shows it: with its tag or digest, and its registry unless that is Docker Hub. */
 export function fullImageName({ registry, path, tag, digest }: ImageName): string {
   const host = registry === undefined ? '' : `${registry}/`;
   return `${host}${path}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;

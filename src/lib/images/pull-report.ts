@@ -9,26 +9,26 @@ interface LayerDownload {
   readonly totalBytes: number;
 }
 
-/** What one pull has to say to the task's author: each layer's status when it changes, and how the download goes. */
+/** Reports one pull to the task's author: each layer's status when it changes, and the progress of the download. */
 export class PullReport {
   readonly #progress: ImageProgress;
   readonly #nowMs: () => number;
   readonly #startedAtMs: number;
   readonly #statuses = new Map<string, string>();
   readonly #downloads = new Map<string, LayerDownload>();
-  /** Of all downloads together: an image may have thousands of layers, and each reports hundreds of times. */
+  /** The sums of all downloads: an image may have thousands of layers, each with hundreds of reports. */
   #currentBytes = 0;
   #totalBytes = 0;
   #lastLineAtMs: number;
 
-  /** `nowMs`: a clock that only goes forward. */
+  /** `nowMs`: a monotonic clock. */
   constructor(progress: ImageProgress, nowMs: () => number = () => performance.now()) {
     this.#progress = progress;
     this.#nowMs = nowMs;
     this.#startedAtMs = this.#lastLineAtMs = nowMs();
   }
 
-  /** Of all layers whose size docker has told. */
+  /** The downloaded bytes of all layers whose size docker has reported. */
   get downloadedBytes(): number {
     return this.#currentBytes;
   }
@@ -51,7 +51,7 @@ export class PullReport {
       if (currentBytes !== undefined && totalBytes !== undefined) this.#set(layer, { currentBytes, totalBytes });
       return;
     }
-    // Any status after that means that all of the layer has come; `Retrying in …` that it comes once more.
+    // Any later status means that the layer is complete, and `Retrying in …` that it is downloaded again.
     const download = this.#downloads.get(layer);
     if (!download) return;
     this.#set(layer, status.startsWith('Retrying') ? undefined : { ...download, currentBytes: download.totalBytes });

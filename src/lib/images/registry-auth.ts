@@ -2,29 +2,29 @@ import type { RegistryCredentials } from '../config/config.js';
 import type { RegistryAuth } from '../docker/engine.js';
 import type { ImageName } from './parse-image.js';
 
-/** The part of the configuration that says which registries the worker logs in to. */
+/** The configuration of the registries that the worker logs in to. */
 export interface RegistrySettings {
-  /** By `<host>/<user>` or `<host>`; a slash at the end means nothing. */
+  /** Keys are `<host>/<user>` or `<host>`; a trailing slash is ignored. */
   readonly registries: Readonly<Record<string, RegistryCredentials>>;
-  /** The host under which credentials of images without one are looked up. */
+  /** The host whose credentials apply to images without a host. */
   readonly defaultRegistry: string;
 }
 
 /** Credentials for an image. */
 export interface RegistryLogin {
-  /** Where the configuration has them: the key in `registries`. */
+  /** Their key in `registries`. */
   readonly key: string;
   readonly auth: RegistryAuth;
 }
 
-// All of them are Docker Hub, so credentials given for one are meant for any of them.
+// All of them are Docker Hub, so credentials for one apply to all.
 const HUB_HOSTS = ['registry.hub.docker.com', 'docker.io', 'index.docker.io'];
-// The engine's own name for Docker Hub; it compares this with where it is about to send the credentials.
+// The engine's own name for Docker Hub; it compares this with the host that it sends the credentials to.
 const HUB_ADDRESS = 'https://index.docker.io/v1/';
 
 /**
- * The worker's credentials for an image: those of `<host>/<user>` before those of `<host>`. The official images of
- * Docker Hub, which have neither host nor user, are pulled without.
+ * Returns the worker's credentials for an image: those of `<host>/<user>` before those of `<host>`. The official images
+ * of Docker Hub, which have neither host nor user, are pulled without credentials.
  */
 export function findRegistryLogin(name: ImageName, settings: RegistrySettings): RegistryLogin | undefined {
   const { registry, path } = name;
@@ -43,8 +43,8 @@ export function findRegistryLogin(name: ImageName, settings: RegistrySettings): 
 }
 
 /**
- * Whether the operator has to do with the registry: it is Docker Hub, or in the configuration. Any other is the author's
- * choice alone.
+ * Returns whether the operator is responsible for the registry: it is Docker Hub, or in the configuration. Any other
+ * registry is the author's own choice.
  */
 export function isKnownRegistry({ registry }: Pick<ImageName, 'registry'>, settings: RegistrySettings): boolean {
   if (registry === undefined) return true;

@@ -30,10 +30,10 @@ export interface RegistryImagesDeps {
   readonly log: Logger;
 }
 
-// Under such names the worker has the images of tasks, which need other scopes.
+// The worker gives such names to task images, which need other scopes.
 const OWN_NAME = /^[0-9a-f]{32}$/;
 
-/** Images of docker registries. Those that the worker logs in for need a scope, also when they are on the machine. */
+/** Images of docker registries. If the worker logs in to the registry, they need a scope, even if already pulled. */
 export class RegistryImages implements ImageResolver {
   readonly #deps: RegistryImagesDeps;
 
@@ -42,7 +42,7 @@ export class RegistryImages implements ImageResolver {
   }
 
   async resolve({ image, scopes }: ImageRequest, signal: AbortSignal): Promise<ImageSource> {
-    if (image.type !== 'docker-image') throw new Error('an image that a task made is in no registry');
+    if (image.type !== 'docker-image') throw new Error('an image that a task built is not in a registry');
     if (!isImageName(image.name)) throw TaskError.failed(imageFailure(notAName(image.name)));
     const name = parseImage(image.name);
     if (name.registry === undefined && OWN_NAME.test(name.path))
@@ -63,14 +63,14 @@ class RegistryImage implements ImageSource {
   readonly needsArtifactHash = false;
   readonly #deps: RegistryImagesDeps;
   readonly #login: RegistryLogin | undefined;
-  /** Undefined: it is one that the configuration knows. */
+  /** Undefined if the configuration names the registry. */
   readonly #foreignRegistry: string | undefined;
 
   constructor(deps: RegistryImagesDeps, name: ImageName, login: RegistryLogin | undefined) {
     this.#deps = deps;
     this.#login = login;
     this.#foreignRegistry = isKnownRegistry(name, deps.settings) ? undefined : name.registry;
-    // Where there is a digest a tag means nothing to the engine: names that differ in it alone are one image.
+    // The engine ignores a tag beside a digest: names that differ only in the tag are one image.
     this.localName = fullImageName(name.digest === undefined ? name : { ...name, tag: undefined });
     this.label = `image "${fullImageName(name)}"`;
   }
@@ -101,16 +101,16 @@ class RegistryImage implements ImageSource {
     return {};
   }
 
-  /** Trouble of a registry that only the payload knows is the task's: no author can have an operator alarmed by it. */
+  /** Returns the error of a registry that only the payload names: failed, so that no author can trigger alerts. */
   #foreignFailure(error: unknown, attempts: number): TaskError | undefined {
     const isOwn = this.#foreignRegistry === undefined || !isRetryable(error);
     if (isOwn || error instanceof EngineLostError || isMachineTrouble((error as Error).message)) return undefined;
-    const advice = `The registry ${this.#foreignRegistry}, or the way to it, is in trouble, and this worker's operators have nothing to do with it. Check its name, and ask whoever runs it.`;
-    // Its words alone: whoever runs the registry chose them, and a full disk, say, is what the worker would act on.
+    const advice = `The registry ${this.#foreignRegistry}, or the way to it, is in trouble, and this worker's operators do not run it. Check its name, and ask its operators.`;
+    // The message only: the registry's operator chose it, and the worker would act on a cause such as a full disk.
     return authorsImageError(this.label, attempts, new Error((error as Error).message), advice);
   }
 
-  /** An author can do nothing about the worker's own credentials. */
+  /** Returns the advice for an error. An author can't fix the worker's own credentials. */
   #advice(error: unknown): ImageAdvice {
     const isRefused = error instanceof DockerError && error.fault === 'registry-refuses';
     if (!this.#login || !isRefused) return ADVICE;
@@ -121,28 +121,28 @@ class RegistryImage implements ImageSource {
       error: error.message,
     });
     const whenFinal =
-      `The registry does not give it for the credentials that the worker has for "${key}". ` +
-      'Check the name of the image; when that is right, tell the operators of this worker.';
+      `The registry denies it to the credentials that the worker has for "${key}". ` +
+      'Check the name of the image; if that is right, tell the operators of this worker.';
     return { ...ADVICE, whenFinal };
   }
 }
 
 function notAName(name: string): string {
-  const advice = 'Check payload.image: an image is named [registry/]path[:tag], and its path is in lower case.';
+  const advice = 'Check payload.image: images are named [registry/]path[:tag], with the path in lower case.';
   return `invalid reference format: ${JSON.stringify(name)}. ${advice}`;
 }
 
 function ownName(name: string): string {
-  const advice = 'Such an image is asked for as {type: task-image, taskId, path}.';
-  return `"${name}" is a name that the worker itself gives to images that tasks made. ${advice}`;
+  const advice = 'Request such an image as {type: task-image, taskId, path}.';
+  return `"${name}" is a name that the worker gives to images that tasks built. ${advice}`;
 }
 
 function scopeMissing(name: string, scope: string): string {
-  const advice = 'Add it to task.scopes or to a role of this task; whoever creates the task must have it.';
-  return `Not authorized to use image "${name}": it is of a registry that the worker logs in to, and the task lacks the scope ${scope}. ${advice}`;
+  const advice = "Add it to task.scopes or to a role of this task; the task's creator must have it.";
+  return `Not authorized to use image "${name}": it is in a registry that the worker logs in to, and the task lacks the scope ${scope}. ${advice}`;
 }
 
 const ADVICE = {
-  whenTransient: 'The registry or the way to it is in trouble; this is not a mistake of the task.',
-  whenFinal: 'Check the name of the image, and that its registry lets this worker pull it.',
+  whenTransient: 'The registry or the network failed; this is not a mistake of the task.',
+  whenFinal: 'Check the name of the image, and that its registry allows this worker to pull it.',
 };

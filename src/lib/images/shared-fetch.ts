@@ -4,8 +4,8 @@ import { LinkedAbort } from '../util/linked-abort.js';
 import type { ImageProgress, ImageSource } from './image-provider.js';
 
 /**
- * One fetch of an image for everybody who waits for it. It belongs to none of them: it goes on while one is left, and is
- * aborted when all have gone.
+ * One fetch of an image for all tasks that wait for it. It belongs to none of them: it continues while one is left, and
+ * is aborted after the last one has left.
  */
 export class SharedFetch {
   readonly #label: string;
@@ -15,7 +15,7 @@ export class SharedFetch {
   #latest: string | undefined;
   #waiting = 0;
 
-  /** `run` decides when there is room for it; its signal aborts when nobody waits any more. */
+  /** `run` decides when a slot is free; its signal aborts when no task waits any more. */
   constructor(
     source: ImageSource,
     run: (progress: ImageProgress, signal: AbortSignal) => Promise<ImageInfo>,
@@ -28,26 +28,26 @@ export class SharedFetch {
         for (const watcher of this.#watchers) watcher.line(text);
       },
     };
-    // Begun in the next turn, when the first one waits for it.
+    // Started in the next turn, when the first task waits for it.
     this.#done = Promise.resolve()
       .then(() => run(progress, this.#abort.signal))
       .finally(() => {
         this.#abort.dispose();
         onEnded();
       });
-    // Whoever is left hears of a failure where it waits.
+    // The tasks that are left get a failure in `join`.
     this.#done.catch(() => undefined);
   }
 
-  /** True once all have gone: whoever comes now needs a fetch of its own. */
+  /** True once all tasks have left: the next one needs a fetch of its own. */
   get isAbandoned(): boolean {
     return this.#abort.signal.aborted;
   }
 
-  /** Settles as the fetch does, with every line of it from now on, or rejects with the reason of `signal`. */
+  /** Passes on every line from now on, and settles as the fetch does, or rejects with the reason of `signal`. */
   async join(progress: ImageProgress, signal: AbortSignal): Promise<ImageInfo> {
     if (this.#waiting > 0) {
-      progress.line(`Another task is getting the image already (${this.#label}); waiting for it.`);
+      progress.line(`Another task is already fetching the image (${this.#label}); waiting for it.`);
       if (this.#latest !== undefined) progress.line(this.#latest);
     }
     this.#waiting += 1;
@@ -57,7 +57,7 @@ export class SharedFetch {
     } finally {
       this.#watchers.delete(progress);
       this.#waiting -= 1;
-      if (this.#waiting === 0) this.#abort.abort(new Error('nobody waits for the image any more'));
+      if (this.#waiting === 0) this.#abort.abort(new Error('no task waits for the image any more'));
     }
   }
 }

@@ -12,15 +12,15 @@ export interface UnusedImagesDeps {
   readonly uses: ImageUses;
   readonly log: Logger;
   readonly now: () => Date;
-  /** How long after its last use an image is kept. */
+  /** How long an image is kept after its last use, in ms. */
   readonly expirationMs: number;
-  /** False: the machine may be somebody's own, and only what the worker has fetched itself is removed. */
+  /** False: the machine may be a developer's own, and only images that the worker fetched are removed. */
   readonly wholeMachine: boolean;
 }
 
 type Reason = 'expired' | 'disk short';
 
-/** Removes images that tasks have used and that nobody uses now: by name, so that other names of one stay. */
+/** Removes images that tasks have used and that are no longer in use: by name, so that an image's other names stay. */
 export class UnusedImages implements GarbageSource {
   readonly name = 'images';
   readonly #deps: UnusedImagesDeps;
@@ -56,7 +56,7 @@ export class UnusedImages implements GarbageSource {
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       const facts = { image, imageId, error: errorMessage(error) };
-      // 409: a container was made from it that is not the worker's, or that the worker could not remove yet.
+      // 409: a container of it exists that is not the worker's, or that the worker could not remove yet.
       if (error instanceof DockerError && error.status === 409) log.debug('image not removed', facts);
       else log.warn('image not removed', facts);
     }
@@ -65,7 +65,7 @@ export class UnusedImages implements GarbageSource {
   async #remove({ localName, imageId }: ImageRecord, reason: Reason, signal: AbortSignal): Promise<void> {
     const { engine, imageRecords, log } = this.#deps;
     const present = await engine.inspectImage(localName, signal);
-    // Otherwise somebody has removed it, or given its name to another image, which is not the worker's.
+    // Otherwise another client has removed it, or given its name to another image, which is not the worker's.
     if (present?.id === imageId) {
       await engine.removeImage(localName);
       log.info('image removed', { image: localName, imageId, reason });

@@ -2,12 +2,12 @@ import type { TaskClaim } from 'taskcluster-client';
 import type { Claim } from './queue-client.js';
 
 /**
- * A claim as the queue answered it at `receivedAt`, with its time converted to this machine's clock. Throws an Error that
- * says what makes no sense about it.
+ * Returns a claim that the queue sent at `receivedAt`, its time converted to this machine's clock. Throws an Error that
+ * states what is not valid.
  *
- * The queue writes `started` into the run when it hands it out, so that its difference to `receivedAt` is the difference
- * of the two clocks (and the way of the answer, which is short): a machine whose clock is minutes off neither reclaims
- * too late nor all the time.
+ * The queue writes `started` into the run when it hands it out, so `receivedAt` minus `started` is the difference of
+ * the clocks (plus the answer's short way). Without this, a machine whose clock is minutes off would reclaim too late
+ * or all the time.
  */
 export function parseClaim(claim: TaskClaim, receivedAt: Date): Claim {
   const { status, runId, workerGroup, workerId, task, credentials } = claim;
@@ -18,7 +18,7 @@ export function parseClaim(claim: TaskClaim, receivedAt: Date): Claim {
     isObject(task) &&
     Array.isArray(task.scopes) &&
     isText(task.expires);
-  if (!isWhole) throw new Error(`a claim of task ${JSON.stringify(taskId)} has not all that belongs to a claim`);
+  if (!isWhole) throw new Error(`the claim of task ${JSON.stringify(taskId)} is incomplete`);
   const takenUntil = dateOf(claim.takenUntil, 'takenUntil');
   const clockSkewMs = clockSkew(status.runs[runId]?.started, receivedAt);
   return {
@@ -37,7 +37,7 @@ function clockSkew(started: string | undefined, receivedAt: Date): number {
   return started === undefined ? 0 : receivedAt.getTime() - dateOf(started, 'started').getTime();
 }
 
-/** Throws when the text is no date: an invalid one would break whatever computes with it. */
+/** Parses a date. Throws if the text is not one: an invalid Date would break later computations. */
 export function dateOf(text: string, what: string): Date {
   const date = new Date(text);
   if (Number.isNaN(date.getTime())) throw new Error(`its answer has no valid ${what}: ${JSON.stringify(text)}`);

@@ -3,7 +3,7 @@ import { untilAborted } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
 import { ServiceError } from '../outcome/service-error.js';
 
-/** Makes one call of taskcluster-client; `what` names it. Fails with a ServiceError or the signal's reason. */
+/** Makes one call of taskcluster-client; `what` names it. Throws a ServiceError or the signal's reason. */
 export async function queueCall<T>(what: string, call: () => Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   try {
@@ -14,16 +14,16 @@ export async function queueCall<T>(what: string, call: () => Promise<T>, signal:
   }
 }
 
-/** What taskcluster-client threw, in words. */
+/** Returns the error of taskcluster-client as a ServiceError. */
 export function taskclusterError(what: string, error: unknown): ServiceError {
   const { statusCode } = error as Partial<TaskclusterClientError>;
-  // Below the dashes the services repeat the whole request.
+  // After the dashes the services repeat the whole request.
   const words = errorMessage(error).split('\n---')[0]?.trim() ?? '';
   const answer = typeof statusCode === 'number' ? `HTTP ${statusCode}: ${words}` : words;
   return new ServiceError('taskcluster', `${what} failed: ${answer}`, statusCode, { cause: error });
 }
 
-/** Within a call: an answer that makes no sense is a failure of the call. */
+/** Throws unless the answer is valid. Use it within a call, which then fails. */
 export function mustBe(isSensible: boolean): asserts isSensible {
-  if (!isSensible) throw new Error('its answer makes no sense');
+  if (!isSensible) throw new Error('its answer is not valid');
 }

@@ -1,14 +1,14 @@
 import type { Readable } from 'node:stream';
 import type { ExceptionReason } from '../outcome/resolution.js';
 
-/** Taskcluster credentials; `certificate` is a JSON string and only there for temporary ones. */
+/** Taskcluster credentials; temporary ones have a `certificate`, a JSON string. */
 export interface Credentials {
   readonly clientId: string;
   readonly accessToken: string;
   readonly certificate?: string;
 }
 
-/** A task definition as the queue hands it out. It is published as it is by chain of trust: never changed. */
+/** A task definition as the queue sends it. Never changed, because chain of trust publishes it. */
 export interface TaskDefinition {
   readonly provisionerId: string;
   readonly workerType: string;
@@ -27,31 +27,31 @@ export interface Claim {
   readonly runId: number;
   readonly workerGroup: string;
   readonly workerId: string;
-  /** By this machine's clock. */
+  /** In this machine's clock. */
   readonly takenUntil: Date;
-  /** How far this machine's clock is ahead of the queue's; negative when it is behind. */
+  /** How far this machine's clock is ahead of the queue's, in ms; negative if it is behind. */
   readonly clockSkewMs: number;
   readonly task: TaskDefinition;
   readonly credentials: Credentials;
 }
 
 export interface ReclaimResponse {
-  /** By this machine's clock. */
+  /** In this machine's clock. */
   readonly takenUntil: Date;
   readonly credentials: Credentials;
 }
 
-/** Where a claim's credentials are found: reclaiming replaces them, everybody asks here for the latest. */
+/** The latest credentials of a claim: reclaiming replaces them, so read them for each use. */
 export interface CredentialSource {
   readonly current: Credentials;
 }
 
-/** What is uploaded as an artifact of the run, as queue.createArtifact takes it. */
+/** An artifact of the run to be created, as queue.createArtifact accepts it. */
 export type ArtifactRequest =
   | {
       readonly storageType: 's3' | 'object';
       readonly contentType: string;
-      /** Bytes before compression; for people, and left off where the queue does not take it. */
+      /** Bytes before compression, for information; omitted if the queue does not accept it. */
       readonly contentLength?: number;
       readonly expires: string;
     }
@@ -68,7 +68,7 @@ export type ArtifactRequest =
       readonly expires: string;
     };
 
-/** What the object service needs to take an artifact's content. */
+/** What the object service needs to receive an artifact's content. */
 export interface ObjectUpload {
   readonly name: string;
   readonly projectId: string;
@@ -77,15 +77,15 @@ export interface ObjectUpload {
   readonly credentials: Credentials;
 }
 
-/** How an artifact's content gets to where it is stored. */
+/** How to send an artifact's content to its storage. */
 export interface CreatedArtifact {
-  /** storageType s3: where to PUT it. */
+  /** storageType s3: the URL to PUT it to. */
   readonly putUrl?: string;
-  /** storageType object: what to give to uploadObject. */
+  /** storageType object: the argument of uploadObject. */
   readonly upload?: ObjectUpload;
 }
 
-/** Content that can be sent any number of times. */
+/** Content that can be sent repeatedly. */
 export interface ObjectContent {
   readonly type: string;
   readonly length: number;
@@ -93,52 +93,56 @@ export interface ObjectContent {
 }
 
 /**
- * The calls a run makes, with the run's own credentials. Each is one attempt (callers decide on retries) of limited time,
- * fails with a ServiceError (409: the run is resolved, or the artifact exists otherwise), and ends with the signal's reason when that aborts.
+ * The calls a run makes, with the run's own credentials. Each is one attempt with a timeout (callers decide on
+ * retries). It throws a ServiceError (409: the run is resolved, or a different artifact exists), or the signal's
+ * reason.
  */
 export interface RunQueue {
   reclaim(signal: AbortSignal): Promise<ReclaimResponse>;
-  /** True once the queue says that this run is no longer running. */
+  /** Returns true once the run is no longer running, according to the queue. */
   isResolved(signal: AbortSignal): Promise<boolean>;
-  /** These scopes and all that their roles grant (auth.expandScopes). */
+  /** Returns these scopes and all that their roles grant (auth.expandScopes). */
   expandScopes(scopes: readonly string[], signal: AbortSignal): Promise<readonly string[]>;
   reportCompleted(signal: AbortSignal): Promise<void>;
   reportFailed(signal: AbortSignal): Promise<void>;
   reportException(reason: ExceptionReason, signal: AbortSignal): Promise<void>;
   createArtifact(name: string, request: ArtifactRequest, signal: AbortSignal): Promise<CreatedArtifact>;
-  /** Sends the content to the object service, with the credentials of the upload. Fails with an ArtifactStoreError. */
+  /** Sends the content to the object service, with the upload's credentials. Throws an ArtifactStoreError. */
   uploadObject(upload: ObjectUpload, content: ObjectContent, signal: AbortSignal): Promise<void>;
-  /** The content of an artifact of storageType object is whole: from now on it can be read. */
+  /** Declares the content of an artifact of storageType object complete: it can be read from now on. */
   finishArtifact(name: string, uploadId: string, signal: AbortSignal): Promise<void>;
-  /** The unsigned address of one of the run's artifacts. */
+  /** Returns the unsigned address of one of the run's artifacts. */
   artifactUrl(name: string): string;
 }
 
-/** Names a run to the queue, whose times are converted by `clockSkewMs`. */
+/** Identifies a run to the queue, whose times are converted by `clockSkewMs`. */
 export type RunIdentity = Pick<Claim, 'taskId' | 'runId' | 'clockSkewMs'>;
 
-/** Whose rights a call has: a task's credentials, and of what they grant only these scopes. */
+/** The rights of a call: a task's credentials, limited to these scopes. */
 export interface TaskRights {
   readonly credentials: CredentialSource;
   readonly scopes: readonly string[];
 }
 
-/** What other tasks have made, as a task may find it. */
+/** What other tasks have published, as far as a task may find it. */
 export interface TaskDirectory {
-  /** The task at an index path; undefined: there is none. Fails with a ServiceError; the caller decides on retries. */
+  /** Returns the task at an index path; undefined if none. Throws a ServiceError; callers decide on retries. */
   findTask(namespace: string, rights: TaskRights, signal: AbortSignal): Promise<string | undefined>;
   /**
-   * The address of an artifact of a task's latest run, which redirects to where the content is. Signed, for a quarter of
-   * an hour, when there are rights: a secret then.
+   * Returns the address of an artifact of a task's latest run, which redirects to the content. With rights it is signed
+   * for a quarter of an hour, and therefore a secret.
    */
   latestArtifactUrl(taskId: string, name: string, rights: TaskRights | undefined): string;
 }
 
-/** The queue as a worker sees it. */
+/** The queue's API for a worker. */
 export interface QueueClient {
-  /** Long-polls for at most `tasks` (1 to 32) runs; empty when there is nothing to do. */
+  /** Long-polls for at most `tasks` (1 to 32) runs; returns an empty list if none is pending. */
   claimWork(tasks: number, signal: AbortSignal): Promise<readonly Claim[]>;
   forRun(run: RunIdentity, credentials: CredentialSource): RunQueue;
-  /** What the worker's credentials lack for claiming work; a ServiceError when they are refused or nobody answers. */
+  /**
+   * Returns the scopes for claiming work that the worker's credentials lack; throws a ServiceError if they are refused
+   * or the service does not answer.
+   */
   missingScopes(signal: AbortSignal): Promise<readonly string[]>;
 }

@@ -1,7 +1,7 @@
 import { client as hawk } from 'hawk';
 import type { TaskRights } from './queue-client.js';
 
-/** Signs requests to Taskcluster services (Hawk) with the latest credentials of a run and no more than its rights. */
+/** Signs requests to Taskcluster services (Hawk) with a run's latest credentials, limited to its rights. */
 export class RequestSigner {
   readonly #rights: TaskRights;
 
@@ -9,15 +9,12 @@ export class RequestSigner {
     this.#rights = rights;
   }
 
-  /**
-   * The Authorization header of one request. The signature covers method and URL, whose path must be sent exactly as it
-   * is here.
-   */
+  /** Returns the Authorization header of one request. Its path must be sent exactly as signed. */
   authorization(method: string, url: string): string {
     return hawk.header(url, method, { credentials: this.#key(), ext: this.#ext() }).header;
   }
 
-  /** A URL that anybody can GET with these rights for `ttlSeconds`: a secret. */
+  /** Returns a URL that grants these rights to any client that GETs it for `ttlSeconds`: a secret. */
   signedUrl(url: string, ttlSeconds: number): string {
     const options = { credentials: this.#key(), ttlSec: ttlSeconds, localtimeOffsetMsec: 0, ext: this.#ext() };
     return `${url}${url.includes('?') ? '&' : '?'}bewit=${hawk.getBewit(url, options)}`;

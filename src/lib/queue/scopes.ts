@@ -1,8 +1,8 @@
-/** Scopes a task needs: a scope, or all or any of several expressions (Taskcluster's scope expressions). */
+/** Scopes that a task needs: one scope, or all or any of several expressions (Taskcluster's scope expressions). */
 export type ScopeExpression =
   string | { readonly AllOf: readonly ScopeExpression[] } | { readonly AnyOf: readonly ScopeExpression[] };
 
-/** A scope for every worker, or the same for the workers of this one's pool alone. */
+/** Returns an expression for a scope on every worker, or the same on the workers of this pool alone. */
 export function orForPool(
   scope: string,
   { provisionerId, workerType }: { readonly provisionerId: string; readonly workerType: string },
@@ -11,12 +11,12 @@ export function orForPool(
 }
 
 /**
- * The scopes that a task has; a trailing `*` stands for anything. A task may have, and need, tens of thousands: looking
- * for one takes a time that hardly depends on how many there are.
+ * The scopes that a task has; a trailing `*` matches anything. A task may have, and need, tens of thousands: the time
+ * of a lookup hardly depends on their number.
  */
 export class ScopeSet {
   readonly #exact: ReadonlySet<string>;
-  /** Sorted, without those that begin with another one. */
+  /** Sorted, without prefixes that begin with another one. */
   readonly #prefixes: readonly string[];
 
   constructor(scopes: readonly string[]) {
@@ -29,14 +29,14 @@ export class ScopeSet {
     this.#prefixes = prefixes;
   }
 
-  /** Whether they are enough. */
+  /** Returns whether the scopes are sufficient. */
   satisfies(needed: ScopeExpression): boolean {
     if (typeof needed === 'string') return this.#grants(needed);
     if ('AllOf' in needed) return needed.AllOf.every((part) => this.satisfies(part));
     return needed.AnyOf.some((part) => this.satisfies(part));
   }
 
-  /** The scopes of the expression that they do not grant. */
+  /** Returns the scopes of the expression that are missing. */
   missing(needed: ScopeExpression): readonly string[] {
     if (this.satisfies(needed)) return [];
     if (typeof needed === 'string') return [needed];
@@ -46,8 +46,8 @@ export class ScopeSet {
 
   #grants(scope: string): boolean {
     if (this.#exact.has(scope)) return true;
-    // What is between a prefix and a text that begins with it begins with it too, and was left out: it can only be the
-    // last one that isn't behind the text.
+    // Prefixes sorted between a prefix and a text that begins with it also begin with it, and were left out. So only
+    // the last prefix that sorts before the text can match.
     let [low, high] = [0, this.#prefixes.length];
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -59,12 +59,12 @@ export class ScopeSet {
   }
 }
 
-/** True when the scopes a task has are enough. */
+/** Returns whether `scopes` are sufficient. */
 export function satisfies(scopes: readonly string[], needed: ScopeExpression): boolean {
   return new ScopeSet(scopes).satisfies(needed);
 }
 
-/** The scopes of the expression that `scopes` does not grant. */
+/** Returns the scopes of the expression that `scopes` do not grant. */
 export function missingScopes(scopes: readonly string[], needed: ScopeExpression): readonly string[] {
   return new ScopeSet(scopes).missing(needed);
 }

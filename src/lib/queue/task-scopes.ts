@@ -15,30 +15,30 @@ export type ExpandScopes = (scopes: readonly string[], signal: AbortSignal) => P
 
 const LONGEST_CAUSE = 300;
 
-// Only these grant a role: `assume:<roleId>`, or a pattern such as `assu*`. The auth service goes by the same.
+// Only these grant a role: `assume:<roleId>`, or a pattern such as `assu*`. The auth service has the same rule.
 const ROLE = /^(?:assume:|(?:|a|as|ass|assu|assum|assume)\*$)/;
 
-// Some twenty minutes, as long as a claim lasts: nothing is lost by waiting, but a run that is given up is not run again.
+// About twenty minutes, as long as a claim lasts: waiting costs nothing, but a failed run is not run again.
 const EXPAND_RETRIES: RetryPolicy = { attempts: 45, firstDelayMs: 1000, maxDelayMs: 30_000, randomization: 0.25 };
 
 /**
- * What a task may do. Its roles are expanded once, and only when something needs more than the scopes that it lists:
- * most tasks list what they need, and most checks cost no call.
+ * What a task may do. Its roles are expanded once, and only if something needs more than the listed scopes: most tasks
+ * list what they need, so most checks need no call.
  */
 export class TaskScopes {
-  /** As in the task's definition. Services expand the roles in them by themselves. */
+  /** As in the task's definition. Services expand the roles in them themselves. */
   readonly listed: readonly string[];
   readonly #expand: ExpandScopes | undefined;
   #listedSet: ScopeSet | undefined;
   #expanded: Promise<ScopeSet> | undefined;
 
-  /** Without `expand` the listed scopes are all there is. */
+  /** Without `expand`, the task has only the listed scopes. */
   constructor(listed: readonly string[], expand?: ExpandScopes) {
     this.listed = listed;
     this.#expand = expand;
   }
 
-  /** The scopes of `needed` that neither task.scopes nor its roles grant; empty: the task may do it. */
+  /** Returns the scopes of `needed` that neither task.scopes nor its roles grant; empty if the task may do it. */
   async missing(needed: ScopeExpression, signal: AbortSignal): Promise<readonly string[]> {
     this.#listedSet ??= new ScopeSet(this.listed);
     const literally = this.#listedSet.missing(needed);
@@ -48,11 +48,11 @@ export class TaskScopes {
   }
 }
 
-/** Expands roles by the auth service, with the credentials of the run and with retries; says once that it waits for that. */
+/** Expands roles by the auth service, with the run's credentials and with retries; logs once that it waits for that. */
 export function expandBy(queue: Pick<RunQueue, 'expandScopes'>, log: Logger, output: TaskOutput): ExpandScopes {
   const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
     log.warn('error expanding scopes', { error, attempt, retryInMs: Math.round(delayMs) });
-    // One failure is nothing to tell the author of.
+    // A single failure does not concern the author.
     if (attempt === 2) {
       const [cause = ''] = errorMessage(error).split(/[\r\n]/, 1);
       output.line(`Waiting for the roles in task.scopes to be expanded: ${startOf(cause, LONGEST_CAUSE)}`);
@@ -66,7 +66,7 @@ export function expandBy(queue: Pick<RunQueue, 'expandScopes'>, log: Logger, out
         return queue.expandScopes(scopes, signal);
       };
       const expanded = await retry(EXPAND_RETRIES, { isRetryable, onRetry }, call, signal);
-      if (attempts > 2) output.line('The roles in task.scopes are expanded; the task goes on.');
+      if (attempts > 2) output.line('The roles in task.scopes are expanded; the task continues.');
       return expanded;
     } catch (error) {
       if (signal.aborted) throw error;
@@ -79,7 +79,7 @@ export function expandBy(queue: Pick<RunQueue, 'expandScopes'>, log: Logger, out
 
 function adviceOn(error: unknown): string {
   if (isErrorOf(error, 'taskcluster', 403)) {
-    return 'The operators of this Taskcluster deployment have to grant auth:expand-scopes to the role anonymous.';
+    return 'The operators of this Taskcluster deployment must grant auth:expand-scopes to the role anonymous.';
   }
   return 'This is not a mistake of the task: run it again.';
 }

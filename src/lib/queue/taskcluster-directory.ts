@@ -9,7 +9,9 @@ export interface TaskclusterDirectoryOptions {
   readonly callTimeoutMs: number;
 }
 
-/** Index and artifacts of a deployment through taskcluster-client, always with the rights of the task that asks. */
+/**
+ * Reads a deployment's index and artifacts through taskcluster-client, always with the rights of the requesting task.
+ */
 export class TaskclusterDirectory implements TaskDirectory {
   readonly #options: TaskclusterDirectoryOptions;
 

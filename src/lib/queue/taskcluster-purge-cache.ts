@@ -8,12 +8,12 @@ export interface TaskclusterPurgeCacheOptions {
   readonly rootUrl: string;
   readonly credentials: CredentialSource;
   readonly workerPoolId: string;
-  /** How far this machine's clock is ahead of the service's; negative when it is behind. */
+  /** How far this machine's clock is ahead of the service's, in ms; negative if it is behind. */
   readonly clockSkewMs: () => number;
   readonly callTimeoutMs: number;
 }
 
-/** The purge-cache service through taskcluster-client, with the worker's own credentials. */
+/** Calls the purge-cache service through taskcluster-client, with the worker's own credentials. */
 export class TaskclusterPurgeCache implements PurgeCacheClient {
   readonly #options: TaskclusterPurgeCacheOptions;
 

@@ -29,13 +29,13 @@ export interface TaskclusterQueueOptions {
   readonly workerType: string;
   readonly workerGroup: string;
   readonly workerId: string;
-  /** How long an answer may take. */
+  /** The timeout of an answer. */
   readonly callTimeoutMs: number;
   /** The same for claimWork, whose answer may take as long as the queue's long poll. */
   readonly claimTimeoutMs: number;
-  /** How long the upload of an object may stand still. */
+  /** How long the upload of an object may be stalled. */
   readonly uploadInactivityMs: number;
-  /** Hears of a claim that makes no sense. Nothing can be done for it: the queue gives the run up in time. */
+  /** Called with the error of an invalid claim. Its run can't be saved: the queue ends it when the claim expires. */
   readonly onBadClaim: (error: unknown) => void;
 }
 
@@ -49,11 +49,11 @@ const keepAliveAgents = (): Agents => ({
   https: new HttpsAgent({ keepAlive: true }),
 });
 
-// The client library opens a connection for each call unless its default agents are replaced.
+// The client library opens a connection for each call, unless its default agents are replaced.
 const sharedAgents = keepAliveAgents();
 Object.assign(agents, sharedAgents);
 
-/** The queue through taskcluster-client. Its own retries are off: callers know better what to do about a failure. */
+/** Calls the queue through taskcluster-client, whose retries are off: callers know better how to handle a failure. */
 export class TaskclusterQueue implements QueueClient {
   readonly #options: TaskclusterQueueOptions;
   readonly #claimAgents = keepAliveAgents();
@@ -67,8 +67,8 @@ export class TaskclusterQueue implements QueueClient {
   async claimWork(tasks: number, signal: AbortSignal): Promise<readonly Claim[]> {
     signal.throwIfAborted();
     const { provisionerId, workerType, workerGroup, workerId, onBadClaim } = this.#options;
-    // The library can't abort a call. Closing its connection does, so that the queue hands nothing to a poll that
-    // nobody waits for any more.
+    // The library can't abort calls. Closing the connection does, so that the queue assigns no run to an abandoned
+    // poll.
     const hangUp = (): void => {
       this.#claimAgents.http.destroy();
       this.#claimAgents.https.destroy();
@@ -99,7 +99,7 @@ export class TaskclusterQueue implements QueueClient {
     return missingScopes(scopes, { AllOf: [claimWork, `queue:worker-id:${workerGroup}/${workerId}`] });
   }
 
-  /** A client of its own, as its agents are destroyed to end a poll; made anew when the credentials are. */
+  /** Returns a separate client, because its agents are destroyed to end a poll; created anew for new credentials. */
   #claiming(): Queue {
     const credentials = this.#options.credentials.current;
     if (this.#claimClient?.credentials !== credentials) {
@@ -113,9 +113,9 @@ export class TaskclusterQueue implements QueueClient {
   }
 }
 
-/** What is known of the queue by now, for all runs. */
+/** What this worker has learned about the queue, for all runs. */
 interface QueueAbilities {
-  /** Queues before 96.7 refuse artifacts that say how large they are. */
+  /** Queues before 96.7 refuse artifacts that state their length. */
   takesContentLength: boolean;
 }
 
@@ -146,7 +146,7 @@ class TaskclusterRunQueue implements RunQueue {
   }
 
   async isResolved(signal: AbortSignal): Promise<boolean> {
-    // Read within the attempt: an answer that makes no sense is a failed call, not a lost claim.
+    // Read within the attempt: an invalid answer is a failed call, not a lost claim.
     const call = async (queue: Queue): Promise<boolean> => {
       const { status } = await queue.status(this.#run.taskId);
       const run = status.runs[this.#run.runId];
@@ -225,7 +225,7 @@ class TaskclusterRunQueue implements RunQueue {
     return queue.buildUrl(queue.getArtifact, this.#run.taskId, this.#run.runId, name);
   }
 
-  /** What comes back must say that the run is over: a page of some proxy says nothing about what the queue did. */
+  /** Reports a resolution. The answer must state that the run is over: a proxy's page can't tell what the queue did. */
   async #report(
     what: string,
     call: (queue: Queue) => Promise<{ readonly status: TaskStatus }>,
@@ -244,13 +244,13 @@ class TaskclusterRunQueue implements RunQueue {
       return await queueCall(what, () => call(this.#queue), signal);
     } catch (error) {
       const isRefused = isErrorOf(error, 'taskcluster', 401);
-      // Credentials that ran out on the way say nothing about those that have replaced them meanwhile.
+      // Expired credentials say nothing about those that have replaced them meanwhile.
       if (!isRefused || this.#source.current === credentials) throw error;
       return await queueCall(what, () => call(this.#queue), signal);
     }
   }
 
-  /** A client with the latest credentials. */
+  /** Returns a client with the latest credentials. */
   get #queue(): Queue {
     const credentials = this.#source.current;
     if (this.#client?.credentials !== credentials) {
@@ -266,11 +266,11 @@ class TaskclusterRunQueue implements RunQueue {
 
 function objectUploadOf(answer: Omit<TaskclusterArtifact, 'storageType'>): ObjectUpload {
   const { name, projectId, uploadId, expires, credentials } = answer;
-  if (!name || !projectId || !uploadId || !expires || !credentials) throw new Error('its answer makes no sense');
+  if (!name || !projectId || !uploadId || !expires || !credentials) throw new Error('its answer is not valid');
   return { name, projectId, uploadId, expires, credentials };
 }
 
-/** The claims that make sense; fails when there are others only, so that no more of them are taken at once. */
+/** Returns the valid claims. Throws if all are invalid, so that the worker does not claim more at once. */
 function parseClaims(claims: readonly TaskClaim[], onBadClaim: (error: unknown) => void): readonly Claim[] {
   const now = new Date();
   const errors: unknown[] = [];

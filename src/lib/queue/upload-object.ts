@@ -11,13 +11,13 @@ import type { ObjectContent, ObjectUpload } from './queue-client.js';
 export interface UploadObjectOptions {
   readonly rootUrl: string;
   readonly callTimeoutMs: number;
-  /** How long an upload may stand still. */
+  /** How long an upload may be stalled. */
   readonly inactivityMs: number;
 }
 
 /**
- * One attempt to upload an object by the client library, which hashes what it sends. The library knows no way to say that
- * content is compressed, so it has to be given as it is. Fails with an ArtifactStoreError, or with the signal's reason.
+ * Makes one attempt to upload an object through the client library, which hashes what it sends. The library can't mark
+ * content as compressed, so content must be uncompressed. Throws an ArtifactStoreError, or the signal's reason.
  */
 export async function uploadObject(
   { rootUrl, callTimeoutMs, inactivityMs }: UploadObjectOptions,
@@ -52,7 +52,7 @@ export async function uploadObject(
   }
 }
 
-/** The service refuses to finish an upload of which nothing has come, whatever answered it: the next attempt may succeed. */
+/** The service refuses to finish an upload that did not arrive, whatever answered it: the next attempt may succeed. */
 function saysWhatIsMissing(object: ObjectService): ObjectService {
   const finishUpload: ObjectService['finishUpload'] = async (name, request) => {
     try {
@@ -66,8 +66,8 @@ function saysWhatIsMissing(object: ObjectService): ObjectService {
 }
 
 /**
- * The library does nothing with it but `pipe`: alone, that would wait for ever for a source that failed, and never hear of
- * an abort. Either now ends what the library pipes to, and with it the request.
+ * The library only calls `pipe`, which would wait forever for a failed source, and ignore an abort. Either now ends the
+ * library's target, and with it the request.
  */
 function breakable(source: Readable, alive: () => void, signal: AbortSignal): Pick<Readable, 'pipe'> {
   const tap = new Transform({
@@ -84,7 +84,7 @@ function breakable(source: Readable, alive: () => void, signal: AbortSignal): Pi
   };
 }
 
-// The HTTP library's own errors carry the address, which is signed: neither their message nor they are passed on.
+// The HTTP library's own errors contain the signed address: neither their message nor the errors are passed on.
 function storeErrorOf(error: unknown): ArtifactStoreError {
   if (error instanceof ArtifactStoreError) return error;
   const { statusCode } = error as Partial<TaskclusterClientError>;

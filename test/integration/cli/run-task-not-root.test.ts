@@ -108,7 +108,7 @@ describe('run-task as a user that is not root but may use the engine', () => {
       await writeFile(join(place, 'd', 'go'), '');
       assert.equal((await program.ended).code, 7, program.stdout);
       assert.match(program.stdout, /\nTask failed\.\n$/);
-      const command = /As root, this does: rm -rf --one-file-system -- '([^']+)'\n/;
+      const command = /Run this as root: rm -rf --one-file-system -- '([^']+)'\n/;
       assert.match(program.stderr, /run-task: not cleaned up: .*another file system is mounted at \S+\/d\/mounted/);
       const [, named = ''] = command.exec(program.stderr) ?? [];
       assert.ok(place.startsWith(`${named}/`), program.stderr);

@@ -174,7 +174,7 @@ describe('the image that a task made', () => {
       assert.equal(cuts.hits, 3);
       assert.match(
         log,
-        /Loading failed \(attempt 3\): the connection to .* failed .*\. Going on after [\d.]+ MB in 0 s/,
+        /Loading failed \(attempt 3\): the connection to .* failed .*\. Resuming after [\d.]+ MB in 0 s/,
       );
       assert.doesNotMatch(log, /Starting again/);
       assert.match(log, new RegExp(`artifact sha256 ${sha256(saved)}`));

@@ -58,7 +58,7 @@ describe('images of a real registry', () => {
       const first = await harness.create(payload);
       await harness.sees(first, 'Pulling image');
       const others = await Promise.all(Array.from({ length: 7 }, () => harness.create(payload)));
-      await Promise.all(others.map((taskId) => harness.sees(taskId, 'Another task is getting the image already')));
+      await Promise.all(others.map((taskId) => harness.sees(taskId, 'Another task is already fetching the image')));
       await harness.queue.cancelTask(first);
       assert.equal((await harness.finish(first)).run.reasonResolved, 'canceled');
       letGo();

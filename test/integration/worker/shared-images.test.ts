@@ -52,7 +52,7 @@ describe('eight tasks at once that want the same missing image', () => {
     const others = await Promise.all(
       Array.from({ length: TASKS - 1 }, () => harness.create({ ...shell('echo in the image'), image })),
     );
-    await Promise.all(others.map((taskId) => harness.sees(taskId, 'Another task is getting the image already')));
+    await Promise.all(others.map((taskId) => harness.sees(taskId, 'Another task is already fetching the image')));
     await harness.queue.cancelTask(first);
     const canceled = await harness.finish(first);
     assert.equal(canceled.run.reasonResolved, 'canceled');

@@ -34,17 +34,17 @@ describe('AdaptiveGzip', () => {
     ['a compressed file', gzipSync(randomBytes(400 * KiB)), 'identity'],
     ['base64, which is a quarter air', Buffer.from(randomBytes(300 * KiB).toString('base64')), 'gzip'],
   ] as const) {
-    it(`gives ${what} back unchanged, and takes ${encoding} for it`, async () => {
+    it(`preserves ${what}, and chooses ${encoding} for it`, async () => {
       assert.equal((await through(content)).contentEncoding, encoding);
       assert.equal((await through(content, 1024 * KiB)).contentEncoding, encoding);
     });
   }
 
-  it('makes what is worth it small', async () => {
+  it('compresses content that is worth it', async () => {
     assert.ok((await through(text(3000 * KiB))).length < 30 * KiB);
   });
 
-  it('takes in no more than its reader takes out', async () => {
+  it('accepts no more input than its reader reads', async () => {
     let taken = 0;
     const source = Readable.from(
       (function* () {

@@ -15,7 +15,7 @@ describe('isArtifactName', () => {
     '%2e%2e/?#~',
     'a'.repeat(1024),
   ]) {
-    it(`takes ${quotedName(name)}`, () => {
+    it(`accepts ${quotedName(name)}`, () => {
       assert.equal(isArtifactName(name), true);
     });
   }

@@ -16,7 +16,7 @@ import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 const MiB = 1024 * 1024;
 const never = new AbortController().signal;
 
-describe('ArtifactStore in trouble', () => {
+describe('ArtifactStore with failing services', () => {
   let bench: ArtifactBench;
 
   beforeEach(async () => {
@@ -43,7 +43,7 @@ describe('ArtifactStore in trouble', () => {
     return { message: (error as Error).message, resolution: resolutionName(resolutionOf(error)) };
   };
 
-  it('tries again what may work the next time, and says so to the operator', async () => {
+  it('retries retryable failures, which the operator is told', async () => {
     bench.queue.fail('createArtifact', outage(), new ServiceError('taskcluster', 'no answer'));
     bench.objects.faults.push(faults.status(500), faults.reset, faults.silence, faults.status(429));
     bench.objects.faults.push(faults.status(400, '<Error><Code>RequestTimeout</Code></Error>'));
@@ -63,7 +63,7 @@ describe('ArtifactStore in trouble', () => {
     ['403', faults.status(403)],
     ['expired', faults.status(400, '<Error><Code>ExpiredToken</Code></Error>')],
   ] as const) {
-    it(`asks for a fresh address when the old one is refused (${what})`, async () => {
+    it(`requests a fresh address if the old one is refused (${what})`, async () => {
       bench.objects.faults.push(fault);
       await upload('at last');
       assert.deepEqual(bench.objects.puts, [
@@ -73,13 +73,13 @@ describe('ArtifactStore in trouble', () => {
     });
   }
 
-  it('keeps the address while it works', async () => {
+  it('keeps the address while it is accepted', async () => {
     bench.objects.faults.push(faults.status(500));
     await upload('at last');
     assert.equal(bench.queue.requestsFor('public/a.txt').length, 1);
   });
 
-  it('waits for a queue that is away for as long as the run lasts, and says so once', async () => {
+  it('waits for an unavailable queue as long as the run lasts, and reports it once', async () => {
     const away = Array.from(
       { length: 40 },
       () => new ServiceError('taskcluster', 'queue.createArtifact failed: HTTP 502: Bad', 502),
@@ -91,8 +91,8 @@ describe('ArtifactStore in trouble', () => {
       bench.output.lines.map((line) => line.replace(/\d+ s/, 'N s')),
       [
         'Uploads wait: queue.createArtifact failed: HTTP 502: Bad. ' +
-          'They are tried again until this works or the run has to end.',
-        'Uploads go on after N s.',
+          'The worker retries until they succeed or the run has to end.',
+        'Uploads resumed after N s.',
       ],
     );
     assert.deepEqual(bench.output.errors, []);
@@ -102,7 +102,7 @@ describe('ArtifactStore in trouble', () => {
     assert.equal(bench.store.waitingFor, undefined);
   });
 
-  it('waits for a store that is away until the run is stopped, and knows then what it waited for', async () => {
+  it('waits for an unavailable store until the run is stopped, and knows what it waited for', async () => {
     const stop = new AbortController();
     const reason = new TaskStopped('reclaim-failed');
     let puts = 0;
@@ -118,7 +118,7 @@ describe('ArtifactStore in trouble', () => {
     assert.equal(bench.log.of('artifact uploads resumed').length, 0);
   });
 
-  it('does not tell the author of what works the second time', async () => {
+  it('does not tell the author about a failure whose first retry succeeds', async () => {
     bench.queue.fail('createArtifact', outage());
     await upload('x');
     assert.deepEqual(bench.output.lines, []);
@@ -131,7 +131,7 @@ describe('ArtifactStore in trouble', () => {
     assert.deepEqual(bench.output.lines, []);
   });
 
-  it('blames itself when the store refuses ten fresh addresses', async () => {
+  it('blames the worker if the store refuses ten fresh addresses', async () => {
     bench.objects.faults.push(...Array.from({ length: 10 }, () => faults.status(403)));
     assert.deepEqual(await failure(upload('x')), {
       resolution: 'internal-error',
@@ -142,7 +142,7 @@ describe('ArtifactStore in trouble', () => {
   });
 
   for (const statusCode of [400, 403, 404]) {
-    it(`gives up at once what the queue refuses with ${statusCode}`, async () => {
+    it(`fails at once if the queue refuses with ${statusCode}`, async () => {
       bench.queue.fail('createArtifact', new ServiceError('taskcluster', 'no', statusCode));
       const { message } = await failure(upload('x'));
       assert.equal(message, 'Artifact "public/a.txt" could not be uploaded: the queue refused it: no');
@@ -150,13 +150,13 @@ describe('ArtifactStore in trouble', () => {
     });
   }
 
-  it('gives up at once on an answer that will not change', async () => {
+  it('fails at once on a permanent error', async () => {
     bench.objects.faults.push(faults.status(404));
     assert.equal((await failure(upload('x'))).resolution, 'internal-error');
     assert.equal(bench.objects.puts.length, 1);
   });
 
-  it('does not follow a store that sends it elsewhere', async () => {
+  it('does not follow redirects of a store', async () => {
     bench.objects.faults.push((request, response) => {
       request.resume();
       response.writeHead(307, { Location: 'http://169.254.169.254/' }).end();
@@ -165,13 +165,13 @@ describe('ArtifactStore in trouble', () => {
   });
 
   for (const code of ['EntityTooLarge', 'KeyTooLongError']) {
-    it(`fails the task for what the store takes from nobody (${code})`, async () => {
+    it(`fails the task for content that the store never accepts (${code})`, async () => {
       bench.objects.faults.push(faults.status(400, `<Error><Code>${code}</Code></Error>`));
       assert.equal((await failure(upload('x'))).resolution, 'failed');
     });
   }
 
-  it('fails the task for what the queue finds wrong with the artifact', async () => {
+  it('fails the task if the queue finds the artifact invalid', async () => {
     bench.queue.fail('createArtifact', new ServiceError('taskcluster', 'expires must be before task.expires', 400));
     assert.deepEqual(await failure(upload('x')), {
       resolution: 'failed',
@@ -180,7 +180,7 @@ describe('ArtifactStore in trouble', () => {
     });
   });
 
-  it('is stopped by a queue that says that the run is over', async () => {
+  it('stops if the queue says that the run is over', async () => {
     bench.queue.resolved = true;
     bench.queue.fail('createArtifact', conflict());
     const uploaded = upload('x');
@@ -188,14 +188,14 @@ describe('ArtifactStore in trouble', () => {
     assert.equal(bench.objects.puts.length, 0);
   });
 
-  it('fails the task for an artifact that is there already and differs', async () => {
+  it('fails the task if a different artifact of that name exists', async () => {
     bench.queue.fail('createArtifact', conflict());
     const { message, resolution } = await failure(upload('x'));
     assert.equal(resolution, 'failed');
-    assert.match(message, /has one of that name already/);
+    assert.match(message, /already has an artifact of that name/);
   });
 
-  it('passes on the error of its source and stores nothing', async () => {
+  it('throws the error of its source and stores nothing', async () => {
     const source = Readable.from(
       (async function* () {
         yield randomBytes(2 * MiB);
@@ -208,7 +208,7 @@ describe('ArtifactStore in trouble', () => {
     assert.equal(bench.queue.artifacts.length, 0);
   });
 
-  it("says in the log when a name cannot be an artifact's", async () => {
+  it('reports an invalid artifact name in the log', async () => {
     await upload('x', { name: 'public/ü\n.txt' });
     assert.deepEqual(bench.output.lines, [`Artifact "public/ü\\n.txt" was not uploaded: ${NAME_RULE}`]);
     assert.equal(bench.queue.artifacts.length, 0);
@@ -222,7 +222,7 @@ describe('ArtifactStore in trouble', () => {
       stop = new AbortController();
     });
 
-    it('leaves a PUT at once', async () => {
+    it('aborts a PUT at once', async () => {
       bench.objects.faults.push((request) => {
         request.resume();
         stop.abort(reason);
@@ -231,7 +231,7 @@ describe('ArtifactStore in trouble', () => {
       assert.deepEqual(bench.metrics.counted, []);
     });
 
-    it('leaves a source at once', async () => {
+    it('stops reading a source at once', async () => {
       const source = new Readable({
         read() {
           stop.abort(reason);
@@ -241,7 +241,7 @@ describe('ArtifactStore in trouble', () => {
       assert.equal(source.destroyed, true);
     });
 
-    it('does not begin', async () => {
+    it('does not start', async () => {
       stop.abort(reason);
       await assert.rejects(upload('x', {}, stop.signal), reason);
       assert.equal(bench.queue.artifacts.length, 0);
@@ -258,7 +258,7 @@ describe('ArtifactStore in trouble', () => {
     const uploadComing = (stream: Readable, signal = never): Promise<void> =>
       bench.store.upload(artifact({ contentEncoding: 'identity' }), { stream, size: content.length }, signal);
 
-    it('sends what there is while the rest is still to come', async () => {
+    it('sends the beginning while the rest is still to come', async () => {
       let isOver = (): void => undefined;
       const hasBegun = new Promise<void>((resolve) => (isOver = resolve));
       bench.objects.faults.push((request) => {
@@ -277,7 +277,7 @@ describe('ArtifactStore in trouble', () => {
       assert.deepEqual(bench.store.manifest.get('public/a.txt'), { sha256 });
     });
 
-    it('fails as its source does, without another attempt', async () => {
+    it('fails as its source does, without a retry', async () => {
       const broken = new DockerError('the source broke off');
       async function* source(): AsyncGenerator<Buffer> {
         yield content.subarray(0, 2 * MiB);
@@ -289,7 +289,7 @@ describe('ArtifactStore in trouble', () => {
       assert.deepEqual([...bench.objects.objects.keys()], []);
     });
 
-    it('lets go of its source when the store does not take it', async () => {
+    it('releases its source if the store refuses it', async () => {
       bench.objects.faults.push(faults.status(413));
       const source = new Readable({ read: () => undefined });
       source.push(content.subarray(0, 2 * MiB));

@@ -46,7 +46,7 @@ describe('ArtifactStore', () => {
     assert.ok(stored.body.length < 200);
   });
 
-  it('stores content as it is when asked to', async () => {
+  it('stores content uncompressed on request', async () => {
     await upload('PNG', { contentEncoding: 'identity' });
     const stored = bench.objects.objects.get('public/a.txt');
     assert.ok(stored);
@@ -66,7 +66,7 @@ describe('ArtifactStore', () => {
     });
   }
 
-  it('remembers the hash of the uncompressed content of what it stored, and of nothing else', async () => {
+  it('remembers the hash of the uncompressed content of stored artifacts only', async () => {
     bench.objects.faults.push(faults.status(404));
     await assert.rejects(upload('lost', { name: 'lost' }));
     await upload('one', { name: 'one' });
@@ -77,7 +77,7 @@ describe('ArtifactStore', () => {
     });
   });
 
-  it('hashes nothing as long as nobody asks for it', async () => {
+  it('hashes nothing unless requested', async () => {
     await bench.stop();
     bench = await ArtifactBench.start({ concurrency: 4, manifest: false });
     const filePath = path.join(bench.tempDir, 'source');
@@ -100,7 +100,7 @@ describe('ArtifactStore', () => {
   });
 
   for (const contentEncoding of ['gzip', 'identity'] as const) {
-    it(`sends large content from disk, again when it must be (${contentEncoding})`, async () => {
+    it(`sends large content from disk, repeatedly if necessary (${contentEncoding})`, async () => {
       const bytes = randomBytes(3 * MiB);
       bench.objects.faults.push(faults.resetMidBody, faults.status(503));
       await upload(bytes, { contentEncoding });
@@ -121,7 +121,7 @@ describe('ArtifactStore', () => {
     });
   }
 
-  it('decides by the content of a file on disk too', async () => {
+  it('chooses the encoding by content for a file on disk too', async () => {
     const filePath = path.join(bench.tempDir, 'source');
     for (const [name, content, encoding] of [
       ['noise', randomBytes(2 * MiB), undefined],
@@ -136,7 +136,7 @@ describe('ArtifactStore', () => {
     await rm(filePath);
   });
 
-  it('sends a file that is open already, more than once if it must', async () => {
+  it('sends an open file, repeatedly if necessary', async () => {
     const filePath = path.join(bench.tempDir, 'source');
     await writeFile(filePath, randomBytes(2 * MiB));
     const handle = await open(filePath);
@@ -147,7 +147,7 @@ describe('ArtifactStore', () => {
     await rm(filePath);
   });
 
-  it('compresses a file once for several artifacts when told to keep it', async () => {
+  it('compresses a kept file once for several artifacts', async () => {
     const filePath = path.join(bench.tempDir, 'log');
     await writeFile(filePath, randomBytes(2 * MiB));
     await Promise.all([
@@ -171,7 +171,7 @@ describe('ArtifactStore', () => {
     assert.equal(bench.objects.puts.length, 0);
   });
 
-  it('keeps memory flat for 64 MiB that cannot be compressed', async () => {
+  it('uses little memory for 64 MiB that can’t be compressed', async () => {
     bench.objects.keepsBodies = false;
     const piece = randomBytes(MiB);
     const source = Readable.from(
@@ -188,14 +188,14 @@ describe('ArtifactStore', () => {
     assert.ok(peak < 48 * MiB, `memory grew by ${Math.round(peak / MiB)} MiB`);
   });
 
-  it('uploads no more at a time than it may', async () => {
+  it('limits parallel uploads', async () => {
     bench.objects.waitsFor = 4;
     await Promise.all(Array.from({ length: 40 }, (_, i) => upload(`content ${i}`, { name: `file-${i}` })));
     assert.equal(bench.objects.objects.size, 40);
     assert.equal(bench.objects.mostAtOnce, 4);
   });
 
-  it('creates references, links and error artifacts, and tries them again too', async () => {
+  it('creates references, links and error artifacts, with retries', async () => {
     bench.queue.fail('createArtifact', outage(), outage());
     const common = { expires: EXPIRES };
     await bench.store.reference({ name: 'r', url: 'http://here/', contentType: 'text/html', ...common }, never);
@@ -209,7 +209,7 @@ describe('ArtifactStore', () => {
     assert.equal(bench.store.manifest.size, 0);
   });
 
-  it('leaves it to the caller when the queue refuses a link', async () => {
+  it('throws the queue’s error if it refuses a link', async () => {
     bench.queue.fail('createArtifact', new ServiceError('taskcluster', 'no links here', 400));
     await assert.rejects(
       bench.store.link({ name: 'l', artifact: 'r', contentType: 'text/html', expires: EXPIRES }, never),

@@ -26,7 +26,7 @@ const streamOf = ({ content }: TarEntry & { readonly kind: 'file' }): Readable =
   Buffer.isBuffer(content) ? Readable.from([content]) : content;
 
 describe('tarEntries', () => {
-  it('gives files with their content, and says what else there is', async () => {
+  it('yields files with their content, and the kind of other entries', async () => {
     const tar = await tarOf([
       { name: 'dir/', type: 'directory' },
       { name: 'dir/a', content: 'A' },
@@ -49,7 +49,7 @@ describe('tarEntries', () => {
     ]);
   });
 
-  it('skips what nobody reads, or not to its end', async () => {
+  it('skips content that is not read, or not to its end', async () => {
     const tar = await tarOf([
       { name: 'unread', content: randomBytes(500_000) },
       { name: 'half', content: randomBytes(500_000) },
@@ -67,7 +67,7 @@ describe('tarEntries', () => {
     assert.deepEqual(contents, ['whole']);
   });
 
-  it('waits with the next entry for whoever still reads the last', async () => {
+  it('does not yield the next entry while the last one is being read', async () => {
     const content = randomBytes(700_000);
     const tar = await tarOf([
       { name: 'a', content },
@@ -101,7 +101,7 @@ describe('tarEntries', () => {
 
   const isRetryable = (error: unknown): boolean => error instanceof DockerError && error.retryable;
 
-  it('fails where a connection is cut, also for whoever reads a file then', async () => {
+  it('fails when a connection is cut, also in a file being read', async () => {
     const tar = await tarOf([
       { name: 'whole', content: 'W' },
       { name: 'half', content: Buffer.alloc(100_000) },
@@ -124,7 +124,7 @@ describe('tarEntries', () => {
     await assert.rejects(half, isRetryable);
   });
 
-  it('fails for a stream that is closed without a word', async () => {
+  it('fails if the stream is closed early without an error', async () => {
     const tar = await tarOf([{ name: 'half', content: Buffer.alloc(100_000) }]);
     const archive = new PassThrough({ highWaterMark: 1024 });
     archive.write(tar.subarray(0, 50_000));
@@ -135,7 +135,7 @@ describe('tarEntries', () => {
     await assert.rejects(reading, isRetryable);
   });
 
-  it('never takes a tar for whole that ends early, wherever that is', async () => {
+  it('never accepts a truncated tar, wherever it ends', async () => {
     const tar = await tarOf([
       { name: 'd/', type: 'directory' },
       { name: 'd/a', content: 'A'.repeat(700) },
@@ -149,7 +149,7 @@ describe('tarEntries', () => {
     );
   });
 
-  it('ends with the archive, whatever is in it, and reads on to the end of the stream', async () => {
+  it('ends with the archive, whatever its content, and reads the rest of the stream', async () => {
     const tars = await Promise.all([
       tarOf([]),
       tarOf([{ name: 'a', content: 'A' }]),
@@ -173,7 +173,7 @@ describe('tarEntries', () => {
     }
   });
 
-  it('takes more zeros than there need to be for the end', async () => {
+  it('accepts more zeros than necessary at the end', async () => {
     const tar = await tarOf([{ name: 'a', content: 'A' }]);
     const padded = Buffer.concat([tar, Buffer.alloc(9 * 1024)]);
     for (const pieceBytes of [100, 1024, 100_000])
@@ -189,13 +189,13 @@ describe('tarEntries', () => {
     }
   });
 
-  it('does not take the zeros of a file for the end', async () => {
+  it('does not mistake the zeros of a file for the end', async () => {
     const tar = await tarOf([{ name: 'a', content: Buffer.alloc(200_000) }]);
     await assert.rejects(listing(chunked(tar.subarray(0, tar.length - 1024))), isRetryable);
     await assert.rejects(listing(chunked(tar.subarray(0, 100_000))), isRetryable);
   });
 
-  it('does not mind what becomes of the stream after the end', async () => {
+  it('ignores failures of the stream after the end', async () => {
     const tar = await tarOf([{ name: 'a', content: 'A' }]);
     const archive = new PassThrough();
     archive.write(tar);
@@ -205,7 +205,7 @@ describe('tarEntries', () => {
     await closed;
   });
 
-  it('ends, one way or the other, for any bytes', async () => {
+  it('ends for any bytes, with or without an error', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 4096 }), async (bytes) => {
         await listing(chunked(Buffer.from(bytes), 300)).catch((error: unknown) => {
@@ -215,7 +215,7 @@ describe('tarEntries', () => {
     );
   });
 
-  it('ends, one way or the other, for a tar with wrong bytes in it', async () => {
+  it('ends for a tar with wrong bytes, with or without an error', async () => {
     const tar = await tarOf([
       { name: `d/${'x'.repeat(200)}`, content: 'A'.repeat(700) },
       { name: 'd/b', content: 'B' },
@@ -233,7 +233,7 @@ describe('tarEntries', () => {
     );
   });
 
-  it('ends with the reason when it is stopped, also for whoever reads a file then', async () => {
+  it('throws the reason when stopped, also in a file being read', async () => {
     const tar = await tarOf([{ name: 'a', content: Buffer.alloc(1_000_000) }]);
     const archive = new PassThrough();
     archive.write(tar.subarray(0, 5000));
@@ -249,7 +249,7 @@ describe('tarEntries', () => {
     await assert.rejects(next, reason);
   });
 
-  it('ends with the reason when it is stopped between the entries of a small archive', async () => {
+  it('throws the reason when stopped between the entries of a small archive', async () => {
     const archive = new PassThrough();
     archive.write(
       await tarOf([
@@ -266,7 +266,7 @@ describe('tarEntries', () => {
     await assert.rejects(entries.next(), reason);
   });
 
-  it('ends with the reason when it is stopped with an archive that is there as a whole', async () => {
+  it('throws the reason when stopped after the whole archive has arrived', async () => {
     for (const size of [70_000, 100_000, 150_000, 300_000]) {
       const archive = new PassThrough({ highWaterMark: 10_000_000 });
       archive.write(await tarOf([{ name: 'a', content: Buffer.alloc(size, 'A') }]));
@@ -284,7 +284,7 @@ describe('tarEntries', () => {
 });
 
 describe('relativeName', () => {
-  it('is the path below the directory, however that is spelled', () => {
+  it('returns the path below the directory, however it is spelled', () => {
     assert.equal(relativeName('build/a/b', 'build/'), 'a/b');
     assert.equal(relativeName('build/a', 'build'), 'a');
     assert.equal(relativeName('./a', './'), 'a');
@@ -292,7 +292,7 @@ describe('relativeName', () => {
     assert.equal(relativeName('a', ''), 'a');
   });
 
-  it('is nothing for names that are not below it, or could lead astray', () => {
+  it('returns undefined for names that are not below it, or could lead elsewhere', () => {
     for (const name of [
       'other/a',
       'build',
@@ -309,7 +309,7 @@ describe('relativeName', () => {
     assert.equal(relativeName('build/a\0b', 'build/'), undefined);
   });
 
-  it('never has parts that mean anything but a name', () => {
+  it('never returns parts that are not plain names', () => {
     const part = fc.constantFrom('..', '.', '', 'a', 'build', '/');
     fc.assert(
       fc.property(fc.array(part), fc.constantFrom('', '/', './', 'build', 'build/'), (parts, root) => {

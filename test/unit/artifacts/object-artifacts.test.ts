@@ -36,7 +36,7 @@ describe('ArtifactStore with the object service', () => {
     return [resolutionName(resolutionOf(error)), (error as Error).message];
   };
 
-  it('stores content as it is, for the service cannot be told that it is compressed', async () => {
+  it('stores content uncompressed, because the service does not support compression', async () => {
     await upload('hello');
     assert.deepEqual(bench.queue.requestsFor(NAME), [
       { storageType: 'object', contentType: 'text/plain', contentLength: 5, expires: EXPIRES },
@@ -56,7 +56,7 @@ describe('ArtifactStore with the object service', () => {
     assert.equal(stored()?.content.length, 3_000_000);
   });
 
-  it('goes on where it was when something fails on the way', async () => {
+  it('resumes at the failed step', async () => {
     bench.queue.fail('createArtifact', outage());
     bench.queue.fail('uploadObject', new ArtifactStoreError('no answer'));
     bench.queue.fail('finishArtifact', outage());
@@ -72,13 +72,13 @@ describe('ArtifactStore with the object service', () => {
     ]);
   });
 
-  it('asks for a new upload when the credentials of the old one are refused', async () => {
+  it('requests a new upload if the credentials of the old one are refused', async () => {
     bench.queue.fail('uploadObject', new ArtifactStoreError('refused', 401));
     await upload('at last');
     assert.deepEqual(calls(), ['createArtifact', 'uploadObject', 'createArtifact', 'uploadObject', 'finishArtifact']);
   });
 
-  it('takes a conflict for a success whose answer was lost, if the queue agrees', async () => {
+  it('treats a conflict as a success whose answer was lost, if the queue agrees', async () => {
     bench.queue.objects.set(NAME, { type: 'text/plain', content: Buffer.from('x'), isFinished: false });
     bench.queue.fail('uploadObject', new ArtifactStoreError('it is finished', 409));
     await upload('x');
@@ -91,13 +91,13 @@ describe('ArtifactStore with the object service', () => {
     ]);
   });
 
-  it('sends everything again when the queue says that it has not come', async () => {
+  it('sends everything again if the queue says that it did not arrive', async () => {
     bench.queue.fail('finishArtifact', new ServiceError('taskcluster', 'the upload is not finished', 400));
     await upload('at last');
     assert.deepEqual(calls(), ['createArtifact', 'uploadObject', 'finishArtifact', 'uploadObject', 'finishArtifact']);
   });
 
-  it('blames the author for what the queue finds wrong, and the worker for the service', async () => {
+  it('blames the author if the queue refuses the request, and the worker if the service fails', async () => {
     bench.queue.fail('createArtifact', new ServiceError('taskcluster', 'expires must be before task.expires', 400));
     assert.equal((await failure(upload('x')))[0], 'failed');
     bench.queue.fail('uploadObject', new ArtifactStoreError('the object service answered 400', 400));

@@ -28,7 +28,7 @@ describe('SpoolingStore', () => {
     return files.filter((file) => file.startsWith(directory));
   }
 
-  it('keeps little in memory and more in a file', async () => {
+  it('keeps short content in memory and longer content in a file', async () => {
     store.write('a'.repeat(MEMORY_BYTES));
     assert.deepEqual(await readdir(directory), []);
     store.end('b');
@@ -39,7 +39,7 @@ describe('SpoolingStore', () => {
     assert.equal(await text(body), `${'a'.repeat(MEMORY_BYTES)}b`);
   });
 
-  it('takes no room on the disk for zeros, wherever they are', async () => {
+  it('uses no disk space for zeros, wherever they are', async () => {
     const content = Buffer.alloc(40 * MEMORY_BYTES);
     content.write('begin');
     content.write('middle', 20 * MEMORY_BYTES);
@@ -68,7 +68,7 @@ describe('SpoolingStore', () => {
       }
     }
 
-    it('gives all of it to a reader that keeps up, to one that comes later, and to one that stops for a while', async () => {
+    it('yields everything to a reader that keeps up, one that comes later, and one that pauses', async () => {
       const early = buffer(store.follow(content.length));
       const slow = store.follow(content.length)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
       await write(0, 5);
@@ -85,7 +85,7 @@ describe('SpoolingStore', () => {
       }
     });
 
-    it('gives no more than was asked for', async () => {
+    it('yields no more than requested', async () => {
       const some = buffer(store.follow(5 * PIECE + 1));
       await write(0, 12);
       assert.ok((await some).equals(content.subarray(0, 5 * PIECE + 1)));
@@ -107,7 +107,7 @@ describe('SpoolingStore', () => {
     });
 
     for (const end of ['destroy', 'end'] as const) {
-      it(`fails its reader that waits when there will be no more: ${end}`, async () => {
+      it(`rejects its waiting reader if no more will come: ${end}`, async () => {
         const reading = buffer(store.follow(content.length));
         await write(0, 6);
         store[end]();
@@ -115,7 +115,7 @@ describe('SpoolingStore', () => {
       });
     }
 
-    it('fails its reader that waits as it does itself', async () => {
+    it('rejects its waiting reader with its own error', async () => {
       const reading = buffer(store.follow(content.length));
       await write(0, 6);
       store.on('error', () => undefined);
@@ -125,7 +125,7 @@ describe('SpoolingStore', () => {
   });
 
   for (const end of ['destroyed', 'disposed'] as const) {
-    it(`leaves no file, and none open, when it is ${end} while it opens its file`, async () => {
+    it(`leaves no file, and none open, if it is ${end} while it opens its file`, async () => {
       store.write(Buffer.alloc(MEMORY_BYTES + 1));
       if (end === 'destroyed') {
         store.destroy();

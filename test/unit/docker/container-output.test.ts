@@ -36,14 +36,14 @@ describe('the output of a container', () => {
     return { connection, output: () => printed, drained: (await attaching).drained };
   };
 
-  it('is all there, from what comes with the answer on', async () => {
+  it('is complete, including data that arrives with the response head', async () => {
     const { connection, output, drained } = await attach(`${TAKEN_OVER}first, `, new AbortController().signal);
     connection.end('last');
     await drained;
     assert.equal(output(), 'first, last');
   });
 
-  it('also comes from an engine that does not hand the connection over', async () => {
+  it('is also read from an engine that does not upgrade the connection', async () => {
     const { connection, output, drained } = await attach(
       'HTTP/1.1 200 OK\r\n\r\nfirst, ',
       new AbortController().signal,
@@ -53,7 +53,7 @@ describe('the output of a container', () => {
     assert.equal(output(), 'first, last');
   });
 
-  it('is not read any more after the signal: the connection is closed', async () => {
+  it('is no longer read after the abort: the connection is closed', async () => {
     const controller = new AbortController();
     const { connection, drained } = await attach(TAKEN_OVER, controller.signal);
     const closed = once(connection, 'end');

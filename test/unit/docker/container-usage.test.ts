@@ -1,23 +1,23 @@
 import { strict as assert } from 'node:assert';
 import { usageOf } from '../../../src/lib/docker/container-usage.js';
 
-describe('the usage of a container, from a sample of the engine', () => {
-  it('has the peak that cgroup v1 keeps', () => {
+describe('usageOf', () => {
+  it('returns the peak that cgroup v1 keeps', () => {
     const stats = { memory_stats: { usage: 5, max_usage: 9, stats: { inactive_file: 2 } } };
     assert.deepEqual(usageOf(stats), { memoryPeakBytes: 9 });
   });
 
-  it('has with cgroup v2 what is used now, without the files that are only cached', () => {
+  it('returns the present usage without cached files for cgroup v2', () => {
     assert.deepEqual(usageOf({ memory_stats: { usage: 5, stats: { inactive_file: 2 } } }), { memoryPeakBytes: 3 });
     assert.deepEqual(usageOf({ memory_stats: { usage: 5 } }), { memoryPeakBytes: 5 });
     assert.deepEqual(usageOf({ memory_stats: { usage: 1, stats: { inactive_file: 2 } } }), { memoryPeakBytes: 0 });
   });
 
-  it('has seconds of CPU time', () => {
+  it('returns seconds of CPU time', () => {
     assert.deepEqual(usageOf({ cpu_stats: { cpu_usage: { total_usage: 1_500_000_000 } } }), { cpuSeconds: 1.5 });
   });
 
-  it('adds up disks and networks, with the words of either version', () => {
+  it('sums up disks and networks, with the names of either version', () => {
     const entry = (op: string, value: number) => ({ op, value });
     const v1 = [entry('Read', 1), entry('Write', 2), entry('Sync', 3), entry('Total', 3), entry('Read', 10)];
     const v2 = [entry('read', 1), entry('write', 2), entry('read', 10)];
@@ -29,7 +29,7 @@ describe('the usage of a container, from a sample of the engine', () => {
     assert.deepEqual(usageOf({ networks }), { receivedBytes: 11, sentBytes: 22 });
   });
 
-  it('says nothing of what the engine does not know, nor of a container that ended', () => {
+  it('omits unknown values, and all values of a container that has ended', () => {
     assert.deepEqual(usageOf({}), {});
     assert.deepEqual(usageOf({ blkio_stats: { io_service_bytes_recursive: null } }), {});
     const ended = {

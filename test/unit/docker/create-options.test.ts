@@ -10,7 +10,7 @@ const SPEC = minimalSpec('sha256:1', ['echo', 'a b'], {
 });
 
 describe('the engine’s options for a container', () => {
-  it('are exactly those of every task', () => {
+  it('are exactly those that every task has', () => {
     assert.deepEqual(createOptions(SPEC), {
       Image: 'sha256:1',
       Cmd: ['echo', 'a b'],
@@ -37,13 +37,13 @@ describe('the engine’s options for a container', () => {
     });
   });
 
-  it('name neither command nor entrypoint when the image’s own are wanted', () => {
+  it('omit command and entrypoint if the task uses the image’s own', () => {
     const options = createOptions({ ...SPEC, command: undefined });
     assert.equal('Cmd' in options, false);
     assert.equal('Entrypoint' in options, false);
   });
 
-  it('have what features ask for', () => {
+  it('contain what features request', () => {
     const { Entrypoint, HostConfig, NetworkingConfig } = createOptions({
       ...SPEC,
       entrypoint: ['/wrap', '/entry'],
@@ -68,7 +68,7 @@ describe('the engine’s options for a container', () => {
     assert.equal(HostConfig.Privileged, true);
   });
 
-  it('have the worker’s limits in the engine’s units', () => {
+  it('state the worker’s limits in the engine’s units', () => {
     const ulimits = [{ name: 'nofile', soft: 1024, hard: 2048 }];
     const { HostConfig } = createOptions({
       ...SPEC,

@@ -80,7 +80,7 @@ describe('DockerClient', () => {
     removeVolume: [() => client.removeVolume('v', call)],
   };
 
-  it('is tested with all of its calls', () => {
+  it('has a test for each of its calls', () => {
     const methods = Object.getOwnPropertyNames(DockerClient.prototype).filter((name) => name !== 'constructor');
     assert.deepEqual(Object.keys(CALLS).sort(), methods.sort());
   });
@@ -97,7 +97,7 @@ describe('DockerClient', () => {
     });
   }
 
-  it('has its connections formatted in a word, however many they are', () => {
+  it('formats its connections as one word, however many there are', () => {
     const options = inspect({ agent: new EngineAgent() }, { showHidden: true, depth: null });
     assert.equal(options, '{ agent: EngineAgent }');
   });

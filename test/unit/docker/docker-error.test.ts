@@ -7,14 +7,14 @@ const answer = (statusCode: number, message: string): Error =>
   Object.assign(new Error(`(HTTP code ${statusCode}) ${message}`), { statusCode, json: { message } });
 
 describe('an error of the engine', () => {
-  it('has the engine’s own words and status', () => {
+  it('has the engine’s own message and status', () => {
     const error = dockerErrorOf('creating', answer(404, 'No such image: x'));
     assert.equal(error.message, 'No such image: x');
     assert.equal(error.status, 404);
     assert.equal(error.retryable, false);
   });
 
-  it('says what was asked when there was no answer', () => {
+  it('states what was asked if no answer came', () => {
     const refused = Object.assign(new Error('connect ENOENT /var/run/docker.sock'), { code: 'ENOENT' });
     const error = dockerErrorOf('creating a container', refused);
     assert.match(error.message, /^creating a container: cannot reach the Docker engine .*docker\.sock/);
@@ -23,12 +23,12 @@ describe('an error of the engine', () => {
     assert.equal(error.cause, refused);
   });
 
-  it('stays what it is', () => {
+  it('is not wrapped again', () => {
     const error = new DockerError('x', 500);
     assert.equal(dockerErrorOf('y', error), error);
   });
 
-  it('is known by its status', () => {
+  it('is recognized by its status', () => {
     assert.equal(hasStatus(answer(409, 'x'), 404, 409), true);
     assert.equal(hasStatus(answer(500, 'x'), 404, 409), false);
     assert.equal(hasStatus(new Error('x'), 404), false);
@@ -42,20 +42,20 @@ describe('an error of creating or starting a container', () => {
     [404, 'No such container: 0'],
     [500, 'unable to find network with name or ID dw-1: network not found'],
   ] as const) {
-    it(`is the machine’s for "${message}", and says that it was there before`, () => {
+    it(`blames the machine for "${message}", and says that the object existed before`, () => {
       const error = startError('creating', answer(statusCode, message));
       assert.equal(error.retryable, true);
       assert.match(error.message, new RegExp(`^${message}\\. .*something other than this worker removed it`));
     });
   }
 
-  it('is the payload’s when its command only sounds like that', () => {
+  it('blames the payload if its command contains such words', () => {
     const message = 'OCI runtime create failed: exec: "no such image, network x not found": executable file not found';
     assert.equal(startError('starting', answer(400, message)).retryable, false);
   });
 });
 
-describe('an engine that is gone', () => {
+describe('a lost engine', () => {
   const coded = (code: string): Error => Object.assign(new Error(`failed: ${code}`), { code });
   const signs: readonly (readonly [string, Error])[] = [
     ['a socket that is not there', coded('ENOENT')],
@@ -66,7 +66,7 @@ describe('an engine that is gone', () => {
     ['no answer in time', new TimeoutError('creating a container', 300_000)],
   ];
   for (const [sign, error] of signs) {
-    it(`is known by ${sign}`, () => {
+    it(`is recognized by ${sign}`, () => {
       for (const of of [dockerErrorOf, pullError, startError] as const) {
         const known = of('creating', error);
         assert.ok(known instanceof EngineLostError, String(known));
@@ -75,7 +75,7 @@ describe('an engine that is gone', () => {
     });
   }
 
-  it('is not what a refusal says, nor an image that can not be loaded', () => {
+  it('is not confused with a refusal or an image that can’t be loaded', () => {
     assert.ok(!(dockerErrorOf('x', answer(500, 'connect ECONNREFUSED 1.2.3.4:443')) instanceof EngineLostError));
     assert.ok(!(loadError(coded('EPIPE')) instanceof EngineLostError));
     assert.ok(loadError(coded('ECONNREFUSED')) instanceof EngineLostError);

@@ -3,11 +3,11 @@ import { DockerodeEngine } from '../../../src/lib/docker/dockerode-engine.js';
 import { DockerError } from '../../../src/lib/docker/engine.js';
 import { EngineSocket } from '../../support/engine-socket.js';
 
-describe('an engine that answers nonsense', () => {
+describe('an engine with an unreadable answer', () => {
   const { signal } = new AbortController();
 
   for (const body of ['1.5', '{}', '[null]']) {
-    it(`has failed: ${body}`, async () => {
+    it(`counts as failed: ${body}`, async () => {
       const socket = await EngineSocket.start((_request, response) => {
         response.setHeader('content-type', 'application/json').end(body);
       });
@@ -21,7 +21,7 @@ describe('an engine that answers nonsense', () => {
     });
   }
 
-  it('has failed when its error has no text for a message', async () => {
+  it('counts as failed if the message of its error is not text', async () => {
     const socket = await EngineSocket.start((_request, response) => {
       response.writeHead(409, { 'content-type': 'application/json' }).end('{"message":{"Cmd":1.5}}');
     });
@@ -33,7 +33,7 @@ describe('an engine that answers nonsense', () => {
     }
   });
 
-  it('has given no reason when it says nothing, and none without an end', () => {
+  it('gave no reason if its message is empty, and its message is limited', () => {
     assert.equal(new DockerError('', undefined).message, 'the Docker engine gave no reason');
     assert.ok(new DockerError('x'.repeat(1_000_000), undefined).message.length < 17_000);
   });

@@ -29,7 +29,7 @@ const check = (error: DockerError, words: string, fault: DockerFault | undefined
   assert.deepEqual([error.fault, error.retryable], [fault, !FINAL.has(fault)], words);
 };
 
-describe('what the engine says of a pull', () => {
+describe('the engine’s message about a pull', () => {
   const said: Readonly<Record<string, Said>> = {
     'Docker 20.10': [
       ['Get https://r/v2/: no basic auth credentials', 'registry-refuses'],
@@ -114,7 +114,7 @@ describe('what the engine says of a pull', () => {
     });
   }
 
-  it('decides whether to ask again, and the status when the words say nothing', () => {
+  it('decides whether a retry helps; otherwise the status does', () => {
     const isRetried = (status: number, message: string): boolean => pullError('x:y', answer(status, message)).retryable;
     assert.equal(isRetried(500, 'unauthorized: authentication required'), false);
     assert.equal(isRetried(500, 'manifest unknown'), false);
@@ -124,7 +124,7 @@ describe('what the engine says of a pull', () => {
     assert.equal(isRetried(400, 'write /x: no space left on device'), true);
   });
 
-  it('is not misread because of the image’s name', () => {
+  it('is understood whatever the image’s name is', () => {
     const name = 'registry.example/denied/not-found:timeout';
     const error = pullError(
       name,
@@ -135,7 +135,7 @@ describe('what the engine says of a pull', () => {
   });
 });
 
-describe('what the engine says of a load', () => {
+describe('the engine’s message about a load', () => {
   const said: Said = [
     ['open /var/lib/docker/tmp/docker-import-1/missing.json: no such file or directory', 'unusable-image'],
     ['invalid diffID for layer 0: expected "sha256:1", got "sha256:2"', 'unusable-image'],
@@ -150,7 +150,7 @@ describe('what the engine says of a load', () => {
   });
 });
 
-describe('what the engine says of creating or starting a container', () => {
+describe('the engine’s message about creating or starting a container', () => {
   const CREATE = 'failed to create shim task: OCI runtime create failed: runc create failed: ';
   const INIT = `${CREATE}unable to start container process: error during container init: `;
   const MERGED = `/var/lib/docker/overlay2/${ID}/merged`;
@@ -207,14 +207,14 @@ describe('what the engine says of creating or starting a container', () => {
     ['failed to set up container networking: all predefined address pools have been fully subnetted', undefined],
   ];
   for (const [message, fault] of said) {
-    it(`is ${FINAL.has(fault) ? 'the payload’s' : 'the machine’s'} (${fault ?? 'not known'}): "${message}"`, () => {
+    it(`blames the ${FINAL.has(fault) ? 'payload' : 'machine'} (${fault ?? 'unknown'}): "${message}"`, () => {
       const error = startError('creating', answer(500, message));
       check(error, message, fault);
       assert.equal(error.message, message);
     });
   }
 
-  it('keeps its status where the words say nothing', () => {
+  it('keeps its status if no rule matches', () => {
     assert.equal(startError('creating', answer(400, 'No command specified')).status, 400);
     assert.equal(startError('creating', answer(404, 'No such image: sha256:0')).retryable, true);
     assert.equal(startError('creating', answer(409, 'Conflict. The container name is in use')).retryable, true);

@@ -13,7 +13,7 @@ describe('the output of a process without a terminal', () => {
   const whole = Buffer.concat([part(1, 'out'), part(2, ''), part(2, 'error'), part(1, 'x'.repeat(300))]);
 
   for (const size of [1, 3, 8, 11, 1000]) {
-    it(`is taken apart when it comes ${size} bytes at a time`, async () => {
+    it(`is split when it arrives ${size} bytes at a time`, async () => {
       const printed = { stdout: '', stderr: '' };
       for await (const { from, data } of demultiplex(chunked(whole, size) as AsyncIterable<Buffer>)) {
         printed[from] += data.toString();

@@ -52,7 +52,7 @@ describe('the IPv6 of task networks', () => {
 
   const asked = (): readonly (boolean | undefined)[] => created.map(({ EnableIPv6 }) => EnableIPv6);
 
-  it('is there when the default network has it, of which the engine is asked once', async () => {
+  it('is enabled if the default network has it, which is read once', async () => {
     for (let n = 0; n < 3; n += 1) assert.equal(await engine.createNetwork(SPEC), 'it');
     assert.deepEqual(asked(), [true, true, true]);
     assert.equal(inspections, 1);
@@ -66,7 +66,7 @@ describe('the IPv6 of task networks', () => {
     ['the default network has none', { EnableIPv6: false }],
     ['there is no default network', undefined],
   ] as const) {
-    it(`is left out when ${what}`, async () => {
+    it(`is omitted if ${what}`, async () => {
       bridge = network;
       for (let n = 0; n < 2; n += 1) assert.equal(await engine.createNetwork(SPEC), 'it');
       assert.deepEqual(asked(), [undefined, undefined]);
@@ -74,13 +74,13 @@ describe('the IPv6 of task networks', () => {
     });
   }
 
-  it('is left out for good by an engine that has no addresses for it', async () => {
+  it('is omitted from then on if the engine has no addresses for it', async () => {
     refusal = { status: 500, message: NO_POOL };
     for (let n = 0; n < 2; n += 1) assert.equal(await engine.createNetwork(SPEC), 'it');
     assert.deepEqual(asked(), [true, undefined, undefined]);
   });
 
-  it('has nothing to do with other refusals', async () => {
+  it('is not retried without for other refusals', async () => {
     refusal = { status: 403, message: 'Pool overlaps with other one on this address space' };
     assert.equal(await engine.createNetwork(SPEC), undefined);
     refusal = { status: 500, message: 'out of memory' };

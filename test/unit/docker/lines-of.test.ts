@@ -9,7 +9,7 @@ async function lines(...chunks: readonly (string | Buffer)[]): Promise<readonly 
 }
 
 describe('linesOf', () => {
-  it('gives lines that are not empty, however they come', async () => {
+  it('yields non-empty lines, however they are chunked', async () => {
     assert.deepEqual(await lines('one\n\n \ntwo\nthree'), ['one', 'two', 'three']);
     assert.deepEqual(await lines('o', 'n', 'e\nt', 'wo', '\n', '\n'), ['one', 'two']);
     assert.deepEqual(await lines('a\n', 'b\nc', '\nd\n'), ['a', 'b', 'c', 'd']);
@@ -17,7 +17,7 @@ describe('linesOf', () => {
     assert.deepEqual(await lines(), []);
   });
 
-  it('keeps the first MiB of a line without an end, in linear time', async () => {
+  it('keeps the first MiB of an endless line, in linear time', async () => {
     const pieces = Array.from({ length: 100_000 }, () => 'x'.repeat(1000));
     const [long = '', after] = await lines(...pieces, '\nafter');
     assert.equal(long.length, 1024 * 1024);

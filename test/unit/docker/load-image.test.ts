@@ -10,7 +10,7 @@ const INACTIVITY_MS = 500;
 const MIB = 1024 * 1024;
 const NAME = 'loaded:latest';
 
-describe('loading an image archive into an engine that may be silent', () => {
+describe('loadImage with an engine that may stall', () => {
   const { signal } = new AbortController();
 
   const load = async (archive: Readable, engine: RequestListener) => {
@@ -26,7 +26,7 @@ describe('loading an image archive into an engine that may be silent', () => {
   };
   const silence = { message: /^loading an image: nothing was heard for 0\.5 s$/ };
 
-  it('gives up when the engine takes no more of it, and destroys the archive', async () => {
+  it('fails if the engine stops reading, and destroys the archive', async () => {
     const archive = Readable.from(
       (function* () {
         for (;;) yield Buffer.alloc(MIB);
@@ -39,7 +39,7 @@ describe('loading an image archive into an engine that may be silent', () => {
     assert.ok(archive.destroyed);
   });
 
-  it('gives up when the engine says nothing once it has all of it', async () => {
+  it('fails if the engine sends nothing after the archive’s end', async () => {
     const taken: RequestListener = (request) => request.resume();
     // With room for all of it at once, and without.
     for (const bytes of [1024, MIB]) {
@@ -47,7 +47,7 @@ describe('loading an image archive into an engine that may be silent', () => {
     }
   });
 
-  it('waits for the archive as long as it takes', async () => {
+  it('waits for the archive without a timeout', async () => {
     const archive = new PassThrough();
     const loading = load(archive, answer);
     archive.write(Buffer.alloc(MIB));

@@ -58,7 +58,7 @@ function inShort({ line, query, body }: RawRequest): RawRequest {
   return { line: line.replace(/(docker-worker-empty):.*/, '$1'), query, ...(short !== undefined && { body: short }) };
 }
 
-describe('the requests to the engine', () => {
+describe('requests to the engine', () => {
   const { signal } = new AbortController();
   let socket: EngineSocket;
   let engine: DockerodeEngine;
@@ -245,7 +245,7 @@ describe('the requests to the engine', () => {
   };
 
   for (const [name, [call, ...expected]] of Object.entries({ ...CALLS, ...LATER_CALLS })) {
-    it(`say in their URL and their body what they must, and nothing else: ${name}`, async () => {
+    it(`have exactly the expected URL and body: ${name}`, async () => {
       await call();
       const made = requests.slice(-expected.length).map(inShort);
       assert.deepEqual(made, expected);
@@ -254,7 +254,7 @@ describe('the requests to the engine', () => {
     });
   }
 
-  it('have all of a container in the body, however much it is', async () => {
+  it('describe a container in the body alone, however large it is', async () => {
     const env = { PASSWORD: SECRET, LONG: 'x'.repeat(2_000_000) };
     await engine.createContainer({ ...spec, env });
     const [{ query, body } = assert.fail()] = requests;
@@ -262,7 +262,7 @@ describe('the requests to the engine', () => {
     assert.deepEqual((body as { readonly Env: unknown }).Env, [`PASSWORD=${SECRET}`, `LONG=${env.LONG}`]);
   });
 
-  it('have the credentials of a registry in their header, and a pull without any has none', async () => {
+  it('carry a registry’s credentials in a header, which is absent without credentials', async () => {
     await engine.pullImage('r.example/a:b', AUTH, () => undefined, signal);
     await engine.pullImage('r.example/a:b', undefined, () => undefined, signal);
     assert.deepEqual(

@@ -15,7 +15,7 @@ describe('the networks of runs', () => {
   });
   const join = (taskId = 'a'): Promise<NetworkShare> => networks.join({ taskId, runId: 0 }, signal);
 
-  it('are one for all that ask in one run, and others for other runs', async () => {
+  it('are shared within a run, and separate for each run', async () => {
     const [one, two, other] = await Promise.all([join(), join(), join('b')]);
     assert.equal(engine.networks.size, 2);
     assert.deepEqual(one.task, two.task);
@@ -24,7 +24,7 @@ describe('the networks of runs', () => {
     assert.deepEqual(one.task.name, engine.networkSpecs.get(one.id)?.name);
   });
 
-  it('go with the last that uses them, however often each gives up its share', async () => {
+  it('are released by their last user, however often each disposes of its share', async () => {
     const [one, two] = await Promise.all([join(), join()]);
     await one.dispose();
     await one.dispose();
@@ -37,7 +37,7 @@ describe('the networks of runs', () => {
     assert.equal(engine.networks.size, 0);
   });
 
-  it('are made anew for whoever comes while the old one goes', async () => {
+  it('are created anew while the previous one is being released', async () => {
     const one = await join();
     const going = one.dispose();
     const two = await join();
@@ -46,7 +46,7 @@ describe('the networks of runs', () => {
     assert.deepEqual([...engine.networks.keys()], [two.id]);
   });
 
-  it('give the task an address of its own, and each container another one', async () => {
+  it('reserve an address for the task, and another one for each container', async () => {
     const shares = await Promise.all(Array.from({ length: 13 }, () => join()));
     const [one = assert.fail(), ...rest] = shares;
     assert.equal(one.task.address, '10.0.0.14');
@@ -60,14 +60,14 @@ describe('the networks of runs', () => {
     assert.equal(last.ownPlace().address, '10.0.0.2');
   });
 
-  it('do not give at once what the engine may still hold', async () => {
+  it('do not reuse at once an address that the engine may still hold', async () => {
     const [one] = await Promise.all([join(), join()]);
     one.ownPlace();
     await one.dispose();
     assert.equal((await join()).ownPlace().address, '10.0.0.3');
   });
 
-  it('fail for all who wait for one that can not be made, and can be tried again', async () => {
+  it('fail for all users that wait if creation fails, and can be retried', async () => {
     engine.fail('createNetwork', new DockerError('no', 500));
     const failed = await Promise.allSettled([join(), join()]);
     assert.deepEqual(

@@ -33,20 +33,20 @@ describe('calls beside the run of a container', () => {
     return await (await engine.createContainer(minimalSpec('image', ['true']))).start();
   };
 
-  it('that fail to explain an end do not take it away', async () => {
+  it('that fail to explain an exit code do not discard it', async () => {
     const running = await start({ '/wait': () => [200, { StatusCode: 3 }], '/json': () => TROUBLE });
     const { exitCode, oomKilled } = await running.wait(new AbortController().signal);
     assert.deepEqual([exitCode, oomKilled], [3, undefined]);
   });
 
-  it('that fail to kill are made again', async () => {
+  it('that fail to kill are retried', async () => {
     let failures = 2;
     const running = await start({ '/kill': () => (failures-- > 0 ? TROUBLE : [204]) });
     await running.kill();
     assert.equal(requests.filter((line) => line.endsWith('/kill')).length, 3);
   });
 
-  it('that fail to kill again and again are told of', async () => {
+  it('that keep failing to kill are reported', async () => {
     const running = await start({ '/kill': () => TROUBLE });
     await assert.rejects(running.kill(), /the engine is busy/);
   });

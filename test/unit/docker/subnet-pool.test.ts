@@ -4,7 +4,7 @@ import { SubnetPool } from '../../../src/lib/docker/subnet-pool.js';
 describe('a pool of subnets', () => {
   const take = (pool: SubnetPool) => pool.take() ?? assert.fail('all are taken');
 
-  it('cuts a network into /28s', () => {
+  it('splits a network into /28 subnets', () => {
     const pool = new SubnetPool('172.29.0.0/16');
     assert.equal(pool.count, 4096);
     const { subnet } = take(pool);
@@ -12,12 +12,12 @@ describe('a pool of subnets', () => {
     assert.equal(take(pool).subnet.cidr, '172.29.0.16/28');
   });
 
-  it('begins where it is told, and takes an address within a network for that network', () => {
+  it('starts at the given number, and accepts any address within the network', () => {
     assert.equal(take(new SubnetPool('172.29.7.9/16', 4096 + 17)).subnet.cidr, '172.29.1.16/28');
     assert.equal(take(new SubnetPool('223.255.255.0/24', 15)).subnet.gateway, '223.255.255.241');
   });
 
-  it('gives none twice, and those that were given back last of all', () => {
+  it('leases no subnet twice, and released ones last', () => {
     const pool = new SubnetPool('10.0.0.0/26');
     const first = take(pool);
     first.release();
@@ -26,14 +26,14 @@ describe('a pool of subnets', () => {
     assert.equal(pool.take(), undefined);
   });
 
-  it('has one address for the task and twelve for others', () => {
+  it('reserves one address for the task and twelve for others', () => {
     const { subnet } = take(new SubnetPool('172.29.0.0/28'));
     assert.equal(subnet.taskAddress, '172.29.0.14');
     assert.equal(subnet.otherAddresses.length, 12);
     assert.deepEqual([subnet.otherAddresses[0], subnet.otherAddresses.at(-1)], ['172.29.0.2', '172.29.0.13']);
   });
 
-  it('refuses what is no network', () => {
+  it('throws for text that is not a network', () => {
     assert.throws(() => new SubnetPool('300.0.0.0/16'), /300\.0\.0\.0\/16 is not an IPv4 network/);
   });
 });

@@ -20,7 +20,7 @@ describe('the networks of tasks', () => {
   const occupy = async (subnet: string): Promise<string> =>
     (await engine.createNetwork({ name: subnet, subnet, gateway: '10.0.0.1', labels: {} })) ?? assert.fail();
 
-  it('carry the labels they are found by, and are gone when they are given back', async () => {
+  it('carry the labels they are found by, and are removed when released', async () => {
     const network = await networks.take(signal);
     const [{ id, labels } = assert.fail()] = await engine.findNetworks(NETWORK_LABELS, signal);
     assert.equal(id, network.id);
@@ -33,18 +33,18 @@ describe('the networks of tasks', () => {
     assert.ok(!networks.holds(labels));
   });
 
-  it('keep off those of others', async () => {
+  it('do not overlap other networks', async () => {
     await occupy('10.0.0.0/28');
     await occupy('10.0.0.16/28');
     assert.equal((await networks.take(signal)).subnet.cidr, '10.0.0.32/28');
   });
 
-  it('never run out, however many come one after another', async () => {
+  it('never run out, however many follow one another', async () => {
     for (let count = 0; count < 60; count++) await (await networks.take(signal)).dispose();
     assert.equal(engine.networks.size, 0);
   });
 
-  it('say so when there is no room for another, and find it when there is again', async () => {
+  it('fail if no subnet is free, and succeed once one is released', async () => {
     const others = await occupy('10.0.0.48/28');
     const made = await Promise.all([1, 2, 3].map(() => networks.take(signal)));
     assert.equal(new Set(made.map(({ subnet }) => subnet.cidr)).size, 3);
@@ -53,7 +53,7 @@ describe('the networks of tasks', () => {
     assert.equal((await networks.take(signal)).subnet.cidr, '10.0.0.48/28');
   });
 
-  it('hold no subnet that the engine failed to make a network of', async () => {
+  it('release the subnet if the engine fails to create a network', async () => {
     for (let count = 0; count < 9; count++) {
       engine.fail('createNetwork', new DockerError('no', 500));
       await assert.rejects(networks.take(signal), /^DockerError: no$/);
@@ -61,13 +61,13 @@ describe('the networks of tasks', () => {
     await Promise.all([1, 2, 3, 4].map(() => networks.take(signal)));
   });
 
-  it('are not made for a run that was stopped', async () => {
+  it('are not created for a stopped run', async () => {
     const stopped = AbortSignal.abort(new Error('stopped'));
     await assert.rejects(networks.take(stopped), /stopped/);
     assert.equal(engine.trace.count('engine.createNetwork'), 0);
   });
 
-  it('are no orphans while the engine makes them', async () => {
+  it('are not orphans while the engine creates them', async () => {
     const createNetwork = engine.createNetwork.bind(engine);
     const wereHeld: boolean[] = [];
     engine.createNetwork = async (spec) => {
@@ -78,7 +78,7 @@ describe('the networks of tasks', () => {
     assert.deepEqual(wereHeld, [true]);
   });
 
-  describe('that are kept for the next run', () => {
+  describe('kept for the next run', () => {
     const SPARE_MS = 5000;
     let clock: FakeClock;
     let left: string[];
@@ -99,7 +99,7 @@ describe('the networks of tasks', () => {
       return network;
     };
 
-    it('are given to it, and to one run at a time', async () => {
+    it('are leased to it, and to one run at a time', async () => {
       const one = await takeAndGiveBack();
       const [two, three] = await Promise.all([networks.take(signal), networks.take(signal)]);
       assert.deepEqual([two.id, two.name, two.subnet], [one.id, one.name, one.subnet]);
@@ -107,7 +107,7 @@ describe('the networks of tasks', () => {
       assert.equal(engine.trace.count('engine.createNetwork'), 2);
     });
 
-    it('go when nobody came for them in time', async () => {
+    it('are removed if no run acquires them in time', async () => {
       const { id } = await takeAndGiveBack();
       await clock.advance(SPARE_MS - 1);
       assert.ok(networks.holds(engine.networks.get(id) ?? assert.fail('it is gone')));
@@ -116,14 +116,14 @@ describe('the networks of tasks', () => {
       assert.notEqual((await networks.take(signal)).id, id);
     });
 
-    it('do not go while a run has them', async () => {
+    it('are not removed while a run uses them', async () => {
       await takeAndGiveBack();
       await networks.take(signal);
       await clock.advance(SPARE_MS * 2);
       assert.equal(engine.networks.size, 1);
     });
 
-    it('go at once when they are closed, and later ones when they are given back', async () => {
+    it('are removed at once on close, and those in use when released', async () => {
       const busy = await networks.take(signal);
       await takeAndGiveBack();
       await networks.close();
@@ -132,7 +132,7 @@ describe('the networks of tasks', () => {
       assert.equal(engine.networks.size, 0);
     });
 
-    it('are closed when the last of them is gone, also one that was going already', async () => {
+    it('are closed once all are removed, including a removal under way', async () => {
       const { id } = await takeAndGiveBack();
       let letGo = (): void => undefined;
       const removeNetwork = engine.removeNetwork.bind(engine);
@@ -150,7 +150,7 @@ describe('the networks of tasks', () => {
       assert.deepEqual(isThere, [false]);
     });
 
-    it('have nothing attached to them, when they are given back and when they are taken', async () => {
+    it('have nothing attached, at release and at acquisition', async () => {
       engine.images.set('image', IMAGE);
       const attach = async ({ name }: TaskNetwork): Promise<void> => {
         const network = { name, address: '10.0.0.2' };
@@ -166,14 +166,14 @@ describe('the networks of tasks', () => {
       assert.ok(!engine.networks.has(two.id));
     });
 
-    it('are not given to anybody once somebody else has removed them', async () => {
+    it('are not leased after another client has removed them', async () => {
       const { id } = await takeAndGiveBack();
       await engine.removeNetwork(id);
       const next = await networks.take(signal);
       assert.ok(engine.networks.has(next.id));
     });
 
-    it('are told of when they stay', async () => {
+    it('are reported if they can’t be removed', async () => {
       const one = await networks.take(signal);
       const labels = engine.networks.get(one.id) ?? assert.fail();
       engine.fail('isIdleNetwork', new DockerError('trouble', 500));

@@ -10,7 +10,7 @@ import { treeRemover } from '../../../src/lib/docker/tree-remover.js';
 const DENIED = `/proc/${process.pid}/status`;
 const LABELS = { 'a.label': 'x' };
 
-describe('deleting what containers left', () => {
+describe('treeRemover', () => {
   const asked: (readonly [string, Labels])[] = [];
   const engineThat = (...errors: readonly Error[]) => ({
     replaceByEmptyFile: (path: string, labels: Labels): Promise<void> => {
@@ -22,7 +22,7 @@ describe('deleting what containers left', () => {
     asked.length = 0;
   });
 
-  it('does without the engine where it can', async () => {
+  it('deletes without the engine where it can', async () => {
     const root = await mkdtemp(join(tmpdir(), 'remover-'));
     await mkdir(join(root, 'tree', 'sub'), { recursive: true });
     await treeRemover(engineThat(), LABELS)(join(root, 'tree'));
@@ -30,15 +30,15 @@ describe('deleting what containers left', () => {
     await rm(root, { recursive: true });
   });
 
-  it('asks the engine for what it may not delete, and names the path and the command when that fails too', async () => {
-    const denied = `${DENIED} could not be deleted: the worker's user may not, and neither did the Docker engine`;
+  it('deletes through the engine what it may not, and names path and command if that fails too', async () => {
+    const denied = `${DENIED} could not be deleted: the worker's user may not, and the Docker engine failed`;
     await assert.rejects(treeRemover(engineThat(new DockerError('no', 500)), LABELS)(DENIED), {
-      message: `${denied} (no). As root, this does: rm -rf --one-file-system -- '${DENIED}'`,
+      message: `${denied} (no). Run this as root: rm -rf --one-file-system -- '${DENIED}'`,
     });
     assert.deepEqual(asked, [[DENIED, LABELS]]);
   });
 
-  it('asks again when the helper was tidied up meanwhile, but not for ever', async () => {
+  it('retries if the helper was removed meanwhile, but not forever', async () => {
     const gone = new DockerError('no such container', 404);
     // What the engine has replaced is still there and can't be deleted.
     await assert.rejects(treeRemover(engineThat(gone, gone), LABELS)(DENIED), /could not be deleted/);
@@ -50,7 +50,7 @@ describe('deleting what containers left', () => {
     assert.equal(asked.length, 6);
   });
 
-  it('does not ask for what is not there', async () => {
+  it('does not call the engine for a missing path', async () => {
     await treeRemover(engineThat(), LABELS)('/nowhere/at/all');
     assert.deepEqual(asked, []);
   });

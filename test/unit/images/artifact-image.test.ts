@@ -66,24 +66,24 @@ describe('images of artifacts', () => {
     serve(request, response, { content });
   };
 
-  it('get a name of their own from the task and the path, and no other', async () => {
+  it('get one name, made from the task and the path', async () => {
     const { artifactHash } = await fetch(sends);
     assert.deepEqual([...engine.images.keys()], [NAME]);
     assert.equal(artifactHash, `sha256:${createHash('sha256').update(content).digest('hex')}`);
   });
 
-  it('are begun anew, as one more attempt, when the connection broke and the rest cannot be had', async () => {
+  it('start anew, as one more attempt, if the connection breaks and the rest is not available', async () => {
     const { artifactHash } = await fetch((request, response, n) => {
       // Cut, another version, cut, all of it: four attempts.
       serve(request, response, { content, etag: n < 2 ? '"old"' : '"new"' }, n === 4 ? undefined : 50_000);
     });
     assert.equal(artifactHash, `sha256:${createHash('sha256').update(content).digest('hex')}`);
     assert.deepEqual([...engine.images.keys()], [NAME]);
-    const how = output.lines.flatMap((line) => /attempt (\d)\).*(Going on|Starting again)/.exec(line)?.slice(1) ?? []);
-    assert.deepEqual(how, ['1', 'Going on', '2', 'Starting again', '3', 'Going on']);
+    const how = output.lines.flatMap((line) => /attempt (\d)\).*(Resuming|Starting again)/.exec(line)?.slice(1) ?? []);
+    assert.deepEqual(how, ['1', 'Resuming', '2', 'Starting again', '3', 'Resuming']);
   });
 
-  it('are an internal error when the trouble goes on, in all attempts together', async () => {
+  it('are an internal error if all attempts fail', async () => {
     const cut: Answer = (request, response) => {
       serve(request, response, { content, etag: 'W/"weak"' }, 50_000);
     };
@@ -98,7 +98,7 @@ describe('images of artifacts', () => {
     ['reference', { kind: 'failed' }],
     ['s3', { kind: 'exception', reason: 'internal-error' }],
   ] as const) {
-    it(`that can't be had are ${resolution.kind} when they are where an artifact of type ${storageType} leads`, async () => {
+    it(`resolve as ${resolution.kind} if the target of an artifact of type ${storageType} fails`, async () => {
       const nobody = await FlakyServer.start(() => undefined);
       await nobody.close();
       const redirects: Answer = (_request, response) => {
@@ -110,12 +110,12 @@ describe('images of artifacts', () => {
       assert.match(error.message, /the connection to 127\.0\.0\.1:\d+ failed \(ECONNREFUSED\) \(.*, 4 attempts\)/);
       assert.match(
         error.message,
-        storageType === 'reference' ? /Whoever made the artifact has to mend that/ : /not a mistake/,
+        storageType === 'reference' ? /The creator of the artifact must fix this/ : /not a mistake/,
       );
     });
   }
 
-  it('are an internal error when the queue is in trouble, although an attempt before was led elsewhere', async () => {
+  it('are an internal error if the queue fails, although a previous attempt was redirected', async () => {
     let requests = 0;
     const answers: Answer = (_request, response) => {
       requests++;
@@ -130,7 +130,7 @@ describe('images of artifacts', () => {
     assert.deepEqual(error.resolution, { kind: 'exception', reason: 'internal-error' });
   });
 
-  it('are loaded again when the engine was in trouble, and not when it refuses them', async () => {
+  it('are loaded again if the engine failed, but not if it refuses them', async () => {
     engine.fail('loadImage', new DockerError('no space left on device', undefined));
     await fetch(sends);
     await server?.close();
@@ -140,17 +140,17 @@ describe('images of artifacts', () => {
     assert.match(error.message, /invalid diffID \(artifact "public\/image\.tar" of task .*, 1 attempt\)/);
   });
 
-  it('that are no archives fail the task at once', async () => {
+  it('fail the task at once if they are not archives', async () => {
     const page: Answer = (_request, response) => {
       response.end('<html>'.repeat(1000));
     };
     const error = await refusal(fetch(page));
     assert.deepEqual(error.resolution, { kind: 'failed' });
-    assert.match(error.message, /the image archive cannot be used: it is no tar archive, or a damaged one/);
+    assert.match(error.message, /the image archive cannot be used: it is not a tar archive, or is damaged/);
     assert.equal(server?.requests.length, 1);
   });
 
-  it('end with the reason of the signal', async () => {
+  it('reject with the reason of the signal', async () => {
     const controller = new AbortController();
     const reason = new Error('enough');
     const fetching = fetch((_request, response) => {
@@ -161,7 +161,7 @@ describe('images of artifacts', () => {
     await assert.rejects(fetching, (error) => error === reason);
   });
 
-  it('that are not public need the scope, a star in it included', async () => {
+  it('need a scope if they are not public, which may end with a star', async () => {
     const image: ImageReference = { ...IMAGE, path: 'private/image.tar' };
     const error = await refusal(images().resolve(request(image, ['queue:get-artifact:private/other*']), signal));
     assert.match(error.message, /not public, and the task lacks the scope queue:get-artifact:private\/image\.tar/);
@@ -170,14 +170,14 @@ describe('images of artifacts', () => {
     }
   });
 
-  it('are not public because their path only looks so', async () => {
+  it('are not public if their path only looks like it', async () => {
     for (const path of ['publicity/image.tar', 'x/public/image.tar', 'public.tar', '//public/image.tar']) {
       const error = await refusal(images().resolve(request({ ...IMAGE, path }), signal));
       assert.match(error.message, /\nError: Not authorized to use artifact /);
     }
   });
 
-  it('need no scope of the worker’s for a path that begins with a slash, as they never did', async () => {
+  it('need no scope for a path that begins with a slash, as before', async () => {
     const asked: unknown[] = [];
     queue.latestArtifactUrl = (_taskId, path, rights) => {
       asked.push(path, rights?.scopes);
@@ -188,7 +188,7 @@ describe('images of artifacts', () => {
     assert.deepEqual(asked.slice(0, 2), ['/public/image.tar', ['a']]);
   });
 
-  it('say in the log which they are, in one line whatever their path', async () => {
+  it('are named in the log, in one line whatever their path', async () => {
     const words = async (path: string): Promise<string | undefined> => {
       const source = await images().resolve(request({ ...IMAGE, path }), signal);
       return source.using?.('sha256:1');
@@ -198,7 +198,7 @@ describe('images of artifacts', () => {
     assert.equal(await words('public/\n[x]'), `Image 'public/\\n[x]' ${end}`);
   });
 
-  it('are read twice when only that tells what they are made of', async () => {
+  it('are read twice if they do not state the hashes of their layers', async () => {
     content = await tarOf(await legacyFiles(['base', 'top'], { 'some/name': { '1': 1 } }));
     try {
       const { artifactHash } = await fetch(sends);
@@ -224,25 +224,25 @@ describe('images of artifacts', () => {
       assert.equal(names.size, 2);
     });
 
-    it('that are not there fail the task', async () => {
+    it('fail the task if they do not exist', async () => {
       const error = await refusal(images().resolve(request(image), signal));
       assert.deepEqual(error.resolution, { kind: 'failed' });
     });
 
-    it('are asked for again while the index is in trouble', async () => {
+    it('are looked up again while the index fails', async () => {
       let calls = 0;
       queue.findTask = () => {
         calls += 1;
         return calls < 4 ? Promise.reject(outage()) : Promise.resolve('task');
       };
       await images().resolve(request(image), signal);
-      assert.match(output.lines[0] ?? '', /^Asking the index failed \(attempt 1\): Service Unavailable/);
+      assert.match(output.lines[0] ?? '', /^Querying the index failed \(attempt 1\): Service Unavailable/);
       calls = -1;
       const error = await refusal(images().resolve(request(image), signal));
       assert.deepEqual(error.resolution, { kind: 'exception', reason: 'internal-error' });
     });
 
-    it('that the task may not see fail it at once', async () => {
+    it('fail the task at once if it may not see them', async () => {
       queue.findTask = () =>
         Promise.reject(new ServiceError('taskcluster', 'index.findTask failed: HTTP 403: scopes', 403));
       const error = await refusal(images().resolve(request(image), signal));

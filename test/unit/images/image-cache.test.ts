@@ -28,7 +28,7 @@ describe('the cache of images', () => {
 
   const sourceOf = (name: string): TestSource => new TestSource(name, engine, IMAGE);
 
-  it('asks the engine once for an image that is here', async () => {
+  it('calls the engine once for an image that is here', async () => {
     engine.images.set('wanted:latest', IMAGE);
     const lease = await cache.acquire(source, output(), signal);
     assert.equal(lease.image, IMAGE);
@@ -37,7 +37,7 @@ describe('the cache of images', () => {
     assert.deepEqual(bench.metrics.counted, ['image true']);
   });
 
-  it('fetches a missing image once for all, who see how it goes', async () => {
+  it('fetches a missing image once for all tasks, which see the progress', async () => {
     const logs = Array.from({ length: 8 }, output);
     const leases = Promise.all(logs.map((log) => cache.acquire(source, log, signal)));
     await source.begun;
@@ -52,12 +52,12 @@ describe('the cache of images', () => {
     assert.equal(source.fetches, 1);
     for (const log of logs) assert.ok(log.lines.includes('half of it'));
     assert.deepEqual(late.lines, [
-      'Another task is getting the image already (image "wanted:latest"); waiting for it.',
+      'Another task is already fetching the image (image "wanted:latest"); waiting for it.',
       'half of it',
     ]);
   });
 
-  it('goes on for the others when the one that began it is stopped', async () => {
+  it('continues a fetch for the others if the task that began it is stopped', async () => {
     const first = new AbortController();
     const stopped = cache.acquire(source, output(), first.signal);
     const other = cache.acquire(source, output(), signal);
@@ -69,7 +69,7 @@ describe('the cache of images', () => {
     assert.equal((await other).image, IMAGE);
   });
 
-  it('aborts a fetch that nobody waits for, and begins anew for the next', async () => {
+  it('aborts a fetch that no task waits for, and starts anew for the next', async () => {
     const only = new AbortController();
     const stopped = cache.acquire(source, output(), only.signal);
     await source.begun;
@@ -84,7 +84,7 @@ describe('the cache of images', () => {
     assert.deepEqual(bench.metrics.counted, ['fetch registry true', 'image false'], 'what was aborted is no failure');
   });
 
-  it('tells all of a failure, and tries again for the next', async () => {
+  it('reports a failure to all tasks, and retries for the next', async () => {
     const both = [1, 2].map(() => cache.acquire(source, output(), signal).catch((error: unknown) => error));
     await source.begun;
     const failure = TaskError.failed('no such image');
@@ -98,7 +98,7 @@ describe('the cache of images', () => {
     assert.deepEqual(bench.metrics.counted, ['fetch registry false', 'fetch registry true', 'image false']);
   });
 
-  it('fetches no more at a time than it may, and says who waits', async () => {
+  it('limits parallel fetches, and reports waiting in the log', async () => {
     const other = sourceOf('other:latest');
     const waiting = output();
     const first = cache.acquire(source, output(), signal);
@@ -114,7 +114,7 @@ describe('the cache of images', () => {
     await second;
   });
 
-  it('lets others have their turn while one waits for its next attempt', async () => {
+  it('releases the slot of a fetch that waits for its next attempt', async () => {
     const stubborn = sourceOf('stubborn:latest');
     stubborn.fetch = async (_progress, inTurn) => {
       await inTurn(() => Promise.reject(new Error('not now'))).catch(() => undefined);
@@ -132,7 +132,7 @@ describe('the cache of images', () => {
     assert.equal((await first).image, IMAGE);
   });
 
-  it('forgets the hash of an artifact when the name has another image by now', async () => {
+  it('ignores the hash of an artifact if the name belongs to another image', async () => {
     const lease = cache.acquire(source, output(), signal);
     await source.begun;
     source.succeed({ artifactHash: 'sha256:a' });
@@ -142,7 +142,7 @@ describe('the cache of images', () => {
     assert.equal((await cache.acquire(source, output(), signal)).artifactHash, undefined);
   });
 
-  describe('of which no container can be made', () => {
+  describe('with an unusable image', () => {
     const fetched = async () => {
       const leasing = cache.acquire(source, output(), signal);
       await source.begun;
@@ -150,7 +150,7 @@ describe('the cache of images', () => {
       return await leasing;
     };
 
-    it('is removed with its last use', async () => {
+    it('removes it after its last use', async () => {
       const [lease, other] = [await fetched(), await cache.acquire(source, output(), signal)];
       lease.markUnusable();
       await lease.dispose();
@@ -166,7 +166,7 @@ describe('the cache of images', () => {
       assert.equal(bench.imageRecords.find('wanted:latest', IMAGE.id), undefined);
     });
 
-    it('stays when the worker has not fetched it, or when the engine keeps it', async () => {
+    it('keeps it if the worker has not fetched it, or if the engine can’t remove it', async () => {
       engine.images.set('here:latest', IMAGE);
       const here = await cache.acquire(sourceOf('here:latest'), output(), signal);
       here.markUnusable();

@@ -9,7 +9,7 @@ import { TestSource } from '../../fakes/test-source.js';
 const IMAGE = { id: 'sha256:1', entrypoint: [], command: [] };
 const HASH = `sha256:${'a'.repeat(64)}`;
 
-describe('what is known of images', () => {
+describe('the record of images', () => {
   let engine: FakeDockerEngine;
   let bench: ImageBench;
   const { signal } = new AbortController();
@@ -34,7 +34,7 @@ describe('what is known of images', () => {
     bench = await ImageBench.open(engine, {}, bench.stateDir);
   };
 
-  it('outlasts a worker that is killed right after it has fetched one', async () => {
+  it('survives a worker that is killed right after a fetch', async () => {
     assert.equal((await acquire(artifact())).artifactHash, HASH);
     await restart();
     const again = artifact();
@@ -46,12 +46,12 @@ describe('what is known of images', () => {
     assert.deepEqual(await bench.collect(), ['artifact:latest']);
   });
 
-  it('is for its owner alone', async () => {
+  it('is readable by its owner only', async () => {
     await acquire(artifact());
     assert.equal((await stat(file())).mode & 0o777, 0o600);
   });
 
-  it('holds only for the image that the engine has under the name', async () => {
+  it('applies only to the image that the engine has under the name', async () => {
     await acquire(artifact());
     engine.images.set('artifact:latest', { ...IMAGE, id: 'sha256:2' });
     const again = artifact();
@@ -59,14 +59,14 @@ describe('what is known of images', () => {
     assert.equal(again.fetches, 1);
   });
 
-  it('is needed of an image of an artifact: one that is there without is fetched', async () => {
+  it('is required for an artifact’s image: one without a record is fetched', async () => {
     engine.images.set('artifact:latest', IMAGE);
     const source = artifact();
     assert.equal((await acquire(source)).artifactHash, HASH);
     assert.equal(source.fetches, 1);
   });
 
-  it('has the last use once it is closed, which no task waits for', async () => {
+  it('contains the last use after it is closed, which no task waits for', async () => {
     engine.images.set('here:latest', IMAGE);
     const lease = await acquire(new TestSource('here:latest', engine, IMAGE));
     await assert.rejects(stat(file()), { code: 'ENOENT' });
@@ -79,17 +79,17 @@ describe('what is known of images', () => {
   });
 
   const unreadable: Readonly<Record<string, string>> = {
-    'is no JSON': '{"images": [',
-    'lacks something': '{"images": [{"localName": "a", "imageId": "b"}]}',
-    'has no such hash': JSON.stringify({
+    'is not JSON': '{"images": [',
+    'lacks a key': '{"images": [{"localName": "a", "imageId": "b"}]}',
+    'has an invalid hash': JSON.stringify({
       images: [
         { localName: 'a', imageId: 'b', lastUsedAt: new Date().toISOString(), wasFetched: true, artifactHash: 'x' },
       ],
     }),
-    'is of another kind': '[]',
+    'has another type': '[]',
   };
   for (const [what, text] of Object.entries(unreadable)) {
-    it(`is begun anew when the file ${what}, and the operator hears of it`, async () => {
+    it(`starts empty if the file ${what}, which the operator is told`, async () => {
       await writeFile(file(), text);
       await restart();
       const [told] = bench.log.of('image state not readable');
@@ -102,7 +102,7 @@ describe('what is known of images', () => {
     });
   }
 
-  it('keeps no task from its image when it can not be written, and is written once it can', async () => {
+  it('does not block a task if it can’t be written, and is written later', async () => {
     await mkdir(file());
     await acquire(artifact());
     assert.equal(bench.log.of('image state not written').length, 1);

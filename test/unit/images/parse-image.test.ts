@@ -17,7 +17,7 @@ describe('parseImage', () => {
     [`host:5000/a@${DIGEST}`, { registry: 'host:5000', path: 'a', tag: undefined, digest: DIGEST }],
   ];
   for (const [name, parsed] of cases) {
-    it(`takes ${name} apart as docker does`, () => {
+    it(`splits ${name} as docker does`, () => {
       assert.deepEqual(parseImage(name), parsed);
       assert.equal(isImageName(name), true);
     });
@@ -46,7 +46,7 @@ describe('fullImageName', () => {
     'docker.io/localhost/a': 'docker.io/localhost/a:latest',
   };
   for (const [name, shown] of Object.entries(spellings)) {
-    it(`gives ${name} the one name ${shown}`, () => {
+    it(`returns ${shown} for ${name}`, () => {
       assert.equal(full(name), shown);
       assert.equal(full(shown), shown);
     });

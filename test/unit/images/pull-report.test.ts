@@ -19,7 +19,7 @@ describe('the report of a pull', () => {
     report.add({ layer, status: 'Downloading', currentBytes: current * MB, totalBytes: total * MB });
   };
 
-  it('has each status of a layer once, and all lines that are about none', () => {
+  it('reports each status of a layer once, and all lines about no layer', () => {
     report.add({ status: 'Pulling from a/b' });
     report.add({ layer: 'x', status: 'Waiting' });
     for (const done of [1, 2, 3]) downloading('x', done, 4);
@@ -30,7 +30,7 @@ describe('the report of a pull', () => {
     assert.deepEqual(output.lines, [...lines, 'Digest: sha256:1']);
   });
 
-  it('says every five seconds how much has come of all layers, and how fast', () => {
+  it('reports every five seconds how much of all layers has arrived, and the rate', () => {
     downloading('x', 0, 100);
     downloading('y', 0, 60);
     nowMs = 4999;
@@ -47,7 +47,7 @@ describe('the report of a pull', () => {
     );
   });
 
-  it('counts what has come once, whatever becomes of it then', () => {
+  it('counts downloaded bytes once, whatever happens to the layer next', () => {
     downloading('x', 10, 100);
     report.add({ layer: 'x', status: 'Download complete' });
     report.add({ layer: 'x', status: 'Extracting', currentBytes: 5 * MB, totalBytes: 100 * MB });
@@ -55,7 +55,7 @@ describe('the report of a pull', () => {
     assert.equal(report.downloadedBytes, 100 * MB);
   });
 
-  it('starts a layer anew that docker gets once more', () => {
+  it('restarts the count of a layer that docker downloads again', () => {
     downloading('x', 50, 100);
     report.add({ layer: 'x', status: 'Retrying in 5 seconds' });
     assert.equal(report.downloadedBytes, 0);

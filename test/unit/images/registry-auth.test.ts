@@ -50,7 +50,7 @@ describe('findRegistryLogin', () => {
     { image: 'us/app', keys: [] },
   ];
   for (const { image, keys, found, address, defaultRegistry = 'registry.hub.docker.com' } of cases) {
-    it(`takes ${found ?? 'nothing'} for ${image} of [${keys.join(', ')}]`, () => {
+    it(`chooses ${found ?? 'nothing'} for ${image} from [${keys.join(', ')}]`, () => {
       assert.ok(isImageName(image));
       const login = findRegistryLogin(parseImage(image), { registries: registries(...keys), defaultRegistry });
       const auth = { username: found, password: `password of ${found}`, serverAddress: address };

@@ -48,14 +48,14 @@ describe('images of registries', () => {
     return error;
   };
 
-  it('are used as they are when they are there', async () => {
+  it('are used as they are if present', async () => {
     engine.images.set('here:latest', IMAGE);
     const lease = await images.acquire(request('here'), signal);
     assert.equal(lease.image, IMAGE);
     assert.deepEqual(engine.trace.events, ['engine.inspectImage']);
   });
 
-  it('are pulled when they are missing, and the author sees how', async () => {
+  it('are pulled if missing, and the author sees the progress', async () => {
     engine.registry.set('there:v1', IMAGE);
     const lease = await images.acquire(request('there:v1'), signal);
     assert.equal(lease.image, IMAGE);
@@ -63,12 +63,12 @@ describe('images of registries', () => {
     assert.match(output.lines.at(-1) ?? '', /^Pulled image "there:v1" in [\d.]+ s\.$/);
   });
 
-  it('that no registry has fail the task at once', async () => {
+  it('fail the task at once if no registry has them', async () => {
     assert.deepEqual((await refusal('nowhere')).resolution, { kind: 'failed' });
     assert.equal(engine.trace.count('engine.pullImage'), 1);
   });
 
-  it('are pulled again after trouble on the way', async () => {
+  it('are pulled again after a retryable failure', async () => {
     engine.registry.set('there:latest', IMAGE);
     engine.fail('pullImage', new DockerError('timeout', 500), new DockerError('reset', undefined));
     await images.acquire(request('there'), signal);
@@ -76,14 +76,14 @@ describe('images of registries', () => {
     assert.match(output.lines[1] ?? '', /attempt 1.*timeout/);
   });
 
-  it('are an internal error when the trouble goes on', async () => {
+  it('are an internal error if all attempts fail', async () => {
     engine.fail('pullImage', ...[1, 2, 3].map(() => new DockerError('timeout', 500)));
     const error = await refusal('there');
     assert.deepEqual(error.resolution, { kind: 'exception', reason: 'internal-error' });
     assert.match(error.message, /timeout \(image "there:latest", 3 attempts\)/);
   });
 
-  describe('of a registry that only the payload knows', () => {
+  describe('of a registry that only the payload names', () => {
     const NAME = 'registry.example.com:5000/x/y:v1';
     const failing = async (name: string, ...said: readonly string[]): Promise<TaskError> => {
       engine.fail('pullImage', ...said.map((words) => pullError(name, new Error(words))));
@@ -103,7 +103,7 @@ describe('images of registries', () => {
       'unknown: dial unix /run/containerd/containerd.sock: connect: connection refused',
       'Get "https://registry.example.com:5000/v2/": dial tcp: lookup registry.example.com on 127.0.0.53:53: no such host',
     ]) {
-      it(`fail the task when it is in trouble, and alarm nobody: ${words}`, async () => {
+      it(`fail the task without alerting the operator if the registry fails: ${words}`, async () => {
         const error = await failing(NAME, ...always(words));
         assert.deepEqual(error.resolution, { kind: 'failed' });
         assert.match(
@@ -123,7 +123,7 @@ describe('images of registries', () => {
       'Get "https://registry.example.com:5000/v2/": proxyconnect tcp: dial tcp 10.0.0.1:3128: connect: connection refused',
       'Get "https://registry.example.com:5000/v2/": dial tcp: lookup registry.example.com on 127.0.0.53:53: read udp 127.0.0.1:40000->127.0.0.53:53: read: connection refused',
     ]) {
-      it(`are an internal error when the trouble is the machine's own: ${words}`, async () => {
+      it(`are an internal error if the machine fails: ${words}`, async () => {
         assert.deepEqual((await failing(NAME, ...always(words))).resolution, {
           kind: 'exception',
           reason: 'internal-error',
@@ -131,7 +131,7 @@ describe('images of registries', () => {
       });
     }
 
-    it('are no failure of the task when the engine is what has gone', async () => {
+    it('do not fail the task if the engine is lost', async () => {
       engine.fail('pullImage', ...[1, 2, 3].map(() => new EngineLostError('cannot reach the Docker engine')));
       const error = await refusal(NAME);
       assert.ok(isEngineLoss(error));
@@ -139,7 +139,7 @@ describe('images of registries', () => {
     });
   });
 
-  it('are an internal error when the registry in trouble is one of the operators, or Docker Hub', async () => {
+  it('are an internal error if a configured registry or Docker Hub fails', async () => {
     for (const name of ['quay.io/other/app', 'registry.hub.docker.com/us/app', 'index.docker.io/us/app', 'us/app']) {
       engine.fail('pullImage', ...[1, 2, 3].map(() => pullError(name, new Error('connection refused'))));
       assert.deepEqual((await refusal(name)).resolution, { kind: 'exception', reason: 'internal-error' }, name);
@@ -147,7 +147,7 @@ describe('images of registries', () => {
   });
 
   for (const name of ['Ubuntu', '../containers/json?all=1', 'a b']) {
-    it(`with an impossible name like ${name} fail the task before the engine hears of them`, async () => {
+    it(`with an impossible name like ${name} fail the task before any call to the engine`, async () => {
       const error = await refusal(name);
       assert.deepEqual(error.resolution, { kind: 'failed' });
       assert.match(error.message, /invalid reference format/);
@@ -159,7 +159,7 @@ describe('images of registries', () => {
     const NAME = 'quay.io/us/app:v1';
     const SCOPE = `docker-worker:image:${NAME}`;
 
-    it('need a scope, also when they are on the machine', async () => {
+    it('need a scope, even when they are on the machine', async () => {
       engine.images.set(NAME, IMAGE);
       const error = await refusal(NAME, 'docker-worker:image:quay.io/us/other:*');
       assert.deepEqual(error.resolution, { kind: 'failed' });
@@ -170,7 +170,7 @@ describe('images of registries', () => {
       assert.deepEqual(engine.trace.events, []);
     });
 
-    it('are the task’s with that scope, as they are or pulled with the credentials', async () => {
+    it('are available with that scope, present or pulled with the credentials', async () => {
       engine.registry.set(NAME, IMAGE);
       await images.acquire(request(NAME, SCOPE), signal);
       await images.acquire(request('quay.io/us/app:v1', 'docker-worker:image:quay.io/us/*'), signal);
@@ -179,7 +179,7 @@ describe('images of registries', () => {
       ]);
     });
 
-    it('are not asked for again when the registry refuses the credentials, and the operator hears of it', async () => {
+    it('are not retried if the registry refuses the credentials, which the operator is told', async () => {
       engine.fail(
         'pullImage',
         new DockerError('unauthorized: wrong password', 500, { fault: 'registry-refuses', retryable: false }),
@@ -196,7 +196,7 @@ describe('images of registries', () => {
     });
   });
 
-  it('of other users of that registry need neither scope nor credentials', async () => {
+  it('need neither scope nor credentials for other users of that registry', async () => {
     engine.registry.set('quay.io/others/app:v1', IMAGE);
     await images.acquire(request('quay.io/others/app:v1'), signal);
     assert.deepEqual(engine.pulls, [{ name: 'quay.io/others/app:v1', auth: undefined }]);
@@ -208,13 +208,13 @@ describe('images of registries', () => {
     'a'.repeat(64),
     `docker.io/library/${'a'.repeat(64)}`,
   ]) {
-    it(`can not be had by the id of an image, like ${name}`, async () => {
+    it(`can't be requested by the id of an image, like ${name}`, async () => {
       assert.match((await refusal(name)).message, /invalid reference format/);
       assert.deepEqual(engine.trace.events, []);
     });
   }
 
-  it('can not have the names that the worker gives to images of tasks', async () => {
+  it('can’t have the names that the worker gives to images of tasks', async () => {
     for (const name of [
       '0123456789abcdef0123456789abcdef',
       'docker.io/library/0123456789abcdef0123456789abcdef:latest',

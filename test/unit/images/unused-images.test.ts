@@ -10,7 +10,7 @@ import { TestSource } from '../../fakes/test-source.js';
 
 const EXPIRATION_MS = 1000;
 
-describe('images that nobody uses', () => {
+describe('unused images', () => {
   let engine: FakeDockerEngine;
   let bench: ImageBench;
   const { signal } = new AbortController();
@@ -39,7 +39,7 @@ describe('images that nobody uses', () => {
     bench.nowMs += 1;
   };
 
-  it('go when they have expired, which is told', async () => {
+  it('are removed when they have expired, which is logged', async () => {
     await use('old:latest');
     bench.nowMs += EXPIRATION_MS;
     await use('new:latest');
@@ -50,7 +50,7 @@ describe('images that nobody uses', () => {
     assert.deepEqual(await bench.collect(), []);
   });
 
-  it('expire after the end of their last use, and not after its beginning', async () => {
+  it('expire after the end of their last use, not after its beginning', async () => {
     const held = await lease('long:latest');
     bench.nowMs += 2 * EXPIRATION_MS;
     await held.dispose();
@@ -60,13 +60,13 @@ describe('images that nobody uses', () => {
     assert.deepEqual(await bench.collect(), ['long:latest']);
   });
 
-  it('go while the disk is short, the least recently used first, and no more than needed', async () => {
+  it('are removed while disk space is low, the least recently used first, and no more than needed', async () => {
     for (const name of ['a:latest', 'b:latest', 'c:latest', 'a:latest']) await use(name);
     assert.deepEqual(await bench.collect(2), ['b:latest', 'c:latest']);
     assert.equal(bench.log.of('image removed')[0]?.fields['reason'], 'disk short');
   });
 
-  it('stay when they were there before the worker, unless the machine is the worker’s', async () => {
+  it('stay if they were there before the worker, unless the machine is the worker’s', async () => {
     for (const wholeMachine of [false, true]) {
       await bench.close();
       await open(wholeMachine);
@@ -77,7 +77,7 @@ describe('images that nobody uses', () => {
     }
   });
 
-  it('stay when their name has been given to another image', async () => {
+  it('stay if their name now belongs to another image', async () => {
     await use('moved:latest');
     engine.images.set('moved:latest', imageOf('of somebody else'));
     bench.nowMs += EXPIRATION_MS;
@@ -85,7 +85,7 @@ describe('images that nobody uses', () => {
     assert.ok(engine.images.has('moved:latest'));
   });
 
-  it('do not go under another name while they are in use', async () => {
+  it('are not removed under another name while they are in use', async () => {
     const image = imageOf('both');
     const held = await lease('one:latest', image);
     await use('two:latest', image);
@@ -95,7 +95,7 @@ describe('images that nobody uses', () => {
     assert.deepEqual(await bench.collect(5), ['two:latest', 'one:latest']);
   });
 
-  it('are those that nobody leases, waits for or fetches', async () => {
+  it('are those without a lease, a waiting task or a fetch', async () => {
     const held = await lease('held:latest');
     const source = sourceOf('wanted:latest');
     const acquiring = bench.cache.acquire(source, new MemoryOutput(), signal);
@@ -111,7 +111,7 @@ describe('images that nobody uses', () => {
     assert.deepEqual(await bench.collect(5), ['held:latest', 'wanted:latest']);
   });
 
-  it('are fetched again for a task that comes while they are being removed', async () => {
+  it('are fetched again for a task that requests them while they are removed', async () => {
     await use('going:latest');
     bench.nowMs += EXPIRATION_MS;
     let letGo = (): void => undefined;
@@ -139,7 +139,7 @@ describe('images that nobody uses', () => {
     assert.ok(engine.images.has('going:latest'));
   });
 
-  it('stay while another name of the same repository is wanted that may be the same image', async () => {
+  it('stay while another name of the repository is requested that may be the same image', async () => {
     await use('repo:v1');
     bench.nowMs += EXPIRATION_MS;
     let answer = (): void => undefined;
@@ -160,7 +160,7 @@ describe('images that nobody uses', () => {
     assert.deepEqual(await bench.collect(1), ['repo:v1']);
   });
 
-  it('that can not be removed are told of, and the others go', async () => {
+  it('are logged if they can’t be removed, and the others are removed', async () => {
     for (const name of ['used:latest', 'broken:latest', 'fine:latest']) await use(name);
     bench.nowMs += EXPIRATION_MS;
     engine.fail('removeImage', new DockerError('conflict: in use by a container', 409), new DockerError('io', 500));
@@ -173,7 +173,7 @@ describe('images that nobody uses', () => {
     assert.deepEqual(await bench.collect(), ['used:latest', 'broken:latest']);
   });
 
-  it('that are gone already are forgotten', async () => {
+  it('are forgotten if they are gone already', async () => {
     await use('gone:latest');
     engine.images.clear();
     bench.nowMs += EXPIRATION_MS;
@@ -181,7 +181,7 @@ describe('images that nobody uses', () => {
     assert.deepEqual(bench.imageRecords.leastRecentlyUsed, []);
   });
 
-  it('are left when the collection is stopped', async () => {
+  it('stay when the collection is stopped', async () => {
     await use('old:latest');
     bench.nowMs += EXPIRATION_MS;
     const stop = AbortSignal.abort(new Error('enough'));

@@ -70,7 +70,7 @@ describe('the scopes of a task', () => {
       assert.equal(log.of('error expanding scopes').length, 3);
       assert.deepEqual(output.lines, [
         'Waiting for the roles in task.scopes to be expanded: no answer',
-        'The roles in task.scopes are expanded; the task goes on.',
+        'The roles in task.scopes are expanded; the task continues.',
       ]);
     } finally {
       clock.stop();

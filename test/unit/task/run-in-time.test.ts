@@ -230,7 +230,7 @@ describe('a run over time', () => {
       await finish(PAYLOAD);
       assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
       assert.equal(run.text.match(/Uploads wait: Service Unavailable\. /g)?.length, 1);
-      assert.match(run.text, /Uploads go on after \d+ s\./);
+      assert.match(run.text, /Uploads resumed after \d+ s\./);
     });
 
     it('gives up when its claim can no longer be reclaimed', async () => {

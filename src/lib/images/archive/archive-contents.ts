@@ -9,35 +9,32 @@ import { ociImages } from './oci-layout.js';
 import type { OciImage } from './oci-layout.js';
 import { imageForPlatform } from './platform.js';
 
-/** The engine reads a config whole; real ones have some kilobytes. */
+/** The engine reads a config into memory; real ones have a few kilobytes. */
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
-/** Docker itself refuses an image of more than 125, but only after it has unpacked as many. */
+/** Docker itself refuses more than 125, but only after unpacking as many. */
 const MAX_LAYERS = 1000;
 
-/** The image of an archive: names of regular files that are in it. */
+/** An archive's image: the names of regular files in it. */
 interface ArchivedImage {
   readonly config: string;
   readonly layers: readonly string[];
 }
 
-/**
- * The archive is one of Docker before 1.10, which does not say the hashes of its layers: it has to be read once more, with
- * somewhere to note them.
- */
+/** The archive is from Docker before 1.10, without its layers' hashes: it must be read again to compute them. */
 export class LayerHashesNeeded extends ArchiveError {}
 
-/** What stands for an image at the end of an archive: manifest.json, and what it names that the archive lacks. */
+/** The files to add at the archive's end: manifest.json, and a config if the archive has none. */
 export interface ImageFiles {
   readonly manifest: Buffer;
   readonly config: ConvertedImage['config'] | undefined;
 }
 
-/** What an image archive has in it, as far as it is needed to say which image that is. */
+/** The content of an image archive, as far as it determines the image. */
 export class ArchiveContents {
   readonly #fileBytes = new Map<string, number>();
   readonly #links = new Map<string, string>();
   readonly #metadata = new Map<MetadataName, Buffer>();
-  /** JSON files of an OCI layout that may turn out to be manifests. */
+  /** JSON files of an OCI layout that may be manifests. */
   readonly #blobs = new Map<string, Buffer>();
 
   addFile(name: string, bytes: number): void {
@@ -61,8 +58,8 @@ export class ArchiveContents {
   }
 
   /**
-   * What says of the one image of the archive which it is, under the one name that it is to get. To be called at its end.
-   * `layerHashes`, by the names of layers, are needed for some archives: fails with LayerHashesNeeded then.
+   * Returns the files that define the archive's only image, under its only new name. Call it at the archive's end.
+   * `layerHashes` maps layers' names to hashes; some archives need it, and throw LayerHashesNeeded without it.
    */
   async imageFiles(localName: string, layerHashes: ReadonlyMap<string, string> | undefined): Promise<ImageFiles> {
     const files = new LinkedFiles(this.#fileBytes, this.#links);
@@ -89,19 +86,19 @@ export class ArchiveContents {
     if (described) return inArchive(described, files);
     throw new ArchiveError(
       index === undefined
-        ? 'it has neither manifest.json nor index.json, so it is no image archive. Make one with docker save'
-        : 'its index.json names no image that is in it, or one whose manifest is too large',
+        ? 'it has neither manifest.json nor index.json, so it is not an image archive. Create one with docker save'
+        : "its index.json names no image in the archive, or the image's manifest is too large",
     );
   }
 
-  /** Of an archive that says in `repositories` alone which image it has. */
+  /** Converts the image of an archive that names it only in `repositories`. */
   async #converted(
     files: LinkedFiles,
     layerHashes: ReadonlyMap<string, string> | undefined,
   ): Promise<ConvertedImage | undefined> {
     const repositories = this.#metadata.get('repositories');
     if (!repositories || this.#metadata.has('manifest.json') || this.#metadata.has('index.json')) return undefined;
-    if (!layerHashes) throw new LayerHashesNeeded('it does not say the hashes of its layers');
+    if (!layerHashes) throw new LayerHashesNeeded('it does not state the hashes of its layers');
     const blob = (name: string): Buffer | undefined => this.#blob(name, files);
     const hashOf = (name: string): string | undefined => layerHashes.get(files.fileOf(name) ?? name);
     return await legacyImage(repositories, { blob, hashOf }, MAX_LAYERS);
@@ -123,18 +120,18 @@ async function imageOfManifest(
   const item = items[0] as unknown;
   const { Config: config, Layers: layers } = isRecord(item) ? item : {};
   if (typeof config !== 'string') throw new ArchiveError('manifest.json names no config');
-  // An image without layers has null there.
+  // An image without layers has null here.
   const names: unknown = layers ?? [];
   if (!isListOfTexts(names)) throw new ArchiveError('manifest.json has no list of layers');
   const image = inArchive({ config, layers: names }, files);
   const isDescribed = inLayout.some((described) => files.fileOf(plainName(described.config)) === image.config);
   if (inLayout.length > 0 && !isDescribed) {
-    throw new ArchiveError('manifest.json and index.json speak of different images');
+    throw new ArchiveError('manifest.json and index.json describe different images');
   }
   return image;
 }
 
-/** The image with the names of regular files alone: links are followed here, so that the engine meets none. */
+/** Returns the image with the names of regular files: links are resolved here, so that the engine meets none. */
 function inArchive({ config, layers }: OciImage, files: LinkedFiles): ArchivedImage {
   return { config: fileIn(config, files), layers: layersIn(layers, files) };
 }
@@ -147,16 +144,16 @@ function layersIn(layers: readonly string[], files: LinkedFiles): readonly strin
 function fileIn(name: string, files: LinkedFiles): string {
   const plain = plainName(name);
   const file = isCanonical(plain) ? files.fileOf(plain) : undefined;
-  if (file === undefined) throw new ArchiveError(`its image consists of ${quoted(name)}, which is not a file in it`);
+  if (file === undefined) throw new ArchiveError(`its image needs ${quoted(name)}, which is not a file in the archive`);
   return file;
 }
 
-/** What may say something about an image: blobs of an OCI layout, and descriptions of layers by Docker before 1.10. */
+/** Returns whether a file may describe an image: blobs of an OCI layout, and layers' JSON by Docker before 1.10. */
 export function isBlob(name: string): boolean {
   return (name.startsWith('blobs/') && !isMetadata(name)) || /^[^/]+\/json$/.test(name);
 }
 
-/** What a layer is called by all versions of Docker before 25. */
+/** Returns whether the name is a layer's, in all versions of Docker before 25. */
 export function isLegacyLayer(name: string): boolean {
   return name.endsWith('/layer.tar');
 }

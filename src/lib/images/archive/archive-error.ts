@@ -1,4 +1,4 @@
-/** What is wrong with an image archive, in words for whoever made it. The same archive will fail again. */
+/** What is wrong with an image archive, as a message for its creator. The same archive will fail again. */
 export class ArchiveError extends Error {
   override readonly name = 'ArchiveError';
 }

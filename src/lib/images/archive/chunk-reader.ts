@@ -2,7 +2,7 @@ import { ArchiveError } from './archive-error.js';
 
 const EMPTY = Buffer.alloc(0);
 
-/** Reads a stream piece by piece, holding one chunk of it at a time. */
+/** Reads a stream piece by piece, keeping one chunk at a time. */
 export class ChunkReader {
   readonly #chunks: AsyncIterator<Buffer>;
   #rest: Buffer = EMPTY;
@@ -11,7 +11,7 @@ export class ChunkReader {
     this.#chunks = source[Symbol.asyncIterator]();
   }
 
-  /** The next bytes as they come, at most `limit`; undefined at the end. */
+  /** Returns the next bytes as they arrive, at most `limit`; undefined at the end. */
   async some(limit: number): Promise<Buffer | undefined> {
     while (this.#rest.length === 0) {
       const next = await this.#chunks.next();
@@ -23,24 +23,24 @@ export class ChunkReader {
     return piece;
   }
 
-  /** Exactly `count` bytes, all in memory; undefined when the stream ends before the first of them. */
+  /** Returns exactly `count` bytes in memory; undefined if the stream ends before the first of them. */
   async exactly(count: number): Promise<Buffer | undefined> {
     if (count === 0) return EMPTY;
     const first = await this.some(count);
     if (first === undefined || first.length === count) return first;
-    // Copied as they come: a stream may come in pieces of a byte, and each piece kept would take a hundred.
+    // Copied on arrival: chunks may be single bytes, and each kept Buffer would take a hundred.
     const whole = Buffer.allocUnsafe(count);
     let at = first.copy(whole);
     while (at < count) at += ((await this.some(count - at)) ?? brokenOff()).copy(whole, at);
     return whole;
   }
 
-  /** Lets go of the stream. */
+  /** Closes the stream. */
   async close(): Promise<void> {
     await this.#chunks.return?.();
   }
 }
 
 export function brokenOff(): never {
-  throw new ArchiveError('it breaks off before its end');
+  throw new ArchiveError('it is truncated');
 }

@@ -6,12 +6,12 @@ import { errorMessage } from '../../util/error-message.js';
 import { buffersPassed } from '../../util/passing-buffers.js';
 import { ArchiveError } from './archive-error.js';
 
-/** How an archive is packed: by a program that unpacks it from its input to its output, or not at all. */
+/** How an archive is packed: a program that unpacks from stdin to stdout, or none. */
 export interface Packing {
   readonly command: readonly [program: string, ...args: string[]] | undefined;
 }
 
-// With --long up to what zstd itself can pack with; it takes that much memory only where the archive asks for it.
+// --long accepts the largest window that zstd can pack with; zstd allocates it only if the archive needs it.
 const ZSTD: Packing = { command: ['zstd', '-dcq', '--long=31'] };
 const LZ4: Packing = { command: ['lz4', '-dcq'] };
 const GZIP: Packing = { command: ['gzip', '-dcq'] };
@@ -24,7 +24,7 @@ const PACKINGS: Readonly<Record<string, Packing>> = {
   '.tgz': GZIP,
 };
 
-/** What packed content begins with. */
+/** The first bytes of packed content. */
 const MAGIC: readonly (readonly [bytes: string, packing: Packing])[] = [
   ['28b52ffd', ZSTD],
   ['04224d18', LZ4],
@@ -32,16 +32,16 @@ const MAGIC: readonly (readonly [bytes: string, packing: Packing])[] = [
 ];
 const LONGEST_MAGIC = 4;
 
-/** By the file's name; undefined: that says nothing, and its content has to. */
+/** Returns the packing by the file's name; undefined if the content must decide. */
 export function packingOf(path: string): Packing | undefined {
-  // The longer ones end with a shorter one that means something else.
+  // Longer extensions end with a shorter one that means something else.
   const [extension] = Object.keys(PACKINGS)
     .filter((end) => path.endsWith(end))
     .sort((a, b) => b.length - a.length);
   return extension === undefined ? undefined : PACKINGS[extension];
 }
 
-/** The worker's machine lacks something: nobody's task is to blame. */
+/** The worker's machine lacks a program: this is not the task's fault. */
 export class MissingProgramError extends Error {
   override readonly name = 'MissingProgramError';
 }
@@ -49,18 +49,18 @@ export class MissingProgramError extends Error {
 const MAX_STDERR = 1000;
 const GUNZIP_CHUNK_BYTES = 128 * 1024;
 
-/** Undoes an HTTP content encoding. Fails with an ArchiveError when that is unknown or the content damaged. */
+/** Decodes an HTTP content encoding. Throws an ArchiveError if it is unknown or the content is damaged. */
 export function decodeContent(source: AsyncIterable<Buffer>, encoding: string | undefined): AsyncIterable<Buffer> {
   return encoding === undefined ? source : gunzipped(source, encoding);
 }
 
 async function* gunzipped(source: AsyncIterable<Buffer>, encoding: string): AsyncGenerator<Buffer, void, undefined> {
   if (encoding !== 'gzip' && encoding !== 'x-gzip') {
-    throw new ArchiveError(`it is stored with the content encoding "${encoding}"; the worker knows gzip`);
+    throw new ArchiveError(`it is stored with the content encoding "${encoding}"; the worker only supports gzip`);
   }
   const gunzip = createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES });
   const feeding = pipeline(source, gunzip);
-  // Its failure is met where the output is read.
+  // Its failure is handled where the output is read.
   feeding.catch(() => undefined);
   try {
     for await (const chunk of gunzip) yield chunk as Buffer;
@@ -71,10 +71,7 @@ async function* gunzipped(source: AsyncIterable<Buffer>, encoding: string): Asyn
   }
 }
 
-/**
- * Unpacks in a process of its own, which is killed when the reader stops or the signal aborts. Without a packing the first
- * bytes tell what to do.
- */
+/** Unpacks in a child process, killed when the reader stops or the signal aborts. Without `packing` content decides. */
 export function decompress(
   source: AsyncIterable<Buffer>,
   packing: Packing | undefined,
@@ -126,7 +123,7 @@ async function* unpacked(
       buffersPassed(chunk.length);
       yield chunk;
     }
-    // A download that failed makes the program fail too: the cause is told.
+    // A failed download makes the program fail too: report the cause.
     await feeding.catch(unlessHungUp);
     await ended;
     await feeding;
@@ -136,7 +133,7 @@ async function* unpacked(
   }
 }
 
-/** Fails when the program can't be run, or finds its input damaged. */
+/** Waits for the program's end. Throws if it can't be run, or finds its input damaged. */
 async function endOf(child: ChildProcess, program: string): Promise<void> {
   let stderr = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -152,10 +149,10 @@ async function endOf(child: ChildProcess, program: string): Promise<void> {
   });
   if (code === 0) return;
   const words = stderr.trim().split('\n').join('; ');
-  throw new ArchiveError(`${program} failed (${signal ?? `exit code ${code ?? ''}`}): ${words || 'it says nothing'}`);
+  throw new ArchiveError(`${program} failed (${signal ?? `exit code ${code ?? ''}`}): ${words || 'no message'}`);
 }
 
-/** The program closed its input before the end of it: it says itself why. */
+/** Ignores that the program closed its input early: it reports the reason itself. */
 function unlessHungUp(error: unknown): void {
   const { code = '' } = error as NodeJS.ErrnoException;
   if (!['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes(code)) throw error;

@@ -1,6 +1,6 @@
 import { ArchiveError } from './archive-error.js';
 
-/** Files that name images or say what they consist of. Only their content decides what the engine does. */
+/** Files that name images or list their parts. Only their content decides what the engine does. */
 const METADATA = ['manifest.json', 'repositories', 'index.json', 'oci-layout'] as const;
 export type MetadataName = (typeof METADATA)[number];
 
@@ -11,16 +11,16 @@ export function isMetadata(name: string): name is MetadataName {
   return (METADATA as readonly string[]).includes(name);
 }
 
-/** Without what a tar of `.` has before each of its names. */
+/** Removes the `./` that a tar of `.` has before each name. */
 export function plainName(name: string): string {
   let start = 0;
   while (name.startsWith('./', start)) start += 2;
   return name.slice(start);
 }
 
-/** Refuses every name but a plain relative path without `.`, `..`, empty parts and control characters. */
+/** Throws unless the name is a plain relative path without `.`, `..`, empty parts and control characters. */
 export function checkName(name: string): void {
-  const advice = 'Names have to be relative paths without "." and ".." parts, as docker save writes them.';
+  const advice = 'Names must be relative paths without "." and ".." parts, as docker save writes them.';
   if (!isCanonical(name)) throw new ArchiveError(`it has an entry with the name ${quoted(name)}. ${advice}`);
   const [first = ''] = name.split('/');
   if (name !== first && isMetadata(first)) throw new ArchiveError(`${first} is a directory, not a regular file`);
@@ -32,8 +32,8 @@ export function isCanonical(name: string): boolean {
 }
 
 /**
- * The entry that a link leads to. A symlink's target is relative to its directory and may begin with `..` parts only as
- * far as they stay within the archive; a hard link's is a name of the archive.
+ * Returns the entry that a link leads to. A symlink's target is relative to its directory and may start with `..` parts
+ * that stay within the archive; a hard link's target is a name in the archive.
  */
 export function linkTarget(name: string, type: 'link' | 'symlink', target: string): string {
   const isTooLong = target.length > LONGEST_NAME;

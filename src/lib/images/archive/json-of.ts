@@ -2,9 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import { errorMessage } from '../../util/error-message.js';
 import { ArchiveError } from './archive-error.js';
 
-/** The metadata of real images is less than ten deep. */
+/** The metadata of real images is nested less than ten levels deep. */
 const MAX_DEPTH = 64;
-/** Parsing so many values takes some milliseconds; the metadata of real images has a few hundred. */
+/** Parsing this many values takes a few milliseconds; the metadata of real images has a few hundred. */
 const MAX_VALUES = 20_000;
 
 const BYTES_PER_TURN = 512 * 1024;
@@ -17,18 +17,15 @@ const CLOSING_BRACKET = 0x5d;
 const OPENING_BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
 
-/**
- * What a JSON file of an archive says. Fails with an ArchiveError when it is not JSON, or when it has more values, or is
- * nested deeper, than the worker takes the time for.
- */
+/** Parses a JSON file of an archive. Throws an ArchiveError if it is not JSON, or has too many values or levels. */
 export async function jsonOf(content: Buffer, name: string): Promise<unknown> {
   checkSize(content, name);
-  // To count and to parse 4 MiB takes tens of milliseconds each.
+  // Counting and parsing 4 MiB each take tens of milliseconds.
   if (content.length > BYTES_PER_TURN) await setImmediate();
   try {
     return JSON.parse(content.toString('utf8')) as unknown;
   } catch (error) {
-    throw new ArchiveError(`${name} is no JSON: ${errorMessage(error)}`, { cause: error });
+    throw new ArchiveError(`${name} is not JSON: ${errorMessage(error)}`, { cause: error });
   }
 }
 
@@ -36,7 +33,7 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Counts what a parser would have to make. What is not JSON may pass: the parser finds that out. */
+/** Counts the values that a parser would create. Text that is not JSON may pass: the parser detects it. */
 function checkSize(content: Buffer, name: string): void {
   let depth = 0;
   let values = 1;
@@ -54,7 +51,7 @@ function checkSize(content: Buffer, name: string): void {
   }
 }
 
-/** Where the string that begins at `start` has its closing quote; the end of the content when it has none. */
+/** Returns the position of a string's closing quote; the end of the content if it has none. */
 function endOfString(content: Buffer, start: number): number {
   let at = start + 1;
   while (at < content.length && content[at] !== QUOTE) at += content[at] === BACKSLASH ? 2 : 1;

@@ -3,26 +3,26 @@ import { ArchiveError, TOO_MANY_IMAGES } from './archive-error.js';
 import { isCanonical, quoted } from './entry-name.js';
 import { isRecord, jsonOf } from './json-of.js';
 
-/** What is to be known of an archive of Docker before 1.10: `<id>/json` and `<id>/layer.tar` for each layer. */
+/** The needed files of an archive of Docker before 1.10: `<id>/json` and `<id>/layer.tar` for each layer. */
 export interface LegacyFiles {
-  /** The content of a small JSON file; undefined: there is none of that name. */
+  /** Returns the content of a small JSON file; undefined if it does not exist. */
   readonly blob: (name: string) => Buffer | undefined;
-  /** The sha256, in hex, of the file that a name leads to; undefined: there is none. */
+  /** Returns the sha256, in hex, of the file that a name leads to; undefined if it does not exist. */
   readonly hashOf: (name: string) => string | undefined;
 }
 
-/** The image of such an archive as later ones have it. */
+/** The image of such an archive in the present format. */
 export interface ConvertedImage {
   readonly config: { readonly name: string; readonly content: Buffer };
-  /** The lowest first. */
+  /** Lowest first. */
   readonly layers: readonly string[];
 }
 
 type Layer = Readonly<Record<string, unknown>>;
 
 /**
- * The image that `repositories` names by its topmost layer, each layer naming its parent. Its config is made anew, of what
- * is understood: an engine that reads such archives follows the parents wherever they lead, and newer ones read none.
+ * Returns the image that `repositories` names by its topmost layer, each layer naming its parent. Its config is rebuilt
+ * from the validated parts: engines that read such archives follow parents anywhere, and newer ones can't read them.
  */
 export async function legacyImage(
   repositories: Buffer,
@@ -49,7 +49,7 @@ export async function legacyImage(
   return { config: { name, content }, layers };
 }
 
-/** The id of the image's topmost layer. All names must stand for one image. */
+/** Returns the id of the topmost layer. All names must mean one image. */
 function topmost(repositories: unknown): string {
   const valuesOf = (value: unknown): readonly unknown[] => (isRecord(value) ? Object.values(value) : []);
   const [id, ...others] = new Set(valuesOf(repositories).flatMap(valuesOf));
@@ -77,7 +77,7 @@ function textOf(value: unknown): string | undefined {
 }
 
 function missing(name: string): ArchiveError {
-  return new ArchiveError(`its image consists of ${quoted(name)}, which is not a file in it`);
+  return new ArchiveError(`its image needs ${quoted(name)}, which is not a file in the archive`);
 }
 
 function fail(error: ArchiveError): never {

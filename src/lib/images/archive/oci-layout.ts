@@ -2,11 +2,11 @@ import { ArchiveError } from './archive-error.js';
 import { isRecord, jsonOf } from './json-of.js';
 import { CooperativeYield } from '../../util/cooperative-yield.js';
 
-/** An image as an OCI layout describes it: the names of its files in the archive. */
+/** An image in an OCI layout: the names of its files in the archive. */
 export interface OciImage {
   readonly config: string;
   readonly layers: readonly string[];
-  /** `linux/amd64`, say; undefined: nothing says which. */
+  /** For example `linux/amd64`; undefined if not stated. */
   readonly platform?: string | undefined;
 }
 
@@ -16,15 +16,15 @@ interface NamedIndex {
   readonly platform: string | undefined;
 }
 
-/** Manifests that say something about an image, as builders add them, and are none. */
+/** Marks manifests that describe an image but are not one, as builders add them. */
 const ATTESTATION = 'vnd.docker.reference.type';
-/** So much JSON is parsed at a stretch. */
+/** How much JSON is parsed before other work gets a turn. */
 const BYTES_PER_TURN = 256 * 1024;
 
 /**
- * The images of an index.json whose manifests are in the archive: of an image for several platforms often only one is.
- * `blob` gives the content of a small JSON file of the archive, undefined when there is none of that name. An index may
- * name other indexes (one for each platform); however often and wherever a file is named, it is read once.
+ * Returns the images of an index.json whose manifests are in the archive: often only one of several platforms is.
+ * `blob` returns the content of a small JSON file, undefined if it does not exist. An index may name other indexes (for
+ * example one for each platform); each file is read once, however often it is named.
  */
 export async function ociImages(
   index: Buffer,
@@ -53,7 +53,7 @@ export async function ociImages(
   return images.length > 1 ? await withPlatforms(images, blob, turns) : images;
 }
 
-/** What no index says of an image its own config may; that of many is read once. */
+/** Adds platforms that only an image's own config states; a config shared by several images is read once. */
 async function withPlatforms(
   images: readonly OciImage[],
   blob: (name: string) => Buffer | undefined,
@@ -88,12 +88,12 @@ function listOf(parsed: unknown, key: string, where: string): readonly unknown[]
   return list;
 }
 
-/** `sha256:<hex>` is the file blobs/sha256/<hex>. */
+/** Returns the file of a digest: `sha256:<hex>` is blobs/sha256/<hex>. */
 function blobName(descriptor: unknown, where: string): string {
   const digest = isRecord(descriptor) ? descriptor['digest'] : undefined;
   const [, algorithm, hex] =
     /^(sha256|sha512):([0-9a-f]{64,128})$/.exec(typeof digest === 'string' ? digest : '') ?? [];
-  if (algorithm === undefined || hex === undefined) throw new ArchiveError(`${where} names something by no digest`);
+  if (algorithm === undefined || hex === undefined) throw new ArchiveError(`${where} lacks a valid digest`);
   return `blobs/${algorithm}/${hex}`;
 }
 

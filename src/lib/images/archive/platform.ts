@@ -2,13 +2,13 @@ import { arch } from 'node:os';
 import { ArchiveError, TOO_MANY_IMAGES } from './archive-error.js';
 import type { OciImage } from './oci-layout.js';
 
-/** By node's names, where they differ. */
+/** Keys are node's names, where they differ. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', ppc64: 'ppc64le' };
 
 /** The platform of this machine's containers, as images name it. */
 export const PLATFORM = `linux/${ARCHITECTURES[arch()] ?? arch()}`;
 
-/** The one image there is, or the one for this machine of an image for several platforms; undefined: there is none. */
+/** Returns the only image, or the one for this machine of an image for several platforms; undefined if none exists. */
 export function imageForPlatform(images: readonly OciImage[], platform = PLATFORM): OciImage | undefined {
   if (images.length <= 1) return images[0];
   const fitting = images.filter((image) => image.platform === platform);

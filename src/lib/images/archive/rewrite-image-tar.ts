@@ -13,19 +13,19 @@ import { trimEnd } from '../../util/trim-end.js';
 
 const MAX_BLOB_BYTES = 512 * 1024;
 const OPENING_BRACE = 0x7b;
-/** An entry takes some microseconds, and thousands of empty ones may come in one chunk. */
+/** An entry takes a few microseconds, and thousands of empty ones may arrive in one chunk. */
 const ENTRIES_PER_TURN = 500;
 
 /**
- * An image archive (of `docker save`, or an OCI layout, as an uncompressed tar) made into one whose only image has
- * `localName` as its only name. Layers pass through as they come; at most 8 MiB are kept.
+ * Rewrites an image archive (of `docker save`, or an OCI layout, as an uncompressed tar) into one whose only image has
+ * `localName` as its only name. Layers stream through; at most 8 MiB are kept.
  *
- * Nothing of the original but the content of its regular files reaches the engine: headers are written anew, links are
- * resolved, and manifest.json, which alone decides what is loaded, is made from what was found. It comes last, and the
- * end of the archive, which the engine waits for, after that: an ArchiveError thrown before leaves the engine as it was.
+ * Only the content of regular files reaches the engine unchanged: headers are rewritten, links are resolved, and
+ * manifest.json, which alone decides what is loaded, is rebuilt. It comes last, followed only by the archive's end,
+ * which the engine waits for: an ArchiveError thrown before that leaves the engine unchanged.
  *
- * In `layerHashes` the sha256 of each layer is noted that an archive of Docker before 1.10 may have. It takes time that other
- * archives need not: without it such an archive fails with LayerHashesNeeded.
+ * `layerHashes` receives the sha256 of each layer that an archive of Docker before 1.10 may have. Only such archives
+ * need this, which takes time: they throw LayerHashesNeeded without it.
  */
 export async function* rewriteImageTar(
   archive: AsyncIterable<Buffer>,
@@ -35,7 +35,7 @@ export async function* rewriteImageTar(
   const chunks = new ChunkReader(archive);
   const entries = new ArchiveEntries(chunks);
   try {
-    // All in this one loop: each generator within another would take its time for each piece.
+    // All in one loop: each nested generator would cost time for each piece.
     for (let file = await entries.nextFile(); file !== undefined; file = await entries.nextFile()) {
       const hash = layerHashes && isLegacyLayer(file.name) ? createHash('sha256') : undefined;
       yield fileHeader(file.name, file.bytes);
@@ -70,15 +70,15 @@ function* fileOf(name: string, content: Buffer): Generator<Buffer, void, undefin
   yield Buffer.alloc(paddingOf(content.length));
 }
 
-/** A regular file that is no metadata. */
+/** A regular file that is not metadata. */
 interface ArchivedFile {
   readonly name: string;
   readonly bytes: number;
-  /** Undefined: it is still to be read, and then its padding is. */
+  /** Undefined: the caller must read it, and then its padding. */
   readonly content: Buffer | undefined;
 }
 
-/** Goes through an archive, and takes note of what is in it. */
+/** Reads the entries of an archive, and collects its metadata. */
 class ArchiveEntries {
   readonly contents = new ArchiveContents();
   readonly #budget = new MetadataBudget();
@@ -91,14 +91,14 @@ class ArchiveEntries {
     this.#tar = new TarReader(chunks, this.#budget);
   }
 
-  /** The next file; undefined at the end of the archive. */
+  /** Returns the next file; undefined at the end of the archive. */
   async nextFile(): Promise<ArchivedFile | undefined> {
     for (let entry = await this.#tar.next(); entry !== undefined; entry = await this.#tar.next()) {
       const { kind, bytes, linkname } = entry;
       await this.#turns.after(1);
       const name = plainName(kind === 'directory' ? trimEnd(entry.name, '/') : entry.name);
       this.#rootDirectories.add(name);
-      // A directory packed as such begins with itself.
+      // An archive of `.` begins with the directory itself.
       if (kind === 'directory' && (name === '.' || name === '')) continue;
       checkName(name);
       if (isMetadata(name)) await this.#keepMetadata(name, entry);
@@ -112,11 +112,11 @@ class ArchiveEntries {
     return undefined;
   }
 
-  /** Why an archive cannot be used, where what is in it tells more than where it was noticed. */
+  /** Returns a better explanation of an error, if the archive's content has one. */
   explained(error: unknown): unknown {
     return error instanceof ArchiveError && this.#rootDirectories.areThere
       ? new ArchiveError(
-          'it has the files of a container, as docker export writes them, and no image. Make an image of the container with docker commit, and an archive of that with docker save',
+          'it has the files of a container, as docker export writes them, and no image. Create an image of the container with docker commit, and an archive of that with docker save',
           { cause: error },
         )
       : error;
@@ -133,7 +133,7 @@ class ArchiveEntries {
     this.contents.addMetadata(name, await this.#tar.content(bytes));
   }
 
-  /** What may be a manifest is kept as long as there is room; it is missed only if the image turns out to need it. */
+  /** Keeps possible manifests while the budget lasts; one that was dropped matters only if the image needs it. */
   async #blob(name: string, bytes: number): Promise<Buffer> {
     const content = await this.#tar.content(bytes);
     if (content[0] === OPENING_BRACE && bytes <= this.#blobBytesLeft) {

@@ -1,12 +1,12 @@
 const NAMES = new Set(
   'bin boot dev etc home lib lib64 media mnt opt proc root run sbin srv sys tmp usr var'.split(' '),
 );
-/** Docker makes it in each of its containers. */
+/** Docker creates it in each of its containers. */
 const DOCKERS = '.dockerenv';
-/** No image archive has directories of such names. */
+/** No image archive has directories with such names. */
 const ENOUGH = 3;
 
-/** Notices an archive of a system's files among those that were to be images. */
+/** Detects an archive of a system's files that was published as an image archive. */
 export class RootDirectories {
   readonly #found = new Set<string>();
 

@@ -2,10 +2,10 @@ import { ArchiveError } from './archive-error.js';
 
 export const BLOCK = 512;
 
-/** What a header block says, before extended headers are taken into account. */
+/** The content of a header block, before extended headers are applied. */
 export interface TarHeader {
   readonly name: string;
-  /** The type as tar has it: `0` a file, `5` a directory, `x` an extended header, … */
+  /** Tar's type: `0` a file, `5` a directory, `x` an extended header, … */
   readonly type: string;
   readonly bytes: number;
   readonly linkname: string;
@@ -20,7 +20,7 @@ const FIELD = {
 } as const;
 const TYPE = 156;
 const MAGIC = 257;
-const NO_HEADER = 'it is no tar archive, or a damaged one';
+const NO_HEADER = 'it is not a tar archive, or is damaged';
 
 const ZEROS = Buffer.alloc(64 * 1024);
 
@@ -32,7 +32,7 @@ export function isZero(bytes: Buffer): boolean {
   return true;
 }
 
-/** How far the content of an entry is filled up with zeros. */
+/** Returns how many zeros fill up an entry's content. */
 export function paddingOf(bytes: number): number {
   return (BLOCK - (bytes % BLOCK)) % BLOCK;
 }
@@ -43,19 +43,19 @@ export function parseHeader(block: Buffer): TarHeader {
   const type = isOld ? '0' : String.fromCharCode(block[TYPE] ?? 0);
   const name = textIn(block, 'name');
   const bytes = numberIn(block, 'size');
-  // GNU's own format has other things where the prefix is.
+  // GNU's own format has other fields in place of the prefix.
   const prefix = block.toString('latin1', MAGIC, MAGIC + 6) === 'ustar\0' ? textIn(block, 'prefix') : '';
   return {
     name: prefix === '' ? name : `${prefix}/${name}`,
-    // Before there was a type for directories, a slash at the end made one. For docker (Go's archive/tar) the content of
-    // what has the newer type of a file follows all the same.
+    // Old tars mark directories by a trailing slash. For docker (Go's archive/tar) the content of an entry with the
+    // newer file type follows nevertheless.
     type: name.endsWith('/') && (isOld || (type === '0' && bytes === 0)) ? '5' : type,
     bytes,
     linkname: textIn(block, 'linkname'),
   };
 }
 
-/** The header of a regular file. */
+/** Returns the header of a regular file. */
 export function fileHeader(name: string, bytes: number): Buffer {
   const block = Buffer.alloc(BLOCK);
   const [prefix, rest] = splitName(name);
@@ -70,7 +70,7 @@ export function fileHeader(name: string, bytes: number): Buffer {
   return block;
 }
 
-/** Long names are divided at a slash: 155 bytes before it, 100 after it. */
+/** Splits a long name at a slash: at most 155 bytes before it, 100 after it. */
 function splitName(name: string): readonly [prefix: string, rest: string] {
   const bytes = Buffer.byteLength(name);
   if (bytes <= 100) return ['', name];
@@ -81,7 +81,7 @@ function splitName(name: string): readonly [prefix: string, rest: string] {
   throw new ArchiveError(`it has an entry whose name is too long: ${JSON.stringify(name.slice(0, 100))}…`);
 }
 
-// Eleven octal digits are enough for 8 GiB; what is larger is written in binary, marked by the highest bit.
+// Eleven octal digits are enough for 8 GiB; larger sizes are binary, marked by the highest bit.
 function writeSize(block: Buffer, bytes: number): void {
   const [start] = FIELD.size;
   if (bytes < 8 ** 11) block.write(`${bytes.toString(8).padStart(11, '0')}\0`, start, 'latin1');
@@ -119,7 +119,7 @@ function numberIn(block: Buffer, field: 'size' | 'checksum'): number {
 
 function binaryNumber(bytes: Buffer): number {
   const value = BigInt(`0x${bytes.toString('hex')}`) & ((1n << BigInt(bytes.length * 8 - 1)) - 1n);
-  // Also what is negative, which has all bits set, is more than that.
+  // Negative numbers have all bits set, and exceed that too.
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new ArchiveError(NO_HEADER);
   return Number(value);
 }

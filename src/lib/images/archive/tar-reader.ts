@@ -5,14 +5,14 @@ import { quoted } from './entry-name.js';
 import { BLOCK, isZero, paddingOf, parseHeader, untilZero } from './tar-header.js';
 import type { TarHeader } from './tar-header.js';
 
-/** All that is kept in memory of an archive, extended headers and names included. */
+/** The limit for what is kept of an archive in memory, including extended headers and names. */
 export const MAX_METADATA_BYTES = 4 * 1024 * 1024;
 
-/** What keeping a name takes besides its characters. */
+/** The overhead of a kept name, besides its characters. */
 const ENTRY_BYTES = 128;
-/** Real ones have less than ten; thousands would be an attack on the time they take. */
+/** Real ones have less than ten; parsing thousands would be an attack on the worker's time. */
 const MAX_PAX_RECORDS = 1000;
-/** Zeros behind the end, which may be compressed to nothing. GNU tar fills up to 10 KiB, tapes to some megabytes. */
+/** Zeros after the end, which may compress to almost nothing. GNU tar pads to 10 KiB, tapes to some megabytes. */
 const MAX_END_BYTES = 64 * 1024 * 1024;
 
 export type EntryKind = 'file' | 'directory' | 'link' | 'symlink';
@@ -20,7 +20,7 @@ export type EntryKind = 'file' | 'directory' | 'link' | 'symlink';
 export interface TarEntry {
   readonly kind: EntryKind;
   readonly name: string;
-  /** True when the name is not in the header itself, but in an extended one before it. */
+  /** True if the name is in an extended header. */
   readonly hasExtendedName: boolean;
   readonly bytes: number;
   readonly linkname: string;
@@ -34,7 +34,7 @@ interface Extension {
   bytes?: number;
 }
 
-/** Bounds what one archive may make the worker keep. */
+/** Limits the memory that one archive may occupy. */
 export class MetadataBudget {
   #left: number;
 
@@ -53,8 +53,8 @@ export class MetadataBudget {
 }
 
 /**
- * Reads a tar entry by entry: header, then content as the caller takes it from `chunks`, with its padding, then the next
- * header. Knows the formats of POSIX (ustar, pax), GNU tar without sparse files, and the one before them.
+ * Reads a tar entry by entry: the header, then the content as the caller reads it from `chunks`, its padding, then the
+ * next header. Supports the formats of POSIX (ustar, pax), GNU tar without sparse files, and the original one.
  */
 export class TarReader {
   readonly #chunks: ChunkReader;
@@ -65,7 +65,7 @@ export class TarReader {
     this.#budget = budget;
   }
 
-  /** The next entry; undefined at the end, behind which there must be nothing but zeros. */
+  /** Returns the next entry; undefined at the end, which only zeros may follow. */
   async next(): Promise<TarEntry | undefined> {
     let extension: Extension = {};
     for (;;) {
@@ -80,14 +80,14 @@ export class TarReader {
     }
   }
 
-  /** The content of an entry, whole. */
+  /** Returns the complete content of an entry. */
   async content(bytes: number): Promise<Buffer> {
     const content = (await this.#chunks.exactly(bytes)) ?? brokenOff();
     await this.skipPadding(bytes);
     return content;
   }
 
-  /** What follows a content that was taken from `chunks`. */
+  /** Skips the padding after content that was read from `chunks`. */
   async skipPadding(bytes: number): Promise<void> {
     if ((await this.#chunks.exactly(paddingOf(bytes))) === undefined) brokenOff();
   }
@@ -105,8 +105,8 @@ export class TarReader {
       kind,
       name: fullName,
       hasExtendedName: extension.name !== undefined,
-      // Only files have content, whatever the size in the header: docker reads archives so too (archive/tar of Go,
-      // isHeaderOnly), and both have to find the next header at the same place.
+      // Only files have content, whatever size the header states. Docker reads archives the same way (Go's archive/tar,
+      // isHeaderOnly), and both must find the next header at the same place.
       bytes: kind === 'file' ? (extension.bytes ?? bytes) : 0,
       linkname: target,
     };
@@ -119,7 +119,7 @@ export class TarReader {
     if (type === 'K') return { linkname: untilZero(content) };
     const extension = parsePax(content);
     if (type === 'g' && Object.keys(extension).length > 0) {
-      throw new ArchiveError('it gives a name or a size to all of its entries at once');
+      throw new ArchiveError('it sets a name or a size for all of its entries');
     }
     return extension;
   }
@@ -129,14 +129,14 @@ export class TarReader {
     if (second === undefined) brokenOff();
     let bytes = 0;
     for (let rest: Buffer | undefined = second; rest !== undefined; rest = await this.#chunks.some(Infinity)) {
-      if (!isZero(rest)) throw new ArchiveError('there is something behind its end');
+      if (!isZero(rest)) throw new ArchiveError('there is data after its end');
       bytes += rest.length;
-      if (bytes > MAX_END_BYTES) throw new ArchiveError(`there are more than ${MAX_END_BYTES} zeros behind its end`);
+      if (bytes > MAX_END_BYTES) throw new ArchiveError(`there are more than ${MAX_END_BYTES} zeros after its end`);
     }
   }
 }
 
-/** The records of a pax header (`<length> <key>=<value>\n`) that are of interest here. */
+/** Parses the records of a pax header (`<length> <key>=<value>\n`) that matter here. */
 function parsePax(content: Buffer): Extension {
   const extension: Extension = {};
   let records = 0;

@@ -3,7 +3,7 @@ import type { ImageProgress } from '../image-provider.js';
 const INTERVAL_MS = 5000;
 const MB = 1e6;
 
-/** Says every five seconds how far a download is. To be stopped. */
+/** Reports a download's progress every five seconds, until it is stopped. */
 export class DownloadProgress {
   readonly #progress: ImageProgress;
   readonly #totalBytes: number | undefined;
@@ -25,7 +25,7 @@ export class DownloadProgress {
     this.#bytes += bytes;
   }
 
-  /** Says how much it was in all. */
+  /** Reports the total. */
   finish(): void {
     this.stop();
     const ms = performance.now() - this.#startedAt;
@@ -47,7 +47,7 @@ export class DownloadProgress {
   }
 }
 
-/** A megabyte is a million bytes, as for docker. */
+/** Returns megabytes of a million bytes, as docker does. */
 export function megabytes(bytes: number): string {
   return (bytes / MB).toFixed(1);
 }

@@ -9,35 +9,35 @@ import { ServiceError } from '../../outcome/service-error.js';
 export interface HttpAnswer {
   readonly statusCode: number;
   readonly headers: IncomingHttpHeaders;
-  /** Where it came from after all redirects, without path and signature. */
+  /** The host after all redirects, without path and signature. */
   readonly host: string;
-  /** As sent, without decoding. To be read once; returning early closes the connection. */
+  /** As sent, without decoding. Read it once; returning early closes the connection. */
   readonly body: AsyncIterable<Buffer>;
 }
 
 export interface GetOptions {
   readonly headers: Readonly<Record<string, string>>;
   /**
-   * Bounds the wait for each of: the connection, the head of the answer, and each chunk, of every request that redirects
-   * make of it; time in which nobody wants a chunk does not count.
+   * The timeout, for every request of a chain of redirects, of the connection, the response headers, and each chunk; it
+   * does not run while the caller processes a chunk.
    */
   readonly inactivityMs: number;
-  /** Called when the queue redirects to an address that whoever made the artifact has chosen. */
+  /** Called when the queue redirects to an address that the artifact's creator chose. */
   readonly onReference?: () => void;
 }
 
-/** With which the queue says what kind of artifact it redirects to. */
+/** The header in which the queue states the type of the artifact that it redirects to. */
 const STORAGE_TYPE = 'x-taskcluster-artifact-storage-type';
 const MAX_ERROR_BYTES = 4096;
 const MAX_ERROR_TEXT = 300;
 
-/** As browsers do it, more or less; the queue needs one or two. */
+/** About as many as browsers follow; the queue needs one or two. */
 const MAX_REDIRECTS = 10;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /**
- * One GET, with redirects. Fails with a ServiceError, also when the answer is not 2xx; its message holds no
- * address, as those are signed.
+ * Makes one GET and follows redirects. Throws a ServiceError, also for an answer that is not 2xx; its message contains
+ * no address, because those are signed.
  */
 export async function httpGet(
   url: string,
@@ -53,13 +53,12 @@ export async function httpGet(
     if (statusCode < 300) return { statusCode, headers: response.headers, host, body };
     const { location } = response.headers;
     if (!REDIRECTS.has(statusCode) || location === undefined) {
-      // Read only from where the first request went: whoever made a redirect could have the worker read what it alone can
-      // reach.
+      // Read only from the first host: a redirect could make the worker read what only it can reach.
       const error = await refusal(response, host, host === origin ? body : undefined);
       close();
       throw error;
     }
-    // What a redirect says besides is of no use, and need not have an end.
+    // The body of a redirect is of no use, and may be endless.
     close();
     if (redirects === MAX_REDIRECTS) {
       throw new ServiceError(
@@ -78,20 +77,20 @@ function redirectTarget(location: string, from: URL, status: number): URL {
   if (target?.protocol === 'http:' || target?.protocol === 'https:') return target;
   const where = target ? `an address that begins with ${target.protocol}` : 'something that is not an address';
   const message = `${from.host} redirects to ${where}; the worker follows http and https`;
-  // What is wrong with an address will be the next time too.
+  // A retry would lead to the same address.
   throw new ServiceError('download', message, status, { retryable: false });
 }
 
 interface OneAnswer {
   readonly response: Response;
   readonly body: AsyncIterable<Buffer>;
-  /** Ends the connection; harmless after the body's end. */
+  /** Closes the connection; harmless after the body's end. */
   readonly close: () => void;
 }
 
 /**
- * Redirects are not left to got: it does not start the time limit of an answer for them, and reads what comes with one to
- * its end (https://github.com/sindresorhus/got/blob/v14.6.6/source/core/index.ts).
+ * Makes one request. Redirects are not left to got: it does not apply the response timeout to them, and reads their
+ * bodies to the end (https://github.com/sindresorhus/got/blob/v14.6.6/source/core/index.ts).
  */
 async function requestOnce(
   address: URL,
@@ -110,7 +109,7 @@ async function requestOnce(
     timeout: { lookup: inactivityMs, connect: inactivityMs, secureConnect: inactivityMs, response: inactivityMs },
     signal: abort.signal,
   });
-  // Failures are met where the answer is awaited and where its body is read.
+  // Failures are handled where the answer is awaited and where its body is read.
   stream.on('error', () => undefined);
   const close = (): void => {
     stream.destroy();
@@ -135,7 +134,7 @@ interface Reading {
 async function* bodyOf(stream: Request, { host, inactivityMs, abort, parent }: Reading): AsyncGenerator<Buffer> {
   const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   let isWanted = false;
-  // One for all chunks, of which there are many.
+  // One timer for all chunks, as there are many.
   const silence = setTimeout(() => {
     if (isWanted) stream.destroy(new ServiceError('download', `${host} sent nothing for ${inactivityMs / 1000} s`));
   }, inactivityMs);
@@ -158,8 +157,8 @@ async function* bodyOf(stream: Request, { host, inactivityMs, abort, parent }: R
 }
 
 /**
- * What a service says of a refusal: Taskcluster's are JSON with a message, whose first part is meant for people. There is
- * no `body` where a redirect has led elsewhere: whoever made it could have the worker read what only it can reach.
+ * Returns the error for a refusal. Taskcluster's answers are JSON with a message, whose first part is for people. After
+ * a redirect to another host `body` is undefined: its author could make the worker read what only it can reach.
  */
 async function refusal(
   response: Response,
@@ -187,16 +186,16 @@ async function messageIn(body: AsyncIterable<Buffer>): Promise<string> {
     const message = isRecord(parsed) ? parsed['message'] : undefined;
     return typeof message === 'string' ? (message.split('\n---')[0] ?? '').trim().slice(0, MAX_ERROR_TEXT) : '';
   } catch {
-    // The status says enough.
+    // The status is enough.
     return '';
   }
 }
 
-// No cause is passed on: got's errors carry the address in their options.
+// No cause is passed on: got's errors contain the address in their options.
 function downloadErrorOf(error: unknown, host: string, parent: AbortSignal): unknown {
   if (parent.aborted) return parent.reason;
   if (!(error instanceof RequestError)) return error;
-  // What destroyed the stream comes back wrapped.
+  // got wraps the error that destroyed the stream.
   if (error.cause instanceof ServiceError) return error.cause;
   const code = error.code === 'ETIMEDOUT' ? 'no answer in time' : error.code;
   return new ServiceError('download', `the connection to ${host} failed (${code})`);

@@ -7,23 +7,23 @@ import { httpGet } from './http-get.js';
 import type { GetOptions, HttpAnswer } from './http-get.js';
 
 export interface DownloadOptions extends Pick<GetOptions, 'inactivityMs' | 'onReference'> {
-  /** A fresh address for each request: signatures run out. */
+  /** Returns a fresh address for each request: signatures expire. */
   readonly address: () => string;
   readonly attempts: Attempts;
   readonly progress: ImageProgress;
 }
 
 export interface Download {
-  /** Of the body; undefined: none. */
+  /** Content encoding of the body; undefined: none. */
   readonly contentEncoding: string | undefined;
   /**
-   * The content as it was sent, however often the connection broke: each time the rest of the same version is asked
-   * for. Where that is not to be had it fails with a retryable ServiceError, and all has to be begun anew.
+   * The content as sent, even if the connection breaks: each time the rest of the same version is requested. If that is
+   * not possible, it throws a retryable ServiceError, and the download must start anew.
    */
   readonly body: AsyncIterable<Buffer>;
 }
 
-/** Sends the first request. One attempt; what goes wrong once the body is being read is tried again in its course. */
+/** Sends the first request, without retries; failures while the body is read are retried there. */
 export async function startDownload(options: DownloadOptions, signal: AbortSignal): Promise<Download> {
   const headers = { 'accept-encoding': 'gzip, identity' };
   const answer = await httpGet(options.address(), { ...options, headers }, signal);
@@ -32,16 +32,16 @@ export async function startDownload(options: DownloadOptions, signal: AbortSigna
   return { contentEncoding: version.contentEncoding, body: resumingBody(answer, version, options, signal) };
 }
 
-/** Whoever stands in the way of a download answers with a page; no archive is one. */
+/** Throws for a web page, which a proxy or portal sends: no archive is one. */
 function mustBeContent({ headers, host, statusCode }: HttpAnswer): void {
   if (!/^text\/html\b/.test(headers['content-type'] ?? '')) return;
-  throw new ServiceError('download', `${host} sent a web page in place of the artifact`, statusCode);
+  throw new ServiceError('download', `${host} sent a web page instead of the artifact`, statusCode);
 }
 
-/** What must not change between the parts of one download. */
+/** What must be the same for all parts of one download. */
 interface Version {
   readonly totalBytes: number | undefined;
-  /** Undefined when there is none that means the same bytes. */
+  /** Undefined unless there is a strong one, which guarantees the same bytes. */
   readonly etag: string | undefined;
   readonly contentEncoding: string | undefined;
 }
@@ -86,7 +86,7 @@ async function* resumingBody(
   }
 }
 
-/** Asks for the rest until it comes or there are no attempts left. */
+/** Requests the rest until it comes or no attempts are left. */
 async function resume(
   cause: unknown,
   received: number,
@@ -99,9 +99,9 @@ async function resume(
   if (etag === undefined) throw cause;
   const headers = { range: `bytes=${received}-`, 'if-range': etag, 'accept-encoding': 'gzip, identity' };
   const hooks: RetryHooks = {
-    // Begun anew, it is another attempt too.
+    // Starting anew is another attempt too.
     isRetryable: (error) => isRetryable(error) && !(error instanceof NotResumable),
-    onRetry: reportRetries(progress, 'Loading failed', `Going on after ${(received / 1e6).toFixed(1)} MB`),
+    onRetry: reportRetries(progress, 'Loading failed', `Resuming after ${(received / 1e6).toFixed(1)} MB`),
   };
   const ask = async (): Promise<HttpAnswer> => {
     try {
@@ -117,7 +117,7 @@ async function resume(
   return await attempts.run(hooks, ask, signal);
 }
 
-/** The rest can't be had: the download has to be begun anew. */
+/** The rest is not available: the download must start anew. */
 class NotResumable extends ServiceError {
   constructor(message: string, status: number | undefined) {
     super('download', message, status, { retryable: true });
@@ -131,7 +131,7 @@ function checkContinues(answer: HttpAnswer, received: number, version: Version):
   const isSameSize = version.totalBytes === undefined || total === '*' || Number(total) === version.totalBytes;
   const isSameVersion = headers.etag === undefined || headers.etag === version.etag;
   if (isRest && isSameSize && isSameVersion) return;
-  const why = statusCode === 206 ? 'has another version of it by now' : 'sends all or nothing';
+  const why = statusCode === 206 ? 'now has another version of it' : 'does not send the rest alone';
   throw new NotResumable(`the connection broke, and ${host} ${why}`, statusCode);
 }
 

@@ -24,8 +24,8 @@ const isRefused =
 const rewritten = (...chunks: readonly Buffer[]): Promise<Buffer> =>
   buffer(Readable.from(rewriteImageTar(Readable.from(chunks), LOCAL)));
 
-describe('the work that an image archive makes', () => {
-  it('reads an index once, however many descriptors name it', async () => {
+describe('the work caused by an image archive', () => {
+  it('includes each index once, however many descriptors name it', async () => {
     const hexOf = (n: number): string => String(n).padStart(64, '0');
     const times = (n: number, count: number): Buffer =>
       Buffer.from(
@@ -50,7 +50,7 @@ describe('the work that an image archive makes', () => {
     assert.deepEqual(await ociImages(index, () => index), []);
   });
 
-  it('follows each link once, however often and from wherever it is asked for', () => {
+  it('follows each link once, however often and from wherever it is requested', () => {
     const LINKS = 1000;
     let steps = 0;
     class CountingMap extends Map<string, string> {
@@ -66,7 +66,7 @@ describe('the work that an image archive makes', () => {
     assert.equal(steps, LINKS);
   });
 
-  it('ends at links in a circle, or to nothing, which lead to no file', () => {
+  it('ends at links in a circle or to nothing, which lead to no file', () => {
     const links = new Map([
       ['a', 'b'],
       ['b', 'c'],
@@ -78,7 +78,7 @@ describe('the work that an image archive makes', () => {
     assert.equal(files.fileOf('file'), 'file');
   });
 
-  it('does not parse JSON that is deep, or that has more values than any image needs', async () => {
+  it('excludes JSON that is too deep or has too many values', async () => {
     const nested = (depth: number): Buffer => Buffer.from('['.repeat(depth) + ']'.repeat(depth));
     await jsonOf(nested(64), 'x');
     await assert.rejects(jsonOf(nested(65), 'x'), isRefused(/^x is nested more than 64 levels deep$/));
@@ -88,27 +88,27 @@ describe('the work that an image archive makes', () => {
     await assert.rejects(jsonOf(list(21_000), 'x'), isRefused(/^x has more than 20000 values$/));
   });
 
-  it('counts nothing that is within the strings of JSON', async () => {
+  it('ignores the content of JSON strings when counting', async () => {
     const texts = [`"[{\\`, '\\', '"', '['.repeat(100), ','.repeat(30_000)];
     assert.deepEqual(await jsonOf(Buffer.from(JSON.stringify(texts)), 'x'), texts);
-    await assert.rejects(jsonOf(Buffer.from('["never closed'), 'x'), isRefused(/^x is no JSON/));
-    await assert.rejects(jsonOf(Buffer.from('["\\'), 'x'), isRefused(/^x is no JSON/));
+    await assert.rejects(jsonOf(Buffer.from('["never closed'), 'x'), isRefused(/^x is not JSON/));
+    await assert.rejects(jsonOf(Buffer.from('["\\'), 'x'), isRefused(/^x is not JSON/));
   });
 
-  it('says what is wrong with a manifest that is a mile deep', async () => {
+  it('reports an extremely deep manifest', async () => {
     const { files } = await tinyImage('content', null);
     const content = '['.repeat(MIB) + ']'.repeat(MIB);
     const archive = await tarOf([...files, { name: 'manifest.json', content }]);
     await assert.rejects(rewritten(archive), isRefused(/manifest\.json is nested/));
   });
 
-  it('is not for more layers than docker takes', async () => {
+  it('is limited to the layers that docker accepts', async () => {
     const { files, item } = await tinyImage('content', null);
     const archive = await tarOf([...files, manifestOf({ ...item, Layers: Array(1001).fill(item.Layers[0]) })]);
     await assert.rejects(rewritten(archive), isRefused(/more than 1000 layers/));
   });
 
-  it('lets others have a turn among entries that all came at once', async () => {
+  it('yields to other work among entries that arrive at once', async () => {
     const ENTRIES = 5000;
     const headers = Array.from({ length: ENTRIES }, (_, n) => fileHeader(`file${n}`, 0));
     const rest = await dockerArchive('content', null);
@@ -129,7 +129,7 @@ describe('the work that an image archive makes', () => {
     assert.ok(turns >= ENTRIES / 500, `${turns} turns`);
   });
 
-  it('ends long before an endless row of zeros does', async () => {
+  it('ends long before an endless sequence of zeros', async () => {
     const zeros = Buffer.alloc(MIB);
     const { files, item } = await tinyImage('content', null);
     const archive = await tarOf([...files, manifestOf(item)]);
@@ -143,12 +143,12 @@ describe('the work that an image archive makes', () => {
     })();
     await assert.rejects(
       buffer(Readable.from(rewriteImageTar(endless, LOCAL))),
-      isRefused(/more than 67108864 zeros behind its end/),
+      isRefused(/more than 67108864 zeros after its end/),
     );
     assert.ok(given <= 65, `${given} MiB`);
   });
 
-  it('is not for thousands of records in a pax header', async () => {
+  it('is limited to few records in a pax header', async () => {
     const records = (count: number): Record<string, string> =>
       Object.fromEntries(Array.from({ length: count }, (_, n) => [`key${n}`, '']));
     const { files, item } = await tinyImage('content', null);
@@ -158,7 +158,7 @@ describe('the work that an image archive makes', () => {
     await assert.rejects(rewritten(await archive(1001)), isRefused(/more than 1000 records/));
   });
 
-  it('does not take links apart that are longer than any name', () => {
+  it('does not parse links that are longer than any name', () => {
     const name = `${'a/'.repeat(2000)}b`;
     for (const type of ['link', 'symlink'] as const) {
       const far = '../'.repeat(1_000_000);

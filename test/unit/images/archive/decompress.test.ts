@@ -41,18 +41,18 @@ describe('unpacking an image archive', () => {
   const unpacked = (source: AsyncIterable<Buffer>, how: Packing | undefined, stop = signal): Promise<Buffer> =>
     buffer(Readable.from(decompress(source, how, stop)));
 
-  it('goes by the whole end of the name', () => {
+  it('chooses by the whole extension', () => {
     for (const path of ['image', 'tar', 'image.zip', 'image.tar.xz', 'image.zst', 'image.tar/x']) {
       assert.equal(packingOf(path), undefined, path);
     }
   });
 
   for (const [extension, pack] of Object.entries(PACKED)) {
-    it(`gives what was packed: ${extension}`, async () => {
+    it(`yields what was packed: ${extension}`, async () => {
       assert.deepEqual(await unpacked(chunksOf(pack()), packing(extension)), PLAIN);
     });
 
-    it(`fails as what it reads does: ${extension}`, async () => {
+    it(`fails as its source does: ${extension}`, async () => {
       const reason = new Error('the download failed');
       const fail = (): never => {
         throw reason;
@@ -64,7 +64,7 @@ describe('unpacking an image archive', () => {
     });
 
     if (extension === '.tar') continue;
-    it(`says what the program says of damage: ${extension}`, async () => {
+    it(`quotes the program’s message about damage: ${extension}`, async () => {
       const isDamage = (error: unknown): boolean =>
         error instanceof ArchiveError && /^(zstd|lz4|gzip) failed \(exit code \d+\): .+/.test(error.message);
       for (const content of [pack().subarray(0, 200_000), randomBytes(500_000)]) {
@@ -74,7 +74,7 @@ describe('unpacking an image archive', () => {
   }
 
   for (const [extension, pack] of Object.entries(PACKED)) {
-    it(`goes by the content where the name says nothing: ${extension}`, async () => {
+    it(`chooses by the content if the name has no known extension: ${extension}`, async () => {
       const content = pack();
       assert.deepEqual(await unpacked(chunksOf(content), undefined), PLAIN);
       // However little comes first.
@@ -86,13 +86,13 @@ describe('unpacking an image archive', () => {
     });
   }
 
-  it('has nothing to say about what is short or empty', async () => {
+  it('passes short and empty content through', async () => {
     for (const text of ['', 'abc']) {
       assert.equal(String(await unpacked(chunksOf(Buffer.from(text)), undefined)), text);
     }
   });
 
-  it('takes what zstd packed with its longest window', async () => {
+  it('unpacks zstd’s largest window', async () => {
     const packed = execFileSync('zstd', ['-qc', '--ultra', '--long=31', '-1'], { input: PLAIN, maxBuffer: 1e8 });
     assert.deepEqual(await unpacked(chunksOf(packed), packing('.tar.zst')), PLAIN);
   });
@@ -106,7 +106,7 @@ describe('unpacking an image archive', () => {
     });
   });
 
-  it('ends, and its program with it, when the signal aborts', async () => {
+  it('ends and kills its program when the signal aborts', async () => {
     const controller = new AbortController();
     const before = childProcesses();
     // Nothing ever comes.
@@ -118,7 +118,7 @@ describe('unpacking an image archive', () => {
     assert.deepEqual(childProcesses(), before);
   });
 
-  it('ends its program when nobody wants more', async () => {
+  it('kills its program when the reader stops', async () => {
     const before = childProcesses();
     const unpacking = decompress(chunksOf(PACKED['.tar.zst']?.() ?? assert.fail()), packing('.tar.zst'), signal);
     for await (const chunk of unpacking) {
@@ -133,21 +133,21 @@ describe('a content encoding', () => {
   const decoded = (content: Buffer, encoding?: string): Promise<Buffer> =>
     buffer(Readable.from(decodeContent(chunksOf(content), encoding)));
 
-  it('is undone when it is gzip, and may be missing', async () => {
+  it('is decoded if it is gzip, and may be missing', async () => {
     assert.deepEqual(await decoded(gzipSync(PLAIN), 'gzip'), PLAIN);
     assert.deepEqual(await decoded(PLAIN), PLAIN);
   });
 
-  it('that is damaged or unknown is the fault of the archive', async () => {
+  it('throws an ArchiveError if it is damaged or unknown', async () => {
     for (const content of [gzipSync(PLAIN).subarray(0, 100_000), randomBytes(1000)]) {
       await assert.rejects(decoded(content, 'gzip'), (error) => {
         return error instanceof ArchiveError && error.message.startsWith('its gzip content encoding is damaged');
       });
     }
-    await assert.rejects(decoded(PLAIN, 'br'), /content encoding "br"; the worker knows gzip/);
+    await assert.rejects(decoded(PLAIN, 'br'), /content encoding "br"; the worker only supports gzip/);
   });
 
-  it('fails as what it reads does', async () => {
+  it('fails as its source does', async () => {
     const reason = new Error('the download failed');
     const source = chunksOf(gzipSync(PLAIN).subarray(0, 100_000), () => {
       throw reason;

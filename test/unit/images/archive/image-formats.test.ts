@@ -13,7 +13,7 @@ describe('the rewriting of an archive', () => {
   });
   const named = (): unknown => [{ ...image.item, RepoTags: [LOCAL] }];
 
-  it('takes an archive of a directory, whose names begin with ./', async () => {
+  it('accepts an archive of a directory, whose names begin with ./', async () => {
     const dotted = ({ name, ...rest }: TarFile): TarFile => ({ ...rest, name: `./${name}` });
     const files = [{ name: './', type: 'directory' as const }, ...[...image.files, manifestOf(image.item)].map(dotted)];
     const output = await rewritten(await tarOf(files));
@@ -28,7 +28,7 @@ describe('the rewriting of an archive', () => {
   describe('of an image for several platforms', () => {
     const platforms = [PLATFORM, 'linux/of-another', 'windows/amd64'] as const;
 
-    it('takes the one for this machine, wherever its index says so', async () => {
+    it('chooses the one for this machine, whichever index states the platform', async () => {
       for (const where of ['index', 'nested index', 'config'] as const) {
         const { files, manifests } = await ociIndex(platforms, where);
         const output = await rewritten(await tarOf(files));
@@ -37,7 +37,7 @@ describe('the rewriting of an archive', () => {
       }
     });
 
-    it('takes the one that manifest.json names', async () => {
+    it('chooses the one that manifest.json names', async () => {
       const { files, manifests } = await ociIndex(platforms, 'index');
       const [, other] = manifests;
       const item = { Config: other?.config, RepoTags: null, Layers: other?.layers };
@@ -45,7 +45,7 @@ describe('the rewriting of an archive', () => {
       assert.deepEqual(await manifestIn(output), [{ ...item, RepoTags: [LOCAL] }]);
     });
 
-    it('says which there are when none is for this machine, or which can not be told', async () => {
+    it('lists the platforms if none is for this machine, and refuses two for the same platform', async () => {
       const { files } = await ociIndex(platforms.slice(1), 'index');
       const words = new RegExp(
         `each of linux/of-another, windows/amd64, and none for this machine, which is ${PLATFORM}$`,
@@ -60,7 +60,7 @@ describe('the rewriting of an archive', () => {
     const chain = ['base', 'middle', 'top'];
     const names = { 'some/name': { '1': 2, latest: 2 }, other: { x: 2 } };
 
-    it('makes manifest and config of what layers say of themselves, on a second reading', async () => {
+    it('builds manifest and config from the layers’ descriptions, on a second reading', async () => {
       const archive = await tarOf(await legacyFiles(chain, names));
       await assert.rejects(rewritten(archive), LayerHashesNeeded);
       const output = await rewritten(archive, 1000, new Map());
@@ -84,7 +84,7 @@ describe('the rewriting of an archive', () => {
       );
     });
 
-    it('refuses what is no chain of layers, or several', async () => {
+    it('refuses broken or multiple chains of layers', async () => {
       const files = await legacyFiles(chain, names);
       const repositories = (content: unknown): TarFile[] => [
         ...files.filter(({ name }) => name !== 'repositories'),
@@ -94,21 +94,21 @@ describe('the rewriting of an archive', () => {
       for (const content of [{}, [], null, 1, { a: null }, { a: { b: 1 } }, { a: { b: '' } }])
         await refused(repositories(content), /repositories names no image/);
       for (const id of ['missing', '../x', 'a/b', '.'])
-        await refused(repositories({ a: { b: id } }), /which is not a file in it/);
+        await refused(repositories({ a: { b: id } }), /which is not a file in the archive/);
       const looped = files.map((file) =>
         file.name === `${legacyId(0)}/json` ? { ...file, content: JSON.stringify({ parent: legacyId(2) }) } : file,
       );
       await refused(looped, /is a parent of itself/);
       await refused(
         files.filter(({ name }) => name !== `${legacyId(1)}/layer.tar`),
-        /layer\.tar", which is not a file in it/,
+        /layer\.tar", which is not a file in the archive/,
       );
       const list = files.map((file) => (file.name === `${legacyId(1)}/json` ? { ...file, content: '{"a":}' } : file));
-      await refused(list, /is no JSON/);
+      await refused(list, /is not JSON/);
     });
   });
 
-  it('tells an archive of docker export, however that fails', async () => {
+  it('recognizes an archive of docker export, whatever error it causes', async () => {
     const words = /as docker export writes them, and no image\. .*docker commit.*docker save$/;
     const etc = { name: 'etc/passwd', content: 'root' };
     await refused(

@@ -27,7 +27,7 @@ describe('rewriting an image archive', () => {
 
   const named = (): unknown => [{ ...image.item, RepoTags: [LOCAL] }];
 
-  it('gives the image the local name and no other, and keeps all else', async () => {
+  it('gives the image only the local name, and keeps everything else', async () => {
     const repositories = { name: 'repositories', content: JSON.stringify({ ubuntu: { latest: 'x' } }) };
     const other = { name: 'VERSION', content: '1.0' };
     const archive = await tarOf([other, ...image.files, manifestOf(image.item), repositories]);
@@ -40,24 +40,24 @@ describe('rewriting an image archive', () => {
     }
   });
 
-  it('takes an image that has no name', async () => {
+  it('accepts an image without a name', async () => {
     const archive = await tarOf([...image.files, manifestOf({ ...image.item, RepoTags: null })]);
     assert.deepEqual(await manifestIn(await rewritten(archive)), named());
   });
 
-  it('takes metadata in front of the layers, and directories', async () => {
+  it('accepts metadata before the layers, and directories', async () => {
     const folder = { name: `${image.layer.split('/')[0] ?? ''}/`, type: 'directory' as const };
     const archive = await tarOf([manifestOf(image.item), { name: './', type: 'directory' }, folder, ...image.files]);
     assert.deepEqual(await manifestIn(await rewritten(archive)), named());
   });
 
-  it('drops the links of parents and all else that a manifest can say', async () => {
+  it('drops parent links and everything else that a manifest may contain', async () => {
     const more = { Parent: `sha256:${'a'.repeat(64)}`, LayerSources: { x: {} } };
     const archive = await tarOf([...image.files, manifestOf({ ...image.item, ...more })]);
     assert.deepEqual(await manifestIn(await rewritten(archive)), named());
   });
 
-  it('takes layers that are links to others, as old versions of docker save them, and leaves no link', async () => {
+  it('resolves layers that are links to others, as old versions of docker save them', async () => {
     const links: TarFile[] = [
       { name: 'again/layer.tar', type: 'symlink', linkname: `../${image.layer}` },
       { name: 'third/layer.tar', type: 'link', linkname: 'again/layer.tar' },
@@ -70,7 +70,7 @@ describe('rewriting an image archive', () => {
     assert.equal((await filesOf(output))['again/layer.tar'], undefined);
   });
 
-  it('makes a manifest for an OCI layout that has none', async () => {
+  it('creates a manifest for an OCI layout without one', async () => {
     const oci = await ociFiles('content', OTHER);
     const [layer, config] = oci.map(({ name }) => name);
     const output = await rewritten(await tarOf(oci));
@@ -79,16 +79,16 @@ describe('rewriting an image archive', () => {
     assert.deepEqual(names.sort(), [...oci.slice(0, 3).map(({ name }) => name), 'manifest.json'].sort());
   });
 
-  it('takes an archive that is both', async () => {
+  it('accepts an archive that is both', async () => {
     const oci = await ociFiles('content', OTHER);
     const [layer, config] = oci.map(({ name }) => name);
     const item = { Config: config, RepoTags: [OTHER], Layers: [layer] };
     const output = await rewritten(await tarOf([...oci, manifestOf(item)]));
     assert.deepEqual(await manifestIn(output), [{ ...item, RepoTags: [LOCAL] }]);
-    await refused([...oci, ...image.files, manifestOf(image.item)], /speak of different images/);
+    await refused([...oci, ...image.files, manifestOf(image.item)], /describe different images/);
   });
 
-  it('takes names and sizes from extended headers', async () => {
+  it('reads names and sizes from extended headers', async () => {
     const long = `${'d'.repeat(90)}/${'e'.repeat(90)}/layer.tar`;
     const [layer, config] = image.files;
     const content = layer?.content ?? '';
@@ -110,7 +110,7 @@ describe('rewriting an image archive', () => {
       await refused([...blobs, index], /^Image tarballs must only contain one image$/);
     });
 
-    it('metadata that is there twice, or not under its own name, or no regular file', async () => {
+    it('metadata that occurs twice, has an alias, or is not a regular file', async () => {
       const manifest = manifestOf(image.item);
       await refused([...image.files, manifest, manifest], /two entries with the name "manifest.json"/);
       const dotted = { ...manifest, name: './manifest.json' };
@@ -126,7 +126,7 @@ describe('rewriting an image archive', () => {
       await refused([...image.files, pax], /its name in an extended header/);
     });
 
-    it('links that lead out of the archive or to metadata', async () => {
+    it('links that point outside the archive or to metadata', async () => {
       const targets = ['/etc/passwd', '../../etc/passwd', 'x/../../../etc', '..', '', '../manifest.json', './/x'];
       for (const type of ['symlink', 'link'] as const) {
         for (const linkname of targets) {
@@ -136,26 +136,26 @@ describe('rewriting an image archive', () => {
       }
     });
 
-    it('a config or layers that are not in the archive, or in a circle', async () => {
+    it('a config or layers that are missing, or links in a circle', async () => {
       const circle: TarFile[] = [
         { name: 'a', type: 'symlink', linkname: 'b' },
         { name: 'b', type: 'symlink', linkname: 'a' },
       ];
       for (const name of ['../../etc/passwd', '/etc/passwd', 'missing', 'manifest.json', 'a', '']) {
         const files = [...image.files, ...circle];
-        await refused([...files, manifestOf({ ...image.item, Config: name })], /which is not a file in it/);
-        await refused([...files, manifestOf({ ...image.item, Layers: [name] })], /which is not a file in it/);
+        await refused([...files, manifestOf({ ...image.item, Config: name })], /which is not a file in the archive/);
+        await refused([...files, manifestOf({ ...image.item, Layers: [name] })], /which is not a file in the archive/);
       }
     });
 
-    it('devices, sparse files and other oddities', async () => {
+    it('devices, sparse files and other unusual entries', async () => {
       await refused([{ name: 'd', type: 'character-device' }], /of the type "3"; only regular files/);
       await refused([{ name: 'd', type: 'fifo' }], /only regular files/);
       await refused([{ name: 'x', pax: { 'GNU.sparse.name': 'manifest.json' } }], /sparse/);
       await refused([{ name: 'bad\nname' }], /it has an entry with the name "bad\\nname"/);
     });
 
-    it('metadata that makes no sense', async () => {
+    it('invalid metadata', async () => {
       const texts = ['', '{', '{}', '[]', '[null]', '[{}]', '[{"Config":1}]', '[{"Config":"x","Layers":[1]}]', 'null'];
       for (const content of texts) await refused([...image.files, { name: 'manifest.json', content }], /./);
       await refused(image.files, /neither manifest\.json nor index\.json/);
@@ -163,26 +163,26 @@ describe('rewriting an image archive', () => {
       for (const content of indexes) await refused([...image.files, { name: 'index.json', content }], /./);
     });
 
-    it('an archive that breaks off, wherever', async () => {
+    it('a truncated archive, wherever it ends', async () => {
       const archive = await dockerArchive('content', [OTHER]);
       for (let length = 0; length < archive.length; length += 256) {
-        await refusedBytes(archive.subarray(0, length), /breaks off/);
+        await refusedBytes(archive.subarray(0, length), /it is truncated/);
       }
     });
 
-    it('what is behind its end, but zeros', async () => {
+    it('data after its end, except zeros', async () => {
       const archive = await dockerArchive('content', [OTHER]);
-      await refusedBytes(Buffer.concat([archive, archive]), /something behind its end/);
-      await refusedBytes(Buffer.concat([archive, Buffer.from('x')]), /something behind its end/);
+      await refusedBytes(Buffer.concat([archive, archive]), /data after its end/);
+      await refusedBytes(Buffer.concat([archive, Buffer.from('x')]), /data after its end/);
       assert.deepEqual(await manifestIn(await rewritten(Buffer.concat([archive, Buffer.alloc(9000)]))), named());
     });
 
-    it('what is no tar', async () => {
-      await refusedBytes(Buffer.from('<html>'.repeat(1000)), /no tar archive/);
-      await refusedBytes(Buffer.alloc(0), /breaks off/);
+    it('a file that is not a tar', async () => {
+      await refusedBytes(Buffer.from('<html>'.repeat(1000)), /not a tar archive/);
+      await refusedBytes(Buffer.alloc(0), /it is truncated/);
     });
 
-    it('more metadata than 4 MiB, in whatever form', async () => {
+    it('more than 4 MiB of metadata, in any form', async () => {
       const big = 'x'.repeat(5 * 1024 * 1024);
       await refused([{ name: 'manifest.json', content: big }], /more than 4194304 bytes/);
       await refused([{ name: 'x', pax: { comment: big } }], /more than 4194304 bytes/);
@@ -201,7 +201,7 @@ describe('rewriting an image archive', () => {
     });
   });
 
-  it('uses no memory in proportion to the archive', async () => {
+  it('uses memory independent of the archive’s size', async () => {
     const MiB = 1024 * 1024;
     const header = await tarOf([{ name: 'x', content: '' }]);
     async function* endless(type: number): AsyncGenerator<Buffer> {
@@ -226,7 +226,7 @@ describe('rewriting an image archive', () => {
     }
   });
 
-  it('never names anything else, nor leaves anything but plain files, whatever it is given', async () => {
+  it('yields only plain files and the local name for any input', async () => {
     const part = fc.constantFrom(
       'manifest.json',
       'index.json',
@@ -260,7 +260,7 @@ describe('rewriting an image archive', () => {
     );
   });
 
-  it('is not misled by damage', async () => {
+  it('stays correct for damaged archives', async () => {
     const archive = await dockerArchive('content', [OTHER]);
     const damage = fc.array(fc.tuple(fc.nat(archive.length - 1), fc.nat(255)), { minLength: 1, maxLength: 5 });
     await fc.assert(
@@ -294,7 +294,7 @@ describe('rewriting an image archive', () => {
     );
   }
 
-  it('writes sizes above 8 GiB as other readers understand them', async () => {
+  it('writes sizes above 8 GiB as other readers expect them', async () => {
     const size = 9 * 1024 ** 3;
     const tar = pack();
     tar.entry({ name: 'huge', size });
@@ -302,6 +302,6 @@ describe('rewriting an image archive', () => {
     const output = rewriteImageTar(chunksOf(source, 512), LOCAL);
     const { value } = await output.next();
     assert.deepEqual((value as Buffer).subarray(124, 136), source.subarray(124, 136));
-    await assert.rejects(output.next(), /breaks off/);
+    await assert.rejects(output.next(), /it is truncated/);
   });
 });

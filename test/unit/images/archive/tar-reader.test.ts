@@ -38,7 +38,7 @@ describe('TarReader', () => {
     ['a symbolic link', 'l', '2', 'symlink'],
     ['a directory of the oldest format', 'd/', '\0', 'directory'],
   ] as const) {
-    it(`takes no content for ${what}, whatever its size`, async () => {
+    it(`reads no content for ${what}, whatever its size`, async () => {
       assert.deepEqual(await listing(header(name, type), header('after', '0'), content), [
         `${kind} ${name}`,
         'file after',
@@ -46,7 +46,7 @@ describe('TarReader', () => {
     });
   }
 
-  it('takes the content of a file whose name ends with a slash', async () => {
+  it('reads the content of a file whose name ends with a slash', async () => {
     const blocks = [header('f/', '0'), content, header('after', '0'), content];
     assert.deepEqual(await listing(...blocks), ['file f/', 'file after']);
   });

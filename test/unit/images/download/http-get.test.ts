@@ -31,7 +31,7 @@ describe('a GET with redirects', () => {
     return error;
   };
 
-  it('has the same patience with each request', async () => {
+  it('applies the same timeout to each request', async () => {
     const silent = await refusal((_request, response, n) => {
       if (n < 4) response.writeHead(303, { location: `/${n}` }).end('{}');
     }, 50);
@@ -40,7 +40,7 @@ describe('a GET with redirects', () => {
     assert.equal(server?.requests.length, 4);
   });
 
-  it('does not wait for the end of what comes with a redirect', async () => {
+  it('does not wait for the end of a redirect’s body', async () => {
     let hasClosed: Promise<unknown> | undefined;
     const answer: Answer = (request, response, n) => {
       if (n > 1) serve(request, response, { content: CONTENT });
@@ -53,7 +53,7 @@ describe('a GET with redirects', () => {
     await hasClosed;
   });
 
-  it('that lead in a circle is a failed attempt', async () => {
+  it('fails for a circle of redirects, which is retryable', async () => {
     const circle = await refusal((_request, response) => {
       response.writeHead(303, { location: '/again' }).end();
     });
@@ -67,7 +67,7 @@ describe('a GET with redirects', () => {
     ['unix:/var/run/docker.sock:/SECRET', 'an address that begins with unix:'],
     ['http://[SECRET', 'something that is not an address'],
   ] as const) {
-    it(`that lead to ${location} will not succeed`, async () => {
+    it(`fails for good if redirected to ${location}`, async () => {
       const refused = await refusal((_request, response) => {
         response.writeHead(302, { location }).end();
       });

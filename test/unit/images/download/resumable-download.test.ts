@@ -51,7 +51,7 @@ describe('a download', () => {
     return error;
   };
 
-  it('gives all bytes and says how many there were', async () => {
+  it('yields all bytes and reports their number', async () => {
     assert.deepEqual(
       await all((request, response) => {
         serve(request, response, { content: CONTENT });
@@ -61,7 +61,7 @@ describe('a download', () => {
     assert.match(output.lines.join('\n'), /^Downloaded 0\.4 MB in [\d.]+ s \([\d.]+ MB\/s\)\.$/);
   });
 
-  it('goes on where it was, however often the connection is cut', async () => {
+  it('resumes, however often the connection is cut', async () => {
     const received = await all((request, response, n) => {
       serve(request, response, { content: CONTENT }, n < 4 ? PART : undefined);
     });
@@ -73,10 +73,10 @@ describe('a download', () => {
       [...offsets].sort((a, b) => a - b),
     );
     assert.deepEqual(new Set(server?.requests.slice(1).map(({ headers }) => headers['if-range'])), new Set(['"one"']));
-    assert.match(output.lines[0] ?? '', /^Loading failed \(attempt 1\): .*\. Going on after 0\.1 MB in 0 s\.$/);
+    assert.match(output.lines[0] ?? '', /^Loading failed \(attempt 1\): .*\. Resuming after 0\.1 MB in 0 s\.$/);
   });
 
-  it('counts what was sent, not what it is decoded to', async () => {
+  it('counts the bytes sent, not the decoded ones', async () => {
     const plain = Buffer.alloc(3_000_000, CONTENT.toString('hex'));
     const content = gzipSync(plain);
     const download = await start((request, response, n) => {
@@ -98,14 +98,14 @@ describe('a download', () => {
     assert.equal(paths?.filter((path) => path?.startsWith('/file')).length, 3, 'two cuts');
   });
 
-  it('takes an end of the connection behind the last byte for what it is', async () => {
+  it('ends normally if the connection is cut after the last byte', async () => {
     const received = await all((request, response) => {
       serve(request, response, { content: CONTENT }, CONTENT.length);
     });
     assert.deepEqual(received, CONTENT);
   });
 
-  it('takes content whose length is not said', async () => {
+  it('accepts content without a length', async () => {
     assert.deepEqual(
       await all((_request, response) => {
         response.write(CONTENT, () => response.end());
@@ -114,36 +114,36 @@ describe('a download', () => {
     );
   });
 
-  describe('has to be begun anew', () => {
+  describe('must start anew', () => {
     const cases: Readonly<Record<string, readonly [answer: Answer, words: RegExp]>> = {
-      'when there is another version by now': [
+      'if there is another version by now': [
         (request, response, n) => {
           serve(request, response, { content: CONTENT, etag: `"${n}"` }, PART);
         },
-        /sends all or nothing/,
+        /does not send the rest alone/,
       ],
-      'when the server ignores If-Range': [
+      'if the server ignores If-Range': [
         (request, response, n) => {
           request.headers['if-range'] = `"${n}"`;
           serve(request, response, { content: CONTENT, etag: `"${n}"` }, PART);
         },
-        /has another version of it by now/,
+        /now has another version of it/,
       ],
-      'when the server knows no ranges': [
+      'if the server does not support ranges': [
         (request, response) => {
           delete request.headers.range;
           serve(request, response, { content: CONTENT }, PART);
         },
-        /sends all or nothing/,
+        /does not send the rest alone/,
       ],
-      'when the range cannot be had': [
+      'if the range is not available': [
         (request, response, n) => {
           if (n === 1) serve(request, response, { content: CONTENT }, PART);
           else response.writeHead(416).end();
         },
         /answered 416/,
       ],
-      'when the part begins elsewhere': [
+      'if the part begins elsewhere': [
         (request, response, n) => {
           if (n === 1) serve(request, response, { content: CONTENT }, PART);
           else response.writeHead(206, { 'content-range': `bytes 1-399999/400000`, etag: '"one"' }).end('x');
@@ -160,7 +160,7 @@ describe('a download', () => {
       });
     }
 
-    it('when the server has no ETag that means the same bytes', async () => {
+    it('if the server sends no strong ETag', async () => {
       const error = await refusal((request, response) => {
         serve(request, response, { content: CONTENT, etag: 'W/"weak"' }, PART);
       });
@@ -169,7 +169,7 @@ describe('a download', () => {
     });
   });
 
-  it('is given up after so many attempts', async () => {
+  it('fails after the last attempt', async () => {
     const error = await refusal((request, response) => {
       serve(request, response, { content: CONTENT }, 1000);
     }, 3);
@@ -177,7 +177,7 @@ describe('a download', () => {
     assert.equal(server?.requests.length, 3);
   });
 
-  it('tries again when the rest is refused for now, and not when it is for good', async () => {
+  it('retries if the rest is refused for now, but not if for good', async () => {
     const answers =
       (status: number): Answer =>
       (request, response, n) => {
@@ -203,7 +203,7 @@ describe('a download', () => {
     [500, true],
     [503, true],
   ] as const) {
-    it(`that is answered ${status} ${isRetryable ? 'may succeed later' : 'will not succeed'}`, async () => {
+    it(`${isRetryable ? 'is retryable' : 'fails for good'} after status ${status}`, async () => {
       const error = await refusal((_request, response) => {
         const headers = { 'content-type': 'application/json; charset=utf-8' };
         response.writeHead(status, headers).end('{"message": "because\\n---\\nrequest"}');
@@ -214,7 +214,7 @@ describe('a download', () => {
     });
   }
 
-  it('says nothing of what a server answers that a redirect has led to', async () => {
+  it('does not quote the answer of a server that a redirect leads to', async () => {
     const error = await refusal((request, response) => {
       if (request.url === '/inside') {
         response.writeHead(404, { 'content-type': 'application/json' }).end('{"message": "a secret"}');
@@ -226,15 +226,15 @@ describe('a download', () => {
     assert.match(error.message, /^localhost:\d+ answered 404 Not Found$/);
   });
 
-  it('that is a web page may succeed later', async () => {
+  it('is retryable if it is a web page', async () => {
     const error = await refusal((_request, response) => {
       response.writeHead(200, { 'content-type': 'text/html' }).end('<html></html>');
     });
-    assert.match(error.message, /sent a web page in place of the artifact/);
+    assert.match(error.message, /sent a web page instead of the artifact/);
     assert.equal(error.retryable, true);
   });
 
-  it('does not read long answers of a service that refuses', async () => {
+  it('does not read long answers of a service that refuses it', async () => {
     const error = await refusal((_request, response) => {
       response.writeHead(500, { 'content-type': 'application/json' });
       const send = (): void => {
@@ -246,7 +246,7 @@ describe('a download', () => {
     assert.match(error.message, /answered 500 Internal Server Error$/);
   });
 
-  it('that is silent at first, or in the middle, is a failed attempt', async () => {
+  it('fails if it stalls at first or in the middle', async () => {
     const silent = await refusal(() => undefined, 1, 50);
     assert.equal(silent.retryable, true);
     await server?.close();
@@ -261,7 +261,7 @@ describe('a download', () => {
     assert.match(stuck.message, /sent nothing for 0\.05 s/);
   });
 
-  it('that nobody reads for long is not silent', async () => {
+  it('does not time out while its reader pauses', async () => {
     const download = await start(
       (request, response) => {
         serve(request, response, { content: CONTENT });
@@ -273,7 +273,7 @@ describe('a download', () => {
     assert.deepEqual(await buffer(Readable.from(download.body)), CONTENT);
   });
 
-  it('from where nobody listens is a failed attempt', async () => {
+  it('fails if no server listens', async () => {
     server = await FlakyServer.start(() => undefined);
     const { url } = server;
     await server.close();
@@ -282,7 +282,7 @@ describe('a download', () => {
     await assert.rejects(starting, (error) => error instanceof ServiceError && error.retryable);
   });
 
-  it('ends with the reason of the signal, wherever it is', async () => {
+  it('rejects with the reason of the signal, at any point', async () => {
     const reason = new Error('enough');
     const download = await start((_request, response) => {
       response.writeHead(200, { 'content-length': 100 });
