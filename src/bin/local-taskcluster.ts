@@ -64,7 +64,7 @@ function instructions({ rootUrl, credentials, adminUrl }: LocalTaskcluster, { ho
     '  taskcluster api queue ping',
     '',
     ...containerAdvice(host, networkInterfaces()).flatMap((line) => [line, '']),
-    'Press Ctrl-C to stop it.',
+    'Ctrl-C stops it.',
     '',
   ].join('\n');
 }

@@ -201,7 +201,7 @@ describe('the image that a task made', () => {
     const taskId = await publish('public/image.tar', saved);
     const { run: result, log } = await run(taskId, 'public/other.tar');
     assert.equal(result.state, 'failed');
-    assert.match(log, /answered 404 .*1 attempt\)\. Check payload\.image, and that the task it names has published/);
+    assert.match(log, /answered 404 .*1 attempt\)\. Check payload\.image, and that its task has published/);
   });
 
   for (const [file, pack] of Object.entries(PACK)) {

@@ -92,7 +92,7 @@ describe('artifacts in trouble', function () {
     for (const name of ['file', 'd/huge', 'v/huge']) {
       assert.equal(await reasonOf(taskId, name), 'too-large-file-on-worker');
     }
-    assert.match(log, /Artifact "file" is too large: 1\.1 TB, more than the 67\.1 MB that this worker takes/);
+    assert.match(log, /Artifact "file" is too large: 1\.1 TB, more than the 67\.1 MB that this worker accepts/);
     assert.match(log, /Artifact "d": files after "d\/huge" in the directory were not read/);
     assert.match(
       log,

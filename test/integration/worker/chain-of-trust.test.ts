@@ -166,7 +166,7 @@ describe('a task with chainOfTrust', () => {
     const run = async (): Promise<string> => {
       const { taskId, run: ended, log } = await harness.run({ ...shell('echo began'), ...FEATURES });
       assert.equal(ended.reasonResolved, 'internal-error', log);
-      assert.match(log, /chainOfTrust: the worker's signing key cannot be used\. The operator of this worker has to/);
+      assert.match(log, /chainOfTrust: the worker's signing key cannot be used\. The operator of this worker must/);
       assert.doesNotMatch(log, /\nbegan/);
       assert.deepEqual(await certificates(taskId), []);
       const { fields: told } = harness.log.of('chain of trust key not usable').at(-1) ?? assert.fail();

@@ -131,7 +131,7 @@ describe('a task with encryptedEnv', () => {
     assert.equal(harness.log.of('encrypted env key not usable')[0]?.level, 'warn');
     const { run, log } = await harness.finish(await create(shell('true')));
     assert.equal(run.reasonResolved, 'internal-error');
-    assert.match(log, /encryptedEnv: the worker's private key cannot be used\. The operator of this worker has to/);
+    assert.match(log, /encryptedEnv: the worker's private key cannot be used\. The operator of this worker must/);
     assert.equal((await harness.run({ ...shell('true'), encryptedEnv: [] })).run.state, 'completed');
   });
 

@@ -133,7 +133,7 @@ describe('a hostile image archive', () => {
     });
 
     for (const [lie, words, reason] of [
-      ['longer', /the connection to .* failed .*2 attempts.*Whoever made the artifact/, 'failed'],
+      ['longer', /the connection to .* failed .*2 attempts.*The creator of the artifact/, 'failed'],
       ['shorter', /it is truncated/, 'failed'],
     ] as const) {
       it(`and says it is ${lie}, is not loaded`, async () => {
