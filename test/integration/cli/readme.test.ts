@@ -60,7 +60,7 @@ describe('the README', function () {
     lineOf(lines, 'node dist/bin/local-taskcluster.js');
     const taskcluster = new Program('local-taskcluster', ['--port', '0'], { TMPDIR: directory });
     programs.push(taskcluster);
-    await taskcluster.prints('Press Ctrl-C to stop it.');
+    await taskcluster.prints('Ctrl-C stops it.');
     const printed = taskcluster.stdout.matchAll(/^ {2}export ([A-Z_]+)=(\S+)$/gm);
     const env = Object.fromEntries([...printed].map(([, name = '', value = '']) => [name, value]));
     const exported = lines
