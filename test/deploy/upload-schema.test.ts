@@ -51,7 +51,7 @@ describe('upload-schema', function () {
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /AccessDenied[^]*AWS credentials .* with the permission s3:PutObject for the bucket schemas\?/,
+      /AccessDenied[^]*AWS credentials .* with the permission s3:PutObject for the bucket schemas\./,
     );
     assert.doesNotMatch(stderr, /not-to-be-seen|\n\s+at /);
     assert.equal(store.objects.size, 0);
