@@ -55,9 +55,16 @@ interface InspectedExec {
   readonly ExitCode: number | null;
   readonly Pid: number;
 }
-type InspectedNetwork = Partial<Readonly<Record<'Containers', object | null> & Record<'EnableIPv6', boolean>>>;
+interface InspectedNetwork {
+  readonly Containers?: object | null;
+  readonly EnableIPv6?: boolean;
+}
 /** Containers and networks have an id, volumes a name. */
-type Listed = Partial<Readonly<Record<'Id' | 'Name', string> & Record<'Labels', Labels | null>>>;
+interface Listed {
+  readonly Id?: string;
+  readonly Name?: string;
+  readonly Labels?: Labels | null;
+}
 
 /** The parts of a request; those left out are empty. */
 interface Request {
@@ -82,8 +89,14 @@ interface Modem {
 
 /** Any other status is a failure too; docker-modem puts these texts into its error messages. */
 const STATUS_CODES = {
-  ...{ 200: true, 201: true, 204: true },
-  ...{ 400: 'bad parameter', 403: 'not permitted', 404: 'not found', 409: 'conflict', 500: 'server error' },
+  200: true,
+  201: true,
+  204: true,
+  400: 'bad parameter',
+  403: 'not permitted',
+  404: 'not found',
+  409: 'conflict',
+  500: 'server error',
 };
 
 /**
@@ -302,8 +315,12 @@ export class DockerClient {
   async #dial(request: Request, abortSignal: AbortSignal): Promise<unknown> {
     const { method = 'GET', path, query, body = {}, ...rest } = request;
     const options = {
-      ...{ method, path: query ? `${path}?` : path, options: { _query: query, _body: body } },
-      ...{ statusCodes: STATUS_CODES, abortSignal, ...rest },
+      method,
+      path: query ? `${path}?` : path,
+      options: { _query: query, _body: body },
+      statusCodes: STATUS_CODES,
+      abortSignal,
+      ...rest,
     };
     return await new Promise((resolve, reject) => {
       this.#modem.dial(options, (error, answer) => {

@@ -49,7 +49,7 @@ interface SessionOptions {
 export class RunSession {
   /** Carries taskId and runId. */
   readonly log: Logger;
-  /** The resources of the run; `close` releases them, newest first. */
+  /** The resources of the run; `cleanUp` releases them, newest first. */
   readonly resources: ResourceStack;
   readonly journal: RunEntry;
   readonly queue: RunQueue;

@@ -1,11 +1,11 @@
 let listener: ((bytes: number) => void) | undefined;
 
-/** To be called where buffers of so many bytes were made that are soon garbage, as parts of long streams are. */
+/** Call this after allocating `bytes` of buffers that soon become garbage, such as the chunks of a long stream. */
 export function buffersPassed(bytes: number): void {
   listener?.(bytes);
 }
 
-/** Tells `hear` of all such buffers of this process; the listener before it is told no more. */
+/** Makes `hear` the only listener for such allocations in this process. */
 export function onBuffersPassed(hear: (bytes: number) => void): void {
   listener = hear;
 }

@@ -21,7 +21,7 @@ export function retryDelayMs(policy: RetryPolicy, attempt: number): number {
   return Math.min(exponential * (1 + policy.randomization * (2 * Math.random() - 1)), policy.maxDelayMs);
 }
 
-/** The attempts at one job, in whichever of its parts they are made: a part that is done again uses up one of all. */
+/** Counts the attempts at one job over all its parts: retrying any part uses up one of them. */
 export class Attempts {
   readonly #policy: RetryPolicy;
   #made = 1;
@@ -30,12 +30,12 @@ export class Attempts {
     this.#policy = policy;
   }
 
-  /** With the one under way. */
+  /** The number of attempts, including the current one. */
   get made(): number {
     return this.#made;
   }
 
-  /** Calls `operation` until it succeeds, fails for good, runs out of attempts (last error thrown) or the signal aborts. */
+  /** Calls `operation` until it succeeds, fails for good, runs out of attempts (throws the last error) or is aborted. */
   async run<T>(hooks: RetryHooks, operation: (attempt: number) => Promise<T>, signal: AbortSignal): Promise<T> {
     for (;;) {
       signal.throwIfAborted();
@@ -47,7 +47,7 @@ export class Attempts {
     }
   }
 
-  /** Waits until it is time for the next attempt after one that failed; throws `error` when there is to be none. */
+  /** Waits for the backoff before the next attempt; throws `error` if there is none. */
   async another(error: unknown, hooks: RetryHooks, signal: AbortSignal): Promise<void> {
     if (this.#made >= this.#policy.attempts || signal.aborted || !hooks.isRetryable(error)) throw error;
     const delayMs = retryDelayMs(this.#policy, this.#made);
@@ -57,7 +57,7 @@ export class Attempts {
   }
 }
 
-/** `Attempts.run` of a job without parts. */
+/** Runs a job that has no parts; see `Attempts.run`. */
 export async function retry<T>(
   policy: RetryPolicy,
   hooks: RetryHooks,

@@ -27,7 +27,7 @@ export interface AdmitServices {
 export interface AttachedFeature {
   readonly name: string;
   readonly hooks: TaskFeature;
-  /** What its `prepare` returned is kept for a run that another worker resumes; it may hold secrets otherwise. */
+  /** Only then does the run's record keep what `prepare` returned: nothing else reads it, and it may hold secrets. */
   readonly isAdoptable: boolean;
 }
 

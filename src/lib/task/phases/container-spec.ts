@@ -26,8 +26,9 @@ const SHM_SIZE_BYTES = 1_800_000_000;
 /** Phase 3: records what was prepared, and builds the container spec. */
 export async function compile(run: PreparedRun, { containerDefaults }: CompileServices): Promise<CompiledRun> {
   const { session, task, features, contributions, image } = run;
-  const kept = features.filter(({ isAdoptable }) => isAdoptable).map(({ name }) => [name, contributions[name] ?? {}]);
-  await session.enter('compile', { prepared: Object.fromEntries(kept) as Readonly<Record<string, Contribution>> });
+  const adoptable = features.filter(({ isAdoptable }) => isAdoptable);
+  const prepared = Object.fromEntries(adoptable.map(({ name }) => [name, contributions[name] ?? {}] as const));
+  await session.enter('compile', { prepared });
   const spec = containerSpec(task, Object.values(contributions), image.image, containerDefaults);
   return { ...run, spec };
 }

@@ -45,11 +45,11 @@ export async function prepare(run: AdmittedRun, { images }: PrepareServices): Pr
     return watched;
   };
   const image = jointly(takeImage(task, images, resources, together.signal));
-  const contributions = features.map(async (feature) => {
-    const contribution = await jointly(prepareFeature(feature, task.log, resources, together.signal));
-    return [feature.name, contribution] as const;
+  const contributions = features.map((feature) => {
+    const preparing = prepareFeature(feature, task.log, resources, together.signal);
+    return jointly(preparing.then((contribution) => [feature.name, contribution] as const));
   });
-  await Promise.allSettled([...settling, ...contributions]);
+  await Promise.allSettled(settling);
   together.dispose();
   if (together.signal.aborted) throw together.signal.reason;
   return { ...run, contributions: Object.fromEntries(await Promise.all(contributions)), image: await image };
@@ -104,8 +104,8 @@ async function prepareFeature(
 }
 
 /**
- * Whether an error may be gone in some seconds. All that the operating system refuses counts: memory, file descriptors,
- * disk space and addresses come back when other runs end, and a run that would fail anyway loses no more than 14 s.
+ * Returns whether a retry some seconds later may succeed. Every error of the operating system counts: memory, file
+ * descriptors, disk space and addresses are released when other runs end. A run that fails anyway loses at most 14 s.
  */
 function mayPass(error: unknown): boolean {
   return isRetryable(error) || (error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === 'number');
