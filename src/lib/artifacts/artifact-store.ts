@@ -113,7 +113,7 @@ export class ArtifactStore {
     return this.#uploaded.has(name);
   }
 
-  /** What uploads wait for, or waited for when they were stopped, as text; undefined while they make progress. */
+  /** The error that uploads wait on, as text; after a stop, the last one. Undefined while uploads make progress. */
   get waitingFor(): string | undefined {
     return this.#notice.cause;
   }
@@ -243,17 +243,16 @@ export class ArtifactStore {
       return few < FEW_ATTEMPTS;
     };
     const onRetry = (error: unknown, attempt: number, delayMs: number): void => {
-      // The operator is told once about a long outage.
+      // Only the first retry is a warning: an outage may be long.
       const level = attempt === 1 ? 'warn' : 'debug';
       this.#deps.log[level]('retrying artifact upload', { name, attempt, delayMs, error: errorMessage(error) });
       notice?.failed(upload, error, attempt);
     };
     try {
-      const result = await retry(this.#policy, { isRetryable, onRetry }, operation, signal);
-      notice?.succeeded(upload);
-      return result;
+      return await retry(this.#policy, { isRetryable, onRetry }, operation, signal);
     } finally {
-      notice?.abandoned(upload);
+      if (signal.aborted) notice?.stopped(upload);
+      else notice?.settled(upload);
     }
   }
 

@@ -3,14 +3,14 @@ import type { TaskOutput } from '../outcome/task-output.js';
 import { errorMessage } from '../util/error-message.js';
 import { startOf } from '../util/shorten.js';
 
-/** A single failure does not concern the author: the next attempt mostly succeeds. */
-const SAID_AFTER_FAILURES = 2;
+/** A single failure does not concern the author: the next attempt usually succeeds. */
+const FAILURES_BEFORE_NOTICE = 2;
 /** Services quote requests, and proxies send whole pages. */
 const LONGEST_CAUSE = 300;
 
 /**
  * Reports once, in the task's and the worker's log, that uploads wait for a service and why, and once that they resume:
- * when all that waited have succeeded or ended.
+ * when all that waited have succeeded or failed for another reason.
  */
 export class OutageNotice {
   readonly #log: Logger;
@@ -23,14 +23,14 @@ export class OutageNotice {
     this.#output = output;
   }
 
-  /** What uploads wait for, or waited for when they were stopped; undefined while they make progress. */
+  /** The error that uploads wait on; after a stop, the last one. Undefined while uploads make progress. */
   get cause(): string | undefined {
     return this.#outage?.cause;
   }
 
   /** `upload` will be retried after attempt number `attempt` (from 1) failed with `error`. */
   failed(upload: object, error: unknown, attempt: number): void {
-    if (attempt < SAID_AFTER_FAILURES) return;
+    if (attempt < FAILURES_BEFORE_NOTICE) return;
     this.#waiting.add(upload);
     if (this.#outage) return;
     const cause = firstLine(errorMessage(error));
@@ -39,8 +39,8 @@ export class OutageNotice {
     this.#output.line(`Uploads wait: ${cause}. The worker retries until they succeed or the run has to end.`);
   }
 
-  /** `upload` has succeeded. */
-  succeeded(upload: object): void {
+  /** `upload` waits no longer: it has succeeded, or has failed for good. */
+  settled(upload: object): void {
     if (!this.#waiting.delete(upload) || this.#waiting.size > 0 || !this.#outage) return;
     const waitedMs = Math.round(performance.now() - this.#outage.sinceMs);
     this.#outage = undefined;
@@ -48,8 +48,8 @@ export class OutageNotice {
     this.#output.line(`Uploads resumed after ${Math.round(waitedMs / 1000)} s.`);
   }
 
-  /** `upload` has ended, successfully or not; harmless after `succeeded`. */
-  abandoned(upload: object): void {
+  /** `upload` was stopped while it may have waited. */
+  stopped(upload: object): void {
     this.#waiting.delete(upload);
   }
 }

@@ -60,7 +60,7 @@ export interface SidecarConfig {
   readonly token?: string;
 }
 
-type DeviceKind = 'cpu' | 'loopbackAudio' | 'loopbackVideo' | 'hostSharedMemory' | 'kvm';
+type DeviceKindName = 'cpu' | 'loopbackAudio' | 'loopbackVideo' | 'hostSharedMemory' | 'kvm';
 
 /**
  * The worker's configuration: merged, validated, completed and deep-frozen. The names are those of the configuration
@@ -93,7 +93,7 @@ export interface Config {
   readonly restrictCPU: boolean;
   /** Cap on a payload's maxRunTime, in seconds; absent: none. */
   readonly maxTaskRunTime?: number;
-  readonly deviceManagement: Readonly<Record<DeviceKind, Toggle>> & { readonly baseDirectory: string };
+  readonly deviceManagement: Readonly<Record<DeviceKindName, Toggle>> & { readonly baseDirectory: string };
   readonly features: Readonly<Record<string, Toggle>>;
   readonly dockerConfig: {
     readonly allowPrivileged: boolean;

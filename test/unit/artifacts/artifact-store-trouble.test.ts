@@ -141,6 +141,18 @@ describe('ArtifactStore with failing services', () => {
     assert.deepEqual(bench.metrics.counted, ['artifact failed']);
   });
 
+  it('waits no longer once an upload has failed for good, and announces the next outage', async () => {
+    bench.objects.faults.push(...Array.from({ length: 10 }, () => faults.status(403)));
+    await failure(upload('x'));
+    assert.equal(bench.store.waitingFor, undefined);
+    bench.queue.fail('createArtifact', outage(), outage());
+    await upload('y');
+    assert.deepEqual(
+      bench.output.lines.map((line) => line.replace(/(Uploads wait: ).*/, '$1…').replace(/after \d+ s/, 'after N s')),
+      ['Uploads wait: …', 'Uploads resumed after N s.', 'Uploads wait: …', 'Uploads resumed after N s.'],
+    );
+  });
+
   for (const statusCode of [400, 403, 404]) {
     it(`fails at once if the queue refuses with ${statusCode}`, async () => {
       bench.queue.fail('createArtifact', new ServiceError('taskcluster', 'no', statusCode));

@@ -105,7 +105,7 @@ async function prepareFeature(
 
 /**
  * Returns whether a retry some seconds later may succeed. Every error of the operating system counts: memory, file
- * descriptors, disk space and addresses are released when other runs end. A run that fails anyway loses at most 14 s.
+ * descriptors, disk space and addresses are released when other runs end. A run that fails anyway loses about 14 s.
  */
 function mayPass(error: unknown): boolean {
   return isRetryable(error) || (error instanceof Error && typeof (error as NodeJS.ErrnoException).errno === 'number');
