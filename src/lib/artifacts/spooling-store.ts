@@ -107,7 +107,8 @@ export class SpoolingStore extends Writable {
     this.#isSpooled = true;
     try {
       const file = (this.#file ??= await open(this.#path, 'wx', 0o600));
-      await this.#append(file, this.#chunks.splice(0));
+      await appendAll(file, this.#chunks.splice(0), (bytes) => (this.#spooledBytes += bytes));
+      this.#wakeFollowers();
       for (let slab = this.#nextSlab(); slab && !this.destroyed; slab = this.#nextSlab()) {
         await this.#appendSlab(file, slab.content);
         slab.clear();
@@ -141,11 +142,6 @@ export class SpoolingStore extends Writable {
         rest = rest.subarray(bytesWritten);
       }
     }
-    this.#wakeFollowers();
-  }
-
-  async #append(file: FileHandle, chunks: readonly Buffer[]): Promise<void> {
-    await appendAll(file, chunks, (bytes) => (this.#spooledBytes += bytes));
     this.#wakeFollowers();
   }
 

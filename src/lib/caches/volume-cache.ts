@@ -205,9 +205,9 @@ export class VolumeCaches implements GarbageSource {
 
   /** Synchronous, so that no other run takes the same one. */
   #takeFree(name: string): Held | undefined {
-    const instance = [...this.#instances.values()]
-      .filter((each) => each.name === name && !each.isInUse && !each.isPurged)
-      .at(-1);
+    const instance = [...this.#instances.values()].findLast(
+      (each) => each.name === name && !each.isInUse && !each.isPurged,
+    );
     if (instance) instance.isInUse = true;
     return instance;
   }

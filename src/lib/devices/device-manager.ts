@@ -128,11 +128,11 @@ export class DeviceManager {
     const { name } = pool.kind;
     try {
       const devices = await pool.kind.discover();
-      pool.update(devices);
+      pool.present = devices;
       const ids = devices.map(({ id }) => id);
       if (this.#isNew(name, ids.join(', '))) log.info('devices found', { kind: name, devices: ids });
     } catch (error) {
-      pool.update([]);
+      pool.present = [];
       const what = errorMessage(error);
       if (this.#isNew(name, what)) log.error('device discovery failed', { kind: name, error: what });
     }

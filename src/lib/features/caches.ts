@@ -1,5 +1,4 @@
-import type { CacheUser } from '../caches/hand-over.js';
-import type { CacheLease } from '../caches/volume-cache.js';
+import type { CacheLease, VolumeCaches } from '../caches/volume-cache.js';
 import { LABEL } from '../docker/engine.js';
 import type { DockerEngine, StoppedContainer } from '../docker/engine.js';
 import { orForPool } from '../queue/scopes.js';
@@ -15,10 +14,7 @@ import type { ResourceStack } from '../util/resource-stack.js';
 import type { ContainerEnd, Contribution, Feature, TaskFeature } from '../task/feature.js';
 
 export interface CachesOptions {
-  readonly caches: {
-    acquire(name: string, user: CacheUser, signal: AbortSignal): Promise<CacheLease>;
-    takeAgain(path: string, user: CacheUser): Promise<CacheLease>;
-  };
+  readonly caches: Pick<VolumeCaches, 'acquire' | 'takeAgain'>;
   /** Carries out the requests made to the purge-cache service. */
   readonly purgeRequests: { apply(signal: AbortSignal): Promise<void> };
   readonly engine: Pick<DockerEngine, 'findContainers'>;

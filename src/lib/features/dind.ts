@@ -4,7 +4,7 @@ import type { TaskContext } from '../task/task-context.js';
 import { removeTree as removeTreeAlone } from '../util/remove-tree.js';
 import type { RemoveTree } from '../util/remove-tree.js';
 import type { ResourceStack } from '../util/resource-stack.js';
-import type { Contribution, Feature } from '../task/feature.js';
+import type { Feature } from '../task/feature.js';
 import { ReadinessDeadline } from './sidecars/readiness-deadline.js';
 import { statusProbe } from './sidecars/probe.js';
 import { startSideContainer, takeSideImage } from './sidecars/side-container.js';
@@ -40,15 +40,11 @@ export function dind(
           const binds = [`${directory}:${DIRECTORY_OF_DAEMON}`];
           const container = await startSideContainer(side, { image: id, env: NO_TCP, binds, privileged: true }, signal);
           await untilDaemonAnswers(container, directory, deadline, signal);
-          return contribution(directory);
+          return { binds: [`${join(directory, SOCKET)}:/var/run/docker.sock:ro`] };
         },
       };
     },
   };
-}
-
-function contribution(directory: string): Contribution {
-  return { binds: [`${join(directory, SOCKET)}:/var/run/docker.sock:ro`] };
 }
 
 async function makeDirectory(task: TaskContext, resources: ResourceStack, removeTree: RemoveTree): Promise<string> {

@@ -4,6 +4,7 @@ import type { ConfigTree } from '../config/layers.js';
 import type { ErrorReport } from './host.js';
 import type {
   DeploymentAccess,
+  FirstRegistration,
   Registration,
   RegistrationRequest,
   TerminationAdvice,
@@ -41,13 +42,9 @@ export class TaskclusterWorkerManager implements WorkerManager {
     this.#callTimeoutMs = callTimeoutMs;
   }
 
-  async register(
-    rootUrl: string,
-    request: RegistrationRequest,
-    signal: AbortSignal,
-  ): Promise<Registration & { readonly workerConfig: ConfigTree }> {
+  async register(rootUrl: string, request: RegistrationRequest, signal: AbortSignal): Promise<FirstRegistration> {
     const manager = new clients.WorkerManager({ rootUrl, retries: 0, timeout: this.#callTimeoutMs });
-    const call = async (): Promise<Registration & { readonly workerConfig: ConfigTree }> => {
+    const call = async (): Promise<FirstRegistration> => {
       const { workerConfig, ...registered } = await manager.registerWorker(request);
       return { ...registrationOf(registered), workerConfig };
     };
@@ -61,8 +58,9 @@ export class TaskclusterWorkerManager implements WorkerManager {
     signal: AbortSignal,
   ): Promise<Registration> {
     const manager = new clients.WorkerManager(this.#optionsFor(access));
+    const { workerPoolId, workerGroup, workerId } = worker;
     const call = async (): Promise<Registration> =>
-      registrationOf(await manager.reregisterWorker({ ...keyOf(worker), secret }));
+      registrationOf(await manager.reregisterWorker({ workerPoolId, workerGroup, workerId, secret }));
     return await queueCall('workerManager.reregisterWorker', call, signal);
   }
 
@@ -113,10 +111,6 @@ export class TaskclusterWorkerManager implements WorkerManager {
   #optionsFor(access: DeploymentAccess): ClientOptions {
     return { ...access, retries: 0, timeout: this.#callTimeoutMs };
   }
-}
-
-function keyOf({ workerPoolId, workerGroup, workerId }: WorkerIdentity): WorkerIdentity {
-  return { workerPoolId, workerGroup, workerId };
 }
 
 function registrationOf({ credentials, secret, expires }: Registered): Registration {

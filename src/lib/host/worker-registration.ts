@@ -9,7 +9,7 @@ import type { RetryPolicy } from '../util/retry.js';
 import { readStateFile, replaceStateFile } from '../util/state-file.js';
 import type { ErrorReport } from './host.js';
 import { HostError } from './host.js';
-import type { DeploymentAccess, Registration, RegistrationRequest, WorkerManager } from './worker-manager.js';
+import type { DeploymentAccess, FirstRegistration, RegistrationRequest, WorkerManager } from './worker-manager.js';
 import { makeDirectory } from '../util/make-directory.js';
 import { isRetryable } from '../outcome/service-error.js';
 
@@ -24,7 +24,6 @@ export interface WorkerRegistrationOptions {
 }
 
 type Worker = Omit<RegistrationRequest, 'workerIdentityProof'> & { readonly rootUrl: string };
-type Registered = Registration & { readonly workerConfig: ConfigTree };
 
 /** Like worker-runner, renews half an hour before the credentials expire. */
 const RENEWAL_MARGIN_MS = 30 * 60_000;
@@ -36,9 +35,9 @@ const NEVER = new AbortController().signal;
 export class WorkerRegistration {
   readonly #options: WorkerRegistrationOptions;
   readonly #worker: Worker;
-  #registered: Registered;
+  #registered: FirstRegistration;
 
-  private constructor(options: WorkerRegistrationOptions, worker: Worker, registered: Registered) {
+  private constructor(options: WorkerRegistrationOptions, worker: Worker, registered: FirstRegistration) {
     this.#options = options;
     this.#worker = worker;
     this.#registered = registered;
@@ -152,7 +151,7 @@ async function persistently<T>(
 }
 
 /** Returns the stored registration if it is valid and of the same worker, else undefined. */
-function parseKept(text: string | undefined, worker: Worker): Registered | undefined {
+function parseKept(text: string | undefined, worker: Worker): FirstRegistration | undefined {
   let kept: unknown;
   try {
     kept = JSON.parse(text ?? 'null');

@@ -43,7 +43,7 @@ export class PrometheusMetrics implements MetricsRecorder {
   ]);
   readonly #phases = this.#instruments.histogram('phase_seconds', 'How long the phases of runs took.', ['phase']);
   readonly #claims = this.#instruments.counter('claims_total', 'Attempts to claim work, by outcome.', ['outcome']);
-  readonly #claimed = this.#instruments.counter('claimed_runs_total', 'Runs that the queue gave to this worker.', []);
+  readonly #claimed = this.#instruments.counter('claimed_runs_total', 'Runs that the queue gave to this worker.');
   readonly #claimSeconds = this.#instruments.histogram(
     'claim_seconds',
     'How long the queue took to answer claimWork.',
@@ -64,15 +64,10 @@ export class PrometheusMetrics implements MetricsRecorder {
   readonly #artifacts = this.#instruments.counter('artifacts_total', 'Uploads of artifacts, logs among them.', [
     'result',
   ]);
-  readonly #artifactBytes = this.#instruments.counter(
-    'artifact_bytes_total',
-    'Bytes of uploaded artifacts, as sent.',
-    [],
-  );
+  readonly #artifactBytes = this.#instruments.counter('artifact_bytes_total', 'Bytes of uploaded artifacts, as sent.');
   readonly #artifactSeconds = this.#instruments.histogram(
     'artifact_seconds',
     'How long the upload of an artifact took.',
-    [],
   );
   readonly #collections = this.#instruments.counter('garbage_collections_total', 'Rounds of garbage collection.', [
     'result',
@@ -80,24 +75,20 @@ export class PrometheusMetrics implements MetricsRecorder {
   readonly #collectionSeconds = this.#instruments.histogram(
     'garbage_collection_seconds',
     'How long a round of garbage collection took.',
-    [],
   );
   readonly #features = this.#instruments.counter('features_total', 'Runs that used a feature.', ['feature']);
-  readonly #refused = this.#instruments.counter('payloads_refused_total', 'Runs whose payload was malformed.', []);
+  readonly #refused = this.#instruments.counter('payloads_refused_total', 'Runs whose payload was malformed.');
   readonly #timeouts = this.#instruments.counter(
     'max_run_time_exceeded_total',
     'Runs that were stopped because they exceeded maxRunTime.',
-    [],
   );
   readonly #firstClaims = this.#instruments.histogram(
     'first_claim_seconds',
     'Time from the creation of a task to the claim of its first run.',
-    [],
   );
   readonly #notices = this.#instruments.counter(
     'termination_notices_total',
     'Notices that the machine is about to go away.',
-    [],
   );
   readonly #ends = new Map<Expiring, Date>();
   readonly #cpu = this.#instruments.gauge(

@@ -253,12 +253,12 @@ export class DirectoryUpload {
       // The archive broke off within this file: its reader gets the same error and decides.
       if (error instanceof DockerError || signal.aborted) return;
       if (error instanceof TaskStopped) this.#stopped ??= error;
-      else for (const name of names) this.#failed(name, entry.name, error);
+      else {
+        for (const name of names) {
+          this.#done.add(name);
+          this.report.failed(name, entry.name, error);
+        }
+      }
     }
-  }
-
-  #failed(name: string, file: string, error: unknown): void {
-    this.#done.add(name);
-    this.report.failed(name, file, error);
   }
 }

@@ -54,7 +54,7 @@ export interface ShellEndpoint {
   /** The secrets of all addresses. */
   readonly tokens: readonly string[];
   /** Stops accepting connections. */
-  close(): void;
+  readonly close: () => void;
 }
 
 const LIMITS: InteractiveLimits = {

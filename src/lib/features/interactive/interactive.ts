@@ -102,16 +102,8 @@ class TaskInteractive implements TaskFeature {
     const expires = this.#expires();
     const endpoint = server.open(this.#side(shells, programs, signal), expires);
     for (const token of endpoint.tokens) resources.defer('hidden token', this.#task.log.addSecret(token));
-    resources.defer('interactive endpoint', () => {
-      endpoint.close();
-    });
-    signal.addEventListener(
-      'abort',
-      () => {
-        endpoint.close();
-      },
-      { once: true },
-    );
+    resources.defer('interactive endpoint', endpoint.close);
+    signal.addEventListener('abort', endpoint.close, { once: true });
     void this.#announce('shell', { v: '2', socketUrl: endpoint.url }, expires, signal);
     if (this.#hasDisplays) {
       const { displayUrl: socketUrl, displaysUrl } = endpoint;

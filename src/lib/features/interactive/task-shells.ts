@@ -31,13 +31,10 @@ export class TaskShells {
 
   constructor(options: TaskShellsOptions) {
     this.#options = options;
-    options.signal.addEventListener(
-      'abort',
-      () => {
-        for (const session of this.#sessions) session.shutDown();
-      },
-      { once: true },
-    );
+    const shutDown = (): void => {
+      for (const session of this.#sessions) session.shutDown();
+    };
+    options.signal.addEventListener('abort', shutDown, { once: true });
   }
 
   /** Accepts a connection for a shell, and handles its failures. */
