@@ -206,7 +206,7 @@ export class ArtifactStore {
       : new S3Publication(this.#deps, artifact, content);
     try {
       const upload = { name, notice: this.#notice };
-      await this.#retry(upload, () => unlessUnreadable(content, publication.attempt(signal)), signal);
+      await this.#retry(upload, () => preferReadError(content, publication.attempt(signal)), signal);
       metrics?.artifactUploaded(content.length, (performance.now() - startedAt) / 1000);
     } catch (error) {
       signal.throwIfAborted();
@@ -263,7 +263,7 @@ export class ArtifactStore {
 }
 
 /** Waits for an attempt. Content that can't be read can't be sent, so its error takes precedence. */
-async function unlessUnreadable(content: StagedContent, attempt: Promise<void>): Promise<void> {
+async function preferReadError(content: StagedContent, attempt: Promise<void>): Promise<void> {
   try {
     await attempt;
   } catch (error) {

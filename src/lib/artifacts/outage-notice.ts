@@ -4,7 +4,7 @@ import { errorMessage } from '../util/error-message.js';
 import { startOf } from '../util/shorten.js';
 
 /** A single failure does not concern the author: the next attempt mostly succeeds. */
-const SAID_AFTER_FAILURES = 2;
+const REPORT_AFTER_FAILURES = 2;
 /** Services quote requests, and proxies send whole pages. */
 const LONGEST_CAUSE = 300;
 
@@ -30,7 +30,7 @@ export class OutageNotice {
 
   /** `upload` will be retried after attempt number `attempt` (from 1) failed with `error`. */
   failed(upload: object, error: unknown, attempt: number): void {
-    if (attempt < SAID_AFTER_FAILURES) return;
+    if (attempt < REPORT_AFTER_FAILURES) return;
     this.#waiting.add(upload);
     if (this.#outage) return;
     const cause = firstLine(errorMessage(error));

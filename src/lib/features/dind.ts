@@ -7,7 +7,7 @@ import type { ResourceStack } from '../util/resource-stack.js';
 import type { Feature } from '../task/feature.js';
 import { ReadinessDeadline } from './sidecars/readiness-deadline.js';
 import { statusProbe } from './sidecars/probe.js';
-import { startSideContainer, takeSideImage } from './sidecars/side-container.js';
+import { startSideContainer, acquireSideImage } from './sidecars/side-container.js';
 import type { SideContainer, SideContainerServices } from './sidecars/side-container.js';
 
 const NAME = 'dind';
@@ -35,7 +35,7 @@ export function dind(
       return {
         prepare: async (resources, signal) => {
           const side = { task, feature: NAME, services, resources };
-          const id = await takeSideImage(side, image, signal);
+          const id = await acquireSideImage(side, image, signal);
           const directory = await makeDirectory(task, resources, removeTree);
           const binds = [`${directory}:${DIRECTORY_OF_DAEMON}`];
           const container = await startSideContainer(side, { image: id, env: NO_TCP, binds, privileged: true }, signal);

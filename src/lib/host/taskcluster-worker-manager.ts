@@ -11,7 +11,7 @@ import type {
   WorkerIdentity,
   WorkerManager,
 } from './worker-manager.js';
-import { queueCall, mustBe } from '../queue/queue-call.js';
+import { queueCall, assertValid } from '../queue/queue-call.js';
 import { dateOf } from '../queue/parse-claim.js';
 import { isErrorOf } from '../outcome/service-error.js';
 
@@ -80,7 +80,7 @@ export class TaskclusterWorkerManager implements WorkerManager {
     const { workerPoolId, workerGroup, workerId } = worker;
     const call = async (): Promise<TerminationAdvice> => {
       const { terminate, reason } = (await manager.shouldWorkerTerminate(workerPoolId, workerGroup, workerId)) ?? {};
-      mustBe(typeof terminate === 'boolean' && typeof reason === 'string');
+      assertValid(typeof terminate === 'boolean' && typeof reason === 'string');
       return { terminate, reason };
     };
     return await queueCall('workerManager.shouldWorkerTerminate', call, signal);
@@ -115,7 +115,7 @@ export class TaskclusterWorkerManager implements WorkerManager {
 
 function registrationOf({ credentials, secret, expires }: Registered): Registration {
   const { clientId, accessToken, certificate } = credentials;
-  mustBe([clientId, accessToken, secret].every((text) => typeof text === 'string'));
+  assertValid([clientId, accessToken, secret].every((text) => typeof text === 'string'));
   // Permanent credentials come with an empty certificate, or none.
   const temporary = certificate ? { certificate } : {};
   return { credentials: { clientId, accessToken, ...temporary }, secret, expires: dateOf(expires, 'expires') };

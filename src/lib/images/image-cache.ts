@@ -43,13 +43,13 @@ export class ImageCache {
     const { localName } = source;
     const use = uses.begin(localName);
     try {
-      await uses.removalsOver(localName, signal);
+      await uses.waitForRemovals(localName, signal);
       const present = await this.#find(source, signal);
       const image = present ?? (await this.#fetchOf(source).join(progress, signal));
       log.info('ensure image', { image: localName, imageId: image.id, pulled: present === undefined });
       metrics?.imageAcquired(present !== undefined);
-      const words = source.using?.(image.id);
-      if (words !== undefined) progress.line(words);
+      const line = source.using?.(image.id);
+      if (line !== undefined) progress.line(line);
       return this.#lease(use, image);
     } catch (error) {
       uses.end(use);
@@ -108,8 +108,8 @@ export class ImageCache {
 
   #fetchOf(source: ImageSource): SharedFetch {
     const { localName } = source;
-    const underWay = this.#fetches.get(localName);
-    if (underWay && !underWay.isAbandoned) return underWay;
+    const inProgress = this.#fetches.get(localName);
+    if (inProgress && !inProgress.isAbandoned) return inProgress;
     const fetch = new SharedFetch(
       source,
       (progress, signal) => this.#fetch(source, progress, signal),

@@ -43,18 +43,20 @@ export class PrometheusMetrics implements MetricsRecorder {
   ]);
   readonly #phases = this.#instruments.histogram('phase_seconds', 'How long the phases of runs took.', ['phase']);
   readonly #claims = this.#instruments.counter('claims_total', 'Attempts to claim work, by outcome.', ['outcome']);
-  readonly #claimed = this.#instruments.counter('claimed_runs_total', 'Runs that the queue gave to this worker.');
+  readonly #claimed = this.#instruments.counter('claimed_runs_total', 'Runs that this worker claimed.');
   readonly #claimSeconds = this.#instruments.histogram(
     'claim_seconds',
     'How long the queue took to answer claimWork.',
     ['outcome'],
   );
-  readonly #caches = this.#instruments.counter('caches_total', 'Caches that tasks got; a miss is an empty one.', [
-    'result',
-  ]);
+  readonly #caches = this.#instruments.counter(
+    'caches_total',
+    'Caches that tasks acquired; a miss is a new, empty one.',
+    ['result'],
+  );
   readonly #images = this.#instruments.counter(
     'images_total',
-    'Images that tasks got; a hit was already on the machine.',
+    'Images that tasks acquired; a hit was already on the machine.',
     ['result'],
   );
   readonly #fetches = this.#instruments.counter('image_fetches_total', 'Images fetched.', ['origin', 'result']);
@@ -116,7 +118,7 @@ export class PrometheusMetrics implements MetricsRecorder {
       this.#artifacts.inc({ result }, 0);
       this.#collections.inc({ result }, 0);
     }
-    this.#showEnds();
+    this.#addExpiryGauge();
     for (const counter of [this.#caches, this.#images]) {
       for (const result of ['hit', 'miss']) counter.inc({ result }, 0);
     }
@@ -166,8 +168,8 @@ export class PrometheusMetrics implements MetricsRecorder {
 
   /** Adds health. Each scrape calls `isHealthy`, and `lastAnswer` for when the queue last answered claimWork. */
   watchHealth(isHealthy: () => Promise<boolean>, lastAnswer: () => Date | undefined): void {
-    const whetherHealthy = async (): Promise<number> => ((await isHealthy()) ? 1 : 0);
-    this.#instruments.readGauge('healthy', '1 while /healthz is answered with 200, 0 while it is not.', whetherHealthy);
+    const readHealth = async (): Promise<number> => ((await isHealthy()) ? 1 : 0);
+    this.#instruments.readGauge('healthy', '1 while /healthz is answered with 200, 0 while it is not.', readHealth);
     const help = 'When the queue last answered claimWork, in seconds since 1970; 0 before the first time.';
     this.#instruments.readGauge(
       'last_claim_answered_timestamp_seconds',
@@ -215,8 +217,8 @@ export class PrometheusMetrics implements MetricsRecorder {
     this.#caches.inc({ result: isHit ? 'hit' : 'miss' });
   }
 
-  imageAcquired(isHere: boolean): void {
-    this.#images.inc({ result: isHere ? 'hit' : 'miss' });
+  imageAcquired(isPresent: boolean): void {
+    this.#images.inc({ result: isPresent ? 'hit' : 'miss' });
   }
 
   imageFetched(origin: ImageOrigin, seconds: number, isDone: boolean): void {
@@ -259,7 +261,7 @@ export class PrometheusMetrics implements MetricsRecorder {
     this.#notices.inc();
   }
 
-  #showEnds(): void {
+  #addExpiryGauge(): void {
     const help = 'Time until a certificate or the credentials of the worker expire; negative once they have expired.';
     this.#instruments.readGauges('expires_in_seconds', { help, labelNames: ['of'] }, (gauge) => {
       for (const [of, end] of this.#ends) gauge.set({ of }, (end.getTime() - Date.now()) / MS);

@@ -60,7 +60,7 @@ export class ProxyServer {
       const release = limiter.hold(request.socket);
       if (!release) {
         response.writeHead(503, { 'Retry-After': '1', Connection: 'close' });
-        response.end(`There are ${LIMITS.held} requests at once already, which is the limit.\n`);
+        response.end(`Too many concurrent requests: the limit is ${LIMITS.held}.\n`);
         return;
       }
       response.once('close', release);
