@@ -144,7 +144,7 @@ function stopEarly(log: Logger): number {
 
 /** Reports that a fleet's machine can't start its worker, and shuts it down if a retry is pointless: it costs money. */
 async function giveUp(error: unknown, connection: HostConnection, reporting: Reporting): Promise<void> {
-  const shutsDown = isHopeless(error, connection);
+  const shutsDown = isPermanent(error, connection);
   reporting.log.alert('worker start failed', { error, shutsDown });
   // Reports can't be sent any more once the machine shuts down.
   await reporting.reports.settle();
@@ -156,7 +156,7 @@ interface Reporting {
   readonly reports: AlertForwarder;
 }
 
-function isHopeless(error: unknown, { isStartedByRunner }: HostConnection): boolean {
+function isPermanent(error: unknown, { isStartedByRunner }: HostConnection): boolean {
   if (error instanceof HostError) return true;
   // A worker that has lost its worker-runner and still finishes its tasks blocks the next one.
   if (error instanceof ConfigError && error.isOccupied) return false;

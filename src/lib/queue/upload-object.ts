@@ -52,7 +52,7 @@ export async function uploadObject(
   }
 }
 
-/** The service refuses to finish an upload that did not arrive, whatever answered it: the next attempt may succeed. */
+/** The service answers 400 when it is asked to finish an upload that did not arrive: the next attempt may succeed. */
 function withRetryableFinish(object: ObjectService): ObjectService {
   const finishUpload: ObjectService['finishUpload'] = async (name, request) => {
     try {
