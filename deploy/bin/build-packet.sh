@@ -25,7 +25,7 @@ run() {
   if [[ $dry_run == yes ]]; then
     printf 'would run: %s\n' "$*"
   else
-    "$@" || fail "$1 failed; its output says why."
+    "$@" || fail "$1 failed; see its output."
   fi
 }
 

@@ -28,7 +28,7 @@ const machine = {
 };
 
 /** Refuses options that do not begin with a single dash, as packer's do: they are mistakes and must not be ignored. */
-function mustBeForPacker(target: Target, options: readonly string[]): void {
+function assertPackerTarget(target: Target, options: readonly string[]): void {
   const [first = '-'] = options;
   const mistake = options.find((option) => /^--./.test(option)) ?? (first.startsWith('-') ? undefined : first);
   if (mistake !== undefined) command.error(`error: '${mistake}' is not an option of this program or of packer`);
@@ -52,7 +52,7 @@ const command = new Command('build')
   .option('--dry-run', 'print each step and the exact packer command, and do nothing')
   .action(async (target: Target, packerOptions: readonly string[], flags: Flags) => {
     const { deployments, sourceAmi, test, dryRun } = flags;
-    mustBeForPacker(target, packerOptions);
+    assertPackerTarget(target, packerOptions);
     await packerPrerequisite(tools, target === 'packet' ? 'docker' : 'amazon').check();
     if (target === 'packet') {
       await (dryRun ? describePacket(machine) : buildPacket(machine));

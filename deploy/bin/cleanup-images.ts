@@ -26,7 +26,7 @@ function wholeNumber(text: string): number {
 }
 
 /** Refuses an account that is shared with another deployment: which AMIs its pools use is unknown here. */
-function mustBeTheOnlyOne({ account, rootUrl }: Deployment, deployments: readonly Deployment[]): void {
+function assertAccountUnshared({ account, rootUrl }: Deployment, deployments: readonly Deployment[]): void {
   const others = deployments.filter((each) => each.account === account && each.rootUrl !== rootUrl);
   if (others.length === 0) return;
   throw new DeployError(
@@ -53,7 +53,7 @@ const command = new Command('cleanup-images')
   .action(async (flags: Flags) => {
     const deployments = await readDeployments(flags.deployments);
     const deployment = findDeployment(deployments, rootUrlOf(process.env));
-    if (flags.delete) mustBeTheOnlyOne(deployment, deployments);
+    if (flags.delete) assertAccountUnshared(deployment, deployments);
     const options = {
       regions: flags.region.length > 0 ? flags.region : deployment.amiRegions,
       targets: ['app', 'base'],
@@ -61,7 +61,7 @@ const command = new Command('cleanup-images')
       keep: flags.keep,
       pinned: new Set(deployments.flatMap(({ baseAmi }) => baseAmi ?? [])),
       isDeleting: flags.delete ?? false,
-      isAgreed: flags.yes ?? false,
+      isConfirmed: flags.yes ?? false,
     };
     const [tools, terminal] = [new ProcessTools(process.env, process), new ProcessTerminal(process)];
     await cleanUpImages(options, { manager: workerManagerOf(process.env), tools, terminal, now: new Date() });

@@ -43,7 +43,7 @@ const command = new Command('deploy.sh')
       deployment: findDeployment(await readDeployments(deployments), rootUrlOf(process.env)),
       isTest: flags.test ?? false,
       isDryRun: flags.dryRun ?? false,
-      isAgreed: flags.yes ?? false,
+      isConfirmed: flags.yes ?? false,
       isTerminating: flags.terminate ?? false,
       ...(sourceAmi === undefined ? {} : { sourceAmi }),
     };

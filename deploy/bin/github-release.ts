@@ -20,7 +20,7 @@ interface Flags {
   readonly dryRun?: true;
 }
 
-const MADE_HERE = [workerTarballIn(DEPLOY_FOLDER), releaseTarballIn(DEPLOY_FOLDER)];
+const BUILT_ASSETS = [workerTarballIn(DEPLOY_FOLDER), releaseTarballIn(DEPLOY_FOLDER)];
 
 const terminal = new ProcessTerminal(process);
 
@@ -33,7 +33,7 @@ async function buildAssets(): Promise<void> {
   await buildReleaseTarball({ checkout: CHECKOUT, node }, releaseTarballIn(DEPLOY_FOLDER), tools);
 }
 
-async function versionHere(): Promise<string> {
+async function readVersion(): Promise<string> {
   const text = await readFile(resolve(CHECKOUT, 'package.json'), 'utf8');
   return (JSON.parse(text) as { readonly version: string }).version;
 }
@@ -58,12 +58,12 @@ const command = new Command('github-release')
   .option('--api-url <url>', 'API of GitHub', 'https://api.github.com')
   .option('--dry-run', 'only print what would be released')
   .action(async ({ repository, commit, apiUrl, asset, dryRun }: Flags) => {
-    const version = await versionHere();
+    const version = await readVersion();
     const changelog = await readFile(resolve(CHECKOUT, 'CHANGELOG.md'), 'utf8');
     // Before a release, a dry run may find the notes still under "Unreleased".
     const notes = notesOf(changelog, version) ?? (dryRun ? notesOf(changelog, 'Unreleased') : undefined);
-    if (notes === undefined) throw new DeployError(`CHANGELOG.md says nothing about version ${version}.`);
-    const assets = asset.length > 0 ? asset : MADE_HERE;
+    if (notes === undefined) throw new DeployError(`CHANGELOG.md has no section for version ${version}.`);
+    const assets = asset.length > 0 ? asset : BUILT_ASSETS;
     if (dryRun) {
       const names = assets.map((file) => basename(file)).join(', ');
       terminal.say(`Would release v${version} of ${repository} at ${commit} with ${names} and these notes:`);

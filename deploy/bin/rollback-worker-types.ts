@@ -33,12 +33,12 @@ const command = new Command('rollback-worker-types')
     }
     const options = {
       isDryRun: dryRun ?? false,
-      isAgreed: yes ?? false,
+      isConfirmed: yes ?? false,
       isForced: force ?? false,
       isTerminating: terminate ?? false,
     };
-    const means = { manager: workerManagerOf(process.env), terminal: new ProcessTerminal(process) };
-    await rollbackPools(backup, options, means);
+    const deps = { manager: workerManagerOf(process.env), terminal: new ProcessTerminal(process) };
+    await rollbackPools(backup, options, deps);
   });
 
 process.exitCode = await runProgram(command, process.argv.slice(2), (text) => process.stderr.write(text));

@@ -3,7 +3,7 @@ import { DeployError } from './deploy-error.js';
 import { describeTarballs } from './describe-build.js';
 import { buildTarballs } from './run-build.js';
 import type { BuildMachine } from './run-build.js';
-import { typed } from './tools.js';
+import { commandLine } from './tools.js';
 import type { Call } from './tools.js';
 
 /** Builds the machine's tarballs and, from those, the image for packet.net. Throws DeployError. */
@@ -11,14 +11,14 @@ export async function buildPacket(machine: BuildMachine): Promise<void> {
   await buildTarballs(machine);
   const call = packetCall(machine);
   const code = await machine.tools.run(call);
-  if (code !== 0) throw new DeployError(`${typed(call)} failed; its output says why.`);
+  if (code !== 0) throw new DeployError(`${commandLine(call)} failed; see its output.`);
 }
 
 /** Prints what `buildPacket` would do. Throws DeployError for problems that are already known. */
 export async function describePacket(machine: BuildMachine): Promise<void> {
   await describeTarballs(machine);
   machine.terminal.say('Would run');
-  machine.terminal.say(`  ${typed(packetCall(machine))}`);
+  machine.terminal.say(`  ${commandLine(packetCall(machine))}`);
 }
 
 function packetCall({ deployFolder }: BuildMachine): Call {

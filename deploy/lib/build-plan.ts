@@ -8,7 +8,7 @@ import type { PackerBuild } from './packer.js';
 import { resolveVariables } from './resolve-variables.js';
 import type { Terminal } from './terminal.js';
 import type { Call, Tools } from './tools.js';
-import { typed } from './tools.js';
+import { commandLine } from './tools.js';
 import { workerTarballIn } from './worker-tarball.js';
 
 export const TARGETS = ['base', 'app', 'packet'] as const;
@@ -61,7 +61,7 @@ export async function findUbuntuAmi(region: string, tools: Tools): Promise<strin
   const ami = ended?.stdout.trim() ?? '';
   if (ended?.code === 0 && /^ami-[0-9a-f]+$/.test(ami)) return ami;
   throw new DeployError(
-    `The newest Ubuntu AMI could not be found: ${typed(call)} answered: ${ended?.stderr.trim() || ami}\n` +
+    `The newest Ubuntu AMI could not be found: ${commandLine(call)} answered: ${ended?.stderr.trim() || ami}\n` +
       'It needs the permission ssm:GetParameter; or name an AMI of Ubuntu 24.04 with --source-ami.',
   );
 }
@@ -102,7 +102,7 @@ export async function planBuild(
   const { values } = await resolveVariables(uses, { values: { ...stored, ...perBuild }, env, terminal });
   const chainOfTrustKey = stored['chainOfTrustKey'];
   // A machine is trusted because of its key, so a test build must not contain it.
-  const isTrustedToo = target === 'app' && !isTest && chainOfTrustKey !== undefined;
-  const { builders, rest } = readPackerOptions(packerOptions, isTrustedToo ? [UNTRUSTED, TRUSTED] : [UNTRUSTED]);
+  const includesTrusted = target === 'app' && !isTest && chainOfTrustKey !== undefined;
+  const { builders, rest } = readPackerOptions(packerOptions, includesTrusted ? [UNTRUSTED, TRUSTED] : [UNTRUSTED]);
   return { amiName, template, builders, values, chainOfTrustKey, options: rest };
 }

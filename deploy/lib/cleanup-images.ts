@@ -17,10 +17,10 @@ export interface CleanupOptions {
   /** AMIs that are always kept. */
   readonly pinned: ReadonlySet<string>;
   readonly isDeleting: boolean;
-  readonly isAgreed: boolean;
+  readonly isConfirmed: boolean;
 }
 
-interface Means {
+interface Deps {
   readonly manager: WorkerManager;
   readonly tools: Tools;
   readonly terminal: Terminal;
@@ -33,31 +33,31 @@ const DAY_MS = 24 * 3_600_000;
  * Lists our old AMIs that no worker pool uses and, if requested, removes them with their snapshots. Throws a
  * DeployError that lists the AMIs that could not be removed.
  */
-export async function cleanUpImages(options: CleanupOptions, means: Means): Promise<void> {
-  const { terminal, manager, now } = means;
+export async function cleanUpImages(options: CleanupOptions, deps: Deps): Promise<void> {
+  const { terminal, manager, now } = deps;
   const used = new Set([...(await amisOfPools(manager)), ...options.pinned]);
   const lists: (readonly OwnImage[])[] = [];
   for (const region of options.regions) {
-    for (const target of options.targets) lists.push(await ownImagesIn(region, target, means.tools));
+    for (const target of options.targets) lists.push(await ownImagesIn(region, target, deps.tools));
   }
-  const goners = lists.flatMap((images) => unused(images, options, { used, now }));
+  const candidates = lists.flatMap((images) => unused(images, options, { used, now }));
   const total = lists.flat().length;
-  terminal.say(`${total} AMIs are ours; ${goners.length} of them are old, and no worker pool uses them.`);
-  for (const { region, ami, name, created } of goners) {
+  terminal.say(`Found ${total} of our AMIs; ${candidates.length} are old and not used by any worker pool.`);
+  for (const { region, ami, name, created } of candidates) {
     terminal.say(`  ${region} ${ami} ${name} (${created.toISOString().slice(0, 10)})`);
   }
-  if (goners.length === 0) return;
+  if (candidates.length === 0) return;
   if (!options.isDeleting) {
     terminal.say('Nothing was removed; --delete removes them.');
     return;
   }
   if (
-    !options.isAgreed &&
-    !(await confirm(terminal, `Remove ${goners.length} AMIs and their snapshots permanently?`))
+    !options.isConfirmed &&
+    !(await confirm(terminal, `Remove ${candidates.length} AMIs and their snapshots permanently?`))
   ) {
-    throw new DeployError('Nothing was removed: it was not confirmed (--yes skips the question).');
+    throw new DeployError('Nothing was removed: not confirmed (--yes skips the confirmation).');
   }
-  await removeAll(goners, means);
+  await removeAll(candidates, deps);
 }
 
 function unused(
@@ -66,11 +66,11 @@ function unused(
   { used, now }: { readonly used: ReadonlySet<string>; readonly now: Date },
 ): readonly OwnImage[] {
   const builders = [...new Set(images.map(({ builder }) => builder))];
-  const beyondKept = builders.flatMap((builder) => {
-    const ofBuilder = images.filter((image) => image.builder === builder);
-    return ofBuilder.sort((one, other) => other.created.getTime() - one.created.getTime()).slice(keep);
+  const surplus = builders.flatMap((builder) => {
+    const builderImages = images.filter((image) => image.builder === builder);
+    return builderImages.sort((one, other) => other.created.getTime() - one.created.getTime()).slice(keep);
   });
-  return beyondKept.filter(({ ami, created }) => {
+  return surplus.filter(({ ami, created }) => {
     return !used.has(ami) && now.getTime() - created.getTime() > olderThanDays * DAY_MS;
   });
 }
@@ -82,7 +82,7 @@ async function amisOfPools(manager: WorkerManager): Promise<readonly string[]> {
   return pools.flatMap(({ config }) => JSON.stringify(config).match(/ami-[0-9a-z]+/g) ?? []);
 }
 
-async function removeAll(images: readonly OwnImage[], { tools, terminal }: Means): Promise<void> {
+async function removeAll(images: readonly OwnImage[], { tools, terminal }: Deps): Promise<void> {
   const failures: string[] = [];
   for (const image of images) {
     try {

@@ -18,7 +18,7 @@ import {
 import type { Prerequisite } from './prerequisites.js';
 import { recordsIn, runBuild } from './run-build.js';
 import type { BuildMachine } from './run-build.js';
-import { typed } from './tools.js';
+import { commandLine } from './tools.js';
 import { updateWorkerTypes } from './update-worker-types.js';
 
 export interface DeployOptions {
@@ -27,7 +27,7 @@ export interface DeployOptions {
   readonly isTest: boolean;
   readonly isDryRun: boolean;
   /** True to change the worker pools without asking. */
-  readonly isAgreed: boolean;
+  readonly isConfirmed: boolean;
   readonly isTerminating: boolean;
   readonly sourceAmi?: string;
 }
@@ -52,7 +52,7 @@ async function checkAll(options: DeployOptions, machine: BuildMachine): Promise<
   const { terminal } = machine;
   for (const prerequisite of prerequisitesOf(options, machine)) {
     const { name, remote } = prerequisite;
-    if (options.isDryRun && remote) terminal.say(`would check ${name}: ${typed(remote)}`);
+    if (options.isDryRun && remote) terminal.say(`would check ${name}: ${commandLine(remote)}`);
     else {
       await prerequisite.check();
       terminal.say(`ok: ${name}`);
@@ -111,7 +111,7 @@ async function update(record: string, options: DeployOptions, machine: BuildMach
     aws: true,
     backups: join(machine.deployFolder, 'backups'),
     records: recordsIn(machine.deployFolder),
-    ...(options.isAgreed ? { yes: true as const } : {}),
+    ...(options.isConfirmed ? { yes: true as const } : {}),
     ...(options.isTerminating ? { terminate: true as const } : {}),
   };
   await updateWorkerTypes(flags, machine);

@@ -10,7 +10,7 @@ import { recordsIn, versionOf } from './run-build.js';
 import type { BuildMachine } from './run-build.js';
 import type { Terminal } from './terminal.js';
 import { withoutQuestions } from './terminal.js';
-import { typed } from './tools.js';
+import { commandLine } from './tools.js';
 import { workerTarballIn } from './worker-tarball.js';
 
 /**
@@ -52,7 +52,7 @@ export async function describeTarballs({ terminal, env, deployFolder }: BuildMac
 function describeSourceAmi({ target, deployment }: BuildOptions, terminal: Terminal): string {
   if (target === 'base') {
     terminal.say('Would ask AWS for the newest Ubuntu 24.04:');
-    terminal.say(`  ${typed(ubuntuAmiCall(deployment.region))}`);
+    terminal.say(`  ${commandLine(ubuntuAmiCall(deployment.region))}`);
     return '(the newest Ubuntu 24.04)';
   }
   try {

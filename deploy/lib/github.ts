@@ -35,7 +35,7 @@ export async function createRelease(release: Release, apiUrl: string, token: str
     retry: { limit: 0 },
   });
   const { repository, tag, commit, notes } = release;
-  await mustBeNew(github, repository, tag);
+  await assertNoRelease(github, repository, tag);
   const json = { tag_name: tag, target_commitish: commit, name: tag, body: notes, draft: true };
   const draft = await call<Created>(
     'creating the release',
@@ -59,7 +59,7 @@ interface Created {
   readonly upload_url: string;
 }
 
-async function mustBeNew(github: Got, repository: string, tag: string): Promise<void> {
+async function assertNoRelease(github: Got, repository: string, tag: string): Promise<void> {
   const path = `repos/${repository}/releases/tags/${encodeURIComponent(tag)}`;
   const { statusCode, body } = await call('looking for the release', github.get(path, { throwHttpErrors: false }));
   if (statusCode === 404) return;
@@ -96,7 +96,7 @@ function reasonOf(error: unknown): string {
 /** Returns advice on the status: GitHub also answers 404 when the caller lacks permission. */
 function hintFor(statusCode: number): string {
   if (![401, 403, 404].includes(statusCode)) return '';
-  return ' Is GITHUB_TOKEN valid, and may it write the contents of the repository?';
+  return ' Check that GITHUB_TOKEN is valid and may write the contents of the repository.';
 }
 
 function messageIn(body: unknown): string {

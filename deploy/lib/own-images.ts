@@ -1,6 +1,6 @@
 import { TRUSTED, UNTRUSTED } from './build-plan.js';
 import { DeployError } from './deploy-error.js';
-import { typed } from './tools.js';
+import { commandLine } from './tools.js';
 import type { Call, Tools } from './tools.js';
 
 /** An AMI from one of our builds, as EC2 describes it. */
@@ -47,8 +47,8 @@ export async function ec2(call: Call, tools: Tools): Promise<unknown> {
   if (!ended) throw new DeployError('aws: not found. Install the AWS CLI (apt-get install awscli on Debian).');
   if (ended.code !== 0) {
     throw new DeployError(
-      `${typed(call)} failed: ${ended.stderr.trim()}\nAre there AWS credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID and ` +
-        `AWS_SECRET_ACCESS_KEY), with the permission ec2:${permissionOf(call)}?`,
+      `${commandLine(call)} failed: ${ended.stderr.trim()}\nCheck the AWS credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID ` +
+        `and AWS_SECRET_ACCESS_KEY) and that they have the permission ec2:${permissionOf(call)}.`,
     );
   }
   return ended.stdout.trim() === '' ? {} : JSON.parse(ended.stdout);

@@ -25,7 +25,7 @@ export function readPackerOptions(words: readonly string[], builders: readonly s
     chosen = chosen.filter((builder) => named.has(builder) === (name === '-only'));
   }
   if (chosen.length > 0) return { builders: chosen, rest };
-  throw new DeployError(`-only and -except leave no builder of ${builders.join(', ')}.`);
+  throw new DeployError(`-only and -except exclude every builder (${builders.join(', ')}).`);
 }
 
 function isChoice(name: string): name is '-only' | '-except' {

@@ -8,7 +8,7 @@ import { PackerOutput } from './packer-output.js';
 import { writePrivateFile } from './private-file.js';
 import type { Use } from './resolve-variables.js';
 import type { Terminal } from './terminal.js';
-import { typed } from './tools.js';
+import { commandLine } from './tools.js';
 import type { Call, Tools } from './tools.js';
 
 /** Returns the variables that a packer template (JSON) declares. Throws DeployError. */
@@ -68,7 +68,11 @@ export function describePacker(build: PackerBuild, secrets: ReadonlySet<string>)
   const { varFile, keyFile } = filesIn(join(tmpdir(), 'docker-worker-packer-XXXXXX'));
   const values = [...valuesOf(build, keyFile)];
   const lines = values.map(([name, value]) => `    ${name} = ${secrets.has(name) ? '***' : JSON.stringify(value)}`);
-  return [typed(packerCall(build, varFile)), '  with these variables in that file, which only you may read:', ...lines];
+  return [
+    commandLine(packerCall(build, varFile)),
+    '  with these variables in that file, which only you may read:',
+    ...lines,
+  ];
 }
 
 /**
@@ -81,7 +85,7 @@ function failure(call: Call, code: number, { errors, builders }: PackerOutput): 
     Object.entries(amis).map(([region, ami]) => `\n  ${builder} ${region}: ${ami}`),
   );
   const left = made.length === 0 ? '' : `\nThese AMIs were made and are not recorded; remove them:${made.join('')}`;
-  return new DeployError(`${typed(call)} failed (exit code ${code}); its output says why.${failed.join('')}${left}`);
+  return new DeployError(`${commandLine(call)} failed (exit code ${code}); see its output.${failed.join('')}${left}`);
 }
 
 interface Machine {

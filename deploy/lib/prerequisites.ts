@@ -1,6 +1,6 @@
 import { DeployError } from './deploy-error.js';
 import type { Deployment } from './deployments.js';
-import { typed } from './tools.js';
+import { commandLine } from './tools.js';
 import type { Call, Ended, Tools } from './tools.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -18,7 +18,7 @@ export function makePrerequisite(tools: Tools): Prerequisite {
   return {
     name: 'make',
     check: async () => {
-      await mustRun(tools, { command: 'make', args: ['--version'] }, 'Install it (apt-get install make).');
+      await runOrFail(tools, { command: 'make', args: ['--version'] }, 'Install it (apt-get install make).');
     },
   };
 }
@@ -48,7 +48,7 @@ export function packerPrerequisite(tools: Tools, plugin: PackerPlugin): Prerequi
           `packer: version ${version.join('.')} is too old, the templates need ${OLDEST_PACKER.join('.')}. ${GET_PACKER}`,
         );
       }
-      if (!isOlder(version, PACKER_WITHOUT_PLUGINS)) await mustHavePlugin(tools, plugin, version.join('.'));
+      if (!isOlder(version, PACKER_WITHOUT_PLUGINS)) await assertPlugin(tools, plugin, version.join('.'));
     },
   };
 }
@@ -56,11 +56,11 @@ export function packerPrerequisite(tools: Tools, plugin: PackerPlugin): Prerequi
 type Version = readonly [number, number, number];
 
 async function packerVersion(tools: Tools): Promise<Version> {
-  const { stdout } = await mustRun(tools, packerCall('version'), GET_PACKER, 'any exit code');
+  const { stdout } = await runOrFail(tools, packerCall('version'), GET_PACKER, 'any exit code');
   const found = /^Packer v(\d{1,9})\.(\d{1,9})\.(\d{1,9})/m.exec(stdout);
   if (found) return [Number(found[1]), Number(found[2]), Number(found[3])];
   throw new DeployError(
-    `packer: the one on the PATH is not HashiCorp's, it is probably that of cracklib (\`packer version\` should ` +
+    `packer: the program on the PATH is not HashiCorp packer, but probably that of cracklib (\`packer version\` should ` +
       `answer "Packer v…"). ${GET_PACKER} Put it before the other one on the PATH.`,
   );
 }
@@ -73,12 +73,12 @@ function isOlder(version: Version, than: Version): boolean {
   return false;
 }
 
-async function mustHavePlugin(tools: Tools, plugin: PackerPlugin, version: string): Promise<void> {
+async function assertPlugin(tools: Tools, plugin: PackerPlugin, version: string): Promise<void> {
   const source = `github.com/hashicorp/${plugin}`;
   const install =
     `Install it: packer plugins install ${source}\nOn a machine that can't reach GitHub: packer plugins install ` +
     `--path packer-plugin-${plugin} ${source}, with the program of https://releases.hashicorp.com/packer-plugin-${plugin}.`;
-  const { stdout } = await mustRun(tools, packerCall('plugins', 'installed'), install);
+  const { stdout } = await runOrFail(tools, packerCall('plugins', 'installed'), install);
   // One path per line; empty without plugins.
   if (stdout.split('\n').some((line) => line.includes(`/packer-plugin-${plugin}_v`))) return;
   throw new DeployError(`packer: the plugin ${plugin} is missing; packer ${version} does not include it. ${install}`);
@@ -93,7 +93,7 @@ export function awsPrerequisite(tools: Tools): Prerequisite {
   return {
     name: 'aws',
     check: async () => {
-      await mustRun(
+      await runOrFail(
         tools,
         { command: 'aws', args: ['--version'] },
         'Install the AWS CLI (https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html; ' +
@@ -107,7 +107,7 @@ export function passPrerequisite(tools: Tools): Prerequisite {
   return {
     name: 'pass',
     check: async () => {
-      await mustRun(
+      await runOrFail(
         tools,
         { command: 'pass', args: ['version'] },
         'Install it (https://www.passwordstore.org; apt-get install pass) and clone the password store of the team.',
@@ -121,7 +121,7 @@ export function gitPrerequisite(tools: Tools, checkout: string): Prerequisite {
     name: 'a clean git tree',
     check: async () => {
       const call = { command: 'git', args: ['status', '--porcelain'], cwd: checkout };
-      const { stdout } = await mustRun(tools, call, 'Install git, and work in a clone of the repository.');
+      const { stdout } = await runOrFail(tools, call, 'Install git, and work in a clone of the repository.');
       if (stdout.trim() === '') return;
       throw new DeployError(
         `git: the working tree has changes that are not committed, so the build could not be traced to a commit:\n` +
@@ -158,7 +158,7 @@ export function awsCredentialsPrerequisite(tools: Tools, env: Env): Prerequisite
       if (env['AWS_ACCESS_KEY_ID'] && !env['AWS_SECRET_ACCESS_KEY']) {
         throw new DeployError('AWS_SECRET_ACCESS_KEY is not set, but AWS_ACCESS_KEY_ID is. Set both, or AWS_PROFILE.');
       }
-      await mustRun(
+      await runOrFail(
         tools,
         call,
         'No valid AWS credentials were found. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (with ' +
@@ -175,7 +175,7 @@ export function accountPrerequisite(tools: Tools, { account, rootUrl }: Deployme
     name: `AWS account ${account}`,
     remote: call,
     check: async () => {
-      const { stdout } = await mustRun(
+      const { stdout } = await runOrFail(
         tools,
         call,
         'Your AWS user or role needs the permission iam:ListAccountAliases.',
@@ -196,7 +196,7 @@ function aliasesIn(json: string): readonly string[] {
 }
 
 /** Runs the program. Throws a DeployError with its output and `remedy` when it is missing or fails. */
-async function mustRun(
+async function runOrFail(
   tools: Tools,
   call: Call,
   remedy: string,
@@ -206,7 +206,7 @@ async function mustRun(
   if (!ended) throw new DeployError(`${call.command}: not found. ${remedy}`);
   if (accepted === 'success' && ended.code !== 0) {
     const said = ended.stderr.trim() || ended.stdout.trim();
-    throw new DeployError(`${typed(call)} failed (exit code ${ended.code}): ${said}\n${remedy}`);
+    throw new DeployError(`${commandLine(call)} failed (exit code ${ended.code}): ${said}\n${remedy}`);
   }
   return ended;
 }
@@ -216,7 +216,7 @@ export function rootUrlOf(env: Env): string {
   const rootUrl = env['TASKCLUSTER_ROOT_URL'];
   if (rootUrl) return rootUrl;
   throw new DeployError(
-    'TASKCLUSTER_ROOT_URL is not set: which deployment of Taskcluster is this for? For example: export ' +
-      'TASKCLUSTER_ROOT_URL=https://tc.example.com (deploy/deployments.yml lists the known ones).',
+    'TASKCLUSTER_ROOT_URL is not set. Set it to the root URL of the deployment, for example: export ' +
+      'TASKCLUSTER_ROOT_URL=https://tc.example.com (deploy/deployments.yml lists the known deployments).',
   );
 }

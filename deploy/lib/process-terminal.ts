@@ -31,12 +31,12 @@ export class ProcessTerminal implements Terminal {
     }
     // readline echoes the input to its output, which discards it; while readline is active, the terminal itself does
     // not echo.
-    const nowhere = new Writable({
+    const discarding = new Writable({
       write: (_chunk, _encoding, done) => {
         done();
       },
     });
-    const lines = createInterface({ input: stdin, output: nowhere, terminal: true });
+    const lines = createInterface({ input: stdin, output: discarding, terminal: true });
     stdout.write(question);
     return await lines.question('').finally(() => {
       lines.close();

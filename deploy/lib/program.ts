@@ -13,15 +13,15 @@ const BAD_USAGE = 2;
 export async function runProgram(
   command: Command,
   argv: readonly string[],
-  complain: (text: string) => void,
+  printError: (text: string) => void,
 ): Promise<number> {
   try {
     await command.showHelpAfterError('(--help shows all options)').exitOverride().parseAsync(argv, { from: 'user' });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : BAD_USAGE;
-    const isOurs = !(error instanceof DeployError) && error instanceof Error;
-    complain(`${command.name()}: ${errorMessage(error)}\n${isOurs ? `${error.stack ?? ''}\n` : ''}`);
+    const isBug = !(error instanceof DeployError) && error instanceof Error;
+    printError(`${command.name()}: ${errorMessage(error)}\n${isBug ? `${error.stack ?? ''}\n` : ''}`);
     return FAILED;
   }
 }

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { DeployError } from './deploy-error.js';
 import type { NodeRelease } from './node-release.js';
 import { packTree } from './pack-tree.js';
-import { typed } from './tools.js';
+import { commandLine } from './tools.js';
 import type { Call, Tools } from './tools.js';
 import { buildWorkerTarball } from './worker-tarball.js';
 
@@ -51,22 +51,22 @@ export async function buildReleaseTarball(sources: ReleaseSources, tarball: stri
 async function unpackWorker(checkout: string, home: string, tools: Tools): Promise<void> {
   const archive = `${home}.tar.gz`;
   await buildWorkerTarball(checkout, archive, tools);
-  await mustRun(tools, { command: 'tar', args: ['-xzf', archive, '-C', home] });
+  await runOrFail(tools, { command: 'tar', args: ['-xzf', archive, '-C', home] });
   // Install scripts are not run: none of the packages needs them.
   const args = ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  await mustRun(tools, { command: 'npm', args, cwd: home });
+  await runOrFail(tools, { command: 'npm', args, cwd: home });
 }
 
 async function unpackNode({ name, url, sha256 }: NodeRelease, home: string, tools: Tools): Promise<void> {
   const [archive, node] = [`${home}-node.tar.xz`, join(home, 'node')];
   const flags = ['--fail', '--silent', '--show-error', '--location', '--retry', '5', '--max-time', '600'];
-  await mustRun(tools, { command: 'curl', args: [...flags, '--output', archive, url] });
+  await runOrFail(tools, { command: 'curl', args: [...flags, '--output', archive, url] });
   const found = await sha256Of(archive);
   if (found !== sha256) throw new DeployError(`${url} has changed: its SHA-256 is ${found}, expected ${sha256}.`);
   await mkdir(node);
   // The worker does not need npm and the headers.
   const wanted = [`${name}/bin/node`, `${name}/LICENSE`];
-  await mustRun(tools, { command: 'tar', args: ['-xJf', archive, '-C', node, '--strip-components=1', ...wanted] });
+  await runOrFail(tools, { command: 'tar', args: ['-xJf', archive, '-C', node, '--strip-components=1', ...wanted] });
 }
 
 async function sha256Of(file: string): Promise<string> {
@@ -75,8 +75,8 @@ async function sha256Of(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-async function mustRun(tools: Tools, call: Call): Promise<void> {
+async function runOrFail(tools: Tools, call: Call): Promise<void> {
   const code = await tools.run(call);
   if (code === undefined) throw new DeployError(`${call.command}: not found. Install it.`);
-  if (code !== 0) throw new DeployError(`${typed(call)} failed (exit code ${code}); its output says why.`);
+  if (code !== 0) throw new DeployError(`${commandLine(call)} failed (exit code ${code}); see its output.`);
 }

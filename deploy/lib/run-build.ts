@@ -28,14 +28,14 @@ export function recordsIn(deployFolder: string): string {
 export async function runBuild(options: BuildOptions, machine: BuildMachine): Promise<string> {
   const { tools, terminal, env, deployFolder } = machine;
   const { target, deployment } = options;
-  await mustBeOf(deployment.rootUrl, deployFolder);
+  await assertDeployment(deployment.rootUrl, deployFolder);
   const sourceAmi = options.sourceAmi ?? (await findSourceAmi(options, tools));
   const checkout = { version: await versionOf(machine), deployFolder };
   // This precedes the slow steps, because it fails when a variable is missing.
   const plan = await planBuild({ ...options, sourceAmi }, checkout, { env, terminal, now: new Date() });
   if (target === 'app') await buildTarballs(machine);
   const made = await runPacker(plan, machine);
-  mustHaveAll(plan, made);
+  assertAllBuilt(plan, made);
   const { amiName } = plan;
   const record = {
     target,
@@ -57,7 +57,7 @@ export async function buildTarballs({ tools, checkout, deployFolder }: BuildMach
   await buildWorkerTarball(checkout, workerTarballIn(deployFolder), tools);
   const code = await tools.run({ command: 'make', args: ['--no-print-directory', '-C', deployFolder] });
   if (code === undefined) throw new DeployError('make: not found. Install it (apt-get install make).');
-  if (code !== 0) throw new DeployError(`make -C ${deployFolder} failed; its output says why.`);
+  if (code !== 0) throw new DeployError(`make -C ${deployFolder} failed; see its output.`);
 }
 
 /** Returns the version in package.json and the commit. Throws DeployError. */
@@ -79,7 +79,7 @@ async function findSourceAmi({ target, deployment }: BuildOptions, tools: Tools)
 }
 
 /** Throws if deploy.json is for another deployment, whose secrets would end up on this one's machines. */
-async function mustBeOf(rootUrl: string, deployFolder: string): Promise<void> {
+async function assertDeployment(rootUrl: string, deployFolder: string): Promise<void> {
   const { rootUrl: stored } = await readDeployJson(join(deployFolder, 'deploy.json'));
   if (stored === undefined || stored === rootUrl) return;
   throw new DeployError(
@@ -88,7 +88,7 @@ async function mustBeOf(rootUrl: string, deployFolder: string): Promise<void> {
   );
 }
 
-function mustHaveAll({ builders }: BuildPlan, made: AmiRecord['builders']): void {
+function assertAllBuilt({ builders }: BuildPlan, made: AmiRecord['builders']): void {
   const missing = builders.filter((builder) => made[builder] === undefined);
   if (missing.length === 0) return;
   throw new DeployError(`packer succeeded, but did not report an AMI from ${missing.join(', ')}. See its output.`);

@@ -3,7 +3,7 @@ import { DeployError } from './deploy-error.js';
 import { allPages, asked } from './pool-definition.js';
 import type { Terminal } from './terminal.js';
 
-interface Means {
+interface Deps {
   readonly manager: WorkerManager;
   readonly terminal: Terminal;
 }
@@ -12,7 +12,7 @@ interface Means {
  * Removes all running and requested workers of a pool. Their tasks are resolved as `worker-shutdown` or, at the latest,
  * when their claims expire, and are rerun. Throws a DeployError that lists the workers that could not be removed.
  */
-export async function terminateWorkers(workerPoolId: string, { manager, terminal }: Means): Promise<void> {
+export async function terminateWorkers(workerPoolId: string, { manager, terminal }: Deps): Promise<void> {
   const list = allPages((paging) => manager.listWorkersForWorkerPool(workerPoolId, paging));
   const pages = await asked(`listWorkersForWorkerPool ${workerPoolId}`, list);
   const workers = pages

@@ -27,7 +27,7 @@ export interface Tools {
 }
 
 /** Returns the call as it would be typed in a shell. */
-export function typed({ command, args }: Call): string {
+export function commandLine({ command, args }: Call): string {
   return [command, ...args].map(quoted).join(' ');
 }
 

@@ -24,7 +24,7 @@ export interface UpdateOptions {
   readonly backupDirectory: string;
   readonly isDryRun: boolean;
   /** True to update without asking. */
-  readonly isAgreed: boolean;
+  readonly isConfirmed: boolean;
   /** True to also stop the workers that run on the old AMIs. */
   readonly isTerminating: boolean;
 }
@@ -40,35 +40,35 @@ export async function updatePools(options: UpdateOptions, manager: WorkerManager
   }
   if (options.isDryRun) return;
   const question = `Change ${plan.changes.length} worker pools of ${options.rootUrl}?`;
-  if (!options.isAgreed && !(await confirm(terminal, question))) {
-    throw new DeployError('Nothing was changed: it was not confirmed (--yes skips the question).');
+  if (!options.isConfirmed && !(await confirm(terminal, question))) {
+    throw new DeployError('Nothing was changed: not confirmed (--yes skips the confirmation).');
   }
   await apply(plan.changes, options, { manager, terminal });
 }
 
-interface Means {
+interface Deps {
   readonly manager: WorkerManager;
   readonly terminal: Terminal;
 }
 
-async function apply(changes: readonly PoolChange[], options: UpdateOptions, means: Means): Promise<void> {
+async function apply(changes: readonly PoolChange[], options: UpdateOptions, deps: Deps): Promise<void> {
   const { rootUrl, backupDirectory, isTerminating } = options;
   const now = new Date();
   const file = backupFileIn(backupDirectory, now);
   const pools: { before: PoolDefinition; after?: PoolDefinition }[] = changes.map(({ before }) => ({ before }));
   const backup: PoolBackup = { rootUrl, made: now.toISOString(), pools };
   await writeBackup(backupDirectory, file, backup);
-  means.terminal.say(`Their current state is saved in ${file} (deploy/bin/rollback-worker-types ${file}).`);
+  deps.terminal.say(`Their current state is saved in ${file} (deploy/bin/rollback-worker-types ${file}).`);
   for (const [index, change] of changes.entries()) {
-    const after = await updateOne(change, means);
+    const after = await updateOne(change, deps);
     pools[index] = { before: change.before, after };
     await writeBackup(backupDirectory, file, backup);
   }
-  if (isTerminating) for (const { before } of changes) await terminateWorkers(before.workerPoolId, means);
+  if (isTerminating) for (const { before } of changes) await terminateWorkers(before.workerPoolId, deps);
 }
 
 /** Updates one pool. The API has no conditional update, so the pool is read again immediately before the change. */
-async function updateOne({ before, after }: PoolChange, { manager, terminal }: Means): Promise<PoolDefinition> {
+async function updateOne({ before, after }: PoolChange, { manager, terminal }: Deps): Promise<PoolDefinition> {
   const { workerPoolId } = before;
   const now = definitionOf(await asked(`workerPool ${workerPoolId}`, manager.workerPool(workerPoolId)));
   if (!isDeepStrictEqual(now, before)) {

@@ -46,7 +46,7 @@ export async function updateWorkerTypes(flags: UpdateFlags, { env, tools, termin
     pools: flags.pool,
     backupDirectory: flags.backups,
     isDryRun: flags.dryRun ?? false,
-    isAgreed: flags.yes ?? false,
+    isConfirmed: flags.yes ?? false,
     isTerminating: flags.terminate ?? false,
   };
   await updatePools(options, manager, terminal);

@@ -19,7 +19,8 @@ export async function buildWorkerTarball(checkout: string, tarball: string, tool
   try {
     const args = ['run', '--silent', 'build', '--', '--outDir', dist];
     const code = await tools.run({ command: 'npm', args, cwd: checkout });
-    if (code !== 0) throw new DeployError('npm run build failed; its output says why. (Was npm ci run?)');
+    if (code !== 0)
+      throw new DeployError('npm run build failed; see its output. It needs the packages that npm ci installs.');
     await packWorker({ checkout, dist }, tarball);
   } finally {
     await rm(dist, { recursive: true, force: true });

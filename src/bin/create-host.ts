@@ -131,7 +131,7 @@ function workerRunner(
     write: (line) => {
       stdout.write(line);
     },
-    writeAlone: (line) => {
+    writeDetached: (line) => {
       stderr.write(line);
     },
     ...services,

@@ -13,7 +13,7 @@ import { fetchTask, parseTaskAddress } from '../local-run/fetch-task.js';
 import { runLocally } from '../local-run/run-locally.js';
 import type { LocalOutcome } from '../local-run/run-locally.js';
 import { TaskFileError, taskDefinition } from '../local-run/task-definition.js';
-import { DirectoryError, listArtifacts, mustHoldArtifacts } from '../local-run/save-artifacts.js';
+import { DirectoryError, listArtifacts, assertArtifactDirectory } from '../local-run/save-artifacts.js';
 import { Interruption } from './interruption.js';
 import { defaultFormat, logOutput } from './log-output.js';
 
@@ -45,7 +45,7 @@ export async function runTaskCommand(parse: () => TaskArguments, inspect: Inspec
   const interruption = new Interruption();
   try {
     const { source, options } = parse();
-    if (options.artifacts !== undefined) await mustHoldArtifacts(options.artifacts);
+    if (options.artifacts !== undefined) await assertArtifactDirectory(options.artifacts);
     const exitCode = await run(source, options, interruption, inspect);
     return interruption.exitCode ?? exitCode;
   } catch (error) {

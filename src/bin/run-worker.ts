@@ -69,7 +69,7 @@ async function main(signals: ProcessSignals): Promise<number> {
   }
   const { host, logDestination: destination, logFormat = 'json', isStartedByRunner = false } = connection;
   const reports = new AlertForwarder(host, (error) => {
-    complain(`warning: an error could not be reported: ${errorMessage(error)}`);
+    printError(`warning: an error could not be reported: ${errorMessage(error)}`);
   });
   let alerts = 0;
   const output: Pick<LoggerOptions, 'destination' | 'onAlert'> = {
@@ -126,7 +126,7 @@ async function load(args: WorkerArguments, host: Host): Promise<LoadedConfig> {
     env: process.env,
     machine: { hostname: os.hostname(), cores: os.availableParallelism() },
   });
-  for (const warning of loaded.warnings) complain(`warning: ${warning}`);
+  for (const warning of loaded.warnings) printError(`warning: ${warning}`);
   return loaded;
 }
 
@@ -143,20 +143,20 @@ function stopEarly(log: Logger): number {
 }
 
 /** Reports that a fleet's machine can't start its worker, and shuts it down if a retry is pointless: it costs money. */
-async function giveUp(error: unknown, connection: HostConnection, tell: Tell): Promise<void> {
-  const shutsDown = isHopeless(error, connection);
-  tell.log.alert('worker start failed', { error, shutsDown });
+async function giveUp(error: unknown, connection: HostConnection, reporting: Reporting): Promise<void> {
+  const shutsDown = isPermanent(error, connection);
+  reporting.log.alert('worker start failed', { error, shutsDown });
   // Reports can't be sent any more once the machine shuts down.
-  await tell.reports.settle();
+  await reporting.reports.settle();
   if (shutsDown) await connection.host.shutdown();
 }
 
-interface Tell {
+interface Reporting {
   readonly log: Logger;
   readonly reports: AlertForwarder;
 }
 
-function isHopeless(error: unknown, { isStartedByRunner }: HostConnection): boolean {
+function isPermanent(error: unknown, { isStartedByRunner }: HostConnection): boolean {
   if (error instanceof HostError) return true;
   // A worker that has lost its worker-runner and still finishes its tasks blocks the next one.
   if (error instanceof ConfigError && error.isOccupied) return false;
@@ -172,8 +172,8 @@ async function check(config: Config, log: Logger, host: Host): Promise<number> {
     searchPath: process.env['PATH'] ?? '',
     areCredentialsRenewed: host.isManaged === true,
   });
-  for (const warning of warnings) complain(`warning: ${warning}`);
-  for (const problem of problems) complain(problem);
+  for (const warning of warnings) printError(`warning: ${warning}`);
+  for (const problem of problems) printError(problem);
   if (problems.length > 0) return CRASHED;
   stdout.writeMessage('The configuration is valid; docker and the queue answer.\n');
   return OK;
@@ -244,14 +244,14 @@ function report(error: unknown): number {
   // Commander has already written its message.
   if (error instanceof CommanderError) return usageExitCode(error);
   if (error instanceof ConfigError) {
-    for (const problem of error.problems) complain(problem);
+    for (const problem of error.problems) printError(problem);
     return BAD_USAGE;
   }
-  complain(errorMessage(error));
+  printError(errorMessage(error));
   return CRASHED;
 }
 
-function complain(problem: string): void {
+function printError(problem: string): void {
   stderr.writeMessage(`docker-worker: ${problem}\n`);
 }
 

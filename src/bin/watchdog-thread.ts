@@ -41,10 +41,10 @@ async function endProcess(stalledMs: number, beat: number): Promise<void> {
     paused?.resume();
     return;
   }
-  const stack = paused?.stack ?? `unknown: the main thread is ${whereabouts()}`;
+  const stack = paused?.stack ?? `unknown: the main thread is ${mainThreadActivity()}`;
   writeRecord({ at: new Date().toISOString(), stalledMs, stack });
   const seconds = Math.round(stalledMs / 1000);
-  await complain(`docker-worker: the worker stalled for ${seconds} s and its watchdog ends it:\n${stack}\n`);
+  await printError(`docker-worker: the worker stalled for ${seconds} s and its watchdog ends it:\n${stack}\n`);
   paused?.exit(exitCode);
   if (paused) await setTimeout(EXIT_TIMEOUT_MS);
   // Native code can't be ended in any other way.
@@ -59,7 +59,7 @@ function mainThreadUse(): ThreadUse {
   return { state: fields[0] ?? '', cpuMs: (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK };
 }
 
-function whereabouts(): string {
+function mainThreadActivity(): string {
   return mainThreadUse().state === 'S' ? 'waiting in a system call' : 'in native code, where no JavaScript runs';
 }
 
@@ -69,11 +69,11 @@ function writeRecord(record: StallRecord): void {
     writeFileSync(`${recordPath}.next`, JSON.stringify(record), { mode: 0o600 });
     renameSync(`${recordPath}.next`, recordPath);
   } catch (error) {
-    void complain(`docker-worker: ${recordPath} could not be written: ${String(error)}\n`);
+    void printError(`docker-worker: ${recordPath} could not be written: ${String(error)}\n`);
   }
 }
 
-async function complain(text: string): Promise<void> {
+async function printError(text: string): Promise<void> {
   const written = new Promise<void>((resolve) => {
     write(STDERR, text, () => {
       resolve();

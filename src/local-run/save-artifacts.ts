@@ -22,7 +22,7 @@ interface Described {
 const PROBE = '.run-task-can-write';
 
 /** Creates the directory if necessary. Throws a DirectoryError unless files can be created in it. */
-export async function mustHoldArtifacts(directory: string): Promise<void> {
+export async function assertArtifactDirectory(directory: string): Promise<void> {
   const probe = join(directory, PROBE);
   try {
     await makeDirectory(resolve(directory));

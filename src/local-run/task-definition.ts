@@ -35,7 +35,7 @@ export function taskDefinition(
   if (!isTask && !('image' in payload)) {
     throw new TaskFileError(`${fileName} holds neither a task (no "payload") nor a payload (no "image")`);
   }
-  const task = isTask ? withoutElsewhere(content) : { scopes: WORKER_SCOPES };
+  const task = isTask ? withoutDeploymentKeys(content) : { scopes: WORKER_SCOPES };
   const now = Date.now();
   const given = isObject(payload['env']) ? payload['env'] : {};
   const changed = Object.keys(env).length > 0 ? { env: { ...given, ...env } } : {};
@@ -59,19 +59,19 @@ function artifactsOf({ artifacts }: Readonly<Record<string, unknown>>): { readon
   if (!isObject(artifacts)) return {};
   const isTime = (key: string, value: unknown): boolean =>
     key === 'expires' && (value instanceof Date || !Number.isNaN(Date.parse(String(value))));
-  const timeless = Object.entries(artifacts).map(([name, artifact]) => [
+  const withoutExpiry = Object.entries(artifacts).map(([name, artifact]) => [
     name,
     isObject(artifact)
       ? Object.fromEntries(Object.entries(artifact).filter(([key, value]) => !isTime(key, value)))
       : artifact,
   ]);
-  return { artifacts: Object.fromEntries(timeless) as unknown };
+  return { artifacts: Object.fromEntries(withoutExpiry) as unknown };
 }
 
 /** Returns the task without properties that tie it to its original deployment. */
-function withoutElsewhere(task: Record<string, unknown>): Record<string, unknown> {
-  const elsewhere = new Set(['taskQueueId', 'taskGroupId', 'dependencies', 'requires', 'routes', 'schedulerId']);
-  return Object.fromEntries(Object.entries(task).filter(([key]) => !elsewhere.has(key)));
+function withoutDeploymentKeys(task: Record<string, unknown>): Record<string, unknown> {
+  const deploymentKeys = new Set(['taskQueueId', 'taskGroupId', 'dependencies', 'requires', 'routes', 'schedulerId']);
+  return Object.fromEntries(Object.entries(task).filter(([key]) => !deploymentKeys.has(key)));
 }
 
 function parse(text: string, fileName: string): Record<string, unknown> {

@@ -79,7 +79,7 @@ export class Services {
       objects: new ObjectArtifacts({ objects, urls: this.urls, now, issuer }),
       contentLength: artifactContentLength,
     };
-    const outsideOfQueue = this.#addIssuer('services');
+    const serviceIssuer = this.#addIssuer('services');
     this.endpoints = {
       auth: authEndpoints({ clients, roles }),
       queue: this.#queueEndpoints(artifacts, seen),
@@ -88,11 +88,11 @@ export class Services {
         index,
         findArtifact: artifactFinder(this.queue, artifacts.artifacts),
         isPublic: (name) => satisfies(roles.expand(['assume:anonymous']), `queue:get-artifact:${name}`),
-        issuer: outsideOfQueue,
+        issuer: serviceIssuer,
       }),
       'purge-cache': purgeCacheEndpoints(now),
       secrets: secretEndpoints(now),
-      'worker-manager': this.#workerManagerEndpoints(seen, outsideOfQueue),
+      'worker-manager': this.#workerManagerEndpoints(seen, serviceIssuer),
       notify: notifyEndpoints(),
       hooks: hookEndpoints(),
     };

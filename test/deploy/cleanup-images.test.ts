@@ -77,9 +77,9 @@ describe('cleanup-images', () => {
     assert.deepEqual([code, stderr], [0, '']);
     const listed = [...stdout.matchAll(/^ {2}us-west-2 (ami-\S+) /gm)].map(([, ami]) => ami);
     assert.deepEqual(listed, ['ami-03', 'ami-04', 'ami-0b2']);
-    assert.match(stdout, /^8 AMIs are ours; 3 of them are old[^]*Nothing was removed; --delete removes them\.\n$/);
+    assert.match(stdout, /^Found 8 of our AMIs; 3 are old[^]*Nothing was removed; --delete removes them\.\n$/);
     assert.deepEqual(await changes(), []);
-    assert.match((await cleanUp([])).stdout, /^8 AMIs are ours; 1 of them are old[^]*ami-04/);
+    assert.match((await cleanUp([])).stdout, /^Found 8 of our AMIs; 1 are old[^]*ami-04/);
   });
 
   it('removes AMIs with their snapshots', async () => {
@@ -97,7 +97,7 @@ describe('cleanup-images', () => {
   it('removes nothing without confirmation', async () => {
     const { code, stderr } = await cleanUp(['--keep', '1', '--delete']);
     assert.equal(code, 1);
-    assert.match(stderr, /Nothing was removed: it was not confirmed/);
+    assert.match(stderr, /Nothing was removed: not confirmed/);
     assert.deepEqual(await changes(), []);
   });
 
@@ -111,7 +111,7 @@ describe('cleanup-images', () => {
 
   it('searches only the given regions, and refuses invalid numbers', async () => {
     const { stdout } = await cleanUp(['--region', 'us-east-1']);
-    assert.equal(stdout, '0 AMIs are ours; 0 of them are old, and no worker pool uses them.\n');
+    assert.equal(stdout, 'Found 0 of our AMIs; 0 are old and not used by any worker pool.\n');
     assert.match((await cleanUp(['--keep', 'x'])).stderr, /'x' is invalid\. It must be a whole number/);
     assert.match((await cleanUp(['--delete', '--dry-run'])).stderr, /cannot be used with option/);
   });

@@ -98,7 +98,7 @@ describe('deploy.sh app, with fake AWS, packer and pass', () => {
     assert.equal(await amiOfPool(), 'ami-001');
     const unasked = await deploy();
     assert.equal(unasked.code, 1);
-    assert.match(unasked.stderr, /Nothing was changed: it was not confirmed/);
+    assert.match(unasked.stderr, /Nothing was changed: not confirmed/);
     assert.equal(await amiOfPool(), 'ami-001');
     assert.equal((await readdir(folder.at('amis'))).length, 2);
   });

@@ -88,7 +88,7 @@ describe('deploy.sh, before its first step,', () => {
     await bin.remove('packer');
     await refuses(deploy(), /packer: not found\. Install HashiCorp packer/);
     await bin.add('packer', 'echo "0 0"; exit 1');
-    await refuses(deploy(), /packer: the one on the PATH is not HashiCorp's, it is probably that of cracklib/);
+    await refuses(deploy(), /packer: the program on the PATH is not HashiCorp packer, but probably that of cracklib/);
   });
 
   it('requires a packer that supports the templates', async () => {
@@ -130,7 +130,7 @@ describe('deploy.sh, before its first step,', () => {
   });
 
   it('requires a known deployment', async () => {
-    await refuses(deploy({ TASKCLUSTER_ROOT_URL: '' }), /TASKCLUSTER_ROOT_URL is not set: which deployment/);
+    await refuses(deploy({ TASKCLUSTER_ROOT_URL: '' }), /TASKCLUSTER_ROOT_URL is not set\. Set it to/);
     await refuses(
       deploy({ TASKCLUSTER_ROOT_URL: 'https://other.example.com' }),
       /https:\/\/other\.example\.com, which is not in deploy\/deployments\.yml\. .*\n {2}https:\/\/tc\.example\.com/,

@@ -51,7 +51,7 @@ describe('a release on GitHub', () => {
     await assert.rejects(release('ghp_wrong'), ({ message }: Error) => {
       assert.match(
         message,
-        /401 Bad credentials\. Is GITHUB_TOKEN valid, and may it write the contents of the repository\?/,
+        /401 Bad credentials\. Check that GITHUB_TOKEN is valid and may write the contents of the repository\./,
       );
       return !message.includes('ghp_wrong');
     });

@@ -142,7 +142,7 @@ describe('worker pools and new AMIs', () => {
   it('are not changed without confirmation', async () => {
     const { code, stderr } = await update();
     assert.equal(code, 1);
-    assert.match(stderr, /Nothing was changed: it was not confirmed \(--yes/);
+    assert.match(stderr, /Nothing was changed: not confirmed \(--yes/);
     assert.deepEqual(await images('proj/one'), ['ami-a1', 'ami-a2']);
   });
 
@@ -174,7 +174,7 @@ describe('worker pools and new AMIs', () => {
     ]);
     await bin.add('aws', 'echo UnauthorizedOperation >&2; exit 254');
     const refused = await update('--ask-aws', '--yes');
-    assert.match(refused.stderr, /UnauthorizedOperation\nAre there AWS credentials .* permission ec2:DescribeImages\?/);
+    assert.match(refused.stderr, /UnauthorizedOperation\nCheck the AWS credentials .* permission ec2:DescribeImages\./);
   });
 
   it('are not updated with a wrong name, without a build or without credentials', async () => {
@@ -204,7 +204,7 @@ describe('worker pools and new AMIs', () => {
     assert.match(stderr, /updateWorkerPool proj\/trusted failed: [^]*worker-manager:manage-worker-pool:proj\/trusted/);
     assert.deepEqual(await images('proj/one'), ['ami-b1', 'ami-b2']);
     const { stdout } = await rollback(await backupFile(), '--yes');
-    assert.match(stdout, /proj\/one: restore, to be restored\nproj\/trusted: as before\n/);
+    assert.match(stdout, /proj\/one: updated, to be restored\nproj\/trusted: nothing to restore\n/);
     assert.deepEqual(await images('proj/one'), ['ami-a1', 'ami-a2']);
   });
 
@@ -241,7 +241,7 @@ describe('worker pools and new AMIs', () => {
       assert.deepEqual(await images('proj/one'), ['ami-a1', 'ami-a2']);
       assert.deepEqual(await images('proj/trusted'), ['ami-a3', 'ami-b4']);
       const again = await rollback(await backupFile(), '--yes');
-      assert.match(again.stdout, /proj\/one: as before\nproj\/trusted: as before\n$/);
+      assert.match(again.stdout, /proj\/one: nothing to restore\nproj\/trusted: nothing to restore\n$/);
     });
 
     it('are skipped when they were changed since the update, unless forced', async () => {

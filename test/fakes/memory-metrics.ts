@@ -20,8 +20,8 @@ export class MemoryMetrics implements MetricsRecorder {
     this.#add(0, 'cache', isHit);
   }
 
-  imageAcquired(isHere: boolean): void {
-    this.#add(0, 'image', isHere);
+  imageAcquired(isPresent: boolean): void {
+    this.#add(0, 'image', isPresent);
   }
 
   imageFetched(origin: string, seconds: number, isDone: boolean): void {

@@ -67,7 +67,7 @@ async function fillNpmCache(cache: string): Promise<void> {
   for (const name of ['package.json', 'package-lock.json']) await cp(name, join(folder, name));
   const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   const code = await tools.run({ command: 'npm', args: ['ci', '--cache', cache, '--omit=dev', ...quiet], cwd: folder });
-  if (code !== 0) throw new Error('npm ci failed; its output says why.');
+  if (code !== 0) throw new Error('npm ci failed; see its output.');
   await rm(folder, { recursive: true });
   await writeFile(filledFor, lock);
 }

@@ -33,24 +33,13 @@ export interface KeptFile {
   readonly keep: true;
 }
 
-export interface ReferenceArtifact {
-  readonly name: string;
-  readonly url: string;
-  readonly contentType: string;
-  readonly expires: string;
-}
+/** The name of an artifact without content, and the request that creates it. */
+type Named<T extends ArtifactRequest['storageType']> = Omit<
+  Extract<ArtifactRequest, { storageType: T }>,
+  'storageType'
+> & { readonly name: string };
 
-export interface LinkArtifact {
-  readonly name: string;
-  /** Name of the target, an artifact of the same run. */
-  readonly artifact: string;
-  readonly contentType: string;
-  readonly expires: string;
-}
-
-export type ErrorArtifact = Omit<Extract<ArtifactRequest, { storageType: 'error' }>, 'storageType'> & {
-  readonly name: string;
-};
+export type ErrorArtifact = Named<'error'>;
 
 export interface ArtifactStoreDeps {
   readonly queue: RunQueue;
@@ -166,12 +155,12 @@ export class ArtifactStore {
   }
 
   /** Makes `name` refer to an address. Throws the queue's last ServiceError. */
-  async reference({ name, ...request }: ReferenceArtifact, signal: AbortSignal): Promise<void> {
+  async reference({ name, ...request }: Named<'reference'>, signal: AbortSignal): Promise<void> {
     await this.#create(name, { storageType: 'reference', ...request }, signal);
   }
 
-  /** Makes `name` refer to another artifact of the run. Throws the queue's last ServiceError (400: no links there). */
-  async link({ name, ...request }: LinkArtifact, signal: AbortSignal): Promise<void> {
+  /** Makes `name` refer to `artifact`, another one of the run. Throws the queue's last ServiceError (400: no links there). */
+  async link({ name, ...request }: Named<'link'>, signal: AbortSignal): Promise<void> {
     await this.#create(name, { storageType: 'link', ...request }, signal);
   }
 
@@ -217,7 +206,7 @@ export class ArtifactStore {
       : new S3Publication(this.#deps, artifact, content);
     try {
       const upload = { name, notice: this.#notice };
-      await this.#retry(upload, () => unlessUnreadable(content, publication.attempt(signal)), signal);
+      await this.#retry(upload, () => preferReadError(content, publication.attempt(signal)), signal);
       metrics?.artifactUploaded(content.length, (performance.now() - startedAt) / 1000);
     } catch (error) {
       signal.throwIfAborted();
@@ -273,7 +262,7 @@ export class ArtifactStore {
 }
 
 /** Waits for an attempt. Content that can't be read can't be sent, so its error takes precedence. */
-async function unlessUnreadable(content: StagedContent, attempt: Promise<void>): Promise<void> {
+async function preferReadError(content: StagedContent, attempt: Promise<void>): Promise<void> {
   try {
     await attempt;
   } catch (error) {

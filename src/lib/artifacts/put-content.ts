@@ -38,7 +38,7 @@ export class ContentPutter {
       ...(content.contentEncoding === 'gzip' ? { 'content-encoding': 'gzip' } : {}),
     };
     try {
-      judge(await this.#send(url, headers, content, signal));
+      checkAnswer(await this.#send(url, headers, content, signal));
     } catch (error) {
       signal.throwIfAborted();
       throw error;
@@ -127,7 +127,7 @@ function answerOf(response: IncomingMessage): Promise<Answer> {
   });
 }
 
-function judge({ statusCode, statusMessage, contentType, text }: Answer): void {
+function checkAnswer({ statusCode, statusMessage, contentType, text }: Answer): void {
   if (statusCode >= 400) {
     const code = /<Code>(\w{1,64})<\/Code>/.exec(text)?.[1];
     const said = ['the artifact store answered', statusCode, code ?? statusMessage].join(' ');

@@ -18,7 +18,7 @@ const ZEROS = Buffer.alloc(SLAB_BYTES);
  */
 const RECENT_BYTES = MEMORY_BYTES + SLAB_BYTES;
 /** How much input may wait for room in a slab before the source must pause. */
-const AHEAD_BYTES = 256 * 1024;
+const MAX_QUEUED_BYTES = 256 * 1024;
 
 interface Piece {
   /** Its position in the content. */
@@ -58,7 +58,7 @@ export class SpoolingStore extends Writable {
   #spooling: Promise<void> | undefined;
   #spooledBytes = 0;
   /** Called when a slab has room again. */
-  #whenRoom: (() => void) | undefined;
+  #onSlabFree: (() => void) | undefined;
   /** The last pieces. */
   #recent: Piece[] = [];
   #recentBytes = 0;
@@ -66,7 +66,7 @@ export class SpoolingStore extends Writable {
   length = 0;
 
   constructor(filePath: string) {
-    super({ highWaterMark: AHEAD_BYTES });
+    super({ highWaterMark: MAX_QUEUED_BYTES });
     this.#path = filePath;
     for (const end of ['finish', 'close']) {
       this.on(end, () => {
@@ -96,7 +96,7 @@ export class SpoolingStore extends Writable {
     this.#spooling ??= this.#spool();
     if (rest.length === 0) callback();
     else {
-      this.#whenRoom = () => {
+      this.#onSlabFree = () => {
         this.#fill(rest, callback);
       };
     }
@@ -107,7 +107,8 @@ export class SpoolingStore extends Writable {
     this.#isSpooled = true;
     try {
       const file = (this.#file ??= await open(this.#path, 'wx', 0o600));
-      await this.#append(file, this.#chunks.splice(0));
+      await appendAll(file, this.#chunks.splice(0), (bytes) => (this.#spooledBytes += bytes));
+      this.#wakeFollowers();
       for (let slab = this.#nextSlab(); slab && !this.destroyed; slab = this.#nextSlab()) {
         await this.#appendSlab(file, slab.content);
         slab.clear();
@@ -123,9 +124,9 @@ export class SpoolingStore extends Writable {
     if (!this.#slabs || this.#slabs.filling.content.length === 0) return undefined;
     const { filling, writing } = this.#slabs;
     this.#slabs = { filling: writing, writing: filling };
-    const whenRoom = this.#whenRoom;
-    this.#whenRoom = undefined;
-    whenRoom?.();
+    const onSlabFree = this.#onSlabFree;
+    this.#onSlabFree = undefined;
+    onSlabFree?.();
     return filling;
   }
 
@@ -141,11 +142,6 @@ export class SpoolingStore extends Writable {
         rest = rest.subarray(bytesWritten);
       }
     }
-    this.#wakeFollowers();
-  }
-
-  async #append(file: FileHandle, chunks: readonly Buffer[]): Promise<void> {
-    await appendAll(file, chunks, (bytes) => (this.#spooledBytes += bytes));
     this.#wakeFollowers();
   }
 

@@ -111,7 +111,7 @@ async function stageStream(
   try {
     const first = await Promise.race([sha256, chosen]);
     if (first === 'identity' && size > Math.max(maxStagedBytes, MEMORY_BYTES))
-      return comingContent(sha256, store, size);
+      return streamedContent(sha256, store, size);
     await sha256;
   } catch (error) {
     await store.dispose();
@@ -128,7 +128,7 @@ async function stageStream(
 }
 
 /** Returns content that can be sent, repeatedly, while it is written to `store`. */
-function comingContent(sha256: Promise<string | undefined>, store: SpoolingStore, length: number): StagedContent {
+function streamedContent(sha256: Promise<string | undefined>, store: SpoolingStore, length: number): StagedContent {
   // The sender gets this failure too.
   sha256.catch(() => undefined);
   return {

@@ -15,7 +15,7 @@ export function uploadFailure(name: string, error: unknown): TaskError {
   }
   if (error instanceof ArtifactStoreError) {
     const why = `${what}${error.message}`;
-    return error.isTheAuthors ? TaskError.failed(why, error) : TaskError.exception('internal-error', why, error);
+    return error.isAuthorError ? TaskError.failed(why, error) : TaskError.exception('internal-error', why, error);
   }
   return TaskError.exception('internal-error', `${what}${authorMessage(error)}`, error);
 }

@@ -27,7 +27,7 @@ export class CacheDirectory {
   }
 
   /** Checks that the instance and its parent are directories, not links: a cache mount never leads elsewhere. */
-  async isThere(instance: CacheInstance): Promise<boolean> {
+  async exists(instance: CacheInstance): Promise<boolean> {
     try {
       const found = await Promise.all(
         [this.#parentOf(instance.name), this.pathOf(instance)].map((path) => lstat(path)),

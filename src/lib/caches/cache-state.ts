@@ -71,7 +71,7 @@ function parseInstance(value: unknown): CacheInstance {
   const { name, uuid, createdAt, lastUsedAt, isPurged, isInUse } = (value ?? {}) as Record<string, unknown>;
   const created = new Date(String(createdAt));
   const lastUsed = new Date(String(lastUsedAt));
-  const isSensible =
+  const isValid =
     typeof name === 'string' &&
     isCacheName(name) &&
     typeof uuid === 'string' &&
@@ -79,6 +79,6 @@ function parseInstance(value: unknown): CacheInstance {
     typeof isPurged === 'boolean' &&
     typeof isInUse === 'boolean' &&
     [created, lastUsed].every((date) => !Number.isNaN(date.getTime()));
-  if (!isSensible) throw new Error(`it holds an entry that is not a cache: ${JSON.stringify(value)}`);
+  if (!isValid) throw new Error(`it holds an entry that is not a cache: ${JSON.stringify(value)}`);
   return { name, uuid, createdAt: created, lastUsedAt: lastUsed, isPurged, isInUse };
 }

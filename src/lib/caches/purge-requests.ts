@@ -1,14 +1,9 @@
 import type { Logger } from '../log/logger.js';
 import type { PurgeCacheClient, PurgeRequest } from '../queue/purge-cache-client.js';
 import { TimeoutError, delay, untilAborted, withTimeout } from '../util/abortable.js';
+import type { VolumeCaches } from './volume-cache.js';
 
-export interface PurgeableCaches {
-  /** Survives a restart of the worker. */
-  readonly purgedUpTo: Date | undefined;
-  notePurgedUpTo(time: Date): Promise<void>;
-  /** Without a name: purges all caches. */
-  purge(name: string | undefined, before: Date, reason: string): Promise<void>;
-}
+export type PurgeableCaches = Pick<VolumeCaches, 'purgedUpTo' | 'notePurgedUpTo' | 'purge'>;
 
 export interface PurgeRequestsOptions {
   readonly client: PurgeCacheClient;

@@ -30,7 +30,7 @@ export class Trash {
   /** One deletion at a time leaves the disk to the tasks. */
   readonly #semaphore = new Semaphore(1);
   readonly #abort = new LinkedAbort();
-  readonly #underWay = new Map<string, Promise<void>>();
+  readonly #inProgress = new Map<string, Promise<void>>();
 
   constructor({ directory, log, remove = removeInBackground }: TrashOptions) {
     this.#directory = directory;
@@ -44,37 +44,37 @@ export class Trash {
    */
   async discard(path: string, onRemoved: () => void): Promise<boolean> {
     await makeDirectory(this.#directory, 0o700);
-    const aside = join(this.#directory, randomUUID());
+    const trashPath = join(this.#directory, randomUUID());
     try {
-      await rename(path, aside);
+      await rename(path, trashPath);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
       throw error;
     }
-    this.#delete(aside, onRemoved);
+    this.#delete(trashPath, onRemoved);
     return true;
   }
 
   /** Deletes, in the background, what a previous worker left. */
   async sweep(): Promise<void> {
     for (const name of await namesIn(this.#directory)) {
-      if (!this.#underWay.has(name)) this.#delete(join(this.#directory, name), () => undefined);
+      if (!this.#inProgress.has(name)) this.#delete(join(this.#directory, name), () => undefined);
     }
   }
 
   /** Resolves once everything received so far is deleted or has failed to be. */
-  async emptied(): Promise<void> {
-    await Promise.all(this.#underWay.values());
+  async drained(): Promise<void> {
+    await Promise.all(this.#inProgress.values());
   }
 
   /** Waits at most `limitMs` for deletions in progress. */
   async close(limitMs: number): Promise<void> {
     const limit = new LinkedAbort();
-    const timeIsOver = delay(limitMs, limit.signal).catch(() => undefined);
-    await Promise.race([this.emptied(), timeIsOver]);
+    const timedOut = delay(limitMs, limit.signal).catch(() => undefined);
+    await Promise.race([this.drained(), timedOut]);
     limit.abort(new Error('it is empty'));
     this.#abort.abort(new Error('the worker has ended'));
-    await this.emptied();
+    await this.drained();
   }
 
   #delete(path: string, onRemoved: () => void): void {
@@ -88,10 +88,10 @@ export class Trash {
         if (signal.aborted) this.#log.info('deletion deferred to next start', { path });
         else this.#log.error('resource not released', { what: 'discarded cache', path, error });
       } finally {
-        this.#underWay.delete(name);
+        this.#inProgress.delete(name);
       }
     };
-    this.#underWay.set(name, deletion());
+    this.#inProgress.set(name, deletion());
   }
 }
 

@@ -84,7 +84,7 @@ export class VolumeCaches implements GarbageSource {
     const { purgedUpTo, instances } = await caches.#state.read(options.log);
     caches.#purgedUpTo = purgedUpTo;
     for (const instance of instances) {
-      if (!(await caches.#directory.isThere(instance))) continue;
+      if (!(await caches.#directory.exists(instance))) continue;
       // Its task was killed when the worker died.
       const isPurged = instance.isPurged || instance.isInUse;
       const held: Held = { ...instance, isPurged, isInUse: false };
@@ -134,14 +134,14 @@ export class VolumeCaches implements GarbageSource {
    * Reacquires the instance at `path` for a run that held it when the previous worker died. Must be called before
    * `sweep`, which deletes the instances that no run takes again. Throws if no run held it.
    */
-  async takeAgain(path: string, user: CacheUser): Promise<CacheLease> {
+  async reacquire(path: string, user: CacheUser): Promise<CacheLease> {
     const instance = [...this.#interrupted].find((each) => this.#directory.pathOf(each) === path);
     if (!instance) throw new Error(`no run held the cache at ${path} when the worker died`);
     this.#interrupted.delete(instance);
     instance.isPurged = false;
     instance.isInUse = true;
     await this.#noteUse();
-    user.log.info('cache volume taken again', this.#factsOf(instance));
+    user.log.info('cache volume reacquired', this.#factsOf(instance));
     return this.#leaseOf(instance, user);
   }
 
@@ -170,13 +170,13 @@ export class VolumeCaches implements GarbageSource {
     await this.#discardPurged();
     await this.#trash.sweep();
     // Deletions in progress may free enough space.
-    await untilAborted(this.#trash.emptied(), signal);
+    await untilAborted(this.#trash.drained(), signal);
     while (await isDiskShort()) {
       signal.throwIfAborted();
       const oldest = [...this.#instances.values()].find(({ isInUse, isPurged }) => !isInUse && !isPurged);
       if (!oldest) return;
       await this.#purge(oldest, 'the disk is short', this.#log);
-      await untilAborted(this.#trash.emptied(), signal);
+      await untilAborted(this.#trash.drained(), signal);
     }
   }
 
@@ -190,7 +190,7 @@ export class VolumeCaches implements GarbageSource {
       const instance = this.#takeFree(name) ?? (await this.#handOver.wait(name, user, signal));
       if (!instance) return undefined;
       try {
-        if (await this.#directory.isThere(instance)) {
+        if (await this.#directory.exists(instance)) {
           await this.#noteUse();
           return instance;
         }
@@ -205,9 +205,9 @@ export class VolumeCaches implements GarbageSource {
 
   /** Synchronous, so that no other run takes the same one. */
   #takeFree(name: string): Held | undefined {
-    const instance = [...this.#instances.values()]
-      .filter((each) => each.name === name && !each.isInUse && !each.isPurged)
-      .at(-1);
+    const instance = [...this.#instances.values()].findLast(
+      (each) => each.name === name && !each.isInUse && !each.isPurged,
+    );
     if (instance) instance.isInUse = true;
     return instance;
   }

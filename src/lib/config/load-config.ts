@@ -51,10 +51,10 @@ const MAX_PROBLEM_LENGTH = 2000;
 
 /** Merges, validates and completes the configuration. Throws a ConfigError listing problems, with key and layer. */
 export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
-  const { layers, warnings } = withoutWhatIsOld(await collectLayers(sources), sources.env);
+  const { layers, warnings } = migrateLayers(await collectLayers(sources), sources.env);
   const merged = new LayeredConfig(sources.env);
   for (const layer of layers) merged.apply(layer);
-  nameHost(merged, sources.host);
+  useAddressAsHost(merged, sources.host);
 
   const packaged = sectionName(sources.packagedConfigPath, 'defaults');
   const isUntouched = (path: ConfigPath): boolean => merged.originOf(path) === packaged;
@@ -67,7 +67,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const config = completeConfig(merged.values(), sources.env, sources.machine.cores);
   return {
     config,
-    warnings: [...warnings, ...unsignedNames(merged.values(), config)],
+    warnings: [...warnings, ...missingSecretWarnings(merged.values(), config)],
     layers: layers.map(({ name }) => name),
     secrets: secretValues(config, [], isSecret),
     isSecret,
@@ -129,29 +129,29 @@ async function isSameFile(one: string, other: string): Promise<boolean> {
 }
 
 /** Removes what configurations of older versions contain and this version does not accept. */
-function withoutWhatIsOld(written: readonly Layer[], env: Environment): { layers: Layer[]; warnings: string[] } {
+function migrateLayers(written: readonly Layer[], env: Environment): { layers: Layer[]; warnings: string[] } {
   const warnings = new Map<string, string>();
   const note = (found: ReadonlyMap<string, string>): void => {
     for (const [key, warning] of found) if (!warnings.has(key)) warnings.set(key, warning);
   };
   const layers = written.map((each) => {
     const { layer, retired } = replaceRetiredKeys(each);
-    const { layer: pardoned, warnings: unset } = withoutUnsetVariables(layer, env);
+    const { layer: migrated, warnings: unset } = withoutUnsetVariables(layer, env);
     note(retired);
     note(unset);
-    return pardoned;
+    return migrated;
   });
   return { layers, warnings: [...warnings.values()] };
 }
 
 /** A machine whose host knows its address but no name must not be reached as `localhost`. */
-function nameHost(merged: LayeredConfig, host: ConfigSources['host']): void {
+function useAddressAsHost(merged: LayeredConfig, host: ConfigSources['host']): void {
   const { host: name, publicIp } = host?.values ?? {};
   if (!host || name !== undefined || publicIp === undefined || merged.values()['host'] !== 'localhost') return;
   merged.apply({ name: host.name, values: { host: publicIp } });
 }
 
-function unsignedNames({ statelessHostname }: ConfigTree, { host }: Config): string[] {
+function missingSecretWarnings({ statelessHostname }: ConfigTree, { host }: Config): string[] {
   const { enabled, secret } = isTree(statelessHostname) ? statelessHostname : {};
   if (enabled !== true || secret !== undefined) return [];
   return [`statelessHostname: there is no secret to sign host names with, so live logs and shells are at ${host}`];

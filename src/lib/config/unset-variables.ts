@@ -7,7 +7,7 @@ import { valueAt, without } from './tree-paths.js';
  * Settings whose variables most fleets of docker-worker 2019 and 99 did not set, although their configuration files
  * name them: the worker warned and continued without.
  */
-const PARDONED: readonly ConfigPath[] = [
+const TOLERATED: readonly ConfigPath[] = [
   ['features'],
   ['statelessHostname', 'secret'],
   ['sidecars', 'relengAPIProxy', 'token'],
@@ -20,7 +20,7 @@ export function withoutUnsetVariables(
 ): { readonly layer: Layer; readonly warnings: ReadonlyMap<string, string> } {
   let { values } = layer;
   const warnings = new Map<string, string>();
-  for (const path of PARDONED) {
+  for (const path of TOLERATED) {
     const written = valueAt(values, path);
     if (!(written instanceof EnvReference) || written.isSet(env) || written.isOptional) continue;
     values = without(values, path);

@@ -31,15 +31,15 @@ const FEATURES = [
 ];
 
 /** What tasks request elsewhere than in payload.features. */
-const UNSWITCHED = ['caches', 'devices', 'privileged', 'disableSeccomp'];
+const WITHOUT_SWITCH = ['caches', 'devices', 'privileged', 'disableSeccomp'];
 /** Host names that every task has, or that taskclusterProxy adds. */
-const TAKEN_HOSTS = ['localhost', 'localhost.localdomain', 'taskcluster'];
+const RESERVED_HOSTS = ['localhost', 'localhost.localdomain', 'taskcluster'];
 
 /** Labels of letters, digits and hyphens, separated by dots: the part of a host name after its signed label. */
 const DOMAIN = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/i;
 
 /** A message does not list more keys than this: an operator would not read them there. */
-const KEYS_WORTH_LISTING = 12;
+const MAX_LISTED_KEYS = 12;
 
 const validate = ajvOfOwnSchemas({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(CONFIG_SCHEMA);
 
@@ -108,7 +108,7 @@ function problemOf(error: ErrorObject, isSecret: (path: ConfigPath) => boolean):
 function knownKeys(key: string, known: readonly string[]): string {
   const meant = known.find((candidate) => candidate.toLowerCase() === key.toLowerCase());
   if (meant !== undefined) return `, did you mean ${meant}?`;
-  if (known.length === 0 || known.length > KEYS_WORTH_LISTING) return '';
+  if (known.length === 0 || known.length > MAX_LISTED_KEYS) return '';
   return `, expected one of ${known.join(', ')}`;
 }
 
@@ -134,12 +134,12 @@ function relationProblems(values: ConfigTree): ConfigProblem[] {
 function sidecarProblems(sidecars: ConfigTree, features: ConfigTree): ConfigProblem[] {
   return Object.entries(sidecars).flatMap(([name, sidecar]) => {
     const problems: ConfigProblem[] = [];
-    if ([...FEATURES, ...UNSWITCHED].includes(name)) {
+    if ([...FEATURES, ...WITHOUT_SWITCH].includes(name)) {
       problems.push({ path: ['sidecars', name], message: 'another feature has this name, choose another one' });
     }
     if (!isTree(sidecar)) return problems;
     const { alias, cmd, env, token } = sidecar;
-    if (typeof alias === 'string' && TAKEN_HOSTS.includes(alias.toLowerCase())) {
+    if (typeof alias === 'string' && RESERVED_HOSTS.includes(alias.toLowerCase())) {
       const message = `expected a host name that nothing else in a task uses, found ${brief(alias)}`;
       problems.push({ path: ['sidecars', name, 'alias'], message });
     }

@@ -68,7 +68,7 @@ export class DeviceManager {
 
   /** Returns the kinds a task needs: those it asks for, and those every task gets. */
   neededBy(payload: unknown): readonly string[] {
-    return [...new Set([...askedDevices(payload), ...this.#options.forEveryTask])];
+    return [...new Set([...requestedDevices(payload), ...this.#options.forEveryTask])];
   }
 
   /**
@@ -128,11 +128,11 @@ export class DeviceManager {
     const { name } = pool.kind;
     try {
       const devices = await pool.kind.discover();
-      pool.update(devices);
+      pool.present = devices;
       const ids = devices.map(({ id }) => id);
       if (this.#isNew(name, ids.join(', '))) log.info('devices found', { kind: name, devices: ids });
     } catch (error) {
-      pool.update([]);
+      pool.present = [];
       const what = errorMessage(error);
       if (this.#isNew(name, what)) log.error('device discovery failed', { kind: name, error: what });
     }
@@ -146,9 +146,9 @@ export class DeviceManager {
 }
 
 /** Returns the kinds that a payload asks for. It may be invalid: a claim's payload has not been checked yet. */
-export function askedDevices(payload: unknown): readonly string[] {
+export function requestedDevices(payload: unknown): readonly string[] {
   const devices = member(member(payload, 'capabilities'), 'devices');
-  return Object.entries(devices ?? {}).flatMap(([name, isAsked]) => (isAsked === true ? [name] : []));
+  return Object.entries(devices ?? {}).flatMap(([name, isRequested]) => (isRequested === true ? [name] : []));
 }
 
 function member(value: unknown, key: string): object | undefined {

@@ -10,25 +10,17 @@ export interface DeviceLease {
 /** The devices of one kind, and which of them are leased. */
 export class LeasePool {
   readonly kind: DeviceKind;
-  #present: readonly Device[] = [];
+  /** The existing devices. A device that is gone stays leased until its task releases it. */
+  present: readonly Device[] = [];
   readonly #leased = new Set<string>();
 
   constructor(kind: DeviceKind) {
     this.kind = kind;
   }
 
-  get present(): readonly Device[] {
-    return this.#present;
-  }
-
   /** The devices that could be leased now. A shared device is always free. */
   get free(): readonly Device[] {
-    return this.#present.filter(({ id }) => !this.#leased.has(id));
-  }
-
-  /** Updates the present devices. A device that is gone stays leased until its task releases it. */
-  update(devices: readonly Device[]): void {
-    this.#present = devices;
+    return this.present.filter(({ id }) => !this.#leased.has(id));
   }
 
   /** Leases a device; undefined when none is free. */

@@ -1,5 +1,4 @@
-import type { CacheUser } from '../caches/hand-over.js';
-import type { CacheLease } from '../caches/volume-cache.js';
+import type { CacheLease, VolumeCaches } from '../caches/volume-cache.js';
 import { LABEL } from '../docker/engine.js';
 import type { DockerEngine, StoppedContainer } from '../docker/engine.js';
 import { orForPool } from '../queue/scopes.js';
@@ -15,10 +14,7 @@ import type { ResourceStack } from '../util/resource-stack.js';
 import type { ContainerEnd, Contribution, Feature, TaskFeature } from '../task/feature.js';
 
 export interface CachesOptions {
-  readonly caches: {
-    acquire(name: string, user: CacheUser, signal: AbortSignal): Promise<CacheLease>;
-    takeAgain(path: string, user: CacheUser): Promise<CacheLease>;
-  };
+  readonly caches: Pick<VolumeCaches, 'acquire' | 'reacquire'>;
   /** Carries out the requests made to the purge-cache service. */
   readonly purgeRequests: { apply(signal: AbortSignal): Promise<void> };
   readonly engine: Pick<DockerEngine, 'findContainers'>;
@@ -51,7 +47,7 @@ class TaskCaches implements TaskFeature {
   readonly #binds: readonly string[] | undefined;
   #leases: CacheLease[] = [];
   /** Why no other task may use them; undefined: they are as the command left them. */
-  #spoiled: string | undefined;
+  #purgeReason: string | undefined;
   #hasSucceeded = false;
 
   /** `binds`: those of a run that a previous worker had prepared, in the order of payload.cache. */
@@ -65,25 +61,25 @@ class TaskCaches implements TaskFeature {
     // Requests made while a task runs are carried out after it.
     if (!this.#binds) await this.#options.purgeRequests.apply(signal);
     this.#leases = [];
-    resources.defer('caches', () => this.#giveBack());
+    resources.defer('caches', () => this.#releaseLeases());
     signal.throwIfAborted();
-    const together = new LinkedAbort(signal);
+    const acquiring = new LinkedAbort(signal);
     const mounts = Object.entries(this.#task.payload.cache ?? {});
     // Concurrently: a run that waits for several caches waits only for the slowest.
     const leases = mounts.map(async ([name, place], i) => {
       try {
-        return await this.#take(name, this.#directoryOf(place, i), together.signal);
+        return await this.#take(name, this.#directoryOf(place, i), acquiring.signal);
       } catch (error) {
-        together.abort(error);
+        acquiring.abort(error);
         throw error;
       }
     });
     // Even if one fails, the others must be released.
     const settled = await Promise.allSettled(leases);
-    together.dispose();
+    acquiring.dispose();
     this.#leases = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     const paths = (await Promise.all(leases)).map(({ path }) => path);
-    return { binds: mounts.map(([, place], i) => `${paths[i] ?? ''}${mountedAt(place)}`) };
+    return { binds: mounts.map(([, place], i) => `${paths[i] ?? ''}${bindSuffix(place)}`) };
   }
 
   /** A resumed run needs the very directory that its container has mounted. */
@@ -91,32 +87,32 @@ class TaskCaches implements TaskFeature {
     const { caches } = this.#options;
     return await (directory === undefined
       ? caches.acquire(name, this.#task, signal)
-      : caches.takeAgain(directory, this.#task));
+      : caches.reacquire(directory, this.#task));
   }
 
   /** Returns the directory that a resumed run had mounted here; undefined for a new run. */
   #directoryOf(place: string, index: number): string | undefined {
     if (!this.#binds) return undefined;
     const bind = this.#binds[index];
-    const end = mountedAt(place);
+    const end = bindSuffix(place);
     if (bind?.endsWith(end) !== true) throw new TaskStopped('worker-shutdown');
     return bind.slice(0, -end.length);
   }
 
   started(): Promise<void> {
     // Applies until `collect` decides: after a cancel, or when the engine is lost, `collect` isn't called.
-    if (this.#purgesAfterKill) this.#spoiled = KILLED;
+    if (this.#purgesAfterKill) this.#purgeReason = KILLED;
     return Promise.resolve();
   }
 
   collect(container: StoppedContainer, _signal: AbortSignal, end: ContainerEnd): Promise<void> {
     const { output, payload } = this.#task;
     this.#hasSucceeded = end === 'exit' && container.exitCode === 0;
-    this.#spoiled =
-      spoiledAnyway(container, payload) ?? (this.#purgesAfterKill ? spoiledByKill(container, end) : undefined);
-    if (this.#spoiled !== undefined) {
+    this.#purgeReason =
+      exitPurgeReason(container, payload) ?? (this.#purgesAfterKill ? killPurgeReason(container, end) : undefined);
+    if (this.#purgeReason !== undefined) {
       const names = this.#leases.map(({ name }) => `"${name}"`).join(', ');
-      output.line(`Purging the caches of this task (${names}): ${this.#spoiled}.`);
+      output.line(`Purging the caches of this task (${names}): ${this.#purgeReason}.`);
     }
     return Promise.resolve();
   }
@@ -126,7 +122,7 @@ class TaskCaches implements TaskFeature {
     const { purgeCaches } = this.#task.payload.onExitStatus ?? {};
     const hasFailedSince = this.#hasSucceeded && !['completed', 'worker-shutdown'].includes(resolutionName(soFar));
     if (hasFailedSince && purgeCaches?.includes(NO_EXIT_CODE))
-      this.#spoiled ??= `exit code ${NO_EXIT_CODE} is in onExitStatus.purgeCaches`;
+      this.#purgeReason ??= `exit code ${NO_EXIT_CODE} is in onExitStatus.purgeCaches`;
     return Promise.resolve();
   }
 
@@ -135,12 +131,12 @@ class TaskCaches implements TaskFeature {
     return this.#options.purgeAfterKill !== false || this.#task.payload.features?.['interactive'] === true;
   }
 
-  async #giveBack(): Promise<void> {
+  async #releaseLeases(): Promise<void> {
     if (this.#leases.length > 0 && (await this.#isContainerLeft())) {
-      this.#spoiled ??= 'its container could not be removed';
+      this.#purgeReason ??= 'its container could not be removed';
     }
     for (const lease of this.#leases) {
-      if (this.#spoiled !== undefined) await lease.purge(this.#spoiled);
+      if (this.#purgeReason !== undefined) await lease.purge(this.#purgeReason);
       await lease.dispose();
     }
   }
@@ -160,17 +156,17 @@ class TaskCaches implements TaskFeature {
 }
 
 /** Returns the part of a bind that follows the directory, including the colon. */
-function mountedAt(place: string): string {
+function bindSuffix(place: string): string {
   const { path, mode } = mountOf(place);
   return `:${mountPath(path)}${mode}`;
 }
 
-function spoiledAnyway({ exitCode, oomKilled }: StoppedContainer, { onExitStatus }: Payload): string | undefined {
+function exitPurgeReason({ exitCode, oomKilled }: StoppedContainer, { onExitStatus }: Payload): string | undefined {
   if (onExitStatus?.purgeCaches?.includes(exitCode)) return `exit code ${exitCode} is in onExitStatus.purgeCaches`;
   return oomKilled === undefined ? 'Docker did not report how its container ended' : undefined;
 }
 
-function spoiledByKill({ oomKilled }: StoppedContainer, end: ContainerEnd): string | undefined {
+function killPurgeReason({ oomKilled }: StoppedContainer, end: ContainerEnd): string | undefined {
   if (oomKilled === true) return 'a process in its container was killed for using too much memory';
   return end === 'killed' ? KILLED : undefined;
 }

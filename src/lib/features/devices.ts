@@ -1,4 +1,4 @@
-import { askedDevices } from '../devices/device-manager.js';
+import { requestedDevices } from '../devices/device-manager.js';
 import type { DeviceManager } from '../devices/device-manager.js';
 import { orForPool } from '../queue/scopes.js';
 import { TaskError } from '../outcome/errors.js';
@@ -12,7 +12,7 @@ export function devicesFeature(devices: Pick<DeviceManager, 'neededBy' | 'acquir
     insufficientScopes: 'Insufficient scopes to attach devices to task container.',
     isUsedBy: (payload) => devices.neededBy(payload).length > 0,
     requiredScopes: ({ payload, worker }) => ({
-      AllOf: askedDevices(payload).map((kind) => orForPool(`docker-worker:capability:device:${kind}`, worker)),
+      AllOf: requestedDevices(payload).map((kind) => orForPool(`docker-worker:capability:device:${kind}`, worker)),
     }),
     reservedArtifacts: () => [],
     attach: (task) => ({

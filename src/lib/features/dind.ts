@@ -4,10 +4,10 @@ import type { TaskContext } from '../task/task-context.js';
 import { removeTree as removeTreeAlone } from '../util/remove-tree.js';
 import type { RemoveTree } from '../util/remove-tree.js';
 import type { ResourceStack } from '../util/resource-stack.js';
-import type { Contribution, Feature } from '../task/feature.js';
+import type { Feature } from '../task/feature.js';
 import { ReadinessDeadline } from './sidecars/readiness-deadline.js';
 import { statusProbe } from './sidecars/probe.js';
-import { startSideContainer, takeSideImage } from './sidecars/side-container.js';
+import { startSideContainer, acquireSideImage } from './sidecars/side-container.js';
 import type { SideContainer, SideContainerServices } from './sidecars/side-container.js';
 
 const NAME = 'dind';
@@ -35,20 +35,16 @@ export function dind(
       return {
         prepare: async (resources, signal) => {
           const side = { task, feature: NAME, services, resources };
-          const id = await takeSideImage(side, image, signal);
+          const id = await acquireSideImage(side, image, signal);
           const directory = await makeDirectory(task, resources, removeTree);
           const binds = [`${directory}:${DIRECTORY_OF_DAEMON}`];
           const container = await startSideContainer(side, { image: id, env: NO_TCP, binds, privileged: true }, signal);
           await untilDaemonAnswers(container, directory, deadline, signal);
-          return contribution(directory);
+          return { binds: [`${join(directory, SOCKET)}:/var/run/docker.sock:ro`] };
         },
       };
     },
   };
-}
-
-function contribution(directory: string): Contribution {
-  return { binds: [`${join(directory, SOCKET)}:/var/run/docker.sock:ro`] };
 }
 
 async function makeDirectory(task: TaskContext, resources: ResourceStack, removeTree: RemoveTree): Promise<string> {

@@ -16,7 +16,7 @@ export interface DockerSaveOptions {
 const IMAGE = 'public/dockerImage.tar';
 
 /** Labels of the image: a container created from it must not pass for one of this worker's. */
-const NOBODYS = {
+const CLEARED_LABELS = {
   [LABEL.workerId]: '',
   [LABEL.workerGroup]: '',
   [LABEL.workerPool]: '',
@@ -82,7 +82,7 @@ async function saveImage(
 ): Promise<void> {
   const name = imageName(task);
   try {
-    await engine.commitContainer(container.id, name, NOBODYS);
+    await engine.commitContainer(container.id, name, CLEARED_LABELS);
     await publish(await engine.saveImage(name, signal));
   } finally {
     await engine.removeImage(name);

@@ -61,9 +61,9 @@ export class AwsHost implements Host {
   async configure(): Promise<ConfigTree> {
     const [facts, userData] = await Promise.all([this.#facts(), this.#userData()]);
     const defaults = { shutdown: { enabled: true, afterIdleSeconds: IDLE_SECONDS } };
-    const told =
+    const provided =
       userData.kind === 'static' ? userData.config : await this.#register(userData, String(facts['workerId']));
-    const config = mergeConfig(defaults, facts, told);
+    const config = mergeConfig(defaults, facts, provided);
     const secrets = { ...this.#options, retries: this.#retries };
     return mergeConfig(config, ...(await poolSecrets(secrets, config, ['worker-type', 'worker-pool'])));
   }

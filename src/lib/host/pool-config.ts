@@ -24,7 +24,7 @@ export function poolConfig(written: ConfigTree): PoolConfig {
 }
 
 /** Returns the keys that were added next to the pool's own. */
-export function besidePoolConfig(written: ConfigTree): ConfigTree {
+export function keysOutsidePoolConfig(written: ConfigTree): ConfigTree {
   const form = formOf(written);
   return form ? Object.fromEntries(Object.entries(written).filter(([key]) => !form.keys.includes(key))) : {};
 }

@@ -4,13 +4,14 @@ import type { ConfigTree } from '../config/layers.js';
 import type { ErrorReport } from './host.js';
 import type {
   DeploymentAccess,
+  FirstRegistration,
   Registration,
   RegistrationRequest,
   TerminationAdvice,
   WorkerIdentity,
   WorkerManager,
 } from './worker-manager.js';
-import { queueCall, mustBe } from '../queue/queue-call.js';
+import { queueCall, assertValid } from '../queue/queue-call.js';
 import { dateOf } from '../queue/parse-claim.js';
 import { isErrorOf } from '../outcome/service-error.js';
 
@@ -41,13 +42,9 @@ export class TaskclusterWorkerManager implements WorkerManager {
     this.#callTimeoutMs = callTimeoutMs;
   }
 
-  async register(
-    rootUrl: string,
-    request: RegistrationRequest,
-    signal: AbortSignal,
-  ): Promise<Registration & { readonly workerConfig: ConfigTree }> {
+  async register(rootUrl: string, request: RegistrationRequest, signal: AbortSignal): Promise<FirstRegistration> {
     const manager = new clients.WorkerManager({ rootUrl, retries: 0, timeout: this.#callTimeoutMs });
-    const call = async (): Promise<Registration & { readonly workerConfig: ConfigTree }> => {
+    const call = async (): Promise<FirstRegistration> => {
       const { workerConfig, ...registered } = await manager.registerWorker(request);
       return { ...registrationOf(registered), workerConfig };
     };
@@ -61,8 +58,9 @@ export class TaskclusterWorkerManager implements WorkerManager {
     signal: AbortSignal,
   ): Promise<Registration> {
     const manager = new clients.WorkerManager(this.#optionsFor(access));
+    const { workerPoolId, workerGroup, workerId } = worker;
     const call = async (): Promise<Registration> =>
-      registrationOf(await manager.reregisterWorker({ ...keyOf(worker), secret }));
+      registrationOf(await manager.reregisterWorker({ workerPoolId, workerGroup, workerId, secret }));
     return await queueCall('workerManager.reregisterWorker', call, signal);
   }
 
@@ -82,7 +80,7 @@ export class TaskclusterWorkerManager implements WorkerManager {
     const { workerPoolId, workerGroup, workerId } = worker;
     const call = async (): Promise<TerminationAdvice> => {
       const { terminate, reason } = (await manager.shouldWorkerTerminate(workerPoolId, workerGroup, workerId)) ?? {};
-      mustBe(typeof terminate === 'boolean' && typeof reason === 'string');
+      assertValid(typeof terminate === 'boolean' && typeof reason === 'string');
       return { terminate, reason };
     };
     return await queueCall('workerManager.shouldWorkerTerminate', call, signal);
@@ -115,13 +113,9 @@ export class TaskclusterWorkerManager implements WorkerManager {
   }
 }
 
-function keyOf({ workerPoolId, workerGroup, workerId }: WorkerIdentity): WorkerIdentity {
-  return { workerPoolId, workerGroup, workerId };
-}
-
 function registrationOf({ credentials, secret, expires }: Registered): Registration {
   const { clientId, accessToken, certificate } = credentials;
-  mustBe([clientId, accessToken, secret].every((text) => typeof text === 'string'));
+  assertValid([clientId, accessToken, secret].every((text) => typeof text === 'string'));
   // Permanent credentials come with an empty certificate, or none.
   const temporary = certificate ? { certificate } : {};
   return { credentials: { clientId, accessToken, ...temporary }, secret, expires: dateOf(expires, 'expires') };

@@ -69,8 +69,7 @@ function staticConfig(values: ConfigTree): ConfigTree {
     workerType,
     capacity,
   };
-  const given = Object.entries(written).filter(([, value]) => value !== undefined);
-  return mergeConfig(Object.fromEntries(given), isTree(data) ? data : {});
+  return mergeConfig(written, isTree(data) ? data : {});
 }
 
 function parseJson(text: string): ConfigTree {

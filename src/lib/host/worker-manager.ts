@@ -16,6 +16,11 @@ export interface Registration {
   readonly expires: Date;
 }
 
+/** The first registration, with the pool's configuration in the form its owners chose. */
+export interface FirstRegistration extends Registration {
+  readonly workerConfig: ConfigTree;
+}
+
 export interface RegistrationRequest extends WorkerIdentity {
   readonly providerId: string;
   /** The proof that the provider expects: on EC2 the instance's identity document and its signature. */
@@ -31,12 +36,7 @@ export interface TerminationAdvice {
 
 /** The services that make a machine a worker. Each call makes one attempt and throws a ServiceError if it fails. */
 export interface WorkerManager {
-  /** Registers a worker. `workerConfig` is the pool's configuration, in the form its owners chose. */
-  register(
-    rootUrl: string,
-    request: RegistrationRequest,
-    signal: AbortSignal,
-  ): Promise<Registration & { readonly workerConfig: ConfigTree }>;
+  register(rootUrl: string, request: RegistrationRequest, signal: AbortSignal): Promise<FirstRegistration>;
   reregister(
     access: DeploymentAccess,
     worker: WorkerIdentity,

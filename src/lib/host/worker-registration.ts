@@ -9,7 +9,7 @@ import type { RetryPolicy } from '../util/retry.js';
 import { readStateFile, replaceStateFile } from '../util/state-file.js';
 import type { ErrorReport } from './host.js';
 import { HostError } from './host.js';
-import type { DeploymentAccess, Registration, RegistrationRequest, WorkerManager } from './worker-manager.js';
+import type { DeploymentAccess, FirstRegistration, RegistrationRequest, WorkerManager } from './worker-manager.js';
 import { makeDirectory } from '../util/make-directory.js';
 import { isRetryable } from '../outcome/service-error.js';
 
@@ -24,21 +24,20 @@ export interface WorkerRegistrationOptions {
 }
 
 type Worker = Omit<RegistrationRequest, 'workerIdentityProof'> & { readonly rootUrl: string };
-type Registered = Registration & { readonly workerConfig: ConfigTree };
 
 /** Like worker-runner, renews half an hour before the credentials expire. */
 const RENEWAL_MARGIN_MS = 30 * 60_000;
 const LONGEST_DELAY_MS = 24 * 60 * 60_000;
-const FAREWELL_MS = 10_000;
+const FINAL_CALL_TIMEOUT_MS = 10_000;
 const NEVER = new AbortController().signal;
 
 /** A worker's registration with worker-manager: made once, renewed while it works, removed at its end. */
 export class WorkerRegistration {
   readonly #options: WorkerRegistrationOptions;
   readonly #worker: Worker;
-  #registered: Registered;
+  #registered: FirstRegistration;
 
-  private constructor(options: WorkerRegistrationOptions, worker: Worker, registered: Registered) {
+  private constructor(options: WorkerRegistrationOptions, worker: Worker, registered: FirstRegistration) {
     this.#options = options;
     this.#worker = worker;
     this.#registered = registered;
@@ -58,7 +57,7 @@ export class WorkerRegistration {
     if (kept && kept.expires > now) return new WorkerRegistration(options, worker, kept);
     const { rootUrl, ...identity } = worker;
     const request = { ...identity, workerIdentityProof: await proof() };
-    const registered = await persistently(options, options.retries, NEVER, () =>
+    const registered = await retryReporting(options, options.retries, NEVER, () =>
       options.workerManager.register(rootUrl, request, NEVER),
     ).catch((error: unknown) => {
       throw new HostError('this machine could not be registered as a worker', { cause: error });
@@ -87,7 +86,7 @@ export class WorkerRegistration {
         'renewing the credentials before they expired',
         limitMs,
         (limit) =>
-          persistently(this.#options, { ...retries, attempts: Infinity }, limit, () =>
+          retryReporting(this.#options, { ...retries, attempts: Infinity }, limit, () =>
             workerManager.reregister(this.access, this.#worker, secret, limit),
           ),
         signal,
@@ -100,14 +99,14 @@ export class WorkerRegistration {
   }
 
   async report(report: ErrorReport): Promise<void> {
-    await withTimeout('workerManager.reportWorkerError', FAREWELL_MS, (signal) =>
+    await withTimeout('workerManager.reportWorkerError', FINAL_CALL_TIMEOUT_MS, (signal) =>
       this.#options.workerManager.reportError(this.access, this.#worker, report, signal),
     );
   }
 
   /** Tells worker-manager to remove the worker. */
   async end(): Promise<void> {
-    await withTimeout('workerManager.removeWorker', FAREWELL_MS, (signal) =>
+    await withTimeout('workerManager.removeWorker', FINAL_CALL_TIMEOUT_MS, (signal) =>
       this.#options.workerManager.removeWorker(this.access, this.#worker, signal),
     );
     await rm(this.#options.file, { force: true });
@@ -136,7 +135,7 @@ export class WorkerRegistration {
   }
 }
 
-async function persistently<T>(
+async function retryReporting<T>(
   { onProblem }: WorkerRegistrationOptions,
   policy: RetryPolicy,
   signal: AbortSignal,
@@ -152,7 +151,7 @@ async function persistently<T>(
 }
 
 /** Returns the stored registration if it is valid and of the same worker, else undefined. */
-function parseKept(text: string | undefined, worker: Worker): Registered | undefined {
+function parseKept(text: string | undefined, worker: Worker): FirstRegistration | undefined {
   let kept: unknown;
   try {
     kept = JSON.parse(text ?? 'null');

@@ -4,11 +4,11 @@ import { ConfigError } from '../config/config-error.js';
 import { isTree } from '../config/layers.js';
 import type { ConfigTree } from '../config/layers.js';
 import { errorMessage } from '../util/error-message.js';
-import { besidePoolConfig, mergeConfig, poolConfig } from './pool-config.js';
+import { keysOutsidePoolConfig, mergeConfig, poolConfig } from './pool-config.js';
 import type { PoolConfig } from './pool-config.js';
 
 /** Keys that worker-runner spells differently for generic-worker. */
-const SPELLINGS: Readonly<Record<string, string>> = {
+const KEY_NAMES: Readonly<Record<string, string>> = {
   rootURL: 'rootUrl',
   publicIP: 'publicIp',
   privateIP: 'privateIp',
@@ -33,24 +33,24 @@ export async function readRunnerConfig(file: string): Promise<PoolConfig> {
   }
   const name = `${file} (written by worker-runner)`;
   checkSize(name, values);
-  if (isTree(values)) return withinPool(values);
+  if (isTree(values)) return mergePoolSettings(values);
   throw new ConfigError([`${name}: expected a map of settings`]);
 }
 
 /** Merges worker-runner's own keys, always at the top level, over the pool's settings, which must not override them. */
-function withinPool(written: ConfigTree): PoolConfig {
-  const beside = besidePoolConfig(written);
+function mergePoolSettings(written: ConfigTree): PoolConfig {
+  const beside = keysOutsidePoolConfig(written);
   const { config, files } = poolConfig(written);
   const all = Object.keys(beside).length > 0 ? mergeConfig(config, beside) : config;
-  return { config: inOurSpelling(all), files };
+  return { config: normalizeKeys(all), files };
 }
 
-function inOurSpelling(written: ConfigTree): ConfigTree {
+function normalizeKeys(written: ConfigTree): ConfigTree {
   const values: Record<string, unknown> = {};
   const credentials: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(written)) {
     if (CREDENTIALS.includes(key)) credentials[key] = value;
-    else if (!UNUSED.includes(key)) values[SPELLINGS[key] ?? key] = value;
+    else if (!UNUSED.includes(key)) values[KEY_NAMES[key] ?? key] = value;
   }
   const { instanceType, workerNodeType, taskcluster, workerLocation } = values;
   if (workerNodeType === undefined && instanceType !== undefined) values['workerNodeType'] = instanceType;

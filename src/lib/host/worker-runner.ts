@@ -15,7 +15,7 @@ export interface WorkerRunnerHostOptions {
   /** Receives lines that are not messages. */
   readonly write: (line: string) => void;
   /** Receives the worker's log once worker-runner is gone. */
-  readonly writeAlone: (line: string) => void;
+  readonly writeDetached: (line: string) => void;
   /** Called for invalid messages. */
   readonly onProblem: (problem: string) => void;
   readonly machineUptimeSeconds?: () => number;
@@ -37,7 +37,7 @@ export class WorkerRunnerHost implements Host {
   readonly #options: WorkerRunnerHostOptions;
   readonly #notices = new Mailbox<TerminationNotice>();
   readonly #renewals = new Mailbox<Credentials>();
-  #isAlone = false;
+  #isDetached = false;
 
   constructor(options: WorkerRunnerHostOptions) {
     this.#options = options;
@@ -47,7 +47,7 @@ export class WorkerRunnerHost implements Host {
   connect(): void {
     const { protocol, onProblem } = this.#options;
     const onEnd = (): void => {
-      this.#isAlone = protocol.isNegotiated;
+      this.#isDetached = protocol.isNegotiated;
       // Without worker-runner the credentials are not renewed and the machine is not shut down.
       if (protocol.isNegotiated) this.#notices.put({ reason: 'worker-runner is gone', finishTasks: true });
       else onProblem('standard input was closed before worker-runner sent a message: the worker continues without it');
@@ -64,9 +64,9 @@ export class WorkerRunnerHost implements Host {
 
   /** Writes a line of the worker's log, one JSON object, as a message if worker-runner supports that. */
   writeLog(line: string): void {
-    const { protocol, write, writeAlone } = this.#options;
-    if (this.#isAlone || !protocol.has('log')) {
-      (this.#isAlone ? writeAlone : write)(line);
+    const { protocol, write, writeDetached } = this.#options;
+    if (this.#isDetached || !protocol.has('log')) {
+      (this.#isDetached ? writeDetached : write)(line);
       return;
     }
     const fields = JSON.parse(line) as { readonly type: string };

@@ -14,7 +14,7 @@ import { LayerHashesNeeded } from './archive/archive-contents.js';
 import { MissingProgramError, decodeContent, decompress, packingOf } from './archive/decompress.js';
 import { rewriteImageTar } from './archive/rewrite-image-tar.js';
 import { startDownload } from './download/resumable-download.js';
-import { authorsImageError, imageError, imageFailure, reportRetries } from './image-error.js';
+import { authorImageError, imageError, imageFailure, reportRetries } from './image-error.js';
 import type { ImageAdvice } from './image-error.js';
 import type {
   FetchedImage,
@@ -203,7 +203,7 @@ class ArtifactImage implements ImageSource {
     }
     if (isErrorOf(error, 'download') && error.retryable && this.#isReference) {
       // Otherwise the creator of such an artifact could trigger the operator's alerts.
-      return authorsImageError(this.label, attempts, error, REFERENCE_ADVICE);
+      return authorImageError(this.label, attempts, error, REFERENCE_ADVICE);
     }
     if (isErrorOf(error, 'download')) return imageError(this.label, attempts, error, adviceOn(error.status));
     return isErrorOf(error, 'docker') ? imageError(this.label, attempts, error, ADVICE) : error;

@@ -43,13 +43,13 @@ export class ImageCache {
     const { localName } = source;
     const use = uses.begin(localName);
     try {
-      await uses.removalsOver(localName, signal);
+      await uses.waitForRemovals(localName, signal);
       const present = await this.#find(source, signal);
       const image = present ?? (await this.#fetchOf(source).join(progress, signal));
       log.info('ensure image', { image: localName, imageId: image.id, pulled: present === undefined });
       metrics?.imageAcquired(present !== undefined);
-      const words = source.using?.(image.id);
-      if (words !== undefined) progress.line(words);
+      const line = source.using?.(image.id);
+      if (line !== undefined) progress.line(line);
       return this.#lease(use, image);
     } catch (error) {
       uses.end(use);
@@ -108,8 +108,8 @@ export class ImageCache {
 
   #fetchOf(source: ImageSource): SharedFetch {
     const { localName } = source;
-    const underWay = this.#fetches.get(localName);
-    if (underWay && !underWay.isAbandoned) return underWay;
+    const inProgress = this.#fetches.get(localName);
+    if (inProgress && !inProgress.isAbandoned) return inProgress;
     const fetch = new SharedFetch(
       source,
       (progress, signal) => this.#fetch(source, progress, signal),
@@ -122,11 +122,20 @@ export class ImageCache {
   }
 
   async #fetch(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<ImageInfo> {
-    const { uses } = this.#deps;
+    const { uses, imageRecords } = this.#deps;
     // A separate use: the fetch may outlast the last task for a while.
     const use = uses.begin(source.localName);
     try {
-      return await this.#fetchNow(source, progress, signal);
+      // A fetch that has just ended may have brought it.
+      const present = await this.#find(source, signal);
+      if (present) return present;
+      const fetched = await this.#timedFetch(source, progress, signal);
+      const image = await this.#inspect(source, signal);
+      if (!image) {
+        throw imageError(source.label, 1, new DockerError('the image vanished after its fetch', undefined), ADVICE);
+      }
+      await imageRecords.fetched(source.localName, image.id, fetched);
+      return image;
     } finally {
       uses.end(use);
     }
@@ -138,19 +147,6 @@ export class ImageCache {
       progress.line(`Waiting: this worker is fetching ${parallelFetches} other images.`);
     }
     return await this.#semaphore.run(attempt, signal);
-  }
-
-  async #fetchNow(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<ImageInfo> {
-    // A fetch that has just ended may have brought it.
-    const present = await this.#find(source, signal);
-    if (present) return present;
-    const fetched = await this.#timedFetch(source, progress, signal);
-    const image = await this.#inspect(source, signal);
-    if (!image) {
-      throw imageError(source.label, 1, new DockerError('the image vanished after its fetch', undefined), ADVICE);
-    }
-    await this.#deps.imageRecords.fetched(source.localName, image.id, fetched);
-    return image;
   }
 
   async #timedFetch(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<FetchedImage> {

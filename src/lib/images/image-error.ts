@@ -15,13 +15,13 @@ const DISK_FULL = "The worker's disk is full; this is not a mistake of the task.
 
 /** Returns the error of an image. A retryable cause is not the author's mistake: internal-error instead of failed. */
 export function imageError(image: string, attempts: number, error: unknown, advice: ImageAdvice): TaskError {
-  if (!isRetryable(error)) return authorsImageError(image, attempts, error, advice.whenFinal);
-  const words = `${failure(image, attempts, error)} ${isDiskFull(error) ? DISK_FULL : advice.whenTransient}`;
-  return TaskError.exception('internal-error', imageFailure(words), error);
+  if (!isRetryable(error)) return authorImageError(image, attempts, error, advice.whenFinal);
+  const text = `${failure(image, attempts, error)} ${isDiskFull(error) ? DISK_FULL : advice.whenTransient}`;
+  return TaskError.exception('internal-error', imageFailure(text), error);
 }
 
 /** Returns an error that the author must fix, even if it is retryable. */
-export function authorsImageError(image: string, attempts: number, error: unknown, advice: string): TaskError {
+export function authorImageError(image: string, attempts: number, error: unknown, advice: string): TaskError {
   return TaskError.failed(imageFailure(`${failure(image, attempts, error)} ${advice}`), error);
 }
 
@@ -31,8 +31,8 @@ function failure(image: string, attempts: number, error: unknown): string {
 }
 
 /** Returns the text of a failure to fetch an image, which always begins with this line. */
-export function imageFailure(words: string): string {
-  return `Pulling docker image has failed.\nError: ${words}`;
+export function imageFailure(text: string): string {
+  return `Pulling docker image has failed.\nError: ${text}`;
 }
 
 /** Reports in the log of each task that waits for the image what failed, and what `follows`. */

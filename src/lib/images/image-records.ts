@@ -67,7 +67,7 @@ export class ImageRecords {
     const path = join(deps.stateDir, FILE);
     try {
       const text = await readStateFile(path);
-      return new ImageRecords(deps, path, text === undefined ? [] : parse(text));
+      return new ImageRecords(deps, path, text === undefined ? [] : asState(JSON.parse(text)).images);
     } catch (error) {
       deps.log.error('image state not readable', { path, error: errorMessage(error) });
       return new ImageRecords(deps, path, []);
@@ -130,8 +130,4 @@ export class ImageRecords {
       this.#deps.log.warn('image state not written', { path: this.#path, error: errorMessage(error) });
     }
   }
-}
-
-function parse(text: string): readonly ImageRecord[] {
-  return asState(JSON.parse(text)).images;
 }

@@ -16,7 +16,7 @@ export class ImageUses {
   readonly #uses = new Set<ImageUse>();
   readonly #removals = new Map<string, Promise<void>>();
 
-  /** Begins a use. No removal of the image begins from now on; an earlier one may continue, see `removalsOver`. */
+  /** Begins a use. No removal of the image begins from now on; an earlier one may continue, see `waitForRemovals`. */
   begin(localName: string): ImageUse {
     const use: ImageUse = { localName, imageId: undefined };
     this.#uses.add(use);
@@ -29,10 +29,10 @@ export class ImageUses {
   }
 
   /** Waits for removals that could remove the image. No other begins while it is in use. */
-  async removalsOver(localName: string, signal: AbortSignal): Promise<void> {
+  async waitForRemovals(localName: string, signal: AbortSignal): Promise<void> {
     const repository = repositoryOf(localName);
-    const underWay = [...this.#removals].filter(([name]) => repositoryOf(name) === repository);
-    for (const [, removal] of underWay) await untilAborted(removal, signal);
+    const inProgress = [...this.#removals].filter(([name]) => repositoryOf(name) === repository);
+    for (const [, removal] of inProgress) await untilAborted(removal, signal);
   }
 
   /** Runs `remove` unless the image is in use; fails as `remove` does. */

@@ -6,7 +6,7 @@ import { TaskError } from '../outcome/errors.js';
 import { isRetryable } from '../outcome/service-error.js';
 import { retry } from '../util/retry.js';
 import type { RetryPolicy } from '../util/retry.js';
-import { authorsImageError, imageError, imageFailure, reportRetries } from './image-error.js';
+import { authorImageError, imageError, imageFailure, reportRetries } from './image-error.js';
 import type { ImageAdvice } from './image-error.js';
 import type {
   FetchedImage,
@@ -31,7 +31,7 @@ export interface RegistryImagesDeps {
 }
 
 // The worker gives such names to task images, which need other scopes.
-const OWN_NAME = /^[0-9a-f]{32}$/;
+const RESERVED_NAME = /^[0-9a-f]{32}$/;
 
 /** Images of docker registries. If the worker logs in to the registry, they need a scope, even if already pulled. */
 export class RegistryImages implements ImageResolver {
@@ -43,10 +43,10 @@ export class RegistryImages implements ImageResolver {
 
   async resolve({ image, scopes }: ImageRequest, signal: AbortSignal): Promise<ImageSource> {
     if (image.type !== 'docker-image') throw new Error('an image that a task built is not in a registry');
-    if (!isImageName(image.name)) throw TaskError.failed(imageFailure(notAName(image.name)));
+    if (!isImageName(image.name)) throw TaskError.failed(imageFailure(invalidName(image.name)));
     const name = parseImage(image.name);
-    if (name.registry === undefined && OWN_NAME.test(name.path))
-      throw TaskError.failed(imageFailure(ownName(name.path)));
+    if (name.registry === undefined && RESERVED_NAME.test(name.path))
+      throw TaskError.failed(imageFailure(reservedName(name.path)));
     const login = findRegistryLogin(name, this.#deps.settings);
     const fullName = fullImageName(name);
     const scope = `docker-worker:image:${fullName}`;
@@ -107,7 +107,7 @@ class RegistryImage implements ImageSource {
     if (isOwn || error instanceof EngineLostError || isMachineTrouble((error as Error).message)) return undefined;
     const advice = `The registry ${this.#foreignRegistry}, or the way to it, is in trouble, and this worker's operators do not run it. Check its name, and ask its operators.`;
     // The message only: the registry's operator chose it, and the worker would act on a cause such as a full disk.
-    return authorsImageError(this.label, attempts, new Error((error as Error).message), advice);
+    return authorImageError(this.label, attempts, new Error((error as Error).message), advice);
   }
 
   /** Returns the advice for an error. An author can't fix the worker's own credentials. */
@@ -127,12 +127,12 @@ class RegistryImage implements ImageSource {
   }
 }
 
-function notAName(name: string): string {
+function invalidName(name: string): string {
   const advice = 'Check payload.image: images are named [registry/]path[:tag], with the path in lower case.';
   return `invalid reference format: ${JSON.stringify(name)}. ${advice}`;
 }
 
-function ownName(name: string): string {
+function reservedName(name: string): string {
   const advice = 'Request such an image as {type: task-image, taskId, path}.';
   return `"${name}" is a name that the worker gives to images that tasks built. ${advice}`;
 }

@@ -8,11 +8,11 @@ const SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 60
 export class Instruments {
   readonly registry = new Registry();
 
-  counter<T extends string>(name: string, help: string, labelNames: readonly T[]): Counter<T> {
+  counter<T extends string>(name: string, help: string, labelNames: readonly T[] = []): Counter<T> {
     return new Counter({ name: PREFIX + name, help, labelNames, registers: [this.registry] });
   }
 
-  histogram<T extends string>(name: string, help: string, labelNames: readonly T[]): Histogram<T> {
+  histogram<T extends string>(name: string, help: string, labelNames: readonly T[] = []): Histogram<T> {
     return new Histogram({ name: PREFIX + name, help, labelNames, buckets: SECONDS, registers: [this.registry] });
   }
 

@@ -22,8 +22,8 @@ export interface MetricsRecorder {
   /** Records that an attempt to claim ended; `seconds` is how long the queue took, `runs` how many runs it returned. */
   claimEnded(outcome: ClaimOutcome, seconds: number, runs: number): void;
   cacheAcquired(isHit: boolean): void;
-  /** Records that a task got its image; `isHere`: it was already on the machine. */
-  imageAcquired(isHere: boolean): void;
+  /** Records that a task got its image; `isPresent`: it was already on the machine. */
+  imageAcquired(isPresent: boolean): void;
   imageFetched(origin: ImageOrigin, seconds: number, isDone: boolean): void;
   /** Records an upload; `bytes` as sent, `seconds` including all attempts. */
   artifactUploaded(bytes: number, seconds: number): void;

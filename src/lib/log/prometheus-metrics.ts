@@ -43,18 +43,20 @@ export class PrometheusMetrics implements MetricsRecorder {
   ]);
   readonly #phases = this.#instruments.histogram('phase_seconds', 'How long the phases of runs took.', ['phase']);
   readonly #claims = this.#instruments.counter('claims_total', 'Attempts to claim work, by outcome.', ['outcome']);
-  readonly #claimed = this.#instruments.counter('claimed_runs_total', 'Runs that the queue gave to this worker.', []);
+  readonly #claimed = this.#instruments.counter('claimed_runs_total', 'Runs that this worker claimed.');
   readonly #claimSeconds = this.#instruments.histogram(
     'claim_seconds',
     'How long the queue took to answer claimWork.',
     ['outcome'],
   );
-  readonly #caches = this.#instruments.counter('caches_total', 'Caches that tasks got; a miss is an empty one.', [
-    'result',
-  ]);
+  readonly #caches = this.#instruments.counter(
+    'caches_total',
+    'Caches that tasks acquired; a miss is a new, empty one.',
+    ['result'],
+  );
   readonly #images = this.#instruments.counter(
     'images_total',
-    'Images that tasks got; a hit was already on the machine.',
+    'Images that tasks acquired; a hit was already on the machine.',
     ['result'],
   );
   readonly #fetches = this.#instruments.counter('image_fetches_total', 'Images fetched.', ['origin', 'result']);
@@ -64,15 +66,10 @@ export class PrometheusMetrics implements MetricsRecorder {
   readonly #artifacts = this.#instruments.counter('artifacts_total', 'Uploads of artifacts, logs among them.', [
     'result',
   ]);
-  readonly #artifactBytes = this.#instruments.counter(
-    'artifact_bytes_total',
-    'Bytes of uploaded artifacts, as sent.',
-    [],
-  );
+  readonly #artifactBytes = this.#instruments.counter('artifact_bytes_total', 'Bytes of uploaded artifacts, as sent.');
   readonly #artifactSeconds = this.#instruments.histogram(
     'artifact_seconds',
     'How long the upload of an artifact took.',
-    [],
   );
   readonly #collections = this.#instruments.counter('garbage_collections_total', 'Rounds of garbage collection.', [
     'result',
@@ -80,24 +77,20 @@ export class PrometheusMetrics implements MetricsRecorder {
   readonly #collectionSeconds = this.#instruments.histogram(
     'garbage_collection_seconds',
     'How long a round of garbage collection took.',
-    [],
   );
   readonly #features = this.#instruments.counter('features_total', 'Runs that used a feature.', ['feature']);
-  readonly #refused = this.#instruments.counter('payloads_refused_total', 'Runs whose payload was malformed.', []);
+  readonly #refused = this.#instruments.counter('payloads_refused_total', 'Runs whose payload was malformed.');
   readonly #timeouts = this.#instruments.counter(
     'max_run_time_exceeded_total',
     'Runs that were stopped because they exceeded maxRunTime.',
-    [],
   );
   readonly #firstClaims = this.#instruments.histogram(
     'first_claim_seconds',
     'Time from the creation of a task to the claim of its first run.',
-    [],
   );
   readonly #notices = this.#instruments.counter(
     'termination_notices_total',
     'Notices that the machine is about to go away.',
-    [],
   );
   readonly #ends = new Map<Expiring, Date>();
   readonly #cpu = this.#instruments.gauge(
@@ -125,7 +118,7 @@ export class PrometheusMetrics implements MetricsRecorder {
       this.#artifacts.inc({ result }, 0);
       this.#collections.inc({ result }, 0);
     }
-    this.#showEnds();
+    this.#addExpiryGauge();
     for (const counter of [this.#caches, this.#images]) {
       for (const result of ['hit', 'miss']) counter.inc({ result }, 0);
     }
@@ -175,8 +168,8 @@ export class PrometheusMetrics implements MetricsRecorder {
 
   /** Adds health. Each scrape calls `isHealthy`, and `lastAnswer` for when the queue last answered claimWork. */
   watchHealth(isHealthy: () => Promise<boolean>, lastAnswer: () => Date | undefined): void {
-    const whetherHealthy = async (): Promise<number> => ((await isHealthy()) ? 1 : 0);
-    this.#instruments.readGauge('healthy', '1 while /healthz is answered with 200, 0 while it is not.', whetherHealthy);
+    const readHealth = async (): Promise<number> => ((await isHealthy()) ? 1 : 0);
+    this.#instruments.readGauge('healthy', '1 while /healthz is answered with 200, 0 while it is not.', readHealth);
     const help = 'When the queue last answered claimWork, in seconds since 1970; 0 before the first time.';
     this.#instruments.readGauge(
       'last_claim_answered_timestamp_seconds',
@@ -224,8 +217,8 @@ export class PrometheusMetrics implements MetricsRecorder {
     this.#caches.inc({ result: isHit ? 'hit' : 'miss' });
   }
 
-  imageAcquired(isHere: boolean): void {
-    this.#images.inc({ result: isHere ? 'hit' : 'miss' });
+  imageAcquired(isPresent: boolean): void {
+    this.#images.inc({ result: isPresent ? 'hit' : 'miss' });
   }
 
   imageFetched(origin: ImageOrigin, seconds: number, isDone: boolean): void {
@@ -268,7 +261,7 @@ export class PrometheusMetrics implements MetricsRecorder {
     this.#notices.inc();
   }
 
-  #showEnds(): void {
+  #addExpiryGauge(): void {
     const help = 'Time until a certificate or the credentials of the worker expire; negative once they have expired.';
     this.#instruments.readGauges('expires_in_seconds', { help, labelNames: ['of'] }, (gauge) => {
       for (const [of, end] of this.#ends) gauge.set({ of }, (end.getTime() - Date.now()) / MS);

@@ -83,16 +83,16 @@ export class StatusServer {
     const { pages, log } = this.#options;
     const [path = ''] = url.split('?');
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
-    if (!page) return text(404, `There is ${Object.keys(pages).join(' and ')} here.`);
+    if (!page) return text(404, `Not found. Available: ${Object.keys(pages).join(', ')}.`);
     if (method !== 'GET' && method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD');
-      return text(405, 'GET and HEAD are all that is allowed.');
+      return text(405, 'Method not allowed. Use GET or HEAD.');
     }
     try {
       return await page();
     } catch (error) {
       log.error('status request failed', { path, error });
-      return text(500, 'The worker log says what went wrong.');
+      return text(500, 'Internal error. See the worker log.');
     }
   }
 }

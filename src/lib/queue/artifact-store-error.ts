@@ -29,7 +29,7 @@ export class ArtifactStoreError extends ServiceError {
   }
 
   /** The store never accepts such content, or such a name: the author has to change something. */
-  get isTheAuthors(): boolean {
+  get isAuthorError(): boolean {
     // S3's keys are limited to 1024 bytes, task and run included.
     return this.status === 413 || this.code === 'EntityTooLarge' || this.code === 'KeyTooLongError';
   }

@@ -18,12 +18,12 @@ export async function queueCall<T>(what: string, call: () => Promise<T>, signal:
 export function taskclusterError(what: string, error: unknown): ServiceError {
   const { statusCode } = error as Partial<TaskclusterClientError>;
   // After the dashes the services repeat the whole request.
-  const words = errorMessage(error).split('\n---')[0]?.trim() ?? '';
-  const answer = typeof statusCode === 'number' ? `HTTP ${statusCode}: ${words}` : words;
+  const message = errorMessage(error).split('\n---')[0]?.trim() ?? '';
+  const answer = typeof statusCode === 'number' ? `HTTP ${statusCode}: ${message}` : message;
   return new ServiceError('taskcluster', `${what} failed: ${answer}`, statusCode, { cause: error });
 }
 
 /** Throws unless the answer is valid. Use it within a call, which then fails. */
-export function mustBe(isSensible: boolean): asserts isSensible {
-  if (!isSensible) throw new Error('its answer is not valid');
+export function assertValid(isValid: boolean): asserts isValid {
+  if (!isValid) throw new Error('its answer is not valid');
 }

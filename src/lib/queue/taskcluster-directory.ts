@@ -1,6 +1,6 @@
 import { clients } from 'taskcluster-client';
 import type { ClientOptions } from 'taskcluster-client';
-import { queueCall, mustBe } from './queue-call.js';
+import { queueCall, assertValid } from './queue-call.js';
 import type { TaskDirectory, TaskRights } from './queue-client.js';
 import { isErrorOf } from '../outcome/service-error.js';
 
@@ -23,7 +23,7 @@ export class TaskclusterDirectory implements TaskDirectory {
     const index = new clients.Index(this.#optionsFor(rights));
     const find = async (): Promise<string> => {
       const { taskId } = await index.findTask(namespace);
-      mustBe(typeof taskId === 'string');
+      assertValid(typeof taskId === 'string');
       return taskId;
     };
     try {

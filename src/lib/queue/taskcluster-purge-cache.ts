@@ -1,5 +1,5 @@
 import { clients } from 'taskcluster-client';
-import { queueCall, mustBe } from './queue-call.js';
+import { queueCall, assertValid } from './queue-call.js';
 import { dateOf } from './parse-claim.js';
 import type { PurgeCacheClient, PurgeRequest } from './purge-cache-client.js';
 import type { CredentialSource } from './queue-client.js';
@@ -30,7 +30,7 @@ export class TaskclusterPurgeCache implements PurgeCacheClient {
     const call = async (): Promise<readonly PurgeRequest[]> => {
       const { requests } = await client.purgeRequests(workerPoolId, query);
       return requests.map(({ cacheName, before }) => {
-        mustBe(typeof cacheName === 'string');
+        assertValid(typeof cacheName === 'string');
         return { cacheName, before: new Date(dateOf(before, 'before').getTime() + skewMs) };
       });
     };

@@ -2,7 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { agents, clients } from 'taskcluster-client';
 import type { CreatedArtifact as TaskclusterArtifact, Queue, TaskClaim, TaskStatus } from 'taskcluster-client';
-import { queueCall, mustBe, taskclusterError } from './queue-call.js';
+import { queueCall, assertValid, taskclusterError } from './queue-call.js';
 import { dateOf, parseClaim } from './parse-claim.js';
 import type { ExceptionReason } from '../outcome/resolution.js';
 import type {
@@ -139,7 +139,7 @@ class TaskclusterRunQueue implements RunQueue {
     const { taskId, runId, clockSkewMs } = this.#run;
     const call = async (queue: Queue): Promise<ReclaimResponse> => {
       const { takenUntil, credentials } = await queue.reclaimTask(taskId, runId);
-      mustBe([credentials.clientId, credentials.accessToken].every((text) => typeof text === 'string'));
+      assertValid([credentials.clientId, credentials.accessToken].every((text) => typeof text === 'string'));
       return { takenUntil: new Date(dateOf(takenUntil, 'takenUntil').getTime() + clockSkewMs), credentials };
     };
     return await this.#attempt('queue.reclaimTask', call, signal);
@@ -161,7 +161,7 @@ class TaskclusterRunQueue implements RunQueue {
       const credentials = this.#source.current;
       const auth = new clients.Auth({ rootUrl, credentials, retries: 0, timeout: callTimeoutMs });
       const { scopes: expanded } = await auth.expandScopes({ scopes });
-      mustBe(Array.isArray(expanded) && expanded.every((scope) => typeof scope === 'string'));
+      assertValid(Array.isArray(expanded) && expanded.every((scope) => typeof scope === 'string'));
       return expanded;
     };
     return await this.#attempt('auth.expandScopes', call, signal);
@@ -202,7 +202,7 @@ class TaskclusterRunQueue implements RunQueue {
     const { taskId, runId } = this.#run;
     const call = async (queue: Queue): Promise<CreatedArtifact> => {
       const { storageType, putUrl, ...answer } = await queue.createArtifact(taskId, runId, name, request);
-      mustBe(storageType === request.storageType && (storageType !== 's3' || putUrl !== undefined));
+      assertValid(storageType === request.storageType && (storageType !== 's3' || putUrl !== undefined));
       if (storageType === 'object') return { upload: objectUploadOf(answer) };
       return putUrl === undefined ? {} : { putUrl };
     };
@@ -233,7 +233,7 @@ class TaskclusterRunQueue implements RunQueue {
   ): Promise<void> {
     const report = async (queue: Queue): Promise<void> => {
       const run = (await call(queue)).status.runs[this.#run.runId];
-      mustBe(run !== undefined && run.state !== 'running');
+      assertValid(run !== undefined && run.state !== 'running');
     };
     await this.#attempt(what, report, signal);
   }

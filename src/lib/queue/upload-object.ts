@@ -39,7 +39,7 @@ export async function uploadObject(
       contentLength: content.length,
       expires,
       uploadId,
-      object: saysWhatIsMissing(object),
+      object: withRetryableFinish(object),
       retries: 0,
       streamFactory: () => Promise.resolve(breakable(content.open(), alive, limit.signal)),
     });
@@ -52,8 +52,8 @@ export async function uploadObject(
   }
 }
 
-/** The service refuses to finish an upload that did not arrive, whatever answered it: the next attempt may succeed. */
-function saysWhatIsMissing(object: ObjectService): ObjectService {
+/** The service answers 400 when it is asked to finish an upload that did not arrive: the next attempt may succeed. */
+function withRetryableFinish(object: ObjectService): ObjectService {
   const finishUpload: ObjectService['finishUpload'] = async (name, request) => {
     try {
       return await object.finishUpload(name, request);
@@ -89,8 +89,8 @@ function storeErrorOf(error: unknown): ArtifactStoreError {
   if (error instanceof ArtifactStoreError) return error;
   const { statusCode } = error as Partial<TaskclusterClientError>;
   if (statusCode !== undefined) {
-    const words = errorMessage(error).split('\n---')[0]?.trim() ?? '';
-    return new ArtifactStoreError(`the object service answered ${statusCode}: ${words}`, statusCode);
+    const text = errorMessage(error).split('\n---')[0]?.trim() ?? '';
+    return new ArtifactStoreError(`the object service answered ${statusCode}: ${text}`, statusCode);
   }
   const { response, code } = error as { readonly response?: { readonly statusCode?: number }; readonly code?: string };
   if (response?.statusCode !== undefined) {

@@ -64,7 +64,7 @@ export class ConnectionLimiter {
     };
   }
 
-  /** Ends all connections, whatever has become of them (TLS, WebSockets). */
+  /** Ends all connections, including upgraded ones (TLS, WebSockets). */
   destroyAll(): void {
     for (const { socket } of this.#entries.values()) socket.destroy();
   }

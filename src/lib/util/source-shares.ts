@@ -40,10 +40,10 @@ export class SourceShares<T> {
   }
 
   /** Removes and returns the first matching item. */
-  takeFirst(isSo: (item: T) => boolean): T | undefined {
+  takeFirst(matches: (item: T) => boolean): T | undefined {
     for (const [source, items] of this.#bySource) {
       for (const item of items) {
-        if (!isSo(item)) continue;
+        if (!matches(item)) continue;
         this.#remove(source, items, item);
         return item;
       }

@@ -18,8 +18,8 @@ const MOUNT_SOURCES: readonly (readonly [pattern: RegExp, replacement: string])[
  * Returns an engine's message for a task's log, which is public: paths of this machine are removed, and a file of the
  * container keeps only its path in the container. Takes linear time: images choose part of the message.
  */
-export function withoutHostPaths(words: string): string {
-  let clean = words;
+export function withoutHostPaths(message: string): string {
+  let clean = message;
   for (const [pattern, replacement] of MOUNT_SOURCES) clean = clean.replace(pattern, replacement);
   return clean.replace(PATH, (_all, before: string, path: string) => before + shown(path));
 }

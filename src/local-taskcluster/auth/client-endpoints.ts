@@ -23,10 +23,10 @@ interface ClientServices {
 
 /** Returns the auth endpoints that create, change and read clients. The server's own clients can't be changed. */
 export function clientEndpoints(services: ClientServices): readonly Endpoint[] {
-  return [...readingEndpoints(services), ...definingEndpoints(services), ...switchingEndpoints(services)];
+  return [...readEndpoints(services), ...writeEndpoints(services), ...toggleEndpoints(services)];
 }
 
-function readingEndpoints({ clients, roles }: ClientServices): readonly Endpoint[] {
+function readEndpoints({ clients, roles }: ClientServices): readonly Endpoint[] {
   return [
     endpoint({
       name: 'listClients',
@@ -51,7 +51,7 @@ function readingEndpoints({ clients, roles }: ClientServices): readonly Endpoint
   ];
 }
 
-function definingEndpoints({ clients, roles }: ClientServices): readonly Endpoint[] {
+function writeEndpoints({ clients, roles }: ClientServices): readonly Endpoint[] {
   return [
     endpoint({
       name: 'createClient',
@@ -100,8 +100,8 @@ function definingEndpoints({ clients, roles }: ClientServices): readonly Endpoin
   ];
 }
 
-function switchingEndpoints({ clients, roles }: ClientServices): readonly Endpoint[] {
-  const switching = (verb: 'enable' | 'disable', change: Pick<ClientRecord, 'isDisabled'>): Endpoint =>
+function toggleEndpoints({ clients, roles }: ClientServices): readonly Endpoint[] {
+  const toggle = (verb: 'enable' | 'disable', change: Pick<ClientRecord, 'isDisabled'>): Endpoint =>
     endpoint({
       name: `${verb}Client`,
       method: 'POST',
@@ -111,8 +111,8 @@ function switchingEndpoints({ clients, roles }: ClientServices): readonly Endpoi
       handle: ({ param }) => ({ body: shown(clients.change(changeable(param('clientId')), change), roles) }),
     });
   return [
-    switching('enable', { isDisabled: false }),
-    switching('disable', { isDisabled: true }),
+    toggle('enable', { isDisabled: false }),
+    toggle('disable', { isDisabled: true }),
     endpoint({
       name: 'resetAccessToken',
       method: 'POST',

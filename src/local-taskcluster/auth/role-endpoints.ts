@@ -13,10 +13,10 @@ const idOf = ({ roleId }: Role): string => roleId;
 
 /** Returns the auth endpoints that define and read roles. */
 export function roleEndpoints(roles: RoleTable): readonly Endpoint[] {
-  return [...readingEndpoints(roles), ...definingEndpoints(roles)];
+  return [...readEndpoints(roles), ...writeEndpoints(roles)];
 }
 
-function readingEndpoints(roles: RoleTable): readonly Endpoint[] {
+function readEndpoints(roles: RoleTable): readonly Endpoint[] {
   return [
     endpoint({
       name: 'listRoles',
@@ -61,7 +61,7 @@ function readingEndpoints(roles: RoleTable): readonly Endpoint[] {
   ];
 }
 
-function definingEndpoints(roles: RoleTable): readonly Endpoint[] {
+function writeEndpoints(roles: RoleTable): readonly Endpoint[] {
   return [
     endpoint({
       name: 'createRole',

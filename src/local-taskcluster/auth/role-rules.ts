@@ -21,7 +21,7 @@ export function checkRole(role: RoleGrant, others: Iterable<RoleGrant>): void {
   checkScopes(role.scopes);
   if (role.roleId.endsWith('*')) checkParameters(role.scopes);
   const roles = new Map([...others].map((other) => [other.roleId, other])).set(role.roleId, role);
-  const cycle = wayBack(role, roles);
+  const cycle = cycleFrom(role, roles);
   if (cycle) {
     const names = cycle.map((roleId) => `assume:${roleId}`).join(' -> ');
     throw new ApiError('InputError', `A role must not lead back to itself, as it would here: ${names}.`);
@@ -39,7 +39,7 @@ function checkParameters(scopes: readonly string[]): void {
 }
 
 /** Returns the roles that lead from this one back to itself, in order; undefined when there is no such cycle. */
-function wayBack(start: RoleGrant, roles: ReadonlyMap<string, RoleGrant>): readonly string[] | undefined {
+function cycleFrom(start: RoleGrant, roles: ReadonlyMap<string, RoleGrant>): readonly string[] | undefined {
   const seen = new Set<string>();
   const follow = (role: RoleGrant): readonly string[] | undefined => {
     for (const next of impliedBy(role, roles)) {

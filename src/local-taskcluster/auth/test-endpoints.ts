@@ -7,8 +7,8 @@ import { RoleTable } from './role-table.js';
 
 /** The client that every test request may be signed as. */
 const TESTER = { clientId: 'tester', accessToken: 'no-secret' } as const;
-const SCOPES_OF_GET = ['test:*', 'auth:create-client:test:*'];
-const NEEDED_BY_GET = ['test:authenticate-get'];
+const GET_CLIENT_SCOPES = ['test:*', 'auth:create-client:test:*'];
+const GET_REQUIRED_SCOPES = ['test:authenticate-get'];
 
 /** Returns the auth endpoints with which authors of clients test request signing. They know one client and no roles. */
 export function testEndpoints(now: () => Date): readonly Endpoint[] {
@@ -37,7 +37,7 @@ export function testEndpoints(now: () => Date): readonly Endpoint[] {
       route: '/test-authenticate-get/',
       isOpen: true,
       output: TEST_AUTHENTICATE_RESPONSE,
-      handle: (call) => test(call, SCOPES_OF_GET, NEEDED_BY_GET),
+      handle: (call) => test(call, GET_CLIENT_SCOPES, GET_REQUIRED_SCOPES),
     }),
   ];
 }

@@ -28,7 +28,7 @@ export async function interfereBefore(due: DueFault, exchange: Exchange): Promis
   switch (fault.kind) {
     case 'latency':
       happened();
-      return await staysOpenFor(fault.ms, reply);
+      return await delayReply(fault.ms, reply);
     case 'hang':
       if (fault.effect === true) return true;
       await readAll(request.raw);
@@ -84,7 +84,7 @@ export async function interfereAfter(
       reset(request);
       break;
     case 'reset-mid-body':
-      await breakOff(request, reply, payload);
+      await truncateReply(request, reply, payload);
       break;
     // These were dealt with before the effect.
     case 'latency':
@@ -97,7 +97,7 @@ export async function interfereAfter(
 }
 
 /** Returns true after that time, or false as soon as the connection closes. */
-async function staysOpenFor(ms: number, reply: FastifyReply): Promise<boolean> {
+async function delayReply(ms: number, reply: FastifyReply): Promise<boolean> {
   try {
     await sleep(ms, undefined, { signal: closedSignal(reply) });
     return true;
@@ -134,7 +134,7 @@ async function readHalf({ raw, headers }: FastifyRequest): Promise<void> {
   }
 }
 
-async function breakOff(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<void> {
+async function truncateReply(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<void> {
   const { raw } = reply;
   const size = sizeOf(reply, payload);
   if (size === 0 || request.method === 'HEAD') {

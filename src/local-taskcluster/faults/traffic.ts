@@ -47,8 +47,8 @@ export class Traffic {
         const { due, exchange } = this.#enter(route, request, reply);
         if (!due) done();
         else
-          interfereBefore(due, exchange).then((goesOn) => {
-            if (goesOn) done();
+          interfereBefore(due, exchange).then((continues) => {
+            if (continues) done();
           }, done);
       },
       onSend: (request, reply, payload, done) => {

@@ -7,11 +7,11 @@ import type { ApiCall } from './endpoint.js';
 export function authorizeAs(identity: Identity): ApiCall<unknown>['authorize'] {
   return (needed) => {
     if (satisfies(identity.scopes, needed)) return;
-    const who = identity.clientId === undefined ? 'Without credentials you' : `Client ${identity.clientId}`;
+    const caller = identity.clientId === undefined ? 'Without credentials you' : `Client ${identity.clientId}`;
     throw new ApiError(
       'InsufficientScopes',
       [
-        `${who} ${identity.clientId === undefined ? 'do' : 'does'} not have sufficient scopes. Missing:`,
+        `${caller} ${identity.clientId === undefined ? 'do' : 'does'} not have sufficient scopes. Missing:`,
         ...missingScopes(identity.scopes, needed).map((scope) => `  ${scope}`),
         'Granted:',
         ...identity.scopes.map((scope) => `  ${scope}`),

@@ -24,7 +24,7 @@ export interface ObjectServices {
 
 /** Returns the endpoints of the object service: uploads by a negotiated method, and downloads of finished uploads. */
 export function objectEndpoints(services: ObjectServices): readonly Endpoint[] {
-  return [createUpload(services), finishUpload(services), startDownload(services), ...readingEndpoints(services)];
+  return [createUpload(services), finishUpload(services), startDownload(services), ...readEndpoints(services)];
 }
 
 /**
@@ -117,7 +117,7 @@ function startDownload({ objects, urls }: ObjectServices): Endpoint {
   });
 }
 
-function readingEndpoints({ objects, urls }: ObjectServices): readonly Endpoint[] {
+function readEndpoints({ objects, urls }: ObjectServices): readonly Endpoint[] {
   return [
     endpoint({
       name: 'object',

@@ -42,11 +42,7 @@ const RUNS = [
 
 /** Returns the queue endpoints for artifacts, which workers create and clients read. */
 export function artifactEndpoints(services: ArtifactServices): readonly Endpoint[] {
-  return [
-    createArtifact(services),
-    finishArtifact(services),
-    ...RUNS.flatMap((runs) => readingEndpoints(services, runs)),
-  ];
+  return [createArtifact(services), finishArtifact(services), ...RUNS.flatMap((runs) => readEndpoints(services, runs))];
 }
 
 function createArtifact({ queue, artifacts, urls, objects, contentLength }: ArtifactServices): Endpoint {
@@ -87,7 +83,7 @@ function finishArtifact({ queue, artifacts, objects }: ArtifactServices): Endpoi
   });
 }
 
-function readingEndpoints(services: ArtifactServices, runs: (typeof RUNS)[number]): readonly Endpoint[] {
+function readEndpoints(services: ArtifactServices, runs: (typeof RUNS)[number]): readonly Endpoint[] {
   const { artifacts } = services;
   const listScope = (param: Call['param']): string => `queue:list-artifacts:${param('taskId')}${runs.listScope(param)}`;
   return [

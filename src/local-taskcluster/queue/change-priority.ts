@@ -7,21 +7,21 @@ import type { Task } from './task.js';
  * already.
  */
 export function changePriority(task: Task, priority: Priority, now: Date): void {
-  const obstacle = obstacleTo(task, priority, now);
-  if (obstacle !== undefined) {
-    throw new ApiError('RequestConflict', `The priority of task ${task.taskId} can't be changed: ${obstacle}.`);
+  const conflict = conflictWith(task, priority, now);
+  if (conflict !== undefined) {
+    throw new ApiError('RequestConflict', `The priority of task ${task.taskId} can't be changed: ${conflict}.`);
   }
   task.changePriority(priority);
 }
 
 /** Changes the priority of all tasks where that is possible, and returns those. */
 export function changePriorities(tasks: readonly Task[], priority: Priority, now: Date): readonly Task[] {
-  const changing = tasks.filter((task) => obstacleTo(task, priority, now) === undefined);
-  for (const task of changing) task.changePriority(priority);
-  return changing;
+  const changed = tasks.filter((task) => conflictWith(task, priority, now) === undefined);
+  for (const task of changed) task.changePriority(priority);
+  return changed;
 }
 
-function obstacleTo({ deadline, wasResolved, definition }: Task, priority: Priority, now: Date): string | undefined {
+function conflictWith({ deadline, wasResolved, definition }: Task, priority: Priority, now: Date): string | undefined {
   if (deadline <= now) return `it is past its deadline (${definition.deadline})`;
   if (wasResolved) return 'it was resolved';
   return definition.priority === priority ? `it is ${priority} already` : undefined;

@@ -111,7 +111,7 @@ function workerType(queue: TaskQueue): object {
 function provisioner(workers: WorkerTable, provisionerId: string): object {
   const queues = queuesOf(workers, provisionerId);
   if (queues.length === 0) {
-    throw new ApiError('ResourceNotFound', `Nobody has claimed from a queue of ${provisionerId} lately.`);
+    throw new ApiError('ResourceNotFound', `No worker has claimed from a queue of ${provisionerId} recently.`);
   }
   const latest = (times: readonly Date[]): Date => new Date(Math.max(...times.map((time) => time.getTime())));
   const expires = latest(queues.map((queue) => queue.expires));

@@ -21,7 +21,7 @@ const idOf = ({ taskId }: Task): string => taskId;
 
 /** Returns the queue endpoints for several tasks: by ids, by group, or by the task that they depend on. */
 export function taskListEndpoints(queue: Queue, now: () => Date): readonly Endpoint[] {
-  return [...bulkEndpoints(queue), ...readingEndpoints(queue), ...changingEndpoints(queue, now)];
+  return [...bulkEndpoints(queue), ...readEndpoints(queue), ...writeEndpoints(queue, now)];
 }
 
 function bulkEndpoints(queue: Queue): readonly Endpoint[] {
@@ -58,7 +58,7 @@ function bulkEndpoints(queue: Queue): readonly Endpoint[] {
   ];
 }
 
-function readingEndpoints(queue: Queue): readonly Endpoint[] {
+function readEndpoints(queue: Queue): readonly Endpoint[] {
   return [
     endpoint({
       name: 'listTaskGroup',
@@ -97,7 +97,7 @@ function readingEndpoints(queue: Queue): readonly Endpoint[] {
   ];
 }
 
-function changingEndpoints(queue: Queue, now: () => Date): readonly Endpoint[] {
+function writeEndpoints(queue: Queue, now: () => Date): readonly Endpoint[] {
   return [
     endpoint({
       name: 'sealTaskGroup',

@@ -15,10 +15,10 @@ const WORKER_TYPE = '/provisioners/<provisionerId>/worker-types/<workerType>';
 
 /** Returns the queue endpoints for workers that have claimed, and for their quarantine. */
 export function queueWorkerEndpoints(workers: WorkerTable): readonly Endpoint[] {
-  return [...readingEndpoints(workers), ...changingEndpoints(workers)];
+  return [...readEndpoints(workers), ...writeEndpoints(workers)];
 }
 
-function readingEndpoints(workers: WorkerTable): readonly Endpoint[] {
+function readEndpoints(workers: WorkerTable): readonly Endpoint[] {
   return [
     endpoint({
       name: 'listWorkers',
@@ -47,7 +47,7 @@ function readingEndpoints(workers: WorkerTable): readonly Endpoint[] {
   ];
 }
 
-function changingEndpoints(workers: WorkerTable): readonly Endpoint[] {
+function writeEndpoints(workers: WorkerTable): readonly Endpoint[] {
   return [
     endpoint({
       name: 'quarantineWorker',

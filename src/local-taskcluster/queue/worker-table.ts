@@ -94,7 +94,7 @@ export class WorkerTable {
     const known = this.find(taskQueueId, worker);
     if (known) return known;
     const name = `${worker.workerGroup}/${worker.workerId}`;
-    throw new ApiError('ResourceNotFound', `No worker ${name} has claimed from ${taskQueueId} lately.`);
+    throw new ApiError('ResourceNotFound', `No worker ${name} has claimed from ${taskQueueId} recently.`);
   }
 
   /** Returns the workers that claim from the queue. */
@@ -109,7 +109,7 @@ export class WorkerTable {
   /** Returns the task queue. Throws ResourceNotFound. */
   queue(taskQueueId: string): TaskQueue {
     const found = this.queues().find((queue) => queue.taskQueueId === taskQueueId);
-    if (!found) throw new ApiError('ResourceNotFound', `Nobody has claimed from ${taskQueueId} lately.`);
+    if (!found) throw new ApiError('ResourceNotFound', `No worker has claimed from ${taskQueueId} recently.`);
     return found;
   }
 

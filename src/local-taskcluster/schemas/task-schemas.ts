@@ -112,14 +112,14 @@ export const CREATE_TASK_REQUEST = new Schema<CreateTaskRequest>('Task Definitio
 export const PRIORITY = { type: 'string', enum: PRIORITIES } as const;
 const TASK_PROPERTIES = { ...FIELDS, priority: PRIORITY } as const;
 // Not required, because tasks from before this property existed lack it; tasks created here have it.
-const NEWER = ['projectId', 'expires'];
+const OPTIONAL_PROPERTIES = ['projectId', 'expires'];
 
 /** The schema of a whole definition, for use in other schemas. */
 export const TASK = {
   type: 'object',
   additionalProperties: false,
   properties: TASK_PROPERTIES,
-  required: Object.keys(TASK_PROPERTIES).filter((name) => !NEWER.includes(name)),
+  required: Object.keys(TASK_PROPERTIES).filter((name) => !OPTIONAL_PROPERTIES.includes(name)),
 } as const;
 
 export const TASK_RESPONSE = new Schema<unknown>('Task Definition Response', TASK);

@@ -25,10 +25,10 @@ interface PoolServices {
 
 /** Returns the worker-manager endpoints for pools and the errors of their workers. */
 export function poolEndpoints(services: PoolServices): readonly Endpoint[] {
-  return [...changingEndpoints(services), ...readingEndpoints(services), ...errorEndpoints(services)];
+  return [...writeEndpoints(services), ...readEndpoints(services), ...errorEndpoints(services)];
 }
 
-function changingEndpoints({ pools, workers }: PoolServices): readonly Endpoint[] {
+function writeEndpoints({ pools, workers }: PoolServices): readonly Endpoint[] {
   return [
     endpoint({
       name: 'createWorkerPool',
@@ -71,7 +71,7 @@ function changingEndpoints({ pools, workers }: PoolServices): readonly Endpoint[
   ];
 }
 
-function readingEndpoints({ pools, workers }: PoolServices): readonly Endpoint[] {
+function readEndpoints({ pools, workers }: PoolServices): readonly Endpoint[] {
   return [
     endpoint({
       name: 'workerPool',

@@ -25,10 +25,10 @@ interface WorkerServices {
 
 /** Returns the worker-manager endpoints for workers; workers of static pools can be created. */
 export function workerEndpoints(services: WorkerServices): readonly Endpoint[] {
-  return [...changingEndpoints(services), ...readingEndpoints(services)];
+  return [...writeEndpoints(services), ...readEndpoints(services)];
 }
 
-function changingEndpoints(services: WorkerServices): readonly Endpoint[] {
+function writeEndpoints(services: WorkerServices): readonly Endpoint[] {
   const { pools, workers, terminations } = services;
   return [
     endpoint({
@@ -76,7 +76,7 @@ function changingEndpoints(services: WorkerServices): readonly Endpoint[] {
   ];
 }
 
-function readingEndpoints({ pools, workers }: WorkerServices): readonly Endpoint[] {
+function readEndpoints({ pools, workers }: WorkerServices): readonly Endpoint[] {
   const list = (found: readonly Worker[], query: ApiCall<unknown>['query']): object => {
     const { items, next } = pageOf(found, nameOf, query);
     return { workers: items.map(shown), ...next };

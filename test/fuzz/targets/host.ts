@@ -68,7 +68,7 @@ const workerRunner = pureTarget({
       configPath: '/nowhere',
       protocol,
       write,
-      writeAlone: write,
+      writeDetached: write,
       placeFiles: checkPoolFiles,
       onProblem: (problem) => {
         expect(problem !== '', 'a problem without words');

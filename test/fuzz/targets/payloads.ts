@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { createOptions } from '../../../src/lib/docker/create-options.js';
 import { createFeatures } from '../../../src/lib/features/registry.js';
 import type { FeatureServices } from '../../../src/lib/features/registry.js';
-import { askedDevices } from '../../../src/lib/devices/device-manager.js';
+import { requestedDevices } from '../../../src/lib/devices/device-manager.js';
 import { admitTask } from '../../../src/lib/task/phases/admit.js';
 import type { Admission, AdmittedTask } from '../../../src/lib/task/phases/admit.js';
 import { containerSpec } from '../../../src/lib/task/phases/container-spec.js';
@@ -26,7 +26,7 @@ const DEFAULTS = { logDriver: { type: 'none', options: {} }, limits: {} };
 /** All features of a worker that allows everything. None of them is ever prepared, so what they would work with is missing. */
 async function admission(): Promise<Admission> {
   const { config } = await load();
-  const missing = { devices: { neededBy: askedDevices }, proxy: {}, interactive: {}, saving: {}, sidecars: {} };
+  const missing = { devices: { neededBy: requestedDevices }, proxy: {}, interactive: {}, saving: {}, sidecars: {} };
   const dockerConfig = { ...config.dockerConfig, allowPrivileged: true, allowDisableSeccomp: true };
   const enabled = { encryptedEnv: { enabled: true } };
   const features = createFeatures(

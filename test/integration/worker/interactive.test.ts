@@ -68,7 +68,7 @@ describe('a shell of an interactive task', () => {
       const none = await framed(url, 'cat');
       none.client.stdin.write('x');
       none.client.socket.send(Buffer.of(50, 1, 0, 1, 0));
-      assert.equal(await none.error, 'There is no terminal to resize.');
+      assert.equal(await none.error, 'The session has no terminal to resize.');
     });
 
     it('loses no byte of 20 MB each way, read slowly', async () => {

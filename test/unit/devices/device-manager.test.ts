@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { DeviceManager, askedDevices } from '../../../src/lib/devices/device-manager.js';
+import { DeviceManager, requestedDevices } from '../../../src/lib/devices/device-manager.js';
 import type { Acquired, TaskDevices } from '../../../src/lib/devices/device-manager.js';
 import { FakeDevices } from '../../fakes/fake-devices.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
@@ -192,9 +192,9 @@ describe('the device manager', () => {
       { capabilities: 'x' },
       { capabilities: { devices: 1 } },
     ]) {
-      assert.deepEqual(askedDevices(payload), []);
+      assert.deepEqual(requestedDevices(payload), []);
     }
     const devices = { video: true, audio: false, kvm: 'yes' };
-    assert.deepEqual(askedDevices({ capabilities: { devices } }), ['video']);
+    assert.deepEqual(requestedDevices({ capabilities: { devices } }), ['video']);
   });
 });

@@ -47,7 +47,7 @@ describe('the caches of a task', () => {
       scopes: ['docker-worker:cache:*'],
       features: () => [
         cachesFeature({
-          caches: { acquire, takeAgain: neverTaken },
+          caches: { acquire, reacquire: neverTaken },
           purgeRequests,
           engine: { findContainers },
           ...settings,
@@ -136,7 +136,7 @@ describe('the caches of a task', () => {
       next = await RunFixture.create({
         scopes: ['docker-worker:cache:*'],
         features: () => [
-          cachesFeature({ caches: { acquire, takeAgain: neverTaken }, purgeRequests, engine: next.engine }),
+          cachesFeature({ caches: { acquire, reacquire: neverTaken }, purgeRequests, engine: next.engine }),
         ],
       });
       let following: Promise<void> | undefined;

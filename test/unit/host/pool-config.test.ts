@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { besidePoolConfig, poolConfig } from '../../../src/lib/host/pool-config.js';
+import { keysOutsidePoolConfig, poolConfig } from '../../../src/lib/host/pool-config.js';
 
 describe('the configuration of a pool', () => {
   const config = { capacity: 2 };
@@ -23,8 +23,8 @@ describe('the configuration of a pool', () => {
   });
 
   it('is separated from the other keys', () => {
-    assert.deepEqual(besidePoolConfig({ dockerWorker: { config }, rootURL: 'x' }), { rootURL: 'x' });
-    assert.deepEqual(besidePoolConfig({ config, files, rootURL: 'x' }), { rootURL: 'x' });
-    assert.deepEqual(besidePoolConfig({ capacity: 2, rootURL: 'x' }), {});
+    assert.deepEqual(keysOutsidePoolConfig({ dockerWorker: { config }, rootURL: 'x' }), { rootURL: 'x' });
+    assert.deepEqual(keysOutsidePoolConfig({ config, files, rootURL: 'x' }), { rootURL: 'x' });
+    assert.deepEqual(keysOutsidePoolConfig({ capacity: 2, rootURL: 'x' }), {});
   });
 });

@@ -15,7 +15,7 @@ function hostWith(configPath: string, placed: unknown[] = []): WorkerRunnerHost 
     configPath,
     protocol: new RunnerProtocol({ input: new PassThrough(), write: ignore }),
     write: ignore,
-    writeAlone: ignore,
+    writeDetached: ignore,
     placeFiles: (files) => {
       placed.push(...files);
       return Promise.resolve();

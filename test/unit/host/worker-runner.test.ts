@@ -79,7 +79,7 @@ class Runner {
       configPath: '/nowhere',
       protocol,
       write,
-      writeAlone: (line) => this.alone.push(line),
+      writeDetached: (line) => this.alone.push(line),
       placeFiles: () => Promise.resolve(),
       onProblem: (problem) => this.problems.push(problem),
       machineUptimeSeconds: () => 7,

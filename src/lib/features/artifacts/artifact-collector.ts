@@ -26,6 +26,8 @@ export interface CollectSettings {
   readonly limits: SizeLimits;
 }
 
+type ArtifactProblem = Omit<ErrorArtifact, 'expires'>;
+
 /** A file is larger than this worker accepts. */
 class TooLarge extends Error {
   readonly bytes: number;
@@ -71,7 +73,10 @@ export class ArtifactCollector {
       }
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof WrongKind) return this.#reject(name, artifact, error.message, signal);
+      if (error instanceof WrongKind) {
+        const message = `Error uploading ${quotedName(name)}. ${error.message} (${inQuotes(artifact.path)})`;
+        return await this.#skip({ name, reason: 'invalid-resource-on-worker', message }, artifact, signal);
+      }
       if (error instanceof TooLarge) return await this.#refuse(name, artifact, error.bytes, signal);
       if (error instanceof TaskStopped) return [error];
       const message = failureLine(name, artifact.path, error);
@@ -183,21 +188,13 @@ export class ArtifactCollector {
 
   async #missing(name: string, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
     const message = `Artifact ${quotedName(name)} not found at ${inQuotes(artifact.path)}`;
-    // Not an error line: it does not make the run fail, and would mislead a reader who looks for why a run failed.
-    this.#task.output.line(message);
-    await this.#publishError({ name, reason: 'file-missing-on-worker', message }, artifact, signal);
-    return [];
+    return await this.#skip({ name, reason: 'file-missing-on-worker', message }, artifact, signal);
   }
 
-  async #reject(
-    name: string,
-    artifact: PayloadArtifact,
-    what: string,
-    signal: AbortSignal,
-  ): Promise<readonly unknown[]> {
-    const message = `Error uploading ${quotedName(name)}. ${what} (${inQuotes(artifact.path)})`;
-    this.#task.output.line(message);
-    await this.#publishError({ name, reason: 'invalid-resource-on-worker', message }, artifact, signal);
+  async #skip(why: ArtifactProblem, artifact: PayloadArtifact, signal: AbortSignal): Promise<readonly unknown[]> {
+    // Not an error line: it does not make the run fail, and would mislead a reader who looks for why a run failed.
+    this.#task.output.line(why.message);
+    await this.#publishError(why, artifact, signal);
     return [];
   }
 
@@ -213,12 +210,8 @@ export class ArtifactCollector {
     return [TaskError.failed(message)];
   }
 
-  async #publishError(
-    error: Omit<ErrorArtifact, 'expires'>,
-    artifact: PayloadArtifact,
-    signal: AbortSignal,
-  ): Promise<void> {
-    await publishError(this.#task, { ...error, expires: this.#expires(artifact) }, signal);
+  async #publishError(why: ArtifactProblem, artifact: PayloadArtifact, signal: AbortSignal): Promise<void> {
+    await publishError(this.#task, { ...why, expires: this.#expires(artifact) }, signal);
   }
 }
 

@@ -9,7 +9,7 @@ export type NameRegistration = 'granted' | 'same file' | { readonly owner: strin
 export class ArtifactNameRegistry {
   readonly #artifacts: NonNullable<TaskContext['payload']['artifacts']>;
   readonly #owners = new Map<string, string>();
-  readonly #words = new Map<string, string>();
+  readonly #descriptions = new Map<string, string>();
 
   /** The worker's own names and those listed in the payload are taken from the start. */
   constructor({ reservedArtifacts, payload }: Pick<TaskContext, 'reservedArtifacts' | 'payload'>) {
@@ -19,14 +19,14 @@ export class ArtifactNameRegistry {
     }
     for (const [name, feature] of reservedArtifacts) {
       this.#owners.set(name, '');
-      this.#words.set(name, `the worker itself (${feature})`);
+      this.#descriptions.set(name, `the worker itself (${feature})`);
     }
   }
 
   /** Takes `name` for a file of the entry `owner` of payload.artifacts, or returns a description of its owner. */
   claim(name: string, owner: string): NameRegistration {
-    const words = this.#words.get(name);
-    if (words !== undefined) return { owner: words };
+    const description = this.#descriptions.get(name);
+    if (description !== undefined) return { owner: description };
     const other = this.#owners.get(name);
     if (other === undefined) this.#owners.set(name, owner);
     if (other === undefined || other === owner) return 'granted';

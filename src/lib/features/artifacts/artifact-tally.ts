@@ -46,7 +46,7 @@ function count(number: number, what: string): string {
 }
 
 /** Returns a size such as `1.5 kB`, `12.0 MB` or `10.0 TB`. */
-export function sizeInWords(bytes: number): string {
+export function formatBytes(bytes: number): string {
   if (bytes < 1e9) return megabytes(bytes);
   return bytes < 1e12 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e12).toFixed(1)} TB`;
 }

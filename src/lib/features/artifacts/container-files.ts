@@ -32,7 +32,7 @@ export class ContainerFiles {
     signal: AbortSignal,
     use: (entries: AsyncGenerator<TarEntry, void>) => Promise<T>,
   ): Promise<T | undefined> {
-    return await this.#patiently(path, signal, async () => {
+    return await this.#withRetries(path, signal, async () => {
       const archive = await this.#deps.container.getArchive(path, signal);
       if (!archive) return undefined;
       const entries = tarEntries(archive, signal);
@@ -46,16 +46,16 @@ export class ContainerFiles {
 
   /** Returns the final target, within the container, of the link at `path`; undefined without such a path. */
   async linkTarget(path: string, signal: AbortSignal): Promise<string | undefined> {
-    return await this.#patiently(path, signal, () => this.#deps.container.linkTarget(path, signal));
+    return await this.#withRetries(path, signal, () => this.#deps.container.linkTarget(path, signal));
   }
 
-  async #patiently<T>(path: string, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+  async #withRetries<T>(path: string, signal: AbortSignal, request: () => Promise<T>): Promise<T> {
     const { log, retries } = this.#deps;
     const onRetry = (error: unknown, _attempt: number, delayMs: number): void => {
       log.warn('reading artifact again', { path, delayMs: Math.round(delayMs), error: errorMessage(error) });
     };
     try {
-      return await retry(retries, { isRetryable, onRetry }, ask, signal);
+      return await retry(retries, { isRetryable, onRetry }, request, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!isErrorOf(error, 'docker') || error.retryable || error instanceof ContainerGoneError) throw error;

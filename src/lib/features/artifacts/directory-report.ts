@@ -2,7 +2,7 @@ import { NAME_RULE, quotedName } from '../../artifacts/artifact-name.js';
 import { TaskError } from '../../outcome/errors.js';
 import type { TaskOutput } from '../../outcome/task-output.js';
 import { errorMessage } from '../../util/error-message.js';
-import { ArtifactTally, sizeInWords } from './artifact-tally.js';
+import { ArtifactTally, formatBytes } from './artifact-tally.js';
 
 /** Most names listed in the log; the rest are counted, because a task can have millions. */
 const LISTED_NAMES = 20;
@@ -44,7 +44,7 @@ export class DirectoryReport {
   /** Number of files and directories. */
   #unreadable = 0;
   /** Files with invalid names, in the current reading. */
-  #odd = new Listing();
+  #invalidNames = new Listing();
   /** Directories, in the current reading. */
   #tooDeep = new Listing();
   readonly #tooLarge = new Listing();
@@ -66,26 +66,26 @@ export class DirectoryReport {
   /** Must be called before the archive is read again, which finds the same entries. */
   beginReading(): void {
     this.tally.forgetSkipped();
-    this.#odd = new Listing();
+    this.#invalidNames = new Listing();
     this.#tooDeep = new Listing();
   }
 
-  odd(file: string): void {
-    this.#odd.add(quotedName(file));
+  invalidName(file: string): void {
+    this.#invalidNames.add(quotedName(file));
   }
 
   taken(name: string, other: string): void {
     if (this.#taken.has(name)) return;
     this.#taken.add(name);
-    const words = `${quotedName(name)} is published by ${other}`;
-    this.#listedTaken.add(words);
-    this.#problems.push(TaskError.failed(words));
+    const message = `${quotedName(name)} is published by ${other}`;
+    this.#listedTaken.add(message);
+    this.#problems.push(TaskError.failed(message));
   }
 
   tooLarge(file: string, bytes: number): void {
-    const words = `${quotedName(file)} (${sizeInWords(bytes)})`;
-    this.#tooLarge.add(words);
-    this.#problems.push(TaskError.failed(`${words} is too large`));
+    const message = `${quotedName(file)} (${formatBytes(bytes)})`;
+    this.#tooLarge.add(message);
+    this.#problems.push(TaskError.failed(`${message} is too large`));
   }
 
   tooDeep(directory: string): void {
@@ -94,9 +94,9 @@ export class DirectoryReport {
   }
 
   /** Reports that reading stopped: skipping this file would take too long. */
-  cut(file: string, bytes: number): void {
-    const words = `Artifact ${this.#name}: files after ${quotedName(file)} in the directory were not read, because skipping its ${sizeInWords(bytes)} would take too long`;
-    this.failed('', '', TaskError.failed(words));
+  readingStopped(file: string, bytes: number): void {
+    const message = `Artifact ${this.#name}: files after ${quotedName(file)} in the directory were not read, because skipping its ${formatBytes(bytes)} would take too long`;
+    this.failed('', '', TaskError.failed(message));
   }
 
   failed(name: string, file: string, error: unknown): void {
@@ -106,11 +106,11 @@ export class DirectoryReport {
 
   /** Reports a file or directory of a volume on the worker's own disk. The first 20 get a line each. */
   unreadable(file: string, error: unknown): void {
-    const words = unreadableMessage(`Artifact ${this.#name}`, file, error);
+    const message = unreadableMessage(`Artifact ${this.#name}`, file, error);
     // Other errors are this machine's fault.
     const isDenied = (error as NodeJS.ErrnoException).code === 'EACCES';
-    this.#problems.push(isDenied ? TaskError.failed(words, error) : error);
-    if (this.#unreadable++ < LISTED_NAMES) this.#output.error(words);
+    this.#problems.push(isDenied ? TaskError.failed(message, error) : error);
+    if (this.#unreadable++ < LISTED_NAMES) this.#output.error(message);
   }
 
   /** Writes to the log what was published and what was not. */
@@ -118,21 +118,21 @@ export class DirectoryReport {
     const { files, bytes, skipped } = this.tally;
     this.#output.line(`Uploaded artifact ${this.#name} from ${inQuotes(path)}: ${files}, ${bytes}`);
     if (skipped) this.#output.line(`Artifact ${this.#name}: skipped ${skipped}; only files are uploaded`);
-    if (!this.#odd.isEmpty) {
+    if (!this.#invalidNames.isEmpty) {
       // Not an error line: the task does not fail because of it.
       this.#output.line(
-        `Artifact ${this.#name}: not uploaded because of their names: ${this.#odd.toString()}; ${NAME_RULE}`,
+        `Artifact ${this.#name}: not uploaded because of their names: ${this.#invalidNames.toString()}; ${NAME_RULE}`,
       );
     }
     if (!this.#tooDeep.isEmpty) {
-      const words = `Artifact ${this.#name}: entries more than ${this.#depth} directories deep are not uploaded: ${this.#tooDeep.toString()}`;
-      this.failed('', '', TaskError.failed(words));
+      const message = `Artifact ${this.#name}: entries more than ${this.#depth} directories deep are not uploaded: ${this.#tooDeep.toString()}`;
+      this.failed('', '', TaskError.failed(message));
     }
     if (this.#unreadable > LISTED_NAMES) {
       this.#output.error(`Artifact ${this.#name}: ${this.#unreadable - LISTED_NAMES} more could not be read`);
     }
     if (!this.#tooLarge.isEmpty) {
-      const limit = sizeInWords(this.#maxFileBytes);
+      const limit = formatBytes(this.#maxFileBytes);
       this.#output.error(
         `Artifact ${this.#name}: not uploaded because they are larger than this worker accepts (${limit}): ${this.#tooLarge.toString()}`,
       );

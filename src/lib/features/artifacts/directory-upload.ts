@@ -123,7 +123,7 @@ export class DirectoryUpload {
     const relative = relativeName(file, root);
     const name = relative === undefined || this.#name === '' ? relative : `${this.#name}/${relative}`;
     if (name === undefined || !isArtifactName(name)) {
-      this.report.odd(file);
+      this.report.invalidName(file);
       return undefined;
     }
     if (this.#done.has(name)) return undefined;
@@ -140,7 +140,7 @@ export class DirectoryUpload {
     if (this.#skippedBytes > maxSkippedBytes) return false;
     this.#skippedBytes += entry.size;
     if (this.#skippedBytes <= maxSkippedBytes) return true;
-    this.report.cut(entry.name, entry.size);
+    this.report.readingStopped(entry.name, entry.size);
     return false;
   }
 
@@ -200,17 +200,21 @@ export class DirectoryUpload {
   ): Promise<void> {
     this.report.tooLarge(file.name, file.size);
     const message = tooLargeMessage(name, file.size, this.#options.limits.maxFileBytes);
-    await this.#publishWhy({ name, reason: 'too-large-file-on-worker', message }, uploads, signal);
+    await this.#publishErrorArtifact({ name, reason: 'too-large-file-on-worker', message }, uploads, signal);
   }
 
   async #unreadable(name: string, file: string, error: unknown, uploads: Uploads, signal: AbortSignal): Promise<void> {
     this.report.unreadable(file, error);
     const message = unreadableMessage(`Artifact ${quotedName(name)}`, file, error);
-    await this.#publishWhy({ name, reason: 'file-not-readable-on-worker', message }, uploads, signal);
+    await this.#publishErrorArtifact({ name, reason: 'file-not-readable-on-worker', message }, uploads, signal);
   }
 
   /** Publishes, in place of a file, why it is missing. */
-  async #publishWhy(why: Omit<ErrorArtifact, 'expires'>, uploads: Uploads, signal: AbortSignal): Promise<void> {
+  async #publishErrorArtifact(
+    why: Omit<ErrorArtifact, 'expires'>,
+    uploads: Uploads,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { task, content } = this.#options;
     this.#done.add(why.name);
     const leave = await this.#open.enter(signal);
@@ -253,12 +257,12 @@ export class DirectoryUpload {
       // The archive broke off within this file: its reader gets the same error and decides.
       if (error instanceof DockerError || signal.aborted) return;
       if (error instanceof TaskStopped) this.#stopped ??= error;
-      else for (const name of names) this.#failed(name, entry.name, error);
+      else {
+        for (const name of names) {
+          this.#done.add(name);
+          this.report.failed(name, entry.name, error);
+        }
+      }
     }
-  }
-
-  #failed(name: string, file: string, error: unknown): void {
-    this.#done.add(name);
-    this.report.failed(name, file, error);
   }
 }

@@ -2,7 +2,7 @@ import { NAME_RULE, isArtifactName, quotedName } from '../../artifacts/artifact-
 import type { ErrorArtifact } from '../../artifacts/artifact-store.js';
 import type { TaskContext } from '../../task/task-context.js';
 import { errorMessage } from '../../util/error-message.js';
-import { sizeInWords } from './artifact-tally.js';
+import { formatBytes } from './artifact-tally.js';
 import { isErrorOf } from '../../outcome/service-error.js';
 
 /** The longest message that the queue accepts. Paths in it may be this long. */
@@ -35,6 +35,6 @@ export async function publishError(
 
 /** Returns the message for a file that is larger than this worker accepts. */
 export function tooLargeMessage(name: string, bytes: number, maxFileBytes: number): string {
-  const sizes = `${sizeInWords(bytes)}, more than the ${sizeInWords(maxFileBytes)} that this worker accepts`;
+  const sizes = `${formatBytes(bytes)}, more than the ${formatBytes(maxFileBytes)} that this worker accepts`;
   return `Artifact ${quotedName(name)} is too large: ${sizes} (artifacts.maxFileBytes)`;
 }

@@ -3,7 +3,6 @@ import type { KeyObject } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { ImageIdentity } from '../../images/image-provider.js';
 import { TaskError } from '../../outcome/errors.js';
-import type { Resolution } from '../../outcome/resolution.js';
 import type { TaskContext } from '../../task/task-context.js';
 import type { Feature } from '../../task/feature.js';
 import { SigningKeyError, readSigningKey, tightening } from './signing-key.js';
@@ -39,16 +38,13 @@ export function chainOfTrust({ keyPath }: ChainOfTrustOptions): Feature {
           return {};
         },
         finish: async (soFar, signal, image) => {
-          if (key && image && isTheTasksOwn(soFar)) await certify(task, image, key, signal);
+          // After an exception the task may run again, so nothing is signed.
+          const isFinal = soFar.kind === 'completed' || soFar.kind === 'failed';
+          if (key && image && isFinal) await certify(task, image, key, signal);
         },
       };
     },
   };
-}
-
-/** Returns whether the result is the task's own. After an exception the task may run again, so nothing is signed. */
-function isTheTasksOwn({ kind }: Resolution): boolean {
-  return kind === 'completed' || kind === 'failed';
 }
 
 async function signingKey({ log }: TaskContext, path: string): Promise<KeyObject> {

@@ -17,11 +17,11 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 /** Longer than any key, but little to read by mistake. */
 const MAX_FILE_BYTES = 4096;
-const OTHERS = 0o077;
-const ALL = 0o777;
+const GROUP_AND_OTHERS = 0o077;
+const PERMISSION_BITS = 0o777;
 
 /** A key that belongs to this process's user but is accessible to other users. */
-export interface LooseKey {
+export interface InsecureKey {
   readonly path: string;
   /** In chmod's octal notation. */
   readonly mode: string;
@@ -30,10 +30,10 @@ export interface LooseKey {
 }
 
 /** Handles such a key: programs that write files for a worker often make them readable by all users. */
-export type OnLooseKey = (key: LooseKey) => Promise<void>;
+export type OnInsecureKey = (key: InsecureKey) => Promise<void>;
 
 /** Returns a handler that removes the access of others and tells the operator, who may have granted it. */
-export function tightening(log: Pick<Logger, 'warn'>): OnLooseKey {
+export function tightening(log: Pick<Logger, 'warn'>): OnInsecureKey {
   return async (key) => {
     await key.tighten();
     const { path, mode } = key;
@@ -44,10 +44,10 @@ export function tightening(log: Pick<Logger, 'warn'>): OnLooseKey {
 /**
  * Reads an ed25519 key from a file with base64 of its 32-byte seed, or of the seed and the public key. Throws a
  * SigningKeyError if the file holds no key, or belongs to another user and is not private to that user. A file of this
- * process's user that others can access is used after `onLoose` has handled it.
+ * process's user that others can access is used after `onInsecure` has handled it.
  */
-export async function readSigningKey(path: string, onLoose: OnLooseKey): Promise<KeyObject> {
-  return await readPrivateFile(path, (text) => parseSigningKey(path, text), onLoose);
+export async function readSigningKey(path: string, onInsecure: OnInsecureKey): Promise<KeyObject> {
+  return await readPrivateFile(path, (text) => parseSigningKey(path, text), onInsecure);
 }
 
 function parseSigningKey(path: string, content: string): KeyObject {
@@ -69,23 +69,23 @@ function parseSigningKey(path: string, content: string): KeyObject {
 }
 
 /** Returns the parsed file. A file that `parse` refuses is left unchanged. */
-async function readPrivateFile<T>(path: string, parse: (text: string) => T, onLoose: OnLooseKey): Promise<T> {
+async function readPrivateFile<T>(path: string, parse: (text: string) => T, onInsecure: OnInsecureKey): Promise<T> {
   try {
     // Non-blocking, so that a named pipe without a writer can't hang the worker.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const found = await file.stat();
       if (!found.isFile()) throw new SigningKeyError(`${path} is not a regular file`);
-      const mode = found.mode & ALL;
-      let loose: LooseKey | undefined;
-      if ((mode & OTHERS) !== 0) {
+      const mode = found.mode & PERMISSION_BITS;
+      let insecure: InsecureKey | undefined;
+      if ((mode & GROUP_AND_OTHERS) !== 0) {
         const octal = mode.toString(8).padStart(4, '0');
-        if (found.uid !== (await ownUid())) throw new SigningKeyError(`${path} ${inUse(octal)}`);
-        loose = { path, mode: octal, tighten: () => tighten(file, path, mode) };
+        if (found.uid !== (await ownUid())) throw new SigningKeyError(`${path} ${accessibleToOthers(octal)}`);
+        insecure = { path, mode: octal, tighten: () => tighten(file, path, mode) };
       }
       if (found.size > MAX_FILE_BYTES) throw new SigningKeyError(`${path} is too long for a key (${found.size} bytes)`);
       const key = parse(await file.readFile('latin1'));
-      if (loose) await onLoose(loose);
+      if (insecure) await onInsecure(insecure);
       return key;
     } finally {
       await file.close();
@@ -103,14 +103,14 @@ async function ownUid(): Promise<number> {
 
 async function tighten(file: FileHandle, path: string, mode: number): Promise<void> {
   try {
-    await file.chmod(mode & ~OTHERS);
+    await file.chmod(mode & ~GROUP_AND_OTHERS);
   } catch (error) {
     const octal = mode.toString(8).padStart(4, '0');
     const why = `and that cannot be changed: ${(error as Error).message}`;
-    throw new SigningKeyError(`${path} ${inUse(octal)}, ${why}`, { cause: error });
+    throw new SigningKeyError(`${path} ${accessibleToOthers(octal)}, ${why}`, { cause: error });
   }
 }
 
-function inUse(mode: string): string {
+function accessibleToOthers(mode: string): string {
   return `can be used by others (mode ${mode}); only its owner may have access (0600)`;
 }

@@ -40,7 +40,7 @@ const CONFIG: PartialConfig = {
 const MAX_SESSION_KEYS = 4;
 const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/;
 /** The key id of an anonymous recipient. */
-const ANYBODY = '0'.repeat(16);
+const ANONYMOUS_KEY_ID = '0'.repeat(16);
 const ARMOR = '-----BEGIN PGP MESSAGE-----';
 
 /** Decrypts a message. Throws only Undecipherable, which never quotes decrypted content. */
@@ -81,12 +81,12 @@ function checkRecipients(message: EncryptedMessage, keys: readonly PrivateKey[])
   const recipients = message.getEncryptionKeyIDs();
   if (recipients.length === 0) throw new Undecipherable('it is not encrypted to a public key', true);
   const own = keys.flatMap((key) => key.getKeyIDs().map((id) => id.toHex()));
-  const forUs = recipients.filter((id) => [ANYBODY, ...own].includes(id.toHex()));
-  if (forUs.length === 0) {
+  const ownRecipients = recipients.filter((id) => [ANONYMOUS_KEY_ID, ...own].includes(id.toHex()));
+  if (ownRecipients.length === 0) {
     const others = recipients.slice(0, MAX_SESSION_KEYS).map((id) => id.toHex().toUpperCase());
     throw new Undecipherable(`it is not encrypted to this worker's key, but to ${others.join(', ')}`, true);
   }
-  if (forUs.length > MAX_SESSION_KEYS) {
+  if (ownRecipients.length > MAX_SESSION_KEYS) {
     throw new Undecipherable(`it is encrypted to the same recipient more than ${MAX_SESSION_KEYS} times`, true);
   }
 }

@@ -32,7 +32,7 @@ const MAX_MESSAGES = 100;
 /** The limit of Linux for name, equals sign, value and a zero byte. */
 const MAX_VARIABLE_BYTES = 128 * 1024;
 const TOO_LONG = 'it is too long for a variable (128 KiB with its name)';
-const SECRECY = 'it cannot be decrypted, or is not for this task';
+const UNDISCLOSED = 'it cannot be decrypted, or is not for this task';
 /** Reserved for features, even if the task does not use them. */
 const SET_BY_FEATURES = new Set(['TASKCLUSTER_PROXY_URL', 'TASKCLUSTER_VIDEO_DEVICE', 'TASKCLUSTER_AUDIO_DEVICE']);
 
@@ -110,12 +110,12 @@ async function read(base64: string, reading: Reading): Promise<SecretMessage | O
   try {
     const message = await decryptMessage(base64, keys);
     // Checked first: only the author of a message for this very task may learn more about it.
-    if (message.taskId !== task.taskId) return { forAuthor: SECRECY, reason: 'it is for another task' };
+    if (message.taskId !== task.taskId) return { forAuthor: UNDISCLOSED, reason: 'it is for another task' };
     const reason = problemOf(message, task, now, taken);
     return reason === undefined ? message : { forAuthor: reason, reason };
   } catch (error) {
     if (!(error instanceof Undecipherable)) throw error;
-    return { forAuthor: error.isPublic ? error.message : SECRECY, reason: error.message };
+    return { forAuthor: error.isPublic ? error.message : UNDISCLOSED, reason: error.message };
   }
 }
 

@@ -29,7 +29,7 @@ export interface Connection {
 }
 
 /** A task's handlers for connections and requests with a valid address. */
-export interface TaskSide {
+export interface TaskHandlers {
   /** Handles a connection that requests a shell. */
   readonly shell: (connection: Connection) => void;
   /** Absent if there are no displays. */
@@ -54,7 +54,7 @@ export interface ShellEndpoint {
   /** The secrets of all addresses. */
   readonly tokens: readonly string[];
   /** Stops accepting connections. */
-  close(): void;
+  readonly close: () => void;
 }
 
 const LIMITS: InteractiveLimits = {
@@ -81,7 +81,7 @@ type TokenKind = 'shell' | 'displays';
 
 /** The target of a token. */
 interface Opened {
-  readonly side: TaskSide;
+  readonly side: TaskHandlers;
   readonly kind: TokenKind;
 }
 
@@ -127,7 +127,7 @@ export class InteractiveServer {
   /**
    * Returns new secret addresses, with a host name that is valid until `expires`. `side` handles their connections.
    */
-  open(side: TaskSide, expires: Date): ShellEndpoint {
+  open(side: TaskHandlers, expires: Date): ShellEndpoint {
     const urls = this.#urls;
     const tokens = { shell: newToken(), displays: newToken() };
     const http = urls.origin(expires);
@@ -151,7 +151,7 @@ export class InteractiveServer {
     await this.#urls.close();
   }
 
-  #find(url = ''): { readonly side: TaskSide; readonly path: string; readonly query: string } | undefined {
+  #find(url = ''): { readonly side: TaskHandlers; readonly path: string; readonly query: string } | undefined {
     const { token, path = '', query = '' } = ADDRESS.exec(url)?.groups ?? {};
     const opened = token === undefined ? undefined : this.#urls.find(token);
     if (opened === undefined || opened === 'expired' || !OPENS[opened.kind].includes(path)) return undefined;
@@ -167,7 +167,9 @@ export class InteractiveServer {
       return;
     }
     const isKnown = found !== undefined;
-    const text = isKnown ? 'This is the address of a WebSocket.\n' : 'There is no such shell, or its task has ended.\n';
+    const text = isKnown
+      ? 'This address accepts only WebSocket connections.\n'
+      : 'The shell does not exist, or its task has ended.\n';
     response.writeHead(isKnown ? 426 : 404, {
       ...HEADERS,
       'Content-Type': 'text/plain; charset=utf-8',
@@ -206,20 +208,20 @@ function refuseUpgrade(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }
 
-function connectionHandler(side: TaskSide, path: string): ((connection: Connection) => void) | undefined {
+function connectionHandler(side: TaskHandlers, path: string): ((connection: Connection) => void) | undefined {
   if (path === PATHS.shell) return side.shell;
   return path === PATHS.display ? side.displays?.connect : undefined;
 }
 
 /** Responds with the list of displays. The requesting page is the deployment's, so it needs CORS to read it. */
-async function answerDisplays(response: ServerResponse, side: TaskSide | undefined): Promise<void> {
+async function answerDisplays(response: ServerResponse, side: TaskHandlers | undefined): Promise<void> {
   const headers = { ...HEADERS, 'Content-Type': 'application/json', 'Access-Control-Allow-Origin': '*' };
   const answer = (status: number, content: unknown): void => {
     response.writeHead(status, headers);
     response.end(JSON.stringify(content));
   };
   if (!side) {
-    answer(503, { message: 'There are too many connections.' });
+    answer(503, { message: 'Too many connections.' });
     return;
   }
   const { displays } = side;
@@ -230,6 +232,6 @@ async function answerDisplays(response: ServerResponse, side: TaskSide | undefin
   try {
     answer(200, await displays.list());
   } catch (error) {
-    answer(500, { message: `The displays are not known: ${errorMessage(error)}` });
+    answer(500, { message: `The displays could not be listed: ${errorMessage(error)}` });
   }
 }

@@ -9,7 +9,7 @@ import type { Contribution, Feature, TaskFeature } from '../../task/feature.js';
 import { ExitGate } from './exit-gate.js';
 import { BUSYBOX, ENTRYPOINT_PREFIX, HOLD_DIRECTORY } from './container-scripts.js';
 import { displayBind, listDisplays } from './displays.js';
-import type { InteractiveServer, TaskSide } from './interactive-server.js';
+import type { InteractiveServer, TaskHandlers } from './interactive-server.js';
 import { Lifetime } from './lifetime.js';
 import { TaskPrograms } from './task-programs.js';
 import { TaskShells } from './task-shells.js';
@@ -34,7 +34,7 @@ type Page = 'shell' | 'display';
 const CONTENT_TYPE = 'text/html';
 /** The largest expected difference between the clocks of the worker and the queue. */
 const CLOCK_SKEW_MS = 15 * 60_000;
-const ASK = 'Ask the operator of the worker.';
+const CONTACT_OPERATOR = 'Ask the operator of the worker.';
 
 /** Lets people open shells in a task's container, during its command and for some time afterwards. */
 export function interactive(options: InteractiveOptions): Feature {
@@ -65,7 +65,7 @@ export async function checkBusybox(path: string): Promise<string> {
 class TaskInteractive implements TaskFeature {
   readonly #options: InteractiveOptions;
   readonly #task: TaskContext;
-  #hold: ExitGate | undefined;
+  #gate: ExitGate | undefined;
   #hasDisplays = false;
 
   constructor(options: InteractiveOptions, task: TaskContext) {
@@ -77,22 +77,22 @@ class TaskInteractive implements TaskFeature {
     const { server, busyboxPath } = this.#options;
     if (!server) {
       const reason = 'this worker cannot serve interactive sessions: its certificate or its port is not usable';
-      throw TaskError.exception('internal-error', `${reason}. ${ASK}`);
+      throw TaskError.exception('internal-error', `${reason}. ${CONTACT_OPERATOR}`);
     }
     const busybox = await this.#busybox(busyboxPath);
-    const hold = await ExitGate.create(this.#task.directory);
-    this.#hold = resources.use('exit gate', hold);
+    const gate = await ExitGate.create(this.#task.directory);
+    this.#gate = resources.use('exit gate', gate);
     const displays = await this.#displayBind();
     this.#hasDisplays = displays !== undefined;
-    const binds = [`${busybox}:${BUSYBOX}:ro`, `${hold.directory}:${HOLD_DIRECTORY}:ro`];
+    const binds = [`${busybox}:${BUSYBOX}:ro`, `${gate.directory}:${HOLD_DIRECTORY}:ro`];
     return { binds: displays === undefined ? binds : [...binds, displays], entrypointPrefix: ENTRYPOINT_PREFIX };
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- it starts work that continues while the task runs
   async started(container: RunningContainer, resources: ResourceStack, signal: AbortSignal): Promise<void> {
     const { server, minTimeSeconds, expirationAfterSessionSeconds } = this.#options;
-    const hold = this.#hold;
-    if (!server || !hold) throw new Error('the container was started without being prepared');
+    const gate = this.#gate;
+    if (!server || !gate) throw new Error('the container was started without being prepared');
     const lifetime = new Lifetime({
       minTimeMs: minTimeSeconds * 1000,
       afterSessionMs: expirationAfterSessionSeconds * 1000,
@@ -102,27 +102,19 @@ class TaskInteractive implements TaskFeature {
     const expires = this.#expires();
     const endpoint = server.open(this.#side(shells, programs, signal), expires);
     for (const token of endpoint.tokens) resources.defer('hidden token', this.#task.log.addSecret(token));
-    resources.defer('interactive endpoint', () => {
-      endpoint.close();
-    });
-    signal.addEventListener(
-      'abort',
-      () => {
-        endpoint.close();
-      },
-      { once: true },
-    );
+    resources.defer('interactive endpoint', endpoint.close);
+    signal.addEventListener('abort', endpoint.close, { once: true });
     void this.#announce('shell', { v: '2', socketUrl: endpoint.url }, expires, signal);
     if (this.#hasDisplays) {
       const { displayUrl: socketUrl, displaysUrl } = endpoint;
       void this.#announce('display', { v: '1', socketUrl, displaysUrl }, expires, signal);
     }
-    void this.#letGo(hold, lifetime, signal);
+    void this.#releaseAfterSessions(gate, lifetime, signal);
   }
 
-  #side(shells: TaskShells, programs: TaskPrograms, signal: AbortSignal): TaskSide {
+  #side(shells: TaskShells, programs: TaskPrograms, signal: AbortSignal): TaskHandlers {
     let listing: Promise<unknown> | undefined;
-    const displays: TaskSide['displays'] = {
+    const displays: TaskHandlers['displays'] = {
       connect: (connection) => {
         shells.connectDisplay(connection);
       },
@@ -165,7 +157,7 @@ class TaskInteractive implements TaskFeature {
     } catch (error) {
       this.#task.log.error('interactive tasks need a static busybox', { busyboxPath: path, error });
       const reason = 'this worker lacks the static busybox that interactive sessions need';
-      throw TaskError.exception('internal-error', `${reason}. ${ASK}`, error);
+      throw TaskError.exception('internal-error', `${reason}. ${CONTACT_OPERATOR}`, error);
     }
   }
 
@@ -196,9 +188,9 @@ class TaskInteractive implements TaskFeature {
   }
 
   /** Waits for the end of the command, then for the end of the last session, and releases the container. */
-  async #letGo(hold: ExitGate, lifetime: Lifetime, signal: AbortSignal): Promise<void> {
+  async #releaseAfterSessions(gate: ExitGate, lifetime: Lifetime, signal: AbortSignal): Promise<void> {
     const { log, output } = this.#task;
-    const exitCode = await hold.ended;
+    const exitCode = await gate.ended;
     const isOver = (): boolean => signal.aborted;
     if (isOver()) return;
     const { remainingMs } = lifetime;
@@ -211,7 +203,7 @@ class TaskInteractive implements TaskFeature {
     }
     try {
       await lifetime.over(signal);
-      await hold.release();
+      await gate.release();
     } catch (error) {
       if (!isOver()) log.error('interactive task not ended', { error });
     }

@@ -36,7 +36,7 @@ const DEFAULT_SIZE: TerminalSize = { rows: 24, columns: 80 };
 export function refuse(socket: WebSocket, protocol: ShellProtocol, text: string): void {
   // Further messages and errors of this client do not matter.
   socket.on('error', () => undefined);
-  farewell(socket, protocol, { kind: 'error', text }, CLOSE.tryLater);
+  closeSocket(socket, protocol, { kind: 'error', text }, CLOSE.tryLater);
 }
 
 /**
@@ -54,10 +54,10 @@ export class ShellSession {
   #isInputBlocked = false;
   #receivedSinceResume = 0;
   /** Input that the process has not read yet. */
-  #behindBytes = 0;
+  #unreadBytes = 0;
   #wantedSize: TerminalSize | undefined;
   #isResizing = false;
-  #hasToldOfNoTerminal = false;
+  #hasReportedNoTerminal = false;
   #isGone = false;
   #isShutDown = false;
 
@@ -94,7 +94,7 @@ export class ShellSession {
     this.#socket.off('close', leave);
     const isAbandoned = this.#isGone && !this.#isShutDown;
     if (exitCode !== undefined && !this.#isShutDown) {
-      this.#leaveWith({ kind: 'stopped', exitCode }, CLOSE.normal, `exit code ${exitCode}`);
+      this.#endWith({ kind: 'stopped', exitCode }, CLOSE.normal, `exit code ${exitCode}`);
     }
     exec.close();
     return { exitCode: isAbandoned ? undefined : exitCode, isAbandoned };
@@ -102,14 +102,14 @@ export class ShellSession {
 
   /** Ends the session because the process could not be started, or was lost. */
   fail(text: string): void {
-    this.#leaveWith({ kind: 'error', text }, CLOSE.internalError, text);
+    this.#endWith({ kind: 'error', text }, CLOSE.internalError, text);
     this.#exec?.close();
   }
 
   /** Ends the session because the run is over. */
   shutDown(): void {
     this.#isShutDown = true;
-    this.#leaveWith({ kind: 'shutdown' }, CLOSE.goingAway, 'the task has ended');
+    this.#endWith({ kind: 'shutdown' }, CLOSE.goingAway, 'the task has ended');
     this.#exec?.close();
     this.#changed.call();
   }
@@ -162,28 +162,28 @@ export class ShellSession {
     if (stdin.writableEnded || stdin.destroyed) return;
     this.#receivedSinceResume += data.length;
     const costBytes = data.length + MESSAGE_BYTES;
-    this.#behindBytes += costBytes;
+    this.#unreadBytes += costBytes;
     stdin.write(data, () => {
-      this.#behindBytes -= costBytes;
-      if (this.#behindBytes === 0) this.#inputTaken();
+      this.#unreadBytes -= costBytes;
+      if (this.#unreadBytes === 0) this.#inputDrained();
     });
-    if (this.#behindBytes >= STOP_READING_BYTES) this.#socket.pause();
-    if (this.#behindBytes >= PAUSE_BYTES && !this.#isInputBlocked) {
+    if (this.#unreadBytes >= STOP_READING_BYTES) this.#socket.pause();
+    if (this.#unreadBytes >= PAUSE_BYTES && !this.#isInputBlocked) {
       this.#isInputBlocked = true;
       this.#changed.call();
       void this.#send({ kind: 'pause' });
     }
-    if (!this.#isInputBlocked && this.#receivedSinceResume >= RESUME_EVERY_BYTES) this.#sayGoOn();
+    if (!this.#isInputBlocked && this.#receivedSinceResume >= RESUME_EVERY_BYTES) this.#sendResume();
   }
 
-  #inputTaken(): void {
+  #inputDrained(): void {
     if (!this.#isInputBlocked) return;
     this.#isInputBlocked = false;
     this.#socket.resume();
-    this.#sayGoOn();
+    this.#sendResume();
   }
 
-  #sayGoOn(): void {
+  #sendResume(): void {
     this.#receivedSinceResume = 0;
     void this.#send({ kind: 'resume' });
   }
@@ -194,9 +194,9 @@ export class ShellSession {
       if (size.rows === 0 || size.columns === 0) return;
       this.#wantedSize = size;
       if (!this.#isResizing) void this.#followSize(exec);
-    } else if (!this.#hasToldOfNoTerminal) {
-      this.#hasToldOfNoTerminal = true;
-      void this.#send({ kind: 'error', text: 'There is no terminal to resize.' });
+    } else if (!this.#hasReportedNoTerminal) {
+      this.#hasReportedNoTerminal = true;
+      void this.#send({ kind: 'error', text: 'The session has no terminal to resize.' });
     }
   }
 
@@ -222,14 +222,14 @@ export class ShellSession {
     });
   }
 
-  #leaveWith(message: ServerMessage, code: number, reason: string): void {
-    farewell(this.#socket, this.#protocol, message, code, reason);
+  #endWith(message: ServerMessage, code: number, reason: string): void {
+    closeSocket(this.#socket, this.#protocol, message, code, reason);
   }
 }
 
 const NEVER = new AbortController().signal;
 
-function farewell(
+function closeSocket(
   socket: WebSocket,
   protocol: ShellProtocol,
   message: ServerMessage,

@@ -31,13 +31,10 @@ export class TaskShells {
 
   constructor(options: TaskShellsOptions) {
     this.#options = options;
-    options.signal.addEventListener(
-      'abort',
-      () => {
-        for (const session of this.#sessions) session.shutDown();
-      },
-      { once: true },
-    );
+    const shutDown = (): void => {
+      for (const session of this.#sessions) session.shutDown();
+    };
+    options.signal.addEventListener('abort', shutDown, { once: true });
   }
 
   /** Accepts a connection for a shell, and handles its failures. */
@@ -73,7 +70,7 @@ export class TaskShells {
     const number = ++this.#opened;
     const facts = { session: number, remoteAddress, protocol: request.protocol.version };
     task.log.info('interactive session opened', { ...facts, ...programOf(request), tty: request.tty });
-    task.output.line(`Interactive session ${number} opened: ${purposeOf(request)}`);
+    task.output.line(`Interactive session ${number} opened: ${describeRequest(request)}`);
     const openedAt = performance.now();
     const session = new ShellSession(socket, request.protocol, request.tty);
     this.#sessions.add(session);
@@ -104,7 +101,7 @@ export class TaskShells {
 }
 
 /** Returns a description for the task's log, which may be public: a command's arguments may contain secrets. */
-function purposeOf({ command, display }: ShellRequest): string {
+function describeRequest({ command, display }: ShellRequest): string {
   if (display !== undefined) return DISPLAY_NAME.test(display) ? `display ${display}` : 'a display';
   return command.length === 0 ? 'a shell' : 'a command';
 }

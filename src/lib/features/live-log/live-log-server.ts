@@ -103,7 +103,7 @@ export class LiveLogServer {
     if (endpoint === undefined) {
       answer(response, 401, 'Access denied');
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
-      answer(response, 405, 'Only GET and HEAD', { Allow: 'GET, HEAD' });
+      answer(response, 405, 'Method not allowed. Use GET or HEAD.', { Allow: 'GET, HEAD' });
     } else if (endpoint === 'expired') {
       answer(response, 404, 'The task has ended; its log is an artifact of the task.');
     } else {

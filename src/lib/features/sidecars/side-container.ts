@@ -22,7 +22,7 @@ export interface SideContainerServices {
 }
 
 /** One attempt of a feature to run a container next to a task's. */
-export interface Side {
+export interface SideContext {
   readonly task: TaskContext;
   /** The feature's name, for all messages. */
   readonly feature: string;
@@ -38,13 +38,13 @@ export type SideContainerSettings = Pick<ContainerSpec, 'image'> &
 const SHM_SIZE_BYTES = 64 * 1024 * 1024;
 const POLL_MS = 100;
 // Docker's errors contain the command, which contains a token: only the operator may read them.
-const ASK = 'This is not a mistake of the task: ask the operator of the worker, whose log has details.';
+const CONTACT_OPERATOR = 'This is not a mistake of the task: ask the operator of the worker, whose log has details.';
 
 class EndedEarly extends Error {}
 
 /** Gets an image that the operator chose, for which a task needs no scope, and returns its id. */
-export async function takeSideImage(
-  { task, feature, services, resources }: Side,
+export async function acquireSideImage(
+  { task, feature, services, resources }: SideContext,
   name: string,
   signal: AbortSignal,
 ): Promise<string> {
@@ -70,7 +70,7 @@ export async function takeSideImage(
  * would refuse it again.
  */
 export async function startSideContainer(
-  side: Side,
+  side: SideContext,
   settings: SideContainerSettings,
   signal: AbortSignal,
 ): Promise<SideContainer> {
@@ -101,14 +101,14 @@ export async function startSideContainer(
 
 /** An operator's container that runs next to a task's. */
 export class SideContainer {
-  readonly #side: Side;
+  readonly #side: SideContext;
   readonly #log: Logger;
   readonly #output: OutputTail;
   readonly #ended: Promise<StoppedContainer>;
   /** Aborts when it is no longer needed. */
   readonly #over: AbortSignal;
 
-  constructor(side: Side, container: RunningContainer, output: OutputTail, over: AbortSignal) {
+  constructor(side: SideContext, container: RunningContainer, output: OutputTail, over: AbortSignal) {
     const { task, feature } = side;
     this.#side = side;
     this.#log = task.log.with({ feature, containerId: container.id });
@@ -149,9 +149,9 @@ export class SideContainer {
     const reason = deadline.lastSeen;
     this.#log.error('sidecar not ready', { reason, output: this.#output.text });
     if (isLate) return unavailable(`it was not ready within ${deadline.totalMs / 1000} s: ${reason}`);
-    const told = unavailable(reason);
+    const unavailableError = unavailable(reason);
     // Without a further retry the author sees this message, so the text is the same.
-    return deadline.isWorthARetry() ? new ServiceError('sidecar', told.message) : told;
+    return deadline.isWorthARetry() ? new ServiceError('sidecar', unavailableError.message) : unavailableError;
   }
 
   async #watch(): Promise<void> {
@@ -202,5 +202,5 @@ function sideSpec(task: TaskContext, settings: SideContainerSettings): Container
 }
 
 function unavailable(what: string): TaskError {
-  return TaskError.exception('internal-error', `${what}. ${ASK}`);
+  return TaskError.exception('internal-error', `${what}. ${CONTACT_OPERATOR}`);
 }

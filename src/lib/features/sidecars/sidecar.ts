@@ -6,7 +6,7 @@ import type { ResourceStack } from '../../util/resource-stack.js';
 import type { Contribution, Feature, TaskFeature } from '../../task/feature.js';
 import { ReadinessDeadline } from './readiness-deadline.js';
 import { portProbe, statusProbe } from './probe.js';
-import { startSideContainer, takeSideImage } from './side-container.js';
+import { startSideContainer, acquireSideImage } from './side-container.js';
 import type { SideContainerServices } from './side-container.js';
 
 export interface SidecarServices extends SideContainerServices {
@@ -54,13 +54,13 @@ class TaskSidecar implements TaskFeature {
     const { alias, port, cmd, env, capAdd, extraHosts, readyStatus } = this.#config;
     const task = this.#task;
     const side = { task, feature: this.#name, services: this.#services, resources };
-    const image = await takeSideImage(side, this.#config.image, signal);
+    const image = await acquireSideImage(side, this.#config.image, signal);
     const network = resources.use('network', await this.#services.networks.join(task, signal));
     const place = network.ownPlace();
     const settings = {
       image,
-      command: cmd.length > 0 ? cmd.map((word) => this.#filledIn(word)) : undefined,
-      env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, this.#filledIn(value)])),
+      command: cmd.length > 0 ? cmd.map((word) => this.#substitute(word)) : undefined,
+      env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, this.#substitute(value)])),
       capAdd,
       extraHosts,
       network: place,
@@ -73,7 +73,7 @@ class TaskSidecar implements TaskFeature {
     return { network: network.task, extraHosts: [`${alias}:${address}`] };
   }
 
-  #filledIn(text: string): string {
+  #substitute(text: string): string {
     const values: Readonly<Record<string, string>> = { taskId: this.#task.taskId, token: this.#config.token ?? '' };
     return text.replace(/\{\{(taskId|token)\}\}/g, (_whole, name: string) => values[name] ?? '');
   }

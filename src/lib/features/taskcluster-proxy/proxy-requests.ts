@@ -65,13 +65,13 @@ export class ProxyRequests {
   async #signUrl(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { signer, rootUrl } = this.#options;
     if (request.method !== 'POST') {
-      answer(response, 405, 'Only POST, with a URL as the body.', { Allow: 'POST' });
+      answer(response, 405, 'Method not allowed. POST a URL as the body.', { Allow: 'POST' });
       return;
     }
     const body = await readBody(request, MAX_URL_BYTES);
     const url = body.kind === 'held' ? signableUrl(body.content.toString('utf8').trim(), rootUrl) : undefined;
     if (url === undefined) {
-      answer(response, 400, `The body has to be a URL that begins with ${rootUrl}/.`);
+      answer(response, 400, `The body must be a URL that begins with ${rootUrl}/.`);
       return;
     }
     const signed = signer.signedUrl(url, BEWIT_SECONDS);
@@ -96,11 +96,11 @@ export class ProxyRequests {
   #ownHeaders(url: string): Readonly<Record<string, string>> {
     const { version, scopes } = this.#options;
     const scopesJson = JSON.stringify(scopes);
-    const canBeSaid = scopesJson.length <= MAX_SCOPES_LENGTH && /^[\x20-\x7e]*$/.test(scopesJson);
+    const fitsHeader = scopesJson.length <= MAX_SCOPES_LENGTH && /^[\x20-\x7e]*$/.test(scopesJson);
     return {
       'X-Taskcluster-Endpoint': url,
       'X-Taskcluster-Proxy-Version': version,
-      ...(canBeSaid && { 'X-Taskcluster-Authorized-Scopes': scopesJson }),
+      ...(fitsHeader && { 'X-Taskcluster-Authorized-Scopes': scopesJson }),
     };
   }
 

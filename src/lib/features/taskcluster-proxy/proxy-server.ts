@@ -1,19 +1,18 @@
 import { once, setMaxListeners } from 'node:events';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from '../../log/logger.js';
 import { answerHalfClosed } from '../../util/answer-half-closed.js';
 import { ConnectionLimiter } from '../../util/connection-limiter.js';
+import type { ProxyRequests } from './proxy-requests.js';
 
 export interface ProxyServerOptions {
   readonly address: string;
   readonly port: number;
   /** Returns whether a connection from this address is the task's. */
   readonly isTask: (address: string) => boolean;
-  readonly requests: {
-    handle(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void>;
-  };
+  readonly requests: Pick<ProxyRequests, 'handle'>;
   readonly log: Logger;
 }
 
@@ -61,7 +60,7 @@ export class ProxyServer {
       const release = limiter.hold(request.socket);
       if (!release) {
         response.writeHead(503, { 'Retry-After': '1', Connection: 'close' });
-        response.end(`There are ${LIMITS.held} requests at once already, which is the limit.\n`);
+        response.end(`Too many concurrent requests: the limit is ${LIMITS.held}.\n`);
         return;
       }
       response.once('close', release);

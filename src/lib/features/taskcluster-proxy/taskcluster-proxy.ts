@@ -22,7 +22,7 @@ const ALIAS = 'taskcluster';
 const DEFAULT_PORT = 80;
 
 /** Errors of listening that only an operator can fix. */
-const NEEDS_AN_OPERATOR: Readonly<Record<string, string>> = {
+const LISTEN_ADVICE: Readonly<Record<string, string>> = {
   EADDRINUSE: "Another program on the worker's machine listens on this port on all addresses",
   EACCES: 'The worker may not listen on this port: it must run as root or with CAP_NET_BIND_SERVICE',
   EADDRNOTAVAIL: "The worker must run on the Docker engine's machine, in its network namespace",
@@ -76,7 +76,7 @@ async function listen(
       log,
     });
   } catch (error) {
-    const advice = NEEDS_AN_OPERATOR[(error as NodeJS.ErrnoException).code ?? ''];
+    const advice = LISTEN_ADVICE[(error as NodeJS.ErrnoException).code ?? ''];
     if (advice === undefined) throw error;
     log.error('taskcluster proxy cannot listen', { address, port, error });
     throw TaskError.exception(

@@ -38,18 +38,18 @@ export class ArchiveContents {
   readonly #blobs = new Map<string, Buffer>();
 
   addFile(name: string, bytes: number): void {
-    if (this.#links.has(name)) throw twice(name);
+    if (this.#links.has(name)) throw duplicateEntry(name);
     this.#fileBytes.set(name, bytes);
     this.#blobs.delete(name);
   }
 
   addLink(name: string, type: 'link' | 'symlink', target: string): void {
-    if (this.#links.has(name) || this.#fileBytes.has(name)) throw twice(name);
+    if (this.#links.has(name) || this.#fileBytes.has(name)) throw duplicateEntry(name);
     this.#links.set(name, linkTarget(name, type, target));
   }
 
   addMetadata(name: MetadataName, content: Buffer): void {
-    if (this.#metadata.has(name)) throw twice(name);
+    if (this.#metadata.has(name)) throw duplicateEntry(name);
     this.#metadata.set(name, content);
   }
 
@@ -158,7 +158,7 @@ export function isLegacyLayer(name: string): boolean {
   return name.endsWith('/layer.tar');
 }
 
-function twice(name: string): ArchiveError {
+function duplicateEntry(name: string): ArchiveError {
   return new ArchiveError(`it has two entries with the name ${quoted(name)}`);
 }
 

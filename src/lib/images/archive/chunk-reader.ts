@@ -31,7 +31,7 @@ export class ChunkReader {
     // Copied on arrival: chunks may be single bytes, and each kept Buffer would take a hundred.
     const whole = Buffer.allocUnsafe(count);
     let at = first.copy(whole);
-    while (at < count) at += ((await this.some(count - at)) ?? brokenOff()).copy(whole, at);
+    while (at < count) at += ((await this.some(count - at)) ?? throwTruncated()).copy(whole, at);
     return whole;
   }
 
@@ -41,6 +41,6 @@ export class ChunkReader {
   }
 }
 
-export function brokenOff(): never {
+export function throwTruncated(): never {
   throw new ArchiveError('it is truncated');
 }

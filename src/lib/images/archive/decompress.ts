@@ -124,7 +124,7 @@ async function* unpacked(
       yield chunk;
     }
     // A failed download makes the program fail too: report the cause.
-    await feeding.catch(unlessHungUp);
+    await feeding.catch(throwUnlessHangUp);
     await ended;
     await feeding;
   } finally {
@@ -148,12 +148,12 @@ async function endOf(child: ChildProcess, program: string): Promise<void> {
     });
   });
   if (code === 0) return;
-  const words = stderr.trim().split('\n').join('; ');
-  throw new ArchiveError(`${program} failed (${signal ?? `exit code ${code ?? ''}`}): ${words || 'no message'}`);
+  const output = stderr.trim().split('\n').join('; ');
+  throw new ArchiveError(`${program} failed (${signal ?? `exit code ${code ?? ''}`}): ${output || 'no message'}`);
 }
 
 /** Ignores that the program closed its input early: it reports the reason itself. */
-function unlessHungUp(error: unknown): void {
+function throwUnlessHangUp(error: unknown): void {
   const { code = '' } = error as NodeJS.ErrnoException;
   if (!['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes(code)) throw error;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ArchiveContents, isBlob, isLegacyLayer } from './archive-contents.js';
 import { ArchiveError } from './archive-error.js';
-import { ChunkReader, brokenOff } from './chunk-reader.js';
+import { ChunkReader, throwTruncated } from './chunk-reader.js';
 import { checkName, isMetadata, plainName } from './entry-name.js';
 import type { MetadataName } from './entry-name.js';
 import { RootDirectories } from './root-directories.js';
@@ -42,7 +42,7 @@ export async function* rewriteImageTar(
       if (file.content) yield file.content;
       else {
         for (let missing = file.bytes; missing > 0;) {
-          const piece = (await chunks.some(missing)) ?? brokenOff();
+          const piece = (await chunks.some(missing)) ?? throwTruncated();
           missing -= piece.length;
           hash?.update(piece);
           yield piece;
@@ -114,7 +114,7 @@ class ArchiveEntries {
 
   /** Returns a better explanation of an error, if the archive's content has one. */
   explained(error: unknown): unknown {
-    return error instanceof ArchiveError && this.#rootDirectories.areThere
+    return error instanceof ArchiveError && this.#rootDirectories.areFound
       ? new ArchiveError(
           'it has the files of a container, as docker export writes them, and no image. Create an image of the container with docker commit, and an archive of that with docker save',
           { cause: error },

@@ -2,9 +2,9 @@ const NAMES = new Set(
   'bin boot dev etc home lib lib64 media mnt opt proc root run sbin srv sys tmp usr var'.split(' '),
 );
 /** Docker creates it in each of its containers. */
-const DOCKERS = '.dockerenv';
+const DOCKER_MARKER = '.dockerenv';
 /** No image archive has directories with such names. */
-const ENOUGH = 3;
+const MIN_FOUND = 3;
 
 /** Detects an archive of a system's files that was published as an image archive. */
 export class RootDirectories {
@@ -13,10 +13,10 @@ export class RootDirectories {
   add(name: string): void {
     const end = name.indexOf('/');
     const first = end < 0 ? name : name.slice(0, end);
-    if (NAMES.has(first) || first === DOCKERS) this.#found.add(first);
+    if (NAMES.has(first) || first === DOCKER_MARKER) this.#found.add(first);
   }
 
-  get areThere(): boolean {
-    return this.#found.has(DOCKERS) || this.#found.size >= ENOUGH;
+  get areFound(): boolean {
+    return this.#found.has(DOCKER_MARKER) || this.#found.size >= MIN_FOUND;
   }
 }

@@ -1,5 +1,5 @@
 import { ArchiveError } from './archive-error.js';
-import { brokenOff } from './chunk-reader.js';
+import { throwTruncated } from './chunk-reader.js';
 import type { ChunkReader } from './chunk-reader.js';
 import { quoted } from './entry-name.js';
 import { BLOCK, isZero, paddingOf, parseHeader, untilZero } from './tar-header.js';
@@ -69,7 +69,7 @@ export class TarReader {
   async next(): Promise<TarEntry | undefined> {
     let extension: Extension = {};
     for (;;) {
-      const block = (await this.#chunks.exactly(BLOCK)) ?? brokenOff();
+      const block = (await this.#chunks.exactly(BLOCK)) ?? throwTruncated();
       if (isZero(block)) {
         await this.#checkEnd();
         return undefined;
@@ -82,14 +82,14 @@ export class TarReader {
 
   /** Returns the complete content of an entry. */
   async content(bytes: number): Promise<Buffer> {
-    const content = (await this.#chunks.exactly(bytes)) ?? brokenOff();
+    const content = (await this.#chunks.exactly(bytes)) ?? throwTruncated();
     await this.skipPadding(bytes);
     return content;
   }
 
   /** Skips the padding after content that was read from `chunks`. */
   async skipPadding(bytes: number): Promise<void> {
-    if ((await this.#chunks.exactly(paddingOf(bytes))) === undefined) brokenOff();
+    if ((await this.#chunks.exactly(paddingOf(bytes))) === undefined) throwTruncated();
   }
 
   #entry({ name, type, bytes, linkname }: TarHeader, extension: Extension): TarEntry {
@@ -126,7 +126,7 @@ export class TarReader {
 
   async #checkEnd(): Promise<void> {
     const second = await this.#chunks.exactly(BLOCK);
-    if (second === undefined) brokenOff();
+    if (second === undefined) throwTruncated();
     let bytes = 0;
     for (let rest: Buffer | undefined = second; rest !== undefined; rest = await this.#chunks.some(Infinity)) {
       if (!isZero(rest)) throw new ArchiveError('there is data after its end');

@@ -167,8 +167,8 @@ async function refusal(
 ): Promise<ServiceError> {
   const { statusCode, statusMessage = '' } = response;
   const message = body && isJson(response) ? await messageIn(body) : '';
-  const words = [`${host} answered ${statusCode}`, statusMessage].join(' ').trim();
-  return new ServiceError('download', message === '' ? words : `${words}: ${message}`, statusCode);
+  const summary = [`${host} answered ${statusCode}`, statusMessage].join(' ').trim();
+  return new ServiceError('download', message === '' ? summary : `${summary}: ${message}`, statusCode);
 }
 
 function isJson({ headers }: Response): boolean {

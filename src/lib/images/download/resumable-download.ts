@@ -27,13 +27,13 @@ export interface Download {
 export async function startDownload(options: DownloadOptions, signal: AbortSignal): Promise<Download> {
   const headers = { 'accept-encoding': 'gzip, identity' };
   const answer = await httpGet(options.address(), { ...options, headers }, signal);
-  mustBeContent(answer);
+  assertNotWebPage(answer);
   const version = versionOf(answer);
   return { contentEncoding: version.contentEncoding, body: resumingBody(answer, version, options, signal) };
 }
 
 /** Throws for a web page, which a proxy or portal sends: no archive is one. */
-function mustBeContent({ headers, host, statusCode }: HttpAnswer): void {
+function assertNotWebPage({ headers, host, statusCode }: HttpAnswer): void {
   if (!/^text\/html\b/.test(headers['content-type'] ?? '')) return;
   throw new ServiceError('download', `${host} sent a web page instead of the artifact`, statusCode);
 }

@@ -111,7 +111,7 @@ describe('the list of displays', () => {
   it('is an error when the engine does not start its program', async () => {
     bench = await ShellBench.start(never);
     bench.engine.fail('exec', new DockerError('out of order', undefined));
-    assert.deepEqual(await list(), [500, { message: 'The displays are not known: out of order' }]);
+    assert.deepEqual(await list(), [500, { message: 'The displays could not be listed: out of order' }]);
   });
 });
 

@@ -10,12 +10,12 @@ import type {
   Connection,
   InteractiveLimits,
   ShellEndpoint,
-  TaskSide,
+  TaskHandlers,
 } from '../../../../src/lib/features/interactive/interactive-server.js';
 import { MemoryLogger } from '../../../fakes/memory-logger.js';
 import { idleConnections } from '../../../support/raw-http.js';
 
-const takenBy = (connections: Connection[]): TaskSide => ({
+const takenBy = (connections: Connection[]): TaskHandlers => ({
   shell: (connection) => {
     connections.push(connection);
   },
@@ -71,7 +71,7 @@ describe('the server of interactive tasks', () => {
     const [good, bad] = [await fetch(endpoint.displaysUrl), await fetch(endpoint.displaysUrl)];
     assert.deepEqual([good.status, good.headers.get('access-control-allow-origin')], [200, '*']);
     assert.deepEqual(await good.json(), [{ display: ':0', width: 2, height: 1 }]);
-    assert.deepEqual([bad.status, await bad.json()], [500, { message: 'The displays are not known: no X' }]);
+    assert.deepEqual([bad.status, await bad.json()], [500, { message: 'The displays could not be listed: no X' }]);
     assert.equal(await status(`${endpoint.displayUrl}?display=:0`), 101);
     assert.deepEqual([connections.length, seen[0]?.query.get('display')], [0, ':0']);
   });

@@ -293,7 +293,7 @@ describe('a session', () => {
     const after = message(socket, STDOUT);
     send(socket, STDIN, 'after all of them');
     await after;
-    assert.deepEqual(errors, ['There is no terminal to resize.']);
+    assert.deepEqual(errors, ['The session has no terminal to resize.']);
   });
 
   it('ignores invalid messages', async () => {
