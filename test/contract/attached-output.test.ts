@@ -10,7 +10,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
   describe(`the output of a container: ${name}`, () => {
     const { signal } = new AbortController();
 
-    it('is drained once a slow consumer is done with all of it', async () => {
+    it('is drained once a slow consumer has read all of it', async () => {
       const { engine } = makeEngine();
       const { id: imageId } = (await engine.inspectImage(IMAGE, signal)) ?? assert.fail(`${IMAGE} is missing`);
       const steps: string[] = [];

@@ -84,7 +84,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.equal(stopped.oomKilled, false);
     });
 
-    it('loses nothing of much output', async () => {
+    it('loses nothing of a large output', async () => {
       const { output } = await run('many');
       assert.equal(output.split('\r\n').length, 20001);
       assert.ok(output.endsWith('20000\r\n'));
@@ -100,7 +100,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.equal((await run('env', { env: { NAME: 'a value' } })).output, 'a value\r\n');
     });
 
-    it('kills a running container, which ends with 137 and not for memory', async () => {
+    it('kills a running container, which exits with 137 and is not reported as out of memory', async () => {
       const running = await (await create('forEver')).start();
       const ended = running.wait(signal);
       await running.kill();
@@ -117,13 +117,13 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await running.kill();
     });
 
-    it('fails to wait for a container that is removed while it runs', async () => {
+    it('fails a wait when the container is removed while it runs', async () => {
       const running = await (await create('forEver')).start();
       const ended = running.wait(signal);
       await Promise.all([assert.rejects(ended, ContainerGoneError), engine.removeContainer(running.id)]);
     });
 
-    it('returns the end to a later wait too', async () => {
+    it('returns the exit code to a later wait too', async () => {
       const running = await (await create('fail')).start();
       assert.equal((await running.wait(signal)).exitCode, 3);
       assert.equal((await running.wait(signal)).exitCode, 3);
@@ -163,7 +163,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await assert.rejects(drained, (error) => error === reason);
     });
 
-    it('removes a running container, also twice', async () => {
+    it('removes a running container, even twice', async () => {
       const running = await (await create('forEver')).start();
       assert.deepEqual(await found(LABELS), [running.id]);
       await engine.removeContainer(running.id);
@@ -171,7 +171,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.deepEqual(await found(LABELS), []);
     });
 
-    it('finds networks by labels and removes one, also twice', async () => {
+    it('finds networks by labels and removes one, even twice', async () => {
       const id = await addNetwork(LABELS);
       assert.deepEqual(await engine.findNetworks(LABELS, signal), [{ id, labels: LABELS }]);
       await engine.removeNetwork(id);
@@ -179,8 +179,8 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.deepEqual(await engine.findNetworks(LABELS, signal), []);
     });
 
-    it('makes a network with its own subnet and refuses a taken one', async () => {
-      // Nobody else who runs this on the machine should have the same.
+    it('creates a network with its own subnet and refuses a taken one', async () => {
+      // Another run of this test on the machine must not use the same one.
       const network = `172.30.${process.pid % 256}`;
       const subnet = { subnet: `${network}.240/28`, gateway: `${network}.241`, labels: LABELS };
       const id = (await engine.createNetwork({ name: `contract-${process.pid}-a`, ...subnet })) ?? assert.fail('taken');
@@ -195,7 +195,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.deepEqual(await engine.findNetworks(LABELS, signal), []);
     });
 
-    /** Makes a network for `use`, and removes it; returns its id. */
+    /** Creates a network for `use`, and removes it; returns its id. */
     const withNetwork = async (use: (id: string, place: ContainerNetwork) => Promise<void>): Promise<string> => {
       const network = `172.30.${process.pid % 256}`;
       const name = `contract-${process.pid}-d`;
@@ -229,7 +229,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.ok(!(await engine.isIdleNetwork(id)));
     });
 
-    it('finds volumes by labels and removes one, also twice', async () => {
+    it('finds volumes by labels and removes one, even twice', async () => {
       assert.deepEqual(await engine.findVolumes(LABELS, signal), []);
       const id = await addVolume(LABELS);
       assert.deepEqual(await engine.findVolumes(LABELS, signal), [{ id, labels: LABELS }]);
@@ -238,7 +238,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.deepEqual(await engine.findVolumes(LABELS, signal), []);
     });
 
-    it('returns the time when a container ended, if it has', async () => {
+    it('returns the time at which a container ended, if it has ended', async () => {
       const ended = async (id: string): Promise<Date | undefined> => await engine.endOfContainer(id, signal);
       const created = await create('forEver');
       assert.equal(await ended(created.id), undefined);
@@ -271,7 +271,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await assert.rejects(pulling, DockerError);
     });
 
-    describe('reading what a container left', () => {
+    describe('reading the files of a stopped container', () => {
       const files = async (stopped: StoppedContainer, path: string): Promise<Record<string, string>> =>
         entriesOf((await stopped.getArchive(path, signal)) ?? assert.fail(`${path} is missing`));
 
@@ -280,7 +280,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
         assert.deepEqual(await files(stopped, '/out/one'), { one: 'one' });
       });
 
-      it('returns a directory with its content, named from its last part', async () => {
+      it('returns a directory with its content, named by the last part of its path', async () => {
         const { stopped } = await run('files');
         const { 'out/one': one, 'out/sub/two': two } = await files(stopped, '/out');
         assert.deepEqual([one, two], ['one', 'two']);

@@ -18,7 +18,7 @@ export const COMMANDS = {
   address: ['hostname', '-i'],
   missing: ['/no/such/program'],
 } as const;
-/** For processes that are started in a container that runs. */
+/** For processes that are started in a running container. */
 export const EXECS = {
   cat: ['cat'],
   both: ['sh', '-c', 'echo out; sleep 0.1; echo err >&2; exit 3'],
@@ -94,7 +94,7 @@ function fakeEngine(): EngineUnderTest {
 
 export interface EngineUnderTest {
   readonly engine: DockerEngine;
-  /** Makes a network, which the port does not; returns its id. */
+  /** Creates a network, which the port does not; returns its id. */
   readonly addNetwork: (labels: Labels) => Promise<string>;
   /** The same for a volume. */
   readonly addVolume: (labels: Labels) => Promise<string>;

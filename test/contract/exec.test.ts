@@ -26,7 +26,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
     const exec = (command: keyof typeof EXECS, spec: Partial<ExecSpec> = {}): Promise<ExecSession> =>
       container.exec({ command: EXECS[command], tty: false, ...spec }, signal);
 
-    /** All it prints, by where it comes from, and its exit code. */
+    /** The whole output by stream, and the exit code. */
     const ended = async (session: ExecSession) => {
       const printed = { stdout: '', stderr: '' };
       for await (const { from, data } of session.output) printed[from] += data.toString();

@@ -10,7 +10,7 @@ import { manifestOf, tarOf, tinyImage } from '../support/image-archive.js';
 
 interface EngineUnderTest {
   readonly engine: DockerEngine;
-  /** Removes an image that is there, by its name or id. */
+  /** Removes an existing image by its name or id. */
   readonly removeImage: (name: string) => Promise<void>;
 }
 
@@ -43,7 +43,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
     const NAME = `docker-worker/contract-${process.pid}:latest`;
     const load = async (archive: Readable) => engine.loadImage(archive, signal);
 
-    it('returns the names of the image and has it under them', async () => {
+    it('returns the names of the image, which is then found by them', async () => {
       const { id, files, item } = await tinyImage('named', [NAME]);
       const loaded = await load(Readable.from([await tarOf([...files, manifestOf(item)])]));
       assert.deepEqual(loaded, { names: [NAME], ids: [] });
@@ -58,7 +58,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await removeImage(id);
     });
 
-    it('fails finally for an invalid archive', async () => {
+    it('fails without a retry for an invalid archive', async () => {
       const { files, item } = await tinyImage('broken', [NAME]);
       const broken = await tarOf([...files, manifestOf({ ...item, Config: 'missing.json' })]);
       await assert.rejects(load(Readable.from([broken])), isRefusal(false, /missing\.json: no such file/));
@@ -66,7 +66,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       assert.equal(await engine.inspectImage(NAME, signal), undefined);
     });
 
-    it('fails with the error of the archive and loads nothing', async () => {
+    it('fails with the error of the archive stream and loads nothing', async () => {
       const { id, files, item } = await tinyImage('cut', [NAME]);
       const whole = await tarOf([...files, manifestOf(item)]);
       const reason = new Error('the archive is wrong');

@@ -11,7 +11,7 @@ const NAME = `${REPOSITORY}:${TAG}`;
 
 interface EngineUnderTest {
   readonly engine: DockerEngine;
-  /** Gives the test image the other name. */
+  /** Adds a second name to the test image. */
   readonly addName: () => Promise<void>;
 }
 
@@ -34,7 +34,7 @@ const ENGINES: Readonly<Record<string, () => EngineUnderTest>> = {
 
 for (const [what, makeEngine] of Object.entries(ENGINES)) {
   describe(`removing images from a Docker engine: ${what}`, () => {
-    it('removes one name, also twice', async () => {
+    it('removes one name, even twice', async () => {
       const { engine, addName } = makeEngine();
       const { signal } = new AbortController();
       const idOf = async (name: string): Promise<string | undefined> => (await engine.inspectImage(name, signal))?.id;

@@ -27,7 +27,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       await engine.commitContainer(id, NAME, {});
     };
 
-    it('makes an image of a stopped container and returns its archive', async () => {
+    it('makes an image from a stopped container and returns its archive', async () => {
       await commit();
       const image = await engine.inspectImage(NAME, signal);
       assert.match(image?.id ?? '', /^sha256:/);
@@ -63,11 +63,11 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
   });
 }
 
-describe('an image made of a container', () => {
+describe('an image made from a container', () => {
   const engine = (ENGINES['the real one'] ?? assert.fail())().engine;
   const { signal } = new AbortController();
 
-  it('has the given labels over those of the container', async () => {
+  it('has the given labels, which override those of the container', async () => {
     const image = (await engine.inspectImage(IMAGE, signal))?.id ?? assert.fail(`${IMAGE} is missing`);
     const labels = { ...LABELS, one: '1', two: '2' };
     const spec = minimalSpec(image, COMMANDS.print, { labels, env: { NAME: 'value' } });

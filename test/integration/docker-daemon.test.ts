@@ -12,7 +12,7 @@ describe('the isolated Docker daemon of the tests', () => {
     if (process.getuid?.() !== 0) skipBecause(this, 'a second Docker daemon needs root');
   });
 
-  it('is an engine of its own to a worker, although engines of one machine may share an id', async () => {
+  it('has an id of its own for a worker, although engines on one machine may share an id', async () => {
     const daemon = await IsolatedDaemon.start();
     try {
       const idOf = (socketPath: string) => new DockerodeEngine({ socketPath }).id(new AbortController().signal);
@@ -22,7 +22,7 @@ describe('the isolated Docker daemon of the tests', () => {
     }
   });
 
-  it('comes back with its containers after a crash, and leaves nothing when stopped', async () => {
+  it('comes back with its containers after a crash, and leaves nothing behind when stopped', async () => {
     const daemon = await IsolatedDaemon.start();
     try {
       const docker = new Docker({ socketPath: daemon.socketPath });

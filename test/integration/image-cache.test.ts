@@ -21,7 +21,7 @@ const TASKS = 200;
 const AT_ONCE = 4;
 const PULL_INACTIVITY_MS = 500;
 
-describe('the cache of images, with a real engine and a real registry', () => {
+describe('the image cache with a real engine and a real registry', () => {
   const { signal } = new AbortController();
   const docker = new Docker(ADDRESS);
   let registry: DockerRegistry;
@@ -44,7 +44,7 @@ describe('the cache of images, with a real engine and a real registry', () => {
     return await images.resolve(request, signal);
   };
 
-  it('gives up a pull that stands still in the middle of a layer', async () => {
+  it('gives up a pull that stalls in the middle of a layer', async () => {
     registry.interfere = (request, response) => {
       if (!request.url?.includes('/blobs/')) return false;
       response.writeHead(200, { 'content-length': 10_000_000, 'content-type': 'application/octet-stream' });
@@ -67,11 +67,11 @@ describe('the cache of images, with a real engine and a real registry', () => {
     }
   });
 
-  it(`fails none of ${TASKS} tasks while everything unused is removed all the time`, async () => {
+  it(`fails none of ${TASKS} tasks while unused images are removed all the time`, async () => {
     const engine = new DockerodeEngine(ADDRESS);
     const bench = await ImageBench.open(engine, { expirationMs: 0 });
     const sources = await Promise.all(
-      // The first two are one image by two names, of which the engine drops both with the first.
+      // The first two are names of the same image; the engine drops both with the first.
       ['us/app:v1', `us/app@${digest}`, 'us/other:v1'].map((name) => sourceOf(name, engine)),
     );
     const random = seededRandom();

@@ -12,8 +12,8 @@ import { shell, testTask } from '../../support/test-task.js';
 
 const HOUR_MS = 3600_000;
 
-// Some libraries are loaded only when they are first used, from other files in the built worker than in the sources.
-describe('the worker as it is built', () => {
+// Some libraries are loaded on first use, from other files in the built worker than in the sources.
+describe('the built worker', () => {
   let directory: string;
   let daemon: Daemon;
   let port: number;
@@ -32,7 +32,7 @@ describe('the worker as it is built', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  it('runs a task with what is loaded only when it is used', async () => {
+  it('runs a task that needs the lazily loaded libraries', async () => {
     const taskId = newSlugid();
     const [startTime, endTime] = [Date.now() - HOUR_MS, Date.now() + HOUR_MS];
     const variable = { messageVersion: '1', taskId, startTime, endTime, name: 'SAID', value: 'friend' };
@@ -51,7 +51,7 @@ describe('the worker as it is built', () => {
     assert.match(metrics, /^docker_worker_tasks_total\{resolution="completed"\} 1$/m);
   });
 
-  it('refuses a payload by its schema', async () => {
+  it('refuses a payload that does not match the schema', async () => {
     const taskId = newSlugid();
     await daemon.queue.createTask(taskId, testTask({ ...shell('true'), surprise: 1 }));
     await assert.rejects(daemon.succeeds(taskId));

@@ -10,11 +10,11 @@ import { isPayload, payloadOf, scopesOf } from '../../support/payload-examples.j
 import { WorkerHarness } from '../../support/worker-harness.js';
 import type { FinishedTask } from '../../support/worker-harness.js';
 
-/** Has all devices of the examples but those that a machine must have itself. */
+/** Allows what the examples need, except devices that the machine itself must have. */
 const SETTINGS = { dockerConfig: { allowPrivileged: true, allowDisableSeccomp: true } };
 
-/** Why an example can't be run here; undefined: it can. */
-function obstacleTo(example: YamlExample): string | undefined {
+/** Why an example can't be run here; undefined if it can. */
+function obstacle(example: YamlExample): string | undefined {
   const { image, encryptedEnv, capabilities } = payloadOf(example);
   if (typeof image !== 'string' || !image.startsWith('docker-worker/')) return 'its image is elsewhere';
   if (encryptedEnv !== undefined) return 'its message is to the key of nobody';
@@ -22,7 +22,7 @@ function obstacleTo(example: YamlExample): string | undefined {
   return needsKvm && !existsSync('/dev/kvm') ? 'it needs /dev/kvm' : undefined;
 }
 
-/** How the page says that an example ends, where that is not well. */
+/** The documented resolutions of examples that do not complete. */
 const ENDINGS: Readonly<Record<string, string>> = { onExitStatus: 'intermittent-task' };
 
 describe('the examples of docs/payload.md', () => {
@@ -39,19 +39,19 @@ describe('the examples of docs/payload.md', () => {
     return await harness.run(payloadOf(example), { scopes, retries: 0 });
   };
 
-  it('run as they stand, all that can run here, and end as the page says', async () => {
-    const runnable = examples.filter((each) => obstacleTo(each) === undefined);
+  it('run unchanged and end as documented, unless they need what this machine lacks', async () => {
+    const runnable = examples.filter((each) => obstacle(each) === undefined);
     assert.ok(runnable.length >= 8, 'the examples are not found any more');
     for (const example of runnable) {
       const { run: ended, log } = await run(example);
       const expected = ENDINGS[example.section] ?? 'completed';
       assert.equal(ended.reasonResolved ?? ended.state, expected, `docs/payload.md:${example.line}\n${log}`);
-      // A log of another name is read by a test of its own.
+      // A log with another name has a test of its own.
       if (!('log' in example.value)) assert.match(log, /=== Task Starting ===/);
     }
   });
 
-  it('publish the artifacts that the page says', async () => {
+  it('publish the documented artifacts', async () => {
     const example = examples.find(({ section }) => section === 'artifacts') ?? assert.fail();
     const { taskId, log } = await run(example);
     const { artifacts } = await harness.queue.listArtifacts(taskId, 0);
@@ -61,14 +61,14 @@ describe('the examples of docs/payload.md', () => {
     assert.deepEqual(made.map(({ name }) => name).sort(), ['public/out/logs/a.txt', 'public/report.txt'], log);
   });
 
-  it('have the log where the page says', async () => {
+  it('publish the log under the documented name', async () => {
     const example = examples.find(({ section }) => section === 'log') ?? assert.fail();
     const { taskId } = await run(example);
     assert.match(await harness.artifactText(taskId, 'public/logs/build.log'), /\nhello\r?\n/);
   });
 });
 
-describe('the first example of docs/payload.md and that of docs/running-a-task-locally.md', () => {
+describe('the first examples of docs/payload.md and docs/running-a-task-locally.md', () => {
   let directory: string;
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'examples-'));
@@ -76,7 +76,7 @@ describe('the first example of docs/payload.md and that of docs/running-a-task-l
   afterEach(() => rm(directory, { recursive: true }));
 
   for (const page of ['docs/payload.md', 'docs/running-a-task-locally.md']) {
-    it(`are files that run-task takes as they stand: ${page}`, async () => {
+    it(`run unchanged with run-task: ${page}`, async () => {
       const [example = assert.fail()] = await yamlExamples(page);
       const file = join(directory, 'payload.yml');
       await writeFile(file, example.text);

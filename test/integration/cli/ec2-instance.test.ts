@@ -35,7 +35,7 @@ describe('an EC2 instance', function () {
     return new clients.WorkerManager({ rootUrl, credentials });
   };
 
-  /** What worker-manager does to have an instance with these settings. */
+  /** Creates the pool, and the user data that worker-manager gives to an instance with these settings. */
   const launch = async (settings: ConfigTree): Promise<void> => {
     const workerConfig = { dockerWorker: { config: { ...machine.settings, ...settings } } };
     await manager().createWorkerPool(POOL, {
@@ -50,14 +50,14 @@ describe('an EC2 instance', function () {
     metadata.answers.set('/user-data', JSON.stringify(userData));
   };
 
-  it('registers, works, and at a spot notice reports its four tasks at once and uploads their logs', async () => {
+  it('registers, and at a spot termination notice reports its four tasks at once and uploads their logs', async () => {
     await launch({ capacity: 4 });
     const worker = boot();
     const taskIds = await Promise.all([1, 2, 3, 4].map(() => machine.createTask('echo running; sleep 600')));
     for (const taskId of taskIds) await worker.prints(`"taskId":"${taskId}","runId":0,"containerId":`);
     metadata.announceTermination();
     const noticedAt = Date.now();
-    // One after the other: asking for all of them at once would slow down what is measured.
+    // One after the other: polling all of them at once would slow down what is measured.
     const runs: RunStatus[] = [];
     for (const taskId of taskIds) runs.push(await machine.resolved(taskId));
     assert.deepEqual(
@@ -80,7 +80,7 @@ describe('an EC2 instance', function () {
     assert.doesNotMatch(worker.stdout, /"accessToken"|"certificate"/);
   });
 
-  it('that has nothing to do is given back, after the tasks it had', async () => {
+  it('is switched off when it is idle, after its task has completed', async () => {
     await launch({ shutdown: { afterIdleSeconds: 1 } });
     const taskId = await machine.createTask('sleep 2');
     const worker = boot();
@@ -90,7 +90,7 @@ describe('an EC2 instance', function () {
     assert.equal((await manager().worker(POOL, 'us-west-2', INSTANCE_ID)).state, 'stopped');
   });
 
-  it('with neither user data nor files that say for which deployment it works is switched off', async () => {
+  it('is switched off when neither user data nor files name its deployment', async () => {
     const worker = boot();
     assert.deepEqual(await worker.ended, { code: 2, signal: null });
     assert.match(worker.stdout, /"type":"\[alert-operator\] worker start failed"/);
@@ -98,7 +98,7 @@ describe('an EC2 instance', function () {
     assert.ok((await readdir(machine.directory)).includes('switched-off'));
   });
 
-  it('that worker-manager does not want is switched off', async () => {
+  it('is switched off when worker-manager refuses to register it', async () => {
     const { rootUrl } = machine.taskcluster;
     const userData = { rootUrl, workerPoolId: POOL, providerId: 'aws', workerGroup: 'us-west-2' };
     metadata.answers.set('/user-data', JSON.stringify(userData));

@@ -7,8 +7,8 @@ import { FleetMachine } from '../../support/fleet-machine.js';
 import type { Program } from '../../support/program.js';
 import { taskclusterEnv } from '../../support/test-task.js';
 
-/** What keeps a worker from what other machines have below /mnt, and from other workers of this one. */
-async function settleIn(machine: FleetMachine): Promise<void> {
+/** Keeps a worker away from /mnt, which old configurations use, and from other workers on this machine. */
+async function isolate(machine: FleetMachine): Promise<void> {
   const { directory } = machine;
   const own = {
     provisionerId: 'local',
@@ -25,12 +25,12 @@ async function settleIn(machine: FleetMachine): Promise<void> {
   await writeFile(join(directory, 'docker-worker.conf.json'), JSON.stringify(own));
 }
 
-describe('a worker with the configuration of an older one', () => {
+describe('a worker with the configuration of an older version', () => {
   let machine: FleetMachine;
 
   beforeEach(async () => {
     machine = await FleetMachine.start();
-    await settleIn(machine);
+    await isolate(machine);
   });
   afterEach(() => machine.close());
 
@@ -47,12 +47,12 @@ describe('a worker with the configuration of an older one', () => {
     const file = resolve(`test/fixtures/old-config/${version}.yml`);
 
     for (const profile of ['defaults', 'test']) {
-      it(`works: ${version}, profile ${profile}`, async () => {
+      it(`runs a task: ${version}, profile ${profile}`, async () => {
         await works(machine.worker([file, '--profile', profile], taskclusterEnv(machine.taskcluster)));
       });
     }
 
-    it(`starts, and ends as it has no certificate: ${version}, profile production`, async () => {
+    it(`claims nothing without a certificate: ${version}, profile production`, async () => {
       const idle = { shutdown: { enabled: true, afterIdleSeconds: 1 } };
       const settings = join(machine.directory, 'settings');
       await mkdir(settings);
@@ -67,7 +67,7 @@ describe('a worker with the configuration of an older one', () => {
     });
   }
 
-  it('works with what the worker-runner of docker-worker 99 writes', async () => {
+  it('runs tasks with the settings that the worker-runner of docker-worker 99 writes', async () => {
     const { rootUrl, credentials } = machine.taskcluster;
     const written: ConfigTree = {
       instanceType: 'c5.large',
@@ -84,7 +84,7 @@ describe('a worker with the configuration of an older one', () => {
       provisionerId: 'local',
       workerType: 'docker-worker',
       capacity: 1,
-      // Of the pool: a machine of production without certificate claims nothing.
+      // From the pool: a production worker without a certificate claims nothing.
       logging: { secureLiveLogging: false },
     };
     const configPath = join(machine.directory, 'runner.json');

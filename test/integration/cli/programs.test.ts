@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { Program } from '../../support/program.js';
 
-/** Modules of src/bin that are programs of their own: those with a line that says by what they are run, and one more. */
+/** Modules of src/bin that are programs: those with a shebang line, and the worker. */
 async function programs(): Promise<readonly string[]> {
   const names = (await readdir('src/bin')).filter((name) => name.endsWith('.ts'));
   const texts = await Promise.all(names.map((name) => readFile(`src/bin/${name}`, 'utf8')));
@@ -18,7 +18,7 @@ describe('every program', () => {
     await Promise.all((await programs()).map(check));
   };
 
-  it('has --version and --help, which do nothing else', async () => {
+  it('prints its version with --version and its usage with --help', async () => {
     const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { readonly version: string };
     await each(async (name) => {
       const [versions, help] = ['--version', '--help'].map((option) => new Program(name, [option]));
@@ -32,7 +32,7 @@ describe('every program', () => {
     });
   });
 
-  it('refuses an option that it does not have, and ends with 2', async () => {
+  it('exits 2 on an unknown option', async () => {
     await each(async (name) => {
       const program = new Program(name, ['--no-such-option']);
       assert.equal((await program.ended).code, 2, name);

@@ -10,7 +10,7 @@ import { nice as newSlugid } from 'slugid';
 import { shellLines } from '../../support/doc-examples.js';
 import { Program } from '../../support/program.js';
 
-/** The one line of the page that begins so, as its words. */
+/** The words of the line that begins like this. */
 function lineOf(lines: readonly string[], beginning: string): readonly string[] {
   const line = lines.find((each) => each.startsWith(beginning)) ?? assert.fail(`no line begins with ${beginning}`);
   return line.replace(/ +#.*/, '').split(' ');
@@ -33,7 +33,7 @@ describe('the README', function () {
     await rm(directory, { recursive: true });
   });
 
-  it('names programs, scripts and files that there are', async () => {
+  it('names only programs, scripts and files that exist', async () => {
     const { scripts } = JSON.parse(await readFile('package.json', 'utf8')) as { readonly scripts: object };
     for (const line of lines) {
       for (const [, name = ''] of line.matchAll(/dist\/bin\/([a-z-]+)\.js/g)) {
@@ -56,7 +56,7 @@ describe('the README', function () {
     assert.match(await readFile(join(place, 'public', 'hello.txt'), 'utf8'), /you/);
   });
 
-  it('shows how to have a Taskcluster, a worker and a task on one machine', async () => {
+  it('shows how to run a Taskcluster, a worker and a task on one machine', async () => {
     lineOf(lines, 'node dist/bin/local-taskcluster.js');
     const taskcluster = new Program('local-taskcluster', ['--port', '0'], { TMPDIR: directory });
     programs.push(taskcluster);
@@ -69,7 +69,7 @@ describe('the README', function () {
     assert.deepEqual(Object.keys(env).sort(), exported.sort());
 
     const [, , ...configuration] = lineOf(lines, 'node dist/bin/worker.js config.yml');
-    // What is in the home directory counts too: this worker must not use the directories of another on this machine.
+    // The worker also reads files in its home directory: these settings keep it away from other workers' directories.
     const own = { dockerVolume: directory, stateDir: join(directory, 'state'), workerId: `readme-${newSlugid()}` };
     await writeFile(join(directory, 'docker-worker.conf.json'), JSON.stringify(own));
     const worker = new Program('worker', configuration, { ...env, HOME: directory });

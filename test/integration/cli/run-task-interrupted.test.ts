@@ -10,7 +10,7 @@ import { StubbornEngine } from '../../support/stubborn-engine.js';
 const PRINTS_FOR_EVER = ['/bin/sh', '-c', 'while true; do echo running; sleep 0.1; done'];
 const FIRST_SIGNAL = 'run-task: canceling the task; press Ctrl-C again to stop at once\n';
 
-describe('run-task, when somebody interrupts it,', () => {
+describe('an interrupted run-task', () => {
   const docker = new Docker();
   let directory: string;
   let folders: string;
@@ -27,7 +27,7 @@ describe('run-task, when somebody interrupts it,', () => {
     for (const program of started) program.kill('SIGKILL');
     await Promise.all(started.map(({ ended }) => ended));
     await engine?.close();
-    // What a test that failed has left must not stay on the machine.
+    // Containers of a failed test must not stay on the machine.
     for (const program of started) {
       for (const { Id } of await containersOf(program)) await docker.getContainer(Id).remove({ force: true });
     }
@@ -52,12 +52,12 @@ describe('run-task, when somebody interrupts it,', () => {
 
   async function assertNothingLeft(program: Program): Promise<void> {
     assert.deepEqual(await containersOf(program), []);
-    // The cache of the loader that runs the source directly.
+    // tsx-*: the cache of the loader that runs the sources directly.
     const left = (await readdir(folders)).filter((name) => !name.startsWith('tsx-'));
     assert.deepEqual(left, []);
   }
 
-  it('ends quietly when nobody reads its output any more, and leaves nothing', async () => {
+  it('exits quietly when the reader of its output is gone, and leaves nothing behind', async () => {
     const program = await run();
     assert.equal((await containersOf(program)).length, 1);
     program.hangUp();
@@ -75,7 +75,7 @@ describe('run-task, when somebody interrupts it,', () => {
     await assertNothingLeft(program);
   });
 
-  it('saves what a canceled task publishes, which is its log, and says so', async () => {
+  it('saves the log of the canceled task, and says that nothing else is published', async () => {
     const out = join(directory, 'out');
     const program = await run({}, '--artifacts', out);
     program.kill('SIGINT');
@@ -93,7 +93,7 @@ describe('run-task, when somebody interrupts it,', () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const) {
-    it(`waits for nothing at the second signal (${signal}), and leaves nothing`, async () => {
+    it(`exits at once at the second signal (${signal}), and leaves nothing behind`, async () => {
       engine = await StubbornEngine.start(directory, () => /^POST \S+\/kill/);
       const program = await run({ DOCKER_HOST: `unix://${engine.socketPath}` });
       program.kill('SIGINT');
@@ -105,7 +105,7 @@ describe('run-task, when somebody interrupts it,', () => {
     });
   }
 
-  it('ends even when docker has stopped answering, and says what it may have left', async () => {
+  it('exits even when docker has stopped answering, and says what it may have left behind', async () => {
     const state = { isDead: false };
     engine = await StubbornEngine.start(directory, () => (state.isDead ? /^/ : /^$/));
     const program = await run({ DOCKER_HOST: `unix://${engine.socketPath}` });

@@ -10,13 +10,13 @@ import { skipBecause } from '../../support/skip-because.js';
 import { until } from '../../support/until.js';
 
 const SOCKET = '/var/run/docker.sock';
-/** Somebody who is nobody on this machine. */
+/** A user without an account on this machine. */
 const UID = 4242;
 const IMAGE = 'docker-worker/test:latest';
 
-describe('run-task as a user that is not root but may use the engine', () => {
+describe('run-task as an unprivileged user who may use the engine', () => {
   let user: { readonly uid: number; readonly gid: number };
-  /** That of the test, and the one for temporary files of the program, which has to be empty in the end. */
+  /** The directory of the test, and the program's directory for temporary files, which must be empty at the end. */
   let directory: string;
   let temporary: string;
 
@@ -47,21 +47,21 @@ describe('run-task as a user that is not root but may use the engine', () => {
     scopes: ['docker-worker:cache:own-cache'],
     metadata: { name: 'n', description: 'd', owner: 'o@example.com', source: 'http://localhost/' },
   });
-  /** Of the helper by which the engine deletes. */
+  /** Names of the helper images with which the engine deletes files. */
   const emptyImages = async (): Promise<readonly string[]> =>
     (await new Docker().listImages()).flatMap(({ RepoTags }) => RepoTags ?? []).filter((tag) => /-empty:/.test(tag));
 
-  it('leaves nothing of a cache in which root wrote', async () => {
+  it('deletes a cache that contains files of root', async () => {
     const program = await run(withCache('mkdir -p /c/d/e && echo x >/c/d/e/f && ln -s / /c/d/l && chmod 700 /c/d'));
     assert.deepEqual(await program.ended, { code: 0, signal: null }, program.stdout + program.stderr);
     assert.match(program.stdout, /\nTask completed\.\n$/);
     assert.equal(program.stderr, '');
     assert.deepEqual(await readdir(temporary), []);
-    // Others on this machine may have one for a moment.
+    // Another program on this machine may have one for a moment.
     await until('no empty image', emptyImages, { isDone: ({ length }) => length === 0 });
   });
 
-  it('publishes of a volume what it may read, and says of the rest why not', async () => {
+  it('publishes the readable files of a volume, and says why the others are missing', async () => {
     const script = `mkdir -p /v/closed /v/open; echo s >/v/closed/secret; chmod 700 /v/closed
       echo p >/v/private; chmod 600 /v/private; echo o >/v/open/o; mkdir /o; cp /v/private /o/
       chown 0 /w; chmod 700 /w`;
@@ -97,9 +97,9 @@ describe('run-task as a user that is not root but may use the engine', () => {
     assert.deepEqual(await readdir(temporary), []);
   });
 
-  it("ends as the task did when something can't be deleted, and says what and how to do it", async () => {
+  it("exits with the task's exit code when something can't be deleted, and says how to delete it", async () => {
     const program = await run(withCache('mkdir -p /c/d; until test -e /c/d/go; do sleep 0.1; done; exit 7'));
-    const place = await placeOfCache();
+    const place = await cachePath();
     const mounted = join(place, 'd', 'mounted');
     await mkdir(mounted);
     await promisify(execFile)('mount', ['-t', 'tmpfs', 'none', mounted]);
@@ -118,8 +118,8 @@ describe('run-task as a user that is not root but may use the engine', () => {
     }
   });
 
-  /** Where the cache of the running task is on this machine, once the task has written into it. */
-  async function placeOfCache(): Promise<string> {
+  /** The path of the running task's cache on this machine, once the task has written to it. */
+  async function cachePath(): Promise<string> {
     const isWritten = (name: string): boolean => /own-cache\/[^/]+\/d$/.test(name);
     const names = await until('the cache is written', () => readdir(temporary, { recursive: true }), {
       isDone: (all) => all.some(isWritten),

@@ -23,7 +23,7 @@ describe('run-task', () => {
   const SHELL = ['/bin/sh', '-c'];
   const image = 'docker-worker/test:latest';
 
-  it("shows the log, saves the artifacts and ends with the task's exit code", async () => {
+  it("shows the log, saves the artifacts and exits with the task's exit code", async () => {
     const artifacts = { 'public/made.txt': { type: 'file', path: '/made' } };
     const command = [...SHELL, 'echo "$A and $B" | tee /made; exit 7'];
     const payload = { image, command, env: { A: 'a', B: 'b' }, maxRunTime: 60, artifacts };
@@ -36,7 +36,7 @@ describe('run-task', () => {
     assert.equal(program.stderr, '');
   });
 
-  it('saves an artifact below the directory whatever its name begins with, and tells where references lead', async () => {
+  it('saves artifacts below the directory even if their names begin with a slash, and shows the targets of references', async () => {
     const create = `wget -q -O - --header 'Content-Type: application/json' --post-data "{
       \\"storageType\\":\\"reference\\",\\"url\\":\\"http://127.0.0.1:1/page\\",\\"contentType\\":\\"text/html\\",
       \\"expires\\":\\"$(date -u -d @$(($(date +%s) + 600)) +%Y-%m-%dT%H:%M:%S.000Z)\\"}" \\
@@ -52,13 +52,13 @@ describe('run-task', () => {
       assert.equal(await readFile(join(directory, 'out', name), 'utf8'), 'made\n');
   });
 
-  it('runs a whole task, and ends with 1 when it has no exit code of its own', async () => {
+  it('runs a whole task definition, and exits 1 when the task has no exit code', async () => {
     const program = await run({ metadata: { name: 'whole' }, payload: { image, bogus: true, maxRunTime: 60 } });
     assert.equal((await program.ended).code, 1);
     assert.match(program.stdout, /Task exception \(malformed-payload\)\.\n$/);
   });
 
-  it('gives a task with roles the scopes that it needs, and says so', async () => {
+  it('grants a task with roles the scopes that it needs, and says so', async () => {
     const command = [...SHELL, 'ls -d /cache'];
     const payload = { image, command, maxRunTime: 60, cache: { 'proj-checkouts': '/cache' } };
     const roles = await run({ scopes: ['a:b', 'assume:repo:example.com/org/proj:branch:*'], payload });
@@ -70,7 +70,7 @@ describe('run-task', () => {
     assert.match(none.stdout, /missing docker-worker:cache:proj-checkouts/);
   });
 
-  it('shows the log whatever the payload calls it', async () => {
+  it('shows the log even if the payload gives it another or an invalid name', async () => {
     const command = [...SHELL, 'echo printed'];
     const wrong = await run({ image, command, maxRunTime: 60, log: 'public/\u00e4' });
     await wrong.ended;
@@ -83,14 +83,14 @@ describe('run-task', () => {
     assert.match(named.stdout, /\nprinted\r\n/);
   });
 
-  it('shows the log of a task without a live one when it has ended', async () => {
+  it('shows the log of a task without a live log once it has ended', async () => {
     const features = { localLiveLog: false };
     const program = await run({ image, command: [...SHELL, 'echo printed; exit 3'], maxRunTime: 60, features });
     assert.equal((await program.ended).code, 3);
     assert.match(program.stdout, /\nprinted\r\n/);
   });
 
-  it('is a worker of its own each time, so that several can run at once', async () => {
+  it('uses a new worker id each time, so that several can run at once', async () => {
     const payload = { image, command: [...SHELL, 'echo printed; sleep 1'], maxRunTime: 60 };
     const programs = [await run(payload), await run(payload)];
     const workerIds = new Set<string | undefined>();
@@ -102,7 +102,7 @@ describe('run-task', () => {
     assert.ok(!workerIds.has(undefined));
   });
 
-  describe('with a task of a deployment', () => {
+  describe('with the address of a task', () => {
     let taskcluster: LocalTaskcluster;
     beforeEach(async () => {
       taskcluster = await LocalTaskcluster.start();
@@ -111,7 +111,7 @@ describe('run-task', () => {
 
     const runTask = (address: string): Program => new Program('run-task', [address], { TMPDIR: directory });
 
-    it('runs its public definition here', async () => {
+    it('runs the public definition locally', async () => {
       const queue = new clients.Queue({ rootUrl: taskcluster.rootUrl, credentials: taskcluster.credentials });
       const taskId = newSlugid();
       await queue.createTask(taskId, {
@@ -127,7 +127,7 @@ describe('run-task', () => {
       assert.equal((await queue.status(taskId)).status.state, 'pending');
     });
 
-    it('says in one line what is wrong with the address, and ends with 2', async () => {
+    it('exits 2 and says in one line what is wrong with the address', async () => {
       const missing = newSlugid();
       const { rootUrl } = taskcluster;
       const cases: readonly (readonly [string, RegExp])[] = [
@@ -143,7 +143,7 @@ describe('run-task', () => {
     });
   });
 
-  it('refuses a directory that can not hold artifacts before the task starts, with 2', async () => {
+  it('exits 2 before the task starts if the directory for artifacts cannot be written', async () => {
     await writeFile(join(directory, 'file'), '');
     for (const place of [join(directory, 'file'), join(directory, 'file', 'out'), '/proc/out']) {
       const program = await run({ image, command: [...SHELL, 'true'], maxRunTime: 60 }, '--artifacts', place);
@@ -153,7 +153,7 @@ describe('run-task', () => {
     }
   });
 
-  it('ends with 1, and says which, when an artifact of a completed task can not be saved', async () => {
+  it('exits 1 and names the artifact when one of a completed task cannot be saved', async () => {
     const made = { type: 'file', path: '/made' };
     const artifacts = { 'public/taken': made, 'public/taken/inside': made };
     const program = await run(
@@ -168,7 +168,7 @@ describe('run-task', () => {
     assert.equal(await readFile(join(directory, 'out', 'public', 'taken'), 'utf8'), 'made\n');
   });
 
-  it('gives up at once, in words, on an image that can not be had', async () => {
+  it('gives up at once, with an explanation, if the image cannot be pulled', async () => {
     const program = await run({ image: '127.0.0.1:1/us/app', command: ['true'], maxRunTime: 60 });
     assert.equal((await program.ended).code, 1);
     assert.doesNotMatch(program.stdout, /Trying again/);
@@ -176,14 +176,14 @@ describe('run-task', () => {
     assert.match(program.stdout, /\nTask failed\.\n$/);
   });
 
-  it('takes only levels that there are, and ends with 2', async () => {
+  it('exits 2 on an unknown log level', async () => {
     const program = await run({ image, command: ['true'], maxRunTime: 60 }, '--worker-log', 'loud');
     assert.equal((await program.ended).code, 2);
     assert.match(program.stderr, /'loud' is invalid.*debug, info, warn, error/);
     assert.equal(program.stdout, '');
   });
 
-  it('keeps all it has on the disk in one folder of its own', async () => {
+  it('keeps all its files in one folder of its own', async () => {
     const program = await run({ image, command: [...SHELL, 'echo began; sleep 600'], maxRunTime: 600 });
     await program.prints('began');
     const folders = (await readdir(directory)).filter((name) => name !== 'task.yml' && !name.startsWith('tsx-'));
@@ -193,7 +193,7 @@ describe('run-task', () => {
     await program.ended;
   });
 
-  it('says in one line what is wrong with its file, and ends with 2', async () => {
+  it('exits 2 and says in one line what is wrong with its file', async () => {
     const cases: readonly (readonly [string, RegExp])[] = [
       ['{a: [', /^run-task: .* is not YAML: .*$/m],
       ['- a list', /^run-task: .* does not hold a task: expected a map\n$/],

@@ -11,9 +11,9 @@ import { endedRun } from '../../support/ended-run.js';
 import { Program } from '../../support/program.js';
 import { shell, taskclusterEnv, testTask } from '../../support/test-task.js';
 
-const STRAY = '00000000-0000-4000-8000-000000000000';
+const ORPHAN = '00000000-0000-4000-8000-000000000000';
 
-describe('the caches of a worker that was killed with SIGKILL', () => {
+describe('the caches of a worker', () => {
   let directory: string;
   let taskcluster: LocalTaskcluster;
   let queue: Queue;
@@ -67,7 +67,7 @@ describe('the caches of a worker that was killed with SIGKILL', () => {
   const logOf = (taskId: string, runId = 0): Promise<string> =>
     got(queue.buildSignedUrl(queue.getArtifact, taskId, runId, 'public/logs/live.log')).text();
 
-  it('are used again by the next one, but those that a task had and those that nobody knows are deleted', async () => {
+  it('are reused after a SIGKILL, except unknown ones and those that a task was using, which are deleted', async () => {
     const first = await start();
     assert.equal((await ended(await createTask('echo kept >/c/file', { free: '/c' }))).state, 'completed');
     await first.prints('"type":"cache volume release"');
@@ -85,7 +85,7 @@ describe('the caches of a worker that was killed with SIGKILL', () => {
     const [held] = await readdir(cachePath('held'));
     first.kill('SIGKILL');
     await first.ended;
-    await mkdir(cachePath('nobody', STRAY, 'sub'), { recursive: true });
+    await mkdir(cachePath('nobody', ORPHAN, 'sub'), { recursive: true });
 
     const second = await start();
     assert.equal((await ended(interrupted)).reasonResolved, 'worker-shutdown');
@@ -102,7 +102,7 @@ describe('the caches of a worker that was killed with SIGKILL', () => {
     assert.deepEqual(await readdir(cachePath('.worker/trash')), []);
   });
 
-  it('are not touched by another one that is configured to use the same directory', async () => {
+  it('are not touched by another worker that is configured to use the same directory', async () => {
     const first = await start();
     await first.prints('"type":"start"');
     const second = await start('two');
@@ -112,7 +112,7 @@ describe('the caches of a worker that was killed with SIGKILL', () => {
       /cache\.volumeCachePath: another worker \(process \d+\) uses .*\/caches\/\.worker; stop it/,
     );
     await stop(first);
-    // Once it is gone, and its caches with it or not, the directory is free.
+    // Once the first worker is gone, the directory is free, with its caches or without.
     const third = await start('two');
     await third.prints('"type":"start"');
     await stop(third);

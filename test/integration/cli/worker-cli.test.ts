@@ -15,7 +15,7 @@ const folder = new ConfigFolder();
 beforeEach(() => folder.create());
 afterEach(() => folder.remove());
 
-/** Runs the worker in a folder of its own that is home too, with no environment but the given one. */
+/** Runs the worker in a folder of its own, which is also its home, with only the given environment. */
 function worker(args: readonly string[], env: Readonly<Record<string, string>> = CREDENTIALS): Promise<Outcome> {
   return new Promise((resolve) => {
     const options = { cwd: folder.root, env: { PATH: process.env['PATH'] ?? '', HOME: folder.root, ...env } };
@@ -74,7 +74,7 @@ describe('the worker on the command line', () => {
   }
 
   for (const key of ['dockerVolume', 'stateDir']) {
-    it(`exits 2 when ${key} can not be used, and says why`, async () => {
+    it(`exits 2 when ${key} cannot be used, and says why`, async () => {
       const settings = { dockerVolume: folder.root, stateDir: folder.path('state'), [key]: folder.path('file') };
       await folder.write('file', 'a file where a directory should be');
       const file = await folder.write('worker.yml', JSON.stringify(settings));
@@ -93,7 +93,7 @@ describe('the worker on the command line', () => {
     for (const line of lines) assert.match(line, /^docker-worker: [\w.]+: .+ \(from .+\)$/);
   });
 
-  it('prints the configuration of the packaged file, flags over it, secrets hidden', async () => {
+  it('prints the packaged configuration, overridden by flags, without secrets', async () => {
     const config = printed(
       await worker([PACKAGED, '--print-config', '-c', '3', '--worker-id', 'me', '--worker-group', 'us']),
     );
@@ -101,17 +101,17 @@ describe('the worker on the command line', () => {
     assert.deepEqual(config['taskcluster'], { clientId: 'me', accessToken: '***' });
   });
 
-  it('takes a profile in place of a file, as old start scripts give it', async () => {
+  it('accepts a profile in place of a file, as old start scripts pass it', async () => {
     assert.equal(printed(await worker(['test', '--print-config']))['dockerVolume'], '/tmp/docker-worker-test');
   });
 
-  it('prefers a file that is called like a profile', async () => {
+  it('prefers a file with the name of a profile', async () => {
     await folder.write('test', 'region: mine');
     const config = printed(await worker(['test', '--print-config']));
     assert.deepEqual([config['region'], config['dockerVolume']], ['mine', '/var/lib/docker-worker']);
   });
 
-  it('lays additional files and the host over the given file', async () => {
+  it('lets additional files and the host override the given file', async () => {
     await folder.write('given.yml', 'region: given\ninstanceType: given\ninstanceId: given');
     await folder.write('docker-worker.conf.yml', 'instanceType: additional\ninstanceId: additional');
     await folder.write('settings/configure', '{"instanceId": "host"}');

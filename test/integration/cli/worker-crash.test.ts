@@ -18,16 +18,16 @@ import { seededRandom } from '../../support/seeded-random.js';
 import { until } from '../../support/until.js';
 
 const LOG = 'public/logs/live.log';
-// What images tasks used is remembered on purpose: it outlives tasks and workers.
+// The image records outlive tasks and workers on purpose.
 const KEPT = 'state/images.json';
 
-describe('a worker killed with SIGKILL and started again', function () {
+describe('a worker killed with SIGKILL and restarted', function () {
   let daemon: IsolatedDaemon;
   let docker: Docker;
   let directory: string;
   let taskcluster: LocalTaskcluster;
   let queue: Queue;
-  let before_: MachineListing;
+  let baseline: MachineListing;
   const workers: Program[] = [];
 
   const list = async (): Promise<MachineListing> => {
@@ -58,9 +58,9 @@ describe('a worker killed with SIGKILL and started again', function () {
         sidecars: { beside: { image: TEST_IMAGE, alias: 'beside', port: 8080, cmd: ['sleep', '1000'] } },
       }),
     );
-    // A worker that did nothing leaves the directories that any worker has.
+    // Even a worker that ran no task leaves its directories.
     await stop(start());
-    before_ = await list();
+    baseline = await list();
   });
   afterEach(async () => {
     for (const worker of workers) worker.kill('SIGKILL');
@@ -112,7 +112,7 @@ describe('a worker killed with SIGKILL and started again', function () {
   const textOf = (taskId: string, runId: number, name: string): Promise<string> =>
     got(queue.buildSignedUrl(queue.getArtifact, taskId, runId, name)).text();
 
-  /** How a run of this task is brought to a phase and held there; the second run is not held. */
+  /** Brings a run of this task to a phase and holds it there; the second run is not held. */
   const PHASES: Readonly<Record<string, (taskId: string, worker: Program) => Promise<void>>> = {
     claimed: (_taskId, worker) => worker.prints('"type":"claimed task"'),
     execute: (_taskId, worker) => worker.prints('"type":"task run"'),
@@ -124,7 +124,7 @@ describe('a worker killed with SIGKILL and started again', function () {
     taskcluster.faults.add({ call, where, fault: { kind: 'hang' } }).hit();
 
   for (const [phase, reached] of Object.entries(PHASES)) {
-    it(`in the phase ${phase}, has resolved the run worker-shutdown and runs the task again`, async () => {
+    it(`resolves a run that was in the phase ${phase} as worker-shutdown, and runs the task again`, async () => {
       const artifacts = { 'public/made': { type: 'file', path: '/made' } };
       const taskId = newSlugid();
       const first = start();
@@ -141,11 +141,11 @@ describe('a worker killed with SIGKILL and started again', function () {
       assert.equal(await textOf(taskId, 1, 'public/made'), 'made\n');
       await stop(second);
       assert.equal((await runs(taskId)).length, 2);
-      assert.deepEqual(await list(), before_);
+      assert.deepEqual(await list(), baseline);
     });
   }
 
-  it('in the phase report, has reported the run as it ended, with all that it published', async () => {
+  it('reports a run that was in the phase report as it ended, with everything it published', async () => {
     const artifacts = { 'public/made': { type: 'file', path: '/made' } };
     const taskId = newSlugid();
     const first = start();
@@ -159,10 +159,10 @@ describe('a worker killed with SIGKILL and started again', function () {
     assert.equal((await runs(taskId)).length, 1);
     assert.equal(await textOf(taskId, 0, 'public/made'), 'made\n');
     assert.match(await textOf(taskId, 0, LOG), /Successful task run/);
-    assert.deepEqual(await list(), before_);
+    assert.deepEqual(await list(), baseline);
   });
 
-  it('at the moment the queue gave it several runs, has resolved them all worker-shutdown', async () => {
+  it('resolves several runs that the queue had just handed out as worker-shutdown', async () => {
     const taskIds = await Promise.all([1, 2, 3].map(() => createTask('true')));
     const first = start({
       NODE_OPTIONS: `--import ${new URL('../../support/die-when-claimed.mjs', import.meta.url).href}`,
@@ -177,10 +177,10 @@ describe('a worker killed with SIGKILL and started again', function () {
       assert.equal((await ended(taskId, 1)).state, 'completed');
     }
     await stop(second);
-    assert.deepEqual(await list(), before_);
+    assert.deepEqual(await list(), baseline);
   });
 
-  it('while it waits for an image, has resolved the run worker-shutdown', async () => {
+  it('resolves a run that waited for its image as worker-shutdown', async () => {
     const first = start();
     const taskId = await createTask('true', { image: '127.0.0.1:1/no/such:image' });
     await first.prints('"phase":"prepare"');
@@ -189,10 +189,10 @@ describe('a worker killed with SIGKILL and started again', function () {
     assert.equal((await ended(taskId, 0)).reasonResolved, 'worker-shutdown');
     await queue.cancelTask(taskId);
     await stop(second);
-    assert.deepEqual(await list(), before_);
+    assert.deepEqual(await list(), baseline);
   });
 
-  it('has resolved a running task worker-shutdown, with its log, and runs it again', async () => {
+  it('resolves a running task as worker-shutdown, with its log, and runs it again', async () => {
     const taskId = await createTask('echo "run $RUN_ID"; test $RUN_ID = 1 || sleep 600');
     const first = start();
     await first.prints('"type":"task run"');
@@ -205,23 +205,23 @@ describe('a worker killed with SIGKILL and started again', function () {
     assert.match(await textOf(taskId, 0, LOG), /\nrun 0\r\n\n\[taskcluster:error\] .* Reason: worker-shutdown/);
     assert.match(await textOf(taskId, 1, LOG), /\nrun 1\r\n/);
     assert.equal((await runs(taskId)).length, 2);
-    assert.deepEqual(await list(), before_);
+    assert.deepEqual(await list(), baseline);
   });
 
-  it('while it waits for a sidecar, has removed that and its network', async () => {
+  it('removes the sidecar that a run waited for, and its network', async () => {
     const first = start();
     const taskId = await createTask('true', { features: { beside: true } });
     await until('the sidecar runs', () => docker.listContainers(), { isDone: ({ length }) => length > 0 });
     await kill(first);
     const left = await list();
-    assert.equal(left.networks.length, before_.networks.length + 1);
-    // So that the task is not run again.
+    assert.equal(left.networks.length, baseline.networks.length + 1);
+    // Prevents another run of the task.
     await queue.cancelTask(taskId);
     await stop(start());
-    assert.deepEqual(await list(), before_);
+    assert.deepEqual(await list(), baseline);
   });
 
-  it('leaves a run alone that was resolved before', async () => {
+  it('leaves alone a run that was already resolved', async () => {
     const taskId = await createTask('true');
     const first = start();
     await first.prints('"type":"task resolved"');
@@ -229,10 +229,10 @@ describe('a worker killed with SIGKILL and started again', function () {
     await stop(start());
     const [run, ...others] = await runs(taskId);
     assert.deepEqual([run?.state, others], ['completed', []]);
-    assert.deepEqual(await list(), before_);
+    assert.deepEqual(await list(), baseline);
   });
 
-  it('at any moment, again and again, resolves each run once, and leaves nothing behind', async () => {
+  it('resolves each run once and leaves nothing behind, however often and whenever it is killed', async () => {
     const tasks = await Promise.all(
       Array.from({ length: 6 }, () =>
         createTask('echo made > /made; seq 1 1000; sleep 0.3', {
@@ -258,6 +258,6 @@ describe('a worker killed with SIGKILL and started again', function () {
       assert.equal(await textOf(taskId, (await runs(taskId)).length - 1, 'public/made'), 'made\n');
     }
     await stop(last);
-    assert.deepEqual(await list(), before_);
+    assert.deepEqual(await list(), baseline);
   });
 });

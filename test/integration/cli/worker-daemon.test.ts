@@ -21,7 +21,7 @@ interface MetricsLine {
   readonly runId?: number;
 }
 
-/** The lines of a worker that ran one task. */
+/** Checks the metrics of a worker that ran one task. */
 function assertMetrics(lines: readonly MetricsLine[], taskId: string, created: string): void {
   const kinds = lines.map(({ eventType }) => eventType);
   const ofTask = ['taskQueue', 'taskStart', 'taskFinish'];
@@ -36,7 +36,7 @@ function assertMetrics(lines: readonly MetricsLine[], taskId: string, created: s
   }
   const [boot = 0, ready = 0, queued, start = 0, finish = 0, shutdown = 0] = lines.map(({ timestamp }) => timestamp);
   assert.equal(queued, Math.floor(Date.parse(created) / 1000));
-  // The machine's clock may have been set since.
+  // The machine's clock may have been set since the boot.
   assert.ok(Math.abs(boot - (Date.now() / 1000 - uptime())) < 60, `boot ${boot}`);
   assert.ok(boot < ready && ready <= start && start <= finish && finish <= shutdown, lines.map(String).join());
 }
@@ -81,7 +81,7 @@ describe('the worker as a daemon', () => {
 
   const watch = (taskId: string): TaskWatcher => new TaskWatcher(taskcluster.rootUrl, taskcluster.credentials, taskId);
 
-  it('claims and resolves tasks, and at SIGQUIT finishes what runs and exits 0', async () => {
+  it('claims and resolves tasks, and at SIGQUIT finishes its runs and exits 0', async () => {
     const daemon = worker(['--capacity', '2']);
     const [first, second] = [await createTask('true'), await createTask('exit 5')];
     assert.equal((await watch(first).resolved()).state, 'completed');
@@ -96,7 +96,7 @@ describe('the worker as a daemon', () => {
     assert.equal(daemon.stderr, '');
   });
 
-  it('writes what fleets look for, one JSON object a line, and no secret', async () => {
+  it('logs the events that fleets look for, one JSON object a line, without secrets', async () => {
     const daemon = worker();
     const taskId = await createTask('sleep 1');
     const { created } = await queue.task(taskId);
@@ -150,7 +150,7 @@ describe('the worker as a daemon', () => {
     assert.deepEqual(await readdir(join(directory, 'tmp', 'docker-worker-runs')), []);
   });
 
-  it('resolves what runs as worker-shutdown at SIGTERM, uploads its log, and exits 0', async () => {
+  it('resolves its run as worker-shutdown at SIGTERM, uploads the log, and exits 0', async () => {
     const daemon = worker();
     const taskId = await createTask('echo so far; sleep 600');
     await daemon.prints('"type":"task run"');
@@ -161,7 +161,7 @@ describe('the worker as a daemon', () => {
     assert.match(await got(log, { retry: { limit: 0 } }).text(), /\nso far\r\n[^]*Reason: worker-shutdown\n/);
   });
 
-  it('lets what runs end at the first SIGINT, resolves it as worker-shutdown at the second, and exits 0', async () => {
+  it('waits for its run at the first SIGINT, resolves it as worker-shutdown at the second, and exits 0', async () => {
     const daemon = worker();
     const taskId = await createTask('sleep 60');
     await daemon.prints('"type":"task run"');
@@ -172,7 +172,7 @@ describe('the worker as a daemon', () => {
     assert.equal((await watch(taskId).resolved()).reasonResolved, 'worker-shutdown');
   });
 
-  it('goes on at SIGUSR2, and says so', async () => {
+  it('ignores SIGUSR2, and logs that it does', async () => {
     const daemon = worker();
     await daemon.prints('"type":"start"');
     daemon.kill('SIGUSR2');
@@ -200,7 +200,7 @@ describe('the worker as a daemon', () => {
     assert.equal((await daemon.ended).code, 0);
   });
 
-  it('leaves the state directory to the worker that uses it already', async () => {
+  it('exits 2 when another worker uses its state directory', async () => {
     const first = worker();
     await first.prints('"type":"start"');
     const second = worker();
@@ -214,7 +214,7 @@ describe('the worker as a daemon', () => {
     assert.deepEqual([(await third.ended).code, third.stderr], [0, '']);
   });
 
-  it('leaves the engine to the worker with its workerId that uses it already, and its containers alone', async () => {
+  it('exits 2 when another worker with its workerId uses the engine, and leaves its containers alone', async () => {
     const first = worker();
     const taskId = await createTask('sleep 3');
     await first.prints('"type":"task run"');
@@ -251,7 +251,7 @@ describe('the worker as a daemon', () => {
     assert.equal(code, 2);
   });
 
-  it('has a log for people with --log-format text', async () => {
+  it('writes a human-readable log with --log-format text', async () => {
     const program = worker(['--log-format', 'text']);
     await program.prints(' start ');
     program.kill('SIGINT');
@@ -261,7 +261,7 @@ describe('the worker as a daemon', () => {
     assert.doesNotMatch(program.stdout, /^\{|WORKER_METRICS/m);
   });
 
-  it('starts quietly with the packaged settings on a machine where nothing is set up', async () => {
+  it('logs no warnings with the packaged settings on a machine where nothing is set up', async () => {
     const program = worker();
     await createTask('true');
     await program.prints('"taskState":"completed"');
@@ -276,7 +276,7 @@ describe('the worker as a daemon', () => {
     );
   });
 
-  it('says with --check in a line for each service what is wrong, or that nothing is', async () => {
+  it('reports with --check what is wrong, in one line for each service, or that everything works', async () => {
     const good = worker(['--check']);
     assert.equal((await good.ended).code, 0, good.stderr);
     for (const line of good.stderr.split('\n').slice(0, -1)) assert.match(line, /^docker-worker: warning: tasks /);

@@ -24,7 +24,7 @@ describe("a worker's standard output", () => {
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'worker-output-'));
-    // Claims that are answered at once, each of them a line in the log.
+    // Claims are answered at once, and each of them is a line in the log.
     taskcluster = await LocalTaskcluster.start({ longPollMs: 1 });
     queue = new clients.Queue({ rootUrl: taskcluster.rootUrl, credentials: taskcluster.credentials });
     port = await freePort();
@@ -32,7 +32,7 @@ describe("a worker's standard output", () => {
       dockerVolume: directory,
       stateDir: join(directory, 'state'),
       workerId: `output-${newSlugid()}`,
-      // Stands in every line: what waits for the reader reaches its limit soon.
+      // Part of every line, so that the lines waiting for the reader soon reach their limit.
       workerNodeType: 'long'.repeat(900),
       taskQueue: { pollInterval: 1 },
       logging: { level: 'debug' },
@@ -64,7 +64,7 @@ describe("a worker's standard output", () => {
     return Number(DROPPED.exec(metrics)?.[1] ?? assert.fail(metrics));
   }
 
-  it('keeps no task waiting when nothing reads it; what was dropped is counted', async () => {
+  it('does not delay tasks when nothing reads it; dropped lines are counted', async () => {
     await worker.prints('"type":"start"');
     assert.equal(await droppedLines(), 0);
     worker.pauseReading();
@@ -80,7 +80,7 @@ describe("a worker's standard output", () => {
     assert.match(lines.at(-1) ?? '', /"type":"exit"/);
   });
 
-  it('ends the worker in good order, with what it runs, when its reader is gone', async () => {
+  it('stops the worker gracefully, after its run, when the reader is gone', async () => {
     const taskId = await createTask('echo running; sleep 1');
     await worker.prints('"type":"task run"');
     worker.hangUp();

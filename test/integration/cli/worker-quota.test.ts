@@ -6,7 +6,7 @@ import { FleetMachine } from '../../support/fleet-machine.js';
 import type { Program } from '../../support/program.js';
 import { taskclusterEnv } from '../../support/test-task.js';
 
-describe('a worker that is there for some tasks only', () => {
+describe('a worker with numberOfTasksToRun', () => {
   let machine: FleetMachine;
   beforeEach(async () => {
     machine = await FleetMachine.start();
@@ -16,7 +16,7 @@ describe('a worker that is there for some tasks only', () => {
   const start = (configPath: string): Program => machine.worker([configPath], taskclusterEnv(machine.taskcluster));
   const claimed = ({ stdout }: Program): number => stdout.match(/"type":"claimed task"/g)?.length ?? 0;
 
-  it('runs no more than those, two at a time and over its starts, and exits 0', async () => {
+  it('runs no more than that number of tasks, even across restarts, and exits 0', async () => {
     const configPath = join(machine.directory, 'worker.yml');
     const own = { ...machine.settings, workerId: `quota-${newSlugid()}`, capacity: 2, numberOfTasksToRun: 3 };
     await writeFile(configPath, JSON.stringify(own));

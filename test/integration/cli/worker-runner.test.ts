@@ -21,14 +21,14 @@ function messagesOf({ stdout }: Program): readonly ConfigTree[] {
     .filter((message) => message !== undefined);
 }
 
-/** Messages of the worker's log. */
+/** The worker's log messages. */
 function logOf(worker: Program): readonly ConfigTree[] {
   return messagesOf(worker)
     .filter(({ type }) => type === 'log')
     .map(({ body }) => body as ConfigTree);
 }
 
-/** What docs/hosts.md shows: worker-runner's own configuration, and a pool's. */
+/** The examples of docs/hosts.md: worker-runner's own configuration, and that of a pool. */
 async function documented(): Promise<{ readonly runner: ConfigTree; readonly pool: ConfigTree }> {
   const page = await readFile('docs/hosts.md', 'utf8');
   const [, runner = ''] = /^```yaml\n(provider:[^`]*)```$/m.exec(page) ?? [];
@@ -48,13 +48,13 @@ describe('a worker under worker-runner', function () {
   });
   afterEach(() => machine.close());
 
-  /** A client that may work as this worker. */
+  /** Adds a client with the scopes of this worker. */
   function addClient(clientId: string, accessToken: string): void {
     const scopes = ['queue:claim-work:local/docker-worker', `queue:worker-id:local/${workerId}`, 'purge-cache:*'];
     machine.taskcluster.addClient({ clientId, accessToken, scopes });
   }
 
-  it('works, gets new credentials while a task runs, and stops at once when it is told to', async () => {
+  it('runs tasks, accepts new credentials while a task runs, and stops at once when told to', async () => {
     addClient('first', 'the-first-access-token');
     addClient('second', 'the-second-access-token');
     const own = {
@@ -76,7 +76,7 @@ describe('a worker under worker-runner', function () {
 
     send(worker, { type: 'new-credentials', 'client-id': 'second', 'access-token': 'the-second-access-token' });
     await worker.prints('"textPayload":"Credentials updated"');
-    // From here on the first ones are refused.
+    // From here on the first credentials are refused.
     addClient('first', 'something-else');
     await machine.claimsTwice();
     const later = await machine.createTask('true');
@@ -101,7 +101,7 @@ describe('a worker under worker-runner', function () {
     }
   });
 
-  describe('that starts it as a generic-worker', () => {
+  describe('started as a generic-worker', () => {
     const RUN = ['run', '--config', '', '--with-worker-runner'];
 
     beforeEach(() => {
@@ -131,9 +131,9 @@ describe('a worker under worker-runner', function () {
       return machine.worker(RUN, {}, 'pipe');
     };
 
-    it('lets its tasks end when it may', async () => {
+    it('finishes its tasks when the termination message allows it', async () => {
       const worker = await start();
-      // One that can do little: the worker's log stays what it is, and the worker ends by itself.
+      // A worker-runner with few capabilities: the worker keeps its own log format and exits by itself.
       send(worker, { type: 'welcome', capabilities: ['graceful-termination'] });
       const taskId = await machine.createTask('echo running; sleep 2; echo $TASKCLUSTER_WORKER_LOCATION');
       await worker.prints('"type":"task run"');
@@ -147,7 +147,7 @@ describe('a worker under worker-runner', function () {
       );
     });
 
-    it('ends after its tasks when worker-runner is gone, and says in plain lines what goes on', async () => {
+    it('exits after its tasks when worker-runner is gone, and logs in plain lines meanwhile', async () => {
       const worker = await start();
       send(worker, WELCOME);
       const taskId = await machine.createTask('echo running; sleep 2');
@@ -163,7 +163,7 @@ describe('a worker under worker-runner', function () {
         assert.ok(events.includes(type), worker.stderr);
     });
 
-    it('takes what the pool wrote for this worker, and puts its files where they belong', async () => {
+    it('applies the configuration of the pool, and writes its files', async () => {
       const file = { path: join(machine.directory, 'etc', 'key'), encoding: 'base64', format: 'file' };
       const config = { workerTypeMetadata: { image: 'image-7' }, task: { container: { logDriver: 'local' } } };
       const worker = await start({
@@ -184,7 +184,7 @@ describe('a worker under worker-runner', function () {
     });
 
     for (const layout of ['dockerWorker', 'genericWorker']) {
-      it(`starts with the examples of the docs, laid out as ${layout}`, async () => {
+      it(`starts with the documented examples in the layout ${layout}`, async () => {
         const { runner, pool } = await documented();
         const { config, files } = pool['dockerWorker'] as { config: ConfigTree; files: readonly ConfigTree[] };
         const [file] = files;
@@ -200,7 +200,7 @@ describe('a worker under worker-runner', function () {
       });
     }
 
-    it('can be checked and shown, which writes no files', async () => {
+    it('writes no files with --print-config and --check', async () => {
       const path = join(machine.directory, 'etc', 'key');
       const files = [{ path, content: '', encoding: 'base64', format: 'file' }];
       await write({ dockerWorker: { config: { capacity: 7 }, files } });
@@ -210,7 +210,7 @@ describe('a worker under worker-runner', function () {
       assert.doesNotMatch(shown.stdout, new RegExp(machine.taskcluster.credentials.accessToken));
       const checked = machine.worker([...RUN, '--check'], {});
       assert.equal((await checked.ended).code, 0, checked.stderr);
-      // What this machine lacks; nothing of the file that worker-runner wrote.
+      // Warnings about what this machine lacks, but none about the file that worker-runner wrote.
       assert.match(checked.stderr, /^(docker-worker: warning: tasks [^\n]*\n)*$/);
       await assert.rejects(access(path), { code: 'ENOENT' });
       await write({ dockerWorker: { files: [{ path, format: 'tar' }] } });
@@ -219,7 +219,7 @@ describe('a worker under worker-runner', function () {
       assert.match(refused.stderr, /^docker-worker: files: .*key: expected the encoding base64\n$/);
     });
 
-    it('reports why it can not start, and then that the machine may go, whatever is wrong', async () => {
+    it('sends an error report and then a shutdown message when it cannot start', async () => {
       const worker = await start({ nonsense: 1 });
       send(worker, WELCOME);
       assert.deepEqual(await worker.ended, { code: 2, signal: null });
@@ -228,7 +228,7 @@ describe('a worker under worker-runner', function () {
       assert.match(worker.stderr, /docker-worker: nonsense: unknown key/);
     });
 
-    it('keeps the machine for a worker that is still there', async () => {
+    it('sends no shutdown message while another worker runs on the machine', async () => {
       const first = await start();
       send(first, WELCOME);
       await first.prints('"textPayload":"start"');
@@ -240,7 +240,7 @@ describe('a worker under worker-runner', function () {
       assert.ok(!kinds.includes('shutdown'), second.stdout);
     });
 
-    it('says in its report what is wrong', async () => {
+    it('says in its error report what is wrong', async () => {
       const worker = await start({ rootURL: 'nowhere' });
       send(worker, WELCOME);
       assert.deepEqual(await worker.ended, { code: 2, signal: null });

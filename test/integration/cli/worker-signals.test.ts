@@ -50,15 +50,15 @@ describe('a signal while the worker starts', () => {
     return program;
   }
 
-  /** A server that never answers; resolves at its first request. */
+  /** A server that never answers; `requested` resolves at its first request. */
   async function silentServer(address: { port: number; host: string } | { path: string }) {
     const server = createServer();
     servers.push(server);
     await once(server.listen(address), 'listening');
-    return { server, asked: once(server, 'request') };
+    return { server, requested: once(server, 'request') };
   }
 
-  async function assertEndsWell(program: Program): Promise<void> {
+  async function assertStopsCleanly(program: Program): Promise<void> {
     assert.deepEqual(await program.ended, { code: 0, signal: null }, program.stdout + program.stderr);
     assert.equal(program.stderr, '');
     assert.match(program.stdout, /"type":"shutdown"/);
@@ -67,48 +67,48 @@ describe('a signal while the worker starts', () => {
     await assert.rejects(access(join(directory, 'state', 'worker.pid')), { code: 'ENOENT' });
   }
 
-  it('ends it in good order while it waits for its configuration', async () => {
-    const { server, asked } = await silentServer({ port: 0, host: '127.0.0.1' });
+  it('stops it cleanly while it waits for its configuration', async () => {
+    const { server, requested } = await silentServer({ port: 0, host: '127.0.0.1' });
     const worker = run('worker', ['--host', 'aws', 'production'], {
       DOCKER_WORKER_METADATA_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     });
-    await asked;
+    await requested;
     worker.kill('SIGTERM');
-    await assertEndsWell(worker);
+    await assertStopsCleanly(worker);
   });
 
-  it('ends it in good order while it waits for docker', async () => {
+  it('stops it cleanly while it waits for docker', async () => {
     const path = join(directory, 'docker.sock');
-    const { asked } = await silentServer({ path });
+    const { requested } = await silentServer({ path });
     const worker = run('worker', [join(directory, 'worker.yml')], { DOCKER_HOST: `unix://${path}` });
-    await asked;
+    await requested;
     for (const signal of ['SIGHUP', 'SIGUSR2', 'SIGQUIT', 'SIGINT', 'SIGTERM'] as const) worker.kill(signal);
-    await assertEndsWell(worker);
+    await assertStopsCleanly(worker);
   });
 
-  it('ends a check as any other program', async () => {
+  it('ends --check like any other program', async () => {
     const path = join(directory, 'docker.sock');
-    const { asked } = await silentServer({ path });
+    const { requested } = await silentServer({ path });
     const check = run('worker', [join(directory, 'worker.yml'), '--check'], { DOCKER_HOST: `unix://${path}` });
-    await asked;
+    await requested;
     check.kill('SIGTERM');
     assert.deepEqual(await check.ended, { code: null, signal: 'SIGTERM' });
   });
 
-  it('ends the built worker in good order at any moment from the first on', async () => {
+  it('stops the built worker cleanly at any moment, even the earliest', async () => {
     const random = seededRandom();
     for (let round = 0; round < ROUNDS; round++) {
       const worker = run('worker', [join(directory, 'worker.yml')]);
       await listensToSignals(worker);
-      // The first round sends it at the earliest moment there is.
+      // The first round sends the signal at the earliest moment.
       await setTimeout(round === 0 ? 0 : random.between(0, LONGEST_START_MS));
       worker.kill('SIGTERM');
-      await assertEndsWell(worker);
+      await assertStopsCleanly(worker);
     }
   });
 });
 
-/** Node handles SIGTERM by itself from its start, so that SIGHUP, the last one that the worker asks for, is looked at. */
+/** Waits for the handler of SIGHUP, which the worker adds last; SIGTERM has one of Node itself from the start. */
 async function listensToSignals(program: Program): Promise<void> {
   const SIGHUP = 1n;
   const caughtSignals = async (): Promise<bigint> => {
@@ -116,6 +116,6 @@ async function listensToSignals(program: Program): Promise<void> {
     const [, mask = '0'] = /^SigCgt:\s+([0-9a-f]+)$/m.exec(status) ?? [];
     return BigInt(`0x${mask}`);
   };
-  // Without a pause: the first moment counts.
+  // Polls without a pause: the first moment counts.
   await until('the worker asks for SIGHUP', caughtSignals, { isDone: (mask) => (mask & SIGHUP) !== 0n, pollMs: 0 });
 }

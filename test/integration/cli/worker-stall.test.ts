@@ -21,8 +21,8 @@ const STALL_TIMEOUT_MS = 1000;
 const ENDED_BY_WATCHDOG = { code: 3, signal: null };
 const KILLED = { code: null, signal: 'SIGKILL' };
 
-// As it is built: straight from the source there is no watchdog.
-describe('a worker whose event loop stands still', function () {
+// Runs the built worker: straight from the sources there is no watchdog.
+describe('a worker whose event loop stalls', function () {
   this.timeout(240_000);
   let directory: string;
   let taskcluster: LocalTaskcluster;
@@ -79,14 +79,14 @@ describe('a worker whose event loop stands still', function () {
     return taskId;
   }
 
-  it('ends itself; the run it worked on is resolved internal-error at the restart, and others run again', async () => {
+  it('exits; the restart resolves the run it was working on as internal-error, and other tasks run again', async () => {
     const first = start();
     const { port } = registry.address() as AddressInfo;
     const waiting = await create(shell('test $RUN_ID = 1 || sleep 600'));
     await first.prints(`"taskId":"${waiting}","runId":0,"containerId":`);
-    const asked = once(registry, 'request');
+    const requested = once(registry, 'request');
     const suspect = await create({ image: `127.0.0.1:${port}/no/such:image` });
-    await asked;
+    await requested;
     await block('regex');
     assert.deepEqual(await first.ended, ENDED_BY_WATCHDOG, first.stderr);
     assert.match(first.stderr, /stalled for \d+ s and its watchdog ends it:\nat poisonedRegex \(.*block-event-loop/);
@@ -111,7 +111,7 @@ describe('a worker whose event loop stands still', function () {
     assert.equal((await queue.status(suspect)).status.runs.length, 1);
   });
 
-  it('ends itself in an endless loop', async () => {
+  it('exits when it is in an endless loop', async () => {
     const worker = start();
     await worker.prints('"type":"start"');
     await block('loop');
@@ -119,7 +119,7 @@ describe('a worker whose event loop stands still', function () {
     assert.match((await stallRecord()).stack, /^at poisonedLoop /);
   });
 
-  it('is killed where no JavaScript is reached, in a command that is waited for', async () => {
+  it('is killed when it waits for a command, where no JavaScript can run', async () => {
     const worker = start();
     await worker.prints('"type":"start"');
     await block('command');
@@ -127,18 +127,18 @@ describe('a worker whose event loop stands still', function () {
     assert.equal((await stallRecord()).stack, 'unknown: the main thread is waiting in a system call');
   });
 
-  it('ends in native code too', async () => {
+  it('exits or is killed when it is in native code', async () => {
     const worker = start();
     await worker.prints('"type":"start"');
     await block('json');
     const ended = await worker.ended;
     const { stack } = await stallRecord();
-    // Between two calls of JSON.parse it can be paused.
+    // It can be paused between two calls of JSON.parse.
     if (ended.code === null) assert.deepEqual([ended, stack.slice(0, 8)], [KILLED, 'unknown:']);
     else assert.deepEqual([ended, stack.slice(0, 15)], [ENDED_BY_WATCHDOG, 'at poisonedJson']);
   });
 
-  it('goes on when it was only stopped for longer than that', async () => {
+  it('goes on if the process was only stopped for longer than the timeout', async () => {
     const worker = start();
     await worker.prints('"type":"start"');
     worker.kill('SIGSTOP');
@@ -151,7 +151,7 @@ describe('a worker whose event loop stands still', function () {
     assert.equal(worker.stderr, '');
   });
 
-  it('has no watchdog when that is configured', async () => {
+  it('is left alone if stallTimeout is 0', async () => {
     await configure({ watchdog: { stallTimeout: 0 } });
     const worker = start();
     await worker.prints('"type":"start"');

@@ -9,12 +9,12 @@ const MODULE = new URL('faulty-targets.ts', import.meta.url).href;
 const LIMITS = { stallMs: 250, quietMs: 1000, cpuMs: 1500 };
 
 describe('a fuzzing campaign', function () {
-  // Each finding takes the start of several processes.
+  // Each finding starts several processes.
   this.timeout(900_000);
 
   const { signal } = new AbortController();
 
-  /** Looks at the first inputs of a target: enough for each fault. */
+  /** Tries the first inputs of a target, which are enough for each fault. */
   const fuzz = async (target: string, to = 60): Promise<TargetReport> => {
     const input = { from: 0, to };
     const options = { seed: SEED, limits: LIMITS, targetsModule: MODULE, budgetMs: 600_000, maxFindings: 1, input };
@@ -42,7 +42,7 @@ describe('a fuzzing campaign', function () {
     ['crashing', 'crash', /TypeError: nobody handles this/],
     ['leaving', 'crash', /the process ended \(exit code 3\)/],
   ] as const) {
-    it(`finds a target that is ${target}, and the input that shows it again`, async () => {
+    it(`finds the fault of the target "${target}", and an input that can be generated again`, async () => {
       const { findings } = await fuzz(target);
       const [{ kind: found, detail, index, from } = assert.fail('nothing was found')] = findings;
       assert.equal(found, kind);
@@ -53,7 +53,7 @@ describe('a fuzzing campaign', function () {
     });
   }
 
-  it('ends when it is interrupted, with what it has', async () => {
+  it('returns its findings so far when it is interrupted', async () => {
     const stop = new AbortController();
     const campaign = new Campaign(
       { seed: SEED, limits: LIMITS, targetsModule: MODULE, budgetMs: 600_000 },

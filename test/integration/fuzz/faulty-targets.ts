@@ -13,7 +13,7 @@ export const TARGETS = [
     name: 'quadratic',
     about: 'takes quadratic time',
     inputs: text,
-    // Begins again at every place.
+    // Restarts the match at every position.
     attempt: (input) => /a+b/.test(input),
   }),
   pureTarget({

@@ -26,7 +26,7 @@ const error = (message: string, expires = soon()): object => ({
   expires,
 });
 
-describe('artifacts of the local Taskcluster', () => {
+describe('the artifact API of the local Taskcluster', () => {
   const deployment = new Deployment();
   let taskId = '';
   let queue: Queue;
@@ -39,7 +39,7 @@ describe('artifacts of the local Taskcluster', () => {
   const raw = (path: string): Promise<Response> =>
     fetch(`${deployment.server.rootUrl}/api/queue/v1/task/${taskId}${path}`, { redirect: 'manual' });
 
-  it('stores what is uploaded and serves it with its headers through the queue', async () => {
+  it('stores uploads and serves them with their headers through the queue', async () => {
     const { putUrl = '', storageType } = await create('public/dir/a b%2Fc.txt', s3());
     assert.equal(storageType, 's3');
     const headers = { 'content-type': TEXT, 'content-encoding': 'identity-ish' };
@@ -69,7 +69,7 @@ describe('artifacts of the local Taskcluster', () => {
     }
   });
 
-  it('reads the latest run where no run is named', async () => {
+  it('uses the latest run when no run is named', async () => {
     await create('public/x', reference('https://example.com/0'));
     await queue.reportException(taskId, 0, { reason: 'worker-shutdown' });
     assert.equal(await statusCodeOf(queue.getLatestArtifact(taskId, 'public/x')), 404);
@@ -82,7 +82,7 @@ describe('artifacts of the local Taskcluster', () => {
     assert.equal((await queue.listLatestArtifacts(taskId)).artifacts.length, 1);
   });
 
-  it('answers 404 for what is not there and 424 for an error artifact', async () => {
+  it('returns 404 for a missing artifact and 424 for an error artifact', async () => {
     assert.equal(await statusCodeOf(queue.getArtifact(taskId, 0, 'public/none')), 404);
     assert.equal(await statusCodeOf(queue.getArtifact(taskId, 7, 'public/none')), 404);
     assert.equal(await statusCodeOf(queue.getLatestArtifact(newSlugid(), 'public/none')), 404);
@@ -94,7 +94,7 @@ describe('artifacts of the local Taskcluster', () => {
     assert.deepEqual(await queue.artifact(taskId, 0, 'public/broken'), { storageType: 'error', ...expected });
   });
 
-  it('follows links, with the scopes for each name on the way', async () => {
+  it('follows links, and requires the scopes for each name on the way', async () => {
     await create('public/a', link('public/b'));
     await create('public/b', link('public/c'));
     await create('public/c', reference('https://example.com/c'));
@@ -108,13 +108,13 @@ describe('artifacts of the local Taskcluster', () => {
     assert.equal((await deployment.queue().getArtifact(taskId, 0, 'public/leak')).url, 'https://example.com/secret');
   });
 
-  it('refuses links that lead in a circle', async () => {
+  it('refuses circular links', async () => {
     await create('public/a', link('public/b'));
     await create('public/b', link('public/a'));
     assert.equal(await statusCodeOf(queue.getArtifact(taskId, 0, 'public/a')), 400);
   });
 
-  it('tells of artifacts without following links', async () => {
+  it('describes artifacts without following links', async () => {
     await create('public/a', link('public/b'));
     const info = await queue.artifactInfo(taskId, 0, 'public/a');
     assert.deepEqual([info.storageType, info.name, info.contentType], ['link', 'public/a', 'application/binary']);
@@ -161,7 +161,7 @@ describe('artifacts of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(create('public/x', s3(soon(25 * 60)))), 400);
   });
 
-  it('refuses artifacts of runs that nobody claimed', async () => {
+  it('refuses artifacts of runs that were never claimed', async () => {
     const pending = await deployment.createTask();
     assert.equal(await statusCodeOf(deployment.queue().createArtifact(pending, 0, 'public/x', s3())), 400);
     assert.equal(await statusCodeOf(deployment.queue().createArtifact(taskId, 5, 'public/x', s3())), 400);
@@ -174,7 +174,7 @@ describe('artifacts of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(create('public/x', { ...s3(soon(30)), contentType: 'text/html' })), 409);
   });
 
-  it('lets a reference change its address and become a link, and nothing become anything else', async () => {
+  it('lets a reference change its URL and become a link, and refuses other changes of type', async () => {
     await create('public/log', reference('https://example.com/1'));
     await create('public/log', reference('https://example.com/2', soon(40)));
     assert.equal((await queue.getArtifact(taskId, 0, 'public/log')).url, 'https://example.com/2');
@@ -191,7 +191,7 @@ describe('artifacts of the local Taskcluster', () => {
   });
 });
 
-describe('object storage of the local Taskcluster', () => {
+describe('the object storage of the local Taskcluster', () => {
   let dataDir = '';
   before(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'object-storage-test-'));
@@ -205,7 +205,7 @@ describe('object storage of the local Taskcluster', () => {
     return { putUrl, getUrl: async () => (await queue.getArtifact(taskId, 0, 'public/x')).url ?? '' };
   };
 
-  /** Sends `bytes` of an upload said to be `length` long; hangs up after them when there are fewer. */
+  /** Uploads `bytes`; hangs up after them if the declared content length is larger. */
   const put = async (url: string, bytes: Buffer, headers: Record<string, string | number>): Promise<number> => {
     const upload = request(url, { method: 'PUT', headers });
     const answered = new Promise<IncomingMessage>((resolve, reject) =>
@@ -228,14 +228,14 @@ describe('object storage of the local Taskcluster', () => {
     return answer.statusCode ?? 0;
   };
 
-  it('answers 404 until there was an upload', async () => {
+  it('returns 404 before the first upload', async () => {
     const { getUrl } = await newUpload();
     const answer = await fetch(await getUrl());
     assert.equal(answer.status, 404);
     assert.match(await answer.text(), /NoSuchKey/);
   });
 
-  it('keeps any bytes as they are, also when they are many', async () => {
+  it('stores large binary content unchanged', async () => {
     const { putUrl, getUrl } = await newUpload();
     const bytes = randomBytes(30 * 1024 * 1024);
     assert.equal(await put(putUrl, bytes, { 'content-length': bytes.length }), 200);
@@ -244,7 +244,7 @@ describe('object storage of the local Taskcluster', () => {
     assert.equal(hash(got), hash(bytes));
   });
 
-  it('takes an empty object', async () => {
+  it('accepts an empty object', async () => {
     const { putUrl, getUrl } = await newUpload();
     assert.equal(await put(putUrl, Buffer.alloc(0), { 'content-length': 0 }), 200);
     const answer = await fetch(await getUrl());
@@ -258,13 +258,13 @@ describe('object storage of the local Taskcluster', () => {
     assert.equal(await (await fetch(await getUrl())).text(), 'two');
   });
 
-  it('answers 411 to an upload that does not say its length', async () => {
+  it('returns 411 for an upload without a content length', async () => {
     const { putUrl, getUrl } = await newUpload();
     assert.equal(await put(putUrl, Buffer.from('hello'), { 'transfer-encoding': 'chunked' }), 411);
     assert.equal((await fetch(await getUrl())).status, 404);
   });
 
-  it('keeps what was there when an upload breaks off', async () => {
+  it('keeps the previous content when an upload breaks off', async () => {
     const { putUrl, getUrl } = await newUpload();
     await put(putUrl, randomBytes(1000), { 'content-length': 2000 });
     assert.equal((await fetch(await getUrl())).status, 404);
@@ -279,7 +279,7 @@ describe('object storage of the local Taskcluster', () => {
     assert.deepEqual(partial, []);
   });
 
-  it('refuses addresses that are changed, or used for another method', async () => {
+  it('refuses signed URLs that were changed, or are used with another method', async () => {
     const { putUrl, getUrl } = await newUpload();
     const signed = await getUrl();
     const status = async (url: string, method: string): Promise<number> =>
@@ -292,7 +292,7 @@ describe('object storage of the local Taskcluster', () => {
     assert.equal(await status(putUrl.replace(/\?.*/, ''), 'PUT'), 403);
   });
 
-  it('serves parts, so that a download can be resumed', async () => {
+  it('serves ranges, so that a download can be resumed', async () => {
     const { putUrl, getUrl } = await newUpload();
     await fetch(putUrl, { method: 'PUT', body: '0123456789' });
     const url = await getUrl();

@@ -29,14 +29,14 @@ describe('authentication with the local Taskcluster', () => {
     await deployment.anonymousQueue().ping();
   });
 
-  it('gives everybody the scopes of the role anonymous', async () => {
+  it('grants everyone the scopes of the role anonymous', async () => {
     const { scopes } = await auth().currentScopes();
     assert.ok(scopes.includes('queue:get-artifact:public/*'));
     assert.ok(scopes.includes('auth:expand-scopes'));
     assert.ok(scopes.includes('assume:anonymous'));
   });
 
-  it('knows a permanent client and expands its roles', async () => {
+  it('accepts a permanent client and expands its roles', async () => {
     assert.deepEqual(await scopesOf({ credentials: author }), [
       'assume:reader',
       'auth:create-client:author/*',
@@ -48,7 +48,7 @@ describe('authentication with the local Taskcluster', () => {
     });
   });
 
-  it('answers 401 to an unknown client and to a wrong token, 403 to no credentials', async () => {
+  it('returns 401 for an unknown client or a wrong token, and 403 without credentials', async () => {
     const call = (credentials?: ClientCredentials) =>
       refusalOf(deployment.queue({ credentials: credentials ?? {} }).reclaimTask('fN1SbArXTPSVFUUvaOlinQ', 0));
     const wrong = await call({ ...author, accessToken: 'wrong' });
@@ -59,7 +59,7 @@ describe('authentication with the local Taskcluster', () => {
     assert.match(missing.message, /queue:reclaim-task:fN1SbArXTPSVFUUvaOlinQ\/0/);
   });
 
-  it('takes temporary credentials, named or not, for the scopes they were given', async () => {
+  it('accepts temporary credentials, named or not, for the scopes they were given', async () => {
     const grant = { scopes: ['write:x', 'read:y'], expiry: inMinutes(5), credentials: author };
     const unnamed = createTemporaryCredentials(grant);
     assert.deepEqual(await scopesOf({ credentials: unnamed }), ['read:y', 'write:x']);
@@ -86,7 +86,7 @@ describe('authentication with the local Taskcluster', () => {
     assert.match(await refused({ credentials: { ...author, accessToken: 'wrong' } }), /signature/);
   });
 
-  it('allows 5 minutes of skew for the times of a certificate, and no more', async () => {
+  it('allows 5 minutes of clock skew for a certificate, and no more', async () => {
     const answer = async (start: number, expiry: number): Promise<number> => {
       const credentials = createTemporaryCredentials({
         scopes: [],
@@ -104,7 +104,7 @@ describe('authentication with the local Taskcluster', () => {
     assert.equal(await answer(6, 60), 401);
   });
 
-  it('refuses a certificate that was changed, dropped, or is not one', async () => {
+  it('refuses a certificate that is changed, invalid or missing', async () => {
     const good = createTemporaryCredentials({
       clientId: 'author/robot',
       scopes: ['write:x'],
@@ -134,7 +134,7 @@ describe('authentication with the local Taskcluster', () => {
     assert.match(refusal.message, /authorizedScopes \["admin"\]/);
   });
 
-  it('refuses with 403 what authorizedScopes do not cover, although the client itself could', async () => {
+  it('returns 403 for a call that authorizedScopes do not cover, even if the scopes of the client do', async () => {
     const taskId = await deployment.createTask();
     const narrow = deployment.queue({ authorizedScopes: ['queue:cancel-task:other'] });
     assert.equal(await statusCodeOf(narrow.cancelTask(taskId)), 403);
@@ -163,7 +163,7 @@ describe('authentication with the local Taskcluster', () => {
     assert.equal(await at(16)(), 401);
   });
 
-  it('answers 401 to headers that are no Hawk, or whose ext is no JSON', async () => {
+  it('returns 401 for a header that is not Hawk, or whose ext is not JSON', async () => {
     assert.equal((await callByHand(() => 'Bearer abc')).status, 401);
     assert.equal((await callByHand(() => 'Hawk id="author"')).status, 401);
     assert.equal((await callByHand((url) => hawkHeader(url, { ext: 'no base64 JSON' }))).status, 401);
@@ -185,7 +185,7 @@ describe('authentication with the local Taskcluster', () => {
     assert.equal(await send('{"scopes":["a"]}', '{"scopes":["b"]}'), 401);
   });
 
-  it('takes a bewit in place of a header until it expires', async () => {
+  it('accepts a bewit in place of a header until it expires', async () => {
     const { taskId, runId, queue } = await deployment.runTask();
     const expires = inMinutes(60).toJSON();
     const target = 'https://example.com/';
@@ -205,7 +205,7 @@ describe('authentication with the local Taskcluster', () => {
     assert.equal((await get(root.buildUrl(root.getArtifact, taskId, runId, 'private/x'))).status, 403);
   });
 
-  it('puts limits into bewits as well', async () => {
+  it('applies authorizedScopes to bewits too', async () => {
     const { taskId, runId } = await deployment.runTask();
     const narrow = deployment.queue({ authorizedScopes: ['queue:get-artifact:private/y'] });
     const url = narrow.buildSignedUrl(narrow.getArtifact, taskId, runId, 'private/x');

@@ -44,7 +44,7 @@ describe('the local-taskcluster program', () => {
   };
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    it(`writes and prints how to reach it, serves, and ends with 0 on ${signal}`, async () => {
+    it(`writes and prints its URL and credentials, serves, and exits 0 on ${signal}`, async () => {
       const file = join(directory, 'credentials.json');
       const program = start('--port', '0', '--credentials-file', file);
       const exited = once(program, 'exit');
@@ -65,7 +65,7 @@ describe('the local-taskcluster program', () => {
     });
   }
 
-  it('defines the roles of the file, and says how containers reach it', async () => {
+  it('defines the roles from the file, and says how containers reach it', async () => {
     const [file, credentialsFile] = [join(directory, 'roles.yml'), join(directory, 'credentials.json')];
     await writeFile(file, 'repo:github.com/a/b:*:\n  - index:insert-task:a.*\n');
     const program = start('--port', '0', '--roles', file, '--credentials-file', credentialsFile);
@@ -78,10 +78,10 @@ describe('the local-taskcluster program', () => {
   });
 
   for (const [what, text] of [
-    ['are none', 'a: x'],
-    ['lead back to themselves', 'a: [assume:a]'],
+    ['are invalid', 'a: x'],
+    ['are circular', 'a: [assume:a]'],
   ] as const) {
-    it(`ends with 1 and one line about it when roles ${what}`, async () => {
+    it(`exits 1 with one line of explanation when roles ${what}`, async () => {
       const file = join(directory, 'roles.yml');
       await writeFile(file, text);
       const program = start('--port', '0', '--roles', file);
@@ -92,7 +92,7 @@ describe('the local-taskcluster program', () => {
     });
   }
 
-  it('serves the admin API where --admin-port says', async () => {
+  it('serves the admin API on --admin-port', async () => {
     const instructions = await instructionsOf(start('--port', '0', '--admin-port', '0'));
     const [, adminUrl = ''] = /^Faults and the log of calls are at (.+)$/m.exec(instructions) ?? [];
     const answer = await fetch(`${adminUrl}/faults`);
@@ -100,7 +100,7 @@ describe('the local-taskcluster program', () => {
   });
 
   for (const args of [['--port', 'http'], ['--port', '65536'], ['--bogus'], ['extra'], ['--data-dir']]) {
-    it(`ends with 2 and one line about it on ${args.join(' ')}`, async () => {
+    it(`exits 2 with one line of explanation on ${args.join(' ')}`, async () => {
       const program = start(...args);
       const exited = once(program, 'exit');
       const errors = await outputOf(program.stderr);
@@ -109,7 +109,7 @@ describe('the local-taskcluster program', () => {
     });
   }
 
-  it('ends with 1 and says why when the port is taken', async () => {
+  it('exits 1 and says why when the port is taken', async () => {
     const other = await LocalTaskcluster.start();
     const program = start('--port', new URL(other.rootUrl).port);
     const exited = once(program, 'exit');

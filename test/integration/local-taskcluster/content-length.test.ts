@@ -12,7 +12,7 @@ const s3 = (contentLength?: number, expires = soon()) => ({
 describe('the content length of an artifact in the local Taskcluster', () => {
   const deployment = new Deployment();
 
-  it('is what its creator said first, and not there when nothing was said', async () => {
+  it('is the first one that was declared, and absent when none was declared', async () => {
     const { taskId, queue } = await deployment.runTask();
     const lengthOf = async (name: string) => (await queue.artifactInfo(taskId, 0, name)).contentLength;
     const expires = soon();
@@ -38,7 +38,7 @@ describe('the content length of an artifact in the local Taskcluster', () => {
     });
   }
 
-  it('is nothing that a reference, a link or an error has', async () => {
+  it('is refused for a reference, a link or an error', async () => {
     const { taskId, queue } = await deployment.runTask();
     const rest = { expires: soon(), contentLength: 5 };
     for (const artifact of [
@@ -54,7 +54,7 @@ describe('the content length of an artifact in the local Taskcluster', () => {
 describe('a local Taskcluster that refuses content lengths', () => {
   const deployment = new Deployment(() => ({ artifactContentLength: 'refused' }));
 
-  it('answers 400 and names the property, as an older queue does', async () => {
+  it('returns 400 and names the property, like an older queue', async () => {
     const { taskId, queue } = await deployment.runTask();
     const refusal = await refusalOf(queue.createArtifact(taskId, 0, 'public/x', s3(5)));
     assert.deepEqual([refusal.statusCode, refusal.code], [400, 'InputValidationError']);

@@ -32,7 +32,7 @@ describe('dependencies in the queue of the local Taskcluster', () => {
     assert.equal((await deployment.claim()).status.taskId, waiting);
   });
 
-  it('schedule a whole graph in its order', async () => {
+  it('schedule a whole graph in order', async () => {
     const top = await deployment.createTask();
     const [left, right] = [await dependent([top]), await dependent([top])];
     const bottom = await dependent([left, right]);
@@ -55,13 +55,13 @@ describe('dependencies in the queue of the local Taskcluster', () => {
     assert.equal((await poll).status.taskId, waiting);
   });
 
-  it('that completed already hold nothing back', async () => {
+  it('do not delay a task if they have already completed', async () => {
     const done = await deployment.createTask();
     await resolve(done, 'completed');
     assert.equal(await stateOf(await dependent([done])), 'pending');
   });
 
-  it('that fail or end in an exception are enough for all-resolved only', async () => {
+  it('satisfy only all-resolved if they fail or end in an exception', async () => {
     for (const how of ['failed', 'malformed-payload'] as const) {
       const task = await deployment.createTask();
       const [completed, resolved] = [await dependent([task]), await dependent([task], { requires: 'all-resolved' })];
@@ -75,7 +75,7 @@ describe('dependencies in the queue of the local Taskcluster', () => {
     }
   });
 
-  it('are not resolved by a run that is followed by another', async () => {
+  it('are not resolved by a run that is retried', async () => {
     const { taskId, queue } = await deployment.runTask({ retries: 1 });
     const waiting = await dependent([taskId], { requires: 'all-resolved' });
     await queue.reportException(taskId, 0, { reason: 'worker-shutdown' });
@@ -84,7 +84,7 @@ describe('dependencies in the queue of the local Taskcluster', () => {
     assert.equal(await stateOf(waiting), 'pending');
   });
 
-  it('stay satisfied when they are run again', async () => {
+  it('stay satisfied when they are rerun', async () => {
     const [one, two] = [await deployment.createTask(), await deployment.createTask()];
     const waiting = await dependent([one, two]);
     await resolve(one, 'completed');
@@ -103,7 +103,7 @@ describe('dependencies in the queue of the local Taskcluster', () => {
     assert.equal(await stateOf(cancelled), 'exception');
   });
 
-  it('on the task itself leave it to scheduleTask', async () => {
+  it('on the task itself leave it unscheduled until scheduleTask is called', async () => {
     const taskId = newSlugid();
     const queue = deployment.queue();
     const { status } = await queue.createTask(taskId, taskDefinition({ dependencies: [taskId] }));
@@ -114,7 +114,7 @@ describe('dependencies in the queue of the local Taskcluster', () => {
     assert.equal((await queue.scheduleTask(taskId)).status.state, 'completed', 'resolved');
   });
 
-  it('have to exist, and to outlive the deadline of the task', async () => {
+  it('must exist, and must not expire before the deadline of the task', async () => {
     const missing = newSlugid();
     const taskId = newSlugid();
     const refusal = await refusalOf(
@@ -129,7 +129,7 @@ describe('dependencies in the queue of the local Taskcluster', () => {
     assert.match((await refusalOf(dependent([brief]))).message, new RegExp(`${brief} expire`));
   });
 
-  it('can be looked up in the other direction, in pages', async () => {
+  it('can be listed in the other direction, in pages', async () => {
     const queue = deployment.queue();
     const [first, other] = [await deployment.createTask(), await deployment.createTask()];
     const waiting = [await dependent([first]), await dependent([first, other]), await dependent([first])].sort();
@@ -153,7 +153,7 @@ describe('deadlines and dependencies in the queue of the local Taskcluster', () 
   let clock = new ManualClock();
   const deployment = new Deployment(() => ({ now: (clock = new ManualClock()).now }));
 
-  it('end tasks that were never scheduled, and so may schedule others', async () => {
+  it('end tasks that were never scheduled, which schedules those that require all-resolved', async () => {
     const queue = deployment.queue();
     const deadline = new Date(clock.now().getTime() + 60_000).toJSON();
     const [self, first] = [newSlugid(), await deployment.createTask({ deadline }, clock.now())];

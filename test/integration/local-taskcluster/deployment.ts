@@ -15,9 +15,9 @@ import { CliClient } from '../../support/cli-client.js';
 export const POOL = 'local/pool';
 export const WORKER = { workerGroup: 'here', workerId: 'worker-1' };
 
-/** A clock that only moves when it is told to. */
+/** A clock that only advances on request. */
 export class ManualClock {
-  // From the present: clients have only the real clock to sign with.
+  // Starts at the present, because clients sign with the real clock.
   #now = new Date(new Date().setUTCMilliseconds(120));
   readonly now = (): Date => this.#now;
 
@@ -51,7 +51,7 @@ export class Deployment {
     return new CliClient(this.server.rootUrl);
   }
 
-  /** For the client of any service; with the root credentials unless others are given. */
+  /** Options for the client of any service; with the root credentials unless others are given. */
   clientOptions(options: Partial<ClientOptions> = {}): ClientOptions {
     const { rootUrl, credentials } = this.server;
     return { rootUrl, credentials, retries: 0, ...options };

@@ -43,7 +43,7 @@ describe('the admin API of the local Taskcluster', () => {
     assert.equal((await refusal(call('DELETE', `/faults/${id}`))).status, 404);
   });
 
-  it('takes decisions about workers and shows them', async () => {
+  it('accepts termination decisions and shows them', async () => {
     const decision = { terminate: true, reason: 'over capacity' };
     const worker = { workerPoolId: 'local/pool', workerGroup: 'here', workerId: 'worker-1' };
     const { adminUrl = '' } = deployment.server;
@@ -61,7 +61,7 @@ describe('the admin API of the local Taskcluster', () => {
     assert.deepEqual(await rules(), []);
   });
 
-  it('shows the calls that came in', async () => {
+  it('shows the calls that were received', async () => {
     const taskId = await deployment.createTask();
     const { calls } = await call<{ calls: readonly object[] }>('GET', '/calls');
     const [{ time, ...seen } = { time: undefined }] = calls as readonly { readonly time: string }[];
@@ -72,9 +72,9 @@ describe('the admin API of the local Taskcluster', () => {
   for (const [what, change, problem] of [
     ['an unknown property', { bogus: 1 }, /bogus/],
     ['an unknown kind of fault', { fault: { kind: 'fire' } }, /kind/],
-    ['a fault without what it needs', { fault: { kind: 'latency' } }, /ms/],
+    ['a fault without a required property', { fault: { kind: 'latency' } }, /ms/],
     ['a call that does not exist', { call: 'queue.bogus' }, /There is no call .*queue\.claimWork/],
-    ['times that are no number', { times: 'often' }, /times/],
+    ['a value of times that is not a number', { times: 'often' }, /times/],
   ] as const) {
     it(`refuses ${what}`, async () => {
       const { status, body } = await refusal(add({ ...always500, ...change }));
@@ -84,7 +84,7 @@ describe('the admin API of the local Taskcluster', () => {
     });
   }
 
-  it('does not listen to pages in a browser, nor under another name', async () => {
+  it('refuses requests from pages in a browser, or for another host name', async () => {
     for (const headers of [{ host: 'evil.example.com' }, { origin: 'https://evil.example.com' }]) {
       assert.equal((await refusal(call('POST', '/faults', { json: always500, headers }))).status, 403);
       assert.equal((await refusal(call('GET', '/calls', { headers }))).status, 403);
@@ -95,7 +95,7 @@ describe('the admin API of the local Taskcluster', () => {
     assert.deepEqual(await rules(), []);
   });
 
-  it('is there only when asked for, and ends with the server', async () => {
+  it('starts only on request, and ends with the server', async () => {
     const other = await LocalTaskcluster.start();
     assert.equal(other.adminUrl, undefined);
     await other.close();

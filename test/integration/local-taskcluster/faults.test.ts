@@ -8,7 +8,7 @@ interface Failure extends Error {
   readonly code?: string;
 }
 
-/** What the call fails with when there is no proper answer. */
+/** The error of a call that gets no proper answer. */
 async function failureOf(call: Promise<unknown>): Promise<Failure> {
   try {
     await call;
@@ -80,10 +80,10 @@ describe('faults on the way to a service of the local Taskcluster', () => {
     assert.equal(received, whole.slice(0, whole.length / 2));
   });
 
-  it('send no JSON, after the effect or instead of it', async () => {
+  it('send an answer that is not JSON, after the effect or instead of it', async () => {
     inject({ kind: 'garbage', effect: false });
     inject({ kind: 'garbage' });
-    // The client library takes what is no JSON for no answer at all.
+    // The client library returns undefined for an answer that is not JSON.
     assert.equal(await report(), undefined);
     assert.equal(await stateOf(), 'running');
     assert.equal(await report(), undefined);
@@ -121,13 +121,13 @@ describe('faults on the way to a service of the local Taskcluster', () => {
     assert.deepEqual(seen(), [{ status: 200, fault: 'latency' }]);
   });
 
-  it('let an answer trickle', async () => {
+  it('slow down an answer', async () => {
     const rule = inject({ kind: 'slow', bytes: 100, ms: 1 });
     assert.equal((await report()).status.state, 'completed');
     assert.equal(rule.hits, 1);
   });
 
-  it('happen to the calls that a rule names, as often as it says', async () => {
+  it('apply to the calls that a rule matches, as often as it says', async () => {
     const { faults } = deployment.server;
     const fault = { kind: 'status', status: 500 } as const;
     const other = await deployment.createTask();
@@ -141,7 +141,7 @@ describe('faults on the way to a service of the local Taskcluster', () => {
     assert.deepEqual(faults.list(), []);
   });
 
-  it('take parameters with stars and tests of them, and come one after the other', async () => {
+  it('match parameters by wildcards or a predicate, one rule after the other', async () => {
     const { faults } = deployment.server;
     const artifact = (url: string) => ({
       storageType: 'reference',
@@ -166,7 +166,7 @@ describe('faults on the way to a service of the local Taskcluster', () => {
     await create('public/logs/a.txt');
   });
 
-  it('happen to every call until the rule is removed', async () => {
+  it('apply to every call until the rule is removed', async () => {
     const fault = { kind: 'status', status: 500 } as const;
     const rule = deployment.server.faults.add({ call: 'queue.status', times: Infinity, fault });
     for (let call = 0; call < 3; call++) assert.equal(await statusCodeOf(queue.status(taskId)), 500);
@@ -182,7 +182,7 @@ describe('faults on the way to a service of the local Taskcluster', () => {
     );
   });
 
-  it('leave a log of all calls with what came of them', async () => {
+  it('come with a log of all calls and their status', async () => {
     deployment.server.calls.clear();
     await queue.reportFailed(taskId, 0);
     assert.equal(await statusCodeOf(report()), 409);

@@ -16,7 +16,7 @@ describe('the routes of tasks in the local Taskcluster', () => {
     return { taskId, expires: task.expires };
   };
 
-  it('lead to a task in the index once it has completed', async () => {
+  it('index a task once it has completed', async () => {
     const { taskId, queue, task } = await deployment.runTask({
       routes: ['index.a.latest', 'index.a.revision.1', 'checks'],
     });
@@ -28,7 +28,7 @@ describe('the routes of tasks in the local Taskcluster', () => {
     }
   });
 
-  it('index with the rank, data and expiry that the task says', async () => {
+  it('index a task with the rank, data and expiry from its definition', async () => {
     const expires = new Date(Date.now() + 60_000).toJSON();
     const extra = { index: { rank: 7, data: { some: 'thing' }, expires } };
     const { taskId } = await run({ routes: ['index.a'], extra });
@@ -36,23 +36,23 @@ describe('the routes of tasks in the local Taskcluster', () => {
     assert.deepEqual(await index.findTask('a'), { namespace: 'a', taskId, ...extra.index });
   });
 
-  it('are not followed for tasks that do not complete', async () => {
+  it('are ignored for tasks that do not complete', async () => {
     await run({ routes: ['index.a'] }, 'reportFailed');
     assert.equal(await statusCodeOf(index.findTask('a')), 404);
   });
 
   for (const [what, changes] of [
-    ['a rank that is no number', { extra: { index: { rank: 'high' } } }],
-    ['data that is no object', { extra: { index: { data: [1] } } }],
-    ['an expiry that is no date', { extra: { index: { expires: 'never' } } }],
+    ['a rank that is not a number', { extra: { index: { rank: 'high' } } }],
+    ['data that is not an object', { extra: { index: { data: [1] } } }],
+    ['an expiry that is not a date', { extra: { index: { expires: 'never' } } }],
   ] as const) {
-    it(`hurt nobody with ${what}`, async () => {
+    it(`are ignored with ${what}`, async () => {
       await run({ routes: ['index.a'], ...changes });
       assert.equal(await statusCodeOf(index.findTask('a')), 404);
     });
   }
 
-  it('are passed over where they are no paths', async () => {
+  it('are ignored if they are not valid index paths', async () => {
     const { taskId } = await run({ routes: ['index.a..b', 'index.', `index.${'a'.repeat(240)} b`, 'index.a'] });
     const { tasks } = await index.listTasks('');
     assert.deepEqual(

@@ -28,7 +28,7 @@ describe('the index of the local Taskcluster', () => {
   });
   const insert = (path: string, changes: object = {}) => index.insertTask(path, entry(changes));
 
-  it('finds what was inserted, for everybody', async () => {
+  it('finds inserted tasks, even without credentials', async () => {
     const inserted = entry();
     const expected = { namespace: 'a.b.c', ...inserted };
     assert.deepEqual(await index.insertTask('a.b.c', inserted), expected);
@@ -36,7 +36,7 @@ describe('the index of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(anonymous.findTask('a.b')), 404);
   });
 
-  it('keeps the task of the highest rank, and the latest of the same', async () => {
+  it('keeps the task with the highest rank, and the latest of equal ranks', async () => {
     const ranks: (readonly [number, number])[] = [];
     for (const rank of [5, 3, 5, 7]) {
       const request = entry({ rank });
@@ -51,7 +51,7 @@ describe('the index of the local Taskcluster', () => {
     ]);
   });
 
-  it('forgets tasks that have expired, and those that were deleted', async () => {
+  it('drops expired and deleted tasks', async () => {
     await insert('a.b', { rank: 5, expires: inMinutes(1) });
     await insert('a.c');
     clock.advance(2);
@@ -62,7 +62,7 @@ describe('the index of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(index.findTask('a.c')), 404);
   });
 
-  it('lists what is immediately under a namespace, and the root', async () => {
+  it('lists the direct children of a namespace and of the root', async () => {
     for (const path of ['top', 'a.one', 'a.two', 'a.deep.x', 'a.deep.y', 'ab.z']) await insert(path);
     await insert('a.deep.z', { expires: inMinutes(90) });
     const { tasks } = await anonymous.listTasks('a');
@@ -106,7 +106,7 @@ describe('the index of the local Taskcluster', () => {
     );
   });
 
-  it('asks for scopes and refuses what it does not understand', async () => {
+  it('requires scopes and refuses invalid requests', async () => {
     const refusal = await refusalOf(anonymous.insertTask('a.b', entry()));
     assert.equal(refusal.statusCode, 403);
     assert.match(refusal.message, /index:insert-task:a\.b/);
@@ -115,7 +115,7 @@ describe('the index of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(insert('a..b')), 400);
   });
 
-  describe('of artifacts', () => {
+  describe('asked for an artifact', () => {
     const publish = async (name: string): Promise<void> => {
       const { taskId, queue } = await deployment.runTask({}, clock.now());
       const expires = inMinutes(60);
@@ -134,7 +134,7 @@ describe('the index of the local Taskcluster', () => {
     };
     const statusOf = async (address: string) => (await got(address, { throwHttpErrors: false })).statusCode;
 
-    it('redirects to the one of the latest run', async () => {
+    it('redirects to that of the latest run', async () => {
       await publish('public/dir/x');
       const address = `${deployment.server.rootUrl}/api/index/v1/task/a.build/artifacts/public/dir/x`;
       assert.equal(await got(address).text(), 'hello');
@@ -147,7 +147,7 @@ describe('the index of the local Taskcluster', () => {
       assert.equal(await statusOf(address.replace('dir/x', 'dir/none')), 404);
     });
 
-    it('redirects straight to where a public reference leads', async () => {
+    it('redirects straight to the target of a public reference', async () => {
       const { taskId, queue } = await deployment.runTask({}, clock.now());
       const url = 'https://example.com/elsewhere';
       const reference = { storageType: 'reference', contentType: 'text/plain', url, expires: inMinutes(60) };
@@ -164,7 +164,7 @@ describe('the index of the local Taskcluster', () => {
       assert.equal(await locationOf('public/link'), `${rootUrl}/api/queue/v1/task/${taskId}/artifacts/public%2Flink`);
     });
 
-    it('gives the private ones to those who may read them, and to nobody else', async () => {
+    it('requires the scope for a private one', async () => {
       await publish('private/x');
       assert.equal(await statusCodeOf(anonymous.findArtifactFromTask('a.build', 'private/x')), 403);
       assert.equal(await got(addressFor('private/x', ['queue:get-artifact:private/x'])).text(), 'hello');
@@ -172,7 +172,7 @@ describe('the index of the local Taskcluster', () => {
       assert.equal(await statusOf(addressFor('private/x', ['queue:get-artifact:private/link'])), 403);
     });
 
-    it('does not lend its own right to those who follow a link', async () => {
+    it('does not follow a link to one that the caller may not read', async () => {
       await publish('private/x');
       assert.equal(await statusOf(addressFor('private/link', ['queue:get-artifact:private/link'])), 403);
     });

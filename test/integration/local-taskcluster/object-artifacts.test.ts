@@ -62,7 +62,7 @@ describe('artifacts of the type object', () => {
     return Buffer.concat(chunks);
   };
 
-  for (const [way, size] of Object.entries({ 'in the request': 100, 'to an address': 100_000 })) {
+  for (const [way, size] of Object.entries({ inline: 100, 'to a URL': 100_000 })) {
     it(`are uploaded ${way} and downloaded by the client library`, async () => {
       const content = randomBytes(size);
       await publish(content);
@@ -70,7 +70,7 @@ describe('artifacts of the type object', () => {
     });
   }
 
-  it('tell the uploader where to, with credentials for that one object', async () => {
+  it('give the uploader a name, and credentials for that one object', async () => {
     const expires = soon();
     const { credentials, uploadId, ...rest } = await create(NAME, expires);
     const name = `t/${taskId}/0/${NAME}`;
@@ -81,7 +81,7 @@ describe('artifacts of the type object', () => {
     assert.equal(certificate.expiry, Date.parse(expires), 'no longer than the artifact');
   });
 
-  it('are not there before they are finished', async () => {
+  it('are not visible before they are finished', async () => {
     const artifact = await create();
     const finish = () => queue.finishArtifact(taskId, 0, NAME, { uploadId: artifact.uploadId ?? '' });
     assert.equal(await statusCodeOf(finish()), 400, 'nothing was uploaded');
@@ -96,7 +96,7 @@ describe('artifacts of the type object', () => {
     assert.equal((await queue.listArtifacts(taskId, 0)).artifacts.length, 1);
   });
 
-  it('answer 303 to where the content is for readers that follow redirects', async () => {
+  it('redirect to the content with 303', async () => {
     await publish(Buffer.from('hello'));
     const anonymous = deployment.anonymousQueue();
     const url = anonymous.buildUrl(anonymous.getArtifact, taskId, 0, NAME);
@@ -108,7 +108,7 @@ describe('artifacts of the type object', () => {
     assert.deepEqual([await content.text(), content.headers.get('content-type')], ['hello', TEXT]);
   });
 
-  it('give readers of their content credentials for that one object', async () => {
+  it('give readers credentials for that one object', async () => {
     await publish(Buffer.from('hello'));
     const content = await deployment.anonymousQueue().latestArtifact(taskId, NAME);
     const name = `t/${taskId}/0/${NAME}`;
@@ -129,7 +129,7 @@ describe('artifacts of the type object', () => {
     assert.equal(await (await fetch(url)).text(), 'hello');
   });
 
-  it('are finished by nobody but who created them', async () => {
+  it('can be finished only by their creator, with the id of the upload', async () => {
     const artifact = await create();
     await uploadTo(artifact, Buffer.from('hello'));
     assert.equal(await statusCodeOf(queue.finishArtifact(taskId, 0, NAME, { uploadId: newSlugid() })), 400);

@@ -139,13 +139,13 @@ describe('faults on the way to an object of the local Taskcluster', () => {
       await assert.rejects(download, { name: 'CancelError' });
     });
 
-    it('let a download trickle', async () => {
+    it('slow down a download', async () => {
       const rule = inject('GET', { kind: 'slow', bytes: 50_000, ms: 1 });
       assert.equal(await isStored(), true);
       assert.equal(rule.hits, 1);
     });
 
-    it('tell HEAD from GET', async () => {
+    it('distinguish HEAD from GET', async () => {
       inject('HEAD', { kind: 'status', status: 503 });
       assert.equal(await isStored(), true);
       const head = await got.head(getUrl.replace('GET', 'HEAD'), options);

@@ -30,7 +30,7 @@ describe('the object service of the local Taskcluster', () => {
     return fetch(url);
   };
 
-  it('takes small content within the request, and shows the object once it is finished', async () => {
+  it('accepts small content inline, and shows the object once it is finished', async () => {
     const object = deployment.object();
     const { uploadMethod, ...rest } = await object.createUpload('a/b', inline);
     assert.deepEqual([uploadMethod, rest], [{ dataInline: true }, own]);
@@ -47,7 +47,7 @@ describe('the object service of the local Taskcluster', () => {
     assert.deepEqual([await answer.text(), answer.headers.get('content-type')], ['hello', TEXT]);
   });
 
-  it('gives out an address to put content to, which takes no other length or content type', async () => {
+  it('returns a URL for a PUT, which accepts only the declared content type', async () => {
     assert.equal((await putHello({ 'content-type': 'text/html' })).status, 403);
     assert.equal((await putHello()).status, 200);
     await deployment.object().finishUpload('a/b', { ...owner, hashes: { sha256: sha256('hello') } });
@@ -78,7 +78,7 @@ describe('the object service of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(object.object('a/b')), 404);
   });
 
-  it('keeps the hashes that were given first, and none that come after the end', async () => {
+  it('keeps the hashes that were given first, and adds none after the upload is finished', async () => {
     const object = deployment.object();
     await object.createUpload('a/b', { ...inline, hashes: { sha256: sha256('hello') } });
     const finish = (hashes: Record<string, string>) => object.finishUpload('a/b', { ...owner, hashes });
@@ -92,7 +92,7 @@ describe('the object service of the local Taskcluster', () => {
     assert.deepEqual((await object.object('a/b')).hashes, { sha256: sha256('hello') });
   });
 
-  it('compares hashes with the content as it is after gzip decoding', async () => {
+  it('compares hashes with the decoded content of a gzip upload', async () => {
     const gzipped = gzipSync('hello');
     assert.equal((await putHello({ 'content-encoding': 'gzip' }, gzipped)).status, 200);
     const object = deployment.object();
@@ -105,7 +105,7 @@ describe('the object service of the local Taskcluster', () => {
     assert.deepEqual([answer.headers.get('content-encoding'), await answer.text()], ['gzip', 'hello']);
   });
 
-  it('refuses to finish what is said to be gzip and is not', async () => {
+  it('refuses to finish an upload that is declared as gzip but is not', async () => {
     await putHello({ 'content-encoding': 'gzip' });
     const object = deployment.object();
     const refusal = await refusalOf(object.finishUpload('a/b', { ...owner, hashes: { sha256: sha256('hello') } }));
@@ -113,7 +113,7 @@ describe('the object service of the local Taskcluster', () => {
     assert.match(refusal.message, /gzip/);
   });
 
-  it('offers the download methods getUrl and simple, and answers 406 to others', async () => {
+  it('offers the download methods getUrl and simple, and returns 406 for others', async () => {
     const object = deployment.object();
     await object.createUpload('a/b', inline);
     await object.finishUpload('a/b', { ...owner, hashes: { sha256: sha256('hello') } });
@@ -138,7 +138,7 @@ describe('the object service of the local Taskcluster', () => {
     assert.equal(await (await fetch(url)).text(), 'hello');
   });
 
-  it('asks for the scopes of the object and its project', async () => {
+  it('requires the scopes for the object and its project', async () => {
     const scopes = ['object:upload:some/project:a/*', 'object:download:b/*'];
     deployment.server.addClient({ clientId: 'narrow', accessToken: 'secret', scopes });
     const object = deployment.object({ credentials: { clientId: 'narrow', accessToken: 'secret' } });
@@ -153,7 +153,7 @@ describe('the object service of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(object.object('b/b')), 404);
   });
 
-  it('refuses properties and methods that it does not know', async () => {
+  it('refuses unknown properties and methods', async () => {
     const object = deployment.object();
     const create = (changes: object) => statusCodeOf(object.createUpload('a/b', { ...inline, ...changes }));
     assert.equal(await create({ bogus: 1 }), 400);

@@ -22,7 +22,7 @@ describe('purge requests of the local Taskcluster', () => {
     before: clock.now().toJSON(),
   });
 
-  it('are for one pool, and open to everybody', async () => {
+  it('are per pool, and can be read without credentials', async () => {
     await purgeCache.purgeCache(POOL, { cacheName: 'one' });
     await purgeCache.purgeCache('local/other', { cacheName: 'two' });
     assert.deepEqual(await anonymous.purgeRequests(POOL), { requests: [request('one')] });
@@ -30,7 +30,7 @@ describe('purge requests of the local Taskcluster', () => {
     assert.deepEqual(await anonymous.allPurgeRequests(), { requests: [request('two', 'other'), request('one')] });
   });
 
-  it('are those since a time, that time included', async () => {
+  it('can be listed since a time, that time included', async () => {
     await purgeCache.purgeCache(POOL, { cacheName: 'old' });
     clock.advance(1);
     const since = clock.now().toJSON();
@@ -42,7 +42,7 @@ describe('purge requests of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(anonymous.purgeRequests(POOL, { since: 'yesterday' })), 400);
   });
 
-  it('are renewed by another one for the same cache, and end after a day', async () => {
+  it('are renewed by another request for the same cache, and expire after a day', async () => {
     await purgeCache.purgeCache(POOL, { cacheName: 'one' });
     clock.advance(60);
     await purgeCache.purgeCache(POOL, { cacheName: 'one' });
@@ -51,7 +51,7 @@ describe('purge requests of the local Taskcluster', () => {
     assert.deepEqual(await anonymous.purgeRequests(POOL), { requests: [] });
   });
 
-  it('need the scope for the cache', async () => {
+  it('require the scope for the cache', async () => {
     const refusal = await refusalOf(anonymous.purgeCache(POOL, { cacheName: 'one' }));
     assert.equal(refusal.statusCode, 403);
     assert.match(refusal.message, /purge-cache:local\/pool:one/);

@@ -7,7 +7,7 @@ import { Deployment, POOL, WORKER, refusalOf, statusCodeOf, taskDefinition } fro
 describe('the queue of the local Taskcluster', () => {
   const deployment = new Deployment();
 
-  it('hands out a created task once, with the definition as every reader sees it', async () => {
+  it('hands out a created task once, with the definition that every reader sees', async () => {
     const taskId = await deployment.createTask({ priority: 'normal', scopes: ['a:b'] });
     const claim = await deployment.claim();
     assert.equal(claim.status.taskId, taskId);
@@ -21,7 +21,7 @@ describe('the queue of the local Taskcluster', () => {
     assert.equal(claim.status.runs[0]?.workerId, 'worker-1');
   });
 
-  it('takes the same definition again and refuses another one', async () => {
+  it('accepts the same definition again and refuses a different one', async () => {
     const queue = deployment.queue();
     const taskId = newSlugid();
     const definition = taskDefinition();
@@ -31,7 +31,7 @@ describe('the queue of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(queue.createTask(taskId, { ...definition, retries: 1 })), 409);
   });
 
-  it('refuses definitions with unknown properties or impossible times, saying what is wrong', async () => {
+  it('refuses definitions with unknown properties or impossible times, and says what is wrong', async () => {
     const create = (changes: object) => refusalOf(deployment.createTask(changes));
     const unknown = await create({ bogus: 1 });
     assert.equal(unknown.statusCode, 400);
@@ -46,7 +46,7 @@ describe('the queue of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(deployment.queue().createTask('not-a-slugid', taskDefinition())), 400);
   });
 
-  it('answers errors in the form of the real services', async () => {
+  it('returns errors in the format of the real services', async () => {
     const taskId = newSlugid();
     const refusal = await refusalOf(deployment.queue().status(taskId));
     assert.equal(refusal.code, 'ResourceNotFound');
@@ -68,7 +68,7 @@ describe('the queue of the local Taskcluster', () => {
     assert.equal((await fetch(`${rootUrl}/api/queue/v1/no-such-method`)).status, 404);
   });
 
-  it('hands out the highest priority first and the oldest within a priority, at most as many as asked for', async () => {
+  it('hands out at most the requested number of tasks, by priority and then by age', async () => {
     const created = new Map<string, string>();
     for (const [name, priority] of [
       ['lowest', 'lowest'],
@@ -95,7 +95,7 @@ describe('the queue of the local Taskcluster', () => {
     assert.equal((await queue.status(elsewhere)).status.state, 'pending');
   });
 
-  it('answers a poll as soon as a task comes', async () => {
+  it('answers a poll as soon as a task is created', async () => {
     const poll = deployment.queue().claimWork(POOL, { tasks: 4, ...WORKER });
     const taskId = await deployment.createTask();
     assert.deepEqual(
@@ -104,7 +104,7 @@ describe('the queue of the local Taskcluster', () => {
     );
   });
 
-  it('serves polls in the order in which they came', async () => {
+  it('serves polls in the order of arrival', async () => {
     const first = deployment.queue().claimWork(POOL, { tasks: 1, ...WORKER });
     await deployment.queue().ping();
     const second = deployment.queue().claimWork(POOL, { tasks: 1, workerGroup: 'here', workerId: 'worker-2' });
@@ -123,19 +123,19 @@ describe('the queue of the local Taskcluster', () => {
       headers: { authorization: header, 'content-type': 'application/json' },
     });
     const closed = new Promise<void>((resolve) => poll.once('close', resolve));
-    poll.on('error', () => undefined); // Destroying it below is the error.
+    poll.on('error', () => undefined); // destroy() below causes an error.
     await new Promise<void>((sent) => poll.end(JSON.stringify({ tasks: 1, ...WORKER }), sent));
     await deployment.queue().ping();
     poll.destroy();
     await closed;
-    // Round trips that begin after the goodbye was sent: the server has read it when they are answered.
+    // Round trips after the close was sent: once they are answered, the server has seen it.
     for (let trip = 0; trip < 3; trip++) await deployment.queue().ping();
     const taskId = await deployment.createTask();
     assert.equal((await deployment.queue().status(taskId)).status.state, 'pending');
     assert.equal((await deployment.claim()).status.taskId, taskId);
   });
 
-  it('takes from 1 to 32 tasks and no other properties in claimWork', async () => {
+  it('accepts only 1 to 32 tasks and no unknown properties in claimWork', async () => {
     const claimWork = (changes: object) =>
       statusCodeOf(deployment.queue().claimWork(POOL, { tasks: 1, ...WORKER, ...changes }));
     assert.equal(await claimWork({ tasks: 0 }), 400);
@@ -144,7 +144,7 @@ describe('the queue of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(deployment.queue().claimWork('no-slash', WORKER)), 400);
   });
 
-  it('takes the same report again and refuses another one', async () => {
+  it('accepts the same report again and refuses a different one', async () => {
     const { taskId, runId, queue } = await deployment.runTask();
     assert.equal((await queue.reportCompleted(taskId, runId)).status.state, 'completed');
     assert.equal((await queue.reportCompleted(taskId, runId)).status.state, 'completed');
@@ -191,14 +191,14 @@ describe('the queue of the local Taskcluster', () => {
     });
   }
 
-  it('takes no other reasons for an exception', async () => {
+  it('refuses other reasons for an exception', async () => {
     const { taskId, runId, queue } = await deployment.runTask();
     for (const reason of ['superseded', 'claim-expired', 'canceled', 'deadline-exceeded', '']) {
       assert.equal(await statusCodeOf(queue.reportException(taskId, runId, { reason })), 400, reason);
     }
   });
 
-  it('cancels pending and running tasks; the worker learns of it by a 409', async () => {
+  it('cancels a running task, and answers its worker with 409', async () => {
     const { taskId, runId, queue } = await deployment.runTask();
     const { status } = await deployment.queue().cancelTask(taskId);
     assert.deepEqual([status.state, status.runs[0]?.reasonResolved], ['exception', 'canceled']);
@@ -207,7 +207,7 @@ describe('the queue of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(queue.reportCompleted(taskId, runId)), 409);
   });
 
-  it('gives the claim credentials for its run and for the scopes of the task', async () => {
+  it('gives a claim credentials for its run and the scopes of the task', async () => {
     const { taskId, runId, credentials, takenUntil, queue } = await deployment.runTask({ scopes: ['secrets:get:x'] });
     const until = Math.floor(Date.parse(takenUntil) / 1000);
     assert.equal(credentials.clientId, `task-client/${taskId}/${runId}/on/here/worker-1/until/${until}`);
@@ -224,7 +224,7 @@ describe('the queue of the local Taskcluster', () => {
     assert.ok(refusal.message.includes(`queue:reclaim-task:${other.taskId}/0`));
   });
 
-  it('refuses what belongs to the run when it is asked with the credentials of the worker', async () => {
+  it('refuses calls for a run with the credentials of the worker', async () => {
     const scopes = [`queue:claim-work:${POOL}`, 'queue:worker-id:here/worker-1'];
     deployment.server.addClient({ clientId: 'worker', accessToken: 'secret', scopes });
     const worker = deployment.queue({ credentials: { clientId: 'worker', accessToken: 'secret' } });
@@ -238,7 +238,7 @@ describe('the queue of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(worker.createArtifact(taskId, 0, 'public/x', artifact)), 403);
   });
 
-  it('asks of the creator of a task for all that the task gets', async () => {
+  it('requires all scopes that a task gets from its creator', async () => {
     const create = async (scopes: readonly string[], changes: object): Promise<void> => {
       deployment.server.addClient({ clientId: 'author', accessToken: 'secret', scopes });
       const queue = deployment.queue({ credentials: { clientId: 'author', accessToken: 'secret' } });
@@ -257,7 +257,7 @@ describe('the queue of the local Taskcluster', () => {
 describe('an idle queue of the local Taskcluster', () => {
   const deployment = new Deployment(() => ({ longPollMs: 20 }));
 
-  it('answers a poll with an empty list when its time is up', async () => {
+  it('answers a poll with an empty list after the timeout', async () => {
     assert.deepEqual(await deployment.queue().claimWork(POOL, { tasks: 1, ...WORKER }), { tasks: [] });
   });
 });

@@ -3,10 +3,10 @@ import { nice as newSlugid } from 'slugid';
 import type { Queue } from 'taskcluster-client';
 import { Deployment, ManualClock, POOL, WORKER, statusCodeOf, taskDefinition } from './deployment.js';
 
-describe('running tasks again in the local Taskcluster', () => {
+describe('rerunning a task in the local Taskcluster', () => {
   const deployment = new Deployment();
 
-  it('makes a new run of a task however it was resolved, with all its retries', async () => {
+  it('creates a new run however the task was resolved, and restores its retries', async () => {
     const { taskId, queue } = await deployment.runTask({ retries: 2 });
     await queue.reportException(taskId, 0, { reason: 'intermittent-task' });
     await deployment.claim();
@@ -23,7 +23,7 @@ describe('running tasks again in the local Taskcluster', () => {
     assert.equal((await root.rerunTask(taskId)).status.state, 'pending');
   });
 
-  it('leaves a task that is pending or running as it is', async () => {
+  it('leaves a pending or running task unchanged', async () => {
     const root = deployment.queue();
     const taskId = await deployment.createTask();
     assert.equal((await root.rerunTask(taskId)).status.runs.length, 1);
@@ -32,14 +32,14 @@ describe('running tasks again in the local Taskcluster', () => {
     assert.deepEqual([status.state, status.runs.length], ['running', 1]);
   });
 
-  it('starts a task that waits for others', async () => {
+  it('schedules a task that waits for its dependencies', async () => {
     const taskId = newSlugid();
     await deployment.queue().createTask(taskId, taskDefinition({ dependencies: [taskId] }));
     const { status } = await deployment.queue().rerunTask(taskId);
     assert.deepEqual([status.state, status.runs[0]?.reasonCreated], ['pending', 'rerun']);
   });
 
-  it('ends with the fiftieth run', async () => {
+  it('is refused after the fiftieth run', async () => {
     const root = deployment.queue();
     const taskId = await deployment.createTask({ retries: 5 });
     for (let runs = 1; runs < 50; runs++) {
@@ -56,7 +56,7 @@ describe('claiming a single run of the local Taskcluster', () => {
   let clock = new ManualClock();
   const deployment = new Deployment(() => ({ now: (clock = new ManualClock()).now, longPollMs: 20 }));
 
-  it('gives what claimWork gives, and nobody else gets the run', async () => {
+  it('returns the same as claimWork, and the run is not handed out again', async () => {
     const [first, taskId] = [await deployment.createTask(), await deployment.createTask()];
     const root = deployment.queue();
     const claim = await root.claimTask(taskId, 0, WORKER);
@@ -69,7 +69,7 @@ describe('claiming a single run of the local Taskcluster', () => {
     assert.equal((await queue.reportCompleted(taskId, 0)).status.state, 'completed');
   });
 
-  it('refuses runs that are not pending, and those that there are not', async () => {
+  it('is refused for runs that are not pending or do not exist', async () => {
     const taskId = await deployment.createTask();
     const claim = (runId: number) => deployment.queue().claimTask(taskId, runId, WORKER);
     await claim(0);
@@ -82,7 +82,7 @@ describe('claiming a single run of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(deployment.queue().claimTask(taskId, 0, request)), 400);
   });
 
-  it('is too late after the deadline', async () => {
+  it('is refused after the deadline', async () => {
     const taskId = await deployment.createTask({}, clock.now());
     clock.advance(61);
     assert.equal(await statusCodeOf(deployment.queue().claimTask(taskId, 0, WORKER)), 409);
@@ -107,7 +107,7 @@ describe('the scopes of runs in the local Taskcluster', () => {
   });
 
   for (const verb of ['schedule', 'rerun', 'cancel'] as const) {
-    it(`allow to ${verb} a task, those of a project, or those of a scheduler's group`, async () => {
+    it(`allow to ${verb} one task, tasks of a project, or tasks of a scheduler's group`, async () => {
       const taskGroupId = newSlugid();
       const changes = { taskGroupId, schedulerId: 'scheduler', projectId: 'project' };
       const taskId = await deployment.createTask(changes);

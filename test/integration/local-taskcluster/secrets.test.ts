@@ -16,7 +16,7 @@ describe('the secrets of the local Taskcluster', () => {
     expires: new Date(clock.now().getTime() + minutes * 60_000).toJSON(),
   });
 
-  it('are kept by names with slashes, replaced and removed', async () => {
+  it('are stored under names with slashes, replaced and removed', async () => {
     const secrets = secretsOf();
     await secrets.set('worker-pool:local/pool', secret('one'));
     await secrets.set('worker-pool:local/pool', secret('two'));
@@ -26,7 +26,7 @@ describe('the secrets of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(secrets.get('worker-pool:local/pool')), 404);
   });
 
-  it('are listed by name, page by page, without those that have expired', async () => {
+  it('are listed by name, page by page, without expired ones', async () => {
     const secrets = secretsOf();
     for (const name of ['c', 'a/b', 'a/a']) await secrets.set(name, secret('x'));
     await secrets.set('short', secret('x', 1));
@@ -37,7 +37,7 @@ describe('the secrets of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(secrets.get('short')), 404);
   });
 
-  it('are for those who have the scopes, whether they exist or not', async () => {
+  it('require scopes, whether they exist or not', async () => {
     deployment.server.addClient({ clientId: 'c', accessToken: 'a-long-secret', scopes: ['secrets:get:mine/*'] });
     const secrets = secretsOf({ clientId: 'c', accessToken: 'a-long-secret' });
     await secretsOf().set('mine/x', secret('x'));
@@ -49,7 +49,7 @@ describe('the secrets of the local Taskcluster', () => {
     assert.deepEqual(await secrets.list(), { secrets: ['mine/x'] });
   });
 
-  it('do not come back in the answer to a request that is refused', async () => {
+  it('are not quoted in the answer to a refused request', async () => {
     const refusal = await refusalOf(secretsOf().set('x', { ...secret('hush'), bogus: 1 }));
     assert.equal(refusal.statusCode, 400);
     assert.match(refusal.message, /bogus/);

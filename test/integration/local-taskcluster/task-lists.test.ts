@@ -5,7 +5,7 @@ import { Deployment, POOL, WORKER, refusalOf, statusCodeOf } from './deployment.
 
 const idsOf = (tasks: readonly { readonly taskId: string }[]): string[] => tasks.map(({ taskId }) => taskId);
 
-/** A queue client that has these scopes and those of everybody. */
+/** A queue client with these scopes and those of the role anonymous. */
 function narrow(deployment: Deployment, ...scopes: string[]): Queue {
   deployment.server.addClient({ clientId: 'narrow', accessToken: 'secret', scopes });
   return deployment.queue({ credentials: { clientId: 'narrow', accessToken: 'secret' } });
@@ -48,7 +48,7 @@ describe('task groups of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(deployment.queue().getTaskGroup(newSlugid())), 404);
   });
 
-  it('take tasks of one scheduler only', async () => {
+  it('accept tasks of one scheduler only', async () => {
     await create();
     const refusal = await refusalOf(create({ schedulerId: 'another' }));
     assert.equal(refusal.statusCode, 409);
@@ -56,7 +56,7 @@ describe('task groups of the local Taskcluster', () => {
     assert.equal((await deployment.queue().listTaskGroup(taskGroupId)).tasks.length, 1);
   });
 
-  it('take no more tasks once they are sealed', async () => {
+  it('accept no more tasks once they are sealed', async () => {
     await create();
     const sealed = await deployment.queue().sealTaskGroup(taskGroupId);
     assert.ok(!Number.isNaN(Date.parse(sealed.sealed ?? '')));
@@ -92,7 +92,7 @@ describe('task groups of the local Taskcluster', () => {
     assert.deepEqual((await queue.cancelTaskGroup(taskGroupId)).taskIds, [pending]);
   });
 
-  it('are sealed and cancelled with the scopes for them', async () => {
+  it('require separate scopes for sealing and cancelling', async () => {
     await create();
     const sealing = `queue:seal-task-group:scheduler/${taskGroupId}`;
     const cancelling = `queue:cancel-task-group:scheduler/${taskGroupId}`;
@@ -106,7 +106,7 @@ describe('task groups of the local Taskcluster', () => {
 describe('several tasks at once in the local Taskcluster', () => {
   const deployment = new Deployment();
 
-  it('are read by their ids, in pages, without those that there are not', async () => {
+  it('are read by their ids, in pages, without missing ones', async () => {
     const taskIds = [await deployment.createTask(), await deployment.createTask()].sort();
     const queue = deployment.anonymousQueue();
     const asked = { taskIds: [...taskIds, newSlugid(), ...taskIds] };
@@ -119,7 +119,7 @@ describe('several tasks at once in the local Taskcluster', () => {
     assert.deepEqual(await queue.tasks({ taskIds: [] }), { tasks: [] });
   });
 
-  it('ask for the scopes for each of them', async () => {
+  it('require the scopes for each of them', async () => {
     deployment.server.addRole('anonymous', []);
     const [one, two] = [await deployment.createTask(), await deployment.createTask()];
     const scopes = [`queue:get-task:${one}`, `queue:status:${one}`];
@@ -136,7 +136,7 @@ describe('several tasks at once in the local Taskcluster', () => {
 describe('task queues of the local Taskcluster', () => {
   const deployment = new Deployment();
 
-  it('count what is pending and what is claimed', async () => {
+  it('count pending and claimed tasks', async () => {
     const queue = deployment.anonymousQueue();
     const identifiers = { provisionerId: 'local', workerType: 'pool', taskQueueId: POOL };
     assert.deepEqual(await queue.pendingTasks(POOL), { ...identifiers, pendingTasks: 0 });
@@ -171,7 +171,7 @@ describe('task queues of the local Taskcluster', () => {
     assert.deepEqual((await deployment.anonymousQueue().listClaimedTasks(POOL)).tasks, []);
   });
 
-  it('ask for a scope for each number and list', async () => {
+  it('require a scope for each count and list', async () => {
     deployment.server.addRole('anonymous', []);
     const queue = narrow(deployment, `queue:pending-count:${POOL}`);
     await queue.pendingTasks(POOL);

@@ -16,7 +16,7 @@ describe('claims that expire by themselves', () => {
   });
 });
 
-describe('time in the queue of the local Taskcluster', () => {
+describe('the queue of the local Taskcluster over time', () => {
   let clock = new ManualClock();
   const deployment = new Deployment(() => {
     clock = new ManualClock();
@@ -28,7 +28,7 @@ describe('time in the queue of the local Taskcluster', () => {
     deployment.server.resolveDue();
   };
 
-  it('spells takenUntil with an offset in claims and with Z everywhere else', async () => {
+  it('formats takenUntil with an offset in claims and with Z everywhere else', async () => {
     const { taskId, runId, takenUntil, status, queue } = await deployment.runTask({}, clock.now());
     const expected = new Date(clock.now().getTime() + 20 * 60_000);
     assert.equal(takenUntil, expected.toJSON().replace('.120Z', '.12+00:00'));
@@ -40,7 +40,7 @@ describe('time in the queue of the local Taskcluster', () => {
     assert.ok(!('task' in reclaim));
   });
 
-  it('gives new credentials with each reclaim; the old ones end 15 minutes after their claim', async () => {
+  it('gives new credentials with each reclaim; the old ones expire 15 minutes after their claim ends', async () => {
     const { taskId, runId, queue } = await deployment.runTask({}, clock.now());
     pass(19);
     const { credentials } = await queue.reclaimTask(taskId, runId);
@@ -90,7 +90,7 @@ describe('time in the queue of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(queue.reportCompleted(running, runId)), 401);
   });
 
-  it('takes a report just after the deadline as long as the deadline resolver has not run', async () => {
+  it('accepts a report just after the deadline if the deadline resolver has not run', async () => {
     const deadline = new Date(clock.now().getTime() + 60_000);
     const { taskId, runId } = await deployment.runTask({ deadline }, clock.now());
     clock.advance(2);
@@ -99,7 +99,7 @@ describe('time in the queue of the local Taskcluster', () => {
     assert.equal((await deployment.queue().status(taskId)).status.state, 'completed');
   });
 
-  it('takes artifacts for 25 minutes after an exception, and none after an outcome', async () => {
+  it('accepts artifacts for 25 minutes after an exception, and none after a completion', async () => {
     const error = (name: string) => ({
       storageType: 'error',
       reason: 'file-missing-on-worker',
@@ -118,7 +118,7 @@ describe('time in the queue of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(root.createArtifact(exception.taskId, 0, 'public/b', error('b'))), 409);
   });
 
-  it('refuses addresses of objects 45 minutes after they were made', async () => {
+  it('refuses URLs of objects 45 minutes after they were signed', async () => {
     const { taskId, queue } = await deployment.runTask({}, clock.now());
     const expires = new Date(clock.now().getTime() + 3_600_000).toJSON();
     const artifact = { storageType: 's3', contentType: 'text/plain', expires };
@@ -132,7 +132,7 @@ describe('time in the queue of the local Taskcluster', () => {
     assert.match(await refused.text(), /AccessDenied/);
   });
 
-  it('answers 410 for an artifact that has expired', async () => {
+  it('returns 410 for an expired artifact', async () => {
     const { taskId, queue } = await deployment.runTask({}, clock.now());
     const expires = new Date(clock.now().getTime() + 60_000).toJSON();
     const reference = { storageType: 'reference', url: 'https://example.com/', contentType: 'text/plain', expires };
@@ -141,7 +141,7 @@ describe('time in the queue of the local Taskcluster', () => {
     assert.equal(await statusCodeOf(queue.getArtifact(taskId, 0, 'public/x')), 410);
   });
 
-  it('judges certificates by its own clock', async () => {
+  it('checks certificates by its own clock', async () => {
     const { rootUrl, credentials } = deployment.server;
     const expiry = new Date(clock.now().getTime() + 60_000);
     const temporary = createTemporaryCredentials({ expiry, scopes: [], credentials });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { CliClient } from '../../support/cli-client.js';
 import { Deployment, POOL } from './deployment.js';
 
-describe('what is not part of the local Taskcluster', () => {
+describe('the router of the local Taskcluster', () => {
   const deployment = new Deployment();
   let client: CliClient;
   beforeEach(() => {
@@ -18,7 +18,7 @@ describe('what is not part of the local Taskcluster', () => {
     ['get', '/', /nothing at \/ in the local Taskcluster/],
     ['get', '/api/auth/v1/sentry/project/dsn', /is not part of the local Taskcluster/],
   ] as const) {
-    it(`answers ${method} ${path} as a service does, and says so`, async () => {
+    it(`returns 404 for ${method} ${path} in the format of the services, and says why`, async () => {
       const answer = await client.send(method, path, method === 'post' ? { a: 1 } : undefined);
       const { code, message, requestInfo } = answer.body as Readonly<Record<string, unknown>>;
       assert.deepEqual([answer.status, code], [404, 'ResourceNotFound']);
@@ -36,7 +36,7 @@ describe('what is not part of the local Taskcluster', () => {
     `/api/queue/v1/claim-work/${pool}/no-such-thing`,
     `/api/purge-cache/v1/purge-cache/${pool}/no-such-thing`,
   ]) {
-    it(`does not take ${path.slice('/api'.length)} for the name of a pool`, async () => {
+    it(`does not treat ${path.slice('/api'.length)} as the name of a pool`, async () => {
       for (const method of ['get', 'post']) {
         const { status, body } = await client.send(method, path, method === 'post' ? {} : undefined);
         assert.deepEqual([status, (body as { readonly code: string }).code], [404, 'ResourceNotFound'], method);
@@ -45,7 +45,7 @@ describe('what is not part of the local Taskcluster', () => {
   }
 
   for (const path of ['/stats', '/launch-configs', '']) {
-    it(`knows a pool whose slash is encoded or not before ${path || 'the end'}`, async () => {
+    it(`accepts an encoded or plain slash in the name of a pool before ${path || 'the end'}`, async () => {
       for (const name of [pool, POOL]) {
         const { status, body } = await client.send('get', `/api/worker-manager/v1/worker-pool/${name}${path}`);
         assert.equal(status, 404);
@@ -65,7 +65,7 @@ describe('what is not part of the local Taskcluster', () => {
     `local/${'a'.repeat(39)}`,
   ]) {
     const isValid = name === 'Local/pool';
-    it(`${isValid ? 'takes' : 'refuses'} ${name} as the name of a pool`, async () => {
+    it(`${isValid ? 'accepts' : 'refuses'} ${name} as the name of a pool`, async () => {
       const path = encodeURIComponent(name);
       for (const route of [
         `worker-manager/v1/worker-pool/${path}`,
@@ -79,7 +79,7 @@ describe('what is not part of the local Taskcluster', () => {
     });
   }
 
-  it('answers an address that can not be decoded as a service does', async () => {
+  it('answers a URL that cannot be decoded in the format of the services', async () => {
     const { status, body } = await client.send('get', '/api/queue/v1/task/%zz');
     assert.deepEqual([status, Object.keys(body as object)], [400, ['code', 'message', 'requestInfo']]);
   });

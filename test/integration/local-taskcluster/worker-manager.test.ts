@@ -61,7 +61,7 @@ describe('the worker manager of the local Taskcluster', () => {
       );
     });
 
-    it('refuses what is not there or makes no sense', async () => {
+    it('refuses unknown pools and invalid definitions', async () => {
       assert.equal(await statusCodeOf(manager().workerPool(POOL)), 404);
       assert.equal(await statusCodeOf(manager().updateWorkerPool(POOL, pool())), 404);
       assert.equal(await statusCodeOf(manager().createWorkerPool(POOL, pool({ providerId: 'azure' }))), 400);
@@ -70,7 +70,7 @@ describe('the worker manager of the local Taskcluster', () => {
       assert.equal(await statusCodeOf(manager().updateWorkerPool(POOL, pool({ workerPoolId: 'local/other' }))), 400);
     });
 
-    it('asks for the scopes of the pool and of its provider', async () => {
+    it('requires the scopes for the pool and for its provider', async () => {
       const scopes = [`worker-manager:manage-worker-pool:${POOL}`];
       deployment.server.addClient({ clientId: 'c', accessToken: 'a-long-secret', scopes });
       const refusal = await refusalOf(
@@ -80,7 +80,7 @@ describe('the worker manager of the local Taskcluster', () => {
       assert.match(refusal.message, /Missing:\n {2}worker-manager:provider:static\n/);
     });
 
-    it('deletes one at once, or with its last worker', async () => {
+    it('deletes a pool at once, or with its last worker', async () => {
       await manager().createWorkerPool(POOL, pool());
       assert.equal((await manager().deleteWorkerPool(POOL)).providerId, 'null-provider');
       assert.equal(await statusCodeOf(manager().workerPool(POOL)), 404);
@@ -98,7 +98,7 @@ describe('the worker manager of the local Taskcluster', () => {
       await manager().createWorkerPool(POOL, pool());
     });
 
-    it('creates them, counts them, changes them and lists them without their secrets', async () => {
+    it('creates, counts, changes and lists them without their secrets', async () => {
       const created = await createWorker();
       assert.deepEqual(created, {
         ...WORKER,
@@ -126,7 +126,7 @@ describe('the worker manager of the local Taskcluster', () => {
       assert.deepEqual(await ids(manager({}).listWorkersForWorkerGroup(POOL, 'there')), []);
     });
 
-    it('refuses workers without a secret, with another one, and in the past', async () => {
+    it('refuses workers without a secret, with a different secret, or that have expired', async () => {
       assert.equal(await statusCodeOf(createWorker({ providerInfo: {} })), 400);
       assert.equal(await statusCodeOf(createWorker({ expires: inMinutes(-1) })), 400);
       await createWorker();
@@ -139,7 +139,7 @@ describe('the worker manager of the local Taskcluster', () => {
       assert.equal(await statusCodeOf(manager().removeWorker(POOL, 'here', 'worker-9')), 404);
     });
 
-    it('gives a worker that shows its secret what it needs to work, and nothing else', async () => {
+    it('gives a worker that presents its secret only the scopes that it needs', async () => {
       await createWorker();
       const { credentials, expires, workerConfig, secret } = await register();
       assert.deepEqual(workerConfig, { capacity: 3 });
@@ -166,7 +166,7 @@ describe('the worker manager of the local Taskcluster', () => {
       );
     });
 
-    it('lets that worker claim work as itself, read its secrets and remove itself', async () => {
+    it('lets a registered worker claim work as itself, read its secrets and remove itself', async () => {
       await createWorker();
       const { credentials } = await register();
       const taskId = await deployment.createTask({}, clock.now());
@@ -187,7 +187,7 @@ describe('the worker manager of the local Taskcluster', () => {
       assert.equal((await manager().worker(POOL, 'here', 'worker-1')).state, 'stopped');
     });
 
-    it('gives nothing to those who cannot show who they are', async () => {
+    it('refuses registrations without a valid proof of identity', async () => {
       assert.equal(await statusCodeOf(register()), 404);
       await createWorker({ expires: inMinutes(30) });
       const wrong = { workerIdentityProof: { staticSecret: `${newSlugid()}${newSlugid()}` } };
@@ -207,7 +207,7 @@ describe('the worker manager of the local Taskcluster', () => {
       assert.equal(await statusCodeOf(register()), 400);
     });
 
-    it('renews credentials for the last secret it gave, once', async () => {
+    it('renews credentials once for each secret that it issued', async () => {
       await manager().updateWorkerPool(POOL, pool({ config: { lifecycle: { reregistrationTimeout: 3600 } } }));
       await createWorker();
       const first = await register();
@@ -224,7 +224,7 @@ describe('the worker manager of the local Taskcluster', () => {
       await again(second.credentials, second.secret);
     });
 
-    it('renews nothing for another worker, nor for one that was removed', async () => {
+    it('renews no credentials of another worker or of a removed one', async () => {
       await createWorker();
       const { credentials, secret } = await register();
       const other = { ...WORKER, workerId: 'worker-2', secret };
@@ -233,7 +233,7 @@ describe('the worker manager of the local Taskcluster', () => {
       assert.equal(await statusCodeOf(manager(credentials).reregisterWorker({ ...WORKER, secret })), 400);
     });
 
-    it('takes reports of errors from workers and lists them for everybody', async () => {
+    it('accepts error reports from workers, and lists them without credentials', async () => {
       await createWorker();
       const { credentials } = await register();
       const { workerGroup, workerId } = WORKER;
@@ -264,7 +264,7 @@ describe('the worker manager of the local Taskcluster', () => {
       await manager().createWorkerPool(POOL, pool({ providerId: 'aws', config }));
     });
 
-    it('registers one that shows a document about itself, once, with the configuration of its region', async () => {
+    it('registers an instance once by its identity document, with the configuration of its region', async () => {
       const { workerConfig, credentials } = await register(proof());
       assert.deepEqual(workerConfig, { at: 'here' });
       assert.equal(credentials.clientId, 'worker/aws/local/pool/here/worker-1');
@@ -272,7 +272,7 @@ describe('the worker manager of the local Taskcluster', () => {
       assert.equal(await statusCodeOf(register(proof())), 400);
     });
 
-    it('refuses documents about others, and what is none', async () => {
+    it('refuses documents about other instances, and invalid ones', async () => {
       assert.equal(await statusCodeOf(register(proof({ instanceId: 'worker-2' }))), 400);
       assert.equal(await statusCodeOf(register(proof({ region: 'there' }))), 400);
       assert.equal(await statusCodeOf(register({ providerId: 'aws' })), 400);
@@ -283,12 +283,12 @@ describe('the worker manager of the local Taskcluster', () => {
       assert.equal(await statusCodeOf(manager().worker(POOL, 'here', 'worker-1')), 404);
     });
 
-    it('makes none by a call', async () => {
+    it('refuses to create one by a call', async () => {
       assert.equal(await statusCodeOf(createWorker()), 400);
     });
   });
 
-  it('names its providers', async () => {
+  it('lists its providers', async () => {
     const { providers } = await manager({}).listProviders();
     assert.deepEqual(providers, [
       { providerId: 'aws', providerType: 'aws' },

@@ -47,7 +47,7 @@ describe('the host aws with worker-manager and secrets', () => {
       registrationFile: join(directory, 'registration.json'),
     });
 
-  it('registers, reads secrets, renews its credentials, reports an error and says goodbye', async () => {
+  it('registers, reads secrets, renews its credentials, reports an error and unregisters', async () => {
     const expires = new Date(Date.now() + 3600_000).toJSON();
     const secrets = new clients.Secrets(deployment.clientOptions());
     await secrets.set(`worker-pool:${POOL}`, { secret: { config: { dockerVolume: '/mnt/secret' } }, expires });

@@ -17,7 +17,7 @@ describe('allowPtrace', () => {
     return (BigInt(`0x${capabilities ?? ''}`) >> CAP_SYS_PTRACE) % 2n === 1n;
   };
 
-  it('gives the capability to tasks that ask for it and have the scope, and to no others', async () => {
+  it('gives the capability only to tasks that request it and have the scope', async () => {
     harness = await WorkerHarness.start();
     assert.equal(await mayTrace({ allowPtrace: true }, ALLOWED), true);
     assert.equal(await mayTrace({}, ALLOWED), false);
@@ -26,9 +26,9 @@ describe('allowPtrace', () => {
     assert.match(log, /missing docker-worker:feature:allowPtrace/);
   });
 
-  it('lets strace look into a process of another user, which it cannot without', async () => {
+  it('lets strace attach to a process of another user, which fails without it', async () => {
     harness = await WorkerHarness.start();
-    // Its own children may be traced by anybody; root without the capability may not trace those of others.
+    // Any process may trace its own children; root without the capability may not trace processes of other users.
     const task = {
       image: 'docker-worker/test-strace:latest',
       ...shell(
@@ -41,7 +41,7 @@ describe('allowPtrace', () => {
     assert.match(refused.log, /strace: attach: ptrace\(PTRACE_SEIZE, \d+\): Operation not permitted/);
   });
 
-  it('is refused where the worker has it switched off', async () => {
+  it('is refused when it is disabled on the worker', async () => {
     harness = await WorkerHarness.start({ settings: { features: { allowPtrace: { enabled: false } } } });
     const { run, log } = await harness.run({ ...STATUS, features: { allowPtrace: true } }, ALLOWED);
     assert.equal(run.reasonResolved, 'malformed-payload');

@@ -21,7 +21,7 @@ const PACK: Readonly<Record<string, (tar: Buffer) => Buffer>> = {
   'image.tar.gz': (tar) => gzipSync(tar),
 };
 
-/** A task that shows that it runs in the image. */
+/** A command that shows that it runs in the image. */
 const SHOW = shell('echo in the image');
 
 const localName = (taskId: string, path: string): string =>
@@ -41,7 +41,7 @@ const unpackedFiles = async (archive: Buffer): Promise<readonly (TarFile & { rea
   return files;
 };
 
-/** Of what `docker save` wrote. */
+/** The layers in an archive of `docker save`. */
 const layersOf = (files: readonly (TarFile & { readonly content: Buffer })[]): readonly Buffer[] => {
   const contentOf = (wanted: string): Buffer =>
     files.find(({ name }) => name === wanted)?.content ?? assert.fail(wanted);
@@ -51,7 +51,7 @@ const layersOf = (files: readonly (TarFile & { readonly content: Buffer })[]): r
 
 const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
 
-describe('the image that a task made', () => {
+describe('the image of another task', () => {
   let harness: WorkerHarness;
   let saved: Buffer;
   const loaded = new Set<string>();
@@ -71,7 +71,7 @@ describe('the image that a task made', () => {
   const publish = async (path: string, content: Buffer, contentEncoding?: string): Promise<string> =>
     await publishedTask(harness.queue, { [path]: { content, ...(contentEncoding && { contentEncoding }) } });
 
-  /** The run of a task in the image, which is removed afterwards. */
+  /** Runs a task in the image, which is removed after the test. */
   const run = async (taskId: string, path: string, task: object = {}) => {
     const finished = await harness.run({ ...SHOW, image: { type: 'task-image', taskId, path } }, task);
     if (finished.run.state === 'completed') loaded.add(localName(taskId, path));
@@ -81,7 +81,7 @@ describe('the image that a task made', () => {
   const imageId = async (name: string): Promise<string> => (await harness.docker.getImage(name).inspect()).Id;
 
   for (const [file, pack] of Object.entries(PACK)) {
-    it(`runs the next one: ${file}`, async () => {
+    it(`is loaded and runs a task: ${file}`, async () => {
       const path = `public/${file}`;
       const content = pack(saved);
       const taskId = await publish(path, content);
@@ -95,7 +95,7 @@ describe('the image that a task made', () => {
     });
   }
 
-  it('is used again as it is', async () => {
+  it('is not loaded again for the next task', async () => {
     const taskId = await publish('public/image.tar', saved);
     await run(taskId, 'public/image.tar');
     const { run: again, log } = await run(taskId, 'public/image.tar');
@@ -105,7 +105,7 @@ describe('the image that a task made', () => {
     assert.ok(log.includes(`] Image 'public/image.tar' from task '${taskId}' loaded.  Using image ID ${id}.\n`), log);
   });
 
-  it('may be stored with a content encoding, and its hash is that of the file', async () => {
+  it('may be stored with a content encoding; its hash is that of the decoded file', async () => {
     const taskId = await publish('public/image.tar', gzipSync(saved), 'gzip');
     const { run: result, log } = await run(taskId, 'public/image.tar');
     assert.equal(result.state, 'completed', log);
@@ -116,13 +116,13 @@ describe('the image that a task made', () => {
     const name = `docker-worker/must-not-be-${process.pid}:latest`;
     const taskId = await publish('public/image.tar', await tarOf(await ociFiles('oci', name)));
     const finished = await harness.run({ image: { type: 'task-image', taskId, path: 'public/image.tar' } });
-    // There is no program in it: the image was loaded, and its container could not start.
+    // The image contains no program: it is loaded, but its container cannot start.
     assert.match(finished.log, /Loaded the image in/);
     loaded.add(localName(taskId, 'public/image.tar'));
     await assert.rejects(imageId(name), { statusCode: 404 });
   });
 
-  it('is read with the scopes of the task when it is not public', async () => {
+  it('requires a scope of the task when it is not public', async () => {
     const path = 'private/image.tar';
     const scope = `queue:get-artifact:${path}`;
     const taskId = await publish(path, saved);
@@ -132,12 +132,12 @@ describe('the image that a task made', () => {
     const { run: result, log } = await run(taskId, path, { scopes: [scope] });
     assert.equal(result.state, 'completed', log);
     assert.doesNotMatch(log, /bewit/);
-    // It is on the machine now, and yet not everybody's.
+    // The scope is required even though the image is on the machine now.
     const { log: still } = await run(taskId, path);
     assert.match(still, new RegExp(`lacks the scope ${scope}`));
   });
 
-  it('is found by the index, each time anew', async () => {
+  it('is looked up in the index for each task', async () => {
     const { rootUrl, credentials } = harness.taskcluster;
     const index = new clients.Index({ rootUrl, credentials });
     const namespace = 'images.test.latest';
@@ -160,7 +160,7 @@ describe('the image that a task made', () => {
   });
 
   for (const contentEncoding of [undefined, 'gzip']) {
-    it(`comes whole over a connection that is cut three times (content encoding: ${contentEncoding ?? 'none'})`, async () => {
+    it(`is downloaded completely over a connection that is cut three times (content encoding: ${contentEncoding ?? 'none'})`, async () => {
       const taskId = await publish('public/image.tar', contentEncoding ? gzipSync(saved) : saved, contentEncoding);
       const where = { key: `${taskId}/*` };
       const cuts = harness.taskcluster.faults.add({
@@ -181,7 +181,7 @@ describe('the image that a task made', () => {
     });
   }
 
-  it('that cannot be had for trouble on the way is not the mistake of the task', async () => {
+  it('causes an internal-error when its download keeps failing', async () => {
     const taskId = await publish('public/image.tar', saved);
     const fault = { kind: 'status', status: 503 } as const;
     const rule = harness.taskcluster.faults.add({
@@ -197,7 +197,7 @@ describe('the image that a task made', () => {
     assert.match(log, /Pulling docker image has failed\.\n\[taskcluster:error\] Error: .* answered 503 .*5 attempts\)/);
   });
 
-  it('that is not there fails the task at once', async () => {
+  it('fails the task at once when it does not exist', async () => {
     const taskId = await publish('public/image.tar', saved);
     const { run: result, log } = await run(taskId, 'public/other.tar');
     assert.equal(result.state, 'failed');
@@ -205,14 +205,14 @@ describe('the image that a task made', () => {
   });
 
   for (const [file, pack] of Object.entries(PACK)) {
-    it(`goes by its content where its name tells nothing: as ${file}`, async () => {
+    it(`is recognized by its content when its name has no extension: ${file}`, async () => {
       const taskId = await publish('public/image', pack(saved));
       const { run: result, log } = await run(taskId, 'public/image');
       assert.equal(result.state, 'completed', log);
     });
   }
 
-  it('may be packed with the longest window of zstd', async () => {
+  it('may be compressed with the longest window of zstd', async () => {
     const packed = execFileSync('zstd', ['-qc1', '--ultra', '--long=31'], { ...MAX, input: saved });
     const taskId = await publish('public/image.tar.zst', packed);
     const { run: result, log } = await run(taskId, 'public/image.tar.zst');
@@ -230,7 +230,7 @@ describe('the image that a task made', () => {
     assert.equal(result.state, 'completed', log);
   });
 
-  it('may be for several platforms, of which it runs that of this machine', async () => {
+  it('may be for several platforms, including that of this machine', async () => {
     const programs = layersOf(await unpackedFiles(saved));
     const files = ociOf(['linux/of-another', PLATFORM], programs);
     const taskId = await publish('public/image.tar', await tarOf(files));
@@ -262,7 +262,7 @@ describe('the image that a task made', () => {
     assert.equal(result.state, 'completed', log);
   });
 
-  it('that is the files of a container fails the task, with what to do', async () => {
+  it('fails the task with advice when it is an archive of docker export', async () => {
     const container = await harness.docker.createContainer({ Image: TEST_IMAGE });
     try {
       const exported = await buffer(await container.export());

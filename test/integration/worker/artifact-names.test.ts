@@ -9,7 +9,7 @@ describe('the names of artifacts', () => {
   });
   after(() => harness.close());
 
-  it("cannot be those of the task's log, also for a file in a directory", async () => {
+  it("cannot be those of the task's log, even for a file in a directory", async () => {
     const { taskId, run, log } = await harness.run({
       ...shell('mkdir -p /d/logs; echo forged >/d/logs/live_backing.log; echo forged >/d/logs/live.log; echo ok >/d/a'),
       artifacts: { public: { type: 'directory', path: '/d' } },
@@ -21,7 +21,7 @@ describe('the names of artifacts', () => {
   });
 
   for (const name of ['public/../x', 'public/./x', '..', "it's"]) {
-    it(`are said to be wrong, and nothing is sent, when they are such as ${name}`, async () => {
+    it(`are logged as invalid and not sent to the queue: ${name}`, async () => {
       const { taskId, run, log } = await harness.run({
         ...shell('echo x >/x'),
         artifacts: { [name]: { type: 'file', path: '/x' } },
@@ -34,7 +34,7 @@ describe('the names of artifacts', () => {
   }
 
   for (const name of ['a//b', '/a', 'a/', 'a\\b', 'a b%2e%2e?#&+~', '...', 'p/..x', '"<>|*:;^`{}[]$@!=,']) {
-    it(`may be such as ${name}`, async () => {
+    it(`may be unusual: ${name}`, async () => {
       const { taskId, run, log } = await harness.run({
         ...shell('echo x >/x'),
         artifacts: { [name]: { type: 'file', path: '/x' } },
@@ -44,7 +44,7 @@ describe('the names of artifacts', () => {
     });
   }
 
-  it('are checked for the log too, which can then be read under the default name', async () => {
+  it('are checked for the log too, which is then published under the default name', async () => {
     const { taskId, run, log } = await harness.run({ log: 'public/../x.log' });
     assert.equal(run.reasonResolved, 'malformed-payload');
     assert.match(log, /data\/log should not have an empty part/);

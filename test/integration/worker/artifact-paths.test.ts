@@ -34,7 +34,7 @@ describe('the paths of artifacts', () => {
 
   const text = (name: string): Promise<string> => harness.artifactText(done.taskId, name);
 
-  it('lead to every name of a file that has several', async () => {
+  it('include every hard link of a file', async () => {
     for (const place of ['d', 'dir']) {
       for (const name of ['objects/1', 'second', 'objects/third']) {
         assert.equal(await text(`public/${place}/${name}`), 'one\n');
@@ -46,7 +46,7 @@ describe('the paths of artifacts', () => {
     assert.match(done.log, /Uploaded artifact "public\/many" from "\/many": 200 files/);
   });
 
-  it('are followed through links within the container, never out of it', async () => {
+  it('are followed through links within the container, never outside it', async () => {
     assert.equal(await text('public/link'), 'there\n');
     // The container's own host name.
     assert.match(await text('public/up'), /^[0-9a-f]{12}\n$/);
@@ -54,7 +54,7 @@ describe('the paths of artifacts', () => {
     assert.match(done.log, /Error uploading "public\/loop"\. It cannot be read: too many links \("\/loop"\)/);
   });
 
-  it('are named in the log so that they can be read, without any path of the worker', () => {
+  it('are escaped in the log, which contains no path of the worker', () => {
     assert.equal(done.run.state, 'completed');
     assert.ok(done.log.includes('not found at "/a\\nb\\u001b[31m"'), done.log);
     assert.match(done.log, /Error uploading "public\/long"\. It cannot be read: file name too long \("\/x{300}"\)/);

@@ -10,7 +10,7 @@ import { WorkerHarness } from '../../support/worker-harness.js';
 
 const MiB = 1024 ** 2;
 
-describe('artifacts in trouble', function () {
+describe('artifacts under adverse conditions', function () {
   this.timeout(120_000);
   let harness: WorkerHarness;
   before(async () => {
@@ -18,7 +18,7 @@ describe('artifacts in trouble', function () {
   });
   after(() => harness.close());
 
-  /** The artifacts that are no logs, by name. */
+  /** The storage types of the artifacts by name, except those of logs. */
   const kindsOf = async (taskId: string): Promise<Readonly<Record<string, string>>> => {
     const { artifacts } = await harness.queue.listArtifacts(taskId, 0);
     const own = artifacts.filter(({ name }) => !name.startsWith('public/logs/'));
@@ -31,7 +31,7 @@ describe('artifacts in trouble', function () {
     return (body as { readonly reason: unknown }).reason;
   };
 
-  it('wait for a queue behind a proxy that has lost it, and the log says so once', async () => {
+  it('wait while a proxy answers 502 for the queue, and the log says so once', async () => {
     const taskId = await harness.create({
       ...shell('mkdir /d; for n in 1 2 3 4 5; do echo $n >/d/$n; done'),
       artifacts: { 'public/d': { type: 'directory', path: '/d' } },
@@ -59,7 +59,7 @@ describe('artifacts in trouble', function () {
     assert.doesNotMatch(log, /refused/);
   });
 
-  it('are not waited for when the task is canceled', async () => {
+  it('are abandoned when the task is canceled', async () => {
     const taskId = await harness.create({ ...shell('echo x >/x'), artifacts: { x: { type: 'file', path: '/x' } } });
     const fault = { kind: 'status', status: 502 } as const;
     const rule = harness.taskcluster.faults.add({
@@ -75,7 +75,7 @@ describe('artifacts in trouble', function () {
     assert.deepEqual(await kindsOf(taskId), {});
   });
 
-  it('are replaced by errors when they are sparse files of any length, and what lies beside them is published', async () => {
+  it('are replaced by errors when they are huge sparse files; the files beside them are published', async () => {
     const { taskId, run, log } = await harness.run({
       ...shell(`mkdir /d; echo a >/d/a; truncate -s 1024G /d/huge; truncate -s 65M /d/large; echo b >/d/z; ls -i /d
                 echo v >/v/small; truncate -s 1024G /v/huge; truncate -s 63M /v/zeros`),
@@ -100,7 +100,7 @@ describe('artifacts in trouble', function () {
     );
   });
 
-  it('are listed whatever the names of files are', async () => {
+  it('are published under names of the maximum length, and logged when their names are longer', async () => {
     const [part, rest] = ['n'.repeat(250), 'm'.repeat(1024 - 'd/'.length - 4 * 251)];
     const longest = `${`${part}/`.repeat(4)}${rest}`;
     const { taskId, run, log } = await harness.run({
@@ -117,7 +117,7 @@ describe('artifacts in trouble', function () {
     assert.equal(log.match(/may hold up to 1024 printable ASCII characters/g)?.length, 3, log);
   });
 
-  it('have no name for a log that leaves no room for that of its backing log', async () => {
+  it('are refused when the name of the log is too long for its backing log', async () => {
     const { run, log } = await harness.run({ log: `${'x'.repeat(1013)}.log` });
     assert.equal(run.reasonResolved, 'malformed-payload');
     assert.match(log, /data\/log should not have .* or more than 1016 characters/);
@@ -140,7 +140,7 @@ describe('an archive of artifacts that breaks off', function () {
     await rm(directory, { recursive: true });
   });
 
-  it('is read again, and nothing of it is missing, published twice or only begun', async () => {
+  it('is read again, and no file is missing, published twice or truncated', async () => {
     const { taskId, run, log } = await harness.run({
       ...shell(`mkdir /d; echo a >/d/a; head -c 5000000 /dev/urandom >/d/noise; echo z >/d/z; sha256sum /d/noise
                 cp /d/noise /noise`),

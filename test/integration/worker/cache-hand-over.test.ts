@@ -7,14 +7,14 @@ import { shell } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
 const SCOPES = { scopes: ['docker-worker:cache:*'] };
-/** Says what the run before left in the cache, and leaves something itself. */
+/** Prints what the previous run left in the cache, and leaves a file itself. */
 const LOOK = 'cat /c/seen || echo cold; echo warm >/c/seen';
 
-describe('a cache whose run has ended', () => {
+describe('a cache that is still in use', () => {
   let directory: string;
   let engine: InterveningEngine;
   let harness: WorkerHarness;
-  /** Held back: the removal of the containers of tasks. */
+  /** Delays the removal of task containers. */
   let removal: Promise<void> | undefined;
   let remove: () => void;
 
@@ -46,26 +46,26 @@ describe('a cache whose run has ended', () => {
 
   const using = (name: string): object => ({ cache: { [name]: '/c' } });
   const create = (payload: object, task: object = {}) => harness.create(payload, { ...SCOPES, ...task });
-  /** Waits until a run of the task waits for its cache; then the container that has it goes. */
-  const letItCome = async (taskId: string): Promise<void> => {
+  /** Waits until a run of the task waits for its cache; then lets the container that uses it be removed. */
+  const removeOnceAwaited = async (taskId: string): Promise<void> => {
     await harness.log.next('cache volume wait', taskId);
     remove();
   };
   /** The log of a task's second run. */
   const logOfRetry = async (taskId: string): Promise<string> => {
-    // Starts when the other has completed.
+    // The new task starts when the other one has completed.
     await harness.finish(await harness.create({}, { dependencies: [taskId] }));
     return await harness.latestArtifactText(taskId, 'public/logs/live_backing.log');
   };
 
-  it('is there for the retry that is claimed before it is free', async () => {
+  it('is reused by a retry that is claimed before it is free', async () => {
     const script = `${LOOK}; test $RUN_ID = 1 || exit 4`;
     const taskId = await create({ ...shell(script), ...using('retry'), onExitStatus: { retry: [4] } });
-    await letItCome(taskId);
+    await removeOnceAwaited(taskId);
     assert.match(await logOfRetry(taskId), /\nwarm\r\n/);
   });
 
-  it('is there for a dependent that is claimed before it is free, which says that it waits', async () => {
+  it('is reused by a dependent task that is claimed before it is free, and logs that it waits', async () => {
     const first = await create({ ...shell(LOOK), ...using('dependent') });
     const second = await create({ ...shell(LOOK), ...using('dependent') }, { dependencies: [first] });
     await harness.finish(first);
@@ -74,7 +74,7 @@ describe('a cache whose run has ended', () => {
     assert.match((await harness.finish(second)).log, /\nwarm\r\n/);
   });
 
-  it('is not waited for when its run is at work', async () => {
+  it('is not waited for while its task is running', async () => {
     remove();
     const first = await create({ ...shell('echo at work; sleep 60'), ...using('busy') });
     await harness.sees(first, 'at work');
@@ -84,16 +84,16 @@ describe('a cache whose run has ended', () => {
     await harness.finish(first);
   });
 
-  it('is made anew when its run ended in such a way that it is purged', async () => {
+  it('is replaced by a new one when the end of its run purges it', async () => {
     const script = `${LOOK}; test $RUN_ID = 1 || exit 72`;
     const exits = { onExitStatus: { retry: [72], purgeCaches: [72] } };
     const taskId = await create({ ...shell(script), ...using('purged'), ...exits });
-    await letItCome(taskId);
+    await removeOnceAwaited(taskId);
     assert.match(await logOfRetry(taskId), /\ncold\r\n/);
     assert.equal(harness.log.of('cache volume purge').filter(({ fields }) => fields['taskId'] === taskId).length, 1);
   });
 
-  it('keeps nobody whose task is canceled', async () => {
+  it('does not hold up a task that is canceled', async () => {
     const first = await create({ ...shell(LOOK), ...using('canceled') });
     const second = await create({ ...shell(LOOK), ...using('canceled') }, { dependencies: [first] });
     await harness.log.next('cache volume wait', second);

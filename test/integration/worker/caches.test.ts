@@ -6,7 +6,7 @@ import { clients } from 'taskcluster-client';
 import { shell } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
-/** Scopes and mount of these caches, each at a path like its name. */
+/** Mounts these caches, each at a path like its name. */
 const using = (...names: string[]): { cache: object } => ({
   cache: Object.fromEntries(names.map((name) => [name, `/${name}`])),
 });
@@ -30,7 +30,7 @@ describe('caches', () => {
   const instances = (name: string): Promise<string[]> => readdir(join(directory, 'caches', name));
   const facts = (event: string, taskId: string): Promise<Readonly<Record<string, unknown>>> =>
     harness.log.next(event, taskId).then(({ fields }) => fields);
-  /** A task is resolved before its container is gone, and only then are its caches there for the next: waits for one's. */
+  /** Waits until the cache is free for the next task: once the container is gone, which is after the resolution. */
   const runToRelease = async (payload: object) => {
     const { taskId, log } = await run(payload);
     return { log, released: await facts('cache volume release', taskId) };
@@ -45,7 +45,7 @@ describe('caches', () => {
     return /files:\s*0/.test(log);
   };
 
-  it('keep what a task leaves in them for the next one, whatever user its container has', async () => {
+  it('keep their files for the next task, whatever user its container has', async () => {
     const { taskId, run: first } = await run({
       image: 'docker-worker/test-entrypoint:latest',
       ...shell('id -u; echo kept >/one/file; ls -ld /one'),
@@ -68,7 +68,7 @@ describe('caches', () => {
     assert.deepEqual(await instances('one'), [uuid]);
   });
 
-  it('are different directories for tasks of the same time, and the one used last is taken first', async () => {
+  it('are separate for concurrent tasks, and the most recently used one is reused first', async () => {
     const hold = { ...shell('echo running; until test -e /two/go; do sleep 0.1; done'), ...using('two') };
     const first = await harness.create(hold, SCOPES);
     await harness.sees(first, 'running');
@@ -76,7 +76,7 @@ describe('caches', () => {
     await harness.sees(second, 'running');
     const [a, b] = await Promise.all([first, second].map((taskId) => facts('cache volume miss', taskId)));
     assert.notEqual(a?.['path'], b?.['path']);
-    // The second one ends first, so that the first one is the one used last.
+    // The second one ends first, so that the first one is the most recently used.
     for (const [taskId, path] of [
       [second, b?.['path']],
       [first, a?.['path']],
@@ -88,7 +88,7 @@ describe('caches', () => {
     assert.equal((await facts('cache volume hit', taskId))['key'], a?.['key']);
   });
 
-  it('need a scope for each of them', async () => {
+  it('require a scope for each of them', async () => {
     const { run: failed, log } = await run({ ...using('one', 'other') }, { scopes: ['docker-worker:cache:one'] });
     assert.equal(failed.state, 'failed');
     assert.match(log, /missing docker-worker:cache:other, docker-worker:cache:other:local\/docker-worker;/);
@@ -96,7 +96,7 @@ describe('caches', () => {
     assert.equal((await run({ ...using('other') }, { scopes })).run.state, 'completed');
   });
 
-  it('have no names that lead elsewhere, and no mounts that docker does not take', async () => {
+  it('are refused with names that are not safe paths, and with invalid mounts', async () => {
     const cache = {
       '../x': '/a',
       'a::b': '/b',
@@ -178,7 +178,7 @@ describe('caches', () => {
     assert.equal(await isEmptyFor('unstarted'), false);
   });
 
-  it('are purged when somebody asks the purge-cache service for it', async () => {
+  it('are purged on request to the purge-cache service', async () => {
     await fill('asked');
     await fill('unasked');
     const { rootUrl, credentials } = harness.taskcluster;
@@ -191,14 +191,14 @@ describe('caches', () => {
     assert.equal(await isEmptyFor('asked'), false, 'purged twice for one request');
   });
 
-  it('do without a purge-cache service that fails', async () => {
+  it('are kept when the purge-cache service fails', async () => {
     await fill('alone');
     harness.taskcluster.faults.add({ call: 'purge-cache.purgeRequests', fault: { kind: 'status', status: 500 } });
     assert.equal(await isEmptyFor('alone'), false);
     await harness.log.next('purge requests not fetched');
   });
 
-  it('whose tasks planted links to files of this machine are deleted without them', async () => {
+  it('are deleted without following planted links to files of this machine', async () => {
     const outside = join(directory, 'outside');
     await writeFile(outside, 'untouched');
     const { path } = await fill(
@@ -214,8 +214,8 @@ describe('caches', () => {
   });
 });
 
-describe('a task that needs more memory than it may use', () => {
-  it('leaves no cache', async () => {
+describe('a task that exceeds its memory limit', () => {
+  it('purges its caches', async () => {
     const harness = await WorkerHarness.start({
       settings: { task: { container: { memory: 20_000_000, memorySwap: 20_000_000 } } },
     });
@@ -236,8 +236,8 @@ describe('a task that needs more memory than it may use', () => {
 });
 
 for (const minutes of [-10, 10]) {
-  describe(`caches of a machine whose clock is ${minutes} minutes behind the deployment's`, () => {
-    it('are purged on request if they were made before it, and only then', async () => {
+  describe(`caches with a clock ${Math.abs(minutes)} minutes ${minutes < 0 ? 'ahead of' : 'behind'} the deployment's`, () => {
+    it('are purged on request only if they were created before it', async () => {
       const now = (): Date => new Date(Date.now() + minutes * 60_000);
       const harness = await WorkerHarness.start({ taskcluster: { now } });
       try {

@@ -27,10 +27,10 @@ describe('a worker with the capacity', () => {
     assert.deepEqual(harness.log.of('next claim'), []);
   });
 
-  it('40 claims no more than the queue gives in one call, and then what is left', async () => {
+  it('40 claims at most as many tasks in one call as the queue allows, and then the rest', async () => {
     await start(40);
     await harness.log.next('next claim');
-    // They come to their end without a container: the machine has no such device.
+    // These tasks end without a container: the machine has no such device.
     const asking = { capabilities: { devices: { kvm: true } } };
     const scopes = ['docker-worker:capability:device:kvm'];
     const taskIds = await Promise.all(Array.from({ length: 33 }, () => harness.create(asking, { scopes })));

@@ -48,7 +48,7 @@ describe('a task with chainOfTrust', () => {
   const certificates = async (taskId: string): Promise<readonly string[]> =>
     (await harness.artifactNames(taskId)).filter((name) => NAMES.includes(name));
 
-  /** What was signed; checks the signature and the hashes of all that has a content. */
+  /** The signed statement; checks its signature and the hashes of all artifacts with content. */
   const verified = async (taskId: string): Promise<Statement> => {
     const [bytes, signature] = [await content(taskId, NAMES[0] ?? ''), await content(taskId, NAMES[1] ?? '')];
     assert.ok(await verifyAsync(signature, bytes, await getPublicKeyAsync(seed)), 'the signature is wrong');
@@ -64,7 +64,7 @@ describe('a task with chainOfTrust', () => {
   };
   const imageId = async (): Promise<string> => (await harness.docker.getImage(TEST_IMAGE).inspect()).Id;
 
-  it('publishes a signed statement of what it was, what it ran in and what it made', async () => {
+  it('publishes a signed statement of its definition, environment and artifacts', async () => {
     await start({ settings: { publicIp: '192.0.2.7', privateIp: '10.1.2.3', instanceId: 'i-1', region: 'here' } });
     const { taskId, run, log } = await harness.run(
       {
@@ -110,7 +110,7 @@ describe('a task with chainOfTrust', () => {
     );
   });
 
-  it('is signed also when it has failed, and not when somebody else ended it', async () => {
+  it('is signed even when it fails, but not when it cannot start, is retried, canceled or stopped', async () => {
     await start();
     const failed = await harness.run({ ...shell('exit 3'), ...FEATURES });
     assert.equal(failed.run.state, 'failed');
@@ -134,7 +134,7 @@ describe('a task with chainOfTrust', () => {
     }
   });
 
-  it('names the artifact that its image came from, also when the image is here already', async () => {
+  it('states the hash of the artifact with its image, even when the image was already loaded', async () => {
     await start();
     const packed = gzipSync(await buffer(await harness.docker.getImage(TEST_IMAGE).get()), { level: 1 });
     const path = 'public/image.tar.gz';
@@ -157,7 +157,7 @@ describe('a task with chainOfTrust', () => {
     }
   });
 
-  it('is an internal error before it begins when the worker has no key for it; others are not', async () => {
+  it('is an internal error before it starts when the worker has no key; other tasks run', async () => {
     await rm(keyPath);
     await start();
     const [{ level, fields } = assert.fail('nothing at the start')] = harness.log.of('chain of trust key not usable');
@@ -183,7 +183,7 @@ describe('a task with chainOfTrust', () => {
     assert.deepEqual(await certificates(taskId), NAMES);
   });
 
-  it('is refused where the worker has it switched off, and where it takes its names', async () => {
+  it('is refused when the feature is disabled, and when an artifact takes a reserved name', async () => {
     await start();
     const artifacts = { 'public/chain-of-trust.json': { type: 'file', path: '/etc/passwd' } };
     const forged = await harness.run({ ...shell('true'), ...FEATURES, artifacts });
@@ -197,7 +197,7 @@ describe('a task with chainOfTrust', () => {
     assert.deepEqual(harness.log.of('chain of trust key not usable'), []);
   });
 
-  it('is what the example shows, with a key of a local worker', async () => {
+  it('runs the example with the key of a local worker', async () => {
     harness = await WorkerHarness.start();
     const example = load(await readFile('examples/chain-of-trust.yml', 'utf8')) as object;
     const { taskId, run, log } = await harness.run(example);

@@ -1,4 +1,4 @@
 import { testCollectionsAllTheTime } from '../../support/collections-all-the-time.js';
 
-// More of them are in test/big.
+// test/big has a longer run.
 testCollectionsAllTheTime(50);

@@ -37,14 +37,14 @@ describe('devices', () => {
     return harness;
   };
   const camera = { ...asking('loopbackVideo', 'hostSharedMemory') };
-  const sees = 'echo "$TASKCLUSTER_VIDEO_DEVICE gives $(head -c 1 $TASKCLUSTER_VIDEO_DEVICE | wc -c)"';
-  /** Has a camera until the file `<name>` is there, and ends with `code`. */
+  const readCamera = 'echo "$TASKCLUSTER_VIDEO_DEVICE gives $(head -c 1 $TASKCLUSTER_VIDEO_DEVICE | wc -c)"';
+  /** Holds a camera until the file `<name>` exists, then exits with `code`. */
   const holding = (name: string, code = 0) => ({
-    ...shell(`${sees}; until test -e /dev/shm/${name}; do sleep 0.1; done; exit ${code}`),
+    ...shell(`${readCamera}; until test -e /dev/shm/${name}; do sleep 0.1; done; exit ${code}`),
     ...camera,
   });
 
-  it('are for one task at a time; who finds none free waits in the queue until one is', async () => {
+  it('are given to one task at a time; a task that finds none free stays in the queue', async () => {
     await devices.add('video7', 'urandom');
     const worker = await start();
     const { queue, log } = worker;
@@ -53,7 +53,7 @@ describe('devices', () => {
     const second = await worker.create(holding('rest'), SCOPES);
     await worker.sees(second, '/dev/video7 gives 1');
     const third = await worker.create(holding('rest'), SCOPES);
-    // A worker that filled its two free slots would find no device for it.
+    // A worker that filled its two free slots would have no device for it.
     await devices.share('first');
     assert.equal((await worker.finish(first)).run.state, 'completed');
     await worker.sees(third, '/dev/video0 gives 1');
@@ -66,7 +66,7 @@ describe('devices', () => {
     assert.equal((await queue.status(third)).status.runs.length, 1);
   });
 
-  it('are free again whatever becomes of the task that had them', async () => {
+  it('are released however the task ends', async () => {
     const registry = await FakeRegistry.start(knowsNoImage);
     try {
       const worker = await start();
@@ -85,8 +85,8 @@ describe('devices', () => {
         await worker.sees(taskId, 'gives 1');
         await worker.queue.cancelTask(taskId);
       };
-      await use(shell(sees));
-      await use(shell(`${sees}; exit 3`));
+      await use(shell(readCamera));
+      await use(shell(`${readCamera}; exit 3`));
       await use({ command: ['/no/such'] });
       await use({ image: `${registry.host}/no/such:image` });
       await use(holding('never'), cancel);
@@ -104,7 +104,7 @@ describe('devices', () => {
     }
   });
 
-  it('are found when they are plugged in, and are not when they are taken away', async () => {
+  it('are found when they are plugged in, and no longer when they are removed', async () => {
     const worker = await start();
     const first = await worker.create(holding('go'), SCOPES);
     await worker.sees(first, '/dev/video0 gives 1');
@@ -115,12 +115,12 @@ describe('devices', () => {
     await Promise.all([worker.finish(first), worker.finish(second)]);
     await devices.delete('video0');
     await devices.delete('video1');
-    const { run, log } = await worker.run({ ...shell(sees), ...camera }, SCOPES);
+    const { run, log } = await worker.run({ ...shell(readCamera), ...camera }, SCOPES);
     assert.equal(run.reasonResolved, 'resource-unavailable');
     assert.match(log, /This worker has no loopbackVideo device\./);
   });
 
-  it('are sound cards with all their nodes, /dev/kvm and the memory that the machine shares', async () => {
+  it('include sound cards with all their nodes, /dev/kvm and the shared memory of the machine', async () => {
     await devices.addCard(3);
     await devices.addCard(2, ['D0p']);
     await devices.add('kvm', 'urandom');
@@ -130,13 +130,13 @@ describe('devices', () => {
     await devices.share('from-the-machine');
     const all = await worker.run({ ...shell(script), ...asking('loopbackAudio', 'kvm', 'hostSharedMemory') }, SCOPES);
     assert.match(all.log, /card 3: controlC3 pcmC3D0c pcmC3D0p pcmC3D1c pcmC3D1p\r\n\s*1\r\nfrom-the-machine\r\n/);
-    // What a task doesn't ask for, in so many words, it hasn't got.
+    // A task gets only the devices that it requests explicitly.
     const none = { capabilities: { devices: { kvm: false, loopbackAudio: false } } };
     const { log } = await worker.run({ ...shell('ls /dev; ls /dev/shm; env'), ...none });
     assert.doesNotMatch(log, /kvm|snd|from-the-machine|_DEVICE/);
   });
 
-  it('are refused to tasks without the scopes, and unavailable where the worker has none or must not give any', async () => {
+  it('are refused without the scopes, and unavailable when the worker has none or they are disabled', async () => {
     const worker = await start({
       deviceManagement: { baseDirectory: devices.path, hostSharedMemory: { enabled: false } },
     });
@@ -159,7 +159,7 @@ describe('devices', () => {
   describe('that are cores', () => {
     const core = 'echo "cores $(sed -n s/^Cpus_allowed_list:.//p /proc/self/status)."';
 
-    it('are one for each task when CPUs are restricted, and as many tasks run at once', async () => {
+    it('are assigned one to each task when CPUs are restricted, and set the capacity', async () => {
       const worker = await start({ restrictCPU: true, deviceManagement: { baseDirectory: devices.path } });
       const count = Math.min(availableParallelism(), 4);
       const tasks = Array.from({ length: count }, () =>
@@ -181,7 +181,7 @@ describe('devices', () => {
       assert.equal(worker.log.of('start')[0]?.fields['capacity'], availableParallelism());
     });
 
-    it('are given to tasks that ask for one', async () => {
+    it('are assigned to tasks that request one', async () => {
       const worker = await start();
       const { log } = await worker.run({ ...shell(core), ...asking('cpu') }, SCOPES);
       assert.match(log, /\ncores \d+\.\r\n/);

@@ -28,7 +28,7 @@ describe('a task with dind', function () {
   });
   afterEach(() => harness.close());
 
-  it('is what the example shows', async () => {
+  it('runs the example', async () => {
     await start(true);
     const example = load(await readFile('examples/dind.yml', 'utf8')) as object;
     const { run, log } = await harness.run(example);
@@ -37,7 +37,7 @@ describe('a task with dind', function () {
     assert.match(log, /my-image/);
   });
 
-  it('has containers that the machine’s engine does not know, and nothing of them is left', async () => {
+  it('has containers that the machine’s engine does not know, and leaves nothing of them', async () => {
     await start(true);
     const taskId = await harness.create({
       image: IMAGE,
@@ -53,7 +53,7 @@ describe('a task with dind', function () {
     const ours = all.filter(({ Labels }) => Labels['taskcluster.task-id'] === taskId);
     assert.deepEqual(ours.map(({ Labels }) => Labels['taskcluster.role']).sort(), ['sidecar', 'task']);
     const volumes = ours.flatMap(({ Mounts }) => Mounts.flatMap(({ Name }) => Name ?? []));
-    // The task is of the same image.
+    // The container of the task has a volume too, as its image is the same.
     assert.equal(volumes.length, 2);
     await harness.queue.cancelTask(taskId);
     const log = await harness.logOf(taskId);
@@ -64,7 +64,7 @@ describe('a task with dind', function () {
     for (const name of volumes) await assert.rejects(harness.docker.getVolume(name).inspect(), /no such volume/i);
   });
 
-  it('is refused where the worker has it switched off', async () => {
+  it('is refused when the feature is disabled', async () => {
     await start(false);
     const { run, log } = await harness.run({ features: { dind: true } });
     assert.equal(run.reasonResolved, 'malformed-payload');

@@ -19,7 +19,7 @@ const SAVE = { features: { dockerSave: true } };
 const IMAGE = 'public/dockerImage.tar';
 const never = new AbortController().signal;
 
-/** As every run of a task of that name is saved. */
+/** The name of the saved image of the task's first run. */
 const imageName = (taskId: string): string => `${taskId.toLowerCase().replaceAll(/[_-]/g, '0')}-0:latest`;
 
 describe('a task with dockerSave', () => {
@@ -60,7 +60,7 @@ describe('a task with dockerSave', () => {
     return images.length > 0;
   };
 
-  it('has its container published as an image that the engine loads and runs, also of an interactive task', async () => {
+  it('publishes its container as an image that the engine loads and runs, even if it is interactive', async () => {
     await start({ settings: { interactive: { ssl: false, minTime: 0, expirationAfterSession: 0 } } });
     for (const features of [SAVE.features, { ...SAVE.features, interactive: true }]) await loadsAndRuns(features);
   });
@@ -93,7 +93,7 @@ describe('a task with dockerSave', () => {
     }
   };
 
-  it('has its caches published with links as links, wherever they lead', async () => {
+  it('publishes its caches with links as links, wherever they point', async () => {
     await start();
     const { taskId, run, log } = await harness.run(
       {
@@ -128,7 +128,7 @@ describe('a task with dockerSave', () => {
     );
   });
 
-  it('keeps artifacts for as long as the worker is configured to', async () => {
+  it('keeps the artifacts for the configured time', async () => {
     await start({ settings: { dockerSave: { expiration: '1 minute' } } });
     const before = Date.now();
     const { taskId } = await harness.run(SAVE);
@@ -137,14 +137,14 @@ describe('a task with dockerSave', () => {
     assert.ok(expires >= before + 60_000 && expires <= Date.now() + 60_000);
   });
 
-  it('is malformed on a worker without it', async () => {
+  it('is refused when the feature is disabled', async () => {
     await start({ settings: { features: { dockerSave: { enabled: false } } } });
     const { run, log } = await harness.run(SAVE);
     assert.equal(run.reasonResolved, 'malformed-payload');
     assert.match(log, /dockerSave is not enabled on this worker/);
   });
 
-  it('leaves no image when it is stopped in the middle, and does not save what was not asked for', async () => {
+  it('leaves no image when it is canceled while it is saved, and saves nothing unless requested', async () => {
     await start();
     const { taskId: other } = await harness.run({ features: { dockerSave: false } });
     assert.deepEqual(
@@ -169,7 +169,7 @@ describe('a task with dockerSave', () => {
     }
   });
 
-  it('is what the example shows', async () => {
+  it('runs the example', async () => {
     await start();
     const example = load(await readFile('examples/docker-save.yml', 'utf8')) as object;
     const { taskId, log } = await harness.run(example, { scopes: ['docker-worker:cache:example-builds'] });

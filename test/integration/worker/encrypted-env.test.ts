@@ -13,7 +13,7 @@ import { WorkerHarness } from '../../support/worker-harness.js';
 
 const SECRET = 'correct-horse-battery-staple';
 const NAME = 'PASSWORD_OF_THE_DAY';
-// What shows that a task has it, without showing it.
+// Prints a hash, which shows that a task has the secret without revealing it.
 const PRINT = "trap 'exit 0' TERM; env | sed -n 's/^PASSWORD[^=]*=//p' | tr -d '\\n' | sha256sum";
 const HASH = createHash('sha256').update(SECRET).digest('hex');
 const HOUR_MS = 3600_000;
@@ -42,11 +42,11 @@ describe('a task with encryptedEnv', () => {
     return await harness.create({ encryptedEnv: [await message(taskId, changes)], ...payload }, {}, taskId);
   };
 
-  /** Everything that anybody may read once the task is over, and that a worker after this one would. */
+  /** Everything that can be read once the task is over, by anyone or by a later worker. */
   const everything = async (taskId: string): Promise<ReadonlyMap<string, string>> => {
     const all = new Map([...(await filesIn(directory))].map(([path, content]) => [path, content.toString('latin1')]));
     const { artifacts } = await harness.queue.listArtifacts(taskId, 0);
-    // Not the live log: that has no end as long as the task runs.
+    // Not the live log, which does not end while the task runs.
     for (const { name } of artifacts.filter(({ storageType }) => storageType === 's3')) {
       const url = harness.queue.buildSignedUrl(harness.queue.getArtifact, taskId, 0, name);
       all.set(name, (await got(url).buffer()).toString('latin1'));
@@ -57,13 +57,13 @@ describe('a task with encryptedEnv', () => {
     );
     return all;
   };
-  const assertSecret = (all: ReadonlyMap<string, string>): void => {
+  const assertContainsNoSecret = (all: ReadonlyMap<string, string>): void => {
     for (const [where, text] of all) {
       for (const secret of [SECRET, NAME]) assert.ok(!text.includes(secret), `the secret is in ${where}`);
     }
   };
 
-  it('has the variables, which come to nobody’s eyes, not even in a statement of chain of trust', async () => {
+  it('has the variables, which appear nowhere else, not even in its chain of trust statement', async () => {
     await start();
     const taskId = await create({
       ...shell(`${PRINT}; echo made > /made; echo ready; sleep 60 & wait`),
@@ -74,7 +74,7 @@ describe('a task with encryptedEnv', () => {
     await harness.sees(taskId, 'ready');
     const running = await everything(taskId);
     assert.ok([...running.keys()].some((path) => path.includes('/state/runs/')));
-    assertSecret(running);
+    assertContainsNoSecret(running);
     const [container = assert.fail()] = await harness.containers();
     await harness.docker.getContainer(container).kill({ signal: 'TERM' });
     const { log } = await harness.finish(taskId);
@@ -82,21 +82,21 @@ describe('a task with encryptedEnv', () => {
     await harness.stopWorker('graceful');
     const all = await everything(taskId);
     assert.ok(['public/chain-of-trust.json', 'public/made', 'worker log'].every((name) => all.has(name)));
-    assertSecret(all);
+    assertContainsNoSecret(all);
     const { task } = JSON.parse(all.get('public/chain-of-trust.json') ?? '') as { readonly task: unknown };
     assert.deepEqual(task, await harness.queue.task(taskId));
   });
 
-  it('shows nothing of them when the container cannot be started', async () => {
+  it('does not reveal them when the container cannot be started', async () => {
     await start();
     const taskId = await create({ command: ['/no-such-program'] });
     const { run } = await harness.finish(taskId);
     assert.equal(run.state, 'failed');
     await harness.stopWorker('graceful');
-    assertSecret(await everything(taskId));
+    assertContainsNoSecret(await everything(taskId));
   });
 
-  it('is malformed when a message is not for it, with an incident that leads to the worker’s log', async () => {
+  it('is malformed-payload when a message is not for it, with an incident id that is also in the worker’s log', async () => {
     await start();
     const taskId = newSlugid();
     const encryptedEnv = [
@@ -123,10 +123,10 @@ describe('a task with encryptedEnv', () => {
     assert.ok(log.includes(`incident ${String(fields['incident'])}`), log);
     assert.equal(fields['taskId'], taskId);
     await harness.stopWorker('graceful');
-    assertSecret(await everything(taskId));
+    assertContainsNoSecret(await everything(taskId));
   });
 
-  it('is an internal error where the worker has no key; others are not', async () => {
+  it('is an internal error when the worker has no key; other tasks run', async () => {
     await start({ dockerWorkerPrivateKey: join(directory, 'missing') });
     assert.equal(harness.log.of('encrypted env key not usable')[0]?.level, 'warn');
     const { run, log } = await harness.finish(await create(shell('true')));
@@ -135,7 +135,7 @@ describe('a task with encryptedEnv', () => {
     assert.equal((await harness.run({ ...shell('true'), encryptedEnv: [] })).run.state, 'completed');
   });
 
-  it('is refused where the worker has it switched off, or when it would be published', async () => {
+  it('is refused when the feature is disabled, or when dockerSave would publish the variables', async () => {
     await start({ features: { encryptedEnv: { enabled: false } }, dockerWorkerPrivateKey: '/none' });
     assert.deepEqual(harness.log.of('encrypted env key not usable'), []);
     const off = await harness.finish(await create(shell('true')));

@@ -3,7 +3,7 @@ import { FakeRegistry } from '../../support/fake-registry.js';
 import { shell } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
-describe('a task that does not end well', () => {
+describe('a task that ends in an unusual way', () => {
   let harness: WorkerHarness;
   before(async () => {
     const settings = { capacity: 2, task: { maxLogBytes: 20_000, cancelPollInterval: 100 } };
@@ -11,7 +11,7 @@ describe('a task that does not end well', () => {
   });
   after(() => harness.close());
 
-  it('is failed when its registry does not let the worker have the image', async () => {
+  it('is failed when the registry denies access to its image', async () => {
     const registry = await FakeRegistry.start((response) => {
       const errors = [{ code: 'UNAUTHORIZED', message: 'authentication required' }];
       response.writeHead(401, { 'content-type': 'application/json' }).end(JSON.stringify({ errors }));
@@ -28,7 +28,7 @@ describe('a task that does not end well', () => {
     }
   });
 
-  it('is failed, in words, when its command is no program', async () => {
+  it('is failed, with an explanation, when its command is not a program', async () => {
     for (const command of [['/tmp'], ['/etc/passwd'], ['no-such-program', 'a']]) {
       const { run, log } = await harness.run({ command });
       assert.equal(run.state, 'failed');
@@ -41,7 +41,7 @@ describe('a task that does not end well', () => {
     }
   });
 
-  it('is failed when its command succeeds but an artifact can not be uploaded, which has a line of its own', async () => {
+  it('is failed when its command succeeds but an artifact cannot be uploaded, which is logged', async () => {
     const { taskId, run, log } = await harness.run({
       ...shell('mkdir /out; echo one >/out/file; echo two >/two; echo three >/three'),
       artifacts: {
@@ -56,7 +56,7 @@ describe('a task that does not end well', () => {
     assert.equal(await harness.artifactText(taskId, 'public/three'), 'three\n');
   });
 
-  it('is failed when it logs more than the worker allows, artifacts included', async () => {
+  it('is failed, with its artifacts published, when it logs more than the worker allows', async () => {
     const { taskId, run, log } = await harness.run({
       ...shell('echo made >/made; while true; do echo a line of the log; done'),
       artifacts: { 'public/made': { type: 'file', path: '/made' } },
@@ -68,7 +68,7 @@ describe('a task that does not end well', () => {
     assert.equal(await harness.artifactText(taskId, 'public/made'), 'made\n');
   });
 
-  it('has a log that can be read even when the payload names it wrongly', async () => {
+  it('has a readable log even when the payload gives it an invalid name', async () => {
     for (const log of [7, 'public/\u00e4']) {
       const { taskId, run, log: text } = await harness.run({ log });
       assert.equal(run.reasonResolved, 'malformed-payload');
@@ -77,14 +77,14 @@ describe('a task that does not end well', () => {
     }
   });
 
-  it('is completed for exit code 0 even when that is listed, and has its log where it always is for an empty name', async () => {
+  it('is completed for exit code 0 even when onExitStatus lists it, and has its log under the default name for an empty one', async () => {
     const { run, log, taskId } = await harness.run({ ...shell('exit 0'), onExitStatus: { retry: [0, 0] }, log: '' });
     assert.equal(run.state, 'completed');
     assert.match(log, /Successful task run with exit code: 0 /);
     assert.deepEqual(await harness.artifactNames(taskId), ['public/logs/live.log', 'public/logs/live_backing.log']);
   });
 
-  it('is completed when a file is an artifact of its own and in a directory too, the former being published', async () => {
+  it('is completed when a file is both an artifact of its own and in a directory; the former is published', async () => {
     const { run, log, taskId } = await harness.run({
       ...shell('mkdir /out; echo one >/out/one; echo two >/out/two'),
       artifacts: {
@@ -99,7 +99,7 @@ describe('a task that does not end well', () => {
     assert.equal(types['public/out/two'], 'application/octet-stream');
   });
 
-  it('is worker-shutdown when the worker stops while the image is pulled, and has nothing but a log', async () => {
+  it('is worker-shutdown when the worker stops while the image is pulled, and has only a log', async () => {
     const registry = await FakeRegistry.start(() => undefined);
     const own = await WorkerHarness.start();
     try {

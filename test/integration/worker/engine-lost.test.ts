@@ -28,7 +28,7 @@ describe('a worker that loses its engine', function () {
     await daemon.stop();
   });
 
-  /** Whatever becomes of the next run of it, it waits for nobody. */
+  /** Cancels the task afterwards, so that its next run does not occupy the worker. */
   const finish = async (taskId: string): Promise<FinishedTask> => {
     const finished = await harness.finish(taskId);
     await harness.queue.cancelTask(taskId);
@@ -42,7 +42,7 @@ describe('a worker that loses its engine', function () {
     assert.equal(runs.length, 2);
   };
 
-  it('while a task runs, has it run again, and claims nothing until the engine is back', async () => {
+  it('has a running task run again, and claims nothing until the engine is back', async () => {
     const taskId = await harness.create(WAITS);
     await harness.sees(taskId, 'running');
     await daemon.kill();
@@ -58,11 +58,11 @@ describe('a worker that loses its engine', function () {
   });
 
   for (const [when, request] of [
-    ['while its image is looked for', /^GET \/images\/.*\/json/],
-    ['before its container is made', /^POST \/containers\/create/],
+    ['while its image is looked up', /^GET \/images\/.*\/json/],
+    ['before its container is created', /^POST \/containers\/create/],
     ['before its container is started', /^POST \/containers\/\w+\/start/],
   ] as const) {
-    it(`${when}, has the task run again`, async () => {
+    it(`has a task run again when the engine is lost ${when}`, async () => {
       let killed: Promise<void> | undefined;
       engine.intervene = (text) => (request.test(text) ? (killed ??= daemon.kill()) : undefined);
       const other = await WorkerHarness.start({ settings: { docker: { socketPath: engine.socketPath } } });
@@ -80,10 +80,10 @@ describe('a worker that loses its engine', function () {
   }
 
   for (const [what, command] of [
-    ['is killed by it', 'sleep 600'],
-    ['ends by itself when it is asked to', 'trap "exit 9" TERM; sleep 600 & wait'],
+    ['is killed', 'sleep 600'],
+    ['exits by itself on SIGTERM', 'trap "exit 9" TERM; sleep 600 & wait'],
   ] as const) {
-    it(`that is stopped, does not blame a task that ${what}`, async () => {
+    it(`does not blame a task that ${what} when the engine is stopped`, async () => {
       const taskId = await harness.create({ ...shell(`echo running; ${command}`), maxRunTime: 600 });
       await harness.sees(taskId, 'running');
       await daemon.terminate();

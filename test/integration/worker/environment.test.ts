@@ -5,17 +5,17 @@ import { environmentTables } from '../../support/environment-tables.js';
 import { shell } from '../../support/test-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
-/** The image's, Docker's and the shell's. */
+/** Variables of the image, Docker and the shell. */
 const NOT_OURS = ['HOME', 'HOSTNAME', 'LANG', 'PATH', 'PWD', 'SHLVL', 'TERM', '_'];
 
-describe('what a task sees', () => {
+describe('the environment of a task', () => {
   let harness: WorkerHarness;
   before(async () => {
     harness = await WorkerHarness.start();
   });
   after(() => harness.close());
 
-  it('is the environment that the page tells of, and no more', async () => {
+  it('has the documented variables, and no more', async () => {
     const example = load(await readFile('examples/environment.yml', 'utf8')) as { readonly env: object };
     const { taskId, log } = await harness.run({
       ...example,
@@ -28,11 +28,11 @@ describe('what a task sees', () => {
     assert.equal(seen.get('GREETED'), 'world');
     assert.equal(seen.get('TERM'), 'dumb');
     assert.match(log, /^127\.0\.0\.1\s+localhost\.localdomain\r$/m);
-    // In blocks of 1024 bytes, and whole pages of memory: 1 800 000 000 bytes are not.
+    // df prints blocks of 1024 bytes; 1 800 000 000 bytes are rounded to whole pages of memory.
     assert.match(log, /^shm +17578\d\d /m);
   });
 
-  it('is a terminal at which nobody types, and no engine', async () => {
+  it('has a terminal without input, and no engine', async () => {
     const script = 'tty <&0 >/dev/null && test -t 1 && test -t 2 && ! test -e /var/run/docker.sock && echo as told';
     const { run, log } = await harness.run(shell(script));
     assert.equal(run.state, 'completed', log);

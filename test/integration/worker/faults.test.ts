@@ -16,17 +16,17 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   'garbage, no effect': { kind: 'garbage', effect: false },
 };
 
-/** A call that the worker makes once or more for a task like this one. */
+/** A call that the worker makes at least once for a task with this payload. */
 interface Case {
   readonly call: string;
-  /** The call's parameters, besides the task's. */
+  /** The call's parameters, except the task id. */
   readonly where?: Readonly<Record<string, string>>;
-  /** Calls before it that are let through. */
+  /** How many calls before it succeed. */
   readonly skip?: number;
   readonly payload: object;
-  /** How the run ends, without a fault and with one. */
+  /** How the run is resolved, with the fault or without. */
   readonly ends: string;
-  /** Artifacts with their content, or undefined for one that says why it is not there. */
+  /** Artifacts with their content, or undefined for an error artifact. */
   readonly artifacts?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -83,10 +83,10 @@ describe('a fault in a single call', () => {
   });
 
   for (const [name, each] of Object.entries(CASES)) {
-    it(`${name}: the run ends as it would have without, once`, async () => {
+    it(`does not change the resolution of the run: ${name}`, async () => {
       await Promise.all(
         Object.entries(FAULTS).map(async ([fault, kind]) => {
-          const outcome = await endingWith(harness, each, kind);
+          const outcome = await resolutionWith(harness, each, kind);
           outcomes.set(`${name} × ${fault}`, outcome);
           assert.equal(outcome, each.ends, `${name} × ${fault}`);
         }),
@@ -94,10 +94,10 @@ describe('a fault in a single call', () => {
     });
   }
 
-  it('queue.claimWork: the task is run, if need be when the lost claim is over', async () => {
+  it('does not keep a task from running, if need be after the lost claim has expired: queue.claimWork', async () => {
     await Promise.all(
       Object.entries(FAULTS).map(async ([fault, kind]) => {
-        const outcome = await endingAfterClaim(kind);
+        const outcome = await resolutionsAfterClaim(kind);
         outcomes.set(`queue.claimWork × ${fault}`, outcome);
         // A claim whose answer never reached the worker is lost: only the queue knows of it.
         assert.ok(['completed', 'claim-expired, completed'].includes(outcome), `${fault}: ${outcome}`);
@@ -115,7 +115,7 @@ async function start({ capacity, claimTimeoutMs }: Limits): Promise<WorkerHarnes
   return await WorkerHarness.start({
     settings: {
       capacity,
-      // Renewed early: what is left must do for the retries of a machine that is busy.
+      // Renewed early: the rest of the claim must suffice for the retries on a busy machine.
       task: { reclaimDivisor: 4, cancelPollInterval: 100 },
       taskQueue: { pollInterval: 50, callTimeout: 2000, claimTimeout: 4000 },
       artifacts: { inactivityTimeout: 2000 },
@@ -124,8 +124,8 @@ async function start({ capacity, claimTimeoutMs }: Limits): Promise<WorkerHarnes
   });
 }
 
-/** Runs the task with this fault in its call; returns how its one run ended, and fails when anything of it is not right. */
-async function endingWith(harness: WorkerHarness, each: Case, fault: Fault): Promise<string> {
+/** Runs the task with this fault in its call; checks its run, log and artifacts, and returns the resolution. */
+async function resolutionWith(harness: WorkerHarness, each: Case, fault: Fault): Promise<string> {
   const { taskcluster, queue } = harness;
   const taskId = newSlugid();
   const where = Object.fromEntries(Object.entries(each.where ?? {}));
@@ -137,7 +137,7 @@ async function endingWith(harness: WorkerHarness, each: Case, fault: Fault): Pro
     where: isObject ? { key: `${taskId}/0/${where['key'] ?? ''}` } : { ...where, taskId },
   });
   await harness.create(each.payload, {}, taskId);
-  const [ending, ...others] = await endsOf(harness, taskId);
+  const [ending, ...others] = await resolutionsOf(harness, taskId);
   assert.equal(rule.hits, 1, 'the fault has not happened');
   assert.deepEqual(others, []);
   const accepted = taskcluster.calls
@@ -156,23 +156,23 @@ async function endingWith(harness: WorkerHarness, each: Case, fault: Fault): Pro
   return ending ?? '';
 }
 
-/** How the runs of a task ended that a worker of its own claimed, or tried to, with this fault in the call. */
-async function endingAfterClaim(fault: Fault): Promise<string> {
+/** The resolutions of a task's runs when a worker of its own claims it with this fault in the call. */
+async function resolutionsAfterClaim(fault: Fault): Promise<string> {
   const harness = await start({ capacity: 1, claimTimeoutMs: 10_000 });
   try {
-    // The worker's only slot is taken while the task comes, so that the next claim is the one that gets it.
+    // The worker's only slot is taken while the task is created, so that the next claim gets it.
     const first = await harness.create({ ...shell('sleep 2') });
     await harness.log.next('task run', first);
     const taskId = await harness.create(succeeds.payload);
     await harness.taskcluster.faults.add({ call: 'queue.claimWork', fault }).hit();
-    return (await endsOf(harness, taskId)).join(', ');
+    return (await resolutionsOf(harness, taskId)).join(', ');
   } finally {
     await harness.close();
   }
 }
 
-/** How the runs of a task ended, once none of them goes on. */
-async function endsOf(harness: WorkerHarness, taskId: string): Promise<readonly string[]> {
+/** The resolutions of a task's runs, once all of them are resolved. */
+async function resolutionsOf(harness: WorkerHarness, taskId: string): Promise<readonly string[]> {
   await harness.log.next('task resolved', taskId);
   const { runs } = await until('all runs are resolved', async () => (await harness.queue.status(taskId)).status, {
     isDone: (status) => status.runs.every(({ resolved }) => resolved !== undefined),
@@ -180,7 +180,7 @@ async function endsOf(harness: WorkerHarness, taskId: string): Promise<readonly 
   return runs.map((run) => run.reasonResolved ?? '');
 }
 
-/** Calls down, faults across. */
+/** One row for each call, one column for each fault. */
 function table(outcomes: ReadonlyMap<string, string>): string {
   const faults = Object.keys(FAULTS);
   const calls = [...new Set([...outcomes.keys()].map((key) => key.split(' × ')[0] ?? ''))];

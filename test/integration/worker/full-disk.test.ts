@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { SmallDisk } from '../../support/small-disk.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
-describe('a disk that takes nothing', () => {
+describe('a disk that cannot be written', () => {
   let disk: SmallDisk;
   let harness: WorkerHarness;
 
@@ -10,7 +10,7 @@ describe('a disk that takes nothing', () => {
     disk = await SmallDisk.mount(this, 2);
     harness = await WorkerHarness.start({
       settings: { dockerVolume: disk.directory },
-      // A claim that is open already is not taken back when the disk fails.
+      // An open claim is not withdrawn when the disk fails.
       taskcluster: { longPollMs: 100 },
     });
   });
@@ -19,7 +19,7 @@ describe('a disk that takes nothing', () => {
     await disk.unmount();
   });
 
-  it('that is read-only keeps tasks waiting, and the operator hears of it once', async () => {
+  it('keeps tasks waiting when it is read-only, and the operator is told once', async () => {
     await disk.makeReadOnly();
     let writableAt: Date;
     let taskId: string;
@@ -39,7 +39,7 @@ describe('a disk that takes nothing', () => {
     }
   });
 
-  it('that is full ends a task whose log does not fit as internal-error at once; the next one runs', async () => {
+  it('ends a task whose log does not fit as internal-error at once; the next task runs', async () => {
     const { run: full, log } = await harness.run({
       command: ['/bin/sh', '-c', 'seq 1 1000000; sleep 600'],
       maxRunTime: 600,
@@ -47,7 +47,7 @@ describe('a disk that takes nothing', () => {
     assert.deepEqual([full.state, full.reasonResolved], ['exception', 'internal-error']);
     assert.match(log, /\n1\r\n2\r\n3\r\n/);
     assert.match(String(harness.log.of('task log not written')[0]?.fields['error']), /ENOSPC/);
-    // Its slot is free before the disk is: nothing is claimed until then.
+    // Its slot is free before the disk has space: nothing is claimed until then.
     const next = await harness.run({ command: ['echo', 'room again'] });
     assert.equal(next.run.state, 'completed');
     assert.match(next.log, /\nroom again\r\n/);

@@ -9,7 +9,7 @@ import { shell, TEST_IMAGE } from '../../support/test-task.js';
 import { until } from '../../support/until.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
-describe('garbage in the engine of a machine that is the worker’s', function () {
+describe('garbage in the engine of a machine that belongs to the worker', function () {
   let daemon: IsolatedDaemon;
   let docker: Docker;
   let harness: WorkerHarness;
@@ -21,7 +21,7 @@ describe('garbage in the engine of a machine that is the worker’s', function (
     harness = await WorkerHarness.start({
       settings: {
         docker: { socketPath: daemon.socketPath },
-        // So that a call that hangs is soon made again.
+        // A call that hangs is soon retried.
         taskQueue: { pollInterval: 50, callTimeout: 3000 },
         garbageCollection: { interval: 50, containerExpiration: 1000, imageExpiration: 1000, wholeMachine: true },
       },
@@ -32,7 +32,7 @@ describe('garbage in the engine of a machine that is the worker’s', function (
     await daemon.stop();
   });
 
-  /** Another name of the test image, which may go. */
+  /** Adds a name to the test image, which may be removed. */
   const named = async (repo: string): Promise<string> => {
     await docker.getImage(TEST_IMAGE).tag({ repo, tag: 'latest' });
     return `${repo}:latest`;
@@ -50,7 +50,7 @@ describe('garbage in the engine of a machine that is the worker’s', function (
     return container;
   };
 
-  it('that ended long ago is removed, with an alert; what runs stays', async () => {
+  it('is removed with an alert if it is a container that ended long ago; a running one stays', async () => {
     const running = await add(['sleep', '600']);
     const ended = await add(['true']);
     await ended.wait();
@@ -63,7 +63,7 @@ describe('garbage in the engine of a machine that is the worker’s', function (
     await running.remove({ force: true });
   });
 
-  it('of a run that is over is removed at once; of a run under way nothing is, however long its command is over', async () => {
+  it('of an ended run is removed at once, and of an active run never, however long ago its command ended', async () => {
     const image = await named('docker-worker/in-use');
     const taskId = newSlugid();
     const where = { taskId, name: 'public/made' };
@@ -75,7 +75,7 @@ describe('garbage in the engine of a machine that is the worker’s', function (
     const [own, ...others] = await docker.listContainers({ all: true });
     assert.ok(own && others.length === 0);
     assert.equal(own.State, 'exited');
-    // Of the same worker, as one of before has left it.
+    // Of the same worker, as if left behind by an earlier process.
     const labels = { ...own.Labels, [LABEL.taskId]: newSlugid() };
     const left = await docker.createContainer({ Image: TEST_IMAGE, Cmd: ['sleep', '600'], Labels: labels });
     // It may be gone already.
@@ -91,7 +91,7 @@ describe('garbage in the engine of a machine that is the worker’s', function (
     for (const thing of [left, network, docker.getVolume('left')]) {
       await until('what was left is removed', () => isGone(thing));
     }
-    // Until it would be stale.
+    // Waits until it would be stale.
     const end = new Date((await docker.getContainer(own.Id).inspect()).State.FinishedAt).getTime();
     while (Date.now() < end + 1500) await harness.log.upcoming('garbage collection finished');
     assert.deepEqual(await containers(), [own.Id]);
@@ -103,7 +103,7 @@ describe('garbage in the engine of a machine that is the worker’s', function (
     await foreign.remove();
   });
 
-  it('that is an image goes some time after its last use', async () => {
+  it('is removed some time after its last use if it is an image', async () => {
     const image = await named('docker-worker/used-once');
     const { run } = await harness.run({ image });
     assert.equal(run.state, 'completed');

@@ -41,7 +41,7 @@ describe('a hostile image archive', () => {
         },
       );
 
-  /** Nothing of the archive is in the engine, and what was there is as it was. */
+  /** Checks that nothing of the archive is in the engine, and that existing images are unchanged. */
   const checkUntouched = async (taskId: string): Promise<void> => {
     for (const name of [FOREIGN, localName(taskId), mine.id]) assert.equal(await isThere(name), false, name);
     assert.equal((await harness.docker.getImage(TEST_IMAGE).inspect()).Id, testImageId);
@@ -103,7 +103,7 @@ describe('a hostile image archive', () => {
     await attack(await publish(whole.subarray(0, whole.length - 1024)), /it is truncated/);
   });
 
-  it('that names other images gets the local name alone', async () => {
+  it('that names other images gets only the local name', async () => {
     const repositories = { name: 'repositories', content: JSON.stringify({ 'docker-worker/test': { latest: 'x' } }) };
     const taskId = await publish(await tarOf([...mine.files, manifestOf(mine.item), repositories]));
     const { log } = await harness.run({ image: { type: 'task-image', taskId, path: PATH } });
@@ -114,13 +114,13 @@ describe('a hostile image archive', () => {
     await checkUntouched(taskId);
   });
 
-  describe('from a server that lies', () => {
+  describe('from a server with a wrong content length', () => {
     let server: Server;
     let content: Buffer;
     before(async () => {
       content = await tarOf([...mine.files, manifestOf(mine.item)]);
       server = createServer((request, response) => {
-        // The archive is whole, but it is said to be longer, or shorter.
+        // The archive is complete, but its declared length is too large or too small.
         const length = content.length + (request.url === '/longer' ? 512 : -1024);
         response.writeHead(200, { 'content-length': length });
         response.write(content.subarray(0, length), () => response.destroy());
@@ -136,7 +136,7 @@ describe('a hostile image archive', () => {
       ['longer', /the connection to .* failed .*2 attempts.*The creator of the artifact/, 'failed'],
       ['shorter', /it is truncated/, 'failed'],
     ] as const) {
-      it(`and says it is ${lie}, is not loaded`, async () => {
+      it(`is not loaded if it is declared ${lie} than it is`, async () => {
         const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/${lie}`;
         await attack(await referringTask(harness.queue, PATH, url), words, reason);
       });

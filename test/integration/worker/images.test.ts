@@ -9,7 +9,7 @@ describe('the image of a task', () => {
   });
   after(() => harness.close());
 
-  it('that its registry does not have makes the task failed at once', async () => {
+  it('fails the task at once when its registry does not have it', async () => {
     const registry = await FakeRegistry.start(knowsNoImage);
     try {
       const image = `${registry.host}/no/such:image`;
@@ -26,7 +26,7 @@ describe('the image of a task', () => {
     }
   });
 
-  it('whose registry is in trouble is tried again, and is then for its author to look after', async () => {
+  it('is retried when its registry returns errors, and then fails the task', async () => {
     const registry = await FakeRegistry.start((response) => response.writeHead(503).end('later'));
     try {
       const { run, log } = await harness.run({ image: `${registry.host}/some/image:latest` });
@@ -38,7 +38,7 @@ describe('the image of a task', () => {
     }
   });
 
-  it('with a name that docker does not understand makes the task failed', async () => {
+  it('fails the task when its name is invalid', async () => {
     const { run, log } = await harness.run({ image: 'NOT//an image!' });
     assert.equal(run.state, 'failed');
     assert.match(log, /Pulling docker image has failed\.\n\[taskcluster:error\] Error: invalid reference format/);

@@ -10,9 +10,9 @@ import { until } from '../../support/until.js';
 
 const ARTIFACT = 'private/docker-worker/display.html';
 const SHELL = '#!/.taskclusterutils/busybox sh';
-/** A program that brings its own libraries has them beside itself. */
+/** Stands for the libraries that a program brings along in its own folder. */
 const LIBRARY = 'GREETING="RFB 003.008"';
-/** As x11vnc: says where it listens once it does, greets, and then whatever is sent comes back. */
+/** Imitates x11vnc: prints its port once it listens, greets, and then echoes what it receives. */
 const VNC = `${SHELL}
 busybox=/.taskclusterutils/busybox
 . /.taskclusterdisplays/library
@@ -44,7 +44,7 @@ describe('a display of an interactive task', () => {
     await chmod(join(tools, name), 0o755);
   };
 
-  /** Where the page that shows a display gets it from. */
+  /** The addresses from which the page of a display loads it. */
   async function addresses(taskId: string): Promise<{ readonly socketUrl: string; readonly displaysUrl: string }> {
     const { harness } = tasks;
     await harness.log.next('interactive display published', taskId);
@@ -56,7 +56,7 @@ describe('a display of an interactive task', () => {
     return { socketUrl, displaysUrl };
   }
 
-  it('is listed, and seen by VNC', async () => {
+  it('is listed, and can be viewed by VNC', async () => {
     const { taskId, url } = await tasks.open();
     const { socketUrl, displaysUrl } = await addresses(taskId);
     const list = [
@@ -65,20 +65,20 @@ describe('a display of an interactive task', () => {
     ];
     assert.deepEqual(await (await fetch(displaysUrl)).json(), list);
     const socket = new WebSocket(`${socketUrl}?display=:1&arg=-viewonly`, 'binary');
-    let heard = '';
+    let received = '';
     socket.on('message', (data: Buffer) => {
-      heard += data.toString('latin1');
+      received += data.toString('latin1');
     });
-    const hears = async (bytes: number): Promise<string> => {
-      await until(`${bytes} bytes come`, () => heard.length, { isDone: (length) => length >= bytes });
-      return heard;
+    const receive = async (bytes: number): Promise<string> => {
+      await until(`${bytes} bytes come`, () => received.length, { isDone: (length) => length >= bytes });
+      return received;
     };
     const greeting = 'RFB 003.008\n';
-    assert.equal(await hears(greeting.length), greeting);
+    assert.equal(await receive(greeting.length), greeting);
     const all = Buffer.alloc(300_000, 'whatever a client says\x00\xff', 'latin1');
     socket.send(all);
     const whole = greeting + all.toString('latin1');
-    assert.ok((await hears(whole.length)) === whole);
+    assert.ok((await receive(whole.length)) === whole);
     assert.deepEqual(
       (await tasks.processes()).filter((line) => line.endsWith('busybox cat')),
       ['/.taskclusterutils/busybox cat'],
@@ -95,7 +95,7 @@ describe('a display of an interactive task', () => {
     assert.match(log, /Interactive session \d+ opened: display :1\n/);
   });
 
-  it('that cannot be shown has the reason in the task’s log', async () => {
+  it('has the reason in the task’s log when it cannot be shown', async () => {
     const { taskId, url } = await tasks.open();
     const { socketUrl } = await addresses(taskId);
     const [code] = (await once(new WebSocket(`${socketUrl}?display=:9`), 'close')) as [number];
@@ -105,7 +105,7 @@ describe('a display of an interactive task', () => {
     assert.match(log, /Interactive session 1 closed with exit code 1 after \d+ seconds: can't open :9\n/);
   });
 
-  it('that is not named is refused, and one that nobody can list is told of in words', async () => {
+  it('is refused when the address names none, and can no longer be listed after the task', async () => {
     const { taskId, url } = await tasks.open();
     const { socketUrl, displaysUrl } = await addresses(taskId);
     const [code, reason] = (await once(new WebSocket(socketUrl), 'close')) as [number, Buffer];
@@ -117,8 +117,8 @@ describe('a display of an interactive task', () => {
   });
 });
 
-describe('a worker with half of the programs for displays', () => {
-  it('says so, and its interactive tasks have shells', async () => {
+describe('a worker that lacks one of the programs for displays', () => {
+  it('says so, and its interactive tasks have only shells', async () => {
     const tools = await mkdtemp(join(tmpdir(), 'display-tools-'));
     await writeFile(join(tools, 'x11vnc'), VNC, { mode: 0o755 });
     const tasks = await InteractiveTasks.start({ displayToolsPath: tools });

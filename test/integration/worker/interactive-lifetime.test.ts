@@ -7,7 +7,8 @@ import { InteractiveTasks } from '../../support/interactive-tasks.js';
 import { makeCertificate } from '../../support/certificate.js';
 import { RawClient, framed } from '../../support/shell-client.js';
 
-const LIVES_ON = /\nThe command has ended with exit code 6\. The task keeps running for interactive sessions until /;
+const KEEPS_RUNNING =
+  /\nThe command has ended with exit code 6\. The task keeps running for interactive sessions until /;
 
 describe('an interactive task', () => {
   let tasks: InteractiveTasks;
@@ -16,7 +17,7 @@ describe('an interactive task', () => {
   };
   afterEach(() => tasks.close());
 
-  it('lives on while somebody is in it, and then ends as its command did', async () => {
+  it('keeps running while a session is open, and then ends like its command', async () => {
     await start();
     const { url, taskId } = await tasks.open({ artifacts: { 'public/made': { type: 'file', path: '/tmp/made' } } });
     const { client, sees, exitCode } = await framed(url, 'sh', { tty: true });
@@ -31,12 +32,12 @@ describe('an interactive task', () => {
     assert.equal(await exitCode, 0);
     const { run, log } = await tasks.harness.finish(taskId);
     assert.deepEqual([run.state, run.reasonResolved], ['failed', 'failed']);
-    assert.match(log.replaceAll(/\[taskcluster [^\]]+\] /g, ''), LIVES_ON);
+    assert.match(log.replaceAll(/\[taskcluster [^\]]+\] /g, ''), KEEPS_RUNNING);
     assert.match(log, /exit code: 6 /);
     assert.equal(await tasks.harness.artifactText(taskId, 'public/made'), 'still here\n');
   });
 
-  it('lives as long as somebody may come, and again after each session', async () => {
+  it('keeps running for a minimum time, and for some time after each session', async () => {
     await start({ minTime: 2, expirationAfterSession: 1 });
     const taskId = await tasks.create('exit 6');
     const url = await tasks.shellOf(taskId);
@@ -44,7 +45,7 @@ describe('an interactive task', () => {
     assert.ok(Number(ended.fields['remainingMs']) > 0);
     const { exitCode } = await framed(url, ['sleep', '2']);
     assert.equal(await exitCode, 0);
-    // The second that is left is enough to come back.
+    // The remaining second is enough to open another session.
     const again = await framed(url, 'true');
     assert.equal(await again.exitCode, 0);
     const { run, log } = await tasks.harness.finish(taskId);
@@ -52,14 +53,14 @@ describe('an interactive task', () => {
     assert.match(log, /until \d{4}-\d\d-\d\dT[\d:.]+Z/);
   });
 
-  it('can still be reclaimed then', async () => {
+  it('is still reclaimed while it waits for sessions', async () => {
     tasks = await InteractiveTasks.start({ minTime: 5 }, {}, { claimTimeoutMs: 4000 });
     const { run } = await tasks.harness.finish(await tasks.create('true'));
     assert.deepEqual([run.state, run.runId], ['completed', 0]);
     assert.ok(tasks.harness.log.of('reclaimed task').length >= 1);
   });
 
-  it('is no longer than maxRunTime, for those who are in it either', async () => {
+  it('ends at maxRunTime even with open sessions', async () => {
     await start();
     const { url, taskId } = await tasks.open({ maxRunTime: 5 });
     const [client, raw] = [await framed(url, 'cat'), await new RawClient(url).opened()];
@@ -71,7 +72,7 @@ describe('an interactive task', () => {
     assert.deepEqual(await raw.closed, { code: 1001, reason: 'the task has ended' });
   });
 
-  it('is over for those who are in it when it is canceled', async () => {
+  it('closes its sessions when it is canceled', async () => {
     await start({ minTime: 600, expirationAfterSession: 600 });
     const taskId = await tasks.create('exit 6');
     const url = await tasks.shellOf(taskId);
@@ -85,7 +86,7 @@ describe('an interactive task', () => {
     assert.equal((await fetch(url.replace(/^ws/, 'http'))).status, 404);
   });
 
-  it('ends at once when the worker has to', async () => {
+  it('ends at once when the worker is stopped', async () => {
     await start({ minTime: 600 });
     const taskId = await tasks.create('exit 0');
     await tasks.harness.log.next('interactive command ended', taskId);
@@ -106,7 +107,7 @@ describe('an interactive task', () => {
       /\/bin\/cat/,
     ],
   ];
-  it('ends as its command does, whatever that is', async () => {
+  it('ends like its command, even when that cannot be run', async () => {
     await start({}, { capacity: COMMANDS.length });
     await Promise.all(
       COMMANDS.map(async ([what, command, exitCode, says]) => {
@@ -117,7 +118,7 @@ describe('an interactive task', () => {
     );
   });
 
-  it('has the variables of any other task, whatever they are called', async () => {
+  it('has the same variables as any other task, whatever their names', async () => {
     await start();
     const odd = {
       'a-b': '1',
@@ -145,7 +146,7 @@ describe('an interactive task', () => {
     assert.deepEqual(environments[1], environments[0]);
   });
 
-  it('can be entered by TLS', async () => {
+  it('accepts sessions over TLS', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'interactive-tls-'));
     try {
       const ssl = await makeCertificate(directory, 'localhost');
@@ -163,7 +164,7 @@ describe('an interactive task', () => {
     }
   });
 
-  it('fails, in words, where there is no certificate, and no other task does', async () => {
+  it('fails, with an explanation, when there is no certificate; other tasks run', async () => {
     await start({ ssl: true }, { ssl: { certificate: '/nowhere/cert', key: '/nowhere/key' } });
     const [alert, ...more] = tasks.harness.log.records.filter(({ level }) => level === 'alert');
     assert.deepEqual([alert?.event, more], ['interactive sessions cannot be served', []]);
@@ -173,7 +174,7 @@ describe('an interactive task', () => {
     assert.equal((await tasks.harness.run({})).run.state, 'completed');
   });
 
-  it('fails, in words, where there is no static busybox', async () => {
+  it('fails, with an explanation, when there is no static busybox', async () => {
     await start({ busyboxPath: process.execPath });
     const [alert] = tasks.harness.log.of('interactive tasks cannot be run');
     assert.equal(alert?.level, 'alert');
@@ -182,7 +183,7 @@ describe('an interactive task', () => {
     assert.match(log, /interactive: this worker lacks the static busybox that interactive sessions need/);
   });
 
-  it('is refused where the configuration says so, without a word to the operator', async () => {
+  it('is refused, without an alert, when the feature is disabled', async () => {
     const off = { features: { interactive: { enabled: false } }, ssl: { certificate: '/nowhere', key: '/nowhere' } };
     await start({ ssl: true }, off);
     const { run, log } = await tasks.harness.finish(await tasks.create('true'));

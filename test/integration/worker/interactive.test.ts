@@ -25,7 +25,7 @@ describe('a shell of an interactive task', () => {
   });
   after(() => tasks.close());
 
-  describe('by version 1 of the protocol', () => {
+  describe('with version 1 of the protocol', () => {
     it('runs commands, with their input, output and exit codes', async () => {
       const { taskId, url } = await tasks.open();
       const cat = await framed(url, 'cat');
@@ -54,7 +54,7 @@ describe('a shell of an interactive task', () => {
       client.resize(45, 123);
       client.stdin.write(SEE_SIZE);
       await sees('size is 45 123');
-      // Of its own process, which has the terminal by then.
+      // From a process of its own, which has the terminal by then.
       client.stdin.write(`sh -c 'echo "go"ing; exec sleep 100'\n`);
       await sees('going');
       client.stdin.write('\x03');
@@ -71,7 +71,7 @@ describe('a shell of an interactive task', () => {
       assert.equal(await none.error, 'The session has no terminal to resize.');
     });
 
-    it('loses no byte of 20 MB each way, read slowly', async () => {
+    it('loses no byte of 20 MB in each direction when they are read slowly', async () => {
       const { url } = await tasks.open();
       const { client, exitCode } = await framed(url, 'cat', { reads: false });
       const sent = randomBytes(20_000_000);
@@ -89,7 +89,7 @@ describe('a shell of an interactive task', () => {
       assert.equal(await exitCode, 0);
     });
 
-    it('takes as much at once as it is given', async () => {
+    it('accepts 20 MB of input at once', async () => {
       const { url } = await tasks.open();
       const { client, exitCode, printed } = await framed(url, [
         'sh',
@@ -101,7 +101,7 @@ describe('a shell of an interactive task', () => {
       assert.equal(printed.stdout, '20000000\ne3b0\n');
     });
 
-    it('refuses an eleventh session, and says so, until one of the ten is over', async () => {
+    it('refuses an eleventh session, with an explanation, until one of the ten ends', async () => {
       const { url } = await tasks.open();
       const ten = await Promise.all(Array.from({ length: 10 }, () => framed(url, ['sh', '-c', 'echo in; cat'])));
       await Promise.all(ten.map(({ sees }) => sees('in')));
@@ -118,7 +118,7 @@ describe('a shell of an interactive task', () => {
     });
   });
 
-  it('can be had by version 2', async () => {
+  it('can be opened with version 2 of the protocol', async () => {
     const { url } = await tasks.open();
     const client = await new RawClient(url).opened();
     client.type('until test "$(stty size)" = "24 80"; do :; done; echo "$TERM" "begins" with $(stty size)\n');
@@ -133,8 +133,8 @@ describe('a shell of an interactive task', () => {
     assert.deepEqual(await client.closed, { code: 1000, reason: 'exit code 4' });
   });
 
-  describe('that is asked for without a command', () => {
-    // Of a shell script alone, each program says what it is asked to be.
+  describe('that is opened without a command', () => {
+    // A shell script in place of each program, which prints how it was called.
     const made = (name: string): string =>
       `printf '#!/bin/sh\\necho "${name} $*" is $0 for $USER $LOGNAME $HOME; exit 3\\n'`;
     const shellOf = async (prepare: string): Promise<string> => {
@@ -151,14 +151,14 @@ describe('a shell of an interactive task', () => {
       assert.match(text, /^welcome\r\nbash -li is \/bin\/bash for root root \/root\r\n/);
     });
 
-    it('is the one that the image has for people, rather than bash', async () => {
+    it('is the taskcluster-interactive-shell of the image, rather than bash', async () => {
       const own = '/bin/taskcluster-interactive-shell';
       const prepare = `for p in /bin/bash ${own}; do ${made('any')} >$p; chmod +x $p; done`;
       assert.match(await shellOf(prepare), /^any {2}is \/bin\/taskcluster-interactive-shell for /);
     });
   });
 
-  it('is had as the user and with the variables of the image, whatever its entrypoint', async () => {
+  it('runs as the user and with the variables of the image, whatever its entrypoint', async () => {
     const { url, taskId } = await tasks.open({ image: 'docker-worker/test-entrypoint:latest', env: { MINE: 'm' } });
     const { printed, exitCode } = await framed(url, ['sh', '-c', 'echo $(id -u) $(pwd) $FROM_IMAGE $MINE $TASK_ID']);
     assert.equal(await exitCode, 0);
@@ -169,7 +169,7 @@ describe('a shell of an interactive task', () => {
     assert.match(log, /exit code: 9 /);
   });
 
-  it('can be had in an image without any program', async () => {
+  it('works in an image without any program', async () => {
     const image = await bareImage(tasks.harness.docker);
     try {
       const taskId = await tasks.harness.create({
@@ -196,7 +196,7 @@ describe('a shell of an interactive task', () => {
     const raw = await new RawClient(url).opened();
     raw.type('sleep 4711\n');
     await raw.sees('sleep 4711');
-    // The shell may yet have to start it.
+    // The shell may not have started it yet.
     const sleeping = async (): Promise<number> => {
       const processes = await tasks.processes();
       return processes.filter((command) => command === 'sleep 4711').length;
@@ -213,7 +213,7 @@ describe('a shell of an interactive task', () => {
     assert.deepEqual(left, []);
   });
 
-  it('is nobody’s who has not the address', async () => {
+  it('cannot be accessed without its address', async () => {
     const { url, taskId } = await tasks.open();
     const [, base = assert.fail(url), token = assert.fail(url)] = /^(ws:.*)\/([\w-]{43})\/shell\.sock$/.exec(url) ?? [];
     const paths = [
@@ -241,7 +241,7 @@ describe('a shell of an interactive task', () => {
     for (const text of [log, JSON.stringify(tasks.harness.log.records)]) assert.ok(!text.includes(token));
   });
 
-  it('is what the example shows', async () => {
+  it('opens in the example', async () => {
     const example = load(await readFile('examples/interactive.yml', 'utf8')) as object;
     const taskId = await tasks.harness.create(example);
     const client = await new RawClient(await tasks.shellOf(taskId)).opened();

@@ -5,7 +5,7 @@ import { shell } from '../../support/test-task.js';
 import { until } from '../../support/until.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
-describe('what a task leaves', () => {
+describe('a task with a log and artifacts', () => {
   let harness: WorkerHarness;
   before(async () => {
     harness = await WorkerHarness.start({ settings: { capacity: 2 } });
@@ -22,7 +22,7 @@ describe('what a task leaves', () => {
     return headers.location ?? '';
   };
 
-  it('is a live log while it runs, whole and in part, and a link to the backing log afterwards', async () => {
+  it('publishes a live log while it runs, whole and in ranges, and a link to the backing log afterwards', async () => {
     const taskId = await harness.create(shell('echo first; sleep 2; echo last'));
     await harness.sees(taskId, 'first');
     const url = await liveUrl(taskId);
@@ -42,7 +42,7 @@ describe('what a task leaves', () => {
     assert.equal(await harness.artifactText(taskId, 'public/logs/live_backing.log'), log);
   });
 
-  it('can name its log, and do without a live one', async () => {
+  it('can name its log, and turn off the live one', async () => {
     const named = await harness.run({ log: 'public/my/own.log' });
     assert.deepEqual(await harness.artifactNames(named.taskId), ['public/my/own.log', 'public/my/own_backing.log']);
     const quiet = await harness.run({ features: { localLiveLog: false } });
@@ -50,7 +50,7 @@ describe('what a task leaves', () => {
     assert.deepEqual(await harness.artifactNames(quiet.taskId), ['public/logs/live_backing.log']);
   });
 
-  it('is a bulk log too, with the same content, when it asks for one', async () => {
+  it('publishes a bulk log with the same content on request', async () => {
     const name = 'public/logs/terminal_bulk.log.gz';
     const { taskId, run, log } = await harness.run({ ...shell('echo twice'), features: { bulkLog: true } });
     assert.equal(run.state, 'completed');
@@ -65,8 +65,8 @@ describe('what a task leaves', () => {
     assert.equal(taken.run.reasonResolved, 'malformed-payload');
   });
 
-  it('is logged byte for byte, however much and whatever it is', async () => {
-    // Without \n, which a terminal would turn into \r\n.
+  it('has its output logged byte for byte, even 8 MB of random data', async () => {
+    // In raw mode, as the terminal would turn \n into \r\n.
     const script = 'stty raw; dd if=/dev/urandom of=/noise bs=1M count=8 2>/dev/null; cat /noise; sha256sum </noise';
     const { taskId, run } = await harness.run(shell(script));
     assert.equal(run.state, 'completed');
@@ -83,7 +83,7 @@ describe('what a task leaves', () => {
     assert.equal(createHash('sha256').update(noise).digest('hex'), printed, `${log.length} bytes: ${around}`);
   });
 
-  it('is published as its payload says: files, folders, and errors for what is not there', async () => {
+  it('publishes the artifacts in its payload: files, directories, and errors for missing ones', async () => {
     const expires = new Date(Date.now() + 1_800_000).toISOString();
     const { taskId, run, log } = await harness.run({
       ...shell(

@@ -12,7 +12,7 @@ describe('the example of a feature, on a real engine', () => {
   let run: RunFixture | undefined;
   afterEach(() => run?.remove());
 
-  it('shows a task its machine, and leaves nothing behind', async () => {
+  it('tells a task about its machine, and leaves nothing behind', async () => {
     const engine = new DockerodeEngine({});
     const image = await engine.inspectImage(TEST_IMAGE, new AbortController().signal);
     assert.ok(image);

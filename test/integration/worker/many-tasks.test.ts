@@ -7,7 +7,7 @@ interface Kind {
   readonly payload: object;
   /** How each run of the task ends, in order. */
   readonly ends: readonly string[];
-  /** In the log of the last run that has one. */
+  /** Matches the log of the last run that has one. */
   readonly log: RegExp;
   readonly cancel?: 'pending' | 'running';
 }
@@ -37,14 +37,14 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
   badCommand: { payload: { command: ['/no/such'] }, ends: ['failed'], log: /Failure to properly start/ },
   canceled: { payload: shell('sleep 600'), ends: ['canceled'], log: /Task was canceled/, cancel: 'running' },
-  // Nobody ever ran it, so it has no log.
+  // It never runs, so it has no log.
   canceledEarly: { payload: shell('sleep 600'), ends: ['canceled'], log: /^$/, cancel: 'pending' },
 };
 
 const TASKS = 60;
 
 describe('sixty tasks that end in every way, four at a time', () => {
-  it('all end as they should, and leave nothing', async () => {
+  it('all end as expected, without alerts', async () => {
     const settings = { capacity: 4, dockerConfig: { maxAttempts: 2, delayFactor: 10 } };
     const harness = await WorkerHarness.start({ settings });
     try {
@@ -55,11 +55,11 @@ describe('sixty tasks that end in every way, four at a time', () => {
           const kind = KINDS[name] ?? assert.fail();
           const taskId = await harness.create(kind.payload);
           if (kind.cancel === 'pending') await harness.queue.cancelTask(taskId);
-          const isCanceled = kind.cancel === 'running' ? cancelWhenItRuns(harness, taskId) : Promise.resolve();
+          const isCanceled = kind.cancel === 'running' ? cancelWhenRunning(harness, taskId) : Promise.resolve();
           return { name, kind, taskId, isCanceled };
         }),
       );
-      // One after another: to ask for all of them at once would keep the queue from its work.
+      // One after the other: polling all of them at once would slow down the queue.
       for (const task of tasks) {
         await task.isCanceled;
         if (task.kind.cancel !== 'pending') await harness.log.next('task resolved', task.taskId);
@@ -79,19 +79,19 @@ async function problemOf(
   harness: WorkerHarness,
   { name, kind, taskId }: { readonly name: string; readonly kind: Kind; readonly taskId: string },
 ): Promise<string | undefined> {
-  const runs = await endsOf(harness, taskId, kind.ends.length);
+  const runs = await resolutionsOf(harness, taskId, kind.ends.length);
   if (runs.join() !== kind.ends.join()) return `${name} ${taskId}: ${runs.join()} instead of ${kind.ends.join()}`;
   if (kind.cancel === 'pending') return undefined;
   const log = await logOf(harness, taskId);
   return kind.log.test(log) ? undefined : `${name} ${taskId}: no ${String(kind.log)} in\n${log}`;
 }
 
-async function cancelWhenItRuns(harness: WorkerHarness, taskId: string): Promise<void> {
+async function cancelWhenRunning(harness: WorkerHarness, taskId: string): Promise<void> {
   await harness.log.next('task run', taskId);
   await harness.queue.cancelTask(taskId);
 }
 
-async function endsOf(harness: WorkerHarness, taskId: string, count: number): Promise<readonly string[]> {
+async function resolutionsOf(harness: WorkerHarness, taskId: string, count: number): Promise<readonly string[]> {
   const { runs } = await until(`${count} runs are resolved`, async () => (await harness.queue.status(taskId)).status, {
     isDone: ({ runs: all }) => all.length >= count && all.every(({ resolved }) => resolved !== undefined),
     timeoutMs: 240_000,
@@ -99,7 +99,7 @@ async function endsOf(harness: WorkerHarness, taskId: string, count: number): Pr
   return runs.map((run) => run.reasonResolved ?? '');
 }
 
-/** The whole log of the last run: it is there a moment after the end of one that was canceled. */
+/** The whole log of the last run; that of a canceled run is published a moment after its end. */
 async function logOf(harness: WorkerHarness, taskId: string): Promise<string> {
   await until('the log is a link', async () => (await harness.queue.listLatestArtifacts(taskId)).artifacts, {
     isDone: (all) => all.some(({ name, storageType }) => name === 'public/logs/live.log' && storageType === 'link'),

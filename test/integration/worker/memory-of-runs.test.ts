@@ -12,7 +12,7 @@ import { shell } from '../../support/test-task.js';
 import { until } from '../../support/until.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 
-/** Each takes a second, as all objects are gone through, and what was under way then can end. */
+/** Each takes about a second, as it visits all objects; meanwhile pending work can end. */
 const LOOKS = 40;
 const PAUSE_MS = 500;
 
@@ -29,14 +29,14 @@ describe('the memory of a worker', () => {
     await rm(stateDir, { recursive: true });
   });
 
-  /** Of what each run has one of: how many there are that something leads to. */
+  /** The numbers of reachable objects of classes with one instance for each run. */
   const alive = (): readonly unknown[] => {
-    // What was logged leads to them by the stack of an error.
+    // Logged errors refer to them by their stacks.
     harness.log.records.length = 0;
     return [Reclaimer, RunEntry, TaskLog].map((each) => queryObjects(each, { format: 'count' }));
   };
 
-  it('holds nothing of runs that are over', async () => {
+  it('holds no objects of ended runs', async () => {
     const before = alive();
     const artifacts = { 'public/file': { type: 'file', path: '/etc/passwd' } };
     const scopes = ['docker-worker:cache:*'];
@@ -47,9 +47,9 @@ describe('the memory of a worker', () => {
     await harness.sees(taskId, 'running');
     await harness.queue.cancelTask(taskId);
     await harness.run({ ...shell('sleep 600'), maxRunTime: 1 });
-    // The record of a run is the last that goes.
+    // The record of a run is removed last.
     await until('no record of a run', () => readdir(join(stateDir, 'runs')), { isDone: ({ length }) => length === 0 });
-    // The worker may not have heard yet that it is gone. What is held for good is there at the last look too.
+    // The worker may not have noticed yet that it is gone. A leak is still there at the last look.
     for (let look = 1; look < LOOKS && !isDeepStrictEqual(alive(), before); look += 1) await sleep(PAUSE_MS);
     assert.deepEqual(alive(), before);
   });

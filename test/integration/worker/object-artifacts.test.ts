@@ -11,12 +11,12 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   garbage: { kind: 'garbage' },
   'garbage, no effect': { kind: 'garbage', effect: false },
 };
-/** The queue means what it refuses; and its answer to finishArtifact is empty, so that nothing tells it from garbage. */
+/** A refusal by the queue is final; and its answer to finishArtifact is empty, so garbage cannot be told from it. */
 const FINAL = ['403', 'garbage, no effect'];
 const HANG: Fault = { kind: 'hang' };
 const CALLS = ['object.createUpload', 'objects.PUT', 'object.finishUpload', 'queue.finishArtifact'];
 
-/** Small enough to be sent within a call, too large for that, and too large for memory. */
+/** Makes files small enough to be sent inline, too large for that, and too large for memory. */
 const TASK = {
   command: ['/bin/sh', '-c', 'mkdir /d; echo little >/d/a.txt; seq 1 9000 >/d/b; seq 1 400000 >/d/c; echo said'],
   artifacts: { 'public/d': { type: 'directory', path: '/d' }, 'public/none': { type: 'file', path: '/none' } },
@@ -30,7 +30,7 @@ describe('artifacts in the object service', () => {
     harness = await WorkerHarness.start({
       settings: {
         capacity: 8,
-        // Only hangs are to last so long, also where queue, store and worker, in one process, get little of the processor.
+        // Only hangs should last so long, even if queue, store and worker share one process on a busy machine.
         taskQueue: { pollInterval: 50, callTimeout: 10_000 },
         artifacts: { storageType: 'object', inactivityTimeout: 10_000 },
       },
@@ -56,7 +56,7 @@ describe('artifacts in the object service', () => {
     assert.match(await harness.artifactText(taskId, 'public/logs/terminal_bulk.log.gz'), /said\r\n/);
   };
 
-  it('are all there, uncompressed, the log too', async () => {
+  it('are all published uncompressed, including the log', async () => {
     const { taskId, run, log } = await harness.run(TASK);
     assert.equal(run.state, 'completed', log);
     await checkAll(taskId);
@@ -66,7 +66,7 @@ describe('artifacts in the object service', () => {
     assert.deepEqual([headers['content-encoding'], headers['content-length']], [undefined, String(lines(9000).length)]);
   });
 
-  /** Runs a task for each fault; which of them meets which does not matter. */
+  /** Runs a task for each fault; it does not matter which task gets which fault. */
   const checkAllWith = async (faults: readonly { readonly call: string; readonly fault: Fault }[]): Promise<void> => {
     const rules = faults.map((fault) => harness.taskcluster.faults.add(fault));
     const tasks = await Promise.all(faults.map(() => harness.run(TASK)));
@@ -81,7 +81,7 @@ describe('artifacts in the object service', () => {
   };
 
   for (const call of CALLS) {
-    it(`are all there after a fault in ${call}`, async () => {
+    it(`are all published after a fault in ${call}`, async () => {
       const faults = Object.entries(FAULTS).filter(
         ([name]) => call !== 'queue.finishArtifact' || !FINAL.includes(name),
       );
@@ -89,11 +89,11 @@ describe('artifacts in the object service', () => {
     });
   }
 
-  it('are all there when calls are not answered', async () => {
+  it('are all published when calls are not answered', async () => {
     await checkAllWith(CALLS.map((call) => ({ call, fault: HANG })));
   });
 
-  it('are given up when the service is gone for good, and the worker is blamed', async () => {
+  it('cause an internal-error when the object service keeps refusing them', async () => {
     const rule = harness.taskcluster.faults.add({
       call: 'object.createUpload',
       fault: { kind: 'status', status: 400 },

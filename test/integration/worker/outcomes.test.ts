@@ -4,14 +4,14 @@ import { timedOutTask } from '../../support/timed-out-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 import { bareImage } from '../../support/bare-image.js';
 
-describe('the outcome of a task', () => {
+describe('a task', () => {
   let harness: WorkerHarness;
   before(async () => {
     harness = await WorkerHarness.start({ settings: { capacity: 2 } });
   });
   after(() => harness.close());
 
-  it('is completed for exit code 0, with the whole log in its order', async () => {
+  it('is completed for exit code 0, with the whole log in order', async () => {
     const { run, log, taskId } = await harness.run({ ...shell('echo to stdout; echo to stderr >&2; tty') });
     assert.equal(run.state, 'completed');
     const time = String.raw`\[taskcluster \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}Z\]`;
@@ -36,7 +36,7 @@ describe('the outcome of a task', () => {
     assert.match(log, new RegExp(`^${lines.join('\n')}\n$`));
   });
 
-  it('gives the command its environment, the reserved variables above all', async () => {
+  it('has its variables in the environment, overridden by the reserved ones', async () => {
     const env = { MINE: 'a b=c', TASK_ID: 'mine', TASK_GROUP_ID: 'mine', RUN_ID: '7', TASKCLUSTER_ROOT_URL: 'mine' };
     const { log, taskId } = await harness.run({ env, ...shell('env') });
     for (const line of [
@@ -57,7 +57,7 @@ describe('the outcome of a task', () => {
     assert.match(log, /\nTASKCLUSTER_WORKER_LOCATION=/);
   });
 
-  it("keeps the image's entrypoint, user and, without a command, its command", async () => {
+  it("uses the image's entrypoint, user and, without a command of its own, its command", async () => {
     const { run, log } = await harness.run({ image: 'docker-worker/test-entrypoint:latest', command: undefined });
     assert.equal(run.state, 'completed');
     assert.match(log, /\nentrypoint: echo default command\r\ndefault command\r\n/);
@@ -83,7 +83,7 @@ describe('the outcome of a task', () => {
     }
   });
 
-  it('is failed when maxRunTime is over, artifacts and log included', async () => {
+  it('is failed at maxRunTime, with its artifacts and log published', async () => {
     const script = 'echo made > /tmp/made; trap "echo after" EXIT; echo before';
     const { run, log, taskId, maxRunTime } = await timedOutTask(harness, script, {
       artifacts: { 'public/made.txt': { type: 'file', path: '/tmp/made' } },
@@ -97,13 +97,13 @@ describe('the outcome of a task', () => {
     assert.equal(await harness.artifactText(taskId, 'public/made.txt'), 'made\n');
   });
 
-  it('names the signal that ended the command', async () => {
+  it('logs the signal that ended its command', async () => {
     const { run, log } = await harness.run(shell("/bin/sh -c 'kill -SEGV $$'; exit $?"));
     assert.equal(run.state, 'failed');
     assert.match(log, /\[taskcluster:error\] Exit code 139 means that SIGSEGV ended the command/);
   });
 
-  it('is failed, in words, when the command cannot be started', async () => {
+  it('is failed, with an explanation, when its command cannot be started', async () => {
     const { run, log } = await harness.run({ command: ['/no/such/program'] });
     assert.equal(run.state, 'failed');
     assert.match(
@@ -122,7 +122,7 @@ describe('the outcome of a task', () => {
     assert.match(log, /Failure to properly start execution environment\.\n\[taskcluster:error\] No command specified/i);
   });
 
-  it('that could not start has error artifacts, and is run again for the exit code -1', async () => {
+  it('has error artifacts when it could not start, and is run again for the exit code -1', async () => {
     const { run, taskId } = await harness.run(
       {
         command: ['/no/such/program'],
@@ -179,7 +179,7 @@ describe('the outcome of a task', () => {
     assert.ok(!log.includes('=== Task Starting ==='));
   });
 
-  it('has its log as terminal_bulk.log.gz too when it is refused', async () => {
+  it('publishes terminal_bulk.log.gz even when it is malformed', async () => {
     const { run, taskId } = await harness.run({ features: { bulkLog: true }, bogus: 1 });
     assert.equal(run.reasonResolved, 'malformed-payload');
     const { artifacts } = await harness.queue.listArtifacts(taskId, 0);
@@ -189,14 +189,14 @@ describe('the outcome of a task', () => {
     assert.match(text, /should NOT have additional properties: \\"bogus\\"/);
   });
 
-  it('is malformed-payload when the payload is not an object at all', async () => {
+  it('is malformed-payload when the payload is empty', async () => {
     const taskId = await harness.create({}, { payload: {} });
     const { run, log } = await harness.finish(taskId);
     assert.equal(run.reasonResolved, 'malformed-payload');
     assert.match(log, /data should have required property 'image'/);
   });
 
-  it('is malformed-payload for an unknown feature and for one that is not there', async () => {
+  it('is malformed-payload for an unknown feature', async () => {
     const unknown = await harness.run({ features: { bogus: true } });
     assert.equal(unknown.run.reasonResolved, 'malformed-payload');
     assert.match(unknown.log, /data\/features should NOT have additional properties: \\"bogus\\"/);
@@ -219,8 +219,8 @@ describe('the outcome of a task', () => {
   });
 });
 
-describe('a feature that this worker does not allow', () => {
-  it('is malformed-payload when a task asks for it, and off otherwise', async () => {
+describe('a feature that is disabled on the worker', () => {
+  it('makes a task that requests it malformed-payload, and is off for others', async () => {
     const harness = await WorkerHarness.start({ settings: { features: { artifacts: { enabled: false } } } });
     try {
       const asked = await harness.run({ features: { artifacts: true } });

@@ -25,7 +25,7 @@ describe('privileges', () => {
     return { isAdmin: (BigInt(`0x${capabilitySet}`) >> CAP_SYS_ADMIN) % 2n === 1n, isFiltered: seccomp === '2' };
   };
 
-  it('are what a task asks for, with the scopes and where the worker allows them', async () => {
+  it('are granted on request, with the scopes and if the worker allows them', async () => {
     await start({ allowPrivileged: true, allowDisableSeccomp: true });
     assert.deepEqual(await privileges({ privileged: false }, {}), { isAdmin: false, isFiltered: true });
     assert.deepEqual(await privileges({ privileged: true }), { isAdmin: true, isFiltered: false });
@@ -41,7 +41,7 @@ describe('privileges', () => {
     assert.match(log, /Insufficient scopes to run task without seccomp\. missing docker-worker:capability:disableSecc/);
   });
 
-  it('are refused where the worker does not allow them, whatever the scopes', async () => {
+  it('are refused if the worker does not allow them, whatever the scopes', async () => {
     await start({});
     const { run, log } = await harness.run({ capabilities: { privileged: true, disableSeccomp: true } }, ALL);
     assert.equal(run.reasonResolved, 'malformed-payload');

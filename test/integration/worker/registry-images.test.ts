@@ -7,7 +7,7 @@ import type { FinishedTask } from '../../support/worker-harness.js';
 const SETTINGS = { capacity: 8, dockerConfig: { maxAttempts: 3, delayFactor: 10 } };
 
 describe('images of a real registry', () => {
-  describe('that is open to all', () => {
+  describe('that is public', () => {
     let harness: WorkerHarness;
     let registry: DockerRegistry;
     let name: string;
@@ -28,7 +28,7 @@ describe('images of a real registry', () => {
       await registry.close();
     });
 
-    it('are pulled by tag, with a report of what came, and by digest', async () => {
+    it('are pulled by tag, with a report of the download, and by digest', async () => {
       const byTag = await harness.run({ image: `${name}:v1`, ...shell('echo in the image') });
       assert.equal(byTag.run.state, 'completed', byTag.log);
       assert.match(byTag.log, /Pulled image ".*:v1" in [\d.]+ s \([\d.]+ MB downloaded\)\./);
@@ -45,13 +45,13 @@ describe('images of a real registry', () => {
     });
 
     it('are pulled once for eight tasks at once, one of which is canceled', async () => {
-      let letGo = (): void => undefined;
-      const isLetGo = new Promise<void>((resolve) => (letGo = resolve));
+      let release = (): void => undefined;
+      const isReleased = new Promise<void>((resolve) => (release = resolve));
       const held = new Set<string>();
       registry.interfere = (request, response) => {
         if (!request.url?.includes('/manifests/') || held.size > 0) return false;
         held.add(request.url);
-        void isLetGo.then(() => response.writeHead(307, { location: request.url }).end());
+        void isReleased.then(() => response.writeHead(307, { location: request.url }).end());
         return true;
       };
       const payload = { image: `${name}:v1`, ...shell('echo in the image') };
@@ -61,7 +61,7 @@ describe('images of a real registry', () => {
       await Promise.all(others.map((taskId) => harness.sees(taskId, 'Another task is already fetching the image')));
       await harness.queue.cancelTask(first);
       assert.equal((await harness.finish(first)).run.reasonResolved, 'canceled');
-      letGo();
+      release();
       for (const taskId of others) {
         const { run, log } = await harness.finish(taskId);
         assert.equal(run.state, 'completed', log);
@@ -71,13 +71,13 @@ describe('images of a real registry', () => {
       await harness.removeImage(`${name}:v1`);
     });
 
-    it('that have no such tag are asked for once', async () => {
+    it('are requested once if the tag does not exist', async () => {
       const { run, log } = await harness.run({ image: `${name}:nothing` });
       assert.equal(run.state, 'failed');
       assert.match(log, /manifest.*unknown.*1 attempt\)\. Check the name of the image/s);
     });
 
-    it('are asked for again when it answers 500, and after all attempts that is the task’s affair', async () => {
+    it('are retried when it answers 500, and fail the task after all attempts', async () => {
       let failures = 0;
       registry.interfere = (request, response) => {
         if (!request.url?.includes('/manifests/')) return false;
@@ -102,23 +102,23 @@ describe('images of a real registry', () => {
         await harness.close();
       }
     };
-    // No server of another test takes this port, as it may take one that was free a moment ago.
+    // No server of another test takes this port, unlike one that was free a moment ago.
     const host = '127.0.0.1:1';
 
-    it('are asked for again, and after all attempts it is nobody’s mistake where the operators chose it', async () => {
+    it('are retried, and cause an internal-error after all attempts if the operator configured it', async () => {
       const { run, log } = await runWith(host, { defaultRegistry: host });
       assert.deepEqual([run.state, run.reasonResolved], ['exception', 'internal-error'], log);
       assert.match(log, /refused.*3 attempts\)/);
     });
 
-    it('are the task’s affair where only its author did', async () => {
+    it('fail the task after all attempts if only the payload names it', async () => {
       const { run, log } = await runWith(host, {});
       assert.equal(run.state, 'failed', log);
       assert.match(log, /refused.*3 attempts\)\. The registry .* is in trouble, .* Check its name/);
     });
   });
 
-  describe('that wants a password', () => {
+  describe('that requires a password', () => {
     let registry: DockerRegistry;
     let image: string;
 
@@ -143,7 +143,7 @@ describe('images of a real registry', () => {
     });
     after(() => registry.close());
 
-    it('are for tasks with the scope alone, also when they are on the machine', async () => {
+    it('require a scope, even when they are on the machine', async () => {
       await withLogin(LOGIN.password, async (harness) => {
         const without = await harness.run({ image });
         assert.equal(without.run.state, 'failed');
@@ -160,7 +160,7 @@ describe('images of a real registry', () => {
       });
     });
 
-    it('are refused once to a worker whose password is wrong, and its operator hears of it', async () => {
+    it('are requested once if the worker’s password is wrong, and the operator is told', async () => {
       await withLogin('another-password', async (harness) => {
         const { run, log } = await harness.run({ image }, { scopes: ['docker-worker:image:*'] });
         assert.equal(run.state, 'failed', log);
@@ -169,7 +169,7 @@ describe('images of a real registry', () => {
       });
     });
 
-    it('are refused to a worker without one', async () => {
+    it('fail the task if the worker has no password', async () => {
       const harness = await WorkerHarness.start({ settings: SETTINGS });
       try {
         const { run, log } = await harness.run({ image });

@@ -6,7 +6,7 @@ import { WorkerHarness } from '../../support/worker-harness.js';
 
 const GONE = /\n\[taskcluster:error\] .*the container is gone: something other than this worker removed it/;
 
-describe('what something other than the worker removes', function () {
+describe('removal by something other than the worker', function () {
   this.timeout(120_000);
   let engine: InterveningEngine;
   let harness: WorkerHarness;
@@ -27,7 +27,7 @@ describe('what something other than the worker removes', function () {
     const ids = await harness.containers();
     await Promise.all(ids.map((id) => harness.docker.getContainer(id).remove({ force: true })));
   };
-  /** Once, before any request that matches gets to the engine. */
+  /** Removes once, before the first matching request reaches the engine. */
   const removeBefore = (request: RegExp, remove = removeContainers): void => {
     let removal: Promise<void> | undefined;
     engine.intervene = (text) => (request.test(text) ? (removal ??= remove()) : undefined);
@@ -39,7 +39,7 @@ describe('what something other than the worker removes', function () {
   };
   const MAKES = 'mkdir /out; echo one >/out/one; echo made >/made';
 
-  it('as a running container, ends the run at once as an internal error, with all that was printed', async () => {
+  it('of a running container ends the run at once as an internal error, with all its output', async () => {
     const payload = { ...shell('echo running; sleep 600'), maxRunTime: 600, artifacts };
     const taskId = await harness.create(payload);
     await harness.sees(taskId, 'running');
@@ -55,7 +55,7 @@ describe('what something other than the worker removes', function () {
     ['before it is attached to', /^POST \/containers\/\w+\/attach/],
     ['before it is started', /^POST \/containers\/\w+\/start/],
   ] as const) {
-    it(`as a container ${what}, is an internal error`, async () => {
+    it(`of a container ${what} is an internal error`, async () => {
       removeBefore(request);
       const { run, log } = await harness.run(shell('echo running'));
       assert.equal(run.reasonResolved, 'internal-error', log);
@@ -65,7 +65,7 @@ describe('what something other than the worker removes', function () {
   }
 
   for (const exit of [0, 3]) {
-    it(`as a container that ended with ${exit}, is an internal error when artifacts are lost with it`, async () => {
+    it(`of a container that exited with ${exit} is an internal error when artifacts are lost with it`, async () => {
       removeBefore(/^(GET|HEAD) \/containers\/\w+\/archive/);
       const { run, log } = await harness.run({ ...shell(`${MAKES}; exit ${exit}`), artifacts });
       assert.equal(run.reasonResolved, 'internal-error', log);
@@ -74,7 +74,7 @@ describe('what something other than the worker removes', function () {
     });
   }
 
-  it('as a container that has ended, does not matter when nothing of it is needed any more', async () => {
+  it('of an ended container does not matter when nothing in it is needed any more', async () => {
     removeBefore(/^DELETE \/containers\//);
     assert.equal((await harness.run(shell('true'))).run.state, 'completed');
     removeBefore(/^GET \/containers\/\w+\/json/);
@@ -83,13 +83,13 @@ describe('what something other than the worker removes', function () {
     assert.match(log, /exit code: 3 completed/);
   });
 
-  it('is told apart from files that a task did not make', async () => {
+  it('is distinguished from artifacts that a task did not create', async () => {
     const { run, log } = await harness.run({ ...shell(MAKES), artifacts });
     assert.equal(run.state, 'completed', log);
     assert.match(log, /Artifact "public\/missing" not found at "\/nowhere"/);
   });
 
-  it('as the network of a task, is an internal error, and not the fault of its command', async () => {
+  it('of the network of a task is an internal error, not the fault of its command', async () => {
     removeBefore(/^POST \/containers\/\w+\/start/, async () => {
       const filters = { label: [`${LABEL.workerId}=${harness.workerId}`] };
       for (const { Id } of await harness.docker.listNetworks({ filters })) await harness.docker.getNetwork(Id).remove();
@@ -103,7 +103,7 @@ describe('what something other than the worker removes', function () {
     );
   });
 
-  it('as the image of a task, is an internal error, and not the fault of its command', async () => {
+  it('of the image of a task is an internal error, not the fault of its command', async () => {
     const name = `docker-worker/removed-${harness.workerId.toLowerCase().replace(/[^a-z]/g, '')}:latest`;
     const source = await harness.docker.createContainer({ Image: TEST_IMAGE, Cmd: ['true'] });
     await source.commit({ repo: name.replace(/:.*/, ''), tag: 'latest', comment: name });

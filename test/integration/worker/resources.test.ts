@@ -12,7 +12,7 @@ const EAT = 'dd if=/dev/zero of=/dev/null bs=200M count=1';
 const OUT_OF_MEMORY =
   /\n\[taskcluster[^\]]*\] The kernel killed a process of the task because .* its limit of 64 MB \(out of memory\)\. .*\n/;
 
-describe('a task on a worker with a limit of memory', () => {
+describe('a task on a worker with a memory limit', () => {
   let harness: WorkerHarness;
   before(async () => {
     const container = { memory: 64_000_000, memorySwap: 64_000_000 };
@@ -20,7 +20,7 @@ describe('a task on a worker with a limit of memory', () => {
   });
   after(() => harness.close());
 
-  it('is failed, in words, when its command needs more', async () => {
+  it('is failed, with an explanation, when its command exceeds it', async () => {
     const { run, log } = await harness.run({ command: EAT.split(' ') });
     assert.equal(run.state, 'failed');
     assert.match(log, OUT_OF_MEMORY);
@@ -28,12 +28,12 @@ describe('a task on a worker with a limit of memory', () => {
     assert.match(log, /Unsuccessful task run with exit code: 137 /);
   });
 
-  it('is told of it when a child needed more, whatever the shell makes of that', async () => {
+  it('is told when a child process exceeded it, whatever the exit code of the shell', async () => {
     const outcomes = [];
     for (const exitCode of [0, 3]) {
       const { run, log } = await harness.run(shell(`${EAT}; exit ${exitCode}`));
       assert.match(log, OUT_OF_MEMORY);
-      // What a run succeeds in spite of is no error.
+      // A run that succeeds nevertheless gets no error line.
       outcomes.push([run.state, /exit code: (\d+)/.exec(log)?.[1], log.includes('[taskcluster:error]')]);
     }
     assert.deepEqual(outcomes, [
@@ -42,14 +42,14 @@ describe('a task on a worker with a limit of memory', () => {
     ]);
   });
 
-  it('is told of it too when it then waited in vain until maxRunTime was over', async () => {
+  it('is told even when it then ran until maxRunTime', async () => {
     const { run, log } = await timedOutTask(harness, EAT);
     assert.equal(run.state, 'failed');
     assert.match(log, /Task timeout after \d+ seconds\. Force killing container\./);
     assert.match(log, OUT_OF_MEMORY);
   });
 
-  it('hears nothing of memory as long as there is enough', async () => {
+  it('is told nothing about memory when there is enough', async () => {
     const { run, log } = await harness.run(shell('head -c 10000000 /dev/zero | wc -c; exit 1'));
     assert.equal(run.state, 'failed');
     assert.ok(!log.includes('[taskcluster:error]'));
@@ -90,7 +90,7 @@ describe('the resources of a task', () => {
   });
   after(() => harness.close());
 
-  it('are said at the end of its log and in the log of the worker', async () => {
+  it('are stated at the end of its log and in the log of the worker', async () => {
     const busy = 'for i in $(seq 6); do head -c 100000000 /dev/zero >/dev/null; sleep 0.5; done; echo made >/made';
     const artifacts = { 'public/made': { type: 'file', path: '/made' } };
     const { log, taskId } = await harness.run({ ...shell(busy), artifacts });
@@ -109,7 +109,7 @@ describe('the resources of a task', () => {
     assert.ok((fields['cpuSeconds'] as number) > 0);
   });
 
-  it('are left out when docker does not tell them, and nobody waits for it', async () => {
+  it('are omitted without a delay when docker does not report them', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'resources-'));
     const engine = await StubbornEngine.start(directory, () => /^GET \S+\/stats/);
     const own = await WorkerHarness.start({ settings: { docker: { socketPath: engine.socketPath } } });

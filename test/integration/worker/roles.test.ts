@@ -29,7 +29,7 @@ describe('a task with a role', function () {
 
   const expansions = (): number => harness.taskcluster.calls.list('auth.expandScopes').length;
 
-  it('has the caches and features that the role grants, also through another role, with one call in all', async () => {
+  it('has the caches and features that the role grants, even through another role, with a single call', async () => {
     const cache = { 'proj-checkouts': '/cache', 'proj-other': '/other' };
     const features = { allowPtrace: true };
     const { run, log } = await harness.run({ ...shell('ls -d /cache /other'), cache, features }, TASK);
@@ -37,7 +37,7 @@ describe('a task with a role', function () {
     assert.equal(expansions(), 1);
   });
 
-  it('needs no call for what it lists itself', async () => {
+  it('needs no call for scopes that it lists itself', async () => {
     const scopes = [...TASK.scopes, 'docker-worker:cache:proj-checkouts'];
     const { run, log } = await harness.run({ ...shell('true'), cache: { 'proj-checkouts': '/cache' } }, { scopes });
     assert.equal(run.state, 'completed', log);
@@ -81,7 +81,7 @@ describe('a task with a role', function () {
     await harness.removeImage(`${name.digest('hex')}:latest`);
   });
 
-  it('runs when the auth service answers only at the third time', async () => {
+  it('runs when the auth service answers only the third call', async () => {
     const rules = [
       harness.taskcluster.faults.add({ call: 'auth.expandScopes', fault: { kind: 'status', status: 500 } }),
       harness.taskcluster.faults.add({ call: 'auth.expandScopes', fault: { kind: 'garbage' } }),
@@ -94,7 +94,7 @@ describe('a task with a role', function () {
     });
   });
 
-  it('is an internal error, and not for lack of scopes, where the deployment refuses to expand roles', async () => {
+  it('is an internal error, not a lack of scopes, when the deployment refuses to expand roles', async () => {
     await withoutAnonymous('auth:expand-scopes', async () => {
       const payload = { ...shell('true'), cache: { 'proj-a': '/cache' } };
       const { run, log } = await harness.run(payload, TASK);
@@ -105,7 +105,7 @@ describe('a task with a role', function () {
     });
   });
 
-  it('runs where nobody may ask for the status of tasks, of which the operator hears once', async () => {
+  it('runs when the deployment refuses to show the status of tasks, and the operator is told once', async () => {
     await withoutAnonymous('queue:status:*', async () => {
       for (const times of [3, 6]) {
         const taskId = await harness.create(shell('echo running; sleep 60'));
@@ -121,7 +121,7 @@ describe('a task with a role', function () {
     assert.deepEqual(harness.log.of('error polling task status'), []);
   });
 
-  /** What everybody may do, but for one scope, for the time of `action`. */
+  /** Removes a scope from the role anonymous during `action`. */
   async function withoutAnonymous(scope: string, action: () => Promise<void>): Promise<void> {
     const auth = new clients.Auth({ rootUrl: harness.taskcluster.rootUrl });
     const { scopes } = await auth.currentScopes();

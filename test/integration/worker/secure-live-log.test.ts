@@ -18,7 +18,7 @@ import { WorkerHarness } from '../../support/worker-harness.js';
 const DOMAIN = 'workers.example.com';
 const SECRET = 'a secret of the deployment';
 
-describe('a live log by https', () => {
+describe('a live log over https', () => {
   let directory: string;
   let ssl: CertificatePaths;
   let dns: StatelessDns;
@@ -48,7 +48,7 @@ describe('a live log by https', () => {
       },
     );
   };
-  /** Trusts what the worker's certificate is on disk by now, and knows the names of the DNS server. */
+  /** Trusts the worker's current certificate file, and resolves names with the DNS server. */
   const read = async (url: string): Promise<IncomingMessage> => {
     const sent = get(url, { lookup: resolve, ca: await readFile(ssl.certificate), agent: false });
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
@@ -64,7 +64,7 @@ describe('a live log by https', () => {
   };
   const waiting = (): object => shell('echo first; sleep 1; echo last');
 
-  it('is read at a signed name of its own', async () => {
+  it('is served at a signed host name of its own', async () => {
     const taskIds = await Promise.all([harness.create(waiting()), harness.create(waiting())]);
     const urls = await Promise.all(taskIds.map(addressOf));
     const logs = await Promise.all(urls.map(async (url) => await text(await read(url))));
@@ -82,12 +82,12 @@ describe('a live log by https', () => {
     assert.ok(!seen.includes(SECRET));
   });
 
-  it('has a certificate of whose end the operator hears in time', async () => {
+  it('has a certificate whose expiry the operator is warned about', async () => {
     const { level, fields } = await harness.log.next('expires soon');
     assert.deepEqual([level, fields['what'], fields['daysLeft']], ['warn', 'live-log-certificate', 1]);
   });
 
-  it('has the certificate that was renewed while the worker ran', async () => {
+  it('uses a certificate that was renewed while the worker runs', async () => {
     await makeCertificate(directory, `*.${DOMAIN}`);
     const renewed = harness.log.upcoming('certificate renewed');
     const taskId = await harness.create(waiting());
@@ -97,7 +97,7 @@ describe('a live log by https', () => {
   });
 });
 
-describe('a worker that must serve live logs by https and has no certificate', () => {
+describe('a worker that must serve live logs over https but has no certificate', () => {
   it('stays up and claims nothing', async () => {
     const ssl = { certificate: '/nowhere/tls.crt', key: '/nowhere/tls.key' };
     const settings = { logging: { secureLiveLogging: true }, ssl, alivenessCheckInterval: 500 };

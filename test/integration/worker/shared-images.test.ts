@@ -11,26 +11,26 @@ import { WorkerHarness } from '../../support/worker-harness.js';
 const TASKS = 8;
 const PATH = 'public/image.tar';
 
-describe('eight tasks at once that want the same missing image', () => {
+describe('eight concurrent tasks that need the same missing image', () => {
   let harness: WorkerHarness;
   let server: Server;
   let downloads: number;
-  let letGo: () => void;
+  let release: () => void;
   let imageTask: string;
 
   before(async () => {
     harness = await WorkerHarness.start({ settings: { capacity: TASKS } });
     const saved = await buffer(await harness.docker.getImage(TEST_IMAGE).get());
-    const isLetGo = new Promise<void>((resolve) => {
-      letGo = resolve;
+    const isReleased = new Promise<void>((resolve) => {
+      release = resolve;
     });
     downloads = 0;
-    // Half of the image, and the rest once all tasks wait for it.
+    // Sends half of the image, and the rest once all tasks wait for it.
     server = createServer((_request, response) => {
       downloads += 1;
       response.writeHead(200, { 'content-length': saved.length });
       response.write(saved.subarray(0, saved.length / 2));
-      void isLetGo.then(() => response.end(saved.subarray(saved.length / 2)));
+      void isReleased.then(() => response.end(saved.subarray(saved.length / 2)));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
@@ -45,7 +45,7 @@ describe('eight tasks at once that want the same missing image', () => {
     await harness.docker.getImage(name).remove();
   });
 
-  it('download it once, and go on when the one that began it is canceled', async () => {
+  it('download it once, and go on when the task that began the download is canceled', async () => {
     const image = { type: 'task-image', taskId: imageTask, path: PATH };
     const first = await harness.create({ ...shell('echo in the image'), image });
     await harness.sees(first, 'Loading the image');
@@ -57,7 +57,7 @@ describe('eight tasks at once that want the same missing image', () => {
     const canceled = await harness.finish(first);
     assert.equal(canceled.run.reasonResolved, 'canceled');
     assert.match(canceled.log, /Task was canceled by another entity/);
-    letGo();
+    release();
     for (const taskId of others) {
       const { run, log } = await harness.finish(taskId);
       assert.equal(run.state, 'completed', log);

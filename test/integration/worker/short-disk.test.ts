@@ -9,7 +9,7 @@ import { WorkerHarness } from '../../support/worker-harness.js';
 
 const MB = 1024 * 1024;
 
-describe('a disk that becomes short', function () {
+describe('a disk that runs short of space', function () {
   let disk: SmallDisk;
   let registry: DockerRegistry;
   let harness: WorkerHarness;
@@ -30,7 +30,7 @@ describe('a disk that becomes short', function () {
         capacity: 1,
         dockerVolume: disk.directory,
         capacityManagement: { diskspaceThreshold: 60 * MB },
-        // Nothing goes but for want of room.
+        // Nothing is removed except for lack of space.
         garbageCollection: { interval: intervalMs, imageExpiration: 24 * 3600_000 },
       },
     });
@@ -45,8 +45,8 @@ describe('a disk that becomes short', function () {
   const removed = (event: string): readonly unknown[] =>
     harness.log.of(event).map(({ fields }) => fields['name'] ?? fields['image']);
 
-  it('makes images and caches go that nobody uses, before the next task is claimed', async () => {
-    // Only for a claim: one by the clock could find the disk short when it has just passed by the images.
+  it('has unused images and caches removed before the next task is claimed', async () => {
+    // Collects only before a claim: a periodic collection could find the disk short after it has passed the images.
     await startWorker(24 * 3600_000);
     await registry.publish(harness.docker, 'us/app', 'v1');
     const image = `${registry.host}/us/app:v1`;
@@ -55,16 +55,16 @@ describe('a disk that becomes short', function () {
     assert.deepEqual([removed('cache volume removed'), removed('image removed')], [[], []]);
     assert.equal(await stateOf(await use('big', 50)), 'completed');
     assert.equal(await stateOf(await use('new', 10)), 'completed');
-    // The images, of which there is no more room here; then the caches used least recently, until there is room.
+    // First the images, which free no space on this disk; then the least recently used caches, until there is space.
     assert.deepEqual(removed('image removed'), [image]);
     assert.ok(harness.log.events.indexOf('image removed') < harness.log.events.indexOf('cache volume removed'));
     assert.deepEqual(removed('cache volume removed').slice(0, 2), ['old', 'new']);
     assert.deepEqual(harness.log.of('diskspace threshold reached'), []);
   });
 
-  it('that nothing can be done about keeps tasks waiting, with an alert, until there is room', async () => {
+  it('keeps tasks waiting, with an alert, until there is space, if nothing can be removed', async () => {
     await startWorker(200);
-    // While it runs the worker claims nothing, so that the next claim is made of what the disk is then.
+    // The worker claims nothing while it runs, so that the next claim finds the disk full.
     const running = await harness.create(shell('echo running; sleep 600'));
     await harness.sees(running, 'running');
     const foreign = join(disk.directory, 'not-of-the-worker');

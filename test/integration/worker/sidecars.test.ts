@@ -43,7 +43,7 @@ describe('a task with a sidecar', () => {
     features: Object.fromEntries(features.map((name) => [name, true])),
   });
 
-  it('reaches it by name and port from its first moment on, also in the network of its taskcluster proxy', async () => {
+  it('reaches it by name and port from the start, even in the network of its taskcluster proxy', async () => {
     const gateway = '$(ip route | sed -n "s/^default via \\([0-9.]*\\).*/\\1/p")';
     const stranger = `timeout 2 wget -q -O - http://${gateway}/api/queue/v1/ping && echo answered || echo refused`;
     await start({
@@ -78,13 +78,13 @@ describe('a task with a sidecar', () => {
     const [, capabilities] = /CapEff:\s*([0-9a-f]+)/.exec(log) ?? assert.fail(log);
     assert.equal((BigInt(`0x${capabilities ?? ''}`) >> CAP_NET_ADMIN) % 2n, 1n);
     assert.match(log, /"alive":/);
-    // The proxy is for the task alone.
+    // The proxy serves only the task.
     assert.match(log, /\nrefused\r\n/);
     assert.equal(harness.log.of('taskcluster proxy refused client').length, 1);
     for (const text of [JSON.stringify(own), JSON.stringify(harness.log.records)]) assert.ok(!text.includes(TOKEN));
   });
 
-  it('waits for the answer that is expected of it', async () => {
+  it('waits until it answers with the configured status', async () => {
     const password =
       'mkdir -p /www; echo hello > /www/index.html; echo "/:a:b" > /httpd.conf; sleep 1; exec httpd -f -c /httpd.conf -p 8080 -h /www';
     await start({ locked: server('', { cmd: ['sh', '-c', password], readyStatus: 401 }) });
@@ -94,7 +94,7 @@ describe('a task with a sidecar', () => {
     assert.equal(harness.log.of('sidecar started').length, 1);
   });
 
-  it('needs its scope where it has one, and a worker that has it', async () => {
+  it('requires its scope, if it has one, and a worker on which it is enabled', async () => {
     await start(
       { scoped: server('', { scope: 'a:scope' }), off: server('') },
       { features: { scoped: { enabled: true }, off: { enabled: false } } },
@@ -116,7 +116,7 @@ describe('a task with a sidecar', () => {
     assert.equal(harness.log.of('sidecar started').length, 1);
   });
 
-  it('says why it can not be had, to the author in short and to the operator in full, and leaves nothing', async () => {
+  it('logs why it cannot start, in short for the author and in full for the operator, and leaves nothing behind', async () => {
     const words = 'what it says of itself';
     // Long enough for a busy machine to start a container and a server in it.
     const timeout = 8000;
@@ -147,7 +147,7 @@ describe('a task with a sidecar', () => {
       }),
     );
     const outputs = harness.log.of('sidecar not ready').map(({ fields }) => [fields['feature'], fields['output']]);
-    // One that ends is tried again.
+    // A sidecar that ends is retried.
     assert.deepEqual([...new Set(outputs.map(String))].sort(), [
       `broken,${words}`,
       `ending,${words}`,
@@ -159,7 +159,7 @@ describe('a task with a sidecar', () => {
     assert.deepEqual(harness.log.of('resource not released'), []);
   });
 
-  it('can be canceled while it waits for it', async () => {
+  it('can be canceled while it waits for the sidecar', async () => {
     await start({ silent: { image: TEST_IMAGE, alias: 'x', port: 8080, cmd: ['sleep', '1000'] } });
     const taskId = await harness.create(asking('true', 'silent'));
     await until('the sidecar runs', () => harness.containers(), { isDone: ({ length }) => length > 0 });
@@ -169,11 +169,11 @@ describe('a task with a sidecar', () => {
     assert.deepEqual(harness.log.of('sidecar not ready'), []);
   });
 
-  it('is told, as the operator is, when it ends while the task runs', async () => {
-    const untilTold = 'echo bye; httpd -p 8080 -h /www; while [ ! -e /www/end ]; do sleep 0.1; done; exit 7';
+  it('is told, like the operator, when the sidecar ends before the task', async () => {
+    const exitOnRequest = 'echo bye; httpd -p 8080 -h /www; while [ ! -e /www/end ]; do sleep 0.1; done; exit 7';
     await start({
       mortal: server('', {
-        cmd: ['sh', '-c', `mkdir -p /www/cgi-bin; ${cgi('end', 'touch /www/end')}; ${untilTold}`],
+        cmd: ['sh', '-c', `mkdir -p /www/cgi-bin; ${cgi('end', 'touch /www/end')}; ${exitOnRequest}`],
       }),
     });
     const taskId = await harness.create(asking(`${get('cgi-bin/end')}; sleep 30`, 'mortal'));
@@ -184,7 +184,7 @@ describe('a task with a sidecar', () => {
     await harness.logOf(taskId);
   });
 
-  it('gets an image that the worker alone may pull, without a scope for it', async () => {
+  it('needs no scope for the image of a sidecar that only the worker may pull', async () => {
     const registry = await DockerRegistry.start({ isPrivate: true });
     try {
       const name = `${registry.host}/us/sidecar:v1`;

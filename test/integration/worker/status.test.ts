@@ -20,7 +20,7 @@ interface Health {
   readonly lastClaimWork?: string;
 }
 
-/** A worker that can be asked how it does. */
+/** A worker with endpoints for its metrics and health. */
 class WatchedWorker {
   readonly harness: WorkerHarness;
   readonly url: string;
@@ -46,7 +46,7 @@ class WatchedWorker {
     return await until(`/healthz answers ${statusCode}`, () => this.health(), { isDone, pollMs: 50 });
   }
 
-  /** Of docker_worker_*: by name and labels. */
+  /** The samples of docker_worker_* by name and labels. */
   async metrics(): Promise<ReadonlyMap<string, number>> {
     const text = await got(`${this.url}/metrics`).text();
     const samples = text.matchAll(/^docker_worker_(\S+) (\S+)$/gm);
@@ -55,7 +55,7 @@ class WatchedWorker {
 }
 
 describe('the metrics of a worker', function () {
-  it('tell of its runs, their phases, images, caches, artifacts and claims', async () => {
+  it('count its runs, their phases, images, caches, artifacts and claims', async () => {
     const worker = await WatchedWorker.start({ capacity: 2 });
     const { harness } = worker;
     const path = 'public/image.tar';
@@ -68,7 +68,7 @@ describe('the metrics of a worker', function () {
       const scopes = { scopes: ['docker-worker:cache:kept'] };
       const artifact = { 'public/made': { type: 'file', path: '/made' } };
       const first = await harness.run({ ...shell('printf 12345 > /made'), artifacts: artifact, ...using }, scopes);
-      // The next one finds the cache once this one's container is gone, not when it is resolved.
+      // The next task finds the cache only once this one's container is gone, which is after it is resolved.
       await harness.log.next('cache volume release', first.taskId);
       const ended = [
         first,
@@ -93,7 +93,7 @@ describe('the metrics of a worker', function () {
         'task_seconds_bucket{le="+Inf",resolution="completed"}': 1,
         'phase_seconds_count{phase="claimed"}': 4,
         'phase_seconds_count{phase="prepare"}': 3,
-        // Also for a container that could not start.
+        // Includes a container that could not start.
         'phase_seconds_count{phase="collect"}': 3,
         'claims_total{outcome="error"}': 0,
         claimed_runs_total: 4,
@@ -103,7 +103,7 @@ describe('the metrics of a worker', function () {
         'images_total{result="miss"}': 1,
         'image_fetches_total{origin="artifact",result="done"}': 1,
         'image_fetch_seconds_count{origin="artifact"}': 1,
-        // One file, and the log of each.
+        // One file, and the log of each task.
         'artifacts_total{result="done"}': 5,
         capacity: 2,
       };
@@ -124,7 +124,7 @@ describe('the metrics of a worker', function () {
 });
 
 describe('the health of a worker', () => {
-  it('is 200 while it works, and "stopping" while it finishes what runs; then nobody answers', async () => {
+  it('is 200 while it works, and "stopping" while it finishes its runs; then the server is closed', async () => {
     const worker = await WatchedWorker.start();
     const { harness } = worker;
     try {
@@ -169,7 +169,7 @@ describe('the health of a worker', () => {
     const { faults } = worker.harness.taskcluster;
     try {
       faults.add({ call: 'queue.claimWork', fault: { kind: 'hang' }, times: Infinity });
-      // The limit can be over before the first claim has failed.
+      // The time limit can be reached before the first claim has failed.
       const { problems } = await until('an error in /healthz', () => worker.health(), {
         isDone: (health) => health.statusCode === 503 && health.problems.join().includes('last error'),
       });

@@ -3,7 +3,7 @@ import { FakeRegistry } from '../../support/fake-registry.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 import type { HarnessOptions } from '../../support/worker-harness.js';
 
-/** As short as a worker can renew in time also on a busy machine. */
+/** The shortest claim that a worker can renew in time even on a busy machine. */
 const CLAIM_MS = 4000;
 
 const CANCELED = /\n\[taskcluster:error\] Task was canceled by another entity\. /;
@@ -18,7 +18,7 @@ async function withHarness(options: HarnessOptions, test: (harness: WorkerHarnes
   }
 }
 
-describe('a cancel', () => {
+describe('a cancellation', () => {
   it('stops a pull', async () => {
     const registry = await FakeRegistry.start(() => undefined);
     try {
@@ -85,7 +85,7 @@ describe('a claim', () => {
     });
   });
 
-  it('whose credentials run out in the middle of an upload goes on with those of the latest reclaim', async () => {
+  it('whose credentials expire during an upload continues with those of the latest reclaim', async () => {
     const taskcluster = { claimTimeoutMs: 2000, credentialsGraceMs: 1000 - 5 * 60_000 };
     await withHarness({ taskcluster, settings: { artifacts: { concurrency: 1 } } }, async (harness) => {
       const slow = { kind: 'latency', ms: 6000 } as const;
@@ -104,7 +104,7 @@ describe('a claim', () => {
   });
 
   for (const minutes of [-10, 10]) {
-    it(`is kept when the queue's clock is ${minutes} minutes ahead, without asking all the time`, async () => {
+    it(`is kept when the queue's clock is ${minutes} minutes ahead, without constant reclaims`, async () => {
       const now = (): Date => new Date(Date.now() + minutes * 60_000);
       await withHarness({ taskcluster: { claimTimeoutMs: CLAIM_MS, now } }, async (harness) => {
         const at = (ms: number): string => new Date(now().getTime() + ms).toISOString();
@@ -112,14 +112,14 @@ describe('a claim', () => {
         const { run } = await harness.run({ command: ['/bin/sh', '-c', 'echo made > /made; sleep 9'] }, times);
         assert.deepEqual([run.state, run.runId], ['completed', 0]);
         const reclaims = harness.log.of('reclaimed task').length;
-        // Once in half a claim, however long a busy machine takes for the task.
+        // About once in half a claim, however long a busy machine takes for the task.
         const halves = (Date.parse(run.resolved ?? '') - Date.parse(run.started ?? '')) / (CLAIM_MS / 2);
         assert.ok(reclaims >= 3 && reclaims <= halves * 2, `${reclaims} reclaims in ${halves} halves of a claim`);
       });
     });
   }
 
-  it('that can not be renewed ends the run when it is over, and the queue has it run again', async () => {
+  it('that cannot be renewed ends the run when it expires, and the queue runs the task again', async () => {
     await withHarness({ taskcluster: { claimTimeoutMs: 3000 } }, async (harness) => {
       harness.taskcluster.faults.add({
         call: 'queue.reclaimTask',
@@ -137,7 +137,7 @@ describe('a claim', () => {
     });
   });
 
-  it('that the queue gave up stops the run', async () => {
+  it('that the queue ends at the deadline stops the run', async () => {
     await withHarness({}, async (harness) => {
       const deadline = new Date(Date.now() + 6000).toISOString();
       const taskId = await harness.create({ command: ['/bin/sh', '-c', 'sleep 60'] }, { deadline });
@@ -195,7 +195,7 @@ describe('a worker that is stopped', () => {
 });
 
 describe('a worker without its services', () => {
-  it('goes on trying when the queue refuses its credentials', async () => {
+  it('keeps trying when the queue refuses its credentials', async () => {
     const credentials = { clientId: 'static/local/root', accessToken: 'the-right-one-is-another' };
     await withHarness({ settings: { taskcluster: credentials } }, async (harness) => {
       const { error } = (await harness.log.next('error claiming work')).fields as { error: string };

@@ -24,7 +24,7 @@ describe('a task with taskclusterProxy', () => {
     await harness.close();
   });
 
-  /** Those of this worker. */
+  /** The networks of this worker. */
   const networks = async (): Promise<readonly string[]> => {
     const filters = { label: [`taskcluster.worker-id=${harness.workerId}`] };
     return (await harness.docker.listNetworks({ filters })).map(({ Name }) => Name);
@@ -52,7 +52,7 @@ describe('a task with taskclusterProxy', () => {
     assert.match(log, /x-taskcluster-authorized-scopes: \["secrets:get:mine","queue:create-artifact:/i);
   });
 
-  it('makes artifacts of its own run, also with the credentials of a later claim', async () => {
+  it('creates artifacts of its own run, even after a reclaim', async () => {
     await start({ taskcluster: { claimTimeoutMs: 2000, credentialsGraceMs: 1000 - 5 * 60_000 } });
     const taskId = await create(`
       artifact() {
@@ -69,14 +69,14 @@ describe('a task with taskclusterProxy', () => {
     assert.deepEqual(made, ['public/first', 'public/second'], log);
   });
 
-  it('gets its answer when it closes its half of the connection after the request', async () => {
+  it('gets an answer when it closes its half of the connection after the request', async () => {
     await start();
     const request = 'GET /api/queue/v1/ping HTTP/1.1\\r\\nHost: taskcluster\\r\\n\\r\\n';
     const { log } = await run(`printf '${request}' | nc taskcluster 80`);
     assert.match(log, /HTTP\/1\.1 200 OK[^]*"alive":true/);
   });
 
-  it('is what the example shows', async () => {
+  it('runs the example', async () => {
     await start();
     const example = load(await readFile('examples/taskcluster-proxy.yml', 'utf8')) as object;
     const { taskId, run: ended, log } = await harness.run(example);
@@ -85,7 +85,7 @@ describe('a task with taskclusterProxy', () => {
     assert.ok((await harness.artifactNames(taskId)).includes('public/another-name-of-the-log'));
   });
 
-  it('gets redirects to follow by itself, signed addresses, and answers of any length', async () => {
+  it('gets unfollowed redirects, signed URLs, and answers of any length', async () => {
     await start();
     const secrets = new clients.Secrets(harness.taskcluster);
     const expires = new Date(Date.now() + 3600_000).toISOString();
@@ -107,7 +107,7 @@ describe('a task with taskclusterProxy', () => {
     assert.ok((await signed.text()).endsWith('\n199999\n200000\n'));
   });
 
-  it('reaches nothing but the deployment by it, and no credentials', async () => {
+  it('reaches only the deployment through it, and no credentials', async () => {
     await start();
     const { port } = new URL(harness.taskcluster.rootUrl);
     const paths = [
@@ -124,7 +124,7 @@ describe('a task with taskclusterProxy', () => {
     assert.equal(log.match(/= 1\r\n/g)?.length, paths.length, log);
   });
 
-  it('is the only one that gets an answer', async () => {
+  it('is the only client that gets an answer', async () => {
     await start({ settings: { capacity: 2 } });
     const taskId = await create(`get ${API}/queue/v1/ping >/dev/null && echo "I may."; sleep 30`);
     const { fields } = await harness.log.next('taskcluster proxy started', taskId);
@@ -142,7 +142,7 @@ describe('a task with taskclusterProxy', () => {
     assert.equal(harness.log.of('taskcluster proxy refused client').length, 1);
   });
 
-  it('leaves no credential to be read, in the container or on the machine', async () => {
+  it('exposes no credentials in the container or on the machine', async () => {
     await start();
     const taskId = await create(`get ${API}/queue/v1/ping; env; echo "Look."; sleep 30`);
     await harness.sees(taskId, 'Look.');
@@ -154,7 +154,7 @@ describe('a task with taskclusterProxy', () => {
       (await promisify(execFile)('ps', ['-eww', '-o', 'args'])).stdout,
       JSON.stringify(harness.log.records),
     ];
-    // By these a worker after this one finds it.
+    // By these labels a later worker finds the network.
     const [{ Labels: labels = {} } = assert.fail()] = await harness.docker.listNetworks({
       filters: { name: [network] },
     });
@@ -170,7 +170,7 @@ describe('a task with taskclusterProxy', () => {
     }
   });
 
-  it('has a network of its own, however many there are at once', async () => {
+  it('has a network of its own, even with 16 tasks at once', async () => {
     await start({ settings: { capacity: 16 } });
     const script = `get ${API}/queue/v1/ping | grep -c alive`;
     const taskIds = await Promise.all(Array.from({ length: 16 }, () => create(script)));

@@ -56,7 +56,7 @@ describe('an image that cannot be used', function () {
     }
   });
 
-  it('because its WORKDIR leads through a file fails the task, with that to check', async () => {
+  it('because its WORKDIR leads through a file fails the task, with advice to check it', async () => {
     const container = await harness.docker.createContainer({ Image: TEST_IMAGE });
     const [repo, tag] = [`docker-worker/workdir-${process.pid}`, 'latest'];
     const options = { repo, tag, changes: 'WORKDIR /bin/busybox/x' } as object;
@@ -76,7 +76,7 @@ describe('an image that cannot be used', function () {
     }
   });
 
-  it('is not one that has no config of its own', async () => {
+  it('is not one without a config of its own', async () => {
     const tiny = await tinyImage(`no config ${process.pid}`, null);
     const [layer] = tiny.files;
     assert.ok(layer);
@@ -90,7 +90,7 @@ describe('an image that cannot be used', function () {
     const archive = await tarOf([layer, { name: 'c.json', content: config }, manifest]);
     const taskId = await publishedTask(harness.queue, { [path]: { content: archive } });
     const { run, log } = await harness.run({ image: { type: 'task-image', taskId, path }, command: ['/nosuch'] });
-    // There is no program in it: that it is looked for means that a container was made.
+    // The image contains no program: the search for one shows that a container was created.
     assert.equal(run.reasonResolved, 'failed', log);
     assert.match(log, /exec: "\/nosuch"/);
     assert.match(log, /Loaded the image in/);

@@ -10,7 +10,7 @@ describe('artifacts of type volume', () => {
   });
   after(() => harness.close());
 
-  it('take what any user of the container leaves there, and nothing else, and are gone afterwards', async () => {
+  it('contain the regular files that any user of the container leaves there, and nothing else', async () => {
     const { taskId, run, log } = await harness.run({
       image: 'docker-worker/test-entrypoint:latest',
       ...shell(
@@ -40,7 +40,7 @@ describe('artifacts of type volume', () => {
     assert.equal(await harness.artifactText(taskId, 'public/v/x'), 'so far\n');
   });
 
-  it('are malformed payload where nothing can be mounted', async () => {
+  it('are malformed-payload at a path where nothing can be mounted', async () => {
     const { run, log } = await harness.run({ artifacts: { 'public/v': { type: 'volume', path: 'relative' } } });
     assert.equal(run.reasonResolved, 'malformed-payload');
     assert.match(log, /data\/artifacts\/public\/v\/path should be an absolute path below \//);

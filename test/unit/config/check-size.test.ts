@@ -36,7 +36,7 @@ describe('a configuration that is too large', () => {
     });
   }
 
-  it('is also refused from a host', () => {
+  it('is refused from a host too', () => {
     const values = { list: Array(10_001).fill(0) as unknown[] };
     assert.throws(
       () => {
@@ -57,7 +57,7 @@ describe('a configuration that is too large', () => {
     assert.ok(long.length < 2100);
   });
 
-  it('is not one with many keys over lower layers', () => {
+  it('is not one whose many keys override lower layers', () => {
     const merged = new LayeredConfig({});
     const keys = Array.from({ length: 4000 }, (_, n) => `key${n}`);
     merged.apply({ name: 'below', values: Object.fromEntries(keys.map((key) => [key, { inner: 1 }])) });

@@ -48,7 +48,7 @@ describe('loadConfig: layers', () => {
       const next = 'fhj'[index] ?? '';
       await folder.write(`${dir}/docker-worker.conf.yml`, `{ ${rest(next, 5 + 2 * index)} }`);
     }
-    // Keys that no worker knows show, by the layer each message names, where every value is from.
+    // The messages about unknown keys name the layer that each value comes from.
     const problems = await problemsOf({
       packagedConfigPath,
       configPath,

@@ -5,7 +5,7 @@ import { CREDENTIALS, load, problemsOf } from './fixture.js';
 const oldConfig = (version: string): string =>
   fileURLToPath(new URL(`../../fixtures/old-config/${version}.yml`, import.meta.url));
 
-/** What docker-worker 99 was given by its worker-runner, but for the instance's name: not every cloud has one. */
+/** What worker-runner gave to docker-worker 99, except the instance's name, which not every cloud has. */
 const BY_WORKER_RUNNER = {
   capacity: 2,
   dockerConfig: { allowPrivileged: true },
@@ -33,7 +33,7 @@ describe('configurations of older versions', () => {
         assert.equal(config.statelessHostname.enabled, false);
         assert.equal(config.logging.secureLiveLogging, profile === 'production');
         assert.equal(config.dockerVolume, profile === 'test' ? '/tmp' : '/mnt');
-        // What is below a variable that is not set stands.
+        // An unset variable leaves the value of the lower layer.
         assert.equal(config.features['taskclusterProxy']?.enabled, true);
         const says = warnings.join('\n');
         assert.match(
@@ -106,7 +106,7 @@ describe('the host name of a machine', () => {
 describe('the defaults of a host', () => {
   const host = { name: 'host', values: { capacity: 3 }, defaults: { capacity: 2, region: 'there' } };
 
-  it('are above the packaged file and below all others', async () => {
+  it('override the packaged file and are overridden by all others', async () => {
     const { config } = await load({ host });
     assert.deepEqual([config.capacity, config.region], [3, 'there']);
     const { config: other } = await load({ host, configPath: oldConfig('99') });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { AlertForwarder } from '../../../src/lib/host/alert-forwarder.js';
 import type { ErrorReport } from '../../../src/lib/host/host.js';
 
-describe('ErrorReports', () => {
+describe('AlertForwarder', () => {
   let sent: ErrorReport[];
   let failures: unknown[];
   let now: Date;
@@ -50,7 +50,7 @@ describe('ErrorReports', () => {
     );
   });
 
-  it('cuts a report to what worker-manager takes', () => {
+  it('truncates a report to what worker-manager accepts', () => {
     const reports = reportsTo(send);
     reports.alert('x'.repeat(1000), { error: { message: 'y'.repeat(100_000) } });
     assert.deepEqual([sent[0]?.title.length, sent[0]?.description.length], [128, 10_240]);

@@ -217,7 +217,7 @@ describe('AwsHost: configuration', () => {
   }
 });
 
-describe('AwsHost: life', () => {
+describe('AwsHost: lifecycle', () => {
   const notices: TerminationNotice[] = [];
   beforeEach(() => notices.splice(0));
 

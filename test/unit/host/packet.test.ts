@@ -96,7 +96,7 @@ describe('PacketHost', () => {
     assert.deepEqual([placed, problems], [[{ path: '/etc/key' }], []]);
   });
 
-  it('does without a secret that it may not have', async () => {
+  it('goes on without a secret that it may not read', async () => {
     manager.failures = [new ServiceError('taskcluster', 'secrets.get failed: HTTP 403: no', 403)];
     const values = await (await host([{ status: 200, body: METADATA }])).configure();
     assert.equal(values['capacity'], 4);

@@ -36,7 +36,7 @@ describe('the files of a pool', () => {
   });
   afterEach(() => rm(directory, { recursive: true }));
 
-  it('are written privately, in directories that are made for them', async () => {
+  it('are written with private permissions, in directories that are created for them', async () => {
     await writePoolFiles([file(), file({ path: at('empty'), content: '' })]);
     assert.equal(await readFile(at('etc/worker/key'), 'utf8'), 'the key');
     assert.equal(await readFile(at('empty'), 'utf8'), '');
@@ -69,10 +69,10 @@ describe('the files of a pool', () => {
     ['no path', { path: undefined }, /^files: number 2: expected a path/],
     ['another encoding', { encoding: 'text' }, /^files: .*key: expected the encoding base64$/],
     ['another format', { format: 'tar' }, /^files: .*key: expected the format file or zip$/],
-    ['content that is no base64', { content: 'secret!' }, /^files: .*key: its content is not valid base64$/],
+    ['content that is not base64', { content: 'secret!' }, /^files: .*key: its content is not valid base64$/],
     ['no content', { content: undefined }, /^files: .*key: its content is not valid base64$/],
     [
-      'an archive that is none',
+      'an invalid archive',
       { format: 'zip' },
       /^files: .*key: the ZIP archive cannot be used: End of central directory record signature not found/,
     ],
@@ -101,12 +101,12 @@ describe('the files of a pool', () => {
     assert.deepEqual(await readdir(directory), []);
   });
 
-  it('are named when they cannot be written', async () => {
+  it('are named in the error when they cannot be written', async () => {
     await writeFile(at('etc'), 'a file where a directory should be');
     await assert.rejects(writePoolFiles([file()]), /^ConfigError: files: .*etc\/worker\/key can't be written: E/);
   });
 
-  it('are refused when no file can have their name', async () => {
+  it('are refused when their names are not valid for files', async () => {
     const content = zipOf('a\0b', 'x').toString('base64');
     await assert.rejects(writePoolFiles([file({ content, format: 'zip' })]), /whose name is not valid for a file/);
     assert.deepEqual(await readdir(directory), []);
@@ -151,11 +151,11 @@ describe('a ZIP archive', () => {
 
   it('is not unpacked when it would become too large', async () => {
     await assert.rejects(zipEntries(zipOf('huge', 'x', 0x7fffffff)), /larger than \d+ bytes when unpacked/);
-    // It says too little.
+    // The declared size is too small.
     await assert.rejects(zipEntries(zipOf('huge', 'x'.repeat(1_000_000), 10)), /too many bytes in the stream/);
   });
 
-  /** No crash, and no error that only a programmer understands. */
+  /** Accepts success or an error with a readable message. */
   async function refuses(bytes: Buffer): Promise<void> {
     try {
       await zipEntries(bytes);
@@ -165,7 +165,7 @@ describe('a ZIP archive', () => {
   }
 });
 
-/** An archive of one compressed file, of which only what is read is right; `bytes`: what it says that is unpacked. */
+/** An archive of one compressed file, with only the fields that are read; `bytes`: its declared unpacked size. */
 function zipOf(name: string, content: string, bytes = content.length): Buffer {
   const [nameBytes, contentBytes] = [Buffer.from(name), deflateRawSync(content)];
   const local = Buffer.alloc(30);

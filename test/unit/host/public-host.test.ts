@@ -36,7 +36,7 @@ describe('a signed host name', () => {
 
   it('differs each time', () => {
     const expires = inMinutes(10);
-    // Two random bytes: not all of ten are the same by chance.
+    // Two random bytes: ten names are not all the same by chance.
     const names = Array.from({ length: 10 }, () => named('127.0.0.1', {}, expires));
     assert.ok(new Set(names).size > 1);
   });
@@ -48,7 +48,7 @@ describe('a signed host name', () => {
 });
 
 describe('a fixed host name', () => {
-  it('is used as it is, with brackets around an IPv6 address', () => {
+  it('is used unchanged, with brackets around an IPv6 address', () => {
     assert.equal(new FixedHost('worker-7.example.com').hostFor(), 'worker-7.example.com');
     assert.equal(new FixedHost('2001:db8::1').hostFor(), '[2001:db8::1]');
   });

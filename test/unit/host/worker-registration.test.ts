@@ -18,7 +18,7 @@ describe('WorkerRegistration', () => {
   beforeEach(() => folder.create());
   afterEach(() => folder.remove());
 
-  it('goes on with what it has kept, unless that has no credentials that can be used', async () => {
+  it('reuses the stored registration, unless its credentials are unusable', async () => {
     const workerManager = new FakeWorkerManager();
     const file = folder.path('registration.json');
     const options = { workerManager, file, retries: RETRIES, onProblem: (problem: string) => assert.fail(problem) };

@@ -8,7 +8,7 @@ import { ConfigFolder, load } from '../config/fixture.js';
 
 const folder = new ConfigFolder();
 
-/** A host whose worker-runner says nothing, and the files that it was to place. */
+/** A host whose worker-runner sends nothing; `placed` gets the files that the host writes. */
 function hostWith(configPath: string, placed: unknown[] = []): WorkerRunnerHost {
   const ignore = (): void => undefined;
   return new WorkerRunnerHost({
@@ -33,7 +33,7 @@ describe('the configuration that worker-runner writes', () => {
     return await hostWith(file).configure();
   };
 
-  it('is taken as it is for docker-worker', async () => {
+  it('is used unchanged for docker-worker', async () => {
     const values = {
       host: 'box.example.com',
       publicIp: '1.2.3.4',
@@ -47,7 +47,7 @@ describe('the configuration that worker-runner writes', () => {
     assert.deepEqual(await read(values), values);
   });
 
-  it('is translated from that for generic-worker', async () => {
+  it('is translated from the format of generic-worker', async () => {
     const values = await read({
       rootURL: 'https://tc.example.com',
       clientId: 'worker/x',

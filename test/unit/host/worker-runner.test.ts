@@ -36,7 +36,7 @@ describe('parsing a line of the worker-runner protocol', () => {
     });
   }
 
-  it('returns the content for other readers', () => {
+  it('returns the content of a log message for other readers', () => {
     assert.equal(
       withoutProtocol('~{"body":{"level":"info","type":"start","textPayload":"start"},"type":"log"}\n'),
       '{"level":"info","type":"start"}\n',
@@ -61,12 +61,12 @@ describe('parsing a line of the worker-runner protocol', () => {
   });
 });
 
-/** What worker-runner has at its end of the pipes. */
+/** The end of the pipes that worker-runner holds. */
 class Runner {
   readonly input = new PassThrough();
   readonly lines: string[] = [];
   readonly problems: string[] = [];
-  /** What is written where worker-runner does not read. */
+  /** Lines written to the stream that worker-runner does not read. */
   readonly alone: string[] = [];
   readonly host: WorkerRunnerHost;
 
@@ -116,7 +116,7 @@ describe('WorkerRunnerHost', () => {
     assert.deepEqual(runner.messages.at(-1), { type: 'shutdown' });
   });
 
-  it('announces its end, also before the welcome', async () => {
+  it('announces its end, even before the welcome', async () => {
     const runner = new Runner();
     const told = runner.host.shutdown();
     await runner.send(WELCOME);
@@ -132,7 +132,7 @@ describe('WorkerRunnerHost', () => {
     assert.deepEqual(runner.lines, []);
   });
 
-  it('uses only capabilities of both', async () => {
+  it('uses only the capabilities that both sides have', async () => {
     const runner = new Runner();
     await runner.send({ type: 'graceful-termination', 'finish-tasks': false });
     await runner.send({ type: 'welcome', capabilities: ['new-credentials', 'teleport'] });
@@ -145,7 +145,7 @@ describe('WorkerRunnerHost', () => {
     assert.deepEqual(runner.messages, [{ type: 'hello', capabilities: [...CAPABILITIES] }]);
   });
 
-  it('forwards notices and credentials, also those before the first listener', async () => {
+  it('forwards notices and credentials, even those before the first listener', async () => {
     const runner = new Runner();
     const first = { type: 'new-credentials', 'client-id': 'c1', 'access-token': 't1', certificate: '' };
     await runner.send(WELCOME, first, { type: 'graceful-termination', 'finish-tasks': true });

@@ -72,7 +72,7 @@ describe('images of artifacts', () => {
     assert.equal(artifactHash, `sha256:${createHash('sha256').update(content).digest('hex')}`);
   });
 
-  it('start anew, as one more attempt, if the connection breaks and the rest is not available', async () => {
+  it('start over, as one more attempt, if the connection breaks and the rest is not available', async () => {
     const { artifactHash } = await fetch((request, response, n) => {
       // Cut, another version, cut, all of it: four attempts.
       serve(request, response, { content, etag: n < 2 ? '"old"' : '"new"' }, n === 4 ? undefined : 50_000);

@@ -44,7 +44,7 @@ describe('the cache of images', () => {
     source.progress?.line('half of it');
     const late = output();
     const lateLease = cache.acquire(source, late, signal);
-    // Its turn to join: the engine, in memory, has answered by then.
+    // Lets it join: the in-memory engine has answered by then.
     await settle();
     source.succeed({ artifactHash: 'sha256:a' });
     assert.deepEqual([...new Set((await leases).map(({ artifactHash }) => artifactHash))], ['sha256:a']);
@@ -69,7 +69,7 @@ describe('the cache of images', () => {
     assert.equal((await other).image, IMAGE);
   });
 
-  it('aborts a fetch that no task waits for, and starts anew for the next', async () => {
+  it('aborts a fetch that no task waits for, and starts over for the next', async () => {
     const only = new AbortController();
     const stopped = cache.acquire(source, output(), only.signal);
     await source.begun;

@@ -29,7 +29,7 @@ describe('the record of images', () => {
   };
   const artifact = (): TestSource => new TestSource('artifact:latest', engine, IMAGE, true);
 
-  /** The worker ends without a word, and starts anew. */
+  /** Starts a new worker, as after a kill: the old one is not closed. */
   const restart = async (): Promise<void> => {
     bench = await ImageBench.open(engine, {}, bench.stateDir);
   };
@@ -66,7 +66,7 @@ describe('the record of images', () => {
     assert.equal(source.fetches, 1);
   });
 
-  it('contains the last use after it is closed, which no task waits for', async () => {
+  it('contains the last use, which no task waits for, after it is closed', async () => {
     engine.images.set('here:latest', IMAGE);
     const lease = await acquire(new TestSource('here:latest', engine, IMAGE));
     await assert.rejects(stat(file()), { code: 'ENOENT' });

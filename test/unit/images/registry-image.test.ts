@@ -96,7 +96,7 @@ describe('images of registries', () => {
       'Get "https://registry.example.com:5000/v2/": dial tcp: lookup registry.example.com: i/o timeout',
       'received unexpected HTTP status: 503 Service Unavailable',
       'something that nobody has ever said',
-      // What somebody who runs a registry could say so that it looks like the machine's trouble.
+      // Messages with which a registry could make its failure look like one of the machine.
       'unknown: write /var/lib/docker/tmp/x: no space left on device',
       'error parsing HTTP 500 response body: no space left on device',
       'received unexpected HTTP status: 500 too many open files',

@@ -11,7 +11,7 @@ function record(use: (metrics: LifecycleEvents) => void): string {
   return String(output.read());
 }
 
-describe('WorkerMetrics', () => {
+describe('LifecycleEvents', () => {
   it('writes each event on a line of its own, after a line break', () => {
     const text = record((metrics) => {
       metrics.taskStart(RUN);

@@ -138,7 +138,7 @@ describe('the redaction of the log', () => {
     assert.equal(last()['type'], 'run-secret');
   });
 
-  it('leaves ordinary words', () => {
+  it('does not mask ordinary words', () => {
     const { log, last } = memoryLog({ secrets: ['', 'a', 'abc'] });
     log.info('abcabc');
     assert.equal(last()['type'], 'abcabc');
@@ -216,7 +216,7 @@ describe('a line of the log', () => {
     assert.equal(Object.keys(keys).length, 101);
   });
 
-  it('is cut for listeners to alerts too', () => {
+  it('is truncated for alert listeners too', () => {
     const alerts: unknown[] = [];
     const { log } = memoryLog({ onAlert: (...alert) => alerts.push(alert) });
     log.alert(long, { long, error: new Error(long) });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Redactor } from '../../../src/lib/log/redactor.js';
 
-/** What quadratic patterns take hours for: beginnings of something that never comes. */
+/** Text that takes a quadratic pattern hours: many beginnings of a match that never completes. */
 const ENDLESS = ['a.', 'a', '://', '://a', '?sig=', '&', '?bewit', 'Basic', 'Hawk id', 'http:/', '/', '@', '-.', '\n'];
 
 describe('Redactor', () => {
@@ -12,7 +12,7 @@ describe('Redactor', () => {
     });
   }
 
-  it('cuts text above the limit and says how long it was', () => {
+  it('truncates text above the limit and states its length', () => {
     const redactor = new Redactor();
     assert.equal(redactor.cleanText('x'.repeat(10), 10), 'x'.repeat(10));
     assert.equal(redactor.cleanText('x'.repeat(11), 10), `${'x'.repeat(10)}… (11 characters)`);

@@ -143,7 +143,7 @@ describe('credentials that expire during a call', () => {
 });
 
 describe('the size of an artifact', () => {
-  /** Answers as a queue that takes `contentLength`, or as those before it. */
+  /** Answers like a queue that accepts `contentLength`, or like older ones. */
   const withQueue = async (
     refusals: (request: Readonly<Record<string, unknown>>) => string | undefined,
     use: (queue: TaskclusterQueue) => Promise<void>,
@@ -178,7 +178,7 @@ describe('the size of an artifact', () => {
     assert.deepEqual(await run.createArtifact('a', s3, SIGNAL), { putUrl: 'http://x' });
   };
 
-  it('is sent to a queue that takes it', async () => {
+  it('is sent to a queue that accepts it', async () => {
     assert.deepEqual(await withQueue(() => undefined, create), [7]);
   });
 

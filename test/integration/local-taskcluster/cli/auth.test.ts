@@ -9,13 +9,13 @@ const client = (changes: object = {}) => ({
 });
 const role = (scopes: readonly string[], description = 'a role') => ({ payload: { scopes, description } });
 
-describe('the local auth service, called as the command line client calls', () => {
+describe('the local auth service with the calls of the command line client', () => {
   const deployment = new Deployment();
   let cli: CliClient;
-  let anybody: CliClient;
+  let anonymous: CliClient;
   beforeEach(() => {
     cli = deployment.cli();
-    anybody = deployment.anonymousCli();
+    anonymous = deployment.anonymousCli();
   });
   const signedAs = (clientId: string, accessToken: string): CliClient => deployment.cli({ clientId, accessToken });
   const currentScopes = async (of: CliClient): Promise<readonly [number, unknown]> => {
@@ -23,7 +23,7 @@ describe('the local auth service, called as the command line client calls', () =
     return [status, field(body, 'scopes')];
   };
 
-  it('makes a client that can do what its scopes allow, until it is disabled, expires or goes', async () => {
+  it('creates a client whose credentials work until it is disabled, expires or is deleted', async () => {
     const { body } = await cli.call('auth createClient', ['ci/robot'], client());
     const token = String(field(body, 'accessToken'));
     const robot = signedAs('ci/robot', token);
@@ -38,29 +38,29 @@ describe('the local auth service, called as the command line client calls', () =
     assert.equal((await cli.call('auth updateClient', ['ci/robot'], client({ expires: inHours(-1) }))).status, 200);
     assert.equal((await currentScopes(robot))[0], 401);
     assert.equal((await cli.call('auth deleteClient', ['ci/robot'])).status, 204);
-    assert.equal((await anybody.call('auth client', ['ci/robot'])).status, 404);
+    assert.equal((await anonymous.call('auth client', ['ci/robot'])).status, 404);
   });
 
-  it('shows clients to everybody, without their tokens', async () => {
+  it('shows clients to everyone, without their tokens', async () => {
     const { body: created } = await cli.call('auth createClient', ['ci/robot'], client());
-    const { body: shown } = await anybody.call('auth client', ['ci/robot']);
+    const { body: shown } = await anonymous.call('auth client', ['ci/robot']);
     assert.deepEqual({ ...(shown as object), accessToken: field(created, 'accessToken') }, created);
     assert.equal(field(shown, 'accessToken'), undefined);
-    const { body } = await anybody.call('auth listClients', [], { query: { prefix: 'ci/' } });
+    const { body } = await anonymous.call('auth listClients', [], { query: { prefix: 'ci/' } });
     assert.deepEqual(
       (field(body, 'clients') as readonly object[]).map((each) => field(each, 'clientId')),
       ['ci/robot'],
     );
   });
 
-  it('gives a client a new token, and takes the old one no more', async () => {
+  it('gives a client a new token, and refuses the old one', async () => {
     const { body } = await cli.call('auth createClient', ['robot'], client());
     const { body: reset } = await cli.call('auth resetAccessToken', ['robot']);
     assert.equal((await currentScopes(signedAs('robot', String(field(body, 'accessToken')))))[0], 401);
     assert.equal((await currentScopes(signedAs('robot', String(field(reset, 'accessToken')))))[0], 200);
   });
 
-  it('lets nobody give away what they do not have, or change what belongs to the server', async () => {
+  it('refuses to grant scopes that the caller lacks, or to change the root client', async () => {
     const makers = [
       'auth:create-client:*',
       'auth:update-client:*',
@@ -82,12 +82,12 @@ describe('the local auth service, called as the command line client calls', () =
     assert.equal((await cli.call('auth createClient', ['three'], client({ scopes: ['x**'] }))).status, 400);
   });
 
-  it('defines roles that count at once', async () => {
+  it('creates, changes and deletes roles, with effect at once', async () => {
     const roleId = 'repo:github.com/example/project:*';
     const assumed = ['assume:repo:github.com/example/project:branch:main'];
     const { body } = await cli.call('auth createRole', [roleId], role(['queue:route:index.<..>', 'cache:*']));
     assert.equal(field(body, 'roleId'), roleId);
-    const expanded = await anybody.call('auth expandScopes', [], { payload: { scopes: assumed } });
+    const expanded = await anonymous.call('auth expandScopes', [], { payload: { scopes: assumed } });
     assert.deepEqual(field(expanded.body, 'scopes'), [...assumed, 'cache:*', 'queue:route:index.branch:main']);
     assert.equal(
       (await cli.call('auth createRole', [roleId], role(['cache:*', 'queue:route:index.<..>']))).status,
@@ -95,9 +95,9 @@ describe('the local auth service, called as the command line client calls', () =
     );
     assert.equal((await cli.call('auth createRole', [roleId], role(['other']))).status, 409);
     assert.equal((await cli.call('auth updateRole', [roleId], role(['other']))).status, 200);
-    assert.deepEqual(field((await anybody.call('auth role', [roleId])).body, 'scopes'), ['other']);
+    assert.deepEqual(field((await anonymous.call('auth role', [roleId])).body, 'scopes'), ['other']);
     assert.equal((await cli.call('auth deleteRole', [roleId])).status, 204);
-    assert.equal((await anybody.call('auth role', [roleId])).status, 404);
+    assert.equal((await anonymous.call('auth role', [roleId])).status, 404);
     assert.equal((await cli.call('auth updateRole', [roleId], role([]))).status, 404);
   });
 
@@ -106,16 +106,16 @@ describe('the local auth service, called as the command line client calls', () =
     const ids = ['anonymous', 'one', 'two'];
     const idsOf = (roles: unknown): readonly unknown[] =>
       (roles as readonly object[]).map((each) => field(each, 'roleId'));
-    assert.deepEqual(idsOf((await anybody.call('auth listRoles')).body), ids);
-    assert.deepEqual(idsOf(field((await anybody.call('auth listRoles2')).body, 'roles')), ids);
-    const first = await anybody.call('auth listRoleIds', [], { query: { limit: '2' } });
+    assert.deepEqual(idsOf((await anonymous.call('auth listRoles')).body), ids);
+    assert.deepEqual(idsOf(field((await anonymous.call('auth listRoles2')).body, 'roles')), ids);
+    const first = await anonymous.call('auth listRoleIds', [], { query: { limit: '2' } });
     assert.deepEqual(field(first.body, 'roleIds'), ids.slice(0, 2));
     const continuationToken = String(field(first.body, 'continuationToken'));
-    const second = await anybody.call('auth listRoleIds', [], { query: { limit: '2', continuationToken } });
+    const second = await anonymous.call('auth listRoleIds', [], { query: { limit: '2', continuationToken } });
     assert.deepEqual(field(second.body, 'roleIds'), ids.slice(2));
   });
 
-  it('refuses roles that lead back to themselves, or mean anything', async () => {
+  it('refuses circular roles, and roles with invalid scopes', async () => {
     await cli.call('auth createRole', ['a'], role(['assume:b']));
     const refusal = await cli.call('auth createRole', ['b'], role(['assume:a']));
     assert.equal(refusal.status, 400);
@@ -126,7 +126,7 @@ describe('the local auth service, called as the command line client calls', () =
     assert.equal((await cli.call('auth createRole', ['f'], role(['x**']))).status, 400);
   });
 
-  it('tests how clients sign, with a client and scopes of its own', async () => {
+  it('checks signatures by a test client with the scopes from the request', async () => {
     const tester = signedAs('tester', 'no-secret');
     const payload = { clientScopes: ['test:*', 'other'], requiredScopes: ['test:a'] };
     const { status, body } = await tester.call('auth testAuthenticate', [], { payload });
@@ -138,7 +138,7 @@ describe('the local auth service, called as the command line client calls', () =
     for (const other of others) assert.equal((await other.call('auth testAuthenticateGet')).status, 401);
   });
 
-  it('has no tokens for a websocktunnel, and says why', async () => {
+  it('returns 404 for websocktunnel tokens, and says why', async () => {
     const { status, body } = await cli.call('auth websocktunnelToken', ['audience', 'here.worker-1.60023']);
     assert.deepEqual([status, field(body, 'code')], [404, 'ResourceNotFound']);
     assert.match(String(field(body, 'message')), /no websocktunnel/);

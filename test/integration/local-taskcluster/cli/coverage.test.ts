@@ -11,7 +11,7 @@ const IN_LOOPS: readonly RegExp[] = [
   /^hooks\.(?:listHooks|hook|getHookStatus|listLastFires)$/,
 ];
 
-/** What names methods without calling them, or only to be refused. */
+/** Files that name methods without calling them, or only to be refused. */
 const NO_CALLS = ['coverage.test.ts', 'scopes.test.ts'];
 
 describe('the tests of the command line client', () => {
@@ -34,7 +34,7 @@ describe('the tests of the command line client', () => {
   });
 });
 
-/** The refusal of a rule for a call that does not exist lists those that do. */
+/** The error for a rule with an unknown call lists the known ones. */
 function namesKnownTo(server: LocalTaskcluster): readonly string[] {
   try {
     server.faults.add({ call: 'none', fault: { kind: 'hang' } });

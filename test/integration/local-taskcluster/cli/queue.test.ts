@@ -13,7 +13,7 @@ interface Status {
 const statusOf = ({ body }: CliAnswer): Status => (body as { readonly status: Status }).status;
 const EXPIRES = new Date(Date.now() + 3_600_000).toJSON();
 
-describe('the local queue, called as the command line client calls', () => {
+describe('the local queue with the calls of the command line client', () => {
   const deployment = new Deployment();
   let cli: CliClient;
   beforeEach(() => {
@@ -26,7 +26,7 @@ describe('the local queue, called as the command line client calls', () => {
     assert.equal(answer.status, 200, JSON.stringify(answer.body));
     return taskId;
   };
-  /** A claimed task; `worker` calls with the credentials of the claim. */
+  /** Claims the task; returns a client with the credentials of the claim. */
   const claim = async (taskId: string): Promise<CliClient> => {
     const { body } = await cli.call('queue claimTask', [taskId, '0'], { payload: WORKER });
     const { credentials } = body as {
@@ -35,7 +35,7 @@ describe('the local queue, called as the command line client calls', () => {
     return deployment.cli(credentials);
   };
 
-  it('makes, shows, schedules, cancels and reruns tasks', async () => {
+  it('creates, shows, schedules, cancels and reruns tasks', async () => {
     const first = await create();
     const second = await create({ dependencies: [first], taskGroupId: first });
     assert.equal(statusOf(await cli.call('queue status', [second])).state, 'unscheduled');
@@ -49,7 +49,7 @@ describe('the local queue, called as the command line client calls', () => {
     assert.equal(statusOf(await cli.call('queue rerunTask', [second])).runs.length, 2);
   });
 
-  it('shows, seals and cancels groups', async () => {
+  it('shows, seals and cancels task groups', async () => {
     const taskGroupId = await create();
     assert.equal((await cli.call('queue getTaskGroup', [taskGroupId])).status, 200);
     const { body } = await cli.call('queue listTaskGroup', [taskGroupId], { query: { limit: '10' } });
@@ -59,7 +59,7 @@ describe('the local queue, called as the command line client calls', () => {
     assert.equal((await cli.call('queue cancelTaskGroup', [taskGroupId])).status, 200);
   });
 
-  it('lets a task be claimed, kept and resolved', async () => {
+  it('lets tasks be claimed, reclaimed and resolved', async () => {
     const [completed, failed, broken] = [await create(), await create(), await create()];
     const { body } = await cli.call('queue claimWork', [POOL], { payload: { tasks: 4, ...WORKER } });
     const { tasks } = body as {
@@ -74,7 +74,7 @@ describe('the local queue, called as the command line client calls', () => {
     assert.equal((await three?.call('queue reportException', [broken, '0'], reason))?.status, 200);
   });
 
-  it('changes priorities of what is not resolved, and hands out by the new ones', async () => {
+  it('changes the priorities of unresolved tasks, and hands tasks out by the new ones', async () => {
     const [first, second] = [await create(), await create()];
     const to = (newPriority: string) => ({ payload: { newPriority } });
     assert.equal(statusOf(await cli.call('queue changeTaskPriority', [second], to('high'))).priority, 'high');
@@ -89,7 +89,7 @@ describe('the local queue, called as the command line client calls', () => {
     assert.equal((await cli.call('queue changeTaskPriority', [first], to('medium'))).status, 409);
   });
 
-  it('takes artifacts of every type and shows them, with the length that was said', async () => {
+  it('accepts artifacts of every type, and shows them with the declared length', async () => {
     const taskId = await create();
     const worker = await claim(taskId);
     const name = 'public/dir/a log.txt';
@@ -126,7 +126,7 @@ describe('the local queue, called as the command line client calls', () => {
     }
   });
 
-  it('leads to the contents of artifacts', async () => {
+  it('redirects to the content of artifacts', async () => {
     const taskId = await create();
     const worker = await claim(taskId);
     const payload = {
@@ -151,7 +151,7 @@ describe('the local queue, called as the command line client calls', () => {
     }
   });
 
-  it('takes artifacts of the object service, with the length that was said', async () => {
+  it('accepts artifacts of the object service, with the declared length', async () => {
     const taskId = await create();
     const worker = await claim(taskId);
     const payload = { storageType: 'object', contentType: 'text/plain', expires: EXPIRES, contentLength: 5 };

@@ -6,7 +6,7 @@ import { Deployment, POOL, WORKER, taskDefinition } from '../deployment.js';
 
 type Values = Readonly<Record<string, string | readonly string[]>>;
 
-/** A call, and what its parameters and its request put into the published scopes. */
+/** A call, and the values that its parameters and its request give to the published scopes. */
 type Case = readonly [command: string, args: readonly string[], payload: object | undefined, values: Values];
 
 const [TASK, GROUP] = ['task', 'group'];
@@ -102,13 +102,13 @@ function each(part: unknown, values: Values): readonly unknown[] {
   return (values[list] as readonly string[]).map((value) => filledIn(scope, { ...values, [name]: value }));
 }
 
-/** A list of one that has to be there as a whole says the same as the one. */
+/** AllOf of a single member means the same as the member. */
 function withoutLoneAllOf(expression: unknown): unknown {
   const { AllOf } = Object(expression) as { readonly AllOf?: readonly unknown[] };
   return AllOf?.length === 1 ? AllOf[0] : expression;
 }
 
-describe('scopes that depend on more than an address', () => {
+describe('scopes that depend on more than the path', () => {
   const deployment = new Deployment();
   let ids: Readonly<Record<string, string>> = {};
   beforeEach(async () => {
@@ -122,11 +122,11 @@ describe('scopes that depend on more than an address', () => {
     typeof value === 'string' ? (ids[value] ?? value) : value;
 
   for (const [command, args, payload, values] of CASES) {
-    it(`are those of the real ${command}`, async () => {
-      const nobody = deployment.anonymousCli();
-      // When a task is created counts: these tests may run long after this file was loaded.
+    it(`are the same as in the real service: ${command}`, async () => {
+      const anonymous = deployment.anonymousCli();
+      // A task must be created recently: these tests may run long after this file was loaded.
       const request = payload === definition ? taskDefinition(definition) : payload;
-      const answer = await nobody.call(command, args.map(real), request === undefined ? {} : { payload: request });
+      const answer = await anonymous.call(command, args.map(real), request === undefined ? {} : { payload: request });
       assert.equal(answer.status, 403, JSON.stringify(answer.body));
       const { message } = answer.body as { readonly message: string };
       const [, needed = ''] = /^This request needs (.*)$/m.exec(message) ?? [];
@@ -137,7 +137,7 @@ describe('scopes that depend on more than an address', () => {
     });
   }
 
-  it('are all looked at here', () => {
+  it('are all covered by these tests', () => {
     const { endpoints } = servicesForReading();
     const missing = METHODS.filter(({ service, name, scopes: published }) => {
       const endpoint = endpoints[service]?.find((one) => one.name === name);

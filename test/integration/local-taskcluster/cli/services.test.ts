@@ -6,16 +6,16 @@ import { Deployment } from '../deployment.js';
 
 const inHours = (hours: number): string => new Date(Date.now() + hours * 3_600_000).toJSON();
 
-describe('the other local services, called as the command line client calls', () => {
+describe('the other local services with the calls of the command line client', () => {
   const deployment = new Deployment();
   let cli: CliClient;
-  let anybody: CliClient;
+  let anonymous: CliClient;
   beforeEach(() => {
     cli = deployment.cli();
-    anybody = deployment.anonymousCli();
+    anonymous = deployment.anonymousCli();
   });
 
-  it('answer those who look whether they are there, each service and all of them together', async () => {
+  it('answer pings and heartbeats, each service and all of them together', async () => {
     for (const service of [
       'auth',
       'queue',
@@ -27,53 +27,59 @@ describe('the other local services, called as the command line client calls', ()
       'notify',
       'hooks',
     ]) {
-      assert.equal(field((await anybody.call(`${service} ping`)).body, 'alive'), true, service);
-      assert.deepEqual((await anybody.call(`${service} lbheartbeat`)).body, {});
-      assert.deepEqual((await anybody.call(`${service} heartbeat`)).body, {});
-      const { body } = await anybody.call(`${service} version`);
+      assert.equal(field((await anonymous.call(`${service} ping`)).body, 'alive'), true, service);
+      assert.deepEqual((await anonymous.call(`${service} lbheartbeat`)).body, {});
+      assert.deepEqual((await anonymous.call(`${service} heartbeat`)).body, {});
+      const { body } = await anonymous.call(`${service} version`);
       assert.deepEqual(Object.keys(body as object).sort(), ['build', 'commit', 'source', 'version']);
-      assert.deepEqual((await anybody.send('get', '/__version__')).body, body);
+      assert.deepEqual((await anonymous.send('get', '/__version__')).body, body);
     }
-    assert.deepEqual((await anybody.send('get', '/__heartbeat__')).body, {});
-    assert.deepEqual((await anybody.send('get', '/__lbheartbeat__')).body, {});
+    assert.deepEqual((await anonymous.send('get', '/__heartbeat__')).body, {});
+    assert.deepEqual((await anonymous.send('get', '/__lbheartbeat__')).body, {});
   });
 
   it('index tasks, and find them', async () => {
     const payload = { taskId: newSlugid(), rank: 0, data: {}, expires: inHours(1) };
     assert.equal((await cli.call('index insertTask', ['a.b.c'], { payload })).status, 200);
-    assert.equal(field((await anybody.call('index findTask', ['a.b.c'])).body, 'taskId'), payload.taskId);
+    assert.equal(field((await anonymous.call('index findTask', ['a.b.c'])).body, 'taskId'), payload.taskId);
     const indexes = { payload: { indexes: ['a.b.c', 'a.none'] } };
-    const { body } = await anybody.call('index findTasksAtIndex', [], indexes);
+    const { body } = await anonymous.call('index findTasksAtIndex', [], indexes);
     assert.deepEqual(field(body, 'tasks'), [{ namespace: 'a.b.c', ...payload }]);
-    assert.deepEqual((await anybody.call('index findTasksAtIndex', [], { payload: {} })).body, { tasks: [] });
+    assert.deepEqual((await anonymous.call('index findTasksAtIndex', [], { payload: {} })).body, { tasks: [] });
     const old = { payload: { indexPaths: ['a.b.c'] } };
-    assert.equal((await anybody.call('index findTasksAtIndex', [], old)).status, 400);
-    assert.equal((await anybody.call('index listTasks', ['a.b'])).status, 200);
-    assert.equal((await anybody.call('index listNamespaces', ['a'])).status, 200);
-    // The root is asked for with an empty namespace, or with none.
+    assert.equal((await anonymous.call('index findTasksAtIndex', [], old)).status, 400);
+    assert.equal((await anonymous.call('index listTasks', ['a.b'])).status, 200);
+    assert.equal((await anonymous.call('index listNamespaces', ['a'])).status, 200);
+    // The root has an empty namespace in the path, or none.
     for (const path of ['/api/index/v1/namespaces/', '/api/index/v1/namespaces']) {
-      assert.equal((field((await anybody.send('get', path)).body, 'namespaces') as readonly unknown[]).length, 1, path);
+      assert.equal(
+        (field((await anonymous.send('get', path)).body, 'namespaces') as readonly unknown[]).length,
+        1,
+        path,
+      );
     }
     assert.equal((await cli.call('index deleteTask', ['a.b.c'])).status, 200);
-    assert.equal((await anybody.call('index findTask', ['a.b.c'])).status, 404);
-    assert.equal((await anybody.call('index findArtifactFromTask', ['a.b.c', 'public/x'])).status, 404);
+    assert.equal((await anonymous.call('index findTask', ['a.b.c'])).status, 404);
+    assert.equal((await anonymous.call('index findArtifactFromTask', ['a.b.c', 'public/x'])).status, 404);
   });
 
-  it('keep secrets', async () => {
+  it('store secrets', async () => {
     const payload = { secret: { key: 'value' }, expires: inHours(1) };
     assert.equal((await cli.call('secrets set', ['project/x/key'], { payload })).status, 200);
     assert.deepEqual((await cli.call('secrets get', ['project/x/key'])).body, payload);
-    assert.equal((await anybody.call('secrets get', ['project/x/key'])).status, 403);
-    assert.deepEqual((await anybody.call('secrets list')).body, { secrets: ['project/x/key'] });
+    assert.equal((await anonymous.call('secrets get', ['project/x/key'])).status, 403);
+    assert.deepEqual((await anonymous.call('secrets list')).body, { secrets: ['project/x/key'] });
     assert.equal((await cli.call('secrets remove', ['project/x/key'])).status, 200);
   });
 
-  it('take requests to purge caches', async () => {
+  it('accept requests to purge caches', async () => {
     const payload = { cacheName: 'a cache' };
     assert.equal((await cli.call('purge-cache purgeCache', ['local/pool'], { payload })).status, 204);
-    const { body } = await anybody.call('purge-cache purgeRequests', ['local/pool'], { query: { since: inHours(-1) } });
+    const { body } = await anonymous.call('purge-cache purgeRequests', ['local/pool'], {
+      query: { since: inHours(-1) },
+    });
     assert.equal((field(body, 'requests') as readonly unknown[]).length, 1);
-    assert.equal((await anybody.call('purge-cache allPurgeRequests')).status, 200);
+    assert.equal((await anonymous.call('purge-cache allPurgeRequests')).status, 200);
   });
 
   it('store objects', async () => {
@@ -95,7 +101,7 @@ describe('the other local services, called as the command line client calls', ()
     assert.equal((await cli.call('object download', [name])).status, 303);
   });
 
-  it('check notifications and send nothing', async () => {
+  it('validate notifications and send none', async () => {
     const email = { address: 'somebody@example.com', subject: 'Hello', content: 'Read me.' };
     const messages = [
       ['email', email],
@@ -105,7 +111,7 @@ describe('the other local services, called as the command line client calls', ()
     ] as const;
     for (const [method, payload] of messages) {
       assert.equal((await cli.call(`notify ${method}`, [], { payload })).status, 200, method);
-      assert.equal((await anybody.call(`notify ${method}`, [], { payload })).status, 403, method);
+      assert.equal((await anonymous.call(`notify ${method}`, [], { payload })).status, 403, method);
       assert.equal((await cli.call(`notify ${method}`, [], { payload: { ...payload, bogus: 1 } })).status, 400, method);
     }
     const payload = { notificationType: 'email', notificationAddress: email.address };
@@ -118,14 +124,14 @@ describe('the other local services, called as the command line client calls', ()
   });
 
   it('have no hooks', async () => {
-    assert.deepEqual((await anybody.call('hooks listHookGroups')).body, { groups: [] });
+    assert.deepEqual((await anonymous.call('hooks listHookGroups')).body, { groups: [] });
     for (const [method, args] of [
       ['listHooks', ['group']],
       ['hook', ['group', 'a/hook']],
       ['getHookStatus', ['group', 'a/hook']],
       ['listLastFires', ['group', 'a/hook']],
     ] as const) {
-      const { status, body } = await anybody.call(`hooks ${method}`, args);
+      const { status, body } = await anonymous.call(`hooks ${method}`, args);
       assert.deepEqual([status, field(body, 'code')], [404, 'ResourceNotFound'], method);
       assert.match(String(field(body, 'message')), /there are no hooks/, method);
     }

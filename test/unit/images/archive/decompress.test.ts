@@ -77,7 +77,7 @@ describe('unpacking an image archive', () => {
     it(`chooses by the content if the name has no known extension: ${extension}`, async () => {
       const content = pack();
       assert.deepEqual(await unpacked(chunksOf(content), undefined), PLAIN);
-      // However little comes first.
+      // Even if the first chunks are single bytes.
       async function* bitByBit(): AsyncGenerator<Buffer> {
         for (let at = 0; at < 5; at += 1) yield content.subarray(at, at + 1);
         yield* chunksOf(content.subarray(5));
@@ -109,7 +109,7 @@ describe('unpacking an image archive', () => {
   it('ends and kills its program when the signal aborts', async () => {
     const controller = new AbortController();
     const before = childProcesses();
-    // Nothing ever comes.
+    // A source that never sends anything.
     const never = new Readable({ read: () => undefined });
     const unpacking = unpacked(never, packing('.tar.zst'), controller.signal);
     controller.abort(new Error('enough'));
@@ -163,7 +163,7 @@ function childProcesses(): readonly string[] {
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
       return stat.split(' ')[3] === String(process.pid) && /zstd|lz4|gzip/.test(readlinkSync(`/proc/${pid}/exe`));
     } catch {
-      // It ended meanwhile, or has ended and is no program any more.
+      // It has ended meanwhile, or is a zombie without a program.
       return false;
     }
   };

@@ -205,7 +205,7 @@ describe('rewriting an image archive', () => {
     const MiB = 1024 * 1024;
     const header = await tarOf([{ name: 'x', content: '' }]);
     async function* endless(type: number): AsyncGenerator<Buffer> {
-      // An extended header, or a manifest, that says it has 8 GiB, and sends what it says.
+      // An extended header or a manifest that declares 8 GiB and sends them.
       const block = Buffer.from(header.subarray(0, 512));
       block.write('77777777777\0', 124);
       block[156] = type;

@@ -30,7 +30,7 @@ async function listing(...blocks: readonly Buffer[]): Promise<readonly string[]>
   return found;
 }
 
-// As docker reads them, which was tried with `docker cp`: the next header has to be found where docker finds it.
+// Like docker, as checked with `docker cp`: the next header must be found where docker finds it.
 describe('TarReader', () => {
   for (const [what, name, type, kind] of [
     ['a directory', 'd/', '5', 'directory'],

@@ -114,7 +114,7 @@ describe('a download', () => {
     );
   });
 
-  describe('must start anew', () => {
+  describe('must start over', () => {
     const cases: Readonly<Record<string, readonly [answer: Answer, words: RegExp]>> = {
       'if there is another version by now': [
         (request, response, n) => {
