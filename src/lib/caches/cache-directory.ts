@@ -6,10 +6,10 @@ import { makeDirectory } from '../util/make-directory.js';
 
 /** The directories of cache instances: `<root>/<name>/<uuid>`. */
 export class CacheDirectory {
-  readonly #root: string;
+  readonly path: string;
 
-  constructor(root: string) {
-    this.#root = root;
+  constructor(path: string) {
+    this.path = path;
   }
 
   pathOf({ name, uuid }: Pick<CacheInstance, 'name' | 'uuid'>): string {
@@ -40,6 +40,6 @@ export class CacheDirectory {
   }
 
   #parentOf(name: string): string {
-    return join(this.#root, cacheDirectoryName(name));
+    return join(this.path, cacheDirectoryName(name));
   }
 }

@@ -113,7 +113,7 @@ export class VolumeCaches implements GarbageSource {
         });
       }
     } catch (error) {
-      this.#log.error('cache cleanup failed', { path: this.#directory, error });
+      this.#log.error('cache cleanup failed', { path: this.#directory.path, error });
     }
   }
 

@@ -66,7 +66,7 @@ describe('run-task', () => {
     assert.match(roles.stdout, /^Roles in task\.scopes can't be looked up here, .*\n[^]*\n\/cache\r\n/);
     const none = await run({ scopes: ['a:b', 'assume:anonymous'], payload });
     assert.equal((await none.ended).code, 1);
-    assert.doesNotMatch(none.stdout, /roles in task\.scopes/);
+    assert.doesNotMatch(none.stdout, /Roles in task\.scopes/);
     assert.match(none.stdout, /missing docker-worker:cache:proj-checkouts/);
   });
 

@@ -10,6 +10,7 @@ import { LocalTaskcluster } from '../../../src/local-taskcluster/server.js';
 import { endedRun } from '../../support/ended-run.js';
 import { Program } from '../../support/program.js';
 import { shell, taskclusterEnv, testTask } from '../../support/test-task.js';
+import { until } from '../../support/until.js';
 
 const ORPHAN = '00000000-0000-4000-8000-000000000000';
 
@@ -78,10 +79,10 @@ describe('the caches of a worker', () => {
         held: '/c',
       },
     );
-    for (let left = ''; left === '';) {
+    await until('the task has written into its cache', async () => {
       const [uuid = ''] = await readdir(cachePath('held')).catch(() => []);
-      left = uuid === '' ? '' : (await readdir(cachePath('held', uuid))).join();
-    }
+      return uuid !== '' && (await readdir(cachePath('held', uuid))).length > 0;
+    });
     const [held] = await readdir(cachePath('held'));
     first.kill('SIGKILL');
     await first.ended;

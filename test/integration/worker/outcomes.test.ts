@@ -3,6 +3,7 @@ import { shell, TEST_IMAGE } from '../../support/test-task.js';
 import { timedOutTask } from '../../support/timed-out-task.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 import { bareImage } from '../../support/bare-image.js';
+import { until } from '../../support/until.js';
 
 describe('a task', () => {
   let harness: WorkerHarness;
@@ -77,10 +78,9 @@ describe('a task', () => {
     assert.deepEqual([run.state, run.reasonResolved], ['exception', 'intermittent-task']);
     assert.equal(runs[1]?.reasonCreated, 'task-retry');
     assert.match(log, /Unsuccessful task run with exit code: 4/);
-    for (let state = 'running'; state !== 'completed';) {
-      state = (await harness.queue.status(taskId)).status.state;
-      assert.ok(['pending', 'running', 'completed'].includes(state), state);
-    }
+    const stateOf = async (): Promise<string> => (await harness.queue.status(taskId)).status.state;
+    const isDone = (state: string): boolean => !['pending', 'running'].includes(state);
+    assert.equal(await until('the retry has ended', stateOf, { isDone }), 'completed');
   });
 
   it('is failed at maxRunTime, with its artifacts and log published', async () => {
@@ -211,7 +211,7 @@ describe('a task', () => {
 
   it('leaves nothing behind', async () => {
     await harness.run({ image: TEST_IMAGE });
-    for (let left = await harness.containers(); left.length > 0;) left = await harness.containers();
+    await until('the container is removed', async () => (await harness.containers()).length === 0);
     assert.deepEqual(
       harness.log.records.filter(({ event, level }) => level === 'alert' || event === 'resource not released'),
       [],

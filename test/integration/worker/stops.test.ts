@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { FakeRegistry } from '../../support/fake-registry.js';
 import { WorkerHarness } from '../../support/worker-harness.js';
 import type { HarnessOptions } from '../../support/worker-harness.js';
+import { until } from '../../support/until.js';
 
 /** The shortest claim that a worker can renew in time even on a busy machine. */
 const CLAIM_MS = 4000;
@@ -59,7 +60,7 @@ describe('a cancellation', () => {
         command: ['/bin/sh', '-c', 'mkdir /many; cd /many; for file in $(seq 10000); do echo $file > $file; done'],
         artifacts: { 'public/many': { type: 'directory', path: '/many' } },
       });
-      for (let seen = 0; seen < 3;) seen = (await harness.artifactNames(taskId)).length;
+      await until('three artifacts are there', async () => (await harness.artifactNames(taskId)).length >= 3);
       await harness.queue.cancelTask(taskId);
       const { run, log } = await harness.finish(taskId);
       assert.equal(run.reasonResolved, 'canceled');
@@ -133,7 +134,7 @@ describe('a claim', () => {
         log,
         /Task (was canceled by another entity|has been aborted prematurely\. Reason: the worker could not)/,
       );
-      for (let state = ''; state !== 'completed';) state = (await harness.queue.status(taskId)).status.state;
+      await until('the retry has ended', async () => (await harness.queue.status(taskId)).status.state === 'completed');
     });
   });
 
