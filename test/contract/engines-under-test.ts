@@ -16,6 +16,9 @@ export const COMMANDS = {
   busy: ['sh', '-c', 'while true; do head -c 10000000 /dev/zero >/dev/null; sleep 0.1; done'],
   many: ['sh', '-c', 'seq 1 20000'],
   address: ['hostname', '-i'],
+  // Lines of random bytes, about 256 of them each, and a last one without an end.
+  bytes: ['sh', '-c', 'head -c 1000000 /dev/urandom; printf "the last\\nof it"'],
+  inParts: ['sh', '-c', 'echo one; until test -e /go; do sleep 0.05; done; echo two; printf end; exit 4'],
   missing: ['/no/such/program'],
 } as const;
 /** For processes that are started in a running container. */
@@ -23,6 +26,7 @@ export const EXECS = {
   cat: ['cat'],
   both: ['sh', '-c', 'echo out; sleep 0.1; echo err >&2; exit 3'],
   whoami: ['sh', '-c', 'echo $(id -u) $NAME $FROM_SPEC'],
+  go: ['touch', '/go'],
   size: ['sh', '-c', 'while test "$(stty size 2>/dev/null)" != "45 123"; do sleep 0.05; done; echo it is 45 by 123'],
 } as const;
 
@@ -56,6 +60,21 @@ function fakeEngine(): EngineUnderTest {
     return 137;
   });
   program('address', ({ print, address }) => print(`${address}\n`).then(() => 0));
+  let goOn = (): void => undefined;
+  const gone = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  program('inParts', async ({ print }) => {
+    await print('one\n');
+    await gone;
+    await print('two\nend');
+    return 4;
+  });
+  program('bytes', async ({ print }) => {
+    for (let line = 0; line < 4000; line++) await print(`${String.fromCodePoint(line % 128).repeat(256)}\n`);
+    await print('the last\nof it');
+    return 0;
+  });
   program('many', async ({ print }) => {
     for (let number = 1; number <= 20000; number++) await print(`${number}\n`);
     return 0;
@@ -65,6 +84,10 @@ function fakeEngine(): EngineUnderTest {
   };
   exec('cat', async ({ stdin, print }) => {
     for await (const data of stdin as AsyncIterable<Buffer>) await print(data);
+    return 0;
+  });
+  exec('go', () => {
+    goOn();
     return 0;
   });
   exec('both', async ({ print }) => {

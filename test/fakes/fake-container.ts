@@ -7,6 +7,7 @@ import type {
   CreatedContainer,
   ExecSession,
   ExecSpec,
+  FoundContainer,
   ImageInfo,
   OutputConsumer,
   RunningContainer,
@@ -53,6 +54,10 @@ export class FakeContainer implements CreatedContainer, RunningContainer {
   readonly #files = new Map<string, string>();
   readonly #links = new Map<string, string>();
   readonly #watchers = new Set<(usage: ContainerUsage) => void>();
+  /** What the log driver has kept. */
+  readonly #printed: string[] = [];
+  readonly #followers = new Set<Writable>();
+  #startedAt: Date | undefined;
   #output: Writable | undefined;
   #markDrained: () => void = () => undefined;
   #ended: Promise<number> | undefined;
@@ -71,12 +76,58 @@ export class FakeContainer implements CreatedContainer, RunningContainer {
   async attach(consume: OutputConsumer, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }> {
     signal.throwIfAborted();
     this.#engine.called('attach');
-    const output = addAbortSignal(this.#engine.lost, addAbortSignal(signal, new PassThrough()));
+    const output = this.#openOutput(signal);
     this.#output = output;
     this.#markDrained = () => output.end();
+    return { drained: this.#drain(output, consume, signal) };
+  }
+
+  #openOutput(signal: AbortSignal): PassThrough {
+    return addAbortSignal(this.#engine.lost, addAbortSignal(signal, new PassThrough()));
+  }
+
+  #drain(output: Readable, consume: OutputConsumer, signal: AbortSignal): Promise<void> {
     const drained = untilAborted(untilAborted(consume(output), signal), this.#engine.lost);
     drained.catch(() => undefined);
-    return { drained };
+    return drained;
+  }
+
+  /** As the engine has it now. */
+  found(): FoundContainer {
+    return {
+      id: this.id,
+      state: this.#ended === undefined ? 'created' : this.endedAt === undefined ? 'running' : 'ended',
+      startedAt: this.#startedAt,
+      running: this,
+      ended: (exitCode, oomKilled) => this.#stopped(exitCode, oomKilled),
+      attach: (consume, signal) => this.attach(consume, signal),
+      readOutput: (consume, { follow }, signal) => this.#readOutput(consume, follow, signal),
+      sawEnd: (signal) => this.#sawEnd(signal),
+    };
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async #readOutput(
+    consume: OutputConsumer,
+    follow: boolean,
+    signal: AbortSignal,
+  ): Promise<{ readonly drained: Promise<void> }> {
+    signal.throwIfAborted();
+    this.#engine.called('logs');
+    const { type } = this.spec.logDriver;
+    if (type === 'none') throw new DockerError('configured logging driver does not support reading', 501);
+    const output = this.#openOutput(signal);
+    output.write(this.#printed.join(''));
+    if (follow && this.endedAt === undefined) this.#followers.add(output);
+    else output.end();
+    return { drained: this.#drain(output, consume, signal) };
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async #sawEnd(signal: AbortSignal): Promise<boolean> {
+    signal.throwIfAborted();
+    this.#engine.called('events');
+    return this.endedAt !== undefined && this.#engine.sawEnds;
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
@@ -84,6 +135,7 @@ export class FakeContainer implements CreatedContainer, RunningContainer {
     this.#engine.called('start');
     const program = this.#engine.programs.get(this.#command);
     if (!program) throw new DockerError(`exec: "${this.#command}": executable file not found in $PATH: unknown`, 400);
+    this.#startedAt = new Date();
     this.#ended = this.#run(program);
     this.#engine.trace.add('container.started');
     return this;
@@ -94,10 +146,15 @@ export class FakeContainer implements CreatedContainer, RunningContainer {
     if (!this.#ended) throw new Error('a container that was not started can not be waited for');
     const exitCode = await untilAborted(untilAborted(this.#ended, signal), this.#engine.lost);
     if (exitCode === 137 && !this.#engine.containers.has(this.id)) throw new ContainerGoneError();
+    const oomKilled = this.#engine.tellsEnds ? exitCode === 137 && !this.#kill.signal.aborted : undefined;
+    return this.#stopped(exitCode, oomKilled);
+  }
+
+  #stopped(exitCode: number, oomKilled: boolean | undefined): StoppedContainer {
     return {
       id: this.id,
       exitCode,
-      oomKilled: this.#engine.tellsEnds ? exitCode === 137 && !this.#kill.signal.aborted : undefined,
+      oomKilled,
       getArchive: (path, until) => this.#archive(path, until),
       linkTarget: (path, until) => this.#linkTarget(path, until),
     };
@@ -158,13 +215,17 @@ export class FakeContainer implements CreatedContainer, RunningContainer {
     this.endedAt = new Date();
     this.#engine.trace.add('container.ended');
     this.#markDrained();
+    for (const follower of this.#followers) follower.end();
     return this.#kill.signal.aborted ? 137 : exitCode;
   }
 
   async #print(text: string): Promise<void> {
+    const printed = text.replaceAll('\n', '\r\n');
+    this.#printed.push(printed);
+    for (const follower of this.#followers) follower.write(printed);
     await new Promise<void>((resolve) => {
       if (this.#output)
-        this.#output.write(text.replaceAll('\n', '\r\n'), () => {
+        this.#output.write(printed, () => {
           resolve();
         });
       else resolve();

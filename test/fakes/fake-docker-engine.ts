@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { DockerError, EngineLostError } from '../../src/lib/docker/engine.js';
+import { DockerError, EngineLostError, LABEL } from '../../src/lib/docker/engine.js';
 import type {
   ContainerSpec,
   CreatedContainer,
   DockerEngine,
   EngineDescription,
+  FoundContainer,
   ImageInfo,
   Labelled,
   Labels,
   LoadedImages,
+  NetworkInfo,
   NetworkSpec,
   PullProgress,
   RegistryAuth,
@@ -21,7 +23,7 @@ import { entriesOf } from '../support/tar-entries.js';
 import { FakeContainer } from './fake-container.js';
 import type { FakeProgram } from './fake-container.js';
 import type { FakeExec, FakeExecProgram } from './fake-exec.js';
-import { labelled, labelledIn } from './labelled.js';
+import { hasLabels, labelled, labelledIn } from './labelled.js';
 import { loadFakeImages } from './load-fake-images.js';
 import { Trace } from './trace.js';
 
@@ -36,13 +38,17 @@ type EngineCall =
   | 'commit'
   | 'save'
   | 'create'
+  | 'findContainer'
   | 'attach'
   | 'start'
   | 'stats'
   | 'exec'
+  | 'logs'
+  | 'events'
   | 'kill'
   | 'remove'
   | 'createNetwork'
+  | 'findNetwork'
   | 'isIdleNetwork'
   | 'removeNetwork'
   | 'removeVolume'
@@ -74,6 +80,8 @@ export class FakeDockerEngine implements DockerEngine {
   readonly volumes = new Map<string, Labels>();
   /** False: how containers ended, besides their exit codes, can't be had. */
   tellsEnds = true;
+  /** False: it was restarted since the containers ended. */
+  sawEnds = true;
   /** Every spec a container was made of. */
   readonly specs: ContainerSpec[] = [];
   readonly trace: Trace;
@@ -211,6 +219,14 @@ export class FakeDockerEngine implements DockerEngine {
     );
   }
 
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async findContainer(id: string, labels: Labels, signal: AbortSignal): Promise<FoundContainer | undefined> {
+    signal.throwIfAborted();
+    this.called('findContainer');
+    const container = this.containers.get(id);
+    return container && hasLabels(container.spec.labels, labels) ? container.found() : undefined;
+  }
+
   /** Two subnets overlap when they are the same: the fake has them of one size only. */
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
   async createNetwork(spec: NetworkSpec): Promise<string | undefined> {
@@ -228,6 +244,17 @@ export class FakeDockerEngine implements DockerEngine {
     signal.throwIfAborted();
     this.#lost.signal.throwIfAborted();
     return labelledIn(this.networks, labels);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
+  async findNetwork(name: string, labels: Labels, signal: AbortSignal): Promise<NetworkInfo | undefined> {
+    signal.throwIfAborted();
+    this.called('findNetwork');
+    const wanted = { ...labels, [LABEL.network]: name };
+    const made = [...this.networkSpecs].find(([, spec]) => spec.name === name && hasLabels(spec.labels, wanted));
+    if (!made) return undefined;
+    const [id, { subnet, gateway }] = made;
+    return { id, subnet, gateway };
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection

@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import type { ImageInfo } from '../../src/lib/docker/engine.js';
-import type { ImageLease, ImageProvider, ImageRequest } from '../../src/lib/images/image-provider.js';
+import type { ImageFacts, ImageLease, ImageProvider, ImageRequest } from '../../src/lib/images/image-provider.js';
 import { Trace } from './trace.js';
 
 /** Gives out one image for every name, counts the leases, and can be made to fail or to wait. */
@@ -19,9 +19,19 @@ export class FakeImages implements ImageProvider {
   async acquire(_request: ImageRequest, signal: AbortSignal): Promise<ImageLease> {
     this.trace.add('images.acquire');
     await this.beforeAcquire(signal);
+    return this.#lease({ localName: 'test-image:latest', image: this.#image });
+  }
+
+  adopt(facts: ImageFacts): Promise<ImageLease> {
+    this.trace.add('images.adopt');
+    return Promise.resolve(this.#lease(facts));
+  }
+
+  #lease(facts: ImageFacts): ImageLease {
     const lease: ImageLease = {
-      image: this.#image,
-      artifactHash: undefined,
+      image: facts.image,
+      artifactHash: facts.artifactHash,
+      facts,
       markUnusable: () => {
         this.trace.add('images.unusable');
       },

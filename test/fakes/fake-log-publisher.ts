@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type {
+  KnownAddress,
   LogArtifact,
   LogPublisher,
   LoggedRun,
@@ -15,6 +16,10 @@ export class FakeLogPublisher implements LogPublisher {
   readonly late: { readonly artifact: LogArtifact; readonly text: string }[] = [];
   readonly trace: Trace;
   readonly published: { readonly name: string; readonly isLive: boolean }[] = [];
+  /** What `publish` was told about the address of a previous worker, for each run. */
+  readonly known: (KnownAddress | undefined)[] = [];
+  /** The address of each run's log. */
+  address: KnownAddress | undefined;
   /** The log as it was uploaded; undefined: it was not. */
   text: string | undefined;
   /** Whether the log was closed when it was uploaded. */
@@ -31,10 +36,12 @@ export class FakeLogPublisher implements LogPublisher {
     this.late.push({ artifact, text: await readFile(logFile.filePath, 'utf8') });
   }
 
-  publish(_run: StartedRun, log: TaskLog, options: { readonly name: string; readonly isLive: boolean }): PublishedLog {
+  publish(_run: StartedRun, log: TaskLog, options: LogArtifact, known?: KnownAddress): PublishedLog {
     this.trace.add('log.publish');
     this.published.push(options);
+    this.known.push(known);
     return {
+      address: this.address,
       finish: async (signal) => {
         this.trace.add('log.finish');
         await this.beforeFinish(signal);

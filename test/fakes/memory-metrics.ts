@@ -57,6 +57,18 @@ export class MemoryMetrics implements MetricsRecorder {
     this.#add(0, 'first claim');
   }
 
+  runAdopted(phase: string): void {
+    this.#add(0, 'adopted', phase);
+  }
+
+  runBegunAgain(): void {
+    this.#add(0, 'begun again');
+  }
+
+  workerWasAway(seconds: number): void {
+    this.#add(seconds, 'away');
+  }
+
   terminationNoticed(): void {
     this.#add(0, 'termination notice');
   }

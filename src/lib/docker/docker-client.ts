@@ -6,6 +6,8 @@ import Docker from 'dockerode';
 import type { ContainerCreateOptions, ExecCreateOptions, NetworkCreateOptions } from 'dockerode';
 import { withTimeout } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
+import { idOf, imageInfo, inspectedContainer, labelled, labelledVolumes, networkSubnets } from './docker-answers.js';
+import type { Info, InspectedContainer, InspectedExec, InspectedNetwork, NetworkSubnets } from './docker-answers.js';
 import { dockerErrorOf, hasStatus } from './docker-error.js';
 import { DockerError } from './engine.js';
 import type { ImageInfo, Labelled, Labels, RegistryAuth } from './engine.js';
@@ -33,38 +35,6 @@ const ARCHIVE_INACTIVITY_MS = 900_000;
 
 /** The body of a request to create a container. */
 export type ContainerBody = ContainerCreateOptions;
-
-interface Info {
-  readonly ID: string;
-  readonly DockerRootDir?: string;
-  readonly ServerVersion: string;
-  readonly Driver: string;
-}
-interface InspectedImage {
-  readonly Id: string;
-  /** Some images have no config. */
-  readonly Config?: { readonly Entrypoint?: string | string[] | null; readonly Cmd?: string[] | null } | null;
-}
-interface InspectedContainer {
-  readonly Image: string;
-  readonly Config: { readonly Cmd: string[] | null };
-  readonly State: { readonly Status: string; readonly FinishedAt: string; readonly OOMKilled: boolean };
-}
-interface InspectedExec {
-  readonly Running: boolean;
-  readonly ExitCode: number | null;
-  readonly Pid: number;
-}
-interface InspectedNetwork {
-  readonly Containers?: object | null;
-  readonly EnableIPv6?: boolean;
-}
-/** Containers and networks have an id, volumes a name. */
-interface Listed {
-  readonly Id?: string;
-  readonly Name?: string;
-  readonly Labels?: Labels | null;
-}
 
 /** The parts of a request; those left out are empty. */
 interface Request {
@@ -136,10 +106,7 @@ export class DockerClient {
   }
 
   async inspectImage(name: string, call: Call): Promise<ImageInfo> {
-    return await this.#read(call, { path: `/images/${name}/json` }, (answer) => {
-      const { Id, Config } = answer as InspectedImage;
-      return { id: Id, entrypoint: words(Config?.Entrypoint), command: words(Config?.Cmd) };
-    });
+    return await this.#read(call, { path: `/images/${name}/json` }, imageInfo);
   }
 
   /** The engine's messages, a line of JSON each. */
@@ -180,7 +147,7 @@ export class DockerClient {
   }
 
   async inspectContainer(id: string, call: Call): Promise<InspectedContainer> {
-    return (await this.#answer(call, { path: `/containers/${id}/json` })) as InspectedContainer;
+    return await this.#read(call, { path: `/containers/${id}/json` }, inspectedContainer);
   }
 
   async startContainer(id: string, call: Call): Promise<void> {
@@ -215,6 +182,18 @@ export class DockerClient {
     const empty = { file: Buffer.alloc(0), headers: { 'Content-Type': 'text/plain' } };
     const request = { path: `/containers/${id}/attach`, query, ...empty, hijack: true };
     return await this.#stream<Duplex>(call, { method: 'POST', ...request });
+  }
+
+  /** Returns the container's output as its log driver has kept it: with a terminal as it is, otherwise with headers. */
+  async logs(id: string, follow: boolean, call: Call): Promise<IncomingMessage> {
+    const query = { follow, stdout: true, stderr: true };
+    return await this.#stream(call, { path: `/containers/${id}/logs`, query });
+  }
+
+  /** Returns a stream of JSON lines: those past events of a container, and those until a time in Unix seconds. */
+  async containerEvents(id: string, names: readonly string[], until: number, call: Call): Promise<IncomingMessage> {
+    const query = { since: 0, until, filters: { container: [id], event: names } };
+    return await this.#stream(call, { path: '/events', query });
   }
 
   /** Returns a stream of JSON lines, about one a second. */
@@ -269,6 +248,11 @@ export class DockerClient {
     return await this.#read(call, { path: '/networks', query: { filters: labelFilter(labels) } }, labelled);
   }
 
+  /** Returns the networks with these labels and their subnets. */
+  async listSubnets(labels: Labels, call: Call): Promise<readonly NetworkSubnets[]> {
+    return await this.#read(call, { path: '/networks', query: { filters: labelFilter(labels) } }, networkSubnets);
+  }
+
   async inspectNetwork(id: string, call: Call): Promise<InspectedNetwork> {
     return (await this.#answer(call, { path: `/networks/${id}` })) as InspectedNetwork;
   }
@@ -278,9 +262,7 @@ export class DockerClient {
   }
 
   async listVolumes(labels: Labels, call: Call): Promise<readonly Labelled[]> {
-    // The engine leaves the list out when it is empty.
-    const read = (answer: unknown) => labelled((answer as { readonly Volumes?: unknown }).Volumes ?? []);
-    return await this.#read(call, { path: '/volumes', query: { filters: labelFilter(labels) } }, read);
+    return await this.#read(call, { path: '/volumes', query: { filters: labelFilter(labels) } }, labelledVolumes);
   }
 
   async removeVolume(name: string, call: Call): Promise<void> {
@@ -360,20 +342,7 @@ function limitSilence(what: string, answer: IncomingMessage): IncomingMessage {
   });
 }
 
-function idOf(answer: unknown): string {
-  return (answer as { readonly Id: string }).Id;
-}
-
-function labelled(list: unknown): readonly Labelled[] {
-  return (list as readonly Listed[]).map(({ Id, Name = '', Labels }) => ({ id: Id ?? Name, labels: Labels ?? {} }));
-}
-
 /** Returns the filter for objects that carry all of these labels. */
 function labelFilter(labels: Labels): { readonly label: string[] } {
   return { label: Object.entries(labels).map(([key, value]) => `${key}=${value}`) };
-}
-
-function words(value: string | string[] | null | undefined): string[] {
-  if (typeof value === 'string') return [value];
-  return Array.isArray(value) ? value : [];
 }

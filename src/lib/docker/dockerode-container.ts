@@ -25,7 +25,8 @@ import { linesOf } from './lines-of.js';
 // Limited by count: an engine that can't kill for some seconds is broken, and the container's removal is retried later.
 const KILL_RETRIES = { attempts: 4, firstDelayMs: 250, maxDelayMs: 2000, randomization: 0 };
 
-interface ContainerFacts {
+/** What the operations of a container need. */
+export interface ContainerFacts {
   readonly id: string;
   /** The kernel may kill its processes although the machine has enough memory. */
   readonly isMemoryLimited: boolean;
@@ -48,23 +49,7 @@ export class DockerodeCreatedContainer implements CreatedContainer {
   }
 
   async attach(consume: OutputConsumer, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }> {
-    const stream = await this.#facts.client.attach(this.id, { what: 'attaching to the container', signal });
-    const copy = async (): Promise<void> => {
-      try {
-        // Aborting the request does not close a hijacked connection.
-        await consume(addAbortSignal(signal, stream));
-      } catch (error) {
-        if (!signal.aborted) throw dockerErrorOf('reading the output of the container', error);
-      } finally {
-        stream.destroy();
-      }
-      // Throw the signal's reason, not the error that the abort caused in the stream.
-      signal.throwIfAborted();
-    };
-    const drained = copy();
-    // The caller that awaits `drained` sees its failure; until then it must not count as unhandled.
-    drained.catch(() => undefined);
-    return { drained };
+    return await attach(this.#facts, consume, signal);
   }
 
   async start(): Promise<RunningContainer> {
@@ -78,7 +63,42 @@ export class DockerodeCreatedContainer implements CreatedContainer {
   }
 }
 
-class DockerodeRunningContainer implements RunningContainer {
+/** Passes what the container prints from now on to `consume`, as CreatedContainer.attach says. */
+export async function attach(
+  { client, id }: ContainerFacts,
+  consume: OutputConsumer,
+  signal: AbortSignal,
+): Promise<{ readonly drained: Promise<void> }> {
+  const stream = await client.attach(id, { what: 'attaching to the container', signal });
+  return passOn(stream, consume, signal);
+}
+
+/** Passes a stream of output to `consume`. On abort the stream fails, and `drained` rejects with the signal's reason. */
+export function passOn(
+  stream: Readable,
+  consume: OutputConsumer,
+  signal: AbortSignal,
+): { readonly drained: Promise<void> } {
+  const copy = async (): Promise<void> => {
+    try {
+      // Aborting the request does not close a hijacked connection.
+      await consume(addAbortSignal(signal, stream));
+    } catch (error) {
+      if (!signal.aborted) throw dockerErrorOf('reading the output of the container', error);
+    } finally {
+      stream.destroy();
+    }
+    // Throw the signal's reason, not the error that the abort caused in the stream.
+    signal.throwIfAborted();
+  };
+  const drained = copy();
+  // The caller that awaits `drained` sees its failure; until then it must not count as unhandled.
+  drained.catch(() => undefined);
+  return { drained };
+}
+
+/** A container that was started, whether it still runs or not. */
+export class DockerodeRunningContainer implements RunningContainer {
   readonly id: string;
   readonly #facts: ContainerFacts;
 
@@ -166,7 +186,8 @@ interface WaitAnswer {
   readonly Error?: { readonly Message?: string } | null;
 }
 
-class DockerodeStoppedContainer implements StoppedContainer {
+/** A container that has ended. */
+export class DockerodeStoppedContainer implements StoppedContainer {
   readonly id: string;
   readonly #client: DockerClient;
   readonly exitCode: number;

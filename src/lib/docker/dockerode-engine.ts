@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import type { Readable } from 'node:stream';
 import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
@@ -6,16 +7,19 @@ import { DockerClient, SLOW_CALL_TIMEOUT_MS, unlessStatus } from './docker-clien
 import type { Call, EngineAddress } from './docker-client.js';
 import { hasStatus, pullError, startError } from './docker-error.js';
 import { DockerodeCreatedContainer } from './dockerode-container.js';
-import { DockerError } from './engine.js';
+import { foundContainer } from './dockerode-found-container.js';
+import { DockerError, LABEL } from './engine.js';
 import type {
   ContainerSpec,
   CreatedContainer,
   DockerEngine,
   EngineDescription,
+  FoundContainer,
   ImageInfo,
   Labelled,
   Labels,
   LoadedImages,
+  NetworkInfo,
   NetworkSpec,
   PullProgress,
   RegistryAuth,
@@ -136,6 +140,14 @@ export class DockerodeEngine implements DockerEngine {
     return await this.#client.listContainers(labels, { what: 'listing containers', signal });
   }
 
+  async findContainer(id: string, labels: Labels, signal: AbortSignal): Promise<FoundContainer | undefined> {
+    const call = { what: `inspecting container ${id}`, signal };
+    const inspected = await unlessStatus(this.#client.inspectContainer(id, call), 404);
+    // The engine also finds a container that someone has given this name, or a longer id.
+    if (inspected?.Id !== id) return undefined;
+    return foundContainer(inspected, labels, { client: this.#client, anew: this.#anew });
+  }
+
   async createNetwork(spec: NetworkSpec): Promise<string | undefined> {
     const more = (await this.#hasIPv6()) ? { EnableIPv6: true } : {};
     try {
@@ -173,6 +185,16 @@ export class DockerodeEngine implements DockerEngine {
 
   async findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]> {
     return await this.#client.listNetworks(labels, { what: 'listing networks', signal });
+  }
+
+  async findNetwork(name: string, labels: Labels, signal: AbortSignal): Promise<NetworkInfo | undefined> {
+    const call = { what: `looking for network ${name}`, signal };
+    const labelled = await this.#client.listSubnets({ ...labels, [LABEL.network]: name }, call);
+    // Containers join a network by its name, which must denote this one alone.
+    const [network, ...others] = labelled.filter((each) => each.name === name);
+    const subnet = network?.subnets.find(({ cidr }) => isIPv4(cidr.replace(/\/\d{1,2}$/, '')));
+    if (!network || !subnet || others.length > 0) return undefined;
+    return { id: network.id, subnet: subnet.cidr, gateway: subnet.gateway };
   }
 
   async isIdleNetwork(id: string): Promise<boolean> {

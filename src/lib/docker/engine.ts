@@ -81,6 +81,15 @@ export interface NetworkSpec {
   readonly labels: Labels;
 }
 
+/** A network that an earlier worker created. */
+export interface NetworkInfo {
+  readonly id: string;
+  /** IPv4, in CIDR notation. */
+  readonly subnet: string;
+  /** The machine's own address in it; undefined if the engine does not say. */
+  readonly gateway: string | undefined;
+}
+
 export interface ImageInfo {
   /** `sha256:…` */
   readonly id: string;
@@ -202,6 +211,11 @@ export interface DockerEngine {
   createContainer(spec: ContainerSpec): Promise<CreatedContainer>;
   /** Returns all containers, running or not, that carry these labels; all containers if no label is given. */
   findContainers(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]>;
+  /**
+   * Returns the container with this id; undefined if it is gone, or lacks one of the labels: then it belongs to someone
+   * else.
+   */
+  findContainer(id: string, labels: Labels, signal: AbortSignal): Promise<FoundContainer | undefined>;
   /** Returns when a container ended; undefined if it has not ended, was never started, or is gone. */
   endOfContainer(id: string, signal: AbortSignal): Promise<Date | undefined>;
   /**
@@ -219,6 +233,11 @@ export interface DockerEngine {
   createNetwork(spec: NetworkSpec): Promise<string | undefined>;
   /** Returns all networks that carry these labels. */
   findNetworks(labels: Labels, signal: AbortSignal): Promise<readonly Labelled[]>;
+  /**
+   * Returns the network with this name that carries these labels and, as LABEL.network, its name; undefined if there is
+   * none, or if it has no IPv4 subnet.
+   */
+  findNetwork(name: string, labels: Labels, signal: AbortSignal): Promise<NetworkInfo | undefined>;
   /** Returns whether the network exists and has no container attached. */
   isIdleNetwork(id: string): Promise<boolean>;
   /** Removes a network without attached containers; harmless if it is gone. */
@@ -242,6 +261,46 @@ export interface CreatedContainer {
   attach(consume: OutputConsumer, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }>;
   /** Starts the container; fails for a bad command. Not abortable, for the same reason. */
   start(): Promise<RunningContainer>;
+}
+
+/** A container that an earlier worker created, or that this one created before it lost the engine. */
+export interface FoundContainer {
+  readonly id: string;
+  /** When it was found. A paused container is running; one whose removal has begun or failed has ended. */
+  readonly state: 'created' | 'running' | 'ended';
+  /** In the engine's clock; undefined if it was never started. */
+  readonly startedAt: Date | undefined;
+  /**
+   * Its operations; `wait` returns at once if it has ended. Throws if its state is `created`: to a client that waits for
+   * a container without a start, the engine reports a success.
+   */
+  readonly running: RunningContainer;
+  /** Returns it as a container that has ended like this. Makes no call. */
+  ended(exitCode: number, oomKilled: boolean | undefined): StoppedContainer;
+  /**
+   * Passes what it prints from now on to `consume`, like CreatedContainer.attach. The output of a container that has
+   * ended never ends: abort it once `wait` has returned.
+   */
+  attach(consume: OutputConsumer, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }>;
+  /**
+   * Passes what it has printed since its start to `consume`, from the first byte; with `follow` also what it prints from
+   * now on. `consume` sets the pace and may pause for any time. `drained` is that of CreatedContainer.attach.
+   *
+   * The output is that of a log driver: it is complete only if that keeps everything, and has the last line only once
+   * that ends or is 16 KiB long. With `follow` it may end before the last bytes: read it again without, once `wait` has
+   * returned. An error while the engine reads its log is a line within the output ("Error grabbing logs: …").
+   */
+  readOutput(
+    consume: OutputConsumer,
+    options: { readonly follow: boolean },
+    signal: AbortSignal,
+  ): Promise<{ readonly drained: Promise<void> }>;
+  /**
+   * Returns whether the engine's process, as it runs now, saw the container end, and had not told it to stop. Otherwise
+   * the engine was restarted since, and may have ended the container itself, or not know how it ended. Call it after the
+   * end. An engine remembers only its last 256 events: false also means that it can't tell. That takes some seconds.
+   */
+  sawEnd(signal: AbortSignal): Promise<boolean>;
 }
 
 export interface EngineDescription {

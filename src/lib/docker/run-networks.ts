@@ -1,3 +1,4 @@
+import { DockerError } from './engine.js';
 import type { ContainerNetwork } from './engine.js';
 import type { TaskNetwork, TaskNetworks } from './task-networks.js';
 
@@ -32,30 +33,58 @@ interface RunNetwork {
   next: number;
 }
 
+/** Where a previous worker placed the task's container and, if it has one, that of the user. */
+interface PlacesBefore {
+  readonly task: ContainerNetwork;
+  readonly own: string | undefined;
+}
+
 /** Shares one network among all parts of a run that need one: acquired for the first, released after the last. */
 export class RunNetworks {
-  readonly #networks: Pick<TaskNetworks, 'take'>;
+  readonly #networks: Pick<TaskNetworks, 'take' | 'takeAgain'>;
   readonly #byRun = new Map<string, RunNetwork>();
 
-  constructor(networks: Pick<TaskNetworks, 'take'>) {
+  constructor(networks: Pick<TaskNetworks, 'take' | 'takeAgain'>) {
     this.#networks = networks;
   }
 
   /** Acquires a share; fails as TaskNetworks does, for all who wait for it. */
   async join({ taskId, runId }: RunIdentity, signal: AbortSignal): Promise<NetworkShare> {
-    const run = `${taskId}/${runId}`;
-    const network = this.#byRun.get(run) ?? this.#begin(run, signal);
+    return await this.#enter(`${taskId}/${runId}`, () => this.#networks.take(signal));
+  }
+
+  /**
+   * Acquires a share as `join` does, for a run whose containers a previous worker placed: `task` is the place of the
+   * task's container, `own` the address of this user's container, if it has one. Fails as TaskNetworks.takeAgain does,
+   * and with a DockerError that is not retryable if these places are not free in that network.
+   */
+  async rejoin(
+    { taskId, runId }: RunIdentity,
+    task: ContainerNetwork,
+    signal: AbortSignal,
+    own?: string,
+  ): Promise<NetworkShare> {
+    const take = () => this.#networks.takeAgain(task.name, signal);
+    return await this.#enter(`${taskId}/${runId}`, take, { task, own });
+  }
+
+  async #enter(run: string, take: () => Promise<TaskNetwork>, before?: PlacesBefore): Promise<NetworkShare> {
+    const network = this.#byRun.get(run) ?? this.#begin(run, take());
     network.users += 1;
+    let made: TaskNetwork | undefined;
     try {
-      return this.#share(run, network, await network.made);
+      made = await network.made;
+      if (before) takePlaces(network, made, before);
+      return this.#share(run, network, made, before?.own);
     } catch (error) {
-      this.#leave(run, network);
+      // A network that could be neither kept nor removed is found as an orphan.
+      if (this.#leave(run, network)) await made?.dispose().catch(() => undefined);
       throw error;
     }
   }
 
-  #begin(run: string, signal: AbortSignal): RunNetwork {
-    const network = { made: this.#networks.take(signal), taken: new Set<string>(), users: 0, next: 0 };
+  #begin(run: string, made: Promise<TaskNetwork>): RunNetwork {
+    const network = { made, taken: new Set<string>(), users: 0, next: 0 };
     this.#byRun.set(run, network);
     return network;
   }
@@ -68,9 +97,9 @@ export class RunNetworks {
     return true;
   }
 
-  #share(run: string, network: RunNetwork, made: TaskNetwork): NetworkShare {
+  #share(run: string, network: RunNetwork, made: TaskNetwork, ownBefore: string | undefined): NetworkShare {
     const { id, name, subnet } = made;
-    let own: string | undefined;
+    let own = ownBefore;
     let isHeld = true;
     return {
       id,
@@ -88,6 +117,17 @@ export class RunNetworks {
       },
     };
   }
+}
+
+/** Marks the address of the user's container as taken; throws if the network is not the one that had these places. */
+function takePlaces(network: RunNetwork, { name, subnet }: TaskNetwork, { task, own }: PlacesBefore): void {
+  const isTasks = name === task.name && subnet.taskAddress === task.address;
+  const isFree = own === undefined || (subnet.otherAddresses.includes(own) && !network.taken.has(own));
+  if (!isTasks || !isFree) {
+    const places = `${task.address} in ${task.name}${own === undefined ? '' : ` and ${own}`}`;
+    throw new DockerError(`the run's network does not have the places ${places}`, undefined, { retryable: false });
+  }
+  if (own !== undefined) network.taken.add(own);
 }
 
 function takeAddress(addresses: readonly string[], network: RunNetwork): string {

@@ -14,6 +14,12 @@ export interface Subnet {
 const SUBNET_BITS = 28;
 const SUBNET_SIZE = 2 ** (32 - SUBNET_BITS);
 
+/** A subnet that is its holder's until it is released. */
+export interface SubnetLease {
+  readonly subnet: Subnet;
+  readonly release: () => void;
+}
+
 /** Splits a network into /28 subnets and leases each to one user at a time, the one free for longest first. */
 export class SubnetPool {
   readonly #base: number;
@@ -40,17 +46,42 @@ export class SubnetPool {
   }
 
   /** Leases a free subnet until it is released; returns undefined if all are in use. */
-  take(): { readonly subnet: Subnet; readonly release: () => void } | undefined {
+  take(): SubnetLease | undefined {
     if (this.#taken.size >= this.#count) return undefined;
     while (this.#taken.has(this.#next)) this.#next = (this.#next + 1) % this.#count;
     const index = this.#next;
     this.#next = (this.#next + 1) % this.#count;
+    return this.#lease(index);
+  }
+
+  /** Leases this very subnet; returns undefined if it is not one of the pool's, or is leased. */
+  takeAgain(cidr: string): SubnetLease | undefined {
+    const subnet = subnetOf(cidr);
+    if (!subnet) return undefined;
+    const index = (firstOf(subnet) - this.#base) / SUBNET_SIZE;
+    // A pool's first address is a multiple of the subnets' size, like every subnet's: the quotient is an integer.
+    return index < 0 || index >= this.#count || this.#taken.has(index) ? undefined : this.#lease(index);
+  }
+
+  #lease(index: number): SubnetLease {
     this.#taken.add(index);
     const release = (): void => {
       this.#taken.delete(index);
     };
     return { subnet: subnetAt(this.#base + index * SUBNET_SIZE), release };
   }
+}
+
+/** Returns the addresses of a subnet in CIDR notation; undefined if it is not one that a pool may have. */
+export function subnetOf(cidr: string): Subnet | undefined {
+  const [address = '', bits = ''] = cidr.split('/');
+  if (!isIPv4(address) || Number(bits) !== SUBNET_BITS) return undefined;
+  const first = numberOf(address);
+  return first % SUBNET_SIZE === 0 ? subnetAt(first) : undefined;
+}
+
+function firstOf({ gateway }: Subnet): number {
+  return numberOf(gateway) - 1;
 }
 
 function subnetAt(first: number): Subnet {

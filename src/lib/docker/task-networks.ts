@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { DockerEngine, Labels } from './engine.js';
 import { DockerError, LABEL } from './engine.js';
-import type { Subnet, SubnetPool } from './subnet-pool.js';
+import { subnetOf } from './subnet-pool.js';
+import type { Subnet, SubnetLease, SubnetPool } from './subnet-pool.js';
 
 /** A network for the containers of one run alone. */
 export interface TaskNetwork {
@@ -14,7 +15,7 @@ export interface TaskNetwork {
 }
 
 export interface TaskNetworksOptions {
-  readonly engine: Pick<DockerEngine, 'createNetwork' | 'isIdleNetwork' | 'removeNetwork'>;
+  readonly engine: Pick<DockerEngine, 'createNetwork' | 'findNetwork' | 'isIdleNetwork' | 'removeNetwork'>;
   readonly pool: SubnetPool;
   /** The pool's name in error messages. */
   readonly poolName: string;
@@ -30,7 +31,8 @@ export interface TaskNetworksOptions {
 const MAX_OVERLAPS = 200;
 
 interface Network extends Pick<TaskNetwork, 'id' | 'name' | 'subnet'> {
-  readonly release: () => void;
+  /** Returns the subnet to the pool; undefined if it is not one of the pool's. */
+  readonly release: (() => void) | undefined;
 }
 
 /**
@@ -65,8 +67,39 @@ export class TaskNetworks {
 
   /** Acquires a network; throws a DockerError, retryable if no subnet is free, because other runs release theirs. */
   async take(signal: AbortSignal): Promise<TaskNetwork> {
-    const { id, name, subnet, release } = (await this.#takeSpare(signal)) ?? (await this.#create(signal));
-    return { id, name, subnet, dispose: () => this.#giveBack({ id, name, subnet, release }) };
+    return this.#taken((await this.#takeSpare(signal)) ?? (await this.#create(signal)));
+  }
+
+  /**
+   * Acquires the network with this name, which a previous worker created for a run. Throws a DockerError: one that is
+   * not retryable if it is gone or held already.
+   */
+  async takeAgain(name: string, signal: AbortSignal): Promise<TaskNetwork> {
+    if (this.#held.has(name)) throw lostNetwork(name, 'is held already');
+    // Before it is looked for: the search for orphans must not remove it meanwhile.
+    this.#held.add(name);
+    let network: Network | undefined;
+    try {
+      network = await this.#findAgain(name, signal);
+    } finally {
+      if (!network) this.#held.delete(name);
+    }
+    return this.#taken(network);
+  }
+
+  async #findAgain(name: string, signal: AbortSignal): Promise<Network> {
+    const { engine, labels, pool } = this.#options;
+    const found = await engine.findNetwork(name, labels, signal);
+    if (!found) throw lostNetwork(name, 'is gone');
+    const subnet = subnetOf(found.subnet);
+    if (!subnet) throw lostNetwork(name, `has the subnet ${found.subnet}, which no worker gives a network`);
+    // The pool may be another one than when the network was created.
+    return { id: found.id, name, subnet, release: pool.takeAgain(subnet.cidr)?.release };
+  }
+
+  #taken(network: Network): TaskNetwork {
+    const { id, name, subnet } = network;
+    return { id, name, subnet, dispose: () => this.#giveBack(network) };
   }
 
   /** Removes all spares. Networks in use are removed when they are released. */
@@ -104,7 +137,8 @@ export class TaskNetworks {
 
   async #giveBack(network: Network): Promise<void> {
     const { spareMs } = this.#options;
-    const isIdle = spareMs > 0 && (await this.#isIdle(network));
+    const isOfPool = network.release !== undefined;
+    const isIdle = spareMs > 0 && isOfPool && (await this.#isIdle(network));
     if (this.#isClosed || !isIdle) {
       await this.#remove(network);
       return;
@@ -152,13 +186,7 @@ export class TaskNetworks {
     );
   }
 
-  async #tryToCreate({
-    subnet,
-    release,
-  }: {
-    readonly subnet: Subnet;
-    readonly release: () => void;
-  }): Promise<Network | undefined> {
+  async #tryToCreate({ subnet, release }: SubnetLease): Promise<Network | undefined> {
     const name = `docker-worker-${randomBytes(8).toString('hex')}`;
     const labels = { ...this.#options.labels, [LABEL.network]: name };
     // Before it exists: the search for orphans must not find it first.
@@ -181,7 +209,11 @@ export class TaskNetworks {
     } finally {
       // A network that is left is found by its labels; until then the engine reports that it overlaps.
       this.#held.delete(name);
-      release();
+      release?.();
     }
   }
+}
+
+function lostNetwork(name: string, what: string): DockerError {
+  return new DockerError(`the run's network ${name} ${what}`, undefined, { retryable: false });
 }

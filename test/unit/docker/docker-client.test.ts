@@ -29,7 +29,9 @@ describe('DockerClient', () => {
       void text(request).then((body) => {
         note(request, body);
         const isList = /^\/(containers\/json|networks)\?/.test(request.url ?? '');
-        response.setHeader('x-docker-container-path-stat', PATH_STAT).end(isList ? '[]' : '{"Id":"it"}');
+        response
+          .setHeader('x-docker-container-path-stat', PATH_STAT)
+          .end(isList ? '[]' : '{"Id":"it","Config":{},"State":{}}');
       });
     });
     socket.server.on('upgrade', (request, connection, head) => {
@@ -64,6 +66,8 @@ describe('DockerClient', () => {
     removeContainer: [() => client.removeContainer('it', call), 'force', 'v'],
     waitForContainer: [() => client.waitForContainer('it', signal)],
     attach: [() => client.attach('it', call), 'stream', 'stdout', 'stderr'],
+    logs: [() => client.logs('it', true, call), 'follow', 'stdout', 'stderr'],
+    containerEvents: [() => client.containerEvents('it', ['die'], 1, call), 'since', 'until', 'filters'],
     stats: [() => client.stats('it', call), 'stream'],
     getArchive: [() => client.getArchive('it', '/a', call), 'path'],
     linkTarget: [() => client.linkTarget('it', '/a', call), 'path'],
@@ -74,6 +78,7 @@ describe('DockerClient', () => {
     inspectExec: [() => client.inspectExec('it', call)],
     createNetwork: [() => client.createNetwork({ Name: 'n', Labels: { label: SECRET } }, call)],
     listNetworks: [() => client.listNetworks(labels, call), 'filters'],
+    listSubnets: [() => client.listSubnets(labels, call), 'filters'],
     inspectNetwork: [() => client.inspectNetwork('it', call)],
     removeNetwork: [() => client.removeNetwork('it', call)],
     listVolumes: [() => client.listVolumes(labels, call), 'filters'],

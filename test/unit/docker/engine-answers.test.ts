@@ -12,7 +12,13 @@ describe('an engine with an unreadable answer', () => {
         response.setHeader('content-type', 'application/json').end(body);
       });
       const engine = new DockerodeEngine({ socketPath: socket.socketPath });
-      const calls = [engine.findContainers({ a: 'b' }, signal), engine.findNetworks({ a: 'b' }, signal)];
+      const labels = { a: 'b' };
+      const calls = [
+        engine.findContainers(labels, signal),
+        engine.findContainer('it', labels, signal),
+        engine.findNetworks(labels, signal),
+        engine.findNetwork('n', labels, signal),
+      ];
       try {
         await Promise.all(calls.map((call) => assert.rejects(call, DockerError)));
       } finally {

@@ -10,6 +10,7 @@ import type {
   CreatedContainer,
   DockerEngine,
   ExecSession,
+  FoundContainer,
   RunningContainer,
   StoppedContainer,
 } from '../../../src/lib/docker/engine.js';
@@ -36,7 +37,12 @@ const ANSWERS: readonly (readonly [RegExp, number, unknown])[] = [
   [
     /^GET \/containers\/it\/json/,
     200,
-    { Image: 'sha256:1', Config: { Cmd: ['run'] }, State: { Status: 'exited', FinishedAt: 0 } },
+    {
+      Id: 'it',
+      Image: 'sha256:1',
+      Config: { Cmd: ['run'], Labels: { label: 'x' } },
+      State: { Status: 'exited', StartedAt: 0, FinishedAt: 0 },
+    },
   ],
   [/^GET \/containers\/json/, 200, []],
   [/^GET \/containers\/it\/archive/, 404, { message: 'Could not find the file' }],
@@ -55,7 +61,10 @@ const ANSWERS: readonly (readonly [RegExp, number, unknown])[] = [
 function inShort({ line, query, body }: RawRequest): RawRequest {
   const isSpec = line === 'POST /containers/create' && typeof body === 'object';
   const short = isSpec ? 'the specification' : typeof body === 'string' ? 'an archive' : body;
-  return { line: line.replace(/(docker-worker-empty):.*/, '$1'), query, ...(short !== undefined && { body: short }) };
+  const { until, ...rest } = query;
+  const shortQuery = until === undefined ? query : { ...rest, until: 'some seconds from now' };
+  const shortLine = line.replace(/(docker-worker-empty):.*/, '$1');
+  return { line: shortLine, query: shortQuery, ...(short !== undefined && { body: short }) };
 }
 
 describe('requests to the engine', () => {
@@ -117,6 +126,10 @@ describe('requests to the engine', () => {
   const created = (): Promise<CreatedContainer> => engine.createContainer(spec);
   const running = async (): Promise<RunningContainer> => (await created()).start();
   const stopped = async (): Promise<StoppedContainer> => (await running()).wait(signal);
+  const found = async (): Promise<FoundContainer> =>
+    (await engine.findContainer('it', labels, signal)) ?? assert.fail('it is not found');
+  const drained = async (reading: Promise<{ readonly drained: Promise<void> }>): Promise<void> =>
+    (await reading).drained;
   const process = async (): Promise<ExecSession> =>
     (await running()).exec({ command: ['sh'], tty: true, env: { A: SECRET }, user: '0' }, signal);
 
@@ -165,6 +178,7 @@ describe('requests to the engine', () => {
       () => engine.findContainers(labels, signal),
       { line: 'GET /containers/json', query: { all: 'true', filters } },
     ],
+    findContainer: [found, INSPECT],
     endOfContainer: [() => engine.endOfContainer('it', signal), INSPECT],
     removeContainer: [
       () => engine.removeContainer('it'),
@@ -185,6 +199,13 @@ describe('requests to the engine', () => {
       },
     ],
     findNetworks: [() => engine.findNetworks(labels, signal), { line: 'GET /networks', query: { filters } }],
+    findNetwork: [
+      () => engine.findNetwork('n', labels, signal),
+      {
+        line: 'GET /networks',
+        query: { filters: JSON.stringify({ label: ['label=x', 'taskcluster.network=n'] }) },
+      },
+    ],
     isIdleNetwork: [() => engine.isIdleNetwork('n'), { line: 'GET /networks/n', query: {} }],
     removeNetwork: [() => engine.removeNetwork('n'), { line: 'DELETE /networks/n', query: {} }],
     findVolumes: [() => engine.findVolumes(labels, signal), { line: 'GET /volumes', query: { filters } }],
@@ -194,55 +215,77 @@ describe('requests to the engine', () => {
   const LATER_CALLS: Readonly<
     Record<Exclude<keyof (CreatedContainer & RunningContainer), 'id'> | 'resize' | 'exitCode', Case>
   > &
-    Readonly<Record<'getArchive' | 'linkTarget', Case>> = {
-    attach: [
-      async () => {
-        const { drained } = await (await created()).attach(discarding, signal);
-        await drained;
-      },
-      { line: 'POST /containers/it/attach', query: { stream: 'true', stdout: 'true', stderr: 'true' } },
-    ],
-    start: [running, { line: 'POST /containers/it/start', query: {} }],
-    wait: [stopped, { line: 'POST /containers/it/wait', query: {} }, INSPECT],
-    kill: [async () => (await running()).kill(), { line: 'POST /containers/it/kill', query: {} }],
-    watchUsage: [
-      async () => (await running()).watchUsage(() => undefined, signal),
-      { line: 'GET /containers/it/stats', query: { stream: 'true' } },
-    ],
-    exec: [
-      process,
-      {
-        line: 'POST /containers/it/exec',
-        query: {},
-        body: {
-          AttachStdin: true,
-          AttachStdout: true,
-          AttachStderr: true,
-          Tty: true,
-          Cmd: ['sh'],
-          Env: [`A=${SECRET}`],
-          User: '0',
+    Readonly<Record<'getArchive' | 'linkTarget' | 'attachAgain' | 'readOutput' | 'readOutputSoFar' | 'sawEnd', Case>> =
+    {
+      attachAgain: [
+        async () => drained((await found()).attach(discarding, signal)),
+        INSPECT,
+        { line: 'POST /containers/it/attach', query: { stream: 'true', stdout: 'true', stderr: 'true' } },
+      ],
+      readOutput: [
+        async () => drained((await found()).readOutput(discarding, { follow: true }, signal)),
+        { line: 'GET /containers/it/logs', query: { follow: 'true', stdout: 'true', stderr: 'true' } },
+      ],
+      readOutputSoFar: [
+        async () => drained((await found()).readOutput(discarding, { follow: false }, signal)),
+        { line: 'GET /containers/it/logs', query: { follow: 'false', stdout: 'true', stderr: 'true' } },
+      ],
+      sawEnd: [
+        async () => (await found()).sawEnd(signal),
+        {
+          line: 'GET /events',
+          query: {
+            since: '0',
+            until: 'some seconds from now',
+            filters: JSON.stringify({ container: ['it'], event: ['die', 'kill'] }),
+          },
         },
-      },
-      { line: 'POST /exec/process/start', query: {}, body: { Tty: true, Detach: false } },
-    ],
-    resize: [
-      async () => (await process()).resize(24, 80),
-      { line: 'GET /exec/process/json', query: {} },
-      { line: 'POST /exec/process/resize', query: { h: '24', w: '80' } },
-    ],
-    exitCode: [async () => (await process()).exitCode(signal), { line: 'GET /exec/process/json', query: {} }],
-    getArchive: [
-      async () => (await stopped()).getArchive('/a b', signal),
-      { line: 'GET /containers/it/archive', query: { path: '/a b' } },
-      INSPECT,
-    ],
-    linkTarget: [
-      async () => (await stopped()).linkTarget('/a b', signal),
-      { line: 'HEAD /containers/it/archive', query: { path: '/a b' } },
-      INSPECT,
-    ],
-  };
+      ],
+      attach: [
+        async () => drained((await created()).attach(discarding, signal)),
+        { line: 'POST /containers/it/attach', query: { stream: 'true', stdout: 'true', stderr: 'true' } },
+      ],
+      start: [running, { line: 'POST /containers/it/start', query: {} }],
+      wait: [stopped, { line: 'POST /containers/it/wait', query: {} }, INSPECT],
+      kill: [async () => (await running()).kill(), { line: 'POST /containers/it/kill', query: {} }],
+      watchUsage: [
+        async () => (await running()).watchUsage(() => undefined, signal),
+        { line: 'GET /containers/it/stats', query: { stream: 'true' } },
+      ],
+      exec: [
+        process,
+        {
+          line: 'POST /containers/it/exec',
+          query: {},
+          body: {
+            AttachStdin: true,
+            AttachStdout: true,
+            AttachStderr: true,
+            Tty: true,
+            Cmd: ['sh'],
+            Env: [`A=${SECRET}`],
+            User: '0',
+          },
+        },
+        { line: 'POST /exec/process/start', query: {}, body: { Tty: true, Detach: false } },
+      ],
+      resize: [
+        async () => (await process()).resize(24, 80),
+        { line: 'GET /exec/process/json', query: {} },
+        { line: 'POST /exec/process/resize', query: { h: '24', w: '80' } },
+      ],
+      exitCode: [async () => (await process()).exitCode(signal), { line: 'GET /exec/process/json', query: {} }],
+      getArchive: [
+        async () => (await stopped()).getArchive('/a b', signal),
+        { line: 'GET /containers/it/archive', query: { path: '/a b' } },
+        INSPECT,
+      ],
+      linkTarget: [
+        async () => (await stopped()).linkTarget('/a b', signal),
+        { line: 'HEAD /containers/it/archive', query: { path: '/a b' } },
+        INSPECT,
+      ],
+    };
 
   for (const [name, [call, ...expected]] of Object.entries({ ...CALLS, ...LATER_CALLS })) {
     it(`have exactly the expected URL and body: ${name}`, async () => {

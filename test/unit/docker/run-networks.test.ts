@@ -78,4 +78,79 @@ describe('the networks of runs', () => {
     await share.dispose();
     assert.equal(engine.networks.size, 0);
   });
+
+  describe('that a previous worker created', () => {
+    let before: NetworkShare;
+    let own: string;
+    beforeEach(async () => {
+      before = await join();
+      own = before.ownPlace().address;
+      networks = new RunNetworks(taskNetworks(engine, '10.0.0.0/26'));
+    });
+    const rejoin = (address?: string, task = before.task): Promise<NetworkShare> =>
+      networks.rejoin({ taskId: 'a', runId: 0 }, task, signal, address);
+    const isFinal = { name: 'DockerError', retryable: false };
+
+    it('are shared within a run, with the same places', async () => {
+      const [one, two] = await Promise.all([rejoin(own), rejoin()]);
+      for (const share of [one, two]) {
+        assert.deepEqual([share.id, share.gateway, share.task], [before.id, before.gateway, before.task]);
+      }
+      assert.deepEqual(one.ownPlace(), before.ownPlace());
+      assert.equal(engine.trace.count('engine.findNetwork'), 1);
+      assert.equal(engine.trace.count('engine.createNetwork'), 1);
+    });
+
+    it('are removed by their last user', async () => {
+      const [one, two] = await Promise.all([rejoin(own), rejoin()]);
+      await one.dispose();
+      assert.equal(engine.networks.size, 1);
+      await two.dispose();
+      assert.equal(engine.networks.size, 0);
+    });
+
+    it('are joined by later users, whose places are other ones', async () => {
+      await rejoin(own);
+      const later = await join();
+      assert.equal(later.id, before.id);
+      assert.notEqual(later.ownPlace().address, own);
+    });
+
+    it('have a place again once its user has released it', async () => {
+      const [one] = await Promise.all([rejoin(own), rejoin()]);
+      await assert.rejects(rejoin(own), isFinal);
+      await one.dispose();
+      assert.equal((await rejoin(own)).ownPlace().address, own);
+    });
+
+    it('are refused, finally, if the places are not in them', async () => {
+      await assert.rejects(rejoin('10.0.0.17'), isFinal);
+      await assert.rejects(rejoin(before.task.address), isFinal);
+    });
+
+    it('are refused, finally, if the task’s container is at another address', async () => {
+      const place = { ...before.task, address: '10.0.0.30' };
+      await assert.rejects(rejoin(undefined, place), {
+        ...isFinal,
+        message: /does not have the places 10\.0\.0\.30 in/,
+      });
+      assert.equal(engine.networks.size, 0, 'it is not kept');
+    });
+
+    it('do not lose their other users by a refusal', async () => {
+      const one = await rejoin(own);
+      await assert.rejects(rejoin(undefined, { ...before.task, name: 'another' }), isFinal);
+      assert.equal(engine.networks.size, 1);
+      await one.dispose();
+      assert.equal(engine.networks.size, 0);
+    });
+
+    it('are refused, finally, if they are gone', async () => {
+      await engine.removeNetwork(before.id);
+      const refused = await Promise.allSettled([rejoin(own), rejoin()]);
+      for (const result of refused) {
+        assert.ok(result.status === 'rejected' && result.reason instanceof DockerError && !result.reason.retryable);
+      }
+    });
+  });
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { SubnetPool } from '../../../src/lib/docker/subnet-pool.js';
+import { SubnetPool, subnetOf } from '../../../src/lib/docker/subnet-pool.js';
 
 describe('a pool of subnets', () => {
   const take = (pool: SubnetPool) => pool.take() ?? assert.fail('all are taken');
@@ -31,6 +31,28 @@ describe('a pool of subnets', () => {
     assert.equal(subnet.taskAddress, '172.29.0.14');
     assert.equal(subnet.otherAddresses.length, 12);
     assert.deepEqual([subnet.otherAddresses[0], subnet.otherAddresses.at(-1)], ['172.29.0.2', '172.29.0.13']);
+  });
+
+  it('leases a given subnet again, with the same addresses', () => {
+    const subnet = subnetOf('10.0.0.16/28') ?? assert.fail('it is one');
+    const pool = new SubnetPool('10.0.0.0/26');
+    const again = pool.takeAgain('10.0.0.16/28') ?? assert.fail('it is free');
+    assert.deepEqual(again.subnet, subnet);
+    const others = [take(pool), take(pool), take(pool)].map(({ subnet: { cidr } }) => cidr);
+    assert.deepEqual(others, ['10.0.0.0/28', '10.0.0.32/28', '10.0.0.48/28']);
+    assert.equal(pool.take(), undefined);
+    again.release();
+    assert.equal(take(pool).subnet.cidr, '10.0.0.16/28');
+  });
+
+  it('does not lease a given subnet that is leased or is not one of its own', () => {
+    const pool = new SubnetPool('10.0.0.0/26');
+    const { subnet, release } = take(pool);
+    assert.equal(pool.takeAgain(subnet.cidr), undefined);
+    release();
+    assert.deepEqual(pool.takeAgain(subnet.cidr)?.subnet, subnet);
+    const foreign = ['10.0.0.64/28', '9.255.255.240/28', '10.0.0.8/28', '10.0.0.16/27', '10.0.0.16', 'fd00::/28', ''];
+    for (const cidr of foreign) assert.equal(pool.takeAgain(cidr), undefined, cidr);
   });
 
   it('throws for text that is not a network', () => {

@@ -78,6 +78,85 @@ describe('the networks of tasks', () => {
     assert.deepEqual(wereHeld, [true]);
   });
 
+  describe('that a previous worker created', () => {
+    let name: string;
+    let before: TaskNetwork;
+    beforeEach(async () => {
+      before = await networks.take(signal);
+      ({ name } = before);
+      networks = taskNetworks(engine, POOL);
+    });
+    const labels = () => engine.networks.get(before.id) ?? assert.fail('it is gone');
+
+    it('are acquired by name, and removed when released', async () => {
+      assert.ok(!networks.holds(labels()));
+      const again = await networks.takeAgain(name, signal);
+      assert.deepEqual([again.id, again.subnet], [before.id, before.subnet]);
+      assert.ok(networks.holds(labels()));
+      await again.dispose();
+      assert.equal(engine.networks.size, 0);
+      assert.equal(engine.trace.count('engine.createNetwork'), 1);
+    });
+
+    it('keep their subnets until they are released', async () => {
+      const again = await networks.takeAgain(name, signal);
+      const created = await Promise.all([1, 2, 3].map(() => networks.take(signal)));
+      assert.ok(created.every(({ subnet }) => subnet.cidr !== before.subnet.cidr));
+      await assert.rejects(networks.take(signal), /0 of its 4 subnets overlap/);
+      await again.dispose();
+      assert.deepEqual((await networks.take(signal)).subnet, before.subnet);
+    });
+
+    it('are not orphans while they are looked for', async () => {
+      const wereHeld: boolean[] = [];
+      const findNetwork = engine.findNetwork.bind(engine);
+      engine.findNetwork = async (...args) => {
+        wereHeld.push(networks.holds(labels()));
+        return await findNetwork(...args);
+      };
+      await networks.takeAgain(name, signal);
+      assert.deepEqual(wereHeld, [true]);
+    });
+
+    it('are used without a lease if the pool is another one now, and not kept', async () => {
+      networks = taskNetworks(engine, '10.9.0.0/28', { spareMs: 5000 });
+      const again = await networks.takeAgain(name, signal);
+      assert.deepEqual(again.subnet, before.subnet);
+      assert.equal((await networks.take(signal)).subnet.cidr, '10.9.0.0/28');
+      await again.dispose();
+      assert.ok(!engine.networks.has(before.id));
+    });
+
+    it('are refused, finally, if they are gone or another worker’s', async () => {
+      const gone = { name: 'DockerError', message: `the run's network ${name} is gone`, retryable: false };
+      const others = taskNetworks(engine, POOL, { labels: { 'taskcluster.worker-id': 'another' } });
+      await assert.rejects(others.takeAgain(name, signal), gone);
+      assert.ok(!others.holds(labels()));
+      await engine.removeNetwork(before.id);
+      await assert.rejects(networks.takeAgain(name, signal), gone);
+    });
+
+    it('are refused, finally, to a second user', async () => {
+      await networks.takeAgain(name, signal);
+      const refusal = { name: 'DockerError', message: `the run's network ${name} is held already`, retryable: false };
+      await assert.rejects(networks.takeAgain(name, signal), refusal);
+      assert.ok(networks.holds(labels()));
+    });
+
+    it('are refused, finally, with a subnet of another size', async () => {
+      const spec = engine.networkSpecs.get(before.id) ?? assert.fail();
+      engine.networkSpecs.set(before.id, { ...spec, subnet: '10.0.0.0/24' });
+      await assert.rejects(networks.takeAgain(name, signal), { retryable: false });
+      assert.ok(!networks.holds(labels()));
+    });
+
+    it('can be acquired once the engine answers again', async () => {
+      engine.fail('findNetwork', new DockerError('busy', 500));
+      await assert.rejects(networks.takeAgain(name, signal), { message: 'busy', retryable: true });
+      assert.equal((await networks.takeAgain(name, signal)).id, before.id);
+    });
+  });
+
   describe('kept for the next run', () => {
     const SPARE_MS = 5000;
     let clock: FakeClock;

@@ -1,0 +1,94 @@
+import type { InspectedContainer } from './docker-answers.js';
+import type { DockerClient } from './docker-client.js';
+import { dockerErrorOf } from './docker-error.js';
+import { DockerodeRunningContainer, DockerodeStoppedContainer, attach, passOn } from './dockerode-container.js';
+import type { ContainerFacts } from './dockerode-container.js';
+import type { FoundContainer, Labels, OutputConsumer, RunningContainer, StoppedContainer } from './engine.js';
+import { linesOf } from './lines-of.js';
+
+const ENDED = new Set(['exited', 'dead', 'removing']);
+/** The engine wakes up those who wait for a container's end, then writes that to its disk, and then logs the event. */
+const END_LOGGED_WITHIN_S = 5;
+const SIGKILL = '9';
+
+interface EngineEvent {
+  readonly Action: string;
+  readonly Actor: { readonly Attributes: { readonly signal?: string } };
+}
+
+/** Returns the container if it carries these labels; otherwise undefined. Makes no call. */
+export function foundContainer(
+  inspected: InspectedContainer,
+  labels: Labels,
+  clients: { readonly client: DockerClient; readonly anew: DockerClient },
+): FoundContainer | undefined {
+  const { Id: id, Config, HostConfig } = inspected;
+  const own = Config.Labels ?? {};
+  if (Object.entries(labels).some(([key, value]) => own[key] !== value)) return undefined;
+  const isMemoryLimited = (HostConfig?.Memory ?? 0) > 0;
+  return new DockerodeFoundContainer({ id, isMemoryLimited, ...clients }, inspected.State);
+}
+
+class DockerodeFoundContainer implements FoundContainer {
+  readonly id: string;
+  readonly state: FoundContainer['state'];
+  readonly startedAt: Date | undefined;
+  readonly #facts: ContainerFacts;
+
+  constructor(facts: ContainerFacts, { Status, StartedAt = '' }: InspectedContainer['State']) {
+    this.id = facts.id;
+    this.#facts = facts;
+    this.state = stateOf(Status);
+    const startedAt = new Date(StartedAt);
+    this.startedAt = startedAt.getTime() > 0 ? startedAt : undefined;
+  }
+
+  get running(): RunningContainer {
+    if (this.state === 'created') throw new Error(`container ${this.id} was never started`);
+    return new DockerodeRunningContainer(this.#facts);
+  }
+
+  ended(exitCode: number, oomKilled: boolean | undefined): StoppedContainer {
+    return new DockerodeStoppedContainer(this.#facts, exitCode, oomKilled);
+  }
+
+  async attach(consume: OutputConsumer, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }> {
+    return await attach(this.#facts, consume, signal);
+  }
+
+  async readOutput(
+    consume: OutputConsumer,
+    { follow }: { readonly follow: boolean },
+    signal: AbortSignal,
+  ): Promise<{ readonly drained: Promise<void> }> {
+    const call = { what: 'reading the output of the container', signal };
+    return passOn(await this.#facts.client.logs(this.id, follow, call), consume, signal);
+  }
+
+  async sawEnd(signal: AbortSignal): Promise<boolean> {
+    const what = 'reading the events of the container';
+    const until = Math.ceil(Date.now() / 1000) + END_LOGGED_WITHIN_S;
+    const events = await this.#facts.anew.containerEvents(this.id, ['die', 'kill'], until, { what, signal });
+    try {
+      for await (const line of linesOf(events)) {
+        const { Action, Actor } = JSON.parse(line) as EngineEvent;
+        if (Action === 'die') return true;
+        // An engine that starts without live-restore stops the containers that a crash of it has left running. It sends
+        // SIGTERM, or the signal that the image asks for, before SIGKILL; the worker's own kill is SIGKILL alone.
+        if (Action === 'kill' && Actor.Attributes.signal !== SIGKILL) return false;
+      }
+    } catch (error) {
+      if (!signal.aborted) throw dockerErrorOf(what, error);
+    } finally {
+      events.destroy();
+    }
+    // An aborted connection looks like the end of the stream.
+    signal.throwIfAborted();
+    return false;
+  }
+}
+
+function stateOf(status: string): FoundContainer['state'] {
+  if (status === 'created') return 'created';
+  return ENDED.has(status) ? 'ended' : 'running';
+}
