@@ -14,8 +14,10 @@ import { certificateEnd } from '../util/tls-files.js';
 import type { TlsFiles } from '../util/tls-files.js';
 
 export interface SecretUrlServerOptions {
-  /** 0: any free port. */
+  /** 0: `preferredPort`, or any port if that is not free. */
   readonly port: number;
+  /** The port in the addresses that a previous worker gave to readers of runs that go on. */
+  readonly preferredPort?: number | undefined;
   /** The address to listen on; default: all. */
   readonly host?: string | undefined;
   /** The host in the URLs. */
@@ -47,6 +49,13 @@ const FILES_PER_SHARE = 8;
 const TOKEN_BYTES = 32;
 const REMEMBERED_TOKENS = 2000;
 const IDLE_CHECK_MS = 50;
+/** URLs leave out these ports. */
+const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
+  ['http:', 80],
+  ['ws:', 80],
+  ['https:', 443],
+  ['wss:', 443],
+]);
 
 interface Listening {
   readonly http: Server;
@@ -58,6 +67,13 @@ interface Listening {
 /** Returns a secret for a URL: 256 random bits as 43 characters of base64url. */
 export function newToken(): string {
   return randomBytes(TOKEN_BYTES).toString('base64url');
+}
+
+/** Returns the port of an HTTP or WebSocket URL; undefined if `url` is not such a URL. */
+export function portOf(url: string): number | undefined {
+  if (!URL.canParse(url)) return undefined;
+  const { protocol, port } = new URL(url);
+  return port === '' ? DEFAULT_PORTS.get(protocol) : Number(port);
 }
 
 /**
@@ -85,7 +101,7 @@ export class SecretUrlServer<T> {
 
   /** Resolves once the server listens. Throws if it can't listen, or can't use the certificate. */
   static async start<T>(options: SecretUrlServerOptions, limits: SecretUrlLimits): Promise<SecretUrlServer<T>> {
-    const { port, host, tls } = options;
+    const { tls } = options;
     const { requestMs } = limits;
     const timeouts = {
       headersTimeout: requestMs,
@@ -104,8 +120,7 @@ export class SecretUrlServer<T> {
       waiting: Math.min(limits.waiting, share),
       held: Math.min(limits.connections, share),
     });
-    http.listen(port, host);
-    await once(http, 'listening');
+    await listen(http, options);
     return new SecretUrlServer(options, { http, limiter, secure });
   }
 
@@ -124,6 +139,11 @@ export class SecretUrlServer<T> {
   origin(expires: Date): string {
     void this.#renewCertificate();
     return `http${this.#secure ? 's' : ''}://${this.#publicHost.hostFor(expires)}:${this.port}`;
+  }
+
+  /** Returns whether requests to `url` come to this server, provided that its host is this machine. */
+  isOwnUrl(url: string): boolean {
+    return portOf(url) === this.port && /^(?:https|wss):/.test(url) === (this.#secure !== undefined);
   }
 
   /** Makes `find` return `target` for `token`. */
@@ -184,6 +204,24 @@ export class SecretUrlServer<T> {
       this.#log.warn('renewed certificate not usable', { error });
     }
   }
+}
+
+/** Resolves once the server listens. Throws if it can't listen at `port`, or at any. */
+async function listen(http: Server, { port, preferredPort, host, log }: SecretUrlServerOptions): Promise<void> {
+  if (port === 0 && preferredPort !== undefined) {
+    try {
+      await listenAt(http, preferredPort, host);
+      return;
+    } catch (error) {
+      log.warn('live addresses of adopted runs lost', { port: preferredPort, error });
+    }
+  }
+  await listenAt(http, port, host);
+}
+
+async function listenAt(http: Server, port: number, host: string | undefined): Promise<void> {
+  http.listen(port, host);
+  await once(http, 'listening');
 }
 
 function digest(token: string): string {

@@ -45,6 +45,24 @@ export function lostOutputNotice(reason: string): string {
   return `The end of the container's output may be missing: ${reason}`;
 }
 
+/** Returns the line for a run that goes on after `seconds` without a worker. */
+export function awayNotice(seconds: number): string {
+  return `The worker was away for ${Math.max(1, Math.round(seconds))} s and continues this run.`;
+}
+
+/** Returns the line for a run that goes on after `seconds` without a Docker engine. */
+export function engineAwayNotice(seconds: number): string {
+  return `Docker was away for ${Math.max(1, Math.round(seconds))} s and the task continues.`;
+}
+
+/** The line for a run whose command had not been started when its worker died. */
+export const BEGUN_AGAIN_NOTICE = "The worker was restarted before the task's command; the run begins again.";
+
+/** Returns the error for output that the engine can't give to a worker that continues a run. */
+export function missingOutputNotice(reason: string): string {
+  return `Output of the task may be missing here: ${reason}`;
+}
+
 /** The facts in the header of a log. */
 export interface LogHeader {
   readonly taskId: string;

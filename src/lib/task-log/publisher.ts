@@ -75,8 +75,11 @@ export interface StartedRun extends Omit<LoggedRun, 'expires'> {
 
 /** An HTTP server for logs that are being written. */
 export interface LogServer {
-  /** Serves `log` at an address whose host name is valid until `expires`. */
-  open(log: TaskLog, expires: Date): LogAddress;
+  /**
+   * Serves `log` at an address whose host name is valid until `expires`. `known` is where a previous worker served it:
+   * the address stays the same if requests to it reach this server.
+   */
+  open(log: TaskLog, expires: Date, known?: KnownAddress): LogAddress;
 }
 
 export interface LogAddress {
@@ -88,6 +91,9 @@ export interface LogAddress {
   /** Stops serving the log. No effect after redirectTo. */
   close(): void;
 }
+
+/** An address as a run's record keeps it. It is a secret. */
+export type KnownAddress = Pick<LogAddress, 'url' | 'token'>;
 
 /** Publishes each run's log as an artifact: live during the run, the whole log afterwards. One per worker. */
 export class TaskLogPublisher {
@@ -102,11 +108,12 @@ export class TaskLogPublisher {
 
   /**
    * Publishes the log for the duration of the run. Returns at once; failures are logged and never stop the run. Without
-   * `isLive`, only the backing log is uploaded at the end.
+   * `isLive`, only the backing log is uploaded at the end. `known` is the address at which a previous worker published
+   * the log of this run; it is announced again, as that worker may have died before it was.
    */
-  publish(run: StartedRun, log: TaskLog, artifact: LogArtifact): PublishedLog {
+  publish(run: StartedRun, log: TaskLog, artifact: LogArtifact, known?: KnownAddress): PublishedLog {
     const expires = liveLogExpiry(run.definition, this.#now());
-    return new LogOfRun(run, artifact, artifact.isLive ? this.#server?.open(log, expires) : undefined);
+    return new LogOfRun(run, artifact, artifact.isLive ? this.#server?.open(log, expires, known) : undefined);
   }
 
   /** Uploads the log of a run whose worker died before `finish`. */
@@ -117,7 +124,7 @@ export class TaskLogPublisher {
 }
 
 export type LogPublisher = Pick<TaskLogPublisher, 'publish' | 'publishLate'>;
-export type PublishedLog = Pick<LogOfRun, 'finish'>;
+export type PublishedLog = Pick<LogOfRun, 'address' | 'finish'>;
 
 class LogOfRun {
   readonly #run: LoggedRun;
@@ -134,6 +141,11 @@ class LogOfRun {
     // If the queue refuses the reference, its message may quote the token.
     this.#unhideToken = address ? run.log.addSecret(address.token) : () => undefined;
     this.#announced = address ? this.#announce(address.url) : Promise.resolve();
+  }
+
+  /** Where readers find the log during the run, for the run's record; undefined if it is not live. */
+  get address(): KnownAddress | undefined {
+    return this.#address && { url: this.#address.url, token: this.#address.token };
   }
 
   /** Uploads the whole log, which must be closed, and points the live artifact to it. */

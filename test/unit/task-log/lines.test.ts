@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { errorLine, exitCodeOf, footer, workerLine, writeHeader } from '../../../src/lib/task-log/lines.js';
+import {
+  BEGUN_AGAIN_NOTICE,
+  awayNotice,
+  errorLine,
+  exitCodeOf,
+  footer,
+  missingOutputNotice,
+  workerLine,
+  writeHeader,
+} from '../../../src/lib/task-log/lines.js';
 import { MemoryOutput } from '../../fakes/memory-output.js';
 import { PAYLOAD, WORKER, runContext, taskOf } from '../task/task-fixture.js';
 
@@ -26,6 +35,20 @@ describe('the lines of a task log', () => {
 
   it('add no empty line after a text with a trailing line break', () => {
     assert.equal(errorLine('no\r\n'), '\n[taskcluster:error] no\n');
+  });
+});
+
+describe('the notices of a run that goes on after a restart of its worker', () => {
+  it('say for how long there was none, in whole seconds', () => {
+    assert.equal(awayNotice(12.4), 'The worker was away for 12 s and continues this run.');
+    assert.equal(awayNotice(0.01), 'The worker was away for 1 s and continues this run.');
+    assert.equal(awayNotice(-5), 'The worker was away for 1 s and continues this run.');
+  });
+
+  it('say what is not as it was', () => {
+    const again = "The worker was restarted before the task's command; the run begins again.";
+    assert.equal(BEGUN_AGAIN_NOTICE, again);
+    assert.equal(missingOutputNotice('reason'), 'Output of the task may be missing here: reason');
   });
 });
 

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { localLiveLog } from '../../../src/lib/features/live-log/local-live-log.js';
 import { ServiceError } from '../../../src/lib/outcome/service-error.js';
 import { TaskLogPublisher, backingName, liveLogExpiry } from '../../../src/lib/task-log/publisher.js';
-import type { LogAddress, LogServer } from '../../../src/lib/task-log/publisher.js';
+import type { KnownAddress, LogAddress, LogServer } from '../../../src/lib/task-log/publisher.js';
 import { TaskLog } from '../../../src/lib/task-log/writer.js';
 import { ArtifactBench, EXPIRES } from '../../fakes/artifact-bench.js';
 import { settle } from '../../fakes/fake-clock.js';
@@ -24,12 +24,12 @@ class FakeServer implements LogServer {
   readonly calls: string[] = [];
   readonly expiries: Date[] = [];
 
-  open(_log: TaskLog, expires: Date): LogAddress {
+  open(_log: TaskLog, expires: Date, known?: KnownAddress): LogAddress {
     const { calls } = this;
     this.expiries.push(expires);
     return {
-      url: 'http://worker.invalid/log/token',
-      token: 'token',
+      url: known?.url ?? 'http://worker.invalid/log/token',
+      token: known?.token ?? 'token',
       redirectTo: (url) => void calls.push(`redirect to ${url}`),
       close: () => void calls.push('close'),
     };
@@ -52,8 +52,13 @@ describe('TaskLogPublisher', () => {
     await bench.stop();
   });
 
-  const publish = (isLive = true) =>
-    new TaskLogPublisher(server, now).publish({ ...bench.task(), queue: bench.queue }, log, { name: NAME, isLive });
+  const publish = (isLive = true, known?: KnownAddress) =>
+    new TaskLogPublisher(server, now).publish(
+      { ...bench.task(), queue: bench.queue },
+      log,
+      { name: NAME, isLive },
+      known,
+    );
   const contentType = 'text/plain; charset=utf-8';
   const s3 = (contentLength: number) => ({ storageType: 's3', contentType, contentLength, expires: EXPIRES });
   const toWorker = { storageType: 'reference', url: 'http://worker.invalid/log/token', contentType, expires: EXPIRES };
@@ -81,6 +86,25 @@ describe('TaskLogPublisher', () => {
     const published = publish();
     const { definition } = bench.task();
     assert.deepEqual(server.expiries, [liveLogExpiry(definition, NOW)]);
+    await log.close();
+    await published.finish(never);
+  });
+
+  it('has the address for the record of the run, if it is live', async () => {
+    const published = publish();
+    assert.deepEqual(published.address, { url: 'http://worker.invalid/log/token', token: 'token' });
+    assert.equal(publish(false).address, undefined);
+    await log.close();
+    await published.finish(never);
+  });
+
+  it('announces the address of a previous worker again', async () => {
+    const known = { url: 'http://worker.invalid/log/before', token: 'before' };
+    const published = publish(true, known);
+    assert.deepEqual(published.address, known);
+    assert.deepEqual([...bench.log.secrets], ['before']);
+    await settle();
+    assert.deepEqual(bench.queue.artifacts, [{ name: NAME, request: { ...toWorker, url: known.url } }]);
     await log.close();
     await published.finish(never);
   });

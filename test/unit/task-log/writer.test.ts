@@ -1,33 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
-import { mkdtemp, open as openFile, readFile, readdir, rm, stat, symlink } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { TaskLog } from '../../../src/lib/task-log/writer.js';
+import { withFileMethod } from '../../support/file-method.js';
 
 const PREFIX = '[taskcluster 2026-11-23 15:04:05.678Z] ';
-
-/** Runs `test` with this method replaced for all files of this process. */
-async function withFileMethod(
-  name: 'datasync' | 'writev',
-  method: (buffers: readonly Buffer[]) => Promise<unknown>,
-  test: () => Promise<void>,
-): Promise<void> {
-  const file = await openFile('/dev/null');
-  const handles = Object.getPrototypeOf(file) as FileHandle;
-  await file.close();
-  const original: unknown = Reflect.get(handles, name);
-  Reflect.set(handles, name, method);
-  try {
-    await test();
-  } finally {
-    Reflect.set(handles, name, original);
-  }
-}
 
 interface Write {
   readonly text: string;

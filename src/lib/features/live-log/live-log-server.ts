@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../log/logger.js';
+import type { KnownAddress } from '../../task-log/publisher.js';
 import type { TaskLog } from '../../task-log/writer.js';
 import { errorMessage } from '../../util/error-message.js';
 import { SecretUrlServer, newToken } from '../secret-url-server.js';
@@ -59,12 +60,13 @@ export class LiveLogServer {
 
   /**
    * Serves `log` until the endpoint is told that the run has ended. The host name in its address is valid until
-   * `expires`.
+   * `expires`. An address that is `known` from a previous worker is used again if it is one of this server's.
    */
-  open(log: TaskLog, expires: Date): LiveLogEndpoint {
-    const token = newToken();
+  open(log: TaskLog, expires: Date, known?: KnownAddress): LiveLogEndpoint {
+    const previous = known && this.#urls.isOwnUrl(known.url) ? known : undefined;
+    const token = previous?.token ?? newToken();
     const endpoint = new LiveLogEndpoint({
-      url: `${this.#urls.origin(expires)}/log/${token}`,
+      url: previous?.url ?? `${this.#urls.origin(expires)}/log/${token}`,
       log,
       operatorLog: this.#log,
       limits: this.#limits,

@@ -11,4 +11,5 @@ export const localLiveLog: Feature = {
   requiredScopes: () => undefined,
   reservedArtifacts: ({ payload }) => [payload.log || DEFAULT_LOG_NAME],
   attach: () => ({}),
+  adopt: () => ({}),
 };

@@ -264,6 +264,50 @@ describe('LiveLogServer', () => {
     await named.close(0);
   });
 
+  describe('of a worker that goes on with the run of another', () => {
+    /** Starts the next worker's server at a port, and opens the log that the worker before has left. */
+    const restart = async (options: { port?: number; preferredPort?: number }): Promise<void> => {
+      const { url, token } = endpoint;
+      await server.close(0);
+      await log.close();
+      log = await TaskLog.open({ path: log.path, now: () => new Date() });
+      const publicHost = new FixedHost('127.0.0.1');
+      server = await LiveLogServer.start({ port: 0, ...options, host: '127.0.0.1', publicHost, log: operatorLog });
+      endpoint = server.open(log, LATER, { url, token });
+    };
+
+    it('serves the log at the same address, so that readers can go on where they were', async () => {
+      const { url, token } = endpoint;
+      log.write('0123456789');
+      const response = await open();
+      const [first] = (await once(response, 'data')) as [Buffer];
+      assert.equal(first.toString(), '0123456789');
+      const lost = assert.rejects(text(response), /aborted/);
+      await restart({ preferredPort: server.port });
+      await lost;
+      assert.deepEqual([endpoint.url, endpoint.token], [url, token]);
+      const continued = await open(url, { range: 'bytes=10-' });
+      assert.equal(continued.statusCode, 206);
+      assert.equal(continued.headers['content-range'], 'bytes 10-/*');
+      const earlier = await open(url, { range: 'bytes=4-' });
+      log.write('ab');
+      await log.copy(Readable.from([Buffer.from('cd')]));
+      await log.close();
+      assert.deepEqual(await Promise.all([text(continued), text(earlier)]), ['abcd', '456789abcd']);
+      endpoint.close();
+      assert.equal(await status(url), 404);
+    });
+
+    it('has a new address at another port', async () => {
+      const { url } = endpoint;
+      await restart({});
+      assert.notEqual(endpoint.url, url);
+      assert.equal(new URL(endpoint.url).port, String(server.port));
+      assert.equal(endpoint.url.includes(new URL(url).pathname), false);
+      assert.equal(await status(endpoint.url, 'HEAD'), 200);
+    });
+  });
+
   it('disconnects all readers when it closes, and can be closed twice', async () => {
     const response = await open();
     const reading = buffer(response);
