@@ -3,6 +3,7 @@ import { errorMessage } from '../util/error-message.js';
 import { combined } from './device.js';
 import type { DeviceAccess, DeviceKind } from './device.js';
 import { LeasePool } from './lease-pool.js';
+import type { DeviceLease } from './lease-pool.js';
 
 export interface DeviceManagerOptions {
   /** The kinds that this worker's configuration allows. */
@@ -25,10 +26,15 @@ export interface RunName {
 /** All devices of one task, until disposed. Disposing again has no effect. */
 export interface TaskDevices {
   readonly access: DeviceAccess;
+  /** Each as `<kind>: <id>`, for `acquireAgain`. */
+  readonly names: readonly string[];
   dispose(): void;
 }
 
 export type Acquired = { readonly devices: TaskDevices } | { readonly problems: readonly string[] };
+
+/** Between kind and id in the name of a device. No kind contains it. */
+const SEPARATOR = ': ';
 
 /**
  * The devices of this machine. A task gets all the devices it needs at once or none, so that no two tasks wait for each
@@ -103,8 +109,40 @@ export class DeviceManager {
       return { problems };
     }
     const leases = needed.flatMap((name) => this.#pools.get(name)?.tryAcquire() ?? []);
-    const names = leases.map(({ kind, device }) => `${kind}: ${device.id}`);
-    log.info('devices leased', { devices: names });
+    const devices = this.#taskDevices(leases, log);
+    log.info('devices leased', { devices: devices.names });
+    return { devices };
+  }
+
+  /**
+   * Leases again exactly the devices that a run held when the previous worker died, or returns messages about what it
+   * can't have. The run's container uses them, so a device that discovery no longer finds is leased too. Call it before
+   * anything is claimed: otherwise another run may have them.
+   */
+  acquireAgain(run: RunName, names: readonly string[], log: Logger): Acquired {
+    this.#expected.delete(keyOf(run));
+    const results = names.map((name) => this.#take(name));
+    const leases = results.filter((result) => typeof result !== 'string');
+    const problems = results.filter((result) => typeof result === 'string');
+    if (problems.length > 0) {
+      for (const lease of leases) lease.dispose();
+      this.#options.onFreed();
+      return { problems };
+    }
+    log.info('devices taken again', { devices: names });
+    return { devices: this.#taskDevices(leases, log) };
+  }
+
+  /** Returns a message if the device can't be leased again. */
+  #take(name: string): DeviceLease | string {
+    const [kind = '', ...rest] = name.split(SEPARATOR);
+    const pool = this.#pools.get(kind);
+    if (!pool) return notEnabled(kind);
+    return pool.take(rest.join(SEPARATOR)) ?? `Another run uses the device of this run (${name}).`;
+  }
+
+  #taskDevices(leases: readonly DeviceLease[], log: Logger): TaskDevices {
+    const names = leases.map(({ kind, device }) => kind + SEPARATOR + device.id);
     let isHeld = true;
     const dispose = (): void => {
       if (!isHeld) return;
@@ -113,12 +151,12 @@ export class DeviceManager {
       log.info('devices released', { devices: names });
       this.#options.onFreed();
     };
-    return { devices: { access: combined(leases.map(({ device }) => device.access)), dispose } };
+    return { access: combined(leases.map(({ device }) => device.access)), names, dispose };
   }
 
   #problem(name: string): string | undefined {
     const pool = this.#pools.get(name);
-    if (!pool) return `${name} devices are not enabled on this worker (deviceManagement.${name}.enabled).`;
+    if (!pool) return notEnabled(name);
     if (pool.present.length === 0) return `This worker has no ${name} device.`;
     return pool.free.length === 0 ? `All ${name} devices of this worker are in use.` : undefined;
   }
@@ -154,6 +192,10 @@ export function requestedDevices(payload: unknown): readonly string[] {
 function member(value: unknown, key: string): object | undefined {
   const found: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
   return typeof found === 'object' && found !== null ? found : undefined;
+}
+
+function notEnabled(kind: string): string {
+  return `${kind} devices are not enabled on this worker (deviceManagement.${kind}.enabled).`;
 }
 
 function keyOf({ taskId, runId }: RunName): string {

@@ -26,7 +26,19 @@ export class LeasePool {
   /** Leases a device; undefined when none is free. */
   tryAcquire(): DeviceLease | undefined {
     const [device] = this.free;
-    if (!device) return undefined;
+    return device && this.#lease(device);
+  }
+
+  /**
+   * Leases the device with this id for a task that already uses it, even if it is no longer present: access to that is
+   * empty. Undefined when another task holds it.
+   */
+  take(id: string): DeviceLease | undefined {
+    if (this.#leased.has(id)) return undefined;
+    return this.#lease(this.present.find((device) => device.id === id) ?? { id, access: {} });
+  }
+
+  #lease(device: Device): DeviceLease {
     const { name: kind, isExclusive } = this.kind;
     if (isExclusive) this.#leased.add(device.id);
     let isHeld = true;

@@ -6,7 +6,14 @@ import { errorMessage } from '../util/error-message.js';
 import { Semaphore } from '../util/semaphore.js';
 import { imageError } from './image-error.js';
 import type { ImageRecords } from './image-records.js';
-import type { FetchedImage, ImageLease, ImageProgress, ImageSource } from './image-provider.js';
+import type {
+  FetchedImage,
+  ImageFacts,
+  ImageIdentity,
+  ImageLease,
+  ImageProgress,
+  ImageSource,
+} from './image-provider.js';
 import type { ImageUse, ImageUses } from './image-uses.js';
 import { SharedFetch } from './shared-fetch.js';
 
@@ -39,7 +46,7 @@ export class ImageCache {
 
   /** Fetches the image unless it is here. It counts as in use from this call until the lease is disposed of. */
   async acquire(source: ImageSource, progress: ImageProgress, signal: AbortSignal): Promise<ImageLease> {
-    const { uses, log, metrics } = this.#deps;
+    const { imageRecords, uses, log, metrics } = this.#deps;
     const { localName } = source;
     const use = uses.begin(localName);
     try {
@@ -50,17 +57,34 @@ export class ImageCache {
       metrics?.imageAcquired(present !== undefined);
       const line = source.using?.(image.id);
       if (line !== undefined) progress.line(line);
-      return this.#lease(use, image);
+      use.imageId = image.id;
+      const { artifactHash } = imageRecords.used(localName, image.id);
+      return this.#lease(use, { image, artifactHash });
     } catch (error) {
       uses.end(use);
       throw error;
     }
   }
 
-  #lease(use: ImageUse, image: ImageInfo): ImageLease {
-    const { uses, imageRecords } = this.#deps;
+  /** Takes over the lease of a worker that died, as `ImageProvider.adopt` says. */
+  async adopt({ localName, image, artifactHash }: ImageFacts, signal: AbortSignal): Promise<ImageLease> {
+    const { imageRecords, uses } = this.#deps;
+    const use = uses.begin(localName);
     use.imageId = image.id;
-    const { artifactHash } = imageRecords.used(use.localName, image.id);
+    try {
+      await uses.waitForRemovals(localName, signal);
+    } catch (error) {
+      uses.end(use);
+      throw error;
+    }
+    imageRecords.stillUsed(localName, image.id);
+    return this.#lease(use, { image, artifactHash });
+  }
+
+  #lease(use: ImageUse, { image, artifactHash }: ImageIdentity): ImageLease {
+    const { uses, imageRecords } = this.#deps;
+    const { localName } = use;
+    const facts = { localName, image, ...(artifactHash !== undefined && { artifactHash }) };
     let isHeld = true;
     let isUsable = true;
     const markUnusable = (): void => {
@@ -69,11 +93,11 @@ export class ImageCache {
     const dispose = async (): Promise<void> => {
       if (!isHeld) return;
       isHeld = false;
-      imageRecords.used(use.localName, image.id);
+      imageRecords.stillUsed(localName, image.id);
       uses.end(use);
-      if (!isUsable) await this.#discard(use.localName, image.id);
+      if (!isUsable) await this.#discard(localName, image.id);
     };
-    return { image, artifactHash, markUnusable, dispose };
+    return { image, artifactHash, facts, markUnusable, dispose };
   }
 
   /** Removes an unusable image: otherwise every task that requests it would fail, even if only this copy is damaged. */

@@ -31,17 +31,55 @@ export interface ImageIdentity {
   readonly artifactHash: string | undefined;
 }
 
+/** What another worker needs to know about a lease to take it over: see `ImageProvider.adopt`. JSON. */
+export interface ImageFacts {
+  /** The engine's name for the image, as in ImageSource. */
+  readonly localName: string;
+  readonly image: ImageInfo;
+  /** As in ImageIdentity; absent: from a registry. */
+  readonly artifactHash?: string;
+}
+
+const TEXT = { type: 'string', minLength: 1 } as const;
+const WORDS = { type: 'array', items: { type: 'string' } } as const;
+const IDENTITY = {
+  image: {
+    type: 'object',
+    properties: { id: TEXT, entrypoint: WORDS, command: WORDS },
+    required: ['id', 'entrypoint', 'command'],
+  },
+  artifactHash: { type: 'string', pattern: '^sha256:[0-9a-f]{64}$' },
+} as const;
+
+/** The JSON schema of the identity of an image on record: an ImageIdentity, whose unknown hash is absent. */
+export const IMAGE_IDENTITY_SCHEMA = { type: 'object', properties: IDENTITY, required: ['image'] } as const;
+
+/** The JSON schema of ImageFacts. */
+export const IMAGE_FACTS_SCHEMA = {
+  type: 'object',
+  properties: { localName: TEXT, ...IDENTITY },
+  required: ['localName', 'image'],
+} as const;
+
 /** An image that stays on this machine until the lease is disposed of. Disposing twice is harmless. */
 export interface ImageLease extends ImageIdentity {
+  /** For the record of the run. */
+  readonly facts: ImageFacts;
   /** Declares that no container can be made of it: it is removed after its last use, if the worker has fetched it. */
   markUnusable(): void;
   /** Never fails. Resolves after an unusable image is removed. */
   dispose(): Promise<void>;
 }
 
-/** Provides images for tasks. Throws TaskErrors that the author can act on, or the signal's reason. */
+/** Provides images for tasks. */
 export interface ImageProvider {
+  /** Throws TaskErrors that the author can act on, or the signal's reason. */
   acquire(request: ImageRequest, signal: AbortSignal): Promise<ImageLease>;
+  /**
+   * Takes over the lease of a worker that died, for a container that exists: nothing is resolved, authorized, fetched
+   * or logged, and the engine need not have the image under this name any more. Throws only the signal's reason.
+   */
+  adopt(facts: ImageFacts, signal: AbortSignal): Promise<ImageLease>;
 }
 
 /** What is known about an image after its fetch. */

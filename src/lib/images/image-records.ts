@@ -85,10 +85,15 @@ export class ImageRecords {
     return [...this.#records.values()].sort((a, b) => Date.parse(a.lastUsedAt) - Date.parse(b.lastUsedAt));
   }
 
-  /** Notes that a task uses the image, or did until now. */
+  /** Notes that a task uses the image from now on. */
   used(localName: string, imageId: string): ImageRecord {
     const known = this.find(localName, imageId) ?? { localName, imageId, wasFetched: false };
     return this.#set({ ...known, lastUsedAt: this.#deps.now().toISOString() });
+  }
+
+  /** Notes that a task uses the image still, or did until now, unless the name belongs to another image by now. */
+  stillUsed(localName: string, imageId: string): void {
+    if ((this.#records.get(localName)?.imageId ?? imageId) === imageId) this.used(localName, imageId);
   }
 
   /** Notes that the image was just fetched. Resolves after that is written. */

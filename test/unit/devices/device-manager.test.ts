@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { cpu } from '../../../src/lib/devices/cpu.js';
 import { DeviceManager, requestedDevices } from '../../../src/lib/devices/device-manager.js';
 import type { Acquired, TaskDevices } from '../../../src/lib/devices/device-manager.js';
 import { FakeDevices } from '../../fakes/fake-devices.js';
@@ -75,6 +79,96 @@ describe('the device manager', () => {
       'This worker has no audio device.',
       'cpu devices are not enabled on this worker (deviceManagement.cpu.enabled).',
     ]);
+  });
+
+  describe('after a crash', () => {
+    const again = (manager: DeviceManager, ...names: readonly string[]): Acquired =>
+      manager.acquireAgain(newRun(), names, log);
+    const refused = (acquired: Acquired): readonly string[] =>
+      'problems' in acquired ? acquired.problems : assert.fail('it got its devices');
+
+    it('leases again exactly the devices that a run held', async () => {
+      const { names } = await take(await start(), 'video', 'audio', 'kvm');
+      assert.deepEqual(names, ['video: v0', 'audio: a0', 'kvm: k']);
+      const manager = await start();
+      // Not those that would be given out first.
+      const held = ['video: v1', 'audio: a2', 'kvm: k'];
+      const devices = given(again(manager, ...held));
+      assert.deepEqual(devices.names, held);
+      assert.deepEqual(devices.access.env, { video: 'v1', audio: 'a2', kvm: 'k' });
+      assert.equal(await manager.roomFor(9), 1);
+      assert.deepEqual((await take(manager, 'video', 'kvm')).names, ['video: v0', 'kvm: k']);
+      assert.equal(await manager.roomFor(9), 0);
+      devices.dispose();
+      devices.dispose();
+      assert.deepEqual([freed, await manager.roomFor(9)], [1, 1]);
+      assert.deepEqual(
+        log.of('devices taken again').map(({ fields }) => fields['devices']),
+        [held],
+      );
+    });
+
+    it('leases a device again that discovery does not find', async () => {
+      video.present = ['v1'];
+      const manager = await start();
+      const devices = given(again(manager, 'video: v0'));
+      assert.deepEqual([devices.names, devices.access.devices], [['video: v0'], []]);
+      assert.equal(await manager.roomFor(9), 1);
+      video.present = ['v0', 'v1'];
+      assert.equal(await manager.roomFor(9), 1, 'it is found again, and is in use');
+      devices.dispose();
+      assert.equal(await manager.roomFor(9), 2);
+    });
+
+    it('leases a core again', async () => {
+      const root = await mkdtemp(join(tmpdir(), 'cores-'));
+      try {
+        const sources = { online: join(root, 'online'), status: join(root, 'status') };
+        await writeFile(sources.online, '0-2\n');
+        await writeFile(sources.status, 'Cpus_allowed_list:\t0-2\n');
+        const options = { kinds: [cpu(sources)], forEveryTask: ['cpu'], onFreed: () => undefined, log };
+        const manager = await DeviceManager.start(options);
+        const { names, access } = given(again(manager, 'cpu: core 1'));
+        assert.deepEqual([names, access.cpuset], [['cpu: core 1'], '1']);
+        const others = [await take(manager), await take(manager)];
+        assert.deepEqual(
+          others.map(({ access: { cpuset } }) => cpuset),
+          ['0', '2'],
+        );
+      } finally {
+        await rm(root, { recursive: true });
+      }
+    });
+
+    it('refuses the device of another run, and leases none of the others', async () => {
+      const manager = await start();
+      const held = given(again(manager, 'video: v0', 'kvm: k'));
+      assert.deepEqual(refused(again(manager, 'audio: a0', 'video: v0', 'kvm: k')), [
+        'Another run uses the device of this run (video: v0).',
+      ]);
+      assert.deepEqual((await take(manager, 'audio')).names, ['audio: a0']);
+      held.dispose();
+      given(again(manager, 'video: v0'));
+    });
+
+    it('refuses a device of a kind that is no longer enabled', async () => {
+      const manager = await start();
+      assert.deepEqual(refused(again(manager, 'video: v0', 'cpu: core 0', 'odd')), [
+        'cpu devices are not enabled on this worker (deviceManagement.cpu.enabled).',
+        'odd devices are not enabled on this worker (deviceManagement.odd.enabled).',
+      ]);
+      assert.equal(await manager.roomFor(9), 2);
+    });
+
+    it('no longer reserves devices for the run', async () => {
+      const manager = await start();
+      const run = newRun();
+      const forget = manager.expect(run, payloadFor('video'));
+      given(manager.acquireAgain(run, ['video: v0'], log));
+      assert.equal(await manager.roomFor(9), 1);
+      forget();
+      assert.equal(freed, 0);
+    });
   });
 
   it('warns once about missing kinds and logs only changes', async () => {
