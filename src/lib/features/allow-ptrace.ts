@@ -1,5 +1,5 @@
 import { orForPool } from '../queue/scopes.js';
-import type { Feature } from '../task/feature.js';
+import type { Feature, TaskFeature } from '../task/feature.js';
 
 /** Lets the task's programs trace each other, regardless of their users: debuggers, sanitizers, crash reporters. */
 export const allowPtrace: Feature = {
@@ -7,5 +7,10 @@ export const allowPtrace: Feature = {
   enabledByDefault: false,
   requiredScopes: ({ worker }) => orForPool('docker-worker:feature:allowPtrace', worker),
   reservedArtifacts: () => [],
-  attach: () => ({ prepare: () => Promise.resolve({ capAdd: ['SYS_PTRACE'] }) }),
+  attach: allowed,
+  adopt: allowed,
 };
+
+function allowed(): TaskFeature {
+  return { prepare: () => Promise.resolve({ capAdd: ['SYS_PTRACE'] }) };
+}

@@ -14,6 +14,7 @@ export const bulkLog: Feature = {
   requiredScopes: () => undefined,
   reservedArtifacts: () => [NAME],
   attach: published,
+  adopt: published,
   // The log says why the task was refused, and some tools look for it only under this name.
   attachRefused: published,
 };

@@ -5,13 +5,13 @@ import { orForPool } from '../queue/scopes.js';
 import { NO_EXIT_CODE } from '../task/exit-verdict.js';
 import { mountOf, mountPath } from '../caches/mount-path.js';
 import type { Payload } from '../task/payload.js';
-import { TaskStopped } from '../outcome/errors.js';
 import type { Resolution } from '../outcome/resolution.js';
 import { resolutionName } from '../outcome/resolution.js';
 import type { TaskContext } from '../task/task-context.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import type { ResourceStack } from '../util/resource-stack.js';
 import type { ContainerEnd, Contribution, Feature, TaskFeature } from '../task/feature.js';
+import { lost, takeAgain } from './take-again.js';
 
 export interface CachesOptions {
   readonly caches: Pick<VolumeCaches, 'acquire' | 'reacquire'>;
@@ -22,10 +22,12 @@ export interface CachesOptions {
   readonly purgeAfterKill?: boolean;
 }
 
+const NAME = 'caches';
+
 /** Mounts payload.cache: directories on this machine, each used by one task at a time. */
 export function cachesFeature(options: CachesOptions): Feature {
   return {
-    name: 'caches',
+    name: NAME,
     enabledByDefault: true,
     insufficientScopes: 'Insufficient scopes to attach cache volumes.',
     isUsedBy: (payload) => Object.keys(payload.cache ?? {}).length > 0,
@@ -58,8 +60,10 @@ class TaskCaches implements TaskFeature {
   }
 
   async prepare(resources: ResourceStack, signal: AbortSignal): Promise<Contribution> {
+    // The command may have changed them already, even if `started` is never called.
+    if (this.#binds) this.#expectKill();
     // Requests made while a task runs are carried out after it.
-    if (!this.#binds) await this.#options.purgeRequests.apply(signal);
+    else await this.#options.purgeRequests.apply(signal);
     this.#leases = [];
     resources.defer('caches', () => this.#releaseLeases());
     signal.throwIfAborted();
@@ -87,7 +91,7 @@ class TaskCaches implements TaskFeature {
     const { caches } = this.#options;
     return await (directory === undefined
       ? caches.acquire(name, this.#task, signal)
-      : caches.reacquire(directory, this.#task));
+      : takeAgain({ task: this.#task, feature: NAME }, name, () => caches.reacquire(directory, this.#task), signal));
   }
 
   /** Returns the directory that a resumed run had mounted here; undefined for a new run. */
@@ -95,13 +99,14 @@ class TaskCaches implements TaskFeature {
     if (!this.#binds) return undefined;
     const bind = this.#binds[index];
     const end = bindSuffix(place);
-    if (bind?.endsWith(end) !== true) throw new TaskStopped('worker-shutdown');
+    if (bind?.endsWith(end) !== true) {
+      throw lost({ task: this.#task, feature: NAME }, place, new Error('the run had no cache there'));
+    }
     return bind.slice(0, -end.length);
   }
 
   started(): Promise<void> {
-    // Applies until `collect` decides: after a cancel, or when the engine is lost, `collect` isn't called.
-    if (this.#purgesAfterKill) this.#purgeReason = KILLED;
+    this.#expectKill();
     return Promise.resolve();
   }
 
@@ -124,6 +129,11 @@ class TaskCaches implements TaskFeature {
     if (hasFailedSince && purgeCaches?.includes(NO_EXIT_CODE))
       this.#purgeReason ??= `exit code ${NO_EXIT_CODE} is in onExitStatus.purgeCaches`;
     return Promise.resolve();
+  }
+
+  /** Applies until `collect` decides: after a cancel, or when the engine is lost, `collect` isn't called. */
+  #expectKill(): void {
+    if (this.#purgesAfterKill) this.#purgeReason = KILLED;
   }
 
   /** Work in an interactive shell may be killed at any time, and is not the task's own. */

@@ -1,14 +1,16 @@
 import { mkdtemp, open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { TaskContext } from '../task/task-context.js';
 import { removeTree as removeTreeAlone } from '../util/remove-tree.js';
 import type { RemoveTree } from '../util/remove-tree.js';
 import type { ResourceStack } from '../util/resource-stack.js';
 import type { Feature } from '../task/feature.js';
+import { schemaAssertion } from '../util/own-schema.js';
+import { takeAgain } from './take-again.js';
 import { ReadinessDeadline } from './sidecars/readiness-deadline.js';
 import { statusProbe } from './sidecars/probe.js';
-import { startSideContainer, acquireSideImage } from './sidecars/side-container.js';
-import type { SideContainer, SideContainerServices } from './sidecars/side-container.js';
+import { SIDE_FACTS, resumeSideContainer, startSideContainer, acquireSideImage } from './sidecars/side-container.js';
+import type { SideContainer, SideContainerServices, SideFacts } from './sidecars/side-container.js';
 
 const NAME = 'dind';
 /** Where the daemon in `dindImage` creates its socket. */
@@ -18,6 +20,20 @@ const SOCKET = 'docker.sock';
 const NO_TCP = { PORT: '' };
 /** Usually a second or two, but much longer on a machine busy with other tasks. An exit is noticed at once. */
 const START_TIMEOUT_MS = 180_000;
+
+interface Facts extends SideFacts {
+  /** The name, within the run's directory, of the one with the socket. */
+  readonly directory: string;
+}
+
+const asFacts = schemaAssertion<Facts>(
+  {
+    type: 'object',
+    properties: { ...SIDE_FACTS, directory: { type: 'string', pattern: `^${NAME}-[A-Za-z0-9]+$` } },
+    required: ['image', 'container', 'directory'],
+  },
+  'facts',
+);
 
 /** Runs a Docker daemon for one task only, in a privileged container next to the task's. */
 export function dind(
@@ -35,23 +51,40 @@ export function dind(
       return {
         prepare: async (resources, signal) => {
           const side = { task, feature: NAME, services, resources };
-          const id = await acquireSideImage(side, image, signal);
+          const { image: info, facts } = await acquireSideImage(side, image, signal);
           const directory = await makeDirectory(task, resources, removeTree);
           const binds = [`${directory}:${DIRECTORY_OF_DAEMON}`];
-          const container = await startSideContainer(side, { image: id, env: NO_TCP, binds, privileged: true }, signal);
+          const settings = { image: info.id, env: NO_TCP, binds, privileged: true };
+          const container = await startSideContainer(side, settings, signal);
           await untilDaemonAnswers(container, directory, deadline, signal);
-          return { binds: [`${join(directory, SOCKET)}:/var/run/docker.sock:ro`] };
+          return {
+            binds: [`${join(directory, SOCKET)}:/var/run/docker.sock:ro`],
+            facts: { image: facts, container: container.id, directory: basename(directory) },
+          };
         },
       };
     },
+    adopt: (task, contribution) => ({
+      prepare: async (resources, signal) => {
+        const side = { task, feature: NAME, services, resources };
+        const facts = await takeAgain(side, 'record', () => asFacts(contribution.facts), signal);
+        removeLater(join(task.directory, facts.directory), resources, removeTree);
+        await resumeSideContainer(side, facts, signal);
+        return contribution;
+      },
+    }),
   };
 }
 
 async function makeDirectory(task: TaskContext, resources: ResourceStack, removeTree: RemoveTree): Promise<string> {
   const directory = await mkdtemp(join(task.directory, `${NAME}-`));
-  // The daemon may have created any number of files in it.
-  resources.defer(`directory of ${NAME}`, () => removeTree(directory));
+  removeLater(directory, resources, removeTree);
   return directory;
+}
+
+/** The daemon may have created any number of files in it. */
+function removeLater(directory: string, resources: ResourceStack, removeTree: RemoveTree): void {
+  resources.defer(`directory of ${NAME}`, () => removeTree(directory));
 }
 
 async function untilDaemonAnswers(

@@ -4,7 +4,7 @@ import type { DockerEngine, StoppedContainer } from '../docker/engine.js';
 import { mountOf, mountPath } from '../caches/mount-path.js';
 import type { Payload } from '../task/payload.js';
 import type { RunContext, TaskContext } from '../task/task-context.js';
-import type { Feature } from '../task/feature.js';
+import type { Feature, TaskFeature } from '../task/feature.js';
 
 export interface DockerSaveOptions {
   readonly engine: Pick<DockerEngine, 'commitContainer' | 'saveImage' | 'removeImage'>;
@@ -25,16 +25,18 @@ const CLEARED_LABELS = {
 
 /** Publishes the task's container as an image, and its caches, for inspection. */
 export function dockerSave(options: DockerSaveOptions): Feature {
+  const saving = (task: TaskContext): TaskFeature => ({
+    collect: async (container, signal, end) => {
+      if (end !== 'not-started') await save(task, container, options, signal);
+    },
+  });
   return {
     name: 'dockerSave',
     enabledByDefault: false,
     requiredScopes: () => undefined,
     reservedArtifacts: ({ payload }) => [IMAGE, ...cachesOf(payload).map(({ artifact }) => artifact)],
-    attach: (task) => ({
-      collect: async (container, signal, end) => {
-        if (end !== 'not-started') await save(task, container, options, signal);
-      },
-    }),
+    attach: saving,
+    adopt: saving,
     recover: (run) => options.engine.removeImage(imageName(run)),
   };
 }
@@ -82,6 +84,8 @@ async function saveImage(
 ): Promise<void> {
   const name = imageName(task);
   try {
+    // A worker that died meanwhile may have left it, and without its name it would stay.
+    await engine.removeImage(name);
     await engine.commitContainer(container.id, name, CLEARED_LABELS);
     await publish(await engine.saveImage(name, signal));
   } finally {

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.js';
 import { orForPool } from '../queue/scopes.js';
-import type { Contribution, Feature } from '../task/feature.js';
+import type { Contribution, Feature, TaskFeature } from '../task/feature.js';
 
 interface Privilege {
   readonly name: 'privileged' | 'disableSeccomp';
@@ -28,17 +28,21 @@ const PRIVILEGES: readonly Privilege[] = [
 export function privilegeFeatures(
   dockerConfig: Pick<Config['dockerConfig'], Privilege['setting']>,
 ): readonly Feature[] {
-  return PRIVILEGES.map(({ name, setting, insufficientScopes, contribution }) => ({
-    name,
-    enabledByDefault: true,
-    insufficientScopes,
-    isUsedBy: ({ capabilities }) => capabilities?.[name] === true,
-    refusals: ({ capabilities }) =>
-      capabilities?.[name] === true && !dockerConfig[setting]
-        ? [`capabilities.${name} is not enabled on this worker (dockerConfig.${setting})`]
-        : [],
-    requiredScopes: ({ worker }) => orForPool(`docker-worker:capability:${name}`, worker),
-    reservedArtifacts: () => [],
-    attach: () => ({ prepare: () => Promise.resolve(contribution) }),
-  }));
+  return PRIVILEGES.map(({ name, setting, insufficientScopes, contribution }) => {
+    const granted = (): TaskFeature => ({ prepare: () => Promise.resolve(contribution) });
+    return {
+      name,
+      enabledByDefault: true,
+      insufficientScopes,
+      isUsedBy: ({ capabilities }) => capabilities?.[name] === true,
+      refusals: ({ capabilities }) =>
+        capabilities?.[name] === true && !dockerConfig[setting]
+          ? [`capabilities.${name} is not enabled on this worker (dockerConfig.${setting})`]
+          : [],
+      requiredScopes: ({ worker }) => orForPool(`docker-worker:capability:${name}`, worker),
+      reservedArtifacts: () => [],
+      attach: granted,
+      adopt: granted,
+    };
+  });
 }

@@ -22,6 +22,8 @@ export interface Contribution {
   readonly network?: ContainerNetwork;
   readonly cpuset?: string;
   readonly privileged?: boolean;
+  /** Has no effect on the container: what `adopt` needs to know beyond the rest. Only root can read it. */
+  readonly facts?: Readonly<Record<string, unknown>>;
 }
 
 /** How a container ended: it exited, the worker killed it, or it did not start. */
@@ -50,9 +52,12 @@ export interface Feature {
   /** Synchronous and without effects. */
   attach(task: TaskContext): TaskFeature;
   /**
-   * Like `attach`, for a run that a worker prepared before it died: `facts` are what `prepare` returned then, after a
-   * round trip through JSON. The `prepare` of the returned hooks reacquires the same leases by name and returns the
-   * same. Absent: a run with this feature can't be resumed.
+   * Like `attach`, for a run whose container a worker started before it died: `facts` are what `prepare` returned then,
+   * without `env`, after a round trip through JSON. Nothing may change for the container, nor be said to the author
+   * twice. The `prepare` of the returned hooks takes the same leases again by name and returns the same, but its result
+   * has no effect; it throws a TaskStopped('worker-shutdown') if anything that the run needs is gone. `started` is
+   * called with the running container, unless that has ended meanwhile; then all goes on as always, from the beginning
+   * of `collect` or of `finish` if the worker died during these. Absent: a run with this feature can't be adopted.
    */
   adopt?(task: TaskContext, facts: Contribution): TaskFeature;
   /**
@@ -70,7 +75,7 @@ export interface TaskFeature {
   /**
    * Runs before the container exists, for all features at once. It registers what it acquires in `resources`, which is
    * released on every path once the container is gone. It returns its effect on the container, which must be JSON and
-   * is kept in the run's record. A retryable ServiceError, and an error of the operating system (one with an `errno`),
+   * is kept in the run's record, without `env`. A retryable ServiceError, and an error of the operating system (one with an `errno`),
    * is retried some seconds later, after everything this attempt registered was released. Every other error is final.
    */
   prepare?(resources: ResourceStack, signal: AbortSignal): Promise<Contribution>;

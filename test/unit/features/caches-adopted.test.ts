@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import type { VolumeCaches } from '../../../src/lib/caches/volume-cache.js';
 import { cachesFeature } from '../../../src/lib/features/caches.js';
-import { TaskStopped } from '../../../src/lib/outcome/errors.js';
 import type { Contribution, TaskFeature } from '../../../src/lib/task/feature.js';
 import type { TaskContext } from '../../../src/lib/task/task-context.js';
 import { ResourceStack } from '../../../src/lib/util/resource-stack.js';
+import { assertLost } from '../../support/adoption.js';
+import { FakeStoppedContainer } from '../../fakes/fake-containers.js';
 import { CacheFixture, exists } from '../caches/cache-fixture.js';
 import { PAYLOAD, runContext, taskOf } from '../task/task-fixture.js';
 
@@ -67,19 +68,34 @@ describe('the caches of a run whose worker died', () => {
   it('are free for others once the run is over', async () => {
     const noted = await facts();
     caches = await fixture.open();
-    await prepared(feature(caches).adopt?.(task(), noted));
+    const hooks = feature(caches).adopt?.(task(), noted);
+    await prepared(hooks);
+    await hooks?.collect?.(new FakeStoppedContainer(), never, 'exit');
     await resources.close();
     assert.equal((await fixture.user().acquire(caches, 'one')).path, directories(noted)[0]);
   });
 
-  it('are refused if no run had them, or the payload differs', async () => {
+  it('are purged if the run ends before it is known how its container ended', async () => {
     const noted = await facts();
     caches = await fixture.open();
+    await prepared(feature(caches).adopt?.(task(), noted));
+    await resources.close();
+    for (const directory of directories(noted)) assert.ok(!(await exists(directory)), directory);
+  });
+
+  it('end the run if no run had them, or the payload differs', async () => {
+    const noted = await facts();
+    const { log } = fixture;
+    caches = await fixture.open();
     await caches.sweep();
-    await assert.rejects(prepared(feature(caches).adopt?.(task(), noted)), /no run held the cache at/);
-    const foreign = feature(caches).adopt?.(task({ one: '/elsewhere' }), noted);
-    await assert.rejects(prepared(foreign), (error) => error instanceof TaskStopped);
-    const outside = feature(caches).adopt?.(task({ one: '/one' }), { binds: ['/etc:/one'] });
-    await assert.rejects(prepared(outside), /no run held the cache at \/etc/);
+    const adopted = (of = task(), on = noted) => prepared(feature(caches).adopt?.(of, on));
+    await assertLost(adopted(), log, { what: 'two', reason: /no run held the cache at/ });
+    const elsewhere = task({ one: '/elsewhere' });
+    await assertLost(adopted(elsewhere), log, { what: '/elsewhere', reason: /had no cache there/ });
+    const outside = { binds: ['/etc:/one'] };
+    await assertLost(adopted(task({ one: '/one' }), outside), log, {
+      what: 'one',
+      reason: /no run held the cache at \/etc/,
+    });
   });
 });

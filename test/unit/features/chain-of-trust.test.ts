@@ -18,6 +18,7 @@ import type { TaskContext } from '../../../src/lib/task/task-context.js';
 import { ResourceStack } from '../../../src/lib/util/resource-stack.js';
 import { ArtifactBench, EXPIRES } from '../../fakes/artifact-bench.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { assertLost, prepareAgain } from '../../support/adoption.js';
 import { skipBecause } from '../../support/skip-because.js';
 import { IMAGE } from '../task/task-fixture.js';
 
@@ -233,6 +234,17 @@ describe('the chainOfTrust feature', () => {
     await hooks.finish?.(COMPLETED, never, RAN_IN);
     const [bytes, signature] = [bench.objects.content(STATEMENT), bench.objects.content(SIGNATURE)];
     assert.ok(await verifyAsync(signature, bytes, await getPublicKeyAsync(seed)));
+  });
+
+  it('signs for a run whose worker died, or leaves it to another worker without the key', async () => {
+    const adopted = () => chainOfTrust({ keyPath }).adopt?.(task, {});
+    const resources = new ResourceStack(() => assert.fail());
+    const again = adopted();
+    await prepareAgain(again, resources);
+    await again?.finish?.(COMPLETED, never, RAN_IN);
+    assert.deepEqual(published(), NAMES);
+    await rm(keyPath);
+    await assertLost(prepareAgain(adopted(), resources), bench.log, { what: 'signing key', reason: /cannot be used/ });
   });
 
   it('ends a task before it starts when the key is unusable, and says whose fault it is', async () => {

@@ -63,8 +63,8 @@ describe('the feature dind', () => {
   };
 
   it('mounts the socket of a privileged container next to the task’s', async () => {
-    const { binds, ...rest } = await prepare(daemon);
-    assert.deepEqual(rest, {});
+    const { binds, facts, ...rest } = await prepare(daemon);
+    assert.deepEqual([rest, Object.keys(facts ?? {})], [{}, ['image', 'container', 'directory']]);
     const [spec = assert.fail()] = engine.specs;
     assert.equal(spec.privileged, true);
     assert.equal(spec.env['PORT'], '', 'it would listen where other containers get to');

@@ -116,6 +116,16 @@ describe('the dockerSave feature', () => {
     assert.equal(bench.output.lines.length, 2);
   });
 
+  it('saves again for a run whose worker died while saving, and replaces what that had made', async () => {
+    engine.images.set(NAME, { id: 'sha256:left', entrypoint: [], command: [] });
+    const created = await engine.createContainer(minimalSpec('image', ['task']));
+    const stopped = await (await created.start()).wait(never);
+    await feature().adopt?.(bench.task(), {}).collect?.(stopped, never, 'exit');
+    const calls = ['engine.removeImage', 'engine.commit', 'engine.save', 'engine.removeImage'];
+    assert.deepEqual(engine.trace.only('engine.removeImage', 'engine.commit', 'engine.save'), calls);
+    assert.deepEqual(JSON.parse((await filesOf(IMAGE))['manifest.json'] ?? ''), [{ RepoTags: [NAME] }]);
+  });
+
   it('removes the image of a worker that died while saving', async () => {
     const image = { id: 'sha256:left', entrypoint: [], command: [] };
     engine.images.set('a00b-3:latest', image);

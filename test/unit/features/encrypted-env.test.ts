@@ -69,6 +69,11 @@ describe('the encryptedEnv feature', () => {
     assert.deepEqual(log.events, []);
   });
 
+  it('decrypts nothing for a container that has its variables from a worker that died', async () => {
+    const task = taskContext({ ...PAYLOAD, encryptedEnv: [await message({ endTime: NOW - 1 })] });
+    assert.deepEqual(feature('/no/key').adopt?.(task, {}), {});
+  });
+
   it('accepts armored messages, and base64 broken into lines', async () => {
     const base64 = await message();
     const armor = `-----BEGIN PGP MESSAGE-----\n\n${base64}\n-----END PGP MESSAGE-----\n`;

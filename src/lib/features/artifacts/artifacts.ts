@@ -6,7 +6,7 @@ import { TaskError, TaskStopped } from '../../outcome/errors.js';
 import { worse } from '../../outcome/resolution.js';
 import { resolutionOf } from '../../outcome/resolution-of.js';
 import type { TaskContext } from '../../task/task-context.js';
-import type { Feature } from '../../task/feature.js';
+import type { Feature, TaskFeature } from '../../task/feature.js';
 import { ArtifactCollector } from './artifact-collector.js';
 import { Volumes } from './volumes.js';
 
@@ -40,22 +40,21 @@ export function artifactsFeature(options: ArtifactsOptions): Feature {
     archiveRetries: options.archiveRetries ?? ARCHIVE_RETRIES,
     limits: { maxFileBytes: options.maxFileBytes, maxSkippedBytes: options.maxSkippedBytes ?? MAX_SKIPPED_BYTES },
   };
+  const published = (task: TaskContext, volumes: Volumes): TaskFeature => ({
+    prepare: (resources) => volumes.prepare(resources),
+    collect: async (container, signal) => {
+      if (Object.keys(task.payload.artifacts ?? {}).length === 0) return;
+      const collector = new ArtifactCollector(task, container, volumes, settings);
+      await task.measures.time('artifacts', () => collect(collector, task, signal));
+    },
+  });
   return {
     name: 'artifacts',
     enabledByDefault: true,
     requiredScopes: () => undefined,
     reservedArtifacts: () => [],
-    attach: (task) => {
-      const volumes = new Volumes(task, options.removeTree ?? removeTree);
-      return {
-        prepare: (resources) => volumes.prepare(resources),
-        collect: async (container, signal) => {
-          if (Object.keys(task.payload.artifacts ?? {}).length === 0) return;
-          const collector = new ArtifactCollector(task, container, volumes, settings);
-          await task.measures.time('artifacts', () => collect(collector, task, signal));
-        },
-      };
-    },
+    attach: (task) => published(task, new Volumes(task, options.removeTree ?? removeTree)),
+    adopt: (task, { binds = [] }) => published(task, new Volumes(task, options.removeTree ?? removeTree, binds)),
   };
 }
 

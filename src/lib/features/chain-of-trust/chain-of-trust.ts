@@ -3,8 +3,11 @@ import type { KeyObject } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { ImageIdentity } from '../../images/image-provider.js';
 import { TaskError } from '../../outcome/errors.js';
+import type { Resolution } from '../../outcome/resolution.js';
 import type { TaskContext } from '../../task/task-context.js';
-import type { Feature } from '../../task/feature.js';
+import type { Contribution, Feature, TaskFeature } from '../../task/feature.js';
+import type { ResourceStack } from '../../util/resource-stack.js';
+import { takeAgain } from '../take-again.js';
 import { SigningKeyError, readSigningKey, tightening } from './signing-key.js';
 
 export interface ChainOfTrustOptions {
@@ -28,23 +31,39 @@ export function chainOfTrust({ keyPath }: ChainOfTrustOptions): Feature {
     enabledByDefault: false,
     requiredScopes: () => undefined,
     reservedArtifacts: () => [LOG, STATEMENT, SIGNATURE],
-    attach: (task) => {
-      task.artifacts.keepManifest();
-      // Kept until the end: replacing the key meanwhile must not make a task fail after all its work.
-      let key: KeyObject | undefined;
-      return {
-        prepare: async () => {
-          key = await signingKey(task, keyPath);
-          return {};
-        },
-        finish: async (soFar, signal, image) => {
-          // After an exception the task may run again, so nothing is signed.
-          const isFinal = soFar.kind === 'completed' || soFar.kind === 'failed';
-          if (key && image && isFinal) await certify(task, image, key, signal);
-        },
-      };
-    },
+    attach: (task) => new Certification(task, () => signingKey(task, keyPath)),
+    adopt: (task) =>
+      new Certification(task, (signal) =>
+        takeAgain({ task, feature: NAME }, 'signing key', () => signingKey(task, keyPath), signal),
+      ),
   };
+}
+
+class Certification implements TaskFeature {
+  readonly #task: TaskContext;
+  readonly #readKey: (signal: AbortSignal) => Promise<KeyObject>;
+  /** Kept until the end: replacing the key meanwhile must not make a task fail after all its work. */
+  #key: KeyObject | undefined;
+
+  constructor(task: TaskContext, readKey: (signal: AbortSignal) => Promise<KeyObject>) {
+    this.#task = task;
+    this.#readKey = readKey;
+    task.artifacts.keepManifest();
+  }
+
+  async prepare(_resources: ResourceStack, signal: AbortSignal): Promise<Contribution> {
+    this.#key = await this.#readKey(signal);
+    return {};
+  }
+
+  async finish(soFar: Resolution, signal: AbortSignal, image?: ImageIdentity): Promise<void> {
+    if (this.#key && image && isTheTasksOwn(soFar)) await certify(this.#task, image, this.#key, signal);
+  }
+}
+
+/** Returns whether the result is the task's own. After an exception the task may run again, so nothing is signed. */
+function isTheTasksOwn({ kind }: Resolution): boolean {
+  return kind === 'completed' || kind === 'failed';
 }
 
 async function signingKey({ log }: TaskContext, path: string): Promise<KeyObject> {

@@ -51,6 +51,8 @@ export function encryptedEnv(options: EncryptedEnvOptions): Feature {
     attach: (task) => ({
       prepare: async (_resources, signal) => ({ env: await decryptedEnv(task, options, signal) }),
     }),
+    // Not decrypted again: the container has the variables, and by now a message may be too old.
+    adopt: () => ({}),
   };
 }
 

@@ -11,6 +11,8 @@ export const DISPLAY_TOOLS = {
 export const HOLD_DIRECTORY = '/.taskclusterinteractive';
 /** One fifo tells the worker how the command ended; through the other the worker releases the container. */
 export const FIFO = { ended: 'ended', release: 'release' } as const;
+/** The line that asks the container to report its exit code again. Any other line releases it. */
+export const AGAIN = 'again';
 /** The variable that tells KILL_SESSION which session to kill. */
 export const SESSION_VARIABLE = 'INTERACTIVE_SESSION';
 
@@ -56,13 +58,20 @@ const RUN = `
 /**
  * The container's first process: runs its arguments, reports how they ended, waits until the worker releases it, and
  * exits with their exit code. It keeps no descriptor open that they could inherit.
+ *
+ * The worker may be away, or die at any moment, and each of its successors opens the fifos anew. A fifo loses what is
+ * in it when its last user closes it; opening one for reading only or writing only waits for the other side, which then
+ * may leave: reading ends, writing fails. So it opens both for both: nothing waits, and what it has written stays there.
+ * A report that a worker had read before it died is given to the next one when that asks for it.
  */
 const HOLD_COMMAND = oneLine(`${RUN}
   [ $# -gt 0 ] || { echo "There is no command: set payload.command" >&2; exit 127; };
   (run "$@");
   _tcc=$?;
-  echo "$_tcc" >${HOLD_DIRECTORY}/${FIFO.ended};
-  read -r _tcr <${HOLD_DIRECTORY}/${FIFO.release};
+  while
+    echo "$_tcc" >&3;
+    read -r _tcr <&4 && [ "$_tcr" = ${AGAIN} ];
+  do :; done 3<>${HOLD_DIRECTORY}/${FIFO.ended} 4<>${HOLD_DIRECTORY}/${FIFO.release};
   exit "$_tcc"`);
 
 /**

@@ -4,7 +4,7 @@ import { chmod, mkdtemp } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { FIFO } from './container-scripts.js';
+import { AGAIN, FIFO } from './container-scripts.js';
 
 // Opens both ends of a fifo, so that neither side waits for the other to open it, or finds it closed.
 const OPEN_FLAGS = constants.O_RDWR | constants.O_NONBLOCK;
@@ -40,10 +40,27 @@ export class ExitGate {
     await chmod(directory, 0o755);
     const [ended, release] = [join(directory, FIFO.ended), join(directory, FIFO.release)];
     await promisify(execFile)('mkfifo', ['-m', '666', '--', ended, release]);
-    const open = promisify(openFile);
-    const releaseFifo = await open(release, OPEN_FLAGS);
+    return await ExitGate.#openFifos(directory);
+  }
+
+  /** Opens the gate of a container that another worker started, and died; the command may have ended before. */
+  static async open(directory: string): Promise<ExitGate> {
+    const gate = await ExitGate.#openFifos(directory);
     try {
-      return new ExitGate(directory, await open(ended, OPEN_FLAGS), releaseFifo);
+      // That worker may have read the exit code already.
+      await gate.#say(AGAIN);
+      return gate;
+    } catch (error) {
+      await gate.dispose();
+      throw error;
+    }
+  }
+
+  static async #openFifos(directory: string): Promise<ExitGate> {
+    const open = promisify(openFile);
+    const releaseFifo = await open(join(directory, FIFO.release), OPEN_FLAGS);
+    try {
+      return new ExitGate(directory, await open(join(directory, FIFO.ended), OPEN_FLAGS), releaseFifo);
     } catch (error) {
       await promisify(closeFile)(releaseFifo);
       throw error;
@@ -52,7 +69,11 @@ export class ExitGate {
 
   /** Lets the container exit once its command has ended. */
   async release(): Promise<void> {
-    if (this.#isOpen) await promisify(writeFile)(this.#releaseFifo, '\n');
+    if (this.#isOpen) await this.#say('');
+  }
+
+  async #say(line: string): Promise<void> {
+    await promisify(writeFile)(this.#releaseFifo, `${line}\n`);
   }
 
   /** Must be called once the container is gone. */

@@ -41,6 +41,13 @@ export interface TaskHandlers {
   };
 }
 
+/** What the addresses of one run are made of. JSON, and as secret as they are. */
+export interface RunAddresses {
+  /** `https://host:port`, or http. */
+  readonly origin: string;
+  readonly tokens: Readonly<Record<TokenKind, string>>;
+}
+
 /**
  * The addresses of one run. Each contains a secret: the shell's gives full access to the container, the displays' only
  * to their screens and input.
@@ -51,8 +58,6 @@ export interface ShellEndpoint {
   readonly displayUrl: string;
   /** An HTTP address. */
   readonly displaysUrl: string;
-  /** The secrets of all addresses. */
-  readonly tokens: readonly string[];
   /** Stops accepting connections. */
   readonly close: () => void;
 }
@@ -124,13 +129,20 @@ export class InteractiveServer {
     return this.#urls.port;
   }
 
+  /** Returns new secret addresses, with a host name that is valid until `expires`. Nothing answers there before `open`. */
+  newAddresses(expires: Date): RunAddresses {
+    return { origin: this.#urls.origin(expires), tokens: { shell: newToken(), displays: newToken() } };
+  }
+
   /**
-   * Returns new secret addresses, with a host name that is valid until `expires`. `side` handles their connections.
+   * Has `side` handle the connections to the addresses of a run. These may be another worker's: their secrets stay
+   * valid, and they stay the same if this server listens on the port in them. Otherwise their host name is new, and
+   * valid until `expires`.
    */
-  open(side: TaskHandlers, expires: Date): ShellEndpoint {
+  open(side: TaskHandlers, expires: Date, addresses = this.newAddresses(expires)): ShellEndpoint {
     const urls = this.#urls;
-    const tokens = { shell: newToken(), displays: newToken() };
-    const http = urls.origin(expires);
+    const { tokens } = addresses;
+    const http = urls.isOwnUrl(addresses.origin) ? addresses.origin : urls.origin(expires);
     const webSocket = http.replace('http', 'ws');
     urls.open(tokens.shell, { side, kind: 'shell' });
     urls.open(tokens.displays, { side, kind: 'displays' });
@@ -138,7 +150,6 @@ export class InteractiveServer {
       url: `${webSocket}/${tokens.shell}/${PATHS.shell}`,
       displayUrl: `${webSocket}/${tokens.displays}/${PATHS.display}`,
       displaysUrl: `${http}/${tokens.displays}/${PATHS.displays}`,
-      tokens: Object.values(tokens),
       close: () => {
         for (const token of Object.values(tokens)) urls.expire(token);
       },

@@ -1,4 +1,6 @@
+import { closeSync, openSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { RunningContainer } from '../../docker/engine.js';
 import { TaskError } from '../../outcome/errors.js';
 import type { TaskContext } from '../../task/task-context.js';
@@ -6,17 +8,19 @@ import { errorMessage } from '../../util/error-message.js';
 import { isStaticProgram } from '../../util/is-static-program.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
 import type { Contribution, Feature, TaskFeature } from '../../task/feature.js';
+import { schemaAssertion } from '../../util/own-schema.js';
+import { takeAgain } from '../take-again.js';
 import { ExitGate } from './exit-gate.js';
-import { BUSYBOX, ENTRYPOINT_PREFIX, HOLD_DIRECTORY } from './container-scripts.js';
+import { BUSYBOX, DISPLAY_DIRECTORY, ENTRYPOINT_PREFIX, HOLD_DIRECTORY } from './container-scripts.js';
 import { displayBind, listDisplays } from './displays.js';
-import type { InteractiveServer, TaskHandlers } from './interactive-server.js';
+import type { InteractiveServer, RunAddresses, TaskHandlers } from './interactive-server.js';
 import { Lifetime } from './lifetime.js';
 import { TaskPrograms } from './task-programs.js';
 import { TaskShells } from './task-shells.js';
 
 export interface InteractiveOptions {
   /** Undefined if it could not be started, which the operator was told. */
-  readonly server: Pick<InteractiveServer, 'open'> | undefined;
+  readonly server: Pick<InteractiveServer, 'newAddresses' | 'open'> | undefined;
   /** Prefix of the artifacts' names, with a trailing slash. */
   readonly artifactName: string;
   /** A static busybox. */
@@ -31,19 +35,22 @@ export interface InteractiveOptions {
 /** The pages of Taskcluster that interactive tasks link to. */
 type Page = 'shell' | 'display';
 
+const NAME = 'interactive';
 const CONTENT_TYPE = 'text/html';
 /** The largest expected difference between the clocks of the worker and the queue. */
 const CLOCK_SKEW_MS = 15 * 60_000;
 const CONTACT_OPERATOR = 'Ask the operator of the worker.';
+const NO_SERVER = 'this worker cannot serve interactive sessions: its certificate or its port is not usable';
 
 /** Lets people open shells in a task's container, during its command and for some time afterwards. */
 export function interactive(options: InteractiveOptions): Feature {
   return {
-    name: 'interactive',
+    name: NAME,
     enabledByDefault: false,
     requiredScopes: () => undefined,
     reservedArtifacts: () => [artifactOf(options, 'shell'), artifactOf(options, 'display')],
     attach: (task) => new TaskInteractive(options, task),
+    adopt: (task, contribution) => new TaskInteractive(options, task, contribution),
   };
 }
 
@@ -62,37 +69,91 @@ export async function checkBusybox(path: string): Promise<string> {
   }
 }
 
+interface Facts extends RunAddresses {
+  /** The name of the exit gate's directory within the run's. */
+  readonly gate: string;
+}
+
+const TEXT = { type: 'string', minLength: 1 } as const;
+
+const asFacts = schemaAssertion<Facts>(
+  {
+    type: 'object',
+    properties: {
+      gate: { type: 'string', pattern: '^interactive-[A-Za-z0-9]+$' },
+      origin: { type: 'string', pattern: '^https?://.+:[0-9]+$' },
+      tokens: { type: 'object', properties: { shell: TEXT, displays: TEXT }, required: ['shell', 'displays'] },
+    },
+    required: ['gate', 'origin', 'tokens'],
+  },
+  'facts',
+);
+
 class TaskInteractive implements TaskFeature {
   readonly #options: InteractiveOptions;
   readonly #task: TaskContext;
+  readonly #before: Contribution | undefined;
   #gate: ExitGate | undefined;
+  #addresses: RunAddresses | undefined;
   #hasDisplays = false;
 
-  constructor(options: InteractiveOptions, task: TaskContext) {
+  /** `before`: what `prepare` returned for an adopted run. */
+  constructor(options: InteractiveOptions, task: TaskContext, before?: Contribution) {
     this.#options = options;
     this.#task = task;
+    this.#before = before;
   }
 
-  async prepare(resources: ResourceStack): Promise<Contribution> {
+  async prepare(resources: ResourceStack, signal: AbortSignal): Promise<Contribution> {
+    return await (this.#before ? this.#resume(this.#before, resources, signal) : this.#begin(resources));
+  }
+
+  async #begin(resources: ResourceStack): Promise<Contribution> {
     const { server, busyboxPath } = this.#options;
-    if (!server) {
-      const reason = 'this worker cannot serve interactive sessions: its certificate or its port is not usable';
-      throw TaskError.exception('internal-error', `${reason}. ${CONTACT_OPERATOR}`);
-    }
+    if (!server) throw TaskError.exception('internal-error', `${NO_SERVER}. ${CONTACT_OPERATOR}`);
     const busybox = await this.#busybox(busyboxPath);
+    const addresses = server.newAddresses(this.#latestEnd());
     const gate = await ExitGate.create(this.#task.directory);
-    this.#gate = resources.use('exit gate', gate);
+    this.#use(gate, addresses, resources);
     const displays = await this.#displayBind();
     this.#hasDisplays = displays !== undefined;
     const binds = [`${busybox}:${BUSYBOX}:ro`, `${gate.directory}:${HOLD_DIRECTORY}:ro`];
-    return { binds: displays === undefined ? binds : [...binds, displays], entrypointPrefix: ENTRYPOINT_PREFIX };
+    return {
+      binds: displays === undefined ? binds : [...binds, displays],
+      entrypointPrefix: ENTRYPOINT_PREFIX,
+      facts: { gate: basename(gate.directory), ...addresses },
+    };
+  }
+
+  async #resume(before: Contribution, resources: ResourceStack, signal: AbortSignal): Promise<Contribution> {
+    const resumed = { task: this.#task, feature: NAME };
+    const read = (): Facts => {
+      if (!this.#options.server) throw new Error(NO_SERVER);
+      return asFacts(before.facts);
+    };
+    const { gate: name, ...addresses } = await takeAgain(resumed, 'addresses', read, signal);
+    const open = (): Promise<ExitGate> => ExitGate.open(join(this.#task.directory, name));
+    this.#use(await takeAgain(resumed, 'exit gate', open, signal), addresses, resources);
+    this.#hasDisplays = before.binds?.some((bind) => bind.endsWith(`:${DISPLAY_DIRECTORY}:ro`)) ?? false;
+    return before;
+  }
+
+  #use(gate: ExitGate, addresses: RunAddresses, resources: ResourceStack): void {
+    this.#gate = resources.use('exit gate', gate);
+    this.#addresses = addresses;
+    // Before they are in the run's record, and for as long.
+    for (const token of Object.values(addresses.tokens)) {
+      resources.defer('hidden token', this.#task.log.addSecret(token));
+    }
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- it starts work that continues while the task runs
   async started(container: RunningContainer, resources: ResourceStack, signal: AbortSignal): Promise<void> {
     const { server, minTimeSeconds, expirationAfterSessionSeconds } = this.#options;
     const gate = this.#gate;
-    if (!server || !gate) throw new Error('the container was started without being prepared');
+    const addresses = this.#addresses;
+    if (!server || !gate || !addresses) throw new Error('the container was started without being prepared');
+    // In an adopted run it begins anew: those whose sessions ended with the worker have time to come back.
     const lifetime = new Lifetime({
       minTimeMs: minTimeSeconds * 1000,
       afterSessionMs: expirationAfterSessionSeconds * 1000,
@@ -100,10 +161,17 @@ class TaskInteractive implements TaskFeature {
     const programs = new TaskPrograms({ container, task: this.#task, signal });
     const shells = new TaskShells({ programs, task: this.#task, lifetime, signal });
     const expires = this.#expires();
-    const endpoint = server.open(this.#side(shells, programs, signal), expires);
-    for (const token of endpoint.tokens) resources.defer('hidden token', this.#task.log.addSecret(token));
-    resources.defer('interactive endpoint', endpoint.close);
-    signal.addEventListener('abort', endpoint.close, { once: true });
+    const endpoint = server.open(this.#side(shells, programs, signal), expires, addresses);
+    resources.defer('interactive endpoint', () => {
+      endpoint.close();
+    });
+    signal.addEventListener(
+      'abort',
+      () => {
+        endpoint.close();
+      },
+      { once: true },
+    );
     void this.#announce('shell', { v: '2', socketUrl: endpoint.url }, expires, signal);
     if (this.#hasDisplays) {
       const { displayUrl: socketUrl, displaysUrl } = endpoint;
@@ -161,7 +229,13 @@ class TaskInteractive implements TaskFeature {
     }
   }
 
-  /** Returns the time until which the address must be valid. */
+  /** Returns when the run has ended at the latest, however long its image takes. */
+  #latestEnd(): Date {
+    const { deadline, expires } = this.#task.definition;
+    return new Date(Math.min(Date.parse(deadline) + CLOCK_SKEW_MS, Date.parse(expires)));
+  }
+
+  /** Returns the time until which the artifacts must exist. */
   #expires(): Date {
     const { definition, payload } = this.#task;
     const endMs = this.#options.now().getTime() + payload.maxRunTime * 1000 + CLOCK_SKEW_MS;
@@ -170,7 +244,7 @@ class TaskInteractive implements TaskFeature {
 
   /** Runs in the background: a slow queue must not delay the task. */
   async #announce(kind: Page, facts: Record<string, string>, expires: Date, signal: AbortSignal): Promise<void> {
-    const { taskId, runId, worker, artifacts, log, output } = this.#task;
+    const { taskId, runId, worker, artifacts, log } = this.#task;
     const query = new URLSearchParams({ ...facts, taskId, runId: String(runId) });
     const name = artifactOf(this.#options, kind);
     const url = `${worker.rootUrl}/${kind}/?${query.toString()}`;
@@ -178,18 +252,19 @@ class TaskInteractive implements TaskFeature {
       await artifacts.reference({ name, url, contentType: CONTENT_TYPE, expires: expires.toISOString() }, signal);
       if (kind === 'shell') log.info('interactive shell published', { name });
       else log.info('interactive display published', { name });
-      output.line(`Interactive ${kind}: open the artifact ${name} in a browser`);
+      this.#tellOnce(kind, `Interactive ${kind}: open the artifact ${name} in a browser`);
     } catch (error) {
       if (signal.aborted) return;
       if (kind === 'shell') log.error('interactive shell not published', { name, error });
       else log.error('interactive display not published', { name, error });
-      output.line(`The artifact ${name} could not be created, so no ${kind} can be opened: ${errorMessage(error)}`);
+      const reason = errorMessage(error);
+      this.#tellOnce(kind, `The artifact ${name} could not be created, so no ${kind} can be opened: ${reason}`);
     }
   }
 
   /** Waits for the end of the command, then for the end of the last session, and releases the container. */
   async #releaseAfterSessions(gate: ExitGate, lifetime: Lifetime, signal: AbortSignal): Promise<void> {
-    const { log, output } = this.#task;
+    const { log } = this.#task;
     const exitCode = await gate.ended;
     const isOver = (): boolean => signal.aborted;
     if (isOver()) return;
@@ -197,7 +272,8 @@ class TaskInteractive implements TaskFeature {
     log.info('interactive command ended', { exitCode, remainingMs });
     if (remainingMs !== 0) {
       const until = remainingMs === undefined ? 'they have ended' : this.#time(remainingMs);
-      output.line(
+      this.#tellOnce(
+        'end',
         `The command has ended with exit code ${exitCode}. The task keeps running for interactive sessions until ${until}`,
       );
     }
@@ -209,8 +285,26 @@ class TaskInteractive implements TaskFeature {
     }
   }
 
+  /**
+   * Writes a line into the task's log, unless a worker that died has done so: each `what` has one. The line is lost if
+   * that worker died within the moment between.
+   */
+  #tellOnce(what: Page | 'end', line: string): void {
+    if (isFirst(join(this.#task.directory, `interactive-told-${what}`))) this.#task.output.line(line);
+  }
+
   #time(inMs: number): string {
     return new Date(this.#options.now().getTime() + inMs).toISOString();
+  }
+}
+
+/** Creates a file; returns false if it exists. Synchronous, so that what follows is in time for the end of the log. */
+function isFirst(path: string): boolean {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EEXIST';
   }
 }
 

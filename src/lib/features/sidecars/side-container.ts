@@ -1,7 +1,14 @@
 import { pipeline } from 'node:stream/promises';
 import { ContainerGoneError } from '../../docker/engine.js';
-import type { ContainerSpec, DockerEngine, RunningContainer, StoppedContainer } from '../../docker/engine.js';
-import type { ImageProvider } from '../../images/image-provider.js';
+import type {
+  ContainerSpec,
+  CreatedContainer,
+  DockerEngine,
+  RunningContainer,
+  StoppedContainer,
+} from '../../docker/engine.js';
+import { IMAGE_FACTS_SCHEMA } from '../../images/image-provider.js';
+import type { ImageFacts, ImageLease, ImageProvider } from '../../images/image-provider.js';
 import type { Logger } from '../../log/logger.js';
 import { runLabels } from '../../task/phases/container-spec.js';
 import { TaskError } from '../../outcome/errors.js';
@@ -12,12 +19,13 @@ import { TaskScopes } from '../../queue/task-scopes.js';
 import { delay } from '../../util/abortable.js';
 import { LinkedAbort } from '../../util/linked-abort.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
+import { lost, takeAgain } from '../take-again.js';
 import { OutputTail } from './output-tail.js';
 import type { ReadinessDeadline } from './readiness-deadline.js';
 import type { Probe } from './probe.js';
 
 export interface SideContainerServices {
-  readonly engine: Pick<DockerEngine, 'createContainer' | 'removeContainer'>;
+  readonly engine: Pick<DockerEngine, 'createContainer' | 'findContainer' | 'removeContainer'>;
   readonly images: ImageProvider;
 }
 
@@ -31,6 +39,16 @@ export interface SideContext {
   readonly resources: ResourceStack;
 }
 
+/** What another worker needs to go on with such a container. JSON. */
+export interface SideFacts {
+  readonly image: ImageFacts;
+  /** The container's id. */
+  readonly container: string;
+}
+
+/** The JSON schemas of the properties of SideFacts. */
+export const SIDE_FACTS = { image: IMAGE_FACTS_SCHEMA, container: { type: 'string', minLength: 1 } } as const;
+
 /** The settings of such a container. */
 export type SideContainerSettings = Pick<ContainerSpec, 'image'> &
   Partial<Pick<ContainerSpec, 'command' | 'env' | 'binds' | 'capAdd' | 'extraHosts' | 'network' | 'privileged'>>;
@@ -40,14 +58,17 @@ const POLL_MS = 100;
 // Docker's errors contain the command, which contains a token: only the operator may read them.
 const CONTACT_OPERATOR = 'This is not a mistake of the task: ask the operator of the worker, whose log has details.';
 
+/** What is missing without it, in the worker's log. */
+const WHAT = 'container';
+
 class EndedEarly extends Error {}
 
-/** Gets an image that the operator chose, for which a task needs no scope, and returns its id. */
+/** Gets an image that the operator chose, for which a task needs no scope. */
 export async function acquireSideImage(
   { task, feature, services, resources }: SideContext,
   name: string,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<ImageLease> {
   const { output, credentials, log } = task;
   const progress = {
     line: (text: string): void => {
@@ -57,7 +78,7 @@ export async function acquireSideImage(
   const image = { type: 'docker-image', name } as const;
   const request = { image, scopes: new TaskScopes(['docker-worker:image:*']), credentials, progress };
   try {
-    return resources.use(`image of ${feature}`, await services.images.acquire(request, signal)).image.id;
+    return resources.use(`image of ${feature}`, await services.images.acquire(request, signal));
   } catch (error) {
     signal.throwIfAborted();
     log.error('sidecar without image', { feature, image: name, error });
@@ -74,21 +95,14 @@ export async function startSideContainer(
   settings: SideContainerSettings,
   signal: AbortSignal,
 ): Promise<SideContainer> {
-  const { task, feature, services, resources } = side;
-  const { engine } = services;
-  const output = new OutputTail();
-  const requests = new LinkedAbort();
+  const { task, feature, services } = side;
   try {
-    const created = await engine.createContainer(sideSpec(task, settings));
-    resources.defer(`container of ${feature}`, () => engine.removeContainer(created.id));
-    // Pending requests must not mistake its removal for an exit.
-    resources.defer(`requests of ${feature}`, () => {
-      requests.abort(new Error('the container is no longer needed'));
-    });
+    const created = await services.engine.createContainer(sideSpec(task, settings));
+    const requests = hold(side, created.id);
     signal.throwIfAborted();
-    await created.attach((printed) => pipeline(printed, output), requests.signal);
+    const output = await follow(created, requests);
     signal.throwIfAborted();
-    return new SideContainer(side, await created.start(), output, requests.signal);
+    return new SideContainer(side, await created.start(), output, requests);
   } catch (error) {
     signal.throwIfAborted();
     task.log.error('sidecar cannot start', { feature, error });
@@ -99,8 +113,41 @@ export async function startSideContainer(
   }
 }
 
+/** Goes on with the container of an adopted run, which must be running, as if this worker had started it. */
+export async function resumeSideContainer(side: SideContext, facts: SideFacts, signal: AbortSignal): Promise<void> {
+  const { task, feature, services, resources } = side;
+  const lease = await takeAgain(side, 'image', () => services.images.adopt(facts.image, signal), signal);
+  resources.use(`image of ${feature}`, lease);
+  // By its labels, too: the id alone could be that of any container.
+  const find = () => services.engine.findContainer(facts.container, runLabels(task, 'sidecar'), signal);
+  const found = await takeAgain(side, WHAT, find, signal);
+  if (!found) throw lost(side, WHAT, new Error('it is gone'));
+  const requests = hold(side, found.id);
+  if (found.state !== 'running') throw lost(side, WHAT, new Error('it does not run any more'));
+  const output = await takeAgain(side, WHAT, () => follow(found, requests), signal);
+  new SideContainer(side, found.running, output, requests).watch();
+}
+
+/** Has the container removed in the end; the returned signal aborts before that. */
+function hold({ feature, services, resources }: SideContext, id: string): AbortSignal {
+  resources.defer(`container of ${feature}`, () => services.engine.removeContainer(id));
+  // Pending requests must not mistake its removal for an exit.
+  const requests = new LinkedAbort();
+  resources.defer(`requests of ${feature}`, () => {
+    requests.abort(new Error('the container is no longer needed'));
+  });
+  return requests.signal;
+}
+
+async function follow(container: Pick<CreatedContainer, 'attach'>, requests: AbortSignal): Promise<OutputTail> {
+  const output = new OutputTail();
+  await container.attach((printed) => pipeline(printed, output), requests);
+  return output;
+}
+
 /** An operator's container that runs next to a task's. */
 export class SideContainer {
+  readonly id: string;
   readonly #side: SideContext;
   readonly #log: Logger;
   readonly #output: OutputTail;
@@ -110,6 +157,7 @@ export class SideContainer {
 
   constructor(side: SideContext, container: RunningContainer, output: OutputTail, over: AbortSignal) {
     const { task, feature } = side;
+    this.id = container.id;
     this.#side = side;
     this.#log = task.log.with({ feature, containerId: container.id });
     this.#output = output;
@@ -120,7 +168,7 @@ export class SideContainer {
   }
 
   /**
-   * Waits until `probe` succeeds; an exit after that is logged as an error. Throws a TaskError once `deadline` is over.
+   * Waits until `probe` succeeds; then watches it. Throws a TaskError once `deadline` is over.
    * A container that exited earlier may be retried until then.
    */
   async untilReady(probe: Probe, deadline: ReadinessDeadline, signal: AbortSignal): Promise<void> {
@@ -139,7 +187,12 @@ export class SideContainer {
       limit.abort(new Error('the wait has ended'));
     }
     this.#log.info('sidecar started', { readyMs: Math.round(performance.now() - startedAt) });
-    void this.#watch();
+    this.watch();
+  }
+
+  /** Reports its end from now on, as an error to the operator and as a line to the author. */
+  watch(): void {
+    void this.#reportEnd();
   }
 
   #notReady(error: unknown, deadline: ReadinessDeadline, isLate: boolean): unknown {
@@ -154,7 +207,7 @@ export class SideContainer {
     return deadline.isWorthARetry() ? new ServiceError('sidecar', unavailableError.message) : unavailableError;
   }
 
-  async #watch(): Promise<void> {
+  async #reportEnd(): Promise<void> {
     const { task, feature } = this.#side;
     try {
       const { exitCode, oomKilled } = await this.#ended;

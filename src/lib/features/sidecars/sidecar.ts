@@ -4,14 +4,35 @@ import { orForPool } from '../../queue/scopes.js';
 import type { TaskContext } from '../../task/task-context.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
 import type { Contribution, Feature, TaskFeature } from '../../task/feature.js';
+import { schemaAssertion } from '../../util/own-schema.js';
+import { rejoinNetwork } from '../rejoin-network.js';
+import { takeAgain } from '../take-again.js';
 import { ReadinessDeadline } from './readiness-deadline.js';
 import { portProbe, statusProbe } from './probe.js';
-import { startSideContainer, acquireSideImage } from './side-container.js';
-import type { SideContainerServices } from './side-container.js';
+import { SIDE_FACTS, resumeSideContainer, startSideContainer, acquireSideImage } from './side-container.js';
+import type { SideContext, SideContainerServices, SideFacts } from './side-container.js';
 
 export interface SidecarServices extends SideContainerServices {
-  readonly networks: Pick<RunNetworks, 'join'>;
+  readonly networks: Pick<RunNetworks, 'join' | 'rejoin'>;
 }
+
+interface AdoptableSide extends SideContext {
+  readonly services: SidecarServices;
+}
+
+interface Facts extends SideFacts {
+  /** The container's own address in the network. */
+  readonly address: string;
+}
+
+const asFacts = schemaAssertion<Facts>(
+  {
+    type: 'object',
+    properties: { ...SIDE_FACTS, address: { type: 'string' } },
+    required: ['image', 'container', 'address'],
+  },
+  'facts',
+);
 
 /** Returns a feature for each configured sidecar: a container next to the task's, reachable by its alias. */
 export function sidecarFeatures(
@@ -31,8 +52,21 @@ export function sidecarFeatures(
       requiredScopes: ({ worker }) => (scope === undefined ? undefined : orForPool(scope, worker)),
       reservedArtifacts: () => [],
       attach: (task) => new TaskSidecar(task, name, config, services),
+      adopt: (task, facts) => ({
+        prepare: (resources, signal) => resume({ task, feature: name, services, resources }, facts, signal),
+      }),
     };
   });
+}
+
+/** Takes again what an adopted run had; its sidecar has been ready. */
+async function resume(side: AdoptableSide, contribution: Contribution, signal: AbortSignal): Promise<Contribution> {
+  const { networks } = side.services;
+  const facts = await takeAgain(side, 'record', () => asFacts(contribution.facts), signal);
+  const rejoining = { ...side, networks, contribution, own: facts.address };
+  side.resources.use('network', await rejoinNetwork(rejoining, signal));
+  await resumeSideContainer(side, facts, signal);
+  return contribution;
 }
 
 class TaskSidecar implements TaskFeature {
@@ -58,7 +92,7 @@ class TaskSidecar implements TaskFeature {
     const network = resources.use('network', await this.#services.networks.join(task, signal));
     const place = network.ownPlace();
     const settings = {
-      image,
+      image: image.image.id,
       command: cmd.length > 0 ? cmd.map((word) => this.#substitute(word)) : undefined,
       env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, this.#substitute(value)])),
       capAdd,
@@ -70,7 +104,11 @@ class TaskSidecar implements TaskFeature {
     const origin = `http://${address}:${port}`;
     const probe = readyStatus === undefined ? portProbe(address, port) : statusProbe(origin, '/', readyStatus);
     await container.untilReady(probe, this.#deadline, signal);
-    return { network: network.task, extraHosts: [`${alias}:${address}`] };
+    return {
+      network: network.task,
+      extraHosts: [`${alias}:${address}`],
+      facts: { image: image.facts, container: container.id, address },
+    };
   }
 
   #substitute(text: string): string {

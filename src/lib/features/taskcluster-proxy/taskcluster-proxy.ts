@@ -5,12 +5,14 @@ import type { TaskContext } from '../../task/task-context.js';
 import { errorMessage } from '../../util/error-message.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
 import type { Contribution, Feature } from '../../task/feature.js';
+import { rejoinNetwork } from '../rejoin-network.js';
+import { takeAgain } from '../take-again.js';
 import { ProxyRequests } from './proxy-requests.js';
 import { ProxyServer } from './proxy-server.js';
 import type { Upstream } from './upstream.js';
 
 export interface TaskclusterProxyOptions {
-  readonly networks: Pick<RunNetworks, 'join'>;
+  readonly networks: Pick<RunNetworks, 'join' | 'rejoin'>;
   readonly upstream: Pick<Upstream, 'send'>;
   /** The largest request body. */
   readonly maxBodyBytes: number;
@@ -18,6 +20,7 @@ export interface TaskclusterProxyOptions {
   readonly port?: number;
 }
 
+const NAME = 'taskclusterProxy';
 const ALIAS = 'taskcluster';
 const DEFAULT_PORT = 80;
 
@@ -31,11 +34,22 @@ const LISTEN_ADVICE: Readonly<Record<string, string>> = {
 /** Lets a task call Taskcluster with its own scopes and without credentials: the worker signs its requests. */
 export function taskclusterProxy(options: TaskclusterProxyOptions): Feature {
   return {
-    name: 'taskclusterProxy',
+    name: NAME,
     enabledByDefault: false,
     requiredScopes: () => undefined,
     reservedArtifacts: () => [],
     attach: (task) => ({ prepare: (resources, signal) => prepare(task, options, resources, signal) }),
+    // The container knows the proxy by the network's gateway, and is known to it by its own address.
+    adopt: (task, contribution) => ({
+      prepare: async (resources, signal) => {
+        const resumed = { task, feature: NAME };
+        const rejoining = { ...resumed, networks: options.networks, contribution };
+        const network = resources.use('network', await rejoinNetwork(rejoining, signal));
+        const start = (): Promise<ProxyServer> => listen(task, network, options);
+        resources.use('taskcluster proxy', await takeAgain(resumed, 'proxy', start, signal));
+        return contribution;
+      },
+    }),
   };
 }
 
@@ -45,21 +59,23 @@ async function prepare(
   resources: ResourceStack,
   signal: AbortSignal,
 ): Promise<Contribution> {
-  const { log } = task;
   const network = resources.use('network', await options.networks.join(task, signal));
-  resources.use('taskcluster proxy', await listen(task, network, options));
-  const { gateway: address } = network;
-  log.info('taskcluster proxy started', { address, networkId: network.id });
+  try {
+    resources.use('taskcluster proxy', await listen(task, network, options));
+  } catch (error) {
+    throw explained(error, task, network, options);
+  }
   return {
     network: network.task,
-    extraHosts: [`${ALIAS}:${address}`],
+    extraHosts: [`${ALIAS}:${network.gateway}`],
     env: { TASKCLUSTER_PROXY_URL: `http://${ALIAS}` },
   };
 }
 
+/** Throws the system's error if it can't listen. */
 async function listen(
   task: TaskContext,
-  { gateway: address, task: { address: taskAddress } }: NetworkShare,
+  { id: networkId, gateway: address, task: { address: taskAddress } }: NetworkShare,
   { upstream, maxBodyBytes, port = DEFAULT_PORT }: TaskclusterProxyOptions,
 ): Promise<ProxyServer> {
   const { taskId, runId, worker, definition, credentials, log } = task;
@@ -67,22 +83,25 @@ async function listen(
   const signer = new RequestSigner({ credentials, scopes });
   const { rootUrl, version } = worker;
   const requests = new ProxyRequests({ rootUrl, signer, scopes, upstream, version, log, maxBodyBytes });
-  try {
-    return await ProxyServer.start({
-      address,
-      port,
-      isTask: (source) => source === taskAddress,
-      requests,
-      log,
-    });
-  } catch (error) {
-    const advice = LISTEN_ADVICE[(error as NodeJS.ErrnoException).code ?? ''];
-    if (advice === undefined) throw error;
-    log.error('taskcluster proxy cannot listen', { address, port, error });
-    throw TaskError.exception(
-      'internal-error',
-      `the proxy cannot listen: ${errorMessage(error)}. ${advice}. Ask the operator of the worker.`,
-      error,
-    );
-  }
+  const isTask = (source: string): boolean => source === taskAddress;
+  const proxy = await ProxyServer.start({ address, port, isTask, requests, log });
+  log.info('taskcluster proxy started', { address, networkId });
+  return proxy;
+}
+
+/** Returns a TaskError for what only an operator can fix, after logging it; otherwise the error itself. */
+function explained(
+  error: unknown,
+  { log }: TaskContext,
+  { gateway: address }: NetworkShare,
+  { port = DEFAULT_PORT }: TaskclusterProxyOptions,
+): unknown {
+  const advice = LISTEN_ADVICE[(error as NodeJS.ErrnoException).code ?? ''];
+  if (advice === undefined) return error;
+  log.error('taskcluster proxy cannot listen', { address, port, error });
+  return TaskError.exception(
+    'internal-error',
+    `the proxy cannot listen: ${errorMessage(error)}. ${advice}. Ask the operator of the worker.`,
+    error,
+  );
 }

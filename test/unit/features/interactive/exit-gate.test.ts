@@ -1,13 +1,23 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:fs';
-import { mkdtemp, open, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readlink, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { ENTRYPOINT_PREFIX, HOLD_DIRECTORY } from '../../../../src/lib/features/interactive/container-scripts.js';
 import { ExitGate } from '../../../../src/lib/features/interactive/exit-gate.js';
+import { until } from '../../../support/until.js';
+
+/** The container's first process, as busybox runs it here, with the fifos of this directory. */
+function firstProcess(directory: string, ...command: readonly string[]): ChildProcess {
+  const args = ENTRYPOINT_PREFIX.slice(1).map((word) => word.replaceAll(HOLD_DIRECTORY, directory));
+  const env = { PATH: process.env['PATH'] };
+  return spawn('/bin/busybox', [...args, ...command], { env, stdio: ['pipe', 'ignore', 'inherit'] });
+}
 
 describe('the exit gate', () => {
   let parent: string;
@@ -76,6 +86,82 @@ describe('the exit gate', () => {
     } finally {
       await fifo.close();
     }
+  });
+
+  describe('of a container whose worker dies', () => {
+    let container: ChildProcess;
+    let exit: Promise<unknown>;
+    const start = (...command: readonly string[]): void => {
+      container = firstProcess(hold.directory, ...command);
+      exit = once(container, 'exit');
+    };
+    /** Closes what the worker had open. */
+    const die = () => hold.dispose();
+    /** Starts the next worker. */
+    const comeBack = async (): Promise<void> => {
+      hold = await ExitGate.open(hold.directory);
+    };
+    /** It opens the fifos once its command has ended. */
+    const hasEnded = () =>
+      until('the end of the command', async () => {
+        const opened = await readlink(`/proc/${container.pid ?? 0}/fd/4`).catch(() => '');
+        return opened.endsWith('/release');
+      });
+    afterEach(() => container.kill('SIGKILL'));
+
+    it('reports a command that ended while there was no worker, and still waits', async () => {
+      start('sh', '-c', 'read -r line; exit 5');
+      await die();
+      container.stdin?.end('\n');
+      await hasEnded();
+      await comeBack();
+      assert.equal(await hold.ended, 5);
+      assert.equal(container.exitCode, null);
+      await hold.release();
+      assert.deepEqual(await exit, [5, null]);
+    });
+
+    it('reports again what a worker has read, to each that asks', async () => {
+      start('sh', '-c', 'exit 6');
+      for (let workers = 0; workers < 5; workers++) {
+        assert.equal(await hold.ended, 6);
+        await die();
+        await comeBack();
+      }
+      assert.equal(await hold.ended, 6);
+      assert.equal(container.exitCode, null);
+      await hold.release();
+      assert.deepEqual(await exit, [6, null]);
+    });
+
+    it('reports a command that ends after the next worker has asked', async () => {
+      start('sh', '-c', 'read -r line; exit 7');
+      await die();
+      await comeBack();
+      await die();
+      await comeBack();
+      container.stdin?.end('\n');
+      assert.equal(await hold.ended, 7);
+      await hold.release();
+      assert.deepEqual(await exit, [7, null]);
+    });
+
+    it('lets the container go that a worker released as its last act', async () => {
+      start('sh', '-c', 'exit 8');
+      await hold.ended;
+      await hold.release();
+      await die();
+      assert.deepEqual(await exit, [8, null]);
+    });
+
+    it('passes on what the command is given, and nothing of its own', async () => {
+      start('sh', '-c', '[ "$1" = "a b" ] && ! [ -e /proc/self/fd/3 ] && ! [ -e /proc/self/fd/4 ]', 'name', 'a b');
+      assert.equal(await hold.ended, 0);
+    });
+  });
+
+  it('can’t be opened where there is none', async () => {
+    await assert.rejects(ExitGate.open(parent), { code: 'ENOENT' });
   });
 
   it('can be created again for the next attempt', async () => {

@@ -25,9 +25,9 @@ describe('the server of interactive tasks', () => {
   let server: InteractiveServer;
   let endpoint: ShellEndpoint;
   const connections: Connection[] = [];
-  const start = async (limits: Partial<InteractiveLimits> = {}): Promise<void> => {
+  const start = async (limits: Partial<InteractiveLimits> = {}, port = 0): Promise<void> => {
     const log = new MemoryLogger();
-    server = await InteractiveServer.start({ port: 0, publicHost: new FixedHost('127.0.0.1'), log, limits });
+    server = await InteractiveServer.start({ port, publicHost: new FixedHost('127.0.0.1'), log, limits });
     endpoint = server.open(takenBy(connections), new Date());
   };
   afterEach(async () => {
@@ -83,8 +83,9 @@ describe('the server of interactive tasks', () => {
       connect: (connection: Connection): void => void seen.push(connection),
       list: () => Promise.resolve([]),
     };
-    endpoint = server.open({ ...takenBy(connections), displays }, new Date());
-    const [shellToken = assert.fail(), displayToken = assert.fail()] = endpoint.tokens;
+    const addresses = server.newAddresses(new Date());
+    const { shell: shellToken, displays: displayToken } = addresses.tokens;
+    endpoint = server.open({ ...takenBy(connections), displays }, new Date(), addresses);
     assert.notEqual(shellToken, displayToken);
     const swapped = (url: string): string =>
       url.includes(shellToken) ? url.replace(shellToken, displayToken) : url.replace(displayToken, shellToken);
@@ -94,6 +95,28 @@ describe('the server of interactive tasks', () => {
     assert.deepEqual([connections.length, seen.length], [0, 0]);
     endpoint.close();
     for (const url of [endpoint.url, endpoint.displayUrl]) assert.equal(await status(url), 404);
+  });
+
+  it('serves the addresses of a server that is gone again', async () => {
+    await start();
+    const { port } = server;
+    const addresses = server.newAddresses(new Date());
+    const { url, displayUrl, displaysUrl } = server.open(takenBy(connections), new Date(), addresses);
+    await server.close();
+    await start({}, port);
+    assert.equal(await status(url), 404, 'it was open before it was opened');
+    const again = server.open(takenBy(connections), new Date(), addresses);
+    assert.deepEqual([again.url, again.displayUrl, again.displaysUrl], [url, displayUrl, displaysUrl]);
+    assert.equal(await status(url), 101);
+    assert.equal(connections.length, 1);
+  });
+
+  it('serves them at its own port, with the same secrets, if that is another one', async () => {
+    await start();
+    const addresses = { ...server.newAddresses(new Date()), origin: 'http://elsewhere:1' };
+    const { url } = server.open(takenBy(connections), new Date(), addresses);
+    assert.equal(url, `ws://127.0.0.1:${server.port}/${addresses.tokens.shell}/shell.sock`);
+    assert.equal(await status(url), 101);
   });
 
   it('requests a host name that is valid long enough, each time', async () => {
@@ -108,14 +131,9 @@ describe('the server of interactive tasks', () => {
 
   it('refuses wrong addresses and those of ended tasks', async () => {
     await start();
-    const { origin } = new URL(endpoint.url);
-    const paths = [
-      '/',
-      '/x/shell.sock',
-      `/${endpoint.tokens[0] ?? ''}`,
-      `/${endpoint.tokens[0] ?? ''}/shell`,
-      `/${endpoint.tokens[0] ?? ''}//shell.sock`,
-    ];
+    const { origin, pathname } = new URL(endpoint.url);
+    const token = pathname.replace('/shell.sock', '');
+    const paths = ['/', '/x/shell.sock', token, `${token}/shell`, `${token}//shell.sock`];
     for (const path of paths) assert.equal(await status(origin + path), 404, path);
     assert.equal(await status(endpoint.displayUrl), 404, 'a display where there is none');
     const answer = await fetch(endpoint.displaysUrl);

@@ -25,11 +25,18 @@ describe('the feature interactive', () => {
   let run: RunFixture;
   /** Addresses that are open. */
   const endpoints = new Set<ShellEndpoint>();
+  /** Of the host name. */
+  let validUntil: Date;
   const server: NonNullable<InteractiveOptions['server']> = {
-    open: () => {
-      const url = `wss://example.com:1/${TOKEN}/shell.sock`;
-      const others = { displayUrl: `wss://${TOKEN}/display`, displaysUrl: `https://${TOKEN}/displays` };
-      const endpoint = { url, ...others, tokens: [TOKEN], close: () => void endpoints.delete(endpoint) };
+    newAddresses: (expires) => {
+      validUntil = expires;
+      return { origin: 'https://example.com:1', tokens: { shell: TOKEN, displays: 'the-token-of-the-displays' } };
+    },
+    open: (_side, _expires, addresses) => {
+      const { shell } = addresses?.tokens ?? assert.fail('the addresses are not those of the record');
+      const url = `wss://example.com:1/${shell}/shell.sock`;
+      const others = { displayUrl: `wss://${shell}/display`, displaysUrl: `https://${shell}/displays` };
+      const endpoint = { url, ...others, close: () => void endpoints.delete(endpoint) };
       endpoints.add(endpoint);
       return endpoint;
     },
@@ -93,6 +100,8 @@ describe('the feature interactive', () => {
     const socketUrl = `wss://example.com:1/${TOKEN}/shell.sock`;
     assert.deepEqual(Object.fromEntries(url.searchParams), { v: '2', socketUrl, taskId: TASK_ID, runId: '0' });
     assert.deepEqual([request.contentType, request.expires], ['text/html', '2026-11-23T13:15:00.000Z']);
+    // The deadline, after which no run lasts.
+    assert.equal(validUntil.toISOString(), '2026-11-24T00:15:00.000Z');
     assert.ok(secrets.includes(TOKEN));
     assert.ok(!JSON.stringify(run.log.records).includes(TOKEN));
     assert.ok(!run.text.includes(TOKEN));

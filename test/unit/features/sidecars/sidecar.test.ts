@@ -36,6 +36,7 @@ describe('a sidecar', () => {
         requested.push(request);
         return run.images.acquire(request, signal);
       },
+      adopt: run.images.adopt.bind(run.images),
     };
     networks = new RunNetworks(taskNetworks(run.engine, LOOPBACK));
     const sidecars = { [NAME]: { ...config, timeout: 10_000, ...settings } };

@@ -24,7 +24,10 @@ describe('the feature taskclusterProxy', () => {
     run = await RunFixture.create({
       features: () => [
         taskclusterProxy({
-          networks: { join: (...args) => networks.join(...args) },
+          networks: {
+            join: (...args) => networks.join(...args),
+            rejoin: (...args) => networks.rejoin(...args),
+          },
           upstream,
           port,
           maxBodyBytes: 1000,
