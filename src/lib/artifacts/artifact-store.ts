@@ -117,6 +117,11 @@ export class ArtifactStore {
     return this.#manifest;
   }
 
+  /** Adds what a previous worker uploaded in this run. */
+  restoreManifest(manifest: Readonly<Record<string, { readonly sha256: string }>>): void {
+    for (const [name, entry] of Object.entries(manifest)) this.#manifest.set(name, entry);
+  }
+
   /**
    * Stores the uncompressed bytes of `source` as an artifact; waits for a free slot before reading them. Throws a
    * TaskError that states whose fault it is, TaskStopped if the run is over, or the source's own error. A name that the

@@ -37,6 +37,12 @@ export interface MetricsRecorder {
   maxRunTimeExceeded(): void;
   /** Records that the first run of a task was claimed, `seconds` after the task was created. */
   firstClaimed(seconds: number): void;
+  /** Records that this worker went on, in this phase, with a run of a worker that died. */
+  runAdopted(phase: string): void;
+  /** Records that this worker began a run again whose worker died before its container was started. */
+  runBegunAgain(): void;
+  /** Records how long no worker was there, from the last sign of life of the previous one. */
+  workerWasAway(seconds: number): void;
   /** Records a notice that the machine is about to go away. */
   terminationNoticed(): void;
 }
@@ -58,5 +64,8 @@ export const NO_METRICS: MetricsRecorder = {
   payloadRefused: nothing,
   maxRunTimeExceeded: nothing,
   firstClaimed: nothing,
+  runAdopted: nothing,
+  runBegunAgain: nothing,
+  workerWasAway: nothing,
   terminationNoticed: nothing,
 };

@@ -25,6 +25,8 @@ const OUTCOMES: readonly ClaimOutcome[] = ['work', 'nothing', 'error', 'not-read
 const ASKED: ReadonlySet<ClaimOutcome> = new Set(['work', 'nothing', 'error']);
 const ORIGINS: readonly ImageOrigin[] = ['registry', 'artifact'];
 const RESULTS = ['done', 'failed'];
+/** The phases in which a run can be adopted: from its container's start on. */
+const ADOPTED = ['execute', 'collect', 'finish', 'report'];
 /** Gauges of the library that are named like counters, which Prometheus' own linter rejects. */
 const MISNAMED = ['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total'];
 const MS = 1000;
@@ -92,6 +94,20 @@ export class PrometheusMetrics implements MetricsRecorder {
     'termination_notices_total',
     'Notices that the machine is about to go away.',
   );
+  readonly #adopted = this.#instruments.counter(
+    'runs_adopted_total',
+    'Runs of a worker that died which this one went on with, by the phase in which it did.',
+    ['phase'],
+  );
+  readonly #begunAgain = this.#instruments.counter(
+    'runs_begun_again_total',
+    'Runs of a worker that died before their containers were started, which this one began again.',
+    [],
+  );
+  readonly #away = this.#instruments.gauge(
+    'away_seconds',
+    'Time from the last sign of life of the previous worker to the start of this one; 0 if unknown.',
+  );
   readonly #ends = new Map<Expiring, Date>();
   readonly #cpu = this.#instruments.gauge(
     'host_cpu_busy_ratio',
@@ -118,6 +134,7 @@ export class PrometheusMetrics implements MetricsRecorder {
       this.#artifacts.inc({ result }, 0);
       this.#collections.inc({ result }, 0);
     }
+    for (const phase of ADOPTED) this.#adopted.inc({ phase }, 0);
     this.#addExpiryGauge();
     for (const counter of [this.#caches, this.#images]) {
       for (const result of ['hit', 'miss']) counter.inc({ result }, 0);
@@ -255,6 +272,18 @@ export class PrometheusMetrics implements MetricsRecorder {
 
   firstClaimed(seconds: number): void {
     this.#firstClaims.observe(seconds);
+  }
+
+  runAdopted(phase: string): void {
+    this.#adopted.inc({ phase });
+  }
+
+  runBegunAgain(): void {
+    this.#begunAgain.inc();
+  }
+
+  workerWasAway(seconds: number): void {
+    this.#away.set(seconds);
   }
 
   terminationNoticed(): void {

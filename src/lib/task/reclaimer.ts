@@ -8,12 +8,14 @@ import { TaskStopped } from '../outcome/errors.js';
 import { isErrorOf } from '../outcome/service-error.js';
 import type { ServiceError } from '../outcome/service-error.js';
 
-export interface ClaimKeeperOptions {
+export interface ReclaimerOptions {
   readonly queue: RunQueue;
   readonly credentials: CredentialHolder;
   readonly takenUntil: Date;
-  /** Reclaim once the time left until takenUntil, divided by this, has passed. */
+  /** Reclaims after 1/reclaimDivisor of the time left until takenUntil. */
   readonly reclaimDivisor: number;
+  /** Whether to reclaim at once for the first time: the claim of a previous worker may be over soon. */
+  readonly reclaimsAtOnce?: boolean;
   readonly cancelPollIntervalMs: number;
   readonly log: Logger;
   readonly now: () => Date;
@@ -34,11 +36,11 @@ const SHORTEST_WAIT_MS = 100;
  * still ours, so that a cancel is noticed long before the next reclaim.
  */
 export class Reclaimer {
-  readonly #options: ClaimKeeperOptions;
+  readonly #options: ReclaimerOptions;
   readonly #stopped = new LinkedAbort();
   #takenUntil: Date;
 
-  constructor(options: ClaimKeeperOptions) {
+  constructor(options: ReclaimerOptions) {
     this.#options = options;
     this.#takenUntil = options.takenUntil;
   }
@@ -69,7 +71,8 @@ export class Reclaimer {
   }
 
   async #reclaimInTime(): Promise<never> {
-    const { now, reclaimDivisor } = this.#options;
+    const { now, reclaimDivisor, reclaimsAtOnce } = this.#options;
+    if (reclaimsAtOnce) await this.#reclaim();
     for (;;) {
       const leftMs = this.#takenUntil.getTime() - now().getTime();
       await delay(Math.max(leftMs / reclaimDivisor, SHORTEST_WAIT_MS), this.#stopped.signal);

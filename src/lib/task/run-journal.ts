@@ -6,7 +6,7 @@ import type { Logger } from '../log/logger.js';
 import type { Claim } from '../queue/queue-client.js';
 import { errorMessage } from '../util/error-message.js';
 import { UNFINISHED, readStateFile, replaceStateFile } from '../util/state-file.js';
-import { newRunRecord, parseRunRecord } from './run-record.js';
+import { newRunRecord, parseRunRecord, runRecordText } from './run-record.js';
 import type { RunRecord } from './run-record.js';
 import { makeDirectory } from '../util/make-directory.js';
 
@@ -44,7 +44,7 @@ export class RunJournal {
    */
   noteClaims(claims: readonly Claim[]): void {
     const path = join(this.#directory, randomBytes(8).toString('hex') + CLAIMS_ENDING);
-    const text = claims.map((claim) => `${JSON.stringify(newRunRecord(claim))}\n`).join('');
+    const text = claims.map((claim) => `${runRecordText(newRunRecord(claim))}\n`).join('');
     // Not renamed into place: the complete lines of a truncated file still count.
     writeFileSync(path, text, { flag: 'wx', mode: 0o600 });
     const batch = { path, waiting: new Set(claims.map(keyOf)) };
@@ -53,9 +53,22 @@ export class RunJournal {
 
   /** Returns the entry of a run that this worker has claimed. Nothing is written before its first update. */
   entry(claim: Claim): RunEntry {
-    const key = keyOf(claim);
-    this.#open.add(key);
-    return new RunEntry(this.#pathOf(key), newRunRecord(claim), {
+    this.#open.add(keyOf(claim));
+    return this.#entryOf(newRunRecord(claim));
+  }
+
+  /**
+   * Makes the run of an abandoned entry one of this worker, which goes on with it: the run is open until the returned
+   * entry is removed. That is the same entry, so that two never write one file.
+   */
+  reopen(entry: RunEntry): RunEntry {
+    this.#open.add(keyOf(entry.record));
+    return entry;
+  }
+
+  #entryOf(record: RunRecord): RunEntry {
+    const key = keyOf(record);
+    return new RunEntry(this.#pathOf(key), record, {
       onWritten: () => this.#leaveBatch(key),
       onRemoved: () => {
         this.#open.delete(key);
@@ -79,7 +92,7 @@ export class RunJournal {
 
   /**
    * Returns the entries left by a previous worker that died. An unreadable entry is logged and deleted, as it may hold
-   * credentials.
+   * credentials; one that can only be reported is logged too.
    */
   async abandoned(log: Logger): Promise<readonly RunEntry[]> {
     const names = await readdir(this.#directory);
@@ -90,9 +103,9 @@ export class RunJournal {
       if (name.endsWith(UNFINISHED)) await rm(path, { force: true });
       if (!name.endsWith(ENDING) || this.#open.has(key)) continue;
       try {
-        const record = parseRunRecord((await readStateFile(path)) ?? '');
+        const record = parseAndTell((await readStateFile(path)) ?? '', path, log);
         if (keyOf(record) !== key) throw new Error(`it is the record of ${keyOf(record)}`);
-        entries.set(key, new RunEntry(path, record));
+        entries.set(key, this.#entryOf(record));
       } catch (error) {
         log.error('run record not readable', { path, error: errorMessage(error) });
         await rm(path, { force: true, recursive: true });
@@ -111,7 +124,7 @@ export class RunJournal {
     for (const record of await readBatch(path, log)) {
       const key = keyOf(record);
       if (entries.has(key) || this.#open.has(key)) continue;
-      const entry = new RunEntry(this.#pathOf(key), record);
+      const entry = this.#entryOf(record);
       entries.set(key, entry);
       added.push(entry);
     }
@@ -133,11 +146,17 @@ async function readBatch(path: string, log: Logger): Promise<readonly RunRecord[
   const records: RunRecord[] = [];
   try {
     for (const line of ((await readStateFile(path)) ?? '').split('\n').filter(Boolean))
-      records.push(parseRunRecord(line));
+      records.push(parseAndTell(line, path, log));
   } catch (error) {
     log.error('run record not readable', { path, error: errorMessage(error) });
   }
   return records;
+}
+
+function parseAndTell(text: string, path: string, log: Logger): RunRecord {
+  return parseRunRecord(text, (reason) => {
+    log.error('run record not usable', { path, reason });
+  });
 }
 
 function keyOf({ taskId, runId }: { readonly taskId: string; readonly runId: number }): string {
@@ -146,8 +165,8 @@ function keyOf({ taskId, runId }: { readonly taskId: string; readonly runId: num
 
 interface RunEntryHooks {
   /** Called after each write and before the removal: the batch is then no longer needed for this run. */
-  readonly onWritten?: () => Promise<void>;
-  readonly onRemoved?: () => void;
+  readonly onWritten: () => Promise<void>;
+  readonly onRemoved: () => void;
 }
 
 /** One run's record. Updates are written in order and atomically: a reader finds the old or the new one. */
@@ -157,7 +176,7 @@ export class RunEntry {
   #record: RunRecord;
   #writes: Promise<void> = Promise.resolve();
 
-  constructor(path: string, record: RunRecord, hooks: RunEntryHooks = {}) {
+  constructor(path: string, record: RunRecord, hooks: RunEntryHooks) {
     this.#path = path;
     this.#record = record;
     this.#hooks = hooks;
@@ -170,22 +189,22 @@ export class RunEntry {
   /** Resolves once the record is written (without fsync: a machine that dies loses its claims anyway). */
   async update(changes: Partial<RunRecord>): Promise<void> {
     this.#record = { ...this.#record, ...changes };
-    const text = JSON.stringify(this.#record);
+    const text = runRecordText(this.#record);
     await this.#next(async () => {
       await replaceStateFile(this.#path, text);
-      await this.#hooks.onWritten?.();
+      await this.#hooks.onWritten();
     });
   }
 
   /** Deletes the run's record, above all its credentials. */
   async remove(): Promise<void> {
     await this.#next(async () => {
-      await this.#hooks.onWritten?.();
+      await this.#hooks.onWritten();
       // A write that failed half-way leaves credentials too.
       await rm(this.#path + UNFINISHED, { force: true });
       await rm(this.#path, { force: true });
     });
-    this.#hooks.onRemoved?.();
+    this.#hooks.onRemoved();
   }
 
   async #next(write: () => Promise<void>): Promise<void> {

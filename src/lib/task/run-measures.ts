@@ -13,9 +13,12 @@ export class RunMeasures {
     this.#now = now;
   }
 
-  /** Starts timing a part of the run, named as authors know it; the returned function ends it. */
-  start(part: string): () => void {
-    const startedAt = this.#now();
+  /**
+   * Starts timing a part of the run, named as authors know it, that has lasted `sinceMs` already; the returned function
+   * ends it.
+   */
+  start(part: string, sinceMs = 0): () => void {
+    const startedAt = this.#now() - sinceMs;
     return () => {
       this.#times.set(part, this.#now() - startedAt);
     };

@@ -12,6 +12,7 @@ import { ResourceStack } from '../util/resource-stack.js';
 import { Reporter } from './phases/report.js';
 import { Reclaimer } from './reclaimer.js';
 import type { RunEntry } from './run-journal.js';
+import { ONCE_RESOLVED } from './run-record.js';
 import type { Phase, RunRecord } from './run-record.js';
 
 /** What a session needs from the worker. */
@@ -63,6 +64,7 @@ export class RunSession {
   #reclaimer: Reclaimer | undefined;
   #enteredAtMs = this.#startedAtMs;
   #phase: Phase = 'claimed';
+  #containerId: string | undefined;
 
   constructor(services: SessionServices, run: SessionRun, journal: RunEntry, { stop, giveUp }: SessionOptions) {
     const { taskId, runId, credentials } = run;
@@ -100,12 +102,16 @@ export class RunSession {
   }
 
   /** Reclaims the run in time and watches for a cancel, until the run is reported. */
-  hold({ reclaimDivisor, cancelPollIntervalMs, onPollRefused }: ReclaimOptions): void {
+  hold(
+    { reclaimDivisor, cancelPollIntervalMs, onPollRefused }: ReclaimOptions,
+    { reclaimsAtOnce = false }: { readonly reclaimsAtOnce?: boolean } = {},
+  ): void {
     this.#reclaimer = new Reclaimer({
       queue: this.queue,
       credentials: this.credentials,
       takenUntil: this.#run.takenUntil,
       reclaimDivisor,
+      reclaimsAtOnce,
       cancelPollIntervalMs,
       log: this.log,
       now: this.#services.now,
@@ -120,6 +126,16 @@ export class RunSession {
     });
     this.#reclaimer.start();
     this.resources.defer('claim', () => this.#reclaimer?.stop());
+  }
+
+  /** Registers the removal of the run's container, if that was not done before. */
+  holdContainer(containerId: string, remove: () => Promise<void>): void {
+    if (this.#containerId === containerId) return;
+    this.#containerId = containerId;
+    this.resources.defer('container', async () => {
+      await remove();
+      this.log.info('container removed', { containerId });
+    });
   }
 
   /** Notes in the log and in the record that a phase begins, with the `facts` that earlier phases found. */
@@ -141,7 +157,8 @@ export class RunSession {
     try {
       await this.journal.update(facts);
     } catch (error) {
-      this.log.error('run journal not written', { ...facts, credentials: undefined, error });
+      // Names only: the facts hold secrets.
+      this.log.error('run journal not written', { facts: Object.keys(facts), error });
     }
   }
 
@@ -169,7 +186,7 @@ export class RunSession {
   /** Releases all resources, and deletes the run's record last: a worker that starts after a crash finds the rest. */
   async cleanUp(): Promise<void> {
     this.#reclaimer?.stop();
-    await this.enter('cleanup', { credentials: undefined, prepared: undefined });
+    await this.enter('cleanup', ONCE_RESOLVED);
     await this.resources.close();
     this.#leavePhase();
   }

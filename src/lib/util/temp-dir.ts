@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from './make-directory.js';
 
@@ -14,6 +14,18 @@ export class TempDir {
   static async create(parent: string, prefix: string): Promise<TempDir> {
     await makeDirectory(parent, 0o700);
     return new TempDir(await mkdtemp(join(parent, prefix)));
+  }
+
+  /** Takes a directory that a previous process created in this way. */
+  static takeAgain(path: string): TempDir {
+    return new TempDir(path);
+  }
+
+  /** Deletes its content, except what `keeps` names. */
+  async empty(keeps: (name: string) => boolean): Promise<void> {
+    for (const name of await readdir(this.path)) {
+      if (!keeps(name)) await rm(join(this.path, name), { recursive: true, force: true });
+    }
   }
 
   async dispose(): Promise<void> {

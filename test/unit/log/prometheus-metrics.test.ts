@@ -53,6 +53,10 @@ describe('the metrics', () => {
     metrics.maxRunTimeExceeded();
     metrics.firstClaimed(40);
     metrics.terminationNoticed();
+    metrics.runAdopted('execute');
+    metrics.runAdopted('execute');
+    metrics.runBegunAgain();
+    metrics.workerWasAway(3.5);
     metrics.cacheAcquired(true);
     metrics.imageAcquired(false);
     metrics.imageFetched('artifact', 2, true);
@@ -81,6 +85,10 @@ describe('the metrics', () => {
       max_run_time_exceeded_total: 1,
       first_claim_seconds_sum: 40,
       termination_notices_total: 1,
+      'runs_adopted_total{phase="execute"}': 2,
+      'runs_adopted_total{phase="report"}': 0,
+      runs_begun_again_total: 1,
+      away_seconds: 3.5,
       claimed_runs_total: 3,
       'claim_seconds_count{outcome="nothing"}': 1,
       'caches_total{result="hit"}': 1,
@@ -136,6 +144,8 @@ describe('the metrics', () => {
       docker_worker_payloads_refused_total: [{}],
       docker_worker_max_run_time_exceeded_total: [{}],
       docker_worker_termination_notices_total: [{}],
+      docker_worker_runs_adopted_total: ['execute', 'collect', 'finish', 'report'].map((phase) => ({ phase })),
+      docker_worker_runs_begun_again_total: [{}],
     };
     for (const [name, labels] of Object.entries(failures)) {
       const found = series.filter((each) => each.name === name);

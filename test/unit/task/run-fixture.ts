@@ -13,7 +13,7 @@ import type { StopReason } from '../../../src/lib/outcome/errors.js';
 import { runClaim } from '../../../src/lib/task/run.js';
 import type { RunServices, RunHandle } from '../../../src/lib/task/run.js';
 import { RunJournal } from '../../../src/lib/task/run-journal.js';
-import type { RunFacts } from '../../../src/lib/task/run-record.js';
+import type { ResumeFacts } from '../../../src/lib/task/run-record.js';
 import { payloadValidator } from '../../../src/lib/task/validate-payload.js';
 import type { PayloadValidator } from '../../../src/lib/task/validate-payload.js';
 import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
@@ -89,8 +89,10 @@ export class RunFixture {
   }
 
   /** `facts`: what a worker that died has noted of the run. */
-  async start(payload: unknown, facts?: RunFacts): Promise<RunHandle> {
-    return runClaim(await this.#deps(), this.#claim(payload), this.#stop.signal, facts);
+  async start(payload: unknown, facts?: ResumeFacts): Promise<RunHandle> {
+    const deps = await this.#deps();
+    const claim = this.#claim(payload);
+    return runClaim(deps, claim, this.#stop.signal, facts && { entry: deps.journal.entry(claim), facts });
   }
 
   /** Runs a payload to its very end and checks that nothing of it is left. */
@@ -168,6 +170,7 @@ export class RunFixture {
         artifactStorage: undefined,
         maxUploadMs: 7_200_000,
         maxLogBytes,
+        engineRestartMs: 100,
       },
       reclaiming: {
         reclaimDivisor: 1.3,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RunJournal } from '../../../src/lib/task/run-journal.js';
 import type { RunEntry } from '../../../src/lib/task/run-journal.js';
+import { ONCE_RESOLVED, newRunRecord } from '../../../src/lib/task/run-record.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 import { claimOf } from '../worker/fake-runs.js';
 
@@ -105,6 +106,73 @@ describe('the run journal', () => {
     assert.deepEqual(found.map(({ record }) => record.taskId).sort(), ['a', 'b']);
     assert.equal(log.of('run record not readable').length, 1);
     assert.deepEqual((await readdir(join(root, 'other', 'runs'))).sort(), ['a.0.json', 'b.0.json']);
+  });
+
+  it('keeps the definition of a task in each record of its run', async () => {
+    const journal = await RunJournal.open(join(root, 'other'));
+    const claim = claimOf('a');
+    journal.noteClaims([claim]);
+    const [batch = ''] = await readdir(join(root, 'other', 'runs'));
+    const first = await readFile(join(root, 'other', 'runs', batch), 'utf8');
+    assert.deepEqual((JSON.parse(first) as { task: unknown }).task, claim.task);
+    const { task } = claim;
+    const own = journal.entry(claim);
+    await own.update({ phase: 'execute' });
+    const [found] = await (await RunJournal.open(join(root, 'other'))).abandoned(log);
+    assert.deepEqual([found?.record.task, found?.record.version, found?.record.phase], [task, 2, 'execute']);
+    await found?.update({ phase: 'cleanup', ...ONCE_RESOLVED });
+    const last = await readFile(join(root, 'other', 'runs', 'a.0.json'), 'utf8');
+    assert.ok(!last.includes('accessToken') && !last.includes('payload'), last);
+  });
+
+  it('counts the run of a dead worker as its own once it is reopened', async () => {
+    await entry.update({ phase: 'execute' });
+    const journal = await RunJournal.open(join(root, 'state'));
+    const [found = assert.fail()] = await journal.abandoned(log);
+    const run = { taskId: 'a-task', runId: 0 };
+    assert.equal(journal.isOpen(run), false);
+    const reopened = journal.reopen(found);
+    assert.equal(journal.isOpen(run), true);
+    assert.deepEqual(await journal.abandoned(log), [], 'it is no longer abandoned');
+    await reopened.update({ phase: 'collect', quickDeaths: 1 });
+    assert.deepEqual([reopened.record.taskId, reopened.record.quickDeaths], ['a-task', 1]);
+    await reopened.remove();
+    assert.equal(journal.isOpen(run), false);
+    assert.deepEqual(await readdir(directory()), []);
+  });
+
+  it('keeps a run closed whose entry is removed without being reopened', async () => {
+    await entry.update({});
+    const journal = await RunJournal.open(join(root, 'state'));
+    const [found = assert.fail()] = await journal.abandoned(log);
+    await found.remove();
+    assert.equal(journal.isOpen(found.record), false);
+  });
+
+  it('finds runs of a newer version, and of records that are damaged, and logs that', async () => {
+    for (const [taskId, facts] of [
+      ['newer', { version: 3 }],
+      ['damaged', { live: 'yes' }],
+    ] as const) {
+      const text = JSON.stringify({ ...newRunRecord(claimOf(taskId)), ...facts });
+      await writeFile(join(directory(), `${taskId}.0.json`), text);
+    }
+    await writeFile(
+      join(directory(), '0.claims'),
+      `${JSON.stringify({ ...newRunRecord(claimOf('claimed')), version: 3 })}\n`,
+    );
+    const found = await (await RunJournal.open(join(root, 'state'))).abandoned(log);
+    const facts = found.map(
+      ({ record }) => `${record.taskId} ${String(record.version)} ${record.credentials?.accessToken ?? ''}`,
+    );
+    assert.deepEqual(facts.sort(), ['claimed 3 a', 'damaged 2 a', 'newer 3 a']);
+    const told = log.of('run record not usable').map(({ fields }) => fields['reason']);
+    assert.deepEqual(told.sort(), [
+      'its version is 3; this worker knows 2',
+      'its version is 3; this worker knows 2',
+      'record/live must be object',
+    ]);
+    assert.deepEqual(log.of('run record not readable'), []);
   });
 
   it('skips its own claims when it looks for those of a previous worker', async () => {

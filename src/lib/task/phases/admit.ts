@@ -6,7 +6,7 @@ import { resolutionName } from '../../outcome/resolution.js';
 import { resolutionOf } from '../../outcome/resolution-of.js';
 import { DEFAULT_LOG_NAME, backingName } from '../../task-log/publisher.js';
 import type { Payload } from '../payload.js';
-import type { RunFacts } from '../run-record.js';
+import type { ResumeFacts } from '../run-record.js';
 import type { RunContext, TaskContext } from '../task-context.js';
 import type { PayloadValidator, RefusedPayload } from '../validate-payload.js';
 import type { OpenedRun } from './open.js';
@@ -27,7 +27,7 @@ export interface AdmitServices {
 export interface AttachedFeature {
   readonly name: string;
   readonly hooks: TaskFeature;
-  /** Only then does the run's record keep what `prepare` returned: nothing else reads it, and it may hold secrets. */
+  /** Only then does the run's record keep what `prepare` returned: nothing else reads it. */
   readonly isAdoptable: boolean;
 }
 
@@ -45,7 +45,7 @@ const MAX_SCOPES_LENGTH = 4096;
  * run resumed after a crash starts here too; `facts` are what it had recorded. Throws a TaskError that lists everything
  * to change, or the run's stop.
  */
-export async function admit(opened: OpenedRun, services: AdmitServices, facts: RunFacts): Promise<AdmittedRun> {
+export async function admit(opened: OpenedRun, services: AdmitServices, facts: ResumeFacts): Promise<AdmittedRun> {
   const { session, context } = opened;
   const { admission, metrics } = services;
   await session.enter('admit');
@@ -66,7 +66,7 @@ export async function admit(opened: OpenedRun, services: AdmitServices, facts: R
 }
 
 /** A feature that cannot resume where a previous worker died ends the run; another worker can run the task. */
-function attach(feature: Feature, task: TaskContext, prepared: RunFacts['prepared']): TaskFeature {
+function attach(feature: Feature, task: TaskContext, prepared: ResumeFacts['prepared']): TaskFeature {
   if (!prepared) return feature.attach(task);
   if (!feature.adopt) throw new TaskStopped('worker-shutdown');
   return feature.adopt(task, prepared[feature.name] ?? {});

@@ -9,6 +9,7 @@ import { NO_EXIT_CODE, collectedVerdict, endingInWords, exitVerdict } from '../e
 import type { Ending } from '../exit-verdict.js';
 import { authorsWords, explain } from '../explain.js';
 import type { ContainerEnd } from '../feature.js';
+import type { RunRecord } from '../run-record.js';
 import type { AttachedFeature } from './admit.js';
 import { CollectDeadline } from './collect-deadline.js';
 import type { ContainerDefaults } from './container-spec.js';
@@ -24,7 +25,7 @@ export interface Outcome {
   readonly soFar: Resolution;
   readonly features: readonly AttachedFeature[];
   /** Set for a container that has run and exited. */
-  readonly image?: ImageIdentity;
+  readonly image?: ImageIdentity | undefined;
 }
 
 /**
@@ -34,7 +35,7 @@ export interface Outcome {
 export async function collect(run: ExecutedRun, services: CollectServices): Promise<Outcome> {
   const { session, context, task, features, image, cause } = run;
   const { output, log, measures } = context;
-  await session.enter('collect');
+  await session.enter('collect', endOfCommand(run));
   const ending = endingOf(run, services.containerDefaults.limits.memoryBytes);
   if (ending.timedOut) services.metrics?.maxRunTimeExceeded();
   const verdict = exitVerdict(ending, task.payload);
@@ -46,6 +47,12 @@ export async function collect(run: ExecutedRun, services: CollectServices): Prom
   const isTheCommands = cause === 'exit' && (isClean || ending.exitCode !== 0);
   output.line(footer(soFar, isTheCommands ? ending.exitCode : NO_EXIT_CODE, secondsSince(run.openedAtMs)));
   return { soFar, features, ...(!(cause instanceof TaskError) && { image }) };
+}
+
+/** Returns what a worker that starts after a crash needs to collect again; nothing if the container didn't run. */
+function endOfCommand({ container: { exitCode, oomKilled }, cause }: ExecutedRun): Pick<RunRecord, 'ended'> {
+  if (typeof cause !== 'string') return {};
+  return { ended: { exitCode, cause, ...(oomKilled !== undefined && { oomKilled }) } };
 }
 
 /** Returns the seconds since a performance.now() value, which is in milliseconds. */

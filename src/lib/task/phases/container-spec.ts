@@ -27,10 +27,17 @@ const SHM_SIZE_BYTES = 1_800_000_000;
 export async function compile(run: PreparedRun, { containerDefaults }: CompileServices): Promise<CompiledRun> {
   const { session, task, features, contributions, image } = run;
   const adoptable = features.filter(({ isAdoptable }) => isAdoptable);
-  const prepared = Object.fromEntries(adoptable.map(({ name }) => [name, contributions[name] ?? {}] as const));
-  await session.enter('compile', { prepared });
+  const prepared = Object.fromEntries(
+    adoptable.map(({ name }) => [name, onRecord(contributions[name] ?? {})] as const),
+  );
+  await session.enter('compile', { prepared, image: image.facts });
   const spec = containerSpec(task, Object.values(contributions), image.image, containerDefaults);
   return { ...run, spec };
+}
+
+/** Returns what the record keeps: not the variables, which may be secrets, and which the container has already. */
+function onRecord(contribution: Contribution): Omit<Contribution, 'env'> {
+  return Object.fromEntries(Object.entries(contribution).filter(([name]) => name !== 'env'));
 }
 
 /**

@@ -1,22 +1,23 @@
 import { ContainerGoneError, isUnusableImage } from '../../docker/engine.js';
-import type { CreatedContainer, DockerEngine, RunningContainer, StoppedContainer } from '../../docker/engine.js';
-import type { Logger } from '../../log/logger.js';
+import type { CreatedContainer, RunningContainer, StoppedContainer } from '../../docker/engine.js';
 import { TaskError, TaskStopped, stopOf } from '../../outcome/errors.js';
+import { isEngineLoss } from '../../outcome/resolution-of.js';
 import { TASK_FINISHED, TASK_STARTING, lostOutputNotice } from '../../task-log/lines.js';
 import { untilAborted, withTimeout } from '../../util/abortable.js';
 import { authorMessage } from '../../util/author-message.js';
 import { LinkedAbort } from '../../util/linked-abort.js';
 import { NO_EXIT_CODE } from '../exit-verdict.js';
 import { explain } from '../explain.js';
+import type { ResumeFacts } from '../run-record.js';
 import { watchUsage } from '../watch-usage.js';
+import { adopt, adoptAfterLoss, findAgain } from './adopt-container.js';
+import type { AdoptServices, Started } from './adopt-container.js';
 import type { AttachedFeature } from './admit.js';
 import type { CompiledRun } from './container-spec.js';
 import { stateError } from './prepare.js';
 import { RefusedStart, refusedStart } from './refused-start.js';
 
-export interface ExecuteServices {
-  readonly engine: DockerEngine;
-}
+export type ExecuteServices = AdoptServices;
 
 /** How a container ended. */
 interface Execution {
@@ -36,15 +37,18 @@ class MaxRunTimeOver extends Error {}
 class LogFull extends Error {}
 
 /**
- * Phase 4: creates, attaches, starts and waits. maxRunTime limits only this phase. However the container ended, it is
- * returned stopped, with all its output written, even when the engine refused to create or start it. Throws the run's
- * stop, except a shutdown, after which results can still be collected; and the errors of an engine that is failing or
- * lost.
+ * Phase 4: creates, attaches, starts and waits; or goes on with the container that a previous worker started.
+ * maxRunTime limits only this phase. However the container ended, it is returned stopped, with all its output written,
+ * even when the engine refused to create or start it. Throws the run's stop, except a shutdown, after which results can
+ * still be collected; and the errors of an engine that is failing or lost.
  */
-export async function execute(run: CompiledRun, { engine }: ExecuteServices): Promise<ExecutedRun> {
+export async function execute(run: CompiledRun, services: ExecuteServices, facts: ResumeFacts): Promise<ExecutedRun> {
   await run.session.enter('execute');
   try {
-    const execution = await createAndRun(run, engine);
+    const execution =
+      facts.containerId === undefined
+        ? await createAndRun(run, services)
+        : await goOn(run, services, { ...facts, containerId: facts.containerId });
     const { cause } = execution;
     if (cause instanceof TaskStopped && cause.reason !== 'worker-shutdown') throw cause;
     return { ...run, ...execution };
@@ -55,15 +59,16 @@ export async function execute(run: CompiledRun, { engine }: ExecuteServices): Pr
   }
 }
 
-async function createAndRun(run: CompiledRun, engine: DockerEngine): Promise<Execution> {
-  const { session, context, spec } = run;
+async function createAndRun(run: CompiledRun, services: ExecuteServices): Promise<Execution> {
+  const { session, spec } = run;
+  const { engine } = services;
   let id = '';
   try {
     const created = await engine.createContainer(spec).catch(refusedStart);
     id = created.id;
-    session.resources.defer('container', () => removeContainer(id, engine, context.log));
+    session.holdContainer(id, () => engine.removeContainer(id));
     await session.enter('execute', { containerId: id });
-    return await startAndWait(run, created);
+    return await startAndWait(run, services, created);
   } catch (error) {
     // Nothing is collected from a run that was stopped meanwhile.
     if (!(error instanceof RefusedStart) || session.signal.aborted) throw error;
@@ -72,36 +77,61 @@ async function createAndRun(run: CompiledRun, engine: DockerEngine): Promise<Exe
   }
 }
 
-async function startAndWait(run: CompiledRun, created: CreatedContainer): Promise<Execution> {
-  const { context, session, taskLog, task } = run;
+async function startAndWait(
+  run: CompiledRun,
+  services: ExecuteServices,
+  created: CreatedContainer,
+): Promise<Execution> {
+  const { context, session, taskLog } = run;
   session.signal.throwIfAborted();
+  return await supervised(run, services, async (requests) => {
+    const { drained } = await created.attach((source) => taskLog.copy(source), requests);
+    session.signal.throwIfAborted();
+    // Written before the start, so that it precedes the first output.
+    context.output.line(TASK_STARTING);
+    taskLog.beginOutput();
+    const running = await created.start().catch(refusedStart);
+    context.log.info('task run', { containerId: running.id });
+    return { running, drained, ranMs: 0, hasEnded: false };
+  });
+}
+
+/** Goes on with a container that a previous worker started, or whose end it had seen. */
+async function goOn(
+  run: CompiledRun,
+  services: ExecuteServices,
+  { containerId, ended }: ResumeFacts & { readonly containerId: string },
+): Promise<Execution> {
+  const { session } = run;
+  session.holdContainer(containerId, () => services.engine.removeContainer(containerId));
+  await session.enter('execute', { containerId });
+  const found = await findAgain(run, services, containerId);
+  if (ended) return { container: found.ended(ended.exitCode, ended.oomKilled), cause: ended.cause };
+  return await supervised(run, services, async (requests) => await adopt(run, found, services, requests));
+}
+
+/** Starts or adopts the container, and waits for its end within all limits. */
+async function supervised(
+  run: CompiledRun,
+  services: ExecuteServices,
+  start: (requests: AbortSignal) => Promise<Started>,
+): Promise<Execution> {
+  const { context, session, taskLog, task } = run;
   const requests = new LinkedAbort();
   const limit = new LinkedAbort(session.signal);
   const whenLogFull = (): void => {
     limit.abort(new LogFull());
   };
   run.logFull.addEventListener('abort', whenLogFull, { once: true });
-  let hasBegun = false;
   try {
-    const { drained } = await created.attach((source) => taskLog.copy(source), requests.signal);
-    session.signal.throwIfAborted();
-    // Written before the start, so that it precedes the first output.
-    context.output.line(TASK_STARTING);
-    hasBegun = true;
-    const running = await created.start().catch(refusedStart);
-    context.log.info('task run', { containerId: running.id });
-    limit.abortAfter(task.payload.maxRunTime * 1000, () => new MaxRunTimeOver());
-    const ended = running.wait(requests.signal);
-    const stopClock = context.measures.start('command');
-    const execution = await untilEnd(run, running, { ended, limit: limit.signal }).catch(async (error: unknown) => {
-      // Output printed until then is still on its way; an engine that is gone has no more of it.
-      if (error instanceof ContainerGoneError) await drain(drained, run);
-      throw error;
-    });
-    await drain(drained, run);
+    const started = await start(requests.signal);
+    const leftMs = task.payload.maxRunTime * 1000 - started.ranMs;
+    limit.abortAfter(Math.max(0, leftMs), () => new MaxRunTimeOver());
+    const stopClock = context.measures.start('command', started.ranMs);
+    const execution = await untilEnd(run, services, started, { requests: requests.signal, limit: limit.signal });
     stopClock();
     if (execution.container.oomKilled === undefined) {
-      context.log.warn('container not inspected', { containerId: created.id });
+      context.log.warn('container not inspected', { containerId: started.running.id });
     }
     return execution;
   } catch (error) {
@@ -109,7 +139,10 @@ async function startAndWait(run: CompiledRun, created: CreatedContainer): Promis
     throw error;
   } finally {
     // Written whatever happened: log readers take what is between the two lines for one step.
-    if (hasBegun) context.output.line(TASK_FINISHED);
+    if (taskLog.isInOutput) {
+      taskLog.endOutput();
+      context.output.line(TASK_FINISHED);
+    }
     run.logFull.removeEventListener('abort', whenLogFull);
     // Tells a hook that is still waiting for something in the container that the container has ended.
     limit.abort(new Error('the container has ended'));
@@ -123,19 +156,58 @@ function tellRefusal({ image, context }: CompiledRun, { reason }: RefusedStart):
   explain(context, reason);
 }
 
-interface Waiting {
-  readonly ended: Promise<StoppedContainer>;
+interface Signals {
+  /** Ends the requests to the engine. */
+  readonly requests: AbortSignal;
   readonly limit: AbortSignal;
 }
 
-async function untilEnd(run: CompiledRun, running: RunningContainer, { ended, limit }: Waiting): Promise<Execution> {
-  void watchUsage(running, run.context, limit);
-  // A failed hook ends the run; after a successful one the container decides when to end.
-  const hooksFailed = Promise.all(run.features.map((feature) => startFeature(feature, run, running, limit))).then(
-    () => ended,
-  );
+/** Waits for the end; a lost engine that comes back with the container running costs nothing. */
+async function untilEnd(
+  run: CompiledRun,
+  services: ExecuteServices,
+  started: Started,
+  { requests, limit }: Signals,
+): Promise<Execution> {
+  const features = started.hasEnded ? [] : run.features;
+  if (!started.hasEnded) void watchUsage(started.running, run.context, limit);
+  const hooks = Promise.all(features.map((feature) => startFeature(feature, run, started.running, limit)));
+  // It may fail while nobody waits for it.
+  hooks.catch(() => undefined);
+  let current = started;
+  for (;;) {
+    const ended = current.running.wait(requests);
+    // After successful hooks the container decides when to end.
+    const hooksFailed = hooks.then(() => ended);
+    const over = Promise.race([ended, hooksFailed, ...(current.outputLost ? [current.outputLost] : [])]);
+    try {
+      const execution = await endOrLimit(run, current.running, { ended, over, limit });
+      await drain(current, run);
+      return execution;
+    } catch (error) {
+      // Output printed until then is still on its way; an engine that is gone has no more of it.
+      if (error instanceof ContainerGoneError) await drain(current, run);
+      if (!isEngineLoss(error) || limit.aborted) throw error;
+      current = await adoptAfterLoss(run, services, { id: current.running.id, error, requests });
+    }
+  }
+}
+
+interface Ends {
+  /** The container's end. */
+  readonly ended: Promise<StoppedContainer>;
+  /** The same, or the first failure. */
+  readonly over: Promise<StoppedContainer>;
+  readonly limit: AbortSignal;
+}
+
+async function endOrLimit(
+  run: CompiledRun,
+  running: RunningContainer,
+  { ended, over, limit }: Ends,
+): Promise<Execution> {
   try {
-    return { container: await untilAborted(Promise.race([ended, hooksFailed]), limit), cause: 'exit' };
+    return { container: await untilAborted(over, limit), cause: 'exit' };
   } catch (error) {
     // A lost engine or a failed hook: the container's removal, already registered, kills it too.
     if (!limit.aborted) throw error;
@@ -176,10 +248,12 @@ async function kill(running: RunningContainer, ended: Promise<StoppedContainer>)
   return await withTimeout('the end of the killed container', KILLED_END_TIMEOUT_MS, () => ended);
 }
 
-async function drain(drained: Promise<void>, { context }: CompiledRun): Promise<void> {
+async function drain({ drained }: Started, { context }: CompiledRun): Promise<void> {
   try {
     await withTimeout('reading the rest of the output', DRAIN_TIMEOUT_MS, () => drained);
   } catch (error) {
+    // An adopted run whose log has a gap has explained it.
+    if (error instanceof TaskStopped) throw error;
     context.log.error('container output lost', { error });
     context.output.line(lostOutputNotice(authorMessage(error)));
   }
@@ -194,9 +268,4 @@ function neverRun(id: string): StoppedContainer {
     getArchive: () => Promise.resolve(undefined),
     linkTarget: () => Promise.resolve(undefined),
   };
-}
-
-async function removeContainer(id: string, engine: DockerEngine, log: Logger): Promise<void> {
-  await engine.removeContainer(id);
-  log.info('container removed', { containerId: id });
 }

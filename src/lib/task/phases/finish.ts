@@ -1,8 +1,11 @@
+import type { ArtifactStore } from '../../artifacts/artifact-store.js';
+import type { ImageIdentity } from '../../images/image-provider.js';
 import { stopOf } from '../../outcome/errors.js';
 import { DROPPED, FAILED, exception, worse } from '../../outcome/resolution.js';
 import type { Resolution } from '../../outcome/resolution.js';
 import { untilAborted } from '../../util/abortable.js';
 import { LinkedAbort } from '../../util/linked-abort.js';
+import type { OutcomeFacts } from '../run-record.js';
 import type { RunSession } from '../run-session.js';
 import { SHUTDOWN_UPLOAD_MS } from './collect-deadline.js';
 import type { Outcome } from './collect.js';
@@ -20,9 +23,9 @@ export async function finish(
   { session, context, taskLog, published }: OpenedRun,
   outcome: Outcome,
 ): Promise<Resolution> {
-  await session.enter('finish');
-  await taskLog.close();
   const { soFar, features, image } = outcome;
+  await session.enter('finish', { outcome: recorded(outcome, context.artifacts.manifest) });
+  await taskLog.close();
   const deadline = finishDeadline(session);
   let resolution = soFar;
   const attempt = async (name: string, hook: () => Promise<void> | undefined): Promise<void> => {
@@ -45,6 +48,18 @@ export async function finish(
   const finished = stopOf(session.signal)?.reason === 'canceled' ? DROPPED : resolution;
   // A log with a gap must not pass for a success; the disk is the worker's fault, not the task's.
   return failure ? worse(finished, exception('internal-error')) : finished;
+}
+
+function recorded({ soFar, image }: Outcome, manifest: ArtifactStore['manifest']): OutcomeFacts {
+  return {
+    soFar,
+    ...(image && { image: identityOf(image) }),
+    ...(manifest.size > 0 && { manifest: Object.fromEntries(manifest) }),
+  };
+}
+
+function identityOf({ image, artifactHash }: ImageIdentity): NonNullable<OutcomeFacts['image']> {
+  return { image, ...(artifactHash !== undefined && { artifactHash }) };
 }
 
 /** Limits the time for all of it; a stop of the run shortens it. */

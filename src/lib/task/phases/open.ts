@@ -4,13 +4,14 @@ import type { ArtifactStoreDeps } from '../../artifacts/artifact-store.js';
 import type { LifecycleEvents } from '../../log/lifecycle-events.js';
 import type { Claim } from '../../queue/queue-client.js';
 import { TaskScopes, expandBy } from '../../queue/task-scopes.js';
-import { writeHeader } from '../../task-log/lines.js';
+import { BEGUN_AGAIN_NOTICE, awayNotice, writeHeader } from '../../task-log/lines.js';
 import { logSettings } from '../../task-log/publisher.js';
 import type { LogPublisher, PublishedLog } from '../../task-log/publisher.js';
 import { TaskLog } from '../../task-log/writer.js';
 import { LinkedAbort } from '../../util/linked-abort.js';
 import { TempDir } from '../../util/temp-dir.js';
 import { RunMeasures } from '../run-measures.js';
+import type { ResumeFacts } from '../run-record.js';
 import type { RunSession } from '../run-session.js';
 import type { RunContext, WorkerFacts } from '../task-context.js';
 import { deepFreeze } from '../validate-payload.js';
@@ -56,11 +57,23 @@ export interface OpenedRun {
 /** The file name of the log in its run's directory. */
 const LOG_FILE = 'task.log';
 
-/** Creates the run's directory, opens its log and artifact store, and publishes the log. Throws file system errors. */
-export async function openRun(session: RunSession, claim: Claim, services: OpenServices): Promise<OpenedRun> {
-  const { settings, now, admission, publisher, lifecycle } = services;
+function isLogFile(name: string): boolean {
+  return name.startsWith(LOG_FILE);
+}
+
+/**
+ * Creates the run's directory, opens its log and artifact store, and publishes the log. A resumed run continues its
+ * directory and log, and its live log keeps its address. Throws file system errors.
+ */
+export async function openRun(
+  session: RunSession,
+  claim: Claim,
+  services: OpenServices,
+  facts: ResumeFacts,
+): Promise<OpenedRun> {
+  const { settings, now, worker } = services;
   session.log.info('run task');
-  const directory = await TempDir.create(settings.runsDirectory, `${claim.taskId}-${claim.runId}-`);
+  const directory = await openDirectory(claim, settings.runsDirectory, facts);
   session.resources.use('directory of the run', directory);
   const logFull = new LinkedAbort();
   const { taskLog, artifacts } = await openLog(session, directory.path, services, {
@@ -70,18 +83,65 @@ export async function openRun(session: RunSession, claim: Claim, services: OpenS
       logFull.abort(new Error('the log is full'));
     },
   });
-  const context = contextOf(session, claim, { taskLog, artifacts, directory: directory.path, worker: services.worker });
-  const { name, asksForLive } = logSettings(claim.task.payload);
-  const log = { name, isLive: asksForLive ?? admission.isEnabled('localLiveLog') };
-  await session.note({ directory: directory.path, log });
-  const published = publisher.publish({ ...context, queue: session.queue }, taskLog, log);
-  writeHeader(taskLog, context);
-  lifecycle.taskStart(claim);
+  const context = contextOf(session, claim, { taskLog, artifacts, directory: directory.path, worker });
+  const opening = { context, taskLog, facts };
+  const published = await publishLog(session, claim, services, opening);
+  writeFirstLines(opening, claim, services);
   session.log.info('task start');
   const taskDeadline = new Date(Date.parse(claim.task.deadline) + claim.clockSkewMs);
   const collectLimit = { grantedMs: settings.maxUploadMs, taskDeadline, now };
-  const openedAtMs = performance.now();
+  const openedAtMs = performance.now() - (facts.openedAt === undefined ? 0 : msSince(facts.openedAt, now()));
   return { session, context, taskLog, published, collectLimit, logFull: logFull.signal, openedAtMs };
+}
+
+function msSince(time: string, now: Date): number {
+  return Math.max(0, now.getTime() - Date.parse(time));
+}
+
+/** Creates the run's directory. A run that begins again gets its previous one, in which only the log is left. */
+async function openDirectory(
+  { taskId, runId }: Claim,
+  runsDirectory: string,
+  { directory, containerId, outcome }: ResumeFacts,
+): Promise<TempDir> {
+  if (directory === undefined) return await TempDir.create(runsDirectory, `${taskId}-${runId}-`);
+  const own = TempDir.takeAgain(directory);
+  if (containerId === undefined && outcome === undefined) await own.empty(isLogFile);
+  return own;
+}
+
+interface Opening {
+  readonly context: RunContext;
+  readonly taskLog: TaskLog;
+  readonly facts: ResumeFacts;
+}
+
+async function publishLog(
+  session: RunSession,
+  { task }: Claim,
+  { admission, publisher, now }: OpenServices,
+  { context, taskLog, facts }: Opening,
+): Promise<PublishedLog> {
+  const { name, asksForLive } = logSettings(task.payload);
+  const log = facts.log ?? { name, isLive: asksForLive ?? admission.isEnabled('localLiveLog') };
+  const published = publisher.publish({ ...context, queue: session.queue }, taskLog, log, facts.live);
+  const openedAt = facts.openedAt ?? now().toISOString();
+  const { directory } = context;
+  await session.note({ directory, log, openedAt, ...(published.address && { live: published.address }) });
+  return published;
+}
+
+function writeFirstLines({ context, taskLog, facts }: Opening, claim: Claim, { lifecycle, now }: OpenServices): void {
+  if (facts.directory === undefined) {
+    writeHeader(taskLog, context);
+    lifecycle.taskStart(claim);
+  }
+  if (facts.lastSeen === undefined) return;
+  // The footer is the last line of a log, and it has been uploaded perhaps.
+  if (facts.outcome) return;
+  const seconds = Math.round(msSince(facts.lastSeen, now()) / 1000);
+  if (facts.containerId === undefined) taskLog.line(BEGUN_AGAIN_NOTICE);
+  else taskLog.lineAtBreak(awayNotice(seconds));
 }
 
 /** Opens the log of a run, and the store for its artifacts; a log that a previous worker wrote is continued. */

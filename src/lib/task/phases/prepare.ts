@@ -6,9 +6,10 @@ import { LinkedAbort } from '../../util/linked-abort.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
 import { retry } from '../../util/retry.js';
 import type { AdmittedRun, AttachedFeature } from './admit.js';
-import { TaskError } from '../../outcome/errors.js';
+import { TaskError, TaskStopped } from '../../outcome/errors.js';
 import { exception } from '../../outcome/resolution.js';
 import { isRetryable } from '../../outcome/service-error.js';
+import type { ResumeFacts } from '../run-record.js';
 import type { TaskContext } from '../task-context.js';
 
 export interface PrepareServices {
@@ -28,9 +29,13 @@ const PREPARE_RETRIES = { attempts: 4, firstDelayMs: 2000, maxDelayMs: 30_000, r
 
 /**
  * Phase 2: gets the image and prepares all features at once. The session always releases what they acquire: on the
- * first error the others are stopped and awaited before it is thrown.
+ * first error the others are stopped and awaited before it is thrown. A resumed run takes again what it had.
  */
-export async function prepare(run: AdmittedRun, { images }: PrepareServices): Promise<PreparedRun> {
+export async function prepare(
+  run: AdmittedRun,
+  { images }: PrepareServices,
+  { image: known }: ResumeFacts,
+): Promise<PreparedRun> {
   const { session, task, features } = run;
   const { resources } = session;
   await session.enter('prepare');
@@ -44,7 +49,11 @@ export async function prepare(run: AdmittedRun, { images }: PrepareServices): Pr
     settling.push(watched);
     return watched;
   };
-  const image = jointly(takeImage(task, images, resources, together.signal));
+  const image = jointly(
+    known === undefined
+      ? takeImage(task, images, resources, together.signal)
+      : images.adopt(known, together.signal).then((lease) => resources.use('image', lease)),
+  );
   const contributions = features.map((feature) => {
     const preparing = prepareFeature(feature, task.log, resources, together.signal);
     return jointly(preparing.then((contribution) => [feature.name, contribution] as const));
@@ -99,6 +108,8 @@ async function prepareFeature(
     return await retry(PREPARE_RETRIES, { isRetryable: mayPass, onRetry }, attempt, signal);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
+    // An adopted run can't go on.
+    if (error instanceof TaskStopped) throw error;
     throw stateError('created', name, error);
   }
 }

@@ -1,0 +1,169 @@
+import { DockerError } from '../../docker/engine.js';
+import type { DockerEngine, FoundContainer, RunningContainer } from '../../docker/engine.js';
+import { TaskStopped } from '../../outcome/errors.js';
+import { isEngineLoss } from '../../outcome/resolution-of.js';
+import { engineAwayNotice, missingOutputNotice } from '../../task-log/lines.js';
+import { OutputMismatch } from '../../task-log/logged-output.js';
+import { delay } from '../../util/abortable.js';
+import { authorMessage } from '../../util/author-message.js';
+import { errorMessage } from '../../util/error-message.js';
+import { LinkedAbort } from '../../util/linked-abort.js';
+import { retry } from '../../util/retry.js';
+import type { CompiledRun } from './container-spec.js';
+import { runLabels } from './container-spec.js';
+
+export interface AdoptServices {
+  readonly engine: DockerEngine;
+  readonly now: () => Date;
+  readonly settings: {
+    /** How long a run waits for an engine that is restarted. */
+    readonly engineRestartMs: number;
+  };
+}
+
+/** A container that was started, by this worker or a previous one. */
+export interface Started {
+  readonly running: RunningContainer;
+  /** Settles when the log has all of its output, or never will. */
+  readonly drained: Promise<void>;
+  /** Rejects as soon as it is known that the log can't be complete; never resolves. */
+  readonly outputLost?: Promise<never>;
+  /** How long it has run already. */
+  readonly ranMs: number;
+  /** Whether it had ended when it was adopted. */
+  readonly hasEnded: boolean;
+}
+
+type Run = Pick<CompiledRun, 'session' | 'context' | 'taskLog'>;
+
+const PING_RETRIES = { attempts: Infinity, firstDelayMs: 100, maxDelayMs: 1000, randomization: 0.25 };
+const FOLLOW_AGAIN_MS = 1000;
+/**
+ * After SIGKILL, after SIGTERM, and what the engine reports when it does not know: the exit codes of containers that an
+ * engine without live-restore ends when it stops.
+ */
+const ENDED_BY_ENGINE: ReadonlySet<number> = new Set([137, 143, 255]);
+
+/**
+ * Finds the container of a run that was interrupted. Waits for an engine that does not answer. Throws a TaskStopped if
+ * the container is gone or was never started.
+ */
+export async function findAgain(
+  { session, context }: Run,
+  services: AdoptServices,
+  id: string,
+): Promise<FoundContainer> {
+  const { engine, settings } = services;
+  const limit = new LinkedAbort(session.signal);
+  const { engineRestartMs } = settings;
+  limit.abortAfter(engineRestartMs, () => new DockerError(`Docker did not answer within ${engineRestartMs / 1000} s`));
+  try {
+    const labels = runLabels(context, 'task');
+    const find = async (): Promise<FoundContainer | undefined> => await engine.findContainer(id, labels, limit.signal);
+    const onRetry = (error: unknown, attempt: number): void => {
+      if (attempt === 1) context.log.warn('waiting for docker', { error });
+    };
+    const found = await retry(PING_RETRIES, { isRetryable: isEngineLoss, onRetry }, find, limit.signal);
+    if (found && found.state !== 'created') return found;
+    context.log.warn('container not adopted', { containerId: id, reason: found ? 'it never ran' : 'it is gone' });
+    throw new TaskStopped('worker-shutdown');
+  } finally {
+    limit.dispose();
+  }
+}
+
+/** Goes on with a container that a previous worker started. Throws a TaskStopped if it is unknown how it ended. */
+export async function adopt(
+  run: Run,
+  found: FoundContainer,
+  { now }: Pick<AdoptServices, 'now'>,
+  requests: AbortSignal,
+): Promise<Started> {
+  const { context } = run;
+  if (found.state === 'ended' && !(await isOwnEnd(found, requests))) {
+    context.log.warn('container not adopted', { containerId: found.id, reason: 'the engine ended it' });
+    throw new TaskStopped('worker-shutdown');
+  }
+  const ranMs = found.startedAt ? Math.max(0, now().getTime() - found.startedAt.getTime()) : 0;
+  context.log.info('container adopted', { containerId: found.id, state: found.state, ranMs });
+  return { running: found.running, ranMs, hasEnded: found.state === 'ended', ...follow(run, found, requests) };
+}
+
+/** Returns whether the container ended for a reason of its own, and not because its engine was stopped. */
+async function isOwnEnd(found: FoundContainer, signal: AbortSignal): Promise<boolean> {
+  const { exitCode, oomKilled } = await found.running.wait(signal);
+  return !ENDED_BY_ENGINE.has(exitCode) || oomKilled === true || (await found.sawEnd(signal));
+}
+
+interface Loss {
+  readonly id: string;
+  /** The error that told of it. */
+  readonly error: unknown;
+  readonly requests: AbortSignal;
+}
+
+/**
+ * Waits for an engine that was lost and goes on with the container, if the engine kept it running (live-restore).
+ * Throws the loss otherwise.
+ */
+export async function adoptAfterLoss(
+  run: Run,
+  services: AdoptServices,
+  { id, error, requests }: Loss,
+): Promise<Started> {
+  const { context, session, taskLog } = run;
+  const lostAtMs = performance.now();
+  try {
+    const found = await findAgain(run, services, id);
+    if (found.state === 'ended' && !(await found.sawEnd(requests))) throw error;
+    const seconds = Math.round((performance.now() - lostAtMs) / 1000);
+    context.log.info('docker is back', { seconds });
+    taskLog.lineAtBreak(engineAwayNotice(seconds));
+    return await adopt(run, found, services, requests);
+  } catch (failure) {
+    session.signal.throwIfAborted();
+    if (failure !== error) context.log.warn('container not adopted', { containerId: id, error: errorMessage(failure) });
+    throw error;
+  }
+}
+
+/** Continues the log with what the engine kept of the output. */
+function follow(run: Run, found: FoundContainer, signal: AbortSignal): Pick<Started, 'drained' | 'outputLost'> {
+  const drained = readToEnd(run, found, signal).catch((error: unknown) => {
+    if (isEngineLoss(error) || signal.aborted) throw error;
+    const { context } = run;
+    context.log.error('container output lost', { error });
+    const reason = error instanceof OutputMismatch ? error.message : authorMessage(error);
+    context.output.error(missingOutputNotice(reason));
+    // A log with a gap must not pass for a success.
+    throw new TaskStopped('worker-shutdown', { cause: error });
+  });
+  const outputLost = drained.then(() => new Promise<never>(() => undefined));
+  outputLost.catch(() => undefined);
+  return { drained, outputLost };
+}
+
+async function readToEnd({ taskLog }: Run, found: FoundContainer, signal: AbortSignal): Promise<void> {
+  const ended = found.running.wait(signal);
+  const end = new LinkedAbort();
+  const over = ended
+    .catch(() => undefined)
+    .then(() => {
+      end.abort(new Error('the container has ended'));
+    });
+  const read = async (isFollowing: boolean): Promise<void> => {
+    const consume = async (output: Parameters<typeof taskLog.resume>[0]): Promise<void> => {
+      await taskLog.resume(output);
+    };
+    const { drained } = await found.readOutput(consume, { follow: isFollowing }, signal);
+    await drained;
+  };
+  // Older engines end a follower early (https://github.com/moby/moby/issues/43860).
+  do {
+    await read(true);
+    if (!end.signal.aborted) await Promise.race([over, delay(FOLLOW_AGAIN_MS, signal)]);
+  } while (!end.signal.aborted);
+  await ended;
+  // Only now is it certain that the engine has all of it.
+  await read(false);
+}
