@@ -1,7 +1,7 @@
 import type { StopMode, Worker } from '../lib/worker/worker.js';
 
 type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGQUIT';
-type Stoppable = Pick<Worker, 'stop' | 'rediscover'>;
+type Stoppable = Pick<Worker, 'stop' | 'handOver' | 'rediscover'>;
 
 /**
  * Handles the signals of a worker's process from its first moment: those that arrive before the worker exists are kept
@@ -12,12 +12,11 @@ export class ProcessSignals {
   readonly #modes: StopMode[] = [];
   #first: StopSignal | undefined;
   #worker: Stoppable | undefined;
-  #reserved = 0;
-  #onReserved: (() => void) | undefined;
+  #isHandedOver = false;
 
   constructor() {
     process.on('SIGTERM', this.#stop).on('SIGINT', this.#stop).on('SIGQUIT', this.#stop);
-    process.on('SIGUSR2', this.#ignore).on('SIGHUP', this.#rediscover);
+    process.on('SIGUSR2', this.#handOver).on('SIGHUP', this.#rediscover);
   }
 
   /** Aborts at the first signal that ends the worker. */
@@ -25,18 +24,17 @@ export class ProcessSignals {
     return this.#stopped.signal;
   }
 
-  /** Passes on the signals received so far, and all later ones; `onReserved` is called for each SIGUSR2. */
-  passTo(worker: Stoppable, onReserved: () => void): void {
+  /** Passes on the signals received so far, and all later ones. */
+  passTo(worker: Stoppable): void {
     this.#worker = worker;
-    this.#onReserved = onReserved;
     for (const mode of this.#modes) worker.stop(mode);
-    for (let count = 0; count < this.#reserved; count++) onReserved();
+    if (this.#isHandedOver) worker.handOver();
   }
 
   /** Restores default handling for a command that is not a worker, also for a signal that has already arrived. */
   restoreDefaults(): void {
     process.off('SIGTERM', this.#stop).off('SIGINT', this.#stop).off('SIGQUIT', this.#stop);
-    process.off('SIGUSR2', this.#ignore).off('SIGHUP', this.#rediscover);
+    process.off('SIGUSR2', this.#handOver).off('SIGHUP', this.#rediscover);
     if (this.#first) process.kill(process.pid, this.#first);
   }
 
@@ -48,10 +46,10 @@ export class ProcessSignals {
     this.#worker?.stop(mode);
   };
 
-  /** Ignores SIGUSR2, which would end the process if it had no listener. */
-  readonly #ignore = (): void => {
-    this.#reserved += 1;
-    this.#onReserved?.();
+  readonly #handOver = (): void => {
+    this.#isHandedOver = true;
+    this.#stopped.abort(new Error('SIGUSR2 arrived before the worker was ready'));
+    this.#worker?.handOver();
   };
 
   /** Rediscovers devices; a worker that does not exist yet will do that anyway. */

@@ -204,9 +204,7 @@ async function run({ isStartedByRunner, logFormat, signals, ...given }: RunOptio
     log.error('standard output closed');
     worker.stop('graceful', isStartedByRunner ? OK : CRASHED);
   });
-  signals.passTo(worker, () => {
-    log.warn('signal ignored', { signal: 'SIGUSR2' });
-  });
+  signals.passTo(worker);
   const watchdog = watchStalls(config, log);
   try {
     await worker.run();

@@ -53,7 +53,7 @@ credentials only), DOCKER_HOST, and what your configuration names with !env tags
 file that worker-runner wrote), DOCKER_WORKER_METADATA_URL, DOCKER_WORKER_USER_DATA, DOCKER_WORKER_REGISTRATION and
 DOCKER_WORKER_SHUTDOWN_COMMAND; see docs/hosts.md.
 Signals: SIGTERM aborts running tasks, which the queue retries, and exits within two minutes. SIGQUIT, or Ctrl-C once,
-lets them end first (Ctrl-C again aborts them). SIGHUP looks for new devices. SIGUSR2 is reserved and ignored.
+lets them end first (Ctrl-C again aborts them). SIGHUP looks for new devices. SIGUSR2 hands the tasks over to the next worker.
 Exit codes: 0 done; 1 crashed, a check failed or standard output was closed; 2 bad usage or configuration (see standard
 error); 3 stalled and ended by its watchdog.`;
 

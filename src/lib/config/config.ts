@@ -133,8 +133,9 @@ export interface Config {
   readonly task: {
     readonly reclaimDivisor: number;
     readonly cancelPollInterval: number;
-    /** Absent: no limit. */
-    readonly maxLogBytes?: number;
+    readonly maxLogBytes: number;
+    /** How long a run waits for a Docker engine that does not answer, in ms. */
+    readonly engineRestartTimeout: number;
     /** IPv4 network in CIDR form, divided into one /28 per task that needs a network. */
     readonly networkSubnetPool: string;
     readonly container: ContainerLimits;

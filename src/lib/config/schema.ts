@@ -100,18 +100,17 @@ const service = {
   logging: section({ level: oneOf('debug', 'info', 'warn', 'error'), secureLiveLogging: flag, liveLogPort: portOrAny }),
   ssl: section({ certificate: path, key: path }),
   statelessHostname: section({ domain: text }, { enabled: flag, secret: text }),
-  task: section(
-    {
-      reclaimDivisor: { type: 'number', exclusiveMinimum: 1, description: 'a number above 1' },
-      cancelPollInterval: interval,
-      networkSubnetPool: matching(
-        '^(\\d{1,3}\\.){3}\\d{1,3}/(8|9|1\\d|2[0-8])$',
-        'an IPv4 network with a prefix of 8 to 28 bits, such as 172.29.0.0/16',
-      ),
-      container,
-    },
-    { maxLogBytes: wholeNumber(1, 'a whole number of bytes, at least 1') },
-  ),
+  task: section({
+    reclaimDivisor: { type: 'number', exclusiveMinimum: 1, description: 'a number above 1' },
+    cancelPollInterval: interval,
+    maxLogBytes: wholeNumber(1, 'a whole number of bytes, at least 1'),
+    engineRestartTimeout: milliseconds,
+    networkSubnetPool: matching(
+      '^(\\d{1,3}\\.){3}\\d{1,3}/(8|9|1\\d|2[0-8])$',
+      'an IPv4 network with a prefix of 8 to 28 bits, such as 172.29.0.0/16',
+    ),
+    container,
+  }),
   taskQueue: section({ pollInterval: interval, callTimeout: interval, claimTimeout: interval }),
   shutdown: section(
     { enabled: flag, afterIdleSeconds: seconds, nodeTerminationPoll: interval },

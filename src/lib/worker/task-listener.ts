@@ -83,7 +83,7 @@ export class TaskListener {
     }
     const claims = await this.#claim(Math.min(free, MAX_CLAIMS), signal);
     // Even if the signal has aborted by now: otherwise these tasks would be stuck until their claims expire.
-    for (const claim of claims) this.#start(claim);
+    for (const claim of claims) this.start(() => this.#options.run(claim));
     if (claims.length > 0) return;
     const { pollIntervalMs } = this.#options;
     const { failures } = this.stats;
@@ -128,11 +128,13 @@ export class TaskListener {
     return { error: errorMessage(error), failures: this.stats.failures };
   }
 
-  #start(claim: Claim): void {
-    const { run, onBusy, onResolved, roomFreed } = this.#options;
+  /** Starts a run, which holds a slot until it is resolved. */
+  start(run: () => RunHandle): RunHandle {
+    const { onBusy, onResolved, roomFreed } = this.#options;
     this.stats.runBegan();
     if (this.running === 1) onBusy?.(true);
-    const { resolved, finished } = run(claim);
+    const handle = run();
+    const { resolved, finished } = handle;
     const tracked = finished.finally(() => this.#unfinished.delete(tracked));
     this.#unfinished.add(tracked);
     void resolved.then(() => {
@@ -141,5 +143,6 @@ export class TaskListener {
       if (this.running === 0) onBusy?.(false);
       roomFreed.call();
     });
+    return handle;
   }
 }

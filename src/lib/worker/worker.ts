@@ -4,12 +4,14 @@ import type { LifecycleEvents } from '../log/lifecycle-events.js';
 import type { CredentialHolder } from '../queue/credential-holder.js';
 import type { Claim } from '../queue/queue-client.js';
 import { TaskStopped } from '../outcome/errors.js';
-import type { RunHandle } from '../task/run.js';
+import type { ResumedRun, RunHandle } from '../task/run.js';
+import { delay } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { timerMs } from '../util/timer.js';
 import type { WorkerStats } from './worker-stats.js';
 import { HostWatch } from './host-watch.js';
 import type { PoolAdvice } from './pool-advice.js';
+import type { Resumable } from './recovery.js';
 import { TaskListener } from './task-listener.js';
 import type { TaskListenerOptions } from './task-listener.js';
 import type { TaskQuota } from './task-quota.js';
@@ -20,13 +22,15 @@ export type StopMode = 'graceful' | 'immediate';
 type OwnOptions = 'run' | 'onBusy' | 'onResolved' | 'mayClaim' | 'quota';
 
 export interface WorkerOptions extends Omit<TaskListenerOptions, OwnOptions> {
-  readonly run: (claim: Claim, stop: AbortSignal) => RunHandle;
+  readonly run: (claim: Claim, stop: AbortSignal, resumed?: ResumedRun) => RunHandle;
+  /** Returns the runs of a previous worker that go on. Never fails, unless the signal aborts. */
+  readonly resumable: (signal: AbortSignal) => Promise<readonly Resumable[]>;
   readonly host: Host;
   /** The worker's own credentials, which its host may renew. */
   readonly credentials: Pick<CredentialHolder, 'renew'>;
   readonly lifecycle: LifecycleEvents;
   readonly metrics?: Pick<MetricsRecorder, 'claimEnded' | 'terminationNoticed'>;
-  /** Recovers the runs of a previous worker; ends early once the signal aborts. Never fails. */
+  /** Resolves the other runs of a previous worker; ends early once the signal aborts. Never fails. */
   readonly recover: (signal: AbortSignal) => Promise<void>;
   /** Rediscovers the machine's devices, and claims the tasks that they now allow. Never fails. */
   readonly rediscover: () => Promise<void>;
@@ -47,6 +51,8 @@ export interface WorkerOptions extends Omit<TaskListenerOptions, OwnOptions> {
 
 // A worker that is stopped soon after its start still gets this long to recover the runs of the previous one.
 const RECOVERY_GRACE_MS = 10_000;
+/** How long a worker that hands over waits for the answer to its last claimWork. */
+const LAST_CLAIM_MS = 1000;
 /** From an immediate stop on. Service managers and clouds allow two minutes; shutting the machine down needs some. */
 const END_LIMIT_MS = 104_000;
 
@@ -64,7 +70,9 @@ export class Worker {
   #endTimer: NodeJS.Timeout | undefined;
   #givesMachineBack = false;
   #hasEnded = false;
+  #isHandedOver = false;
   #exitCode = 0;
+  #listening: Promise<void> = Promise.resolve();
   #markOverdue = (): void => undefined;
   readonly #overdue = new Promise<void>((resolve) => {
     this.#markOverdue = resolve;
@@ -108,15 +116,16 @@ export class Worker {
     await Promise.race([this.#work(), this.#overdue]);
     this.#hasEnded = true;
     clearTimeout(this.#endTimer);
-    lifecycle.instanceShutdown();
+    if (!this.#isHandedOver) lifecycle.instanceShutdown();
     log.info('exit', { code: this.#exitCode });
-    if (this.#givesMachineBack) await host.shutdown();
+    if (this.#givesMachineBack && !this.#isHandedOver) await host.shutdown();
   }
 
   async #work(): Promise<void> {
     const { host, log, lifecycle, capacity, close, shutdown, recover, quota } = this.#options;
     log.info('start', { capacity });
     const recovering = new LinkedAbort(this.#running.signal);
+    await this.#resume();
     const recovered = recover(recovering.signal);
     lifecycle.instanceBoot(await host.uptimeSeconds());
     lifecycle.workerReady();
@@ -133,7 +142,8 @@ export class Worker {
         this.#giveBack(notice.finishTasks ? 'graceful' : 'immediate');
       },
     });
-    await this.#listener.listen(this.#claiming.signal);
+    this.#listening = this.#listener.listen(this.#claiming.signal);
+    await this.#listening;
     await this.#listener.finished();
     clearTimeout(this.#graceTimer);
     clearTimeout(this.#idleTimer);
@@ -145,6 +155,41 @@ export class Worker {
     await close();
   }
 
+  /** Goes on with the runs of a previous worker. What they hold must not be collected or given to others. */
+  async #resume(): Promise<void> {
+    const { resumable, run } = this.#options;
+    const { signal } = this.#running;
+    try {
+      const runs = await resumable(signal);
+      const held = runs.flatMap(({ kind, claim, resumed }) => {
+        const { prepared } = this.#listener.start(() => run(claim, signal, resumed));
+        // A run that begins again holds nothing yet.
+        return kind === 'adopt' ? [prepared] : [];
+      });
+      await Promise.all(held);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#options.log.error('runs not resumed', { error });
+    }
+  }
+
+  /**
+   * Leaves the runs to the next worker: claims nothing more and ends at once. Their containers keep running, and their
+   * records say how far they are.
+   */
+  handOver(): void {
+    const { log } = this.#options;
+    // Runs that are being resolved are this worker's to the end.
+    if (this.#isHandedOver || this.#running.signal.aborted) return;
+    this.#isHandedOver = true;
+    log.info('hand-over', { running: this.#listener.running });
+    this.#claiming.abort(new Error('the worker hands over'));
+    // Its last claims are on record once it has ended.
+    void Promise.race([this.#listening, delay(LAST_CLAIM_MS, new AbortController().signal)]).then(() => {
+      this.#markOverdue();
+    });
+  }
+
   /** Call this when the machine has changed; never fails. */
   async rediscover(): Promise<void> {
     await this.#options.rediscover();
@@ -153,6 +198,8 @@ export class Worker {
   /** Stops the worker. Another call can only make it faster. The first `exitCode` other than 0 is kept. */
   stop(mode: StopMode, exitCode = 0): void {
     const { log, shutdown } = this.#options;
+    // The runs are the next worker's, also when a service manager stops this one.
+    if (this.#isHandedOver) return;
     this.#exitCode ||= exitCode;
     log.info('shutdown', { mode, running: this.#listener.running });
     this.#claiming.abort(new Error('the worker is stopping'));

@@ -39,6 +39,7 @@ export function fakeRun(claim: Claim, stop?: AbortSignal): FakeRun {
   return {
     claim,
     stop,
+    prepared: Promise.resolve(),
     resolved,
     finished,
     resolve,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mock } from 'node:test';
@@ -7,9 +7,11 @@ import { RunEntry, RunJournal } from '../../../src/lib/task/run-journal.js';
 import type { RunRecord } from '../../../src/lib/task/run-record.js';
 import { Recovery } from '../../../src/lib/worker/recovery.js';
 import type { RecoveryDeps } from '../../../src/lib/worker/recovery.js';
+import { FakeDockerEngine } from '../../fakes/fake-docker-engine.js';
 import { FakeLogPublisher } from '../../fakes/fake-log-publisher.js';
 import { FakeQueue, conflict, outage } from '../../fakes/fake-queue.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { WORKER } from '../task/task-fixture.js';
 import { claimOf } from './fake-runs.js';
 
 const LOG = { name: 'public/logs/live.log', isLive: true };
@@ -19,6 +21,7 @@ describe('a worker that starts after a dead one', () => {
   let queue: FakeQueue;
   let publisher: FakeLogPublisher;
   let log: MemoryLogger;
+  let engine: FakeDockerEngine;
   let abort: AbortController;
   let features: RecoveryDeps['admission']['features'];
   const runsDirectory = (): string => join(root, 'runs');
@@ -31,6 +34,7 @@ describe('a worker that starts after a dead one', () => {
     queue = new FakeQueue();
     publisher = new FakeLogPublisher();
     log = new MemoryLogger();
+    engine = new FakeDockerEngine();
     abort = new AbortController();
     features = [];
   });
@@ -47,10 +51,15 @@ describe('a worker that starts after a dead one', () => {
     const entry = (await RunJournal.open(stateDir())).entry(claimOf(taskId));
     await entry.update({ phase: 'execute', directory, log: LOG, ...facts });
   };
-  const find = async (journal?: RunJournal): Promise<Recovery> =>
-    await Recovery.find({
+  const find = async (given?: RunJournal): Promise<Recovery> => {
+    const journal = given ?? (await RunJournal.open(stateDir()));
+    return await Recovery.find({
       stateDir: stateDir(),
-      journal: journal ?? (await RunJournal.open(stateDir())),
+      journal,
+      entries: await journal.abandoned(log),
+      lastSeen: new Date(),
+      engine,
+      worker: WORKER,
       queue,
       publisher,
       putter: { put: () => Promise.resolve() },
@@ -58,8 +67,14 @@ describe('a worker that starts after a dead one', () => {
       now: () => new Date(),
       onOrphan: () => undefined,
       admission: { features },
-      settings: { runsDirectory: runsDirectory(), artifactConcurrency: 1, artifactStorage: undefined },
+      settings: {
+        runsDirectory: runsDirectory(),
+        artifactConcurrency: 1,
+        artifactStorage: undefined,
+        engineRestartMs: 100,
+      },
     });
+  };
   const recover = async (): Promise<void> => {
     await (await find()).run(abort.signal);
   };
@@ -115,11 +130,32 @@ describe('a worker that starts after a dead one', () => {
     assert.deepEqual(await readdir(runsDirectory()), []);
   });
 
-  it('treats a record with an unknown resolution as unreadable', async () => {
+  it('resolves a run worker-shutdown whose recorded resolution is unknown', async () => {
     await leave('one', { phase: 'report', resolution: { kind: 'exception', reason: 'bored' as 'worker-shutdown' } });
     await recover();
-    assert.deepEqual(queue.resolutions, []);
-    assert.equal(log.of('run record not readable').length, 1);
+    assert.deepEqual(queue.resolutions, ['reportException worker-shutdown']);
+    assert.equal(log.of('run record not usable').length, 1);
+  });
+
+  it('resolves a run of a newer version worker-shutdown, and publishes its log', async () => {
+    await leave('one', { version: 3, phase: 'report', resolution: { kind: 'completed' } });
+    await recover();
+    assert.deepEqual(queue.resolutions, ['reportException worker-shutdown']);
+    assert.equal(publisher.late.length, 1);
+    assert.deepEqual(await records(), []);
+    assert.deepEqual(await readdir(runsDirectory()), []);
+  });
+
+  it('keeps no secret on disk of a run that it has resolved but not cleaned up', async () => {
+    await leave('one', { live: { url: 'https://host.example.com/log', token: 'a-live-token' } });
+    const texts: string[] = [];
+    const recover = async (): Promise<void> => {
+      texts.push(await readFile(join(stateDir(), 'runs', 'one.0.json'), 'utf8'));
+    };
+    features = [{ name: 'one', recover }];
+    await (await find()).run(abort.signal);
+    assert.equal(texts.length, 1);
+    assert.doesNotMatch(texts.join(''), /a-live-token|accessToken|payload/);
   });
 
   it('reports nothing for a resolved run, whose credentials are gone', async () => {

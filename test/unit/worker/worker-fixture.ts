@@ -45,6 +45,7 @@ export class WorkerFixture {
       roomFor: (tasks) => Promise.resolve(tasks),
       roomFreed: new AutoResetEvent(),
       rediscover: () => Promise.resolve(),
+      resumable: () => Promise.resolve([]),
       recover: () => Promise.resolve(),
       run: (claim, stop) => {
         const run = fakeRun(claim, stop);

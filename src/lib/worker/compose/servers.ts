@@ -11,6 +11,7 @@ import { InteractiveServer } from '../../features/interactive/interactive-server
 import { checkBusybox } from '../../features/interactive/interactive.js';
 import type { InteractiveOptions } from '../../features/interactive/interactive.js';
 import { LiveLogServer } from '../../features/live-log/live-log-server.js';
+import { portOf } from '../../features/secret-url-server.js';
 import type { SidecarServices } from '../../features/sidecars/sidecar.js';
 import type { TaskclusterProxyOptions } from '../../features/taskcluster-proxy/taskcluster-proxy.js';
 import { Upstream } from '../../features/taskcluster-proxy/upstream.js';
@@ -19,6 +20,7 @@ import type { PublicHost } from '../../host/public-host.js';
 import type { ImageProvider } from '../../images/image-provider.js';
 import type { Logger } from '../../log/logger.js';
 import { workerLabels } from '../../task/phases/container-spec.js';
+import type { RunEntry } from '../../task/run-journal.js';
 import type { WorkerFacts } from '../../task/task-context.js';
 import { TaskLogPublisher } from '../../task-log/publisher.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
@@ -32,6 +34,26 @@ interface Parts {
   readonly log: Logger;
   readonly facts: WorkerFacts;
   readonly isUntouched: IsUntouched;
+  /** The runs of a previous worker, whose addresses have to stay the same. */
+  readonly entries: readonly RunEntry[];
+}
+
+/** The ports of the addresses of a previous worker's runs; undefined: no run has one there. */
+interface PreviousPorts {
+  readonly liveLog: number | undefined;
+  readonly interactive: number | undefined;
+}
+
+function previousPorts(entries: readonly RunEntry[]): PreviousPorts {
+  const records = entries.map(({ record }) => record);
+  const [liveLog] = records
+    .flatMap(({ live }) => (live ? [portOf(live.url)] : []))
+    .filter((port) => port !== undefined);
+  const [interactive] = records
+    .map(({ prepared }) => prepared?.['interactive']?.facts?.['origin'])
+    .flatMap((origin) => (typeof origin === 'string' ? [portOf(origin)] : []))
+    .filter((port) => port !== undefined);
+  return { liveLog, interactive };
 }
 
 /** What runs share besides their containers: servers, connections, sidecars, and networks. */
@@ -57,7 +79,7 @@ const READERS_GRACE_MS = 10_000;
 
 /** Starts the servers. Throws a ConfigError if tasks could not get what the configuration promises. */
 export async function makeServers(config: Config, parts: Parts, resources: ResourceStack): Promise<Servers> {
-  const { engine, images, log } = parts;
+  const { engine, images } = parts;
   const { taskclusterProxy, features, dockerVolume } = config;
   if (features['dind']?.enabled === true && dockerVolume.includes(':')) {
     throw new ConfigError([`dockerVolume: ${dockerVolume} has a colon in it, so dind can't mount what is there`]);
@@ -66,7 +88,8 @@ export async function makeServers(config: Config, parts: Parts, resources: Resou
   resources.defer('networks', () => taskNetworks.close());
   const networks = new RunNetworks(taskNetworks);
   const publicHost = makePublicHost(config);
-  const interactiveServer = await startInteractive(config, publicHost, parts);
+  const previous = previousPorts(parts.entries);
+  const interactiveServer = await startInteractive(config, publicHost, { ...parts, previous });
   resources.defer('interactive server', () => interactiveServer?.close());
   const upstream = new Upstream();
   resources.defer('connections of proxies', () => {
@@ -76,7 +99,7 @@ export async function makeServers(config: Config, parts: Parts, resources: Resou
   resources.defer('connections of uploads', () => {
     putter.close();
   });
-  const liveLog = await startLiveLog(config, publicHost, log);
+  const liveLog = await startLiveLog(config, publicHost, { ...parts, previous });
   resources.defer('live log server', () => liveLog?.close(READERS_GRACE_MS));
   const isUsable = liveLog !== undefined || !config.logging.secureLiveLogging;
   return {
@@ -100,11 +123,15 @@ function makePublicHost({ host, publicIp, statelessHostname }: Config): PublicHo
 }
 
 /** Starts the live log server. A worker that can't serve logs by TLS as configured stays up for inspection. */
-async function startLiveLog(config: Config, publicHost: PublicHost, log: Logger): Promise<LiveLogServer | undefined> {
+async function startLiveLog(
+  config: Config,
+  publicHost: PublicHost,
+  { log, previous }: Pick<Parts, 'log'> & { readonly previous: PreviousPorts },
+): Promise<LiveLogServer | undefined> {
   const { secureLiveLogging, liveLogPort: port } = config.logging;
   try {
     const tls = secureLiveLogging ? await TlsFiles.read(config.ssl) : undefined;
-    return await LiveLogServer.start({ port, publicHost, tls, log });
+    return await LiveLogServer.start({ port, preferredPort: previous.liveLog, publicHost, tls, log });
   } catch (error) {
     const { certificate: certificateFile, key: keyFile } = config.ssl;
     log.alert('live logs cannot be served', { error, certificateFile, keyFile, port });
@@ -116,7 +143,7 @@ async function startLiveLog(config: Config, publicHost: PublicHost, log: Logger)
 async function startInteractive(
   config: Config,
   publicHost: PublicHost,
-  { log, isUntouched }: Pick<Parts, 'log' | 'isUntouched'>,
+  { log, isUntouched, previous }: Pick<Parts, 'log' | 'isUntouched'> & { readonly previous: PreviousPorts },
 ): Promise<InteractiveServer | undefined> {
   if (config.features['interactive']?.enabled !== true) return undefined;
   const notSetUp = (error: unknown, ...keys: readonly ConfigPath[]): boolean =>
@@ -129,7 +156,7 @@ async function startInteractive(
   }
   try {
     const tls = ssl ? await TlsFiles.read(config.ssl) : undefined;
-    return await InteractiveServer.start({ port, publicHost, tls, log });
+    return await InteractiveServer.start({ port, preferredPort: previous.interactive, publicHost, tls, log });
   } catch (error) {
     if (notSetUp(error, ['interactive', 'ssl'], ['ssl', 'certificate'], ['ssl', 'key'])) return undefined;
     const { certificate: certificateFile, key: keyFile } = config.ssl;

@@ -20,6 +20,7 @@ import type { RemoveTree } from '../../util/remove-tree.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
 import { EngineLock } from '../engine-lock.js';
 import { ensureWritableDirectory } from '../ensure-writable-directory.js';
+import { Heartbeat } from '../heartbeat.js';
 import { StateLock } from '../state-lock.js';
 
 /** What the worker keeps on this machine's disk. */
@@ -27,6 +28,8 @@ export interface Storage {
   /** Holds one directory per run. */
   readonly runsDirectory: string;
   readonly journal: RunJournal;
+  /** When a previous worker with this state directory was last alive; undefined: there was none. */
+  readonly lastSeen: Date | undefined;
   readonly caches: VolumeCaches;
   readonly purgeRequests: PurgeRequests;
   /** Deletes the caches of dead runs and follows purge requests. Call it once no container of a dead run is left. */
@@ -82,7 +85,11 @@ export async function makeStorage(config: Config, parts: StorageParts, resources
   const runsDirectory = await takeDirectories(config, resources);
   await parts.engineLocked;
   const journal = await RunJournal.open(config.stateDir);
-  return { runsDirectory, journal, ...(await makeCaches(config, parts, resources)) };
+  const lastSeen = await Heartbeat.lastSeen(config.stateDir);
+  const heartbeat = new Heartbeat({ stateDir: config.stateDir, log: parts.log, now: () => new Date() });
+  await heartbeat.start();
+  resources.defer('heartbeat', () => heartbeat.stop());
+  return { runsDirectory, journal, lastSeen, ...(await makeCaches(config, parts, resources)) };
 }
 
 /** Locks the directories and returns that of the runs. */

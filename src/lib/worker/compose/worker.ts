@@ -1,6 +1,6 @@
 import type { Config } from '../../config/config.js';
 import { DockerodeEngine } from '../../docker/dockerode-engine.js';
-import type { ContainerLimits, ContainerSpec } from '../../docker/engine.js';
+import type { ContainerLimits, ContainerSpec, DockerEngine } from '../../docker/engine.js';
 import { treeRemover } from '../../docker/tree-remover.js';
 import { createFeatures } from '../../features/registry.js';
 import type { FeatureServices } from '../../features/registry.js';
@@ -14,6 +14,7 @@ import { runClaim } from '../../task/run.js';
 import type { RunServices } from '../../task/run.js';
 import type { WorkerFacts } from '../../task/task-context.js';
 import { payloadValidator } from '../../task/validate-payload.js';
+import type { RemoveTree } from '../../util/remove-tree.js';
 import { ResourceStack } from '../../util/resource-stack.js';
 import type { IsUntouched } from '../not-set-up.js';
 import { Recovery } from '../recovery.js';
@@ -27,6 +28,7 @@ import { makeLifecycle, makeObservability } from './observability.js';
 import { makeDevices, makeMetadata, makeQueue, reportUnusableKeys } from './preflight.js';
 import type { WorkerDevices } from './preflight.js';
 import { makeServers } from './servers.js';
+import type { Servers } from './servers.js';
 import { lockEngine, makeStorage } from './storage.js';
 import type { Storage } from './storage.js';
 
@@ -50,8 +52,11 @@ export interface WorkerSetup {
   readonly isUntouched?: IsUntouched;
 }
 
-// Limits what the engine keeps of a container's output, if it keeps any.
-const LOG_DRIVER_OPTIONS = { none: {}, local: { 'max-size': '20m', 'max-file': '5' } } as const;
+/**
+ * The next worker reads what this one missed of a container's output, so the engine must keep all of it: rotation would
+ * lose lines in the middle. `task.maxLogBytes` limits its size.
+ */
+const LOG_DRIVER_OPTIONS = { none: {}, local: { 'max-size': '1t', 'max-file': '1', compress: 'false' } } as const;
 
 /** Makes the worker and all its parts; nothing is claimed before it runs. Throws a ConfigError, among others. */
 export async function makeWorker(setup: WorkerSetup): Promise<Worker> {
@@ -83,17 +88,15 @@ async function assemble(setup: WorkerSetup, resources: ResourceStack): Promise<W
   const removeTree = treeRemover(engine, workerLabels(facts));
   const shared = { engine, log, metrics, facts, removeTree };
   const storage = await makeStorage(config, { ...shared, credentials, engineLocked }, resources);
-  const { runsDirectory, journal, caches, purgeRequests } = storage;
+  const { runsDirectory, journal, caches, lastSeen } = storage;
+  const entries = await journal.abandoned(log);
   const images = await makeImages(config, shared, resources);
   const devices = await makeDevices(config, log, isUntouched);
-  const servers = await makeServers(config, { ...shared, images: images.provider, isUntouched }, resources);
+  const servers = await makeServers(config, { ...shared, images: images.provider, isUntouched, entries }, resources);
   const containers = makeLeftContainers(config, { ...shared, lock, journal, networks: servers.networks });
 
-  const { purgeAfterKill } = config.cache;
-  const caching = { caches, purgeRequests, purgeAfterKill, removeTree };
-  const { interactive, proxy, sidecars, publisher, putter } = servers;
-  const saving = { engine, now };
-  const services = { ...caching, interactive, proxy, sidecars, saving, engine, devices: devices.manager };
+  const { publisher, putter } = servers;
+  const services = featureServices(config, { ...shared, storage, servers, devices });
   const deps: RunServices = {
     ...shared,
     ...settingsOfRuns(config, runsDirectory, log),
@@ -110,7 +113,7 @@ async function assemble(setup: WorkerSetup, resources: ResourceStack): Promise<W
       containers.orphans.suspect();
     },
   };
-  const recovery = await Recovery.find({ ...deps, removeTree, stateDir: config.stateDir });
+  const recovery = await Recovery.find({ ...deps, removeTree, entries, lastSeen, stateDir: config.stateDir });
 
   const capacity = servers.unusable === undefined ? config.capacity : 0;
   // Images come before caches: fetching an image again costs the next task less than rebuilding a cache.
@@ -134,12 +137,32 @@ async function assemble(setup: WorkerSetup, resources: ResourceStack): Promise<W
     credentials,
     lifecycle,
     metrics,
-    recover: (signal) => tidyUp({ recovery, containers, storage, gc }, signal),
+    resumable: (signal) => recovery.resumable(signal),
+    recover: (signal) => cleanUpLeft({ recovery, containers, storage, gc }, signal),
     close: () => resources.close(),
   });
   const endings = makeEndings({ servers, credentials, host });
   observability.follow(worker, { endings, features: deps.admission.features, unusable: servers.unusable });
   return worker;
+}
+
+interface FeatureParts {
+  readonly engine: DockerEngine;
+  readonly removeTree: RemoveTree;
+  readonly storage: Storage;
+  readonly servers: Servers;
+  readonly devices: WorkerDevices;
+}
+
+/** Returns what features use. */
+function featureServices(
+  { cache: { purgeAfterKill } }: Config,
+  { engine, removeTree, storage, servers, devices }: FeatureParts,
+): FeatureServices {
+  const { caches, purgeRequests } = storage;
+  const { interactive, proxy, sidecars } = servers;
+  const caching = { caches, purgeRequests, purgeAfterKill, removeTree };
+  return { ...caching, interactive, proxy, sidecars, saving: { engine, now }, engine, devices: devices.manager };
 }
 
 interface Claiming {
@@ -181,9 +204,9 @@ function claiming({
       await manager.refresh();
       freed.call();
     },
-    run: (claim, stop) => {
+    run: (claim, stop, resumed) => {
       storage.noteClockSkew(claim.clockSkewMs);
-      const run = runClaim(deps, claim, stop);
+      const run = runClaim(deps, claim, stop, resumed);
       void run.finished.then(manager.expect(claim, claim.task.payload));
       return gc.room.track(run);
     },
@@ -198,7 +221,7 @@ interface Left {
 }
 
 /** Cleans up what a previous worker left. What its containers had mounted is removed after them. */
-async function tidyUp({ recovery, containers, storage, gc }: Left, signal: AbortSignal): Promise<void> {
+async function cleanUpLeft({ recovery, containers, storage, gc }: Left, signal: AbortSignal): Promise<void> {
   const collecting = async (): Promise<void> => {
     await containers.orphans.remove(signal);
     await storage.beginCaching();
@@ -235,6 +258,7 @@ function settingsOfRuns(
     artifactStorage: artifacts.storageType,
     maxUploadMs: artifacts.maxUploadSeconds * 1000,
     maxLogBytes: task.maxLogBytes,
+    engineRestartMs: task.engineRestartTimeout,
   };
   const reclaiming = {
     reclaimDivisor: task.reclaimDivisor,

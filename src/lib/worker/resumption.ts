@@ -1,0 +1,187 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LABEL } from '../docker/engine.js';
+import type { DockerEngine, FoundContainer } from '../docker/engine.js';
+import type { Claim } from '../queue/queue-client.js';
+import { isEngineLoss } from '../outcome/resolution-of.js';
+import type { Feature } from '../task/feature.js';
+import { runLabels, workerLabels } from '../task/phases/container-spec.js';
+import type { RunEntry } from '../task/run-journal.js';
+import { RECORD_VERSION } from '../task/run-record.js';
+import type { ResumeFacts, RunRecord } from '../task/run-record.js';
+import type { ResumedRun } from '../task/run.js';
+import type { WorkerFacts } from '../task/task-context.js';
+import { errorMessage } from '../util/error-message.js';
+import { LinkedAbort } from '../util/linked-abort.js';
+import { retry } from '../util/retry.js';
+
+export interface ResumptionDeps {
+  readonly engine: Pick<
+    DockerEngine,
+    'findContainer' | 'findContainers' | 'removeContainer' | 'findVolumes' | 'removeVolume'
+  >;
+  readonly worker: WorkerFacts;
+  readonly runsDirectory: string;
+  /** How long to wait for an engine that does not answer. */
+  readonly engineRestartMs: number;
+  readonly admission: { readonly features: readonly Pick<Feature, 'name' | 'recover'>[] };
+  /** When the previous worker was last alive; undefined: unknown. */
+  readonly lastSeen: Date | undefined;
+  readonly now: () => Date;
+}
+
+/** How the run of a record goes on. */
+export type Resumption =
+  | { readonly kind: 'adopt' | 'begin-again'; readonly claim: Claim; readonly resumed: ResumedRun }
+  /** `isCause`: the worker died repeatedly soon after it had resumed this run. */
+  | { readonly kind: 'give-up'; readonly reason: string; readonly isCause?: boolean };
+
+const ENGINE_RETRIES = { attempts: Infinity, firstDelayMs: 100, maxDelayMs: 1000, randomization: 0.25 };
+/** A worker that dies this soon after it resumed a run may have died of it. */
+const QUICK_DEATH_MS = 10_000;
+const MAX_QUICK_DEATHS = 8;
+
+const NO_CONTAINER = {
+  containerId: undefined,
+  prepared: undefined,
+  image: undefined,
+  ended: undefined,
+  outcome: undefined,
+} as const;
+
+/**
+ * Decides how the run of a record goes on: *adopt* what runs or has ended, *begin again* if no container was started,
+ * or *give up*. What a run that begins again had left on the engine is removed before. Throws nothing but the reason of
+ * the signal.
+ */
+export async function resumptionOf(entry: RunEntry, deps: ResumptionDeps, signal: AbortSignal): Promise<Resumption> {
+  const { record } = entry;
+  try {
+    const claim = claimOf(record);
+    if (typeof claim === 'string') return { kind: 'give-up', reason: claim };
+    const quickDeaths = quickDeathsOf(record, deps.lastSeen);
+    if (quickDeaths >= MAX_QUICK_DEATHS) {
+      return {
+        kind: 'give-up',
+        reason: `the worker died ${quickDeaths} times soon after it resumed it`,
+        isCause: true,
+      };
+    }
+    const directory = await existingDirectory(record, deps.runsDirectory);
+    if (record.directory !== undefined && directory === undefined) {
+      return { kind: 'give-up', reason: 'its directory is gone' };
+    }
+    const kind = await kindOf(record, deps, signal);
+    if (typeof kind === 'object') return { kind: 'give-up', reason: kind.reason };
+    if (kind === 'begin-again') await removeLeft(record, deps, signal);
+    await entry.update({
+      ...(kind === 'begin-again' ? NO_CONTAINER : {}),
+      adoptedAt: deps.now().toISOString(),
+      quickDeaths,
+    });
+    return { kind, claim, resumed: { entry, facts: factsOf(entry.record, directory, deps) } };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { kind: 'give-up', reason: errorMessage(error) };
+  }
+}
+
+/** Returns the claim of a record, or why there is none. */
+function claimOf(record: RunRecord): Claim | string {
+  const { version, task, credentials, taskId, runId, workerGroup, workerId, takenUntil, clockSkewMs } = record;
+  if (version !== RECORD_VERSION) return `its record has the format of another version (${version ?? 1})`;
+  if (!task || !credentials) return 'its record is not complete';
+  return { taskId, runId, workerGroup, workerId, takenUntil: new Date(takenUntil), clockSkewMs, task, credentials };
+}
+
+function quickDeathsOf({ adoptedAt, quickDeaths = 0 }: RunRecord, lastSeen: Date | undefined): number {
+  if (adoptedAt === undefined || !lastSeen) return 0;
+  return lastSeen.getTime() - Date.parse(adoptedAt) < QUICK_DEATH_MS ? quickDeaths + 1 : 0;
+}
+
+async function existingDirectory(record: RunRecord, runsDirectory: string): Promise<string | undefined> {
+  const name = directoryOf(record);
+  if (name === undefined) return undefined;
+  const path = join(runsDirectory, name);
+  try {
+    await access(path);
+    return path;
+  } catch {
+    return undefined;
+  }
+}
+
+async function kindOf(
+  record: RunRecord,
+  deps: ResumptionDeps,
+  signal: AbortSignal,
+): Promise<'adopt' | 'begin-again' | { readonly reason: string }> {
+  const { containerId, prepared, image, outcome } = record;
+  if (outcome) return prepared ? 'adopt' : { reason: 'its record is not complete' };
+  if (containerId === undefined) return 'begin-again';
+  const container = await findContainer(containerId, record, deps, signal);
+  if (!container) return { reason: 'its container is gone' };
+  if (container.state === 'created') return 'begin-again';
+  return prepared && image ? 'adopt' : { reason: 'its record is not complete' };
+}
+
+async function findContainer(
+  id: string,
+  { taskId, runId }: RunRecord,
+  { engine, worker, engineRestartMs }: ResumptionDeps,
+  signal: AbortSignal,
+): Promise<FoundContainer | undefined> {
+  const labels = runLabels({ taskId, runId, worker }, 'task');
+  return await untilEngineAnswers(engineRestartMs, signal, (limit) => engine.findContainer(id, labels, limit));
+}
+
+/** Removes what a previous worker had made for the run before its command started. */
+async function removeLeft(
+  { taskId, runId }: RunRecord,
+  { engine, worker, engineRestartMs, admission }: ResumptionDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  // Whatever their roles are.
+  const own = { ...workerLabels(worker), [LABEL.taskId]: taskId, [LABEL.runId]: String(runId) };
+  await untilEngineAnswers(engineRestartMs, signal, async (limit) => {
+    for (const { id } of await engine.findContainers(own, limit)) await engine.removeContainer(id);
+    for (const { id } of await engine.findVolumes(own, limit)) await engine.removeVolume(id);
+  });
+  for (const feature of admission.features) await feature.recover?.({ taskId, runId });
+}
+
+async function untilEngineAnswers<T>(
+  limitMs: number,
+  signal: AbortSignal,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = new LinkedAbort(signal);
+  limit.abortAfter(limitMs, () => new Error(`Docker did not answer within ${limitMs / 1000} s`));
+  try {
+    return await retry(ENGINE_RETRIES, { isRetryable: isEngineLoss }, () => call(limit.signal), limit.signal);
+  } finally {
+    limit.dispose();
+  }
+}
+
+function factsOf(record: RunRecord, directory: string | undefined, { lastSeen }: ResumptionDeps): ResumeFacts {
+  const { log, live, openedAt, prepared, image, containerId, ended, outcome } = record;
+  return {
+    ...(directory !== undefined && { directory }),
+    ...(log && { log }),
+    ...(live && { live }),
+    ...(openedAt !== undefined && { openedAt }),
+    ...(prepared && { prepared }),
+    ...(image && { image }),
+    ...(containerId !== undefined && { containerId }),
+    ...(ended && { ended }),
+    ...(outcome && { outcome }),
+    lastSeen: lastSeen?.toISOString() ?? record.takenUntil,
+  };
+}
+
+/** Returns the directory's name, the only part of a record's path that is trusted. */
+export function directoryOf({ directory }: Pick<RunRecord, 'directory'>): string | undefined {
+  const name = (directory ?? '').split('/').at(-1) ?? '';
+  return ['', '.', '..'].includes(name) ? undefined : name;
+}
