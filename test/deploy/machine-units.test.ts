@@ -35,7 +35,8 @@ describe('the units of machines', () => {
 
   it('start the worker after the firewall, never without it, and let it shut down', async () => {
     const unit = await readFile(join(UNITS, 'docker-worker.service'), 'utf8');
-    assert.match(unit, /^Requires=.*docker-worker-metadata-firewall\.service/m);
+    assert.match(unit, /^Wants=.*docker-worker-metadata-firewall\.service/m);
+    assert.match(unit, /^ExecStartPre=\+\/usr\/local\/sbin\/docker-worker-metadata-firewall$/m);
     assert.match(unit, /^After=.*docker-worker-metadata-firewall\.service/m);
     assert.match(unit, /^KillMode=mixed$/m);
     assert.match(unit, /^TimeoutStopSec=150$/m);
