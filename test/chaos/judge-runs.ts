@@ -5,8 +5,9 @@ import type { Disturbance, Timeline } from './timeline.js';
 
 /** Which endings, besides those that a task is made for, are right, and what must have happened then. */
 const EXPLAINED_BY: Readonly<Record<string, readonly Disturbance[]>> = {
-  // The queue has the task run again: it loses nothing but time.
-  'worker-shutdown': ['worker killed', 'engine killed', 'engine stopped'],
+  // The queue has the task run again: it loses nothing but time. A killed worker is no reason: the next one goes on.
+  'worker-shutdown': ['engine killed', 'engine stopped', 'container removed', 'containers pruned', 'disk full'],
+  // The answer to a claim may not have been read.
   'claim-expired': ['worker killed', 'queue fault', 'network refused', 'network silent'],
   // What the task made is lost for good.
   'internal-error': ['container removed', 'containers pruned', 'disk full'],

@@ -18,17 +18,22 @@ export const machineInfo: Feature = {
   requiredScopes: ({ worker }) => orForPool('docker-worker:feature:machineInfo', worker),
   reservedArtifacts: () => [ARTIFACT],
   attach: (task) => new MachineInfo(task),
+  adopt: (task, facts) => new MachineInfo(task, facts),
 };
 
 /** The machine, as one task sees it. */
 class MachineInfo implements TaskFeature {
   readonly #task: TaskContext;
+  readonly #before: Contribution | undefined;
 
-  constructor(task: TaskContext) {
+  constructor(task: TaskContext, before?: Contribution) {
     this.#task = task;
+    this.#before = before;
   }
 
   async prepare(resources: ResourceStack): Promise<Contribution> {
+    // The file of an adopted run is where it was: in the run's directory, which is deleted with the run.
+    if (this.#before) return this.#before;
     const directory = resources.use('machine info', await TempDir.create(this.#task.directory, 'machine-info-'));
     const file = join(directory.path, 'machine.json');
     await writeFile(file, JSON.stringify(this.#facts()), { mode: 0o444 });

@@ -62,7 +62,11 @@ async function artifactsProblem(queue: Queue, { taskId, name, kind }: PlannedTas
 }
 
 async function logProblem(queue: Queue, { taskId, name, kind }: PlannedTask): Promise<string | undefined> {
-  const log = await textOf(queue, taskId, BACKING_LOG);
+  // What the worker says of its absence, and its engine's, may stand between any two lines.
+  const log = (await textOf(queue, taskId, BACKING_LOG)).replace(
+    /^\[taskcluster [^\]]*\] (?:The worker|Docker) was .*\n/gm,
+    '',
+  );
   if (kind.log?.test(log) === false) return `${name} ${taskId} has no ${String(kind.log)} in its log:\n${excerpt(log)}`;
   const times = kind.output === undefined ? 1 : log.split(kind.output).length - 1;
   return times === 1 ? undefined : `${name} ${taskId} has its output ${times} times in its log:\n${excerpt(log)}`;

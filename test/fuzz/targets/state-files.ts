@@ -35,6 +35,11 @@ const STATE_KEYS = [
   'phase',
   'expires',
   'credentials',
+  'version',
+  'task',
+  'live',
+  'ended',
+  'outcome',
 ];
 const GOOD_STATES = [
   { images: [{ localName: 'a', imageId: 'b', lastUsedAt: '2026-01-01T00:00:00Z', wasFetched: true }] },
@@ -60,6 +65,24 @@ const GOOD_STATES = [
     clockSkewMs: 0,
     expires: '2026-01-01T00:00:00Z',
     phase: 'admit',
+  },
+  {
+    version: 2,
+    taskId: 'aaaaaaaaQ_CaaaaaaaaaaA',
+    runId: 0,
+    workerGroup: 'g',
+    workerId: 'w',
+    takenUntil: '2026-01-01T00:00:00Z',
+    clockSkewMs: 0,
+    expires: '2026-01-01T00:00:00Z',
+    phase: 'collect',
+    containerId: 'c',
+    startedAt: '2026-01-01T00:00:00Z',
+    task: { scopes: [], expires: '2026-01-01T00:00:00Z', payload: {} },
+    image: { localName: 'a', image: { id: 'b', entrypoint: [], command: [] } },
+    live: { url: 'u', token: 't' },
+    prepared: { caches: { binds: [] } },
+    ended: { exitCode: 0, oomKilled: false, cause: 'exit' },
   },
 ];
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Docker from 'dockerode';
 import got from 'got';
 import { nice as newSlugid } from 'slugid';
 import { clients } from 'taskcluster-client';
@@ -68,7 +69,7 @@ describe('the caches of a worker', () => {
   const logOf = (taskId: string, runId = 0): Promise<string> =>
     got(queue.buildSignedUrl(queue.getArtifact, taskId, runId, 'public/logs/live.log')).text();
 
-  it('are reused after a SIGKILL, except unknown ones and those that a task was using, which are deleted', async () => {
+  it('are reused after a SIGKILL, except unknown ones and those of a task that cannot go on, which are deleted', async () => {
     const first = await start();
     assert.equal((await ended(await createTask('echo kept >/c/file', { free: '/c' }))).state, 'completed');
     await first.prints('"type":"cache volume release"');
@@ -86,6 +87,10 @@ describe('the caches of a worker', () => {
     const [held] = await readdir(cachePath('held'));
     first.kill('SIGKILL');
     await first.ended;
+    const docker = new Docker();
+    const filters = { label: [`taskcluster.task-id=${interrupted}`] };
+    for (const { Id } of await docker.listContainers({ filters }))
+      await docker.getContainer(Id).remove({ force: true });
     await mkdir(cachePath('nobody', ORPHAN, 'sub'), { recursive: true });
 
     const second = await start();

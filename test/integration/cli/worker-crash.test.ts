@@ -124,23 +124,22 @@ describe('a worker killed with SIGKILL and restarted', function () {
     taskcluster.faults.add({ call, where, fault: { kind: 'hang' } }).hit();
 
   for (const [phase, reached] of Object.entries(PHASES)) {
-    it(`resolves a run that was in the phase ${phase} as worker-shutdown, and runs the task again`, async () => {
+    it(`continues a run that was in the phase ${phase}`, async () => {
       const artifacts = { 'public/made': { type: 'file', path: '/made' } };
       const taskId = newSlugid();
       const first = start();
       const isReached = reached(taskId, first);
-      await createTask('echo made > /made; test $RUN_ID = 1 || sleep 1', { artifacts }, taskId);
+      await createTask('echo made > /made; sleep 1; echo printed', { artifacts }, taskId);
       await isReached;
       await kill(first);
-      const restartedAt = performance.now();
       const second = start();
-      assert.equal((await ended(taskId, 0)).reasonResolved, 'worker-shutdown');
-      const seconds = ((performance.now() - restartedAt) / 1000).toFixed(1);
-      process.stdout.write(`      ${phase}: resolved ${seconds} s after the restart\n`);
-      assert.equal((await ended(taskId, 1)).state, 'completed');
-      assert.equal(await textOf(taskId, 1, 'public/made'), 'made\n');
+      assert.equal((await ended(taskId, 0)).state, 'completed');
       await stop(second);
-      assert.equal((await runs(taskId)).length, 2);
+      assert.equal((await runs(taskId)).length, 1);
+      assert.equal(await textOf(taskId, 0, 'public/made'), 'made\n');
+      const log = await textOf(taskId, 0, LOG);
+      assert.equal(log.match(/^printed\r$/gm)?.length, 1, log);
+      assert.equal(log.match(/Successful task run with exit code: 0/g)?.length, 1, log);
       assert.deepEqual(await list(), baseline);
     });
   }
@@ -162,7 +161,7 @@ describe('a worker killed with SIGKILL and restarted', function () {
     assert.deepEqual(await list(), baseline);
   });
 
-  it('resolves several runs that the queue had just handed out as worker-shutdown', async () => {
+  it('starts several runs that the queue had just handed out', async () => {
     const taskIds = await Promise.all([1, 2, 3].map(() => createTask('true')));
     const first = start({
       NODE_OPTIONS: `--import ${new URL('../../support/die-when-claimed.mjs', import.meta.url).href}`,
@@ -172,37 +171,41 @@ describe('a worker killed with SIGKILL and restarted', function () {
     const claimed = (await Promise.all(taskIds.map(runs))).flat().filter(({ state }) => state === 'running');
     assert.equal(claimed.length, 3);
     const second = start();
-    for (const taskId of taskIds) {
-      assert.equal((await ended(taskId, 0)).reasonResolved, 'worker-shutdown');
-      assert.equal((await ended(taskId, 1)).state, 'completed');
-    }
+    for (const taskId of taskIds) assert.equal((await ended(taskId, 0)).state, 'completed');
     await stop(second);
     assert.deepEqual(await list(), baseline);
   });
 
-  it('resolves a run that waited for its image as worker-shutdown', async () => {
+  it('begins a run that waited for its image again', async () => {
     const first = start();
     const taskId = await createTask('true', { image: '127.0.0.1:1/no/such:image' });
     await first.prints('"phase":"prepare"');
     await kill(first);
     const second = start();
-    assert.equal((await ended(taskId, 0)).reasonResolved, 'worker-shutdown');
+    await second.prints('"phase":"prepare"');
     await queue.cancelTask(taskId);
+    await second.prints('"type":"task resolved"');
     await stop(second);
+    const log = await textOf(taskId, 0, LOG);
+    assert.match(log, /The worker was restarted/);
     assert.deepEqual(await list(), baseline);
   });
 
-  it('resolves a running task as worker-shutdown, with its log, and runs it again', async () => {
+  it('resolves a run whose container is gone as worker-shutdown, with its log, and runs it again', async () => {
     const taskId = await createTask('echo "run $RUN_ID"; test $RUN_ID = 1 || sleep 600');
     const first = start();
     await first.prints('"type":"task run"');
     await until('the log has the output', () => logOnDisk(taskId), { isDone: (log) => log.includes('run 0') });
     await kill(first);
+    for (const { Id } of await docker.listContainers()) await docker.getContainer(Id).remove({ force: true });
     const second = start();
     assert.equal((await ended(taskId, 0)).reasonResolved, 'worker-shutdown');
     assert.equal((await ended(taskId, 1)).state, 'completed');
     await stop(second);
-    assert.match(await textOf(taskId, 0, LOG), /\nrun 0\r\n\n\[taskcluster:error\] .* Reason: worker-shutdown/);
+    assert.match(
+      await textOf(taskId, 0, LOG),
+      /\nrun 0\r\n\n\[taskcluster:error\] .* Reason: worker-shutdown .*its container is gone/,
+    );
     assert.match(await textOf(taskId, 1, LOG), /\nrun 1\r\n/);
     assert.equal((await runs(taskId)).length, 2);
     assert.deepEqual(await list(), baseline);
@@ -215,9 +218,11 @@ describe('a worker killed with SIGKILL and restarted', function () {
     await kill(first);
     const left = await list();
     assert.equal(left.networks.length, baseline.networks.length + 1);
-    // Prevents another run of the task.
+    // Otherwise the run would begin again.
     await queue.cancelTask(taskId);
-    await stop(start());
+    const second = start();
+    await second.prints('"type":"task resolved"');
+    await stop(second);
     assert.deepEqual(await list(), baseline);
   });
 
@@ -232,7 +237,7 @@ describe('a worker killed with SIGKILL and restarted', function () {
     assert.deepEqual(await list(), baseline);
   });
 
-  it('resolves each run once and leaves nothing behind, however often and whenever it is killed', async () => {
+  it('completes each run 0 and leaves nothing behind, however often and whenever it is killed', async () => {
     const tasks = await Promise.all(
       Array.from({ length: 6 }, () =>
         createTask('echo made > /made; seq 1 1000; sleep 0.3', {
@@ -243,19 +248,16 @@ describe('a worker killed with SIGKILL and restarted', function () {
     const random = seededRandom();
     for (let kills = 0; kills < 5; kills++) {
       const worker = start();
-      await worker.prints('"type":"claimed task"');
+      await worker.prints('"type":"start"');
       await new Promise((resolve) => setTimeout(resolve, random.between(0, 1000)));
       await kill(worker);
       if ((await Promise.all(tasks.map(runs))).every((all) => all.at(-1)?.state === 'completed')) break;
     }
     const last = start();
     for (const taskId of tasks) {
-      for (let runId = 0; ; runId++) {
-        const run = await ended(taskId, runId);
-        if (run.state === 'completed') break;
-        assert.equal(run.reasonResolved, 'worker-shutdown');
-      }
-      assert.equal(await textOf(taskId, (await runs(taskId)).length - 1, 'public/made'), 'made\n');
+      assert.equal((await ended(taskId)).state, 'completed');
+      assert.equal((await runs(taskId)).length, 1);
+      assert.equal(await textOf(taskId, 0, 'public/made'), 'made\n');
     }
     await stop(last);
     assert.deepEqual(await list(), baseline);

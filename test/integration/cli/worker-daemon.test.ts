@@ -172,16 +172,17 @@ describe('the worker as a daemon', () => {
     assert.equal((await watch(taskId).resolved()).reasonResolved, 'worker-shutdown');
   });
 
-  it('ignores SIGUSR2, and logs that it does', async () => {
+  it('hands its run over at SIGUSR2, and exits 0', async () => {
     const daemon = worker();
-    await daemon.prints('"type":"start"');
+    const taskId = await createTask('sleep 2');
+    await daemon.prints('"type":"task run"');
     daemon.kill('SIGUSR2');
-    await daemon.prints('"type":"signal ignored"');
-    const taskId = await createTask('true');
-    await daemon.prints(`"taskId":"${taskId}"`);
-    daemon.kill('SIGQUIT');
-    assert.equal((await daemon.ended).code, 0);
+    assert.deepEqual(await daemon.ended, { code: 0, signal: null });
+    assert.match(daemon.stdout, /"running":1,"type":"hand-over"/);
+    const next = worker();
     assert.equal((await watch(taskId).resolved()).state, 'completed');
+    next.kill('SIGQUIT');
+    assert.equal((await next.ended).code, 0);
   });
 
   it('looks for new devices at SIGHUP', async () => {

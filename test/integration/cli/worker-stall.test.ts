@@ -79,10 +79,10 @@ describe('a worker whose event loop stalls', function () {
     return taskId;
   }
 
-  it('exits; the restart resolves the run it was working on as internal-error, and other tasks run again', async () => {
+  it('exits; the restart resolves the run it was working on as internal-error, and goes on with other runs', async () => {
     const first = start();
     const { port } = registry.address() as AddressInfo;
-    const waiting = await create(shell('test $RUN_ID = 1 || sleep 600'));
+    const waiting = await create(shell('sleep 15'));
     await first.prints(`"taskId":"${waiting}","runId":0,"containerId":`);
     const requested = once(registry, 'request');
     const suspect = await create({ image: `127.0.0.1:${port}/no/such:image` });
@@ -98,8 +98,7 @@ describe('a worker whose event loop stalls', function () {
     await rm(join(directory, 'block'));
     const second = start();
     assert.equal((await endedRun(queue, suspect, 0)).reasonResolved, 'internal-error');
-    assert.equal((await endedRun(queue, waiting, 0)).reasonResolved, 'worker-shutdown');
-    assert.equal((await endedRun(queue, waiting, 1)).state, 'completed');
+    assert.equal((await endedRun(queue, waiting, 0)).state, 'completed');
     const line = second.stdout.split('\n').find((each) => each.includes('[alert-operator] main thread stalled'));
     assert.match(line ?? '', /at poisonedRegex/);
     assert.deepEqual((JSON.parse(line ?? '') as { runs: unknown }).runs, [`${suspect}/0`]);

@@ -20,7 +20,8 @@ describe('a worker that loses its engine', function () {
     daemon = await IsolatedDaemon.start();
     engine = await InterveningEngine.start(daemon.socketPath);
     const dockerConfig = { maxAttempts: 2, delayFactor: 100 };
-    harness = await WorkerHarness.start({ settings: { docker: { socketPath: daemon.socketPath }, dockerConfig } });
+    const docker = { socketPath: daemon.socketPath };
+    harness = await WorkerHarness.start({ settings: { docker, dockerConfig, task: { engineRestartTimeout: 3000 } } });
   });
   after(async () => {
     await harness.close();
@@ -90,6 +91,46 @@ describe('a worker that loses its engine', function () {
       assertAnotherRun(await finish(taskId));
       await daemon.startAgain();
       assert.equal((await harness.run({})).run.state, 'completed');
+    });
+  }
+});
+
+describe('a worker whose engine is restarted with live-restore', function () {
+  this.timeout(180_000);
+  let daemon: IsolatedDaemon;
+  let harness: WorkerHarness;
+  before(async () => {
+    daemon = await IsolatedDaemon.start('--live-restore');
+    harness = await WorkerHarness.start({ settings: { docker: { socketPath: daemon.socketPath } } });
+  });
+  after(async () => {
+    await harness.close();
+    await daemon.stop();
+  });
+
+  for (const way of ['kill', 'terminate'] as const) {
+    it(`goes on with its runs after dockerd's ${way === 'kill' ? 'crash' : 'stop'}`, async () => {
+      const taskId = await harness.create({
+        ...shell('for i in 1 2 3 4 5 6 7 8; do echo tick $i; sleep 1; done; echo made > /made; exit 3'),
+        artifacts: { 'public/made': { type: 'file', path: '/made' } },
+      });
+      await harness.log.next('task run', taskId);
+      await daemon[way]();
+      await daemon.startAgain('--live-restore');
+      const { run, runs, log } = await harness.finish(taskId);
+      assert.equal(runs.length, 1, log);
+      assert.equal(run.state, 'failed', log);
+      assert.match(log, /exit code: 3 /);
+      assert.deepEqual(
+        log.match(/^tick \d\r$/gm),
+        [1, 2, 3, 4, 5, 6, 7, 8].map((tick) => `tick ${tick}\r`),
+      );
+      assert.match(log, /Docker was away for \d+ s and the task continues\./);
+      assert.deepEqual(await harness.artifactNames(taskId), [
+        'public/logs/live.log',
+        'public/logs/live_backing.log',
+        'public/made',
+      ]);
     });
   }
 });
