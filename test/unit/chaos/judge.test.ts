@@ -56,15 +56,17 @@ describe('the judge of the chaos test', () => {
     assert.match(judge('success', ['completed', 'completed'], timelineOf()).problem ?? '', /completed, completed/);
   });
 
-  it('accepts a lost run when its worker or engine was disturbed during it', () => {
+  it('accepts a lost run when its engine was disturbed during it, but not when its worker was', () => {
     const ends = ['worker-shutdown', 'completed'];
-    for (const kind of ['worker killed', 'engine killed', 'engine stopped'] as const) {
+    for (const kind of ['engine killed', 'engine stopped'] as const) {
       assert.equal(judge('success', ends, timelineOf({ kind, seconds: [8, 20] })).problem, undefined);
       assert.match(judge('success', ends, timelineOf({ kind, seconds: [9.5, 20] })).problem ?? '', /worker-shutdown/);
       assert.match(judge('success', ['failed'], timelineOf({ kind, seconds: [1, 2] })).problem ?? '', /failed/);
       const lost = judge('success', ['internal-error'], timelineOf({ kind, seconds: [1, 2] }));
       assert.match(lost.problem ?? '', /internal-error/);
     }
+    const killed = timelineOf({ kind: 'worker killed', seconds: [8, 20] });
+    assert.match(judge('success', ends, killed).problem ?? '', /worker-shutdown/);
   });
 
   it('accepts the loss of a container only for its run', () => {

@@ -60,7 +60,11 @@ describe('a log whose writer was killed', () => {
   const present = async (): Promise<Files> => {
     // In this order: notes are written first.
     const log = await readFile(file);
-    return { log, notes: await readFile(`${file}.own`, 'utf8') };
+    const notes = await readFile(`${file}.own`, 'utf8').catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+      throw error;
+    });
+    return { log, notes };
   };
 
   /** Runs a worker on these files; returns what it leaves, killed or not. */

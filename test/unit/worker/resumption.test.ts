@@ -28,10 +28,11 @@ describe('resumptionOf', () => {
     engine.programs.set(
       'wait',
       ({ killed }) =>
-        new Promise((resolve) => { killed.addEventListener('abort', () => {
+        new Promise((resolve) => {
+          killed.addEventListener('abort', () => {
             resolve(137);
-          }); },
-        ),
+          });
+        }),
     );
     recovered = [];
   });

@@ -32,6 +32,8 @@ export interface Started {
   readonly ranMs: number;
   /** Whether it had ended when it was adopted. */
   readonly hasEnded: boolean;
+  /** Stops reading its output, and resolves once nothing more is written. */
+  stopReading(): Promise<void>;
 }
 
 type Run = Pick<CompiledRun, 'session' | 'context' | 'taskLog'>;
@@ -86,7 +88,18 @@ export async function adopt(
   }
   const ranMs = found.startedAt ? Math.max(0, now().getTime() - found.startedAt.getTime()) : 0;
   context.log.info('container adopted', { containerId: found.id, state: found.state, ranMs });
-  return { running: found.running, ranMs, hasEnded: found.state === 'ended', ...follow(run, found, requests) };
+  const reading = new LinkedAbort(requests);
+  const output = follow(run, found, reading.signal);
+  const { running } = found;
+  return { running, ranMs, hasEnded: found.state === 'ended', ...output, stopReading: stopperOf(reading, output) };
+}
+
+/** Returns a `stopReading` for output that is read until `reading` aborts. */
+export function stopperOf(reading: LinkedAbort, { drained }: Pick<Started, 'drained'>): Started['stopReading'] {
+  return async () => {
+    reading.abort(new Error('the output is read in another way'));
+    await drained.catch(() => undefined);
+  };
 }
 
 /** Returns whether the container ended for a reason of its own, and not because its engine was stopped. */

@@ -10,7 +10,7 @@ import { NO_EXIT_CODE } from '../exit-verdict.js';
 import { explain } from '../explain.js';
 import type { ResumeFacts } from '../run-record.js';
 import { watchUsage } from '../watch-usage.js';
-import { adopt, adoptAfterLoss, findAgain } from './adopt-container.js';
+import { adopt, adoptAfterLoss, findAgain, stopperOf } from './adopt-container.js';
 import type { AdoptServices, Started } from './adopt-container.js';
 import type { AttachedFeature } from './admit.js';
 import type { CompiledRun } from './container-spec.js';
@@ -85,14 +85,15 @@ async function startAndWait(
   const { context, session, taskLog } = run;
   session.signal.throwIfAborted();
   return await supervised(run, services, async (requests) => {
-    const { drained } = await created.attach((source) => taskLog.copy(source), requests);
+    const reading = new LinkedAbort(requests);
+    const { drained } = await created.attach((source) => taskLog.copy(source), reading.signal);
     session.signal.throwIfAborted();
     // Written before the start, so that it precedes the first output.
     context.output.line(TASK_STARTING);
     taskLog.beginOutput();
     const running = await created.start().catch(refusedStart);
     context.log.info('task run', { containerId: running.id });
-    return { running, drained, ranMs: 0, hasEnded: false };
+    return { running, drained, ranMs: 0, hasEnded: false, stopReading: stopperOf(reading, { drained }) };
   });
 }
 
@@ -188,6 +189,7 @@ async function untilEnd(
       // Output printed until then is still on its way; an engine that is gone has no more of it.
       if (error instanceof ContainerGoneError) await drain(current, run);
       if (!isEngineLoss(error) || limit.aborted) throw error;
+      await current.stopReading();
       current = await adoptAfterLoss(run, services, { id: current.running.id, error, requests });
     }
   }
