@@ -18,8 +18,8 @@ const ARTIFACTS = {
   'public/many': { type: 'directory', path: '/many' },
 };
 const MANY = 'mkdir /many; for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo $i > /many/$i; done; echo made > /made';
-const PROXIED =
-  'n=0; while [ $n -lt 10 ]; do timeout 3 wget -q -O - http://taskcluster/api/queue/v1/ping >/dev/null 2>&1 && n=$((n+1)); sleep 0.3; done; echo proxied';
+const PROXIED = `n=0; while [ $n -lt 10 ]; do timeout 3 wget -q -O - http://taskcluster/api/queue/v1/ping >/dev/null 2>&1 && n=$((n+1)) && echo "${'proxied '.repeat(50)}"; sleep 0.3; done`;
+const PROXIED_OUTPUT = `${'proxied '.repeat(50)}\r\n`.repeat(10);
 
 interface Planned {
   readonly taskId: string;
@@ -49,7 +49,7 @@ describe(`${KILLS} kills at random moments`, function () {
         { scopes: ['docker-worker:cache:any'] },
       );
       const state = kind === 'failing' ? 'failed' : 'completed';
-      planned.push({ taskId, output: isProxy ? 'proxied\r\n' : PRINTED, state, hasArtifacts: true });
+      planned.push({ taskId, output: isProxy ? PROXIED_OUTPUT : PRINTED, state, hasArtifacts: true });
     };
     const phases = new Map<string, number>();
     const reclaimMs: number[] = [];

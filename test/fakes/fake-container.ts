@@ -98,6 +98,7 @@ export class FakeContainer implements CreatedContainer, RunningContainer {
       id: this.id,
       state: this.#ended === undefined ? 'created' : this.endedAt === undefined ? 'running' : 'ended',
       startedAt: this.#startedAt,
+      endedAt: this.endedAt,
       running: this,
       ended: (exitCode, oomKilled) => this.#stopped(exitCode, oomKilled),
       attach: (consume, signal) => this.attach(consume, signal),

@@ -303,7 +303,11 @@ export class VolumeCaches implements GarbageSource {
   }
 
   get #record(): CacheRecord {
-    return { purgedUpTo: this.#purgedUpTo, instances: [...this.#instances.values()] };
+    // Until the sweep, runs that go on may still reacquire theirs, also after another crash.
+    const instances = [...this.#instances.values()].map((each) =>
+      this.#interrupted.has(each) ? { ...each, isPurged: false, isInUse: true } : each,
+    );
+    return { purgedUpTo: this.#purgedUpTo, instances };
   }
 
   async #save(): Promise<void> {

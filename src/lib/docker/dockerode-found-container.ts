@@ -33,14 +33,15 @@ class DockerodeFoundContainer implements FoundContainer {
   readonly id: string;
   readonly state: FoundContainer['state'];
   readonly startedAt: Date | undefined;
+  readonly endedAt: Date | undefined;
   readonly #facts: ContainerFacts;
 
-  constructor(facts: ContainerFacts, { Status, StartedAt = '' }: InspectedContainer['State']) {
+  constructor(facts: ContainerFacts, { Status, StartedAt = '', FinishedAt }: InspectedContainer['State']) {
     this.id = facts.id;
     this.#facts = facts;
     this.state = stateOf(Status);
-    const startedAt = new Date(StartedAt);
-    this.startedAt = startedAt.getTime() > 0 ? startedAt : undefined;
+    this.startedAt = timeOf(StartedAt);
+    this.endedAt = this.state === 'ended' ? timeOf(FinishedAt) : undefined;
   }
 
   get running(): RunningContainer {
@@ -86,6 +87,12 @@ class DockerodeFoundContainer implements FoundContainer {
     signal.throwIfAborted();
     return false;
   }
+}
+
+/** The engine states a time that has not come yet as the year 1. */
+function timeOf(text: string): Date | undefined {
+  const time = new Date(text);
+  return time.getTime() > 0 ? time : undefined;
 }
 
 function stateOf(status: string): FoundContainer['state'] {

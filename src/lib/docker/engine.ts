@@ -270,6 +270,8 @@ export interface FoundContainer {
   readonly state: 'created' | 'running' | 'ended';
   /** In the engine's clock; undefined if it was never started. */
   readonly startedAt: Date | undefined;
+  /** In the engine's clock; undefined if it has not ended. */
+  readonly endedAt: Date | undefined;
   /**
    * Its operations; `wait` returns at once if it has ended. Throws if its state is `created`: to a client that waits for
    * a container without a start, the engine reports a success.

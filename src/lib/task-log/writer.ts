@@ -197,7 +197,8 @@ export class TaskLog implements TaskOutput, GrowingFile {
    * `copy`. Calls `onCut` if a previous worker dropped output; then it only compares.
    */
   async resume(output: Readable): Promise<ResumeResult> {
-    if (!this.hasOutputBegun) throw new Error('output can only be resumed after beginOutput');
+    // The note is written before the first output, so the log has none.
+    if (!this.hasOutputBegun) this.beginOutput();
     const pacer = new Pacer(output);
     await this.#writing;
     if (this.#isCut) this.#reportCut();

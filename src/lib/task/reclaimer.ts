@@ -39,10 +39,17 @@ export class Reclaimer {
   readonly #options: ReclaimerOptions;
   readonly #stopped = new LinkedAbort();
   #takenUntil: Date;
+  #markHeld = (): void => undefined;
+  /** Resolves once it is certain that the run is ours; never, if it is not. */
+  readonly held: Promise<void>;
 
   constructor(options: ReclaimerOptions) {
     this.#options = options;
     this.#takenUntil = options.takenUntil;
+    this.held = new Promise((resolve) => {
+      this.#markHeld = resolve;
+    });
+    if (options.reclaimsAtOnce !== true) this.#markHeld();
   }
 
   get takenUntil(): Date {
@@ -101,6 +108,7 @@ export class Reclaimer {
       this.#takenUntil = answer.takenUntil;
       credentials.renew(answer.credentials);
       log.info('Credentials updated', { clientId: answer.credentials.clientId });
+      this.#markHeld();
       onReclaimed(answer.takenUntil);
       log.info('reclaimed task', { takenUntil: answer.takenUntil.toISOString() });
     } catch (error) {

@@ -56,6 +56,8 @@ export interface RunFacts {
   readonly adoptedAt?: string | undefined;
   /** How many workers in a row died soon after they went on with this run, which may be the cause. */
   readonly quickDeaths?: number | undefined;
+  /** The size of the log when a worker last went on with the run. */
+  readonly logBytes?: number | undefined;
 }
 
 /** The durable facts of a run: what a worker that starts after a crash needs to know about it. */
@@ -105,6 +107,7 @@ export const ONCE_RESOLVED: Readonly<Record<keyof RunFacts | 'credentials', unde
   outcome: undefined,
   adoptedAt: undefined,
   quickDeaths: undefined,
+  logBytes: undefined,
 };
 
 const TEXT = { type: 'string', minLength: 1 } as const;
@@ -179,6 +182,7 @@ const FACTS = {
   },
   adoptedAt: TIME,
   quickDeaths: { type: 'integer', minimum: 0 },
+  logBytes: { type: 'integer', minimum: 0 },
 } as const;
 
 const asVersioned = schemaAssertion<{ readonly version?: number; readonly phase?: unknown }>(
@@ -237,7 +241,7 @@ export function runRecordText({ task, ...rest }: RunRecord): string {
  * reason. Throws an Error that says what is wrong if even that is missing.
  */
 export function parseRunRecord(text: string, onReduced: (reason: string) => void = () => undefined): RunRecord {
-  const value: unknown = JSON.parse(text);
+  const value = parseJson(text);
   const { version } = asVersioned(value);
   if (version === undefined) return asRunRecord(value);
   if (version !== RECORD_VERSION) {
@@ -251,6 +255,15 @@ export function parseRunRecord(text: string, onReduced: (reason: string) => void
     const record = reduced(value);
     onReduced(errorMessage(error));
     return record;
+  }
+}
+
+/** The error of JSON.parse quotes the text, which has secrets. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error('it is not valid JSON');
   }
 }
 

@@ -7,6 +7,7 @@ import type { Logger } from '../log/logger.js';
 import type { MetricsRecorder } from '../log/metrics-recorder.js';
 import { CredentialHolder } from '../queue/credential-holder.js';
 import type { Claim, QueueClient, RunQueue } from '../queue/queue-client.js';
+import { untilAborted } from '../util/abortable.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import { ResourceStack } from '../util/resource-stack.js';
 import { Reporter } from './phases/report.js';
@@ -121,11 +122,17 @@ export class RunSession {
       onPollRefused,
       onReclaimed: () => {
         this.#hideCredentials();
-        void this.enter(this.#phase);
+        // A resolved run has no credentials on record any more.
+        if (this.#phase !== 'cleanup') void this.enter(this.#phase);
       },
     });
     this.#reclaimer.start();
     this.resources.defer('claim', () => this.#reclaimer?.stop());
+  }
+
+  /** Resolves once it is certain that the run is still this worker's. Throws the run's stop. */
+  async claimIsHeld(): Promise<void> {
+    await untilAborted(this.#reclaimer?.held ?? Promise.resolve(), this.signal);
   }
 
   /** Registers the removal of the run's container, if that was not done before. */

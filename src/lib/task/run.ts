@@ -99,7 +99,7 @@ async function withClaim(services: RunServices, claim: Claim, options: ClaimOpti
   } catch (error) {
     // An error before the log was open, or a bug of ours: no other code will ever resolve this run.
     session.log.error('run failed unexpectedly', { error, what: errorMessage(error) });
-    await session.report(exception('internal-error'));
+    await session.report(exception(resumed ? 'worker-shutdown' : 'internal-error'));
   }
   markPrepared();
   // Whatever became of the run, its container is removed, and before all that it uses.

@@ -106,12 +106,15 @@ export class Recovery {
     const log = this.#deps.log.with({ taskId, runId });
     try {
       const { engineRestartMs, runsDirectory } = this.#deps.settings;
-      const resumption = await resumptionOf(entry, { ...this.#deps, engineRestartMs, runsDirectory }, signal);
+      const isOnlyRun = this.#deps.entries.length === 1;
+      const deps = { ...this.#deps, log, engineRestartMs, runsDirectory, isOnlyRun };
+      const resumption = await resumptionOf(entry, deps, signal);
       if (resumption.kind !== 'give-up') {
         log.warn('run resumed', { phase, containerId, how: resumption.kind });
         if (resumption.kind === 'adopt') this.#deps.metrics?.runAdopted(phase);
         else this.#deps.metrics?.runBegunAgain();
-        // From now on its objects on the engine are in use.
+        // From now on its directory, and its objects on the engine, are those of an open run.
+        this.#directories.delete(directoryOf(record) ?? '');
         return { ...resumption, resumed: { ...resumption.resumed, entry: this.#deps.journal.reopen(entry) } };
       }
       log.warn('run not resumed', { phase, containerId, reason: resumption.reason });

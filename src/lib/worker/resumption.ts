@@ -1,11 +1,13 @@
-import { access } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LABEL } from '../docker/engine.js';
 import type { DockerEngine, FoundContainer } from '../docker/engine.js';
 import type { Claim } from '../queue/queue-client.js';
-import { isEngineLoss } from '../outcome/resolution-of.js';
+import { isRetryable } from '../outcome/service-error.js';
 import type { Feature } from '../task/feature.js';
+import type { Logger } from '../log/logger.js';
 import { runLabels, workerLabels } from '../task/phases/container-spec.js';
+import { LOG_FILE } from '../task/phases/open.js';
 import type { RunEntry } from '../task/run-journal.js';
 import { RECORD_VERSION } from '../task/run-record.js';
 import type { ResumeFacts, RunRecord } from '../task/run-record.js';
@@ -28,18 +30,23 @@ export interface ResumptionDeps {
   /** When the previous worker was last alive; undefined: unknown. */
   readonly lastSeen: Date | undefined;
   readonly now: () => Date;
+  readonly log: Logger;
+  /** Whether the previous worker had no other run: then this one may be why it died. */
+  readonly isOnlyRun: boolean;
 }
 
 /** How the run of a record goes on. */
 export type Resumption =
   | { readonly kind: 'adopt' | 'begin-again'; readonly claim: Claim; readonly resumed: ResumedRun }
-  /** `isCause`: the worker died repeatedly soon after it had resumed this run. */
+  /** `isCause`: the worker died repeatedly soon after it had resumed this run, and no other. */
   | { readonly kind: 'give-up'; readonly reason: string; readonly isCause?: boolean };
 
 const ENGINE_RETRIES = { attempts: Infinity, firstDelayMs: 100, maxDelayMs: 1000, randomization: 0.25 };
 /** A worker that dies this soon after it resumed a run may have died of it. */
 const QUICK_DEATH_MS = 10_000;
 const MAX_QUICK_DEATHS = 8;
+/** What the worker itself writes into a log when it resumes a run. */
+const WORKERS_LINES_BYTES = 200;
 
 const NO_CONTAINER = {
   containerId: undefined,
@@ -59,27 +66,25 @@ export async function resumptionOf(entry: RunEntry, deps: ResumptionDeps, signal
   try {
     const claim = claimOf(record);
     if (typeof claim === 'string') return { kind: 'give-up', reason: claim };
-    const quickDeaths = quickDeathsOf(record, deps.lastSeen);
-    if (quickDeaths >= MAX_QUICK_DEATHS) {
-      return {
-        kind: 'give-up',
-        reason: `the worker died ${quickDeaths} times soon after it resumed it`,
-        isCause: true,
-      };
-    }
     const directory = await existingDirectory(record, deps.runsDirectory);
+    const quickDeaths = quickDeathsOf(record, directory, deps.lastSeen);
+    if (quickDeaths >= MAX_QUICK_DEATHS) {
+      const reason = `the worker died ${quickDeaths} times soon after it resumed it`;
+      return { kind: 'give-up', reason, isCause: deps.isOnlyRun };
+    }
     if (record.directory !== undefined && directory === undefined) {
       return { kind: 'give-up', reason: 'its directory is gone' };
     }
     const kind = await kindOf(record, deps, signal);
     if (typeof kind === 'object') return { kind: 'give-up', reason: kind.reason };
     if (kind === 'begin-again') await removeLeft(record, deps, signal);
-    await entry.update({
-      ...(kind === 'begin-again' ? NO_CONTAINER : {}),
-      adoptedAt: deps.now().toISOString(),
-      quickDeaths,
-    });
-    return { kind, claim, resumed: { entry, facts: factsOf(entry.record, directory, deps) } };
+    const facts = kind === 'begin-again' ? NO_CONTAINER : {};
+    await note(
+      entry,
+      { ...facts, adoptedAt: deps.now().toISOString(), quickDeaths, logBytes: directory?.logBytes },
+      deps,
+    );
+    return { kind, claim, resumed: { entry, facts: factsOf(entry.record, directory?.path, deps) } };
   } catch (error) {
     signal.throwIfAborted();
     return { kind: 'give-up', reason: errorMessage(error) };
@@ -94,21 +99,46 @@ function claimOf(record: RunRecord): Claim | string {
   return { taskId, runId, workerGroup, workerId, takenUntil: new Date(takenUntil), clockSkewMs, task, credentials };
 }
 
-function quickDeathsOf({ adoptedAt, quickDeaths = 0 }: RunRecord, lastSeen: Date | undefined): number {
+/** Counts deaths in a row without any progress of the run. */
+function quickDeathsOf(
+  { adoptedAt, quickDeaths = 0, logBytes = 0 }: RunRecord,
+  directory: RunDirectory | undefined,
+  lastSeen: Date | undefined,
+): number {
   if (adoptedAt === undefined || !lastSeen) return 0;
-  return lastSeen.getTime() - Date.parse(adoptedAt) < QUICK_DEATH_MS ? quickDeaths + 1 : 0;
+  const livedMs = lastSeen.getTime() - Date.parse(adoptedAt);
+  const hasProgressed = (directory?.logBytes ?? 0) - logBytes > WORKERS_LINES_BYTES;
+  return livedMs >= 0 && livedMs < QUICK_DEATH_MS && !hasProgressed ? quickDeaths + 1 : 0;
 }
 
-async function existingDirectory(record: RunRecord, runsDirectory: string): Promise<string | undefined> {
+async function note(entry: RunEntry, facts: Partial<RunRecord>, { log }: ResumptionDeps): Promise<void> {
+  try {
+    await entry.update(facts);
+  } catch (error) {
+    // What is in memory is enough unless this worker dies too.
+    log.error('run journal not written', { error });
+  }
+}
+
+interface RunDirectory {
+  readonly path: string;
+  readonly logBytes: number;
+}
+
+async function existingDirectory(record: RunRecord, runsDirectory: string): Promise<RunDirectory | undefined> {
   const name = directoryOf(record);
   if (name === undefined) return undefined;
   const path = join(runsDirectory, name);
   try {
     await access(path);
-    return path;
   } catch {
     return undefined;
   }
+  const logBytes = await stat(join(path, LOG_FILE)).then(
+    ({ size }) => size,
+    () => 0,
+  );
+  return { path, logBytes };
 }
 
 async function kindOf(
@@ -117,7 +147,9 @@ async function kindOf(
   signal: AbortSignal,
 ): Promise<'adopt' | 'begin-again' | { readonly reason: string }> {
   const { containerId, prepared, image, outcome } = record;
-  if (outcome) return prepared ? 'adopt' : { reason: 'its record is not complete' };
+  if (outcome && prepared) return 'adopt';
+  // It was refused before anything was prepared, and will be again.
+  if (outcome && containerId === undefined) return 'begin-again';
   if (containerId === undefined) return 'begin-again';
   const container = await findContainer(containerId, record, deps, signal);
   if (!container) return { reason: 'its container is gone' };
@@ -144,7 +176,12 @@ async function removeLeft(
   // Whatever their roles are.
   const own = { ...workerLabels(worker), [LABEL.taskId]: taskId, [LABEL.runId]: String(runId) };
   await untilEngineAnswers(engineRestartMs, signal, async (limit) => {
-    for (const { id } of await engine.findContainers(own, limit)) await engine.removeContainer(id);
+    for (const { id, labels } of await engine.findContainers(own, limit)) {
+      const found = labels[LABEL.role] === 'task' ? await engine.findContainer(id, own, limit) : undefined;
+      // Its record could not be written: the command must not run twice.
+      if (found && found.state !== 'created') throw new Error('its command had been started, which its record lacks');
+      await engine.removeContainer(id);
+    }
     for (const { id } of await engine.findVolumes(own, limit)) await engine.removeVolume(id);
   });
   for (const feature of admission.features) await feature.recover?.({ taskId, runId });
@@ -158,7 +195,7 @@ async function untilEngineAnswers<T>(
   const limit = new LinkedAbort(signal);
   limit.abortAfter(limitMs, () => new Error(`Docker did not answer within ${limitMs / 1000} s`));
   try {
-    return await retry(ENGINE_RETRIES, { isRetryable: isEngineLoss }, () => call(limit.signal), limit.signal);
+    return await retry(ENGINE_RETRIES, { isRetryable }, () => call(limit.signal), limit.signal);
   } finally {
     limit.dispose();
   }

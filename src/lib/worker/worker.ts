@@ -30,8 +30,11 @@ export interface WorkerOptions extends Omit<TaskListenerOptions, OwnOptions> {
   readonly credentials: Pick<CredentialHolder, 'renew'>;
   readonly lifecycle: LifecycleEvents;
   readonly metrics?: Pick<MetricsRecorder, 'claimEnded' | 'terminationNoticed'>;
-  /** Resolves the other runs of a previous worker; ends early once the signal aborts. Never fails. */
-  readonly recover: (signal: AbortSignal) => Promise<void>;
+  /**
+   * Resolves the other runs of a previous worker, and removes what is left once those that go on have their leases
+   * again; ends early once the signal aborts. Never fails.
+   */
+  readonly recover: (signal: AbortSignal, leased: Promise<void>) => Promise<void>;
   /** Rediscovers the machine's devices, and claims the tasks that they now allow. Never fails. */
   readonly rediscover: () => Promise<void>;
   /** worker-manager's advice on this worker; undefined: it is not asked. */
@@ -122,26 +125,17 @@ export class Worker {
   }
 
   async #work(): Promise<void> {
-    const { host, log, lifecycle, capacity, close, shutdown, recover, quota } = this.#options;
+    const { host, log, lifecycle, capacity, close, recover, quota } = this.#options;
     log.info('start', { capacity });
     const recovering = new LinkedAbort(this.#running.signal);
-    await this.#resume();
-    const recovered = recover(recovering.signal);
+    const hostWatch = this.#watchHost();
+    const { leased } = await this.#resume();
+    const recovered = recover(recovering.signal, leased);
     lifecycle.instanceBoot(await host.uptimeSeconds());
     lifecycle.workerReady();
     this.#heedQuota();
-    this.#watchIdleness(false);
-    const hostWatch = new HostWatch({
-      host,
-      credentials: this.#options.credentials,
-      pollIntervalMs: shutdown.terminationPollMs,
-      log,
-      onNotice: (notice) => {
-        log.warn('termination notice', { ...notice });
-        this.#options.metrics?.terminationNoticed();
-        this.#giveBack(notice.finishTasks ? 'graceful' : 'immediate');
-      },
-    });
+    this.#watchIdleness(this.#listener.running > 0);
+    await leased;
     this.#listening = this.#listener.listen(this.#claiming.signal);
     await this.#listening;
     await this.#listener.finished();
@@ -155,21 +149,40 @@ export class Worker {
     await close();
   }
 
-  /** Goes on with the runs of a previous worker. What they hold must not be collected or given to others. */
-  async #resume(): Promise<void> {
-    const { resumable, run } = this.#options;
+  #watchHost(): HostWatch {
+    const { host, log, credentials, shutdown } = this.#options;
+    return new HostWatch({
+      host,
+      credentials,
+      pollIntervalMs: shutdown.terminationPollMs,
+      log,
+      onNotice: (notice) => {
+        log.warn('termination notice', { ...notice });
+        this.#options.metrics?.terminationNoticed();
+        this.#giveBack(notice.finishTasks ? 'graceful' : 'immediate');
+      },
+    });
+  }
+
+  /**
+   * Goes on with the runs of a previous worker. Until the returned promise resolves, what they held must not be
+   * collected or given to others. Runs that begin again hold nothing yet, and take what is left.
+   */
+  async #resume(): Promise<{ readonly leased: Promise<void> }> {
+    const { resumable, run, log } = this.#options;
     const { signal } = this.#running;
+    const start = ({ claim, resumed }: Resumable): RunHandle => this.#listener.start(() => run(claim, signal, resumed));
     try {
       const runs = await resumable(signal);
-      const held = runs.flatMap(({ kind, claim, resumed }) => {
-        const { prepared } = this.#listener.start(() => run(claim, signal, resumed));
-        // A run that begins again holds nothing yet.
-        return kind === 'adopt' ? [prepared] : [];
+      const adopted = runs.filter(({ kind }) => kind === 'adopt').map((each) => start(each).prepared);
+      const begun = runs.filter(({ kind }) => kind === 'begin-again');
+      const leased = Promise.all(adopted).then(() => {
+        for (const each of begun) start(each);
       });
-      await Promise.all(held);
+      return { leased };
     } catch (error) {
-      signal.throwIfAborted();
-      this.#options.log.error('runs not resumed', { error });
+      if (!signal.aborted) log.error('runs not resumed', { error });
+      return { leased: Promise.resolve() };
     }
   }
 

@@ -93,6 +93,19 @@ describe('a run whose worker was killed', () => {
     await worker.stop();
   });
 
+  it('has not exceeded its maxRunTime if it ended in time', async () => {
+    await create();
+    const taskId = await worker.createTask('sleep 1; exit 3', { maxRunTime: 3 });
+    await worker.program.prints('"type":"task run"');
+    await worker.kill();
+    await sleep(3500);
+    worker.start();
+    const { run, log } = await worker.ended(taskId);
+    assert.equal(run.state, 'failed');
+    assert.match(log, /exit code: 3 /);
+    await worker.stop();
+  });
+
   it('is dropped if it was canceled meanwhile', async () => {
     await create();
     const taskId = await worker.createTask('sleep 600');

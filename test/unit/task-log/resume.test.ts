@@ -57,9 +57,18 @@ describe('TaskLog, continued by another worker', () => {
       const log = await open();
       assert.equal(log.hasOutputBegun, false);
       assert.equal(log.outputBytes, 0);
-      await assert.rejects(log.resume(streamOf('ab')), /beginOutput/);
       await log.close();
       assert.deepEqual(await readdir(dir), ['task.log']);
+    });
+
+    it('begins the output itself if the note of that was lost', async () => {
+      const first = await open();
+      first.write('header\n');
+      await first.close();
+      const log = await open();
+      assert.deepEqual(await log.resume(streamOf('ab')), { seenBytes: 2, isShort: false });
+      await log.close();
+      assert.equal(await outputOf(log), 'ab');
     });
 
     it('completes a line of its own that is not all there', async () => {

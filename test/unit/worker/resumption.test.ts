@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineLostError } from '../../../src/lib/docker/engine.js';
@@ -57,6 +57,8 @@ describe('resumptionOf', () => {
     },
     lastSeen: new Date(),
     now: () => new Date(),
+    log: new MemoryLogger(),
+    isOnlyRun: true,
     ...more,
   });
   /** Leaves a record like a worker that dies. */
@@ -145,6 +147,27 @@ describe('resumptionOf', () => {
     const adoptedAt = new Date(Date.now() - 5000).toISOString();
     const resumption = await decide({ adoptedAt, quickDeaths: 7 });
     assert.ok(resumption.kind === 'give-up' && resumption.isCause === true, JSON.stringify(resumption));
+  });
+
+  it('blames no run if there were others, or if it has made progress', async () => {
+    const adoptedAt = new Date(Date.now() - 5000).toISOString();
+    const resumption = await decide({ adoptedAt, quickDeaths: 7 }, { isOnlyRun: false });
+    assert.ok(resumption.kind === 'give-up' && resumption.isCause === false, JSON.stringify(resumption));
+    await rm(join(root, 'one-0-x'), { recursive: true });
+    const entry = await leave({ adoptedAt, quickDeaths: 7, logBytes: 100 });
+    await writeFile(join(root, 'one-0-x', 'task.log'), 'x'.repeat(1000));
+    assert.equal((await resumptionOf(entry, deps(), new AbortController().signal)).kind, 'begin-again');
+  });
+
+  it('gives up a run whose command had been started, although its record lacks that', async () => {
+    await (await create()).start();
+    assert.match(reasonOf(await decide({ phase: 'execute' })), /its command had been started/);
+    assert.equal(engine.containers.size, 1);
+  });
+
+  it('begins a run again that was refused before it was prepared', async () => {
+    const outcome = { soFar: { kind: 'exception', reason: 'malformed-payload' } } as const;
+    assert.equal((await decide({ phase: 'finish', outcome })).kind, 'begin-again');
   });
 
   it('forgets earlier deaths once a worker lived longer', async () => {

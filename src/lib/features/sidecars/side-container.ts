@@ -113,7 +113,10 @@ export async function startSideContainer(
   }
 }
 
-/** Goes on with the container of an adopted run, which must be running, as if this worker had started it. */
+/**
+ * Goes on with the container of an adopted run as if this worker had started it. The run goes on too when it has ended:
+ * the task may succeed without it.
+ */
 export async function resumeSideContainer(side: SideContext, facts: SideFacts, signal: AbortSignal): Promise<void> {
   const { task, feature, services, resources } = side;
   const lease = await takeAgain(side, 'image', () => services.images.adopt(facts.image, signal), signal);
@@ -123,7 +126,7 @@ export async function resumeSideContainer(side: SideContext, facts: SideFacts, s
   const found = await takeAgain(side, WHAT, find, signal);
   if (!found) throw lost(side, WHAT, new Error('it is gone'));
   const requests = hold(side, found.id);
-  if (found.state !== 'running') throw lost(side, WHAT, new Error('it does not run any more'));
+  if (found.state === 'created') throw lost(side, WHAT, new Error('it was never started'));
   const output = await takeAgain(side, WHAT, () => follow(found, requests), signal);
   new SideContainer(side, found.running, output, requests).watch();
 }

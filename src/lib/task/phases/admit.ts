@@ -42,8 +42,9 @@ const MAX_SCOPES_LENGTH = 4096;
 
 /**
  * Phase 1: decides whether the task may run: schema, features, scopes, reserved artifact names. Has no effects, so a
- * run resumed after a crash starts here too; `facts` are what it had recorded. Throws a TaskError that lists everything
- * to change, or the run's stop.
+ * run resumed after a crash starts here too; `facts` are what it had recorded. A run whose container was started has
+ * been admitted, whatever the configuration says now. Throws a TaskError that lists everything to change, or the run's
+ * stop.
  */
 export async function admit(opened: OpenedRun, services: AdmitServices, facts: ResumeFacts): Promise<AdmittedRun> {
   const { session, context } = opened;
@@ -51,7 +52,9 @@ export async function admit(opened: OpenedRun, services: AdmitServices, facts: R
   await session.enter('admit');
   session.signal.throwIfAborted();
   try {
-    const { task, features } = await admitTask(context, admission, session.signal);
+    const { task, features } = facts.prepared
+      ? admitAgain(context, admission, facts.prepared)
+      : await admitTask(context, admission, session.signal);
     const attached = features.map((feature) => ({
       name: feature.name,
       hooks: attach(feature, task, facts.prepared),
@@ -76,6 +79,24 @@ function attach(feature: Feature, task: TaskContext, prepared: ResumeFacts['prep
 export interface AdmittedTask {
   readonly task: TaskContext;
   readonly features: readonly Feature[];
+}
+
+/** Returns the task with the features that it was prepared with. Throws a TaskStopped if this worker lacks one. */
+function admitAgain(
+  run: RunContext,
+  admission: Admission,
+  prepared: NonNullable<ResumeFacts['prepared']>,
+): AdmittedTask {
+  const validated = admission.validatePayload(run.definition);
+  const features = admission.features.filter(({ name }) => Object.hasOwn(prepared, name));
+  if (!('payload' in validated) || features.length < Object.keys(prepared).length) {
+    run.log.warn('adopted run cannot go on', { reason: 'the configuration of the worker has changed' });
+    throw new TaskStopped('worker-shutdown');
+  }
+  const { payload } = validated;
+  const asked: TaskContext = { ...run, payload, reservedArtifacts: new Map() };
+  const { names } = reservedArtifacts(asked, features);
+  return { task: Object.freeze({ ...asked, reservedArtifacts: names }), features };
 }
 
 /** Throws as `admit` does. */

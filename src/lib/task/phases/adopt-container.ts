@@ -2,6 +2,7 @@ import { DockerError } from '../../docker/engine.js';
 import type { DockerEngine, FoundContainer, RunningContainer } from '../../docker/engine.js';
 import { TaskStopped } from '../../outcome/errors.js';
 import { isEngineLoss } from '../../outcome/resolution-of.js';
+import { isRetryable } from '../../outcome/service-error.js';
 import { engineAwayNotice, missingOutputNotice } from '../../task-log/lines.js';
 import { OutputMismatch } from '../../task-log/logged-output.js';
 import { delay } from '../../util/abortable.js';
@@ -41,12 +42,6 @@ type Run = Pick<CompiledRun, 'session' | 'context' | 'taskLog'>;
 const PING_RETRIES = { attempts: Infinity, firstDelayMs: 100, maxDelayMs: 1000, randomization: 0.25 };
 const FOLLOW_AGAIN_MS = 1000;
 /**
- * After SIGKILL, after SIGTERM, and what the engine reports when it does not know: the exit codes of containers that an
- * engine without live-restore ends when it stops.
- */
-const ENDED_BY_ENGINE: ReadonlySet<number> = new Set([137, 143, 255]);
-
-/**
  * Finds the container of a run that was interrupted. Waits for an engine that does not answer. Throws a TaskStopped if
  * the container is gone or was never started.
  */
@@ -65,7 +60,7 @@ export async function findAgain(
     const onRetry = (error: unknown, attempt: number): void => {
       if (attempt === 1) context.log.warn('waiting for docker', { error });
     };
-    const found = await retry(PING_RETRIES, { isRetryable: isEngineLoss, onRetry }, find, limit.signal);
+    const found = await retry(PING_RETRIES, { isRetryable, onRetry }, find, limit.signal);
     if (found && found.state !== 'created') return found;
     context.log.warn('container not adopted', { containerId: id, reason: found ? 'it never ran' : 'it is gone' });
     throw new TaskStopped('worker-shutdown');
@@ -86,7 +81,8 @@ export async function adopt(
     context.log.warn('container not adopted', { containerId: found.id, reason: 'the engine ended it' });
     throw new TaskStopped('worker-shutdown');
   }
-  const ranMs = found.startedAt ? Math.max(0, now().getTime() - found.startedAt.getTime()) : 0;
+  const { startedAt, endedAt = now() } = found;
+  const ranMs = startedAt ? Math.max(0, endedAt.getTime() - startedAt.getTime()) : 0;
   context.log.info('container adopted', { containerId: found.id, state: found.state, ranMs });
   const reading = new LinkedAbort(requests);
   const output = follow(run, found, reading.signal);
@@ -104,8 +100,9 @@ export function stopperOf(reading: LinkedAbort, { drained }: Pick<Started, 'drai
 
 /** Returns whether the container ended for a reason of its own, and not because its engine was stopped. */
 async function isOwnEnd(found: FoundContainer, signal: AbortSignal): Promise<boolean> {
-  const { exitCode, oomKilled } = await found.running.wait(signal);
-  return !ENDED_BY_ENGINE.has(exitCode) || oomKilled === true || (await found.sawEnd(signal));
+  const { oomKilled } = await found.running.wait(signal);
+  // The exit code tells nothing: a command may handle the signal that a stopping engine sends it.
+  return oomKilled === true || (await found.sawEnd(signal));
 }
 
 interface Loss {
@@ -164,12 +161,14 @@ async function readToEnd({ taskLog }: Run, found: FoundContainer, signal: AbortS
     .then(() => {
       end.abort(new Error('the container has ended'));
     });
-  const read = async (isFollowing: boolean): Promise<void> => {
+  const read = async (isFollowing: boolean): Promise<{ readonly isShort: boolean }> => {
+    let isShort = false;
     const consume = async (output: Parameters<typeof taskLog.resume>[0]): Promise<void> => {
-      await taskLog.resume(output);
+      ({ isShort } = await taskLog.resume(output));
     };
     const { drained } = await found.readOutput(consume, { follow: isFollowing }, signal);
     await drained;
+    return { isShort };
   };
   // Older engines end a follower early (https://github.com/moby/moby/issues/43860).
   do {
@@ -178,5 +177,6 @@ async function readToEnd({ taskLog }: Run, found: FoundContainer, signal: AbortS
   } while (!end.signal.aborted);
   await ended;
   // Only now is it certain that the engine has all of it.
-  await read(false);
+  const { isShort } = await read(false);
+  if (isShort) throw new Error('Docker has lost output that the log has');
 }

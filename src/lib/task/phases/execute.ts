@@ -2,7 +2,7 @@ import { ContainerGoneError, isUnusableImage } from '../../docker/engine.js';
 import type { CreatedContainer, RunningContainer, StoppedContainer } from '../../docker/engine.js';
 import { TaskError, TaskStopped, stopOf } from '../../outcome/errors.js';
 import { isEngineLoss } from '../../outcome/resolution-of.js';
-import { TASK_FINISHED, TASK_STARTING, lostOutputNotice } from '../../task-log/lines.js';
+import { TASK_FINISHED, TASK_STARTING, lostOutputNotice, missingOutputNotice } from '../../task-log/lines.js';
 import { untilAborted, withTimeout } from '../../util/abortable.js';
 import { authorMessage } from '../../util/author-message.js';
 import { LinkedAbort } from '../../util/linked-abort.js';
@@ -32,6 +32,8 @@ export interface ExecutedRun extends CompiledRun, Execution {}
 const KILLED_END_TIMEOUT_MS = 120_000;
 // The container's last output may still be in the engine, or waiting for a slow disk.
 const DRAIN_TIMEOUT_MS = 300_000;
+// All of its output is read again, from the first byte.
+const DRAIN_ADOPTED_TIMEOUT_MS = 3_600_000;
 
 class MaxRunTimeOver extends Error {}
 class LogFull extends Error {}
@@ -64,6 +66,8 @@ async function createAndRun(run: CompiledRun, services: ExecuteServices): Promis
   const { engine } = services;
   let id = '';
   try {
+    // A resumed run may have been given to another worker meanwhile.
+    await session.claimIsHeld();
     const created = await engine.createContainer(spec).catch(refusedStart);
     id = created.id;
     session.holdContainer(id, () => engine.removeContainer(id));
@@ -107,7 +111,10 @@ async function goOn(
   session.holdContainer(containerId, () => services.engine.removeContainer(containerId));
   await session.enter('execute', { containerId });
   const found = await findAgain(run, services, containerId);
-  if (ended) return { container: found.ended(ended.exitCode, ended.oomKilled), cause: ended.cause };
+  if (ended) {
+    endOutput(run);
+    return { container: found.ended(ended.exitCode, ended.oomKilled), cause: ended.cause };
+  }
   return await supervised(run, services, async (requests) => await adopt(run, found, services, requests));
 }
 
@@ -117,7 +124,7 @@ async function supervised(
   services: ExecuteServices,
   start: (requests: AbortSignal) => Promise<Started>,
 ): Promise<Execution> {
-  const { context, session, taskLog, task } = run;
+  const { context, session, task } = run;
   const requests = new LinkedAbort();
   const limit = new LinkedAbort(session.signal);
   const whenLogFull = (): void => {
@@ -127,10 +134,12 @@ async function supervised(
   try {
     const started = await start(requests.signal);
     const leftMs = task.payload.maxRunTime * 1000 - started.ranMs;
-    limit.abortAfter(Math.max(0, leftMs), () => new MaxRunTimeOver());
+    // The limit of a container that has ended is judged by when it ended.
+    if (!started.hasEnded) limit.abortAfter(Math.max(0, leftMs), () => new MaxRunTimeOver());
     const stopClock = context.measures.start('command', started.ranMs);
     const execution = await untilEnd(run, services, started, { requests: requests.signal, limit: limit.signal });
     stopClock();
+    if (started.hasEnded && leftMs < 0) return { ...execution, cause: timedOut(run) };
     if (execution.container.oomKilled === undefined) {
       context.log.warn('container not inspected', { containerId: started.running.id });
     }
@@ -140,15 +149,18 @@ async function supervised(
     throw error;
   } finally {
     // Written whatever happened: log readers take what is between the two lines for one step.
-    if (taskLog.isInOutput) {
-      taskLog.endOutput();
-      context.output.line(TASK_FINISHED);
-    }
+    endOutput(run);
     run.logFull.removeEventListener('abort', whenLogFull);
     // Tells a hook that is still waiting for something in the container that the container has ended.
     limit.abort(new Error('the container has ended'));
     requests.abort(new Error('the container is no longer needed'));
   }
+}
+
+function endOutput({ taskLog }: CompiledRun): void {
+  if (!taskLog.isInOutput) return;
+  taskLog.endOutput();
+  taskLog.line(TASK_FINISHED);
 }
 
 /** Logs, before the last line of this phase, why no container runs. */
@@ -171,25 +183,28 @@ async function untilEnd(
   { requests, limit }: Signals,
 ): Promise<Execution> {
   const features = started.hasEnded ? [] : run.features;
-  if (!started.hasEnded) void watchUsage(started.running, run.context, limit);
   const hooks = Promise.all(features.map((feature) => startFeature(feature, run, started.running, limit)));
   // It may fail while nobody waits for it.
   hooks.catch(() => undefined);
   let current = started;
+  let isFirst = true;
   for (;;) {
+    if (!current.hasEnded) void watchUsage(current.running, run.context, limit);
     const ended = current.running.wait(requests);
-    // After successful hooks the container decides when to end.
-    const hooksFailed = hooks.then(() => ended);
+    // After successful hooks the container decides when to end. A failed one ends the run once.
+    const hooksFailed = isFirst ? hooks.then(() => ended) : ended;
     const over = Promise.race([ended, hooksFailed, ...(current.outputLost ? [current.outputLost] : [])]);
     try {
       const execution = await endOrLimit(run, current.running, { ended, over, limit });
       await drain(current, run);
-      return execution;
+      // What was printed last may have filled the log.
+      return execution.cause === 'exit' && run.logFull.aborted ? { ...execution, cause: 'log-full' } : execution;
     } catch (error) {
       // Output printed until then is still on its way; an engine that is gone has no more of it.
       if (error instanceof ContainerGoneError) await drain(current, run);
       if (!isEngineLoss(error) || limit.aborted) throw error;
       await current.stopReading();
+      isFirst = false;
       current = await adoptAfterLoss(run, services, { id: current.running.id, error, requests });
     }
   }
@@ -214,13 +229,17 @@ async function endOrLimit(
     // A lost engine or a failed hook: the container's removal, already registered, kills it too.
     if (!limit.aborted) throw error;
     const cause = causeOf(limit);
-    if (cause === 'max-run-time') {
-      const { maxRunTime } = run.task.payload;
-      run.context.output.error(`Task timeout after ${maxRunTime} seconds. Force killing container.`);
-      run.context.log.info('task max runtime timeout', { maxRunTimeSeconds: maxRunTime });
-    }
+    if (cause === 'max-run-time') timedOut(run);
     return { container: await kill(running, ended), cause };
   }
+}
+
+/** Tells author and operator. */
+function timedOut({ task, context }: CompiledRun): 'max-run-time' {
+  const { maxRunTime } = task.payload;
+  context.output.error(`Task timeout after ${maxRunTime} seconds. Force killing container.`);
+  context.log.info('task max runtime timeout', { maxRunTimeSeconds: maxRunTime });
+  return 'max-run-time';
 }
 
 async function startFeature(
@@ -250,12 +269,18 @@ async function kill(running: RunningContainer, ended: Promise<StoppedContainer>)
   return await withTimeout('the end of the killed container', KILLED_END_TIMEOUT_MS, () => ended);
 }
 
-async function drain({ drained }: Started, { context }: CompiledRun): Promise<void> {
+async function drain({ drained, outputLost }: Started, { context }: CompiledRun): Promise<void> {
+  const isAdopted = outputLost !== undefined;
   try {
-    await withTimeout('reading the rest of the output', DRAIN_TIMEOUT_MS, () => drained);
+    const limitMs = isAdopted ? DRAIN_ADOPTED_TIMEOUT_MS : DRAIN_TIMEOUT_MS;
+    await withTimeout('reading the rest of the output', limitMs, () => drained);
   } catch (error) {
-    // An adopted run whose log has a gap has explained it.
-    if (error instanceof TaskStopped) throw error;
+    // An adopted run whose log has a gap has explained it; after the loss of the engine it is adopted again.
+    if (error instanceof TaskStopped || (isAdopted && isEngineLoss(error))) throw error;
+    if (isAdopted) {
+      context.output.error(missingOutputNotice(authorMessage(error)));
+      throw new TaskStopped('worker-shutdown', { cause: error });
+    }
     context.log.error('container output lost', { error });
     context.output.line(lostOutputNotice(authorMessage(error)));
   }

@@ -55,7 +55,7 @@ export interface OpenedRun {
 }
 
 /** The file name of the log in its run's directory. */
-const LOG_FILE = 'task.log';
+export const LOG_FILE = 'task.log';
 
 function isLogFile(name: string): boolean {
   return name.startsWith(LOG_FILE);
@@ -132,7 +132,7 @@ async function publishLog(
 }
 
 function writeFirstLines({ context, taskLog, facts }: Opening, claim: Claim, { lifecycle, now }: OpenServices): void {
-  if (facts.directory === undefined) {
+  if (facts.directory === undefined || taskLog.size === 0) {
     writeHeader(taskLog, context);
     lifecycle.taskStart(claim);
   }

@@ -30,6 +30,8 @@ export interface Storage {
   readonly journal: RunJournal;
   /** When a previous worker with this state directory was last alive; undefined: there was none. */
   readonly lastSeen: Date | undefined;
+  /** From now on the next worker knows when this one was alive. Call it once `lastSeen` has been used. */
+  beginHeartbeat(): Promise<void>;
   readonly caches: VolumeCaches;
   readonly purgeRequests: PurgeRequests;
   /** Deletes the caches of dead runs and follows purge requests. Call it once no container of a dead run is left. */
@@ -87,9 +89,11 @@ export async function makeStorage(config: Config, parts: StorageParts, resources
   const journal = await RunJournal.open(config.stateDir);
   const lastSeen = await Heartbeat.lastSeen(config.stateDir);
   const heartbeat = new Heartbeat({ stateDir: config.stateDir, log: parts.log, now: () => new Date() });
-  await heartbeat.start();
-  resources.defer('heartbeat', () => heartbeat.stop());
-  return { runsDirectory, journal, lastSeen, ...(await makeCaches(config, parts, resources)) };
+  const beginHeartbeat = async (): Promise<void> => {
+    await heartbeat.start();
+    resources.defer('heartbeat', () => heartbeat.stop());
+  };
+  return { runsDirectory, journal, lastSeen, beginHeartbeat, ...(await makeCaches(config, parts, resources)) };
 }
 
 /** Locks the directories and returns that of the runs. */

@@ -137,8 +137,8 @@ async function assemble(setup: WorkerSetup, resources: ResourceStack): Promise<W
     credentials,
     lifecycle,
     metrics,
-    resumable: (signal) => recovery.resumable(signal),
-    recover: (signal) => cleanUpLeft({ recovery, containers, storage, gc }, signal),
+    resumable: (signal) => recovery.resumable(signal).finally(() => storage.beginHeartbeat()),
+    recover: (signal, leased) => cleanUpLeft({ recovery, containers, storage, gc, leased }, signal),
     close: () => resources.close(),
   });
   const endings = makeEndings({ servers, credentials, host });
@@ -218,11 +218,14 @@ interface Left {
   readonly containers: LeftContainers;
   readonly storage: Storage;
   readonly gc: GarbageCollection;
+  /** Resolves when the runs that go on have their leases again. */
+  readonly leased: Promise<void>;
 }
 
 /** Cleans up what a previous worker left. What its containers had mounted is removed after them. */
-async function cleanUpLeft({ recovery, containers, storage, gc }: Left, signal: AbortSignal): Promise<void> {
+async function cleanUpLeft({ recovery, containers, storage, gc, leased }: Left, signal: AbortSignal): Promise<void> {
   const collecting = async (): Promise<void> => {
+    await leased;
     await containers.orphans.remove(signal);
     await storage.beginCaching();
     gc.janitor.start();
