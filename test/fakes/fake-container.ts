@@ -104,6 +104,7 @@ export class FakeContainer implements CreatedContainer, RunningContainer {
       attach: (consume, signal) => this.attach(consume, signal),
       readOutput: (consume, { follow }, signal) => this.#readOutput(consume, follow, signal),
       sawEnd: (signal) => this.#sawEnd(signal),
+      mayHaveForgottenEnd: () => Promise.resolve(this.#engine.forgetsEnds),
     };
   }
 

@@ -82,6 +82,8 @@ export class FakeDockerEngine implements DockerEngine {
   tellsEnds = true;
   /** False: it was restarted since the containers ended. */
   sawEnds = true;
+  /** Whether the engine has forgotten the ends of containers. */
+  forgetsEnds = false;
   /** Every spec a container was made of. */
   readonly specs: ContainerSpec[] = [];
   readonly trace: Trace;

@@ -196,6 +196,11 @@ export class DockerClient {
     return await this.#stream(call, { path: '/events', query });
   }
 
+  /** Returns a stream of JSON lines: the past events that the engine remembers until a time in Unix seconds. */
+  async events(until: number, call: Call): Promise<IncomingMessage> {
+    return await this.#stream(call, { path: '/events', query: { since: 0, until } });
+  }
+
   /** Returns a stream of JSON lines, about one a second. */
   async stats(id: string, call: Call): Promise<IncomingMessage> {
     return await this.#stream(call, { path: `/containers/${id}/stats`, query: { stream: true } });

@@ -10,6 +10,8 @@ const ENDED = new Set(['exited', 'dead', 'removing']);
 /** The engine wakes up those who wait for a container's end, then writes that to its disk, and then logs the event. */
 const END_LOGGED_WITHIN_S = 5;
 const SIGKILL = '9';
+/** https://github.com/moby/moby/blob/master/daemon/events/events.go, eventsLimit */
+const REMEMBERED_EVENTS = 256;
 
 interface EngineEvent {
   readonly Action: string;
@@ -86,6 +88,19 @@ class DockerodeFoundContainer implements FoundContainer {
     // An aborted connection looks like the end of the stream.
     signal.throwIfAborted();
     return false;
+  }
+
+  async mayHaveForgottenEnd(signal: AbortSignal): Promise<boolean> {
+    const what = 'reading the events of the engine';
+    const events = await this.#facts.anew.events(Math.floor(Date.now() / 1000), { what, signal });
+    let count = 0;
+    try {
+      for await (const line of linesOf(events)) count += line === '' ? 0 : 1;
+    } catch (error) {
+      if (!signal.aborted) throw dockerErrorOf(what, error);
+    }
+    signal.throwIfAborted();
+    return count >= REMEMBERED_EVENTS;
   }
 }
 

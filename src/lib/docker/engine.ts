@@ -303,6 +303,8 @@ export interface FoundContainer {
    * end. An engine remembers only its last 256 events: false also means that it can't tell. That takes some seconds.
    */
   sawEnd(signal: AbortSignal): Promise<boolean>;
+  /** Returns whether the engine remembers so many events that it may have forgotten the end of this container. */
+  mayHaveForgottenEnd(signal: AbortSignal): Promise<boolean>;
 }
 
 export interface EngineDescription {

@@ -67,6 +67,7 @@ describe('DockerClient', () => {
     waitForContainer: [() => client.waitForContainer('it', signal)],
     attach: [() => client.attach('it', call), 'stream', 'stdout', 'stderr'],
     logs: [() => client.logs('it', true, call), 'follow', 'stdout', 'stderr'],
+    events: [() => client.events(1, call), 'since', 'until'],
     containerEvents: [() => client.containerEvents('it', ['die'], 1, call), 'since', 'until', 'filters'],
     stats: [() => client.stats('it', call), 'stream'],
     getArchive: [() => client.getArchive('it', '/a', call), 'path'],

@@ -144,6 +144,13 @@ describe('a found container', () => {
       assert.equal(await sawEnd(...events), false);
     });
 
+    it('may be forgotten by an engine that remembers no more events', async () => {
+      stream = (response) => response.end(event('start').repeat(255));
+      assert.equal(await (await find()).mayHaveForgottenEnd(signal), false);
+      stream = (response) => response.end(event('start').repeat(256));
+      assert.equal(await (await find()).mayHaveForgottenEnd(signal), true);
+    });
+
     it('was seen to end if the event comes a moment later', async () => {
       stream = (response) => {
         response.flushHeaders();

@@ -215,77 +215,91 @@ describe('requests to the engine', () => {
   const LATER_CALLS: Readonly<
     Record<Exclude<keyof (CreatedContainer & RunningContainer), 'id'> | 'resize' | 'exitCode', Case>
   > &
-    Readonly<Record<'getArchive' | 'linkTarget' | 'attachAgain' | 'readOutput' | 'readOutputSoFar' | 'sawEnd', Case>> =
-    {
-      attachAgain: [
-        async () => drained((await found()).attach(discarding, signal)),
-        INSPECT,
-        { line: 'POST /containers/it/attach', query: { stream: 'true', stdout: 'true', stderr: 'true' } },
-      ],
-      readOutput: [
-        async () => drained((await found()).readOutput(discarding, { follow: true }, signal)),
-        { line: 'GET /containers/it/logs', query: { follow: 'true', stdout: 'true', stderr: 'true' } },
-      ],
-      readOutputSoFar: [
-        async () => drained((await found()).readOutput(discarding, { follow: false }, signal)),
-        { line: 'GET /containers/it/logs', query: { follow: 'false', stdout: 'true', stderr: 'true' } },
-      ],
-      sawEnd: [
-        async () => (await found()).sawEnd(signal),
-        {
-          line: 'GET /events',
-          query: {
-            since: '0',
-            until: 'some seconds from now',
-            filters: JSON.stringify({ container: ['it'], event: ['die', 'kill'] }),
-          },
+    Readonly<
+      Record<
+        | 'getArchive'
+        | 'linkTarget'
+        | 'attachAgain'
+        | 'readOutput'
+        | 'readOutputSoFar'
+        | 'sawEnd'
+        | 'mayHaveForgottenEnd',
+        Case
+      >
+    > = {
+    attachAgain: [
+      async () => drained((await found()).attach(discarding, signal)),
+      INSPECT,
+      { line: 'POST /containers/it/attach', query: { stream: 'true', stdout: 'true', stderr: 'true' } },
+    ],
+    readOutput: [
+      async () => drained((await found()).readOutput(discarding, { follow: true }, signal)),
+      { line: 'GET /containers/it/logs', query: { follow: 'true', stdout: 'true', stderr: 'true' } },
+    ],
+    readOutputSoFar: [
+      async () => drained((await found()).readOutput(discarding, { follow: false }, signal)),
+      { line: 'GET /containers/it/logs', query: { follow: 'false', stdout: 'true', stderr: 'true' } },
+    ],
+    mayHaveForgottenEnd: [
+      async () => (await found()).mayHaveForgottenEnd(signal),
+      { line: 'GET /events', query: { since: '0', until: 'some seconds from now' } },
+    ],
+    sawEnd: [
+      async () => (await found()).sawEnd(signal),
+      {
+        line: 'GET /events',
+        query: {
+          since: '0',
+          until: 'some seconds from now',
+          filters: JSON.stringify({ container: ['it'], event: ['die', 'kill'] }),
         },
-      ],
-      attach: [
-        async () => drained((await created()).attach(discarding, signal)),
-        { line: 'POST /containers/it/attach', query: { stream: 'true', stdout: 'true', stderr: 'true' } },
-      ],
-      start: [running, { line: 'POST /containers/it/start', query: {} }],
-      wait: [stopped, { line: 'POST /containers/it/wait', query: {} }, INSPECT],
-      kill: [async () => (await running()).kill(), { line: 'POST /containers/it/kill', query: {} }],
-      watchUsage: [
-        async () => (await running()).watchUsage(() => undefined, signal),
-        { line: 'GET /containers/it/stats', query: { stream: 'true' } },
-      ],
-      exec: [
-        process,
-        {
-          line: 'POST /containers/it/exec',
-          query: {},
-          body: {
-            AttachStdin: true,
-            AttachStdout: true,
-            AttachStderr: true,
-            Tty: true,
-            Cmd: ['sh'],
-            Env: [`A=${SECRET}`],
-            User: '0',
-          },
+      },
+    ],
+    attach: [
+      async () => drained((await created()).attach(discarding, signal)),
+      { line: 'POST /containers/it/attach', query: { stream: 'true', stdout: 'true', stderr: 'true' } },
+    ],
+    start: [running, { line: 'POST /containers/it/start', query: {} }],
+    wait: [stopped, { line: 'POST /containers/it/wait', query: {} }, INSPECT],
+    kill: [async () => (await running()).kill(), { line: 'POST /containers/it/kill', query: {} }],
+    watchUsage: [
+      async () => (await running()).watchUsage(() => undefined, signal),
+      { line: 'GET /containers/it/stats', query: { stream: 'true' } },
+    ],
+    exec: [
+      process,
+      {
+        line: 'POST /containers/it/exec',
+        query: {},
+        body: {
+          AttachStdin: true,
+          AttachStdout: true,
+          AttachStderr: true,
+          Tty: true,
+          Cmd: ['sh'],
+          Env: [`A=${SECRET}`],
+          User: '0',
         },
-        { line: 'POST /exec/process/start', query: {}, body: { Tty: true, Detach: false } },
-      ],
-      resize: [
-        async () => (await process()).resize(24, 80),
-        { line: 'GET /exec/process/json', query: {} },
-        { line: 'POST /exec/process/resize', query: { h: '24', w: '80' } },
-      ],
-      exitCode: [async () => (await process()).exitCode(signal), { line: 'GET /exec/process/json', query: {} }],
-      getArchive: [
-        async () => (await stopped()).getArchive('/a b', signal),
-        { line: 'GET /containers/it/archive', query: { path: '/a b' } },
-        INSPECT,
-      ],
-      linkTarget: [
-        async () => (await stopped()).linkTarget('/a b', signal),
-        { line: 'HEAD /containers/it/archive', query: { path: '/a b' } },
-        INSPECT,
-      ],
-    };
+      },
+      { line: 'POST /exec/process/start', query: {}, body: { Tty: true, Detach: false } },
+    ],
+    resize: [
+      async () => (await process()).resize(24, 80),
+      { line: 'GET /exec/process/json', query: {} },
+      { line: 'POST /exec/process/resize', query: { h: '24', w: '80' } },
+    ],
+    exitCode: [async () => (await process()).exitCode(signal), { line: 'GET /exec/process/json', query: {} }],
+    getArchive: [
+      async () => (await stopped()).getArchive('/a b', signal),
+      { line: 'GET /containers/it/archive', query: { path: '/a b' } },
+      INSPECT,
+    ],
+    linkTarget: [
+      async () => (await stopped()).linkTarget('/a b', signal),
+      { line: 'HEAD /containers/it/archive', query: { path: '/a b' } },
+      INSPECT,
+    ],
+  };
 
   for (const [name, [call, ...expected]] of Object.entries({ ...CALLS, ...LATER_CALLS })) {
     it(`have exactly the expected URL and body: ${name}`, async () => {

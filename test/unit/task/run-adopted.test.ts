@@ -199,6 +199,22 @@ describe('a run whose container a worker left', () => {
     assert.deepEqual(run.queue.resolutions, ['reportException worker-shutdown']);
   });
 
+  it('ends as its command if the engine has forgotten how it ended, unless the exit code is that of a stop', async () => {
+    const facts = await leave('one\r\n');
+    end(3);
+    await run.engine.trace.until('container.ended');
+    Object.assign(run.engine, { sawEnds: false, forgetsEnds: true });
+    await ended(facts);
+    assert.deepEqual(run.queue.resolutions, ['reportFailed']);
+    await run.remove();
+    const stopped = await leave('one\r\n');
+    end(143);
+    await run.engine.trace.until('container.ended');
+    Object.assign(run.engine, { sawEnds: false, forgetsEnds: true });
+    await ended(stopped);
+    assert.deepEqual(run.queue.resolutions, ['reportException worker-shutdown']);
+  });
+
   it('fails if what it printed meanwhile fills the log, although the command succeeded', async () => {
     const facts = await leave('one\r\n', { maxLogBytes: 120 });
     end(0);

@@ -41,6 +41,9 @@ type Run = Pick<CompiledRun, 'session' | 'context' | 'taskLog'>;
 
 const PING_RETRIES = { attempts: Infinity, firstDelayMs: 100, maxDelayMs: 1000, randomization: 0.25 };
 const FOLLOW_AGAIN_MS = 1000;
+/** After SIGKILL, after SIGTERM, and what the engine reports when it does not know. */
+const ENDED_BY_ENGINE: ReadonlySet<number> = new Set([137, 143, 255]);
+
 /**
  * Finds the container of a run that was interrupted. Waits for an engine that does not answer. Throws a TaskStopped if
  * the container is gone or was never started.
@@ -100,9 +103,10 @@ export function stopperOf(reading: LinkedAbort, { drained }: Pick<Started, 'drai
 
 /** Returns whether the container ended for a reason of its own, and not because its engine was stopped. */
 async function isOwnEnd(found: FoundContainer, signal: AbortSignal): Promise<boolean> {
-  const { oomKilled } = await found.running.wait(signal);
-  // The exit code tells nothing: a command may handle the signal that a stopping engine sends it.
-  return oomKilled === true || (await found.sawEnd(signal));
+  const { exitCode, oomKilled } = await found.running.wait(signal);
+  // The exit code alone tells little: a command may handle the signal that a stopping engine sends it.
+  if (oomKilled === true || (await found.sawEnd(signal))) return true;
+  return !ENDED_BY_ENGINE.has(exitCode) && (await found.mayHaveForgottenEnd(signal));
 }
 
 interface Loss {
