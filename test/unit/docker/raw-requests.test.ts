@@ -25,8 +25,12 @@ interface RawRequest {
   readonly body?: unknown;
 }
 
+const SOON = 'some seconds from now';
+const END_FILTERS = JSON.stringify({ container: ['it'], event: ['die', 'kill'] });
 const SECRET = 'decrypted-value';
 const AUTH = { username: 'user', password: 'pass-word', serverAddress: 'r.example' };
+
+const CONTAINER = { Id: 'it', Image: 'sha256:1', Config: { Cmd: ['run'], Labels: { label: 'x' } } };
 
 /** What the engine answers to a request whose line matches; 200 and an empty object for all others. */
 const ANSWERS: readonly (readonly [RegExp, number, unknown])[] = [
@@ -34,16 +38,7 @@ const ANSWERS: readonly (readonly [RegExp, number, unknown])[] = [
   [/^POST \/containers\/it\/(start|kill)/, 204, undefined],
   [/^POST \/containers\/it\/exec/, 201, { Id: 'process' }],
   [/^POST \/containers\/it\/wait/, 200, { StatusCode: 3 }],
-  [
-    /^GET \/containers\/it\/json/,
-    200,
-    {
-      Id: 'it',
-      Image: 'sha256:1',
-      Config: { Cmd: ['run'], Labels: { label: 'x' } },
-      State: { Status: 'exited', StartedAt: 0, FinishedAt: 0 },
-    },
-  ],
+  [/^GET \/containers\/it\/json/, 200, { ...CONTAINER, State: { Status: 'exited', StartedAt: 0, FinishedAt: 0 } }],
   [/^GET \/containers\/json/, 200, []],
   [/^GET \/containers\/it\/archive/, 404, { message: 'Could not find the file' }],
   [/^HEAD \/containers\/it\/archive/, 404, undefined],
@@ -62,7 +57,7 @@ function inShort({ line, query, body }: RawRequest): RawRequest {
   const isSpec = line === 'POST /containers/create' && typeof body === 'object';
   const short = isSpec ? 'the specification' : typeof body === 'string' ? 'an archive' : body;
   const { until, ...rest } = query;
-  const shortQuery = until === undefined ? query : { ...rest, until: 'some seconds from now' };
+  const shortQuery = until === undefined ? query : { ...rest, until: SOON };
   const shortLine = line.replace(/(docker-worker-empty):.*/, '$1');
   return { line: shortLine, query: shortQuery, ...(short !== undefined && { body: short }) };
 }
@@ -242,18 +237,11 @@ describe('requests to the engine', () => {
     ],
     mayHaveForgottenEnd: [
       async () => (await found()).mayHaveForgottenEnd(signal),
-      { line: 'GET /events', query: { since: '0', until: 'some seconds from now' } },
+      { line: 'GET /events', query: { since: '0', until: SOON } },
     ],
     sawEnd: [
       async () => (await found()).sawEnd(signal),
-      {
-        line: 'GET /events',
-        query: {
-          since: '0',
-          until: 'some seconds from now',
-          filters: JSON.stringify({ container: ['it'], event: ['die', 'kill'] }),
-        },
-      },
+      { line: 'GET /events', query: { since: '0', until: SOON, filters: END_FILTERS } },
     ],
     attach: [
       async () => drained((await created()).attach(discarding, signal)),
