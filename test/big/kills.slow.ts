@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KillableWorker, outputOf } from '../support/killable-worker.js';
 import { seededRandom } from '../support/seeded-random.js';
+import { until } from '../support/until.js';
 
 const KILLS = Number(process.env['KILLS'] ?? 100);
-/** Tasks that wait or run at any time. */
-const TASKS = 6;
+/** As many as the worker runs at once: a kill while the queue hands out others would cost a claim. */
+const TASKS = 4;
 
 const LINES = 400;
 const PRINT = `i=0; while [ $i -lt ${LINES} ]; do echo "line $i of many"; i=$((i+1)); [ $((i % 10)) = 0 ] && sleep 0.1; done`;
@@ -56,8 +57,11 @@ describe(`${KILLS} kills at random moments`, function () {
     try {
       worker.start();
       for (let kills = 0; kills < KILLS; kills++) {
-        while ((await unresolved(worker, planned)) < TASKS) await create();
         await worker.program.prints('"type":"start"');
+        if ((await inState(worker, planned, 'pending', 'running')) === 0) {
+          for (let count = 0; count < TASKS; count++) await create();
+          await until('all tasks are claimed', async () => (await inState(worker, planned, 'pending')) === 0);
+        }
         await sleep(random.between(0, 2500));
         await worker.kill();
         for (const phase of await phasesOf(worker)) phases.set(phase, (phases.get(phase) ?? 0) + 1);
@@ -104,9 +108,13 @@ function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-async function unresolved(worker: KillableWorker, planned: readonly Planned[]): Promise<number> {
+async function inState(
+  worker: KillableWorker,
+  planned: readonly Planned[],
+  ...states: readonly string[]
+): Promise<number> {
   const statuses = await Promise.all(planned.map(({ taskId }) => worker.queue.status(taskId)));
-  return statuses.filter(({ status: { state } }) => state === 'pending' || state === 'running').length;
+  return statuses.filter(({ status: { state } }) => states.includes(state)).length;
 }
 
 /** The phases of the runs that a dead worker has left. */

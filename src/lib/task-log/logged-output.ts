@@ -35,6 +35,17 @@ export async function* readSpans(path: string, spans: readonly ByteSpan[]): Asyn
   }
 }
 
+/** Returns at most `maxBytes` of the file, from `position` on, as text. Throws file system errors. */
+export async function textAt(path: string, position: number, maxBytes: number): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes), 0, maxBytes, position);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
 /** Returns the byte at `position`; undefined if the file has none there. Throws file system errors. */
 export async function byteAt(path: string, position: number): Promise<number | undefined> {
   if (position < 0) return undefined;

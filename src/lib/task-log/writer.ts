@@ -9,7 +9,7 @@ import { FollowingReader, openForAppend } from './follower.js';
 import { isBreak, splitAfterBreak } from './line-break.js';
 import type { BrokenPieces } from './line-break.js';
 import { errorLine, limitNotice, workerLine, writeFailureNotice } from './lines.js';
-import { LoggedPrefix, byteAt, readSpans } from './logged-output.js';
+import { LoggedPrefix, byteAt, readSpans, textAt } from './logged-output.js';
 import { OutputMap } from './output-map.js';
 import { OutputNotes } from './output-notes.js';
 import { Pacer } from './pacer.js';
@@ -30,6 +30,8 @@ export interface TaskLogOptions {
  * costs as much as flushing gains.
  */
 const SYNC_BYTES = 64 * 1024 * 1024;
+/** More than the worker's lines between the output and the line that ends it. */
+const AFTER_OUTPUT_BYTES = 4096;
 
 export interface ResumeResult {
   /** Bytes of output that the stream had. */
@@ -170,6 +172,13 @@ export class TaskLog implements TaskOutput, GrowingFile {
     if (this.#output.isOpen) this.#note(this.#output.end(this.#accepted));
     this.#writeWaiting();
     this.#isAtBreak = true;
+  }
+
+  /** Returns whether `text` follows the output closely: a worker that died may not have written it. */
+  async isAfterOutput(text: string): Promise<boolean> {
+    await this.#writing;
+    const start = this.#output.outputSpans(this.#size).at(-1)?.end ?? 0;
+    return (await textAt(this.path, start, AFTER_OUTPUT_BYTES)).includes(text);
   }
 
   /** Reads the container's output, as far as it is in the file now, without the worker's own lines. */

@@ -272,10 +272,12 @@ describe('a run whose worker was killed', () => {
     const cache = { cache: { any: '/cache' } };
     const scopes = { scopes: ['docker-worker:cache:any'] };
     const tasks = await Promise.all(
-      Array.from({ length: 8 }, () =>
+      Array.from({ length: 4 }, () =>
         worker.createTask(`${lines(500)}; echo made > /made`, { artifacts, ...cache }, scopes),
       ),
     );
+    // A kill while the queue hands out a task costs a claim, so all are claimed before.
+    await until('all are claimed', () => (worker.program.stdout.match(/"type":"claimed task"/g)?.length ?? 0) === 4);
     for (let kills = 0; kills < 12; kills++) {
       await worker.program.prints('"type":"start"');
       await sleep(random.between(0, 1500));

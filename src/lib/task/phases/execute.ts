@@ -112,10 +112,12 @@ async function goOn(
   await session.enter('execute', { containerId });
   const found = await findAgain(run, services, containerId);
   if (ended) {
-    endOutput(run);
+    await endOutputOnce(run);
     return { container: found.ended(ended.exitCode, ended.oomKilled), cause: ended.cause };
   }
-  return await supervised(run, services, async (requests) => await adopt(run, found, services, requests));
+  const execution = await supervised(run, services, async (requests) => await adopt(run, found, services, requests));
+  await endOutputOnce(run);
+  return execution;
 }
 
 /** Starts or adopts the container, and waits for its end within all limits. */
@@ -155,6 +157,12 @@ async function supervised(
     limit.abort(new Error('the container has ended'));
     requests.abort(new Error('the container is no longer needed'));
   }
+}
+
+/** The previous worker may have ended the output without its last line. */
+async function endOutputOnce(run: CompiledRun): Promise<void> {
+  endOutput(run);
+  if (!(await run.taskLog.isAfterOutput(TASK_FINISHED))) run.taskLog.line(TASK_FINISHED);
 }
 
 function endOutput({ taskLog }: CompiledRun): void {
