@@ -129,6 +129,11 @@ export class OutputMap {
     return spans;
   }
 
+  /** Returns where the output ends in a log of `size` bytes; where it begins, if there is none. */
+  outputEnd(size: number): number {
+    return this.#end ?? this.outputSpans(size).at(-1)?.end ?? this.#begin ?? 0;
+  }
+
   /** Returns the number of bytes of output in a log of `size` bytes. */
   outputBytes(size: number): number {
     return this.outputSpans(size).reduce((sum, { start, end }) => sum + end - start, 0);

@@ -8,8 +8,7 @@ import { OutputMap } from './output-map.js';
  */
 export class OutputNotes {
   readonly #path: string;
-  /** Whether the last entries may be there in part. */
-  #isTorn = false;
+  #isLost = false;
 
   constructor(logPath: string) {
     this.#path = `${logPath}.own`;
@@ -29,23 +28,19 @@ export class OutputNotes {
     return map;
   }
 
-  /** Adds the last entries of `map`, which is written as a whole after an error. Throws file system errors. */
-  async add(entries: string, map: OutputMap): Promise<void> {
-    if (this.#isTorn) {
-      await replaceStateFile(this.#path, map.toString());
-    } else {
-      this.#isTorn = true;
-      await append(this.#path, entries);
+  /**
+   * Adds entries to the file. Throws file system errors. After an error it does nothing: the last entry may be there in
+   * part, and the log failed with it, so that no worker has a use for more.
+   */
+  async add(entries: string): Promise<void> {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    const file = await openForAppend(this.#path);
+    try {
+      await file.appendFile(entries);
+    } finally {
+      await file.close();
     }
-    this.#isTorn = false;
-  }
-}
-
-async function append(path: string, text: string): Promise<void> {
-  const file = await openForAppend(path);
-  try {
-    await file.appendFile(text);
-  } finally {
-    await file.close();
+    this.#isLost = false;
   }
 }

@@ -58,7 +58,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
   #pending: Buffer[] = [];
   /** Entries for `#notes`, which must be written before `#pending`. */
   #pendingNotes = '';
-  #areNotesLost = false;
+  #isInOutput: boolean;
   #writing: Promise<void> | undefined;
   #unsyncedBytes = 0;
   #syncing: Promise<void> | undefined;
@@ -85,6 +85,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
     this.#notes = notes;
     this.#output = output ?? new OutputMap();
     this.#isCut = this.#output.isCut;
+    this.#isInOutput = this.#output.isOpen;
   }
 
   /**
@@ -151,9 +152,9 @@ export class TaskLog implements TaskOutput, GrowingFile {
     return this.#output.hasBegun;
   }
 
-  /** Whether the log is between `beginOutput` and `endOutput`. */
+  /** Whether the log is between `beginOutput` and `endOutput`; false once a previous worker has dropped output. */
   get isInOutput(): boolean {
-    return this.#output.isOpen;
+    return this.#isInOutput;
   }
 
   /** Bytes of the container's output in the log since `beginOutput`. */
@@ -165,6 +166,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
   beginOutput(): void {
     this.#note(this.#output.begin(this.#accepted));
     this.#isAtBreak = true;
+    this.#isInOutput = true;
   }
 
   /** The container's output ends here, unless `resume` finds more. */
@@ -172,13 +174,14 @@ export class TaskLog implements TaskOutput, GrowingFile {
     if (this.#output.isOpen) this.#note(this.#output.end(this.#accepted));
     this.#writeWaiting();
     this.#isAtBreak = true;
+    this.#isInOutput = false;
   }
 
   /** Returns whether `text` follows the output closely: a worker that died may not have written it. */
   async isAfterOutput(text: string): Promise<boolean> {
     await this.#writing;
-    const start = this.#output.outputSpans(this.#size).at(-1)?.end ?? 0;
-    return (await textAt(this.path, start, AFTER_OUTPUT_BYTES)).includes(text);
+    const end = this.#output.outputEnd(this.#size);
+    return (await textAt(this.path, end, AFTER_OUTPUT_BYTES)).includes(text);
   }
 
   /** Reads the container's output, as far as it is in the file now, without the worker's own lines. */
@@ -282,7 +285,10 @@ export class TaskLog implements TaskOutput, GrowingFile {
 
   async #appendUpToLimit(pieces: readonly Buffer[]): Promise<void> {
     if (this.#closing || this.#isCut) return;
-    if (this.#output.isOver) this.#note(this.#output.reopen(this.#accepted));
+    if (this.#output.isOver) {
+      this.#note(this.#output.reopen(this.#accepted));
+      this.#isInOutput = true;
+    }
     const { maxBytes = Infinity } = this.#options;
     const room = maxBytes - this.#accepted;
     if (bytesOf(pieces) <= room) {
@@ -333,7 +339,7 @@ export class TaskLog implements TaskOutput, GrowingFile {
       this.#pending = [];
       this.#pendingNotes = '';
       try {
-        if (notes !== '') await this.#writeNotes(notes);
+        if (notes !== '') await this.#notes.add(notes);
         await appendAll(this.#file, batch, (bytes) => {
           this.#written(bytes);
         });
@@ -347,17 +353,6 @@ export class TaskLog implements TaskOutput, GrowingFile {
       this.#changed();
     }
     this.#writing = undefined;
-  }
-
-  /** Without its notes the log can't be resumed; after a failure that is of no use anyway. */
-  async #writeNotes(notes: string): Promise<void> {
-    if (this.#areNotesLost) return;
-    try {
-      await this.#notes.add(notes, this.#output);
-    } catch (error) {
-      this.#areNotesLost = true;
-      throw error;
-    }
   }
 
   #written(bytes: number): void {

@@ -32,6 +32,18 @@ describe('OutputMap', () => {
     assert.deepEqual(spans(map, 50), []);
   });
 
+  it('knows where the output ends', () => {
+    const map = OutputMap.parse('begin 100\nown 150 50\n');
+    assert.deepEqual(
+      [120, 150, 170, 250].map((size) => map.outputEnd(size)),
+      [120, 150, 150, 250],
+    );
+    map.end(250);
+    assert.equal(map.outputEnd(300), 250);
+    assert.equal(OutputMap.parse('begin 100\n').outputEnd(100), 100);
+    assert.equal(new OutputMap().outputEnd(100), 0);
+  });
+
   it('has no output before it begins', () => {
     const map = new OutputMap();
     assert.deepEqual(spans(map, 500), []);

@@ -47,6 +47,35 @@ describe('TaskLog with own lines in the output', () => {
     assert.equal(await outputOf(log), 'ab\ncdef\n');
   });
 
+  it('finds the line that follows the end of the output, whatever is before it', async () => {
+    const log = await open();
+    log.write('header\n'.repeat(1000));
+    log.beginOutput();
+    log.write('own\n'.repeat(2000));
+    assert.equal(await log.isAfterOutput('THE END'), false);
+    log.endOutput();
+    log.line('THE END');
+    assert.equal(await log.isAfterOutput('THE END'), true);
+    await log.close();
+    const next = await open();
+    assert.deepEqual([next.isInOutput, await next.isAfterOutput('THE END')], [false, true]);
+    await next.close();
+  });
+
+  it('stays in the output until that ends, also when the log is full', async () => {
+    const log = await open({ maxBytes: 4 });
+    assert.equal(log.isInOutput, false);
+    log.beginOutput();
+    await log.copy(streamOf('abcdef'));
+    assert.equal(log.isInOutput, true);
+    log.endOutput();
+    assert.equal(log.isInOutput, false);
+    await log.close();
+    const next = await open();
+    assert.equal(next.isInOutput, false);
+    await next.close();
+  });
+
   it('writes nothing but the beginning for output without lines of its own', async () => {
     const log = await open();
     log.write('header\n');

@@ -248,6 +248,7 @@ describe('a claimed run', () => {
     await run.run({ ...PAYLOAD, command: ['chatter'] });
     assert.deepEqual(run.queue.resolutions, ['reportFailed']);
     assert.match(run.text, /\[taskcluster:error\] The log has reached its limit of 2000 bytes/);
+    assert.equal(run.text.split('=== Task Finished ===').length, 2);
     assert.match(run.text, /Unsuccessful task run/);
   });
 
