@@ -152,7 +152,9 @@ describe('TaskLog, continued by another worker', () => {
       log.endOutput();
       await log.close();
       assert.equal(await content(), 'header\nab\nfooter\ncd\nown\n');
-      assert.equal(await outputOf(await open()), 'ab\ncd\n');
+      const again = await open();
+      assert.equal(await outputOf(again), 'ab\ncd\n');
+      await again.close();
     });
 
     it('continues what the same worker has copied', async () => {
