@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { ArtifactBench, EXPIRES } from '../../fakes/artifact-bench.js';
 import { ResourceStack } from '../../../src/lib/util/resource-stack.js';
+import { prepareAgain, prepareAndDie } from '../../support/adoption.js';
 import { machineInfo } from '../../examples/machine-info.js';
 import { withMachineInfoKey } from '../../examples/machine-info-key.js';
 import { RunFixture } from '../task/run-fixture.js';
@@ -28,6 +29,15 @@ describe('the feature machineInfo', () => {
     assert.deepEqual(JSON.parse(await readFile(file, 'utf8')), facts);
     await resources.close();
     assert.deepEqual(await readdir(bench.tempDir), []);
+  });
+
+  it('keeps the file of a run whose worker died where it is', async () => {
+    const dying = new ResourceStack(() => assert.fail());
+    const facts = await prepareAndDie(machineInfo.attach(bench.task()), dying);
+    const resources = new ResourceStack(() => assert.fail());
+    assert.deepEqual(await prepareAgain(machineInfo.adopt?.(bench.task(), facts), resources), facts);
+    assert.equal((await readdir(bench.tempDir)).length, 1);
+    await dying.close();
   });
 
   it('publishes the facts with the exit code', async () => {
