@@ -66,7 +66,9 @@ describe('a worker that loses its engine', function () {
     it(`has a task run again when the engine is lost ${when}`, async () => {
       let killed: Promise<void> | undefined;
       engine.intervene = (text) => (request.test(text) ? (killed ??= daemon.kill()) : undefined);
-      const other = await WorkerHarness.start({ settings: { docker: { socketPath: engine.socketPath } } });
+      // The engine may have started the container before it is gone: then the run waits for it.
+      const settings = { docker: { socketPath: engine.socketPath }, task: { engineRestartTimeout: 3000 } };
+      const other = await WorkerHarness.start({ settings });
       try {
         const taskId = await other.create(WAITS);
         const finished = await other.finish(taskId);
