@@ -30,7 +30,7 @@ describe('the unit for plain hosts', () => {
     const differing = settings(machine).filter((line) => !settings(plain).includes(line));
     // These settings concern our machines' files, their firewall, and powering them off.
     const own =
-      /^(Description|Documentation|Wants|Requires|After|StartLimitAction|EnvironmentFile|ExecStart|SyslogIdentifier|StateDirectory|ReadWritePaths|CapabilityBoundingSet=CAP_SYS_BOOT)\b/;
+      /^(Description|Documentation|Wants|Requires|After|StartLimitAction|EnvironmentFile|ExecStart|ExecStartPre|SyslogIdentifier|StateDirectory|ReadWritePaths|CapabilityBoundingSet=CAP_SYS_BOOT)\b/;
     assert.deepEqual(
       differing.filter((line) => !own.test(line)),
       [],
