@@ -26,7 +26,6 @@ interface Planned {
   readonly taskId: string;
   readonly output: string;
   readonly state: 'completed' | 'failed';
-  readonly hasArtifacts: boolean;
 }
 
 describe(`${KILLS} kills at random moments`, function () {
@@ -50,7 +49,7 @@ describe(`${KILLS} kills at random moments`, function () {
         { scopes: ['docker-worker:cache:any'] },
       );
       const state = kind === 'failing' ? 'failed' : 'completed';
-      planned.push({ taskId, output: isProxy ? PROXIED_OUTPUT : PRINTED, state, hasArtifacts: true });
+      planned.push({ taskId, output: isProxy ? PROXIED_OUTPUT : PRINTED, state });
     };
     const phases = new Map<string, number>();
     const reclaimMs: number[] = [];

@@ -60,9 +60,9 @@ function fakeEngine(): EngineUnderTest {
     return 137;
   });
   program('address', ({ print, address }) => print(`${address}\n`).then(() => 0));
-  let goOn = (): void => undefined;
+  let adoptAndWait = (): void => undefined;
   const gone = new Promise<void>((resolve) => {
-    goOn = resolve;
+    adoptAndWait = resolve;
   });
   program('inParts', async ({ print }) => {
     await print('one\n');
@@ -87,7 +87,7 @@ function fakeEngine(): EngineUnderTest {
     return 0;
   });
   exec('go', () => {
-    goOn();
+    adoptAndWait();
     return 0;
   });
   exec('both', async ({ print }) => {

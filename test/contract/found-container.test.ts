@@ -53,7 +53,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
     };
     const find = async (id: string, labels: Labels = LABELS): Promise<FoundContainer> =>
       (await engine.findContainer(id, labels, signal)) ?? assert.fail('it is not found');
-    const goOn = async ({ running }: FoundContainer): Promise<void> => {
+    const adoptAndWait = async ({ running }: FoundContainer): Promise<void> => {
       const exec = await running.exec({ command: EXECS.go, tty: false }, signal);
       for await (const { data } of exec.output) assert.fail(data.toString());
     };
@@ -141,7 +141,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       const { bytes, drained } = await read(found, true);
       await until('the first line', () => bytes().toString() === 'one\r\n');
       assert.equal((await printed(found)).toString(), 'one\r\n');
-      await goOn(found);
+      await adoptAndWait(found);
       assert.equal((await found.running.wait(signal)).exitCode, 4);
       await drained;
       // What was followed may lack the end.
@@ -188,7 +188,7 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
       const { drained } = await found.attach(async (chunks) => {
         for await (const chunk of chunks as AsyncIterable<Buffer>) output += chunk.toString();
       }, controller.signal);
-      await goOn(found);
+      await adoptAndWait(found);
       await found.running.wait(signal);
       await drained;
       assert.equal(output, 'two\r\nend');

@@ -27,7 +27,7 @@ export async function assertLost(
   expected: { readonly what: string; readonly reason: RegExp },
 ): Promise<void> {
   await assert.rejects(preparing, (error) => error instanceof TaskStopped && error.reason === 'worker-shutdown');
-  const { level, fields } = log.of('adopted run cannot go on').at(-1) ?? assert.fail('nothing was logged');
+  const { level, fields } = log.of('adopted run cannot continue').at(-1) ?? assert.fail('nothing was logged');
   assert.deepEqual([level, fields['what']], ['warn', expected.what]);
   assert.match(String(fields['reason']), expected.reason);
 }

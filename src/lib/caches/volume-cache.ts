@@ -303,7 +303,7 @@ export class VolumeCaches implements GarbageSource {
   }
 
   get #record(): CacheRecord {
-    // Until the sweep, runs that go on may still reacquire theirs, also after another crash.
+    // Until the sweep, runs that continue may still reacquire theirs, also after another crash.
     const instances = [...this.#instances.values()].map((each) =>
       this.#interrupted.has(each) ? { ...each, isPurged: false, isInUse: true } : each,
     );

@@ -26,7 +26,7 @@ export interface RunName {
 /** All devices of one task, until disposed. Disposing again has no effect. */
 export interface TaskDevices {
   readonly access: DeviceAccess;
-  /** Each as `<kind>: <id>`, for `acquireAgain`. */
+  /** Each as `<kind>: <id>`, for `reacquire`. */
   readonly names: readonly string[];
   dispose(): void;
 }
@@ -119,7 +119,7 @@ export class DeviceManager {
    * can't have. The run's container uses them, so a device that discovery no longer finds is leased too. Call it before
    * anything is claimed: otherwise another run may have them.
    */
-  acquireAgain(run: RunName, names: readonly string[], log: Logger): Acquired {
+  reacquire(run: RunName, names: readonly string[], log: Logger): Acquired {
     this.#expected.delete(keyOf(run));
     const results = names.map((name) => this.#take(name));
     const leases = results.filter((result) => typeof result !== 'string');
@@ -129,7 +129,7 @@ export class DeviceManager {
       this.#options.onFreed();
       return { problems };
     }
-    log.info('devices taken again', { devices: names });
+    log.info('devices reacquired', { devices: names });
     return { devices: this.#taskDevices(leases, log) };
   }
 

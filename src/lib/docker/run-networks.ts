@@ -41,10 +41,10 @@ interface PlacesBefore {
 
 /** Shares one network among all parts of a run that need one: acquired for the first, released after the last. */
 export class RunNetworks {
-  readonly #networks: Pick<TaskNetworks, 'take' | 'takeAgain'>;
+  readonly #networks: Pick<TaskNetworks, 'take' | 'reacquire'>;
   readonly #byRun = new Map<string, RunNetwork>();
 
-  constructor(networks: Pick<TaskNetworks, 'take' | 'takeAgain'>) {
+  constructor(networks: Pick<TaskNetworks, 'take' | 'reacquire'>) {
     this.#networks = networks;
   }
 
@@ -55,7 +55,7 @@ export class RunNetworks {
 
   /**
    * Acquires a share as `join` does, for a run whose containers a previous worker placed: `task` is the place of the
-   * task's container, `own` the address of this user's container, if it has one. Fails as TaskNetworks.takeAgain does,
+   * task's container, `own` the address of this user's container, if it has one. Fails as TaskNetworks.reacquire does,
    * and with a DockerError that is not retryable if these places are not free in that network.
    */
   async rejoin(
@@ -64,7 +64,7 @@ export class RunNetworks {
     signal: AbortSignal,
     own?: string,
   ): Promise<NetworkShare> {
-    const take = () => this.#networks.takeAgain(task.name, signal);
+    const take = () => this.#networks.reacquire(task.name, signal);
     return await this.#enter(`${taskId}/${runId}`, take, { task, own });
   }
 

@@ -55,7 +55,7 @@ export class SubnetPool {
   }
 
   /** Leases this very subnet; returns undefined if it is not one of the pool's, or is leased. */
-  takeAgain(cidr: string): SubnetLease | undefined {
+  reacquire(cidr: string): SubnetLease | undefined {
     const subnet = subnetOf(cidr);
     if (!subnet) return undefined;
     const index = (firstOf(subnet) - this.#base) / SUBNET_SIZE;

@@ -74,27 +74,27 @@ export class TaskNetworks {
    * Acquires the network with this name, which a previous worker created for a run. Throws a DockerError: one that is
    * not retryable if it is gone or held already.
    */
-  async takeAgain(name: string, signal: AbortSignal): Promise<TaskNetwork> {
+  async reacquire(name: string, signal: AbortSignal): Promise<TaskNetwork> {
     if (this.#held.has(name)) throw lostNetwork(name, 'is held already');
     // Before it is looked for: the search for orphans must not remove it meanwhile.
     this.#held.add(name);
     let network: Network | undefined;
     try {
-      network = await this.#findAgain(name, signal);
+      network = await this.#find(name, signal);
     } finally {
       if (!network) this.#held.delete(name);
     }
     return this.#taken(network);
   }
 
-  async #findAgain(name: string, signal: AbortSignal): Promise<Network> {
+  async #find(name: string, signal: AbortSignal): Promise<Network> {
     const { engine, labels, pool } = this.#options;
     const found = await engine.findNetwork(name, labels, signal);
     if (!found) throw lostNetwork(name, 'is gone');
     const subnet = subnetOf(found.subnet);
     if (!subnet) throw lostNetwork(name, `has the subnet ${found.subnet}, which no worker gives a network`);
     // The pool may be another one than when the network was created.
-    return { id: found.id, name, subnet, release: pool.takeAgain(subnet.cidr)?.release };
+    return { id: found.id, name, subnet, release: pool.reacquire(subnet.cidr)?.release };
   }
 
   #taken(network: Network): TaskNetwork {

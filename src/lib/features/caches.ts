@@ -11,7 +11,7 @@ import type { TaskContext } from '../task/task-context.js';
 import { LinkedAbort } from '../util/linked-abort.js';
 import type { ResourceStack } from '../util/resource-stack.js';
 import type { ContainerEnd, Contribution, Feature, TaskFeature } from '../task/feature.js';
-import { lost, takeAgain } from './take-again.js';
+import { lost, reacquire } from './reacquire.js';
 
 export interface CachesOptions {
   readonly caches: Pick<VolumeCaches, 'acquire' | 'reacquire'>;
@@ -91,7 +91,7 @@ class TaskCaches implements TaskFeature {
     const { caches } = this.#options;
     return await (directory === undefined
       ? caches.acquire(name, this.#task, signal)
-      : takeAgain({ task: this.#task, feature: NAME }, name, () => caches.reacquire(directory, this.#task), signal));
+      : reacquire({ task: this.#task, feature: NAME }, name, () => caches.reacquire(directory, this.#task), signal));
   }
 
   /** Returns the directory that a resumed run had mounted here; undefined for a new run. */

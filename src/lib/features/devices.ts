@@ -4,7 +4,7 @@ import { orForPool } from '../queue/scopes.js';
 import { TaskError } from '../outcome/errors.js';
 import type { Feature } from '../task/feature.js';
 import { schemaAssertion } from '../util/own-schema.js';
-import { takeAgain } from './take-again.js';
+import { reacquire } from './reacquire.js';
 
 const NAME = 'devices';
 
@@ -23,7 +23,7 @@ const asFacts = schemaAssertion<Facts>(
 );
 
 /** Gives a task its payload.capabilities.devices, and its own CPU core on workers that assign them. */
-export function devicesFeature(devices: Pick<DeviceManager, 'neededBy' | 'acquire' | 'acquireAgain'>): Feature {
+export function devicesFeature(devices: Pick<DeviceManager, 'neededBy' | 'acquire' | 'reacquire'>): Feature {
   return {
     name: NAME,
     enabledByDefault: true,
@@ -44,11 +44,11 @@ export function devicesFeature(devices: Pick<DeviceManager, 'neededBy' | 'acquir
     adopt: (task, contribution) => ({
       prepare: async (resources, signal) => {
         const take = (): TaskDevices => {
-          const acquired = devices.acquireAgain(task, asFacts(contribution.facts).names, task.log);
+          const acquired = devices.reacquire(task, asFacts(contribution.facts).names, task.log);
           if ('problems' in acquired) throw new Error(acquired.problems.join(' '));
           return acquired.devices;
         };
-        resources.use(NAME, await takeAgain({ task, feature: NAME }, 'devices', take, signal));
+        resources.use(NAME, await reacquire({ task, feature: NAME }, 'devices', take, signal));
         return contribution;
       },
     }),

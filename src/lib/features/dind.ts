@@ -6,7 +6,7 @@ import type { RemoveTree } from '../util/remove-tree.js';
 import type { ResourceStack } from '../util/resource-stack.js';
 import type { Feature } from '../task/feature.js';
 import { schemaAssertion } from '../util/own-schema.js';
-import { takeAgain } from './take-again.js';
+import { reacquire } from './reacquire.js';
 import { ReadinessDeadline } from './sidecars/readiness-deadline.js';
 import { statusProbe } from './sidecars/probe.js';
 import { SIDE_FACTS, resumeSideContainer, startSideContainer, acquireSideImage } from './sidecars/side-container.js';
@@ -67,7 +67,7 @@ export function dind(
     adopt: (task, contribution) => ({
       prepare: async (resources, signal) => {
         const side = { task, feature: NAME, services, resources };
-        const facts = await takeAgain(side, 'record', () => asFacts(contribution.facts), signal);
+        const facts = await reacquire(side, 'record', () => asFacts(contribution.facts), signal);
         removeLater(join(task.directory, facts.directory), resources, removeTree);
         await resumeSideContainer(side, facts, signal);
         return contribution;

@@ -1,8 +1,8 @@
 import type { NetworkShare, RunNetworks } from '../docker/run-networks.js';
 import type { Contribution } from '../task/feature.js';
 import type { TaskContext } from '../task/task-context.js';
-import { takeAgain } from './take-again.js';
-import type { Resumed } from './take-again.js';
+import { reacquire } from './reacquire.js';
+import type { Resumed } from './reacquire.js';
 
 export interface Rejoining extends Resumed {
   readonly task: TaskContext;
@@ -13,12 +13,12 @@ export interface Rejoining extends Resumed {
   readonly own?: string;
 }
 
-/** Takes a share of the network that the container of an adopted run is in; throws as `takeAgain` does. */
+/** Takes a share of the network that the container of an adopted run is in; throws as `reacquire` does. */
 export async function rejoinNetwork(rejoining: Rejoining, signal: AbortSignal): Promise<NetworkShare> {
   const { task, networks, contribution, own } = rejoining;
   const rejoin = async (): Promise<NetworkShare> => {
     if (!contribution.network) throw new Error('none is on record');
     return await networks.rejoin(task, contribution.network, signal, own);
   };
-  return await takeAgain(rejoining, 'network', rejoin, signal);
+  return await reacquire(rejoining, 'network', rejoin, signal);
 }

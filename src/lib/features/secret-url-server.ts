@@ -16,7 +16,7 @@ import type { TlsFiles } from '../util/tls-files.js';
 export interface SecretUrlServerOptions {
   /** 0: `preferredPort`, or any port if that is not free. */
   readonly port: number;
-  /** The port in the addresses that a previous worker gave to readers of runs that go on. */
+  /** The port in the addresses that a previous worker gave to readers of runs that continue. */
   readonly preferredPort?: number | undefined;
   /** The address to listen on; default: all. */
   readonly host?: string | undefined;

@@ -37,7 +37,7 @@ export interface MetricsRecorder {
   maxRunTimeExceeded(): void;
   /** Records that the first run of a task was claimed, `seconds` after the task was created. */
   firstClaimed(seconds: number): void;
-  /** Records that this worker went on, in this phase, with a run of a worker that died. */
+  /** Records that this worker continued, in this phase, a run of a worker that died. */
   runAdopted(phase: string): void;
   /** Records that this worker began a run again whose worker died before its container was started. */
   runBegunAgain(): void;

@@ -96,7 +96,7 @@ export class PrometheusMetrics implements MetricsRecorder {
   );
   readonly #adopted = this.#instruments.counter(
     'runs_adopted_total',
-    'Runs of a worker that died which this one went on with, by the phase in which it did.',
+    'Runs of a worker that died that this one continued, by the phase in which it did.',
     ['phase'],
   );
   readonly #begunAgain = this.#instruments.counter(

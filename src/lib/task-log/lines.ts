@@ -45,12 +45,12 @@ export function lostOutputNotice(reason: string): string {
   return `The end of the container's output may be missing: ${reason}`;
 }
 
-/** Returns the line for a run that goes on after `seconds` without a worker. */
+/** Returns the line for a run that continues after `seconds` without a worker. */
 export function awayNotice(seconds: number): string {
   return `The worker was away for ${Math.max(1, Math.round(seconds))} s and continues this run.`;
 }
 
-/** Returns the line for a run that goes on after `seconds` without a Docker engine. */
+/** Returns the line for a run that continues after `seconds` without a Docker engine. */
 export function engineAwayNotice(seconds: number): string {
   return `Docker was away for ${Math.max(1, Math.round(seconds))} s and the task continues.`;
 }

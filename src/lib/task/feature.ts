@@ -56,7 +56,7 @@ export interface Feature {
    * without `env`, after a round trip through JSON. Nothing may change for the container, nor be said to the author
    * twice. The `prepare` of the returned hooks takes the same leases again by name and returns the same, but its result
    * has no effect; it throws a TaskStopped('worker-shutdown') if anything that the run needs is gone. `started` is
-   * called with the running container, unless that has ended meanwhile; then all goes on as always, from the beginning
+   * called with the running container, unless that has ended meanwhile; then everything continues as always, from the beginning
    * of `collect` or of `finish` if the worker died during these. Absent: a run with this feature can't be adopted.
    */
   adopt?(task: TaskContext, facts: Contribution): TaskFeature;
@@ -75,8 +75,9 @@ export interface TaskFeature {
   /**
    * Runs before the container exists, for all features at once. It registers what it acquires in `resources`, which is
    * released on every path once the container is gone. It returns its effect on the container, which must be JSON and
-   * is kept in the run's record, without `env`. A retryable ServiceError, and an error of the operating system (one with an `errno`),
-   * is retried some seconds later, after everything this attempt registered was released. Every other error is final.
+   * is kept in the run's record, without `env`. A retryable ServiceError, and an error of the operating system (one
+   * with an `errno`), is retried some seconds later, after everything this attempt registered was released. Every other
+   * error is final.
    */
   prepare?(resources: ResourceStack, signal: AbortSignal): Promise<Contribution>;
   /** Runs right after the container's start, while it runs. */

@@ -58,7 +58,7 @@ export class RunJournal {
   }
 
   /**
-   * Makes the run of an abandoned entry one of this worker, which goes on with it: the run is open until the returned
+   * Makes the run of an abandoned entry one of this worker, which continues it: the run is open until the returned
    * entry is removed. That is the same entry, so that two never write one file.
    */
   reopen(entry: RunEntry): RunEntry {

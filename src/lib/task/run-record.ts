@@ -40,23 +40,23 @@ export interface OutcomeFacts {
   readonly manifest?: Readonly<Record<string, { readonly sha256: string }>>;
 }
 
-/** What only a worker that goes on with the run needs. All of it is removed once the run is resolved. */
+/** What only a worker that continues the run needs. All of it is removed once the run is resolved. */
 export interface RunFacts {
   /** The definition as claimed. */
   readonly task?: TaskDefinition | undefined;
   readonly image?: ImageFacts | undefined;
   readonly live?: LiveFacts | undefined;
-  /** What the `prepare` of each feature with `adopt` returned, by the feature's name. */
+  /** The features of the run, by name, with what the `prepare` of those with `adopt` returned. */
   readonly prepared?: Readonly<Record<string, Contribution>> | undefined;
   /** When the run's log was opened. ISO 8601, in this machine's clock. */
   readonly openedAt?: string | undefined;
   readonly ended?: EndingFacts | undefined;
   readonly outcome?: OutcomeFacts | undefined;
-  /** When a worker last went on with the run of one that died. ISO 8601, in this machine's clock. */
+  /** When a worker last continued the run of one that died. ISO 8601, in this machine's clock. */
   readonly adoptedAt?: string | undefined;
-  /** How many workers in a row died soon after they went on with this run, which may be the cause. */
+  /** How many workers in a row died soon after they continued this run, which may be the cause. */
   readonly quickDeaths?: number | undefined;
-  /** The size of the log when a worker last went on with the run. */
+  /** The size of the log when a worker last continued the run. */
   readonly logBytes?: number | undefined;
 }
 

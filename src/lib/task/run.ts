@@ -11,7 +11,7 @@ import type { CompileServices, ContainerDefaults } from './phases/container-spec
 import { execute } from './phases/execute.js';
 import type { ExecuteServices } from './phases/execute.js';
 import { finish } from './phases/finish.js';
-import { finishAgain } from './phases/finish-again.js';
+import { recordedOutcome } from './phases/recorded-outcome.js';
 import { interrupted } from './phases/interrupted.js';
 import { openRun } from './phases/open.js';
 import type { OpenServices } from './phases/open.js';
@@ -135,7 +135,7 @@ async function run(
     const prepared = await prepare(admitted, services, facts);
     markPrepared();
     if (facts.outcome) {
-      outcome = finishAgain(prepared, facts.outcome);
+      outcome = recordedOutcome(prepared, facts.outcome);
     } else {
       const compiled = await compile(prepared, services);
       const executed = await execute(compiled, services, facts);

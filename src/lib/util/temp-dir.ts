@@ -16,8 +16,8 @@ export class TempDir {
     return new TempDir(await mkdtemp(join(parent, prefix)));
   }
 
-  /** Takes a directory that a previous process created in this way. */
-  static takeAgain(path: string): TempDir {
+  /** Takes over a directory that a previous process created. */
+  static adopt(path: string): TempDir {
     return new TempDir(path);
   }
 

@@ -38,7 +38,7 @@ export interface RecoveryDeps
 
 type GivenUp = Extract<Resumption, { readonly kind: 'give-up' }>;
 
-/** A run that goes on. */
+/** A run that continues. */
 export type Resumable = Exclude<Resumption, { readonly kind: 'give-up' }>;
 
 const LOG_UPLOAD_LIMIT_MS = 300_000;
@@ -84,7 +84,7 @@ export class Recovery {
     return this.#directories.has(name);
   }
 
-  /** Decides which runs go on, and returns them. Never fails. */
+  /** Decides which runs continue, and returns them. Never fails. */
   async resumable(signal: AbortSignal): Promise<readonly Resumable[]> {
     const left: RunEntry[] = [];
     const decide = async (entry: RunEntry): Promise<readonly Resumable[]> => {
@@ -126,7 +126,7 @@ export class Recovery {
   }
 
   /**
-   * Resolves the runs that do not go on and removes what they left; never fails. Once the signal aborts, the rest is
+   * Resolves the runs that do not continue and removes what they left; never fails. Once the signal aborts, the rest is
    * left for the next start.
    */
   async run(signal: AbortSignal): Promise<void> {
@@ -222,6 +222,6 @@ function interruption({ stalledMs }: RunRecord, givenUp: GivenUp | undefined): R
 function noticeOf({ stalledMs }: RunRecord, givenUp: GivenUp | undefined): string {
   if (stalledMs !== undefined) return stallNotice(stalledMs);
   if (givenUp?.isCause === true) return causeNotice(givenUp.reason);
-  const details = givenUp ? `; this run cannot go on: ${givenUp.reason}` : '';
+  const details = givenUp ? `; this run could not be continued: ${givenUp.reason}` : '';
   return `Task has been aborted prematurely. Reason: worker-shutdown (the worker exited unexpectedly and was restarted${details}).`;
 }

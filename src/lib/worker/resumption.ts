@@ -2,8 +2,8 @@ import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LABEL } from '../docker/engine.js';
 import type { DockerEngine, FoundContainer } from '../docker/engine.js';
+import { untilEngineAnswers } from '../docker/until-engine-answers.js';
 import type { Claim } from '../queue/queue-client.js';
-import { isRetryable } from '../outcome/service-error.js';
 import type { Feature } from '../task/feature.js';
 import type { Logger } from '../log/logger.js';
 import { runLabels, workerLabels } from '../task/phases/container-spec.js';
@@ -14,8 +14,6 @@ import type { ResumeFacts, RunRecord } from '../task/run-record.js';
 import type { ResumedRun } from '../task/run.js';
 import type { WorkerFacts } from '../task/task-context.js';
 import { errorMessage } from '../util/error-message.js';
-import { LinkedAbort } from '../util/linked-abort.js';
-import { retry } from '../util/retry.js';
 
 export interface ResumptionDeps {
   readonly engine: Pick<
@@ -35,13 +33,12 @@ export interface ResumptionDeps {
   readonly isOnlyRun: boolean;
 }
 
-/** How the run of a record goes on. */
+/** How the run of a record continues. */
 export type Resumption =
   | { readonly kind: 'adopt' | 'begin-again'; readonly claim: Claim; readonly resumed: ResumedRun }
   /** `isCause`: the worker died repeatedly soon after it had resumed this run, and no other. */
   | { readonly kind: 'give-up'; readonly reason: string; readonly isCause?: boolean };
 
-const ENGINE_RETRIES = { attempts: Infinity, firstDelayMs: 100, maxDelayMs: 1000, randomization: 0.25 };
 /** A worker that dies this soon after it resumed a run may have died of it. */
 const QUICK_DEATH_MS = 10_000;
 const MAX_QUICK_DEATHS = 8;
@@ -57,7 +54,7 @@ const NO_CONTAINER = {
 } as const;
 
 /**
- * Decides how the run of a record goes on: *adopt* what runs or has ended, *begin again* if no container was started,
+ * Decides how the run of a record continues: *adopt* what runs or has ended, *begin again* if no container was started,
  * or *give up*. What a run that begins again had left on the engine is removed before. Throws nothing but the reason of
  * the signal.
  */
@@ -148,8 +145,7 @@ async function kindOf(
 ): Promise<'adopt' | 'begin-again' | { readonly reason: string }> {
   const { containerId, prepared, image, outcome } = record;
   if (outcome && prepared) return 'adopt';
-  // It was refused before anything was prepared, and will be again.
-  if (outcome && containerId === undefined) return 'begin-again';
+  // Nothing was started. A run that was refused, whose outcome is on record, will be refused again.
   if (containerId === undefined) return 'begin-again';
   const container = await findContainer(containerId, record, deps, signal);
   if (!container) return { reason: 'its container is gone' };
@@ -164,7 +160,9 @@ async function findContainer(
   signal: AbortSignal,
 ): Promise<FoundContainer | undefined> {
   const labels = runLabels({ taskId, runId, worker }, 'task');
-  return await untilEngineAnswers(engineRestartMs, signal, (limit) => engine.findContainer(id, labels, limit));
+  return await untilEngineAnswers({ limitMs: engineRestartMs }, signal, (limit) =>
+    engine.findContainer(id, labels, limit),
+  );
 }
 
 /** Removes what a previous worker had made for the run before its command started. */
@@ -175,7 +173,7 @@ async function removeLeft(
 ): Promise<void> {
   // Whatever their roles are.
   const own = { ...workerLabels(worker), [LABEL.taskId]: taskId, [LABEL.runId]: String(runId) };
-  await untilEngineAnswers(engineRestartMs, signal, async (limit) => {
+  await untilEngineAnswers({ limitMs: engineRestartMs }, signal, async (limit) => {
     for (const { id, labels } of await engine.findContainers(own, limit)) {
       const found = labels[LABEL.role] === 'task' ? await engine.findContainer(id, own, limit) : undefined;
       // Its record could not be written: the command must not run twice.
@@ -185,20 +183,6 @@ async function removeLeft(
     for (const { id } of await engine.findVolumes(own, limit)) await engine.removeVolume(id);
   });
   for (const feature of admission.features) await feature.recover?.({ taskId, runId });
-}
-
-async function untilEngineAnswers<T>(
-  limitMs: number,
-  signal: AbortSignal,
-  call: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const limit = new LinkedAbort(signal);
-  limit.abortAfter(limitMs, () => new Error(`Docker did not answer within ${limitMs / 1000} s`));
-  try {
-    return await retry(ENGINE_RETRIES, { isRetryable }, () => call(limit.signal), limit.signal);
-  } finally {
-    limit.dispose();
-  }
 }
 
 function factsOf(record: RunRecord, directory: string | undefined, { lastSeen }: ResumptionDeps): ResumeFacts {

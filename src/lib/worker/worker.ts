@@ -23,7 +23,7 @@ type OwnOptions = 'run' | 'onBusy' | 'onResolved' | 'mayClaim' | 'quota';
 
 export interface WorkerOptions extends Omit<TaskListenerOptions, OwnOptions> {
   readonly run: (claim: Claim, stop: AbortSignal, resumed?: ResumedRun) => RunHandle;
-  /** Returns the runs of a previous worker that go on. Never fails, unless the signal aborts. */
+  /** Returns the runs of a previous worker that continue. Never fails, unless the signal aborts. */
   readonly resumable: (signal: AbortSignal) => Promise<readonly Resumable[]>;
   readonly host: Host;
   /** The worker's own credentials, which its host may renew. */
@@ -31,7 +31,7 @@ export interface WorkerOptions extends Omit<TaskListenerOptions, OwnOptions> {
   readonly lifecycle: LifecycleEvents;
   readonly metrics?: Pick<MetricsRecorder, 'claimEnded' | 'terminationNoticed'>;
   /**
-   * Resolves the other runs of a previous worker, and removes what is left once those that go on have their leases
+   * Resolves the other runs of a previous worker, and removes what is left once those that continue have their leases
    * again; ends early once the signal aborts. Never fails.
    */
   readonly recover: (signal: AbortSignal, leased: Promise<void>) => Promise<void>;

@@ -77,7 +77,7 @@ const GOOD_STATES = [
     expires: '2026-01-01T00:00:00Z',
     phase: 'collect',
     containerId: 'c',
-    startedAt: '2026-01-01T00:00:00Z',
+    openedAt: '2026-01-01T00:00:00Z',
     task: { scopes: [], expires: '2026-01-01T00:00:00Z', payload: {} },
     image: { localName: 'a', image: { id: 'b', entrypoint: [], command: [] } },
     live: { url: 'u', token: 't' },

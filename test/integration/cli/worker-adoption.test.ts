@@ -24,7 +24,7 @@ describe('a run whose worker was killed', () => {
     worker.start();
   };
   afterEach(async function () {
-    if (this.currentTest?.state === 'failed' || process.env['SHOW']) process.stdout.write(worker.program.stdout);
+    if (this.currentTest?.state === 'failed') process.stdout.write(worker.program.stdout);
     await worker.remove();
   });
 

@@ -83,7 +83,7 @@ describe('the device manager', () => {
 
   describe('after a crash', () => {
     const again = (manager: DeviceManager, ...names: readonly string[]): Acquired =>
-      manager.acquireAgain(newRun(), names, log);
+      manager.reacquire(newRun(), names, log);
     const refused = (acquired: Acquired): readonly string[] =>
       'problems' in acquired ? acquired.problems : assert.fail('it got its devices');
 
@@ -103,7 +103,7 @@ describe('the device manager', () => {
       devices.dispose();
       assert.deepEqual([freed, await manager.roomFor(9)], [1, 1]);
       assert.deepEqual(
-        log.of('devices taken again').map(({ fields }) => fields['devices']),
+        log.of('devices reacquired').map(({ fields }) => fields['devices']),
         [held],
       );
     });
@@ -164,7 +164,7 @@ describe('the device manager', () => {
       const manager = await start();
       const run = newRun();
       const forget = manager.expect(run, payloadFor('video'));
-      given(manager.acquireAgain(run, ['video: v0'], log));
+      given(manager.reacquire(run, ['video: v0'], log));
       assert.equal(await manager.roomFor(9), 1);
       forget();
       assert.equal(freed, 0);

@@ -36,7 +36,7 @@ describe('a pool of subnets', () => {
   it('leases a given subnet again, with the same addresses', () => {
     const subnet = subnetOf('10.0.0.16/28') ?? assert.fail('it is one');
     const pool = new SubnetPool('10.0.0.0/26');
-    const again = pool.takeAgain('10.0.0.16/28') ?? assert.fail('it is free');
+    const again = pool.reacquire('10.0.0.16/28') ?? assert.fail('it is free');
     assert.deepEqual(again.subnet, subnet);
     const others = [take(pool), take(pool), take(pool)].map(({ subnet: { cidr } }) => cidr);
     assert.deepEqual(others, ['10.0.0.0/28', '10.0.0.32/28', '10.0.0.48/28']);
@@ -48,11 +48,11 @@ describe('a pool of subnets', () => {
   it('does not lease a given subnet that is leased or is not one of its own', () => {
     const pool = new SubnetPool('10.0.0.0/26');
     const { subnet, release } = take(pool);
-    assert.equal(pool.takeAgain(subnet.cidr), undefined);
+    assert.equal(pool.reacquire(subnet.cidr), undefined);
     release();
-    assert.deepEqual(pool.takeAgain(subnet.cidr)?.subnet, subnet);
+    assert.deepEqual(pool.reacquire(subnet.cidr)?.subnet, subnet);
     const foreign = ['10.0.0.64/28', '9.255.255.240/28', '10.0.0.8/28', '10.0.0.16/27', '10.0.0.16', 'fd00::/28', ''];
-    for (const cidr of foreign) assert.equal(pool.takeAgain(cidr), undefined, cidr);
+    for (const cidr of foreign) assert.equal(pool.reacquire(cidr), undefined, cidr);
   });
 
   it('throws for text that is not a network', () => {

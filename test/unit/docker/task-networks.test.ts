@@ -90,7 +90,7 @@ describe('the networks of tasks', () => {
 
     it('are acquired by name, and removed when released', async () => {
       assert.ok(!networks.holds(labels()));
-      const again = await networks.takeAgain(name, signal);
+      const again = await networks.reacquire(name, signal);
       assert.deepEqual([again.id, again.subnet], [before.id, before.subnet]);
       assert.ok(networks.holds(labels()));
       await again.dispose();
@@ -99,7 +99,7 @@ describe('the networks of tasks', () => {
     });
 
     it('keep their subnets until they are released', async () => {
-      const again = await networks.takeAgain(name, signal);
+      const again = await networks.reacquire(name, signal);
       const created = await Promise.all([1, 2, 3].map(() => networks.take(signal)));
       assert.ok(created.every(({ subnet }) => subnet.cidr !== before.subnet.cidr));
       await assert.rejects(networks.take(signal), /0 of its 4 subnets overlap/);
@@ -114,13 +114,13 @@ describe('the networks of tasks', () => {
         wereHeld.push(networks.holds(labels()));
         return await findNetwork(...args);
       };
-      await networks.takeAgain(name, signal);
+      await networks.reacquire(name, signal);
       assert.deepEqual(wereHeld, [true]);
     });
 
     it('are used without a lease if the pool is another one now, and not kept', async () => {
       networks = taskNetworks(engine, '10.9.0.0/28', { spareMs: 5000 });
-      const again = await networks.takeAgain(name, signal);
+      const again = await networks.reacquire(name, signal);
       assert.deepEqual(again.subnet, before.subnet);
       assert.equal((await networks.take(signal)).subnet.cidr, '10.9.0.0/28');
       await again.dispose();
@@ -130,30 +130,30 @@ describe('the networks of tasks', () => {
     it('are refused, finally, if they are gone or another worker’s', async () => {
       const gone = { name: 'DockerError', message: `the run's network ${name} is gone`, retryable: false };
       const others = taskNetworks(engine, POOL, { labels: { 'taskcluster.worker-id': 'another' } });
-      await assert.rejects(others.takeAgain(name, signal), gone);
+      await assert.rejects(others.reacquire(name, signal), gone);
       assert.ok(!others.holds(labels()));
       await engine.removeNetwork(before.id);
-      await assert.rejects(networks.takeAgain(name, signal), gone);
+      await assert.rejects(networks.reacquire(name, signal), gone);
     });
 
     it('are refused, finally, to a second user', async () => {
-      await networks.takeAgain(name, signal);
+      await networks.reacquire(name, signal);
       const refusal = { name: 'DockerError', message: `the run's network ${name} is held already`, retryable: false };
-      await assert.rejects(networks.takeAgain(name, signal), refusal);
+      await assert.rejects(networks.reacquire(name, signal), refusal);
       assert.ok(networks.holds(labels()));
     });
 
     it('are refused, finally, with a subnet of another size', async () => {
       const spec = engine.networkSpecs.get(before.id) ?? assert.fail();
       engine.networkSpecs.set(before.id, { ...spec, subnet: '10.0.0.0/24' });
-      await assert.rejects(networks.takeAgain(name, signal), { retryable: false });
+      await assert.rejects(networks.reacquire(name, signal), { retryable: false });
       assert.ok(!networks.holds(labels()));
     });
 
     it('can be acquired once the engine answers again', async () => {
       engine.fail('findNetwork', new DockerError('busy', 500));
-      await assert.rejects(networks.takeAgain(name, signal), { message: 'busy', retryable: true });
-      assert.equal((await networks.takeAgain(name, signal)).id, before.id);
+      await assert.rejects(networks.reacquire(name, signal), { message: 'busy', retryable: true });
+      assert.equal((await networks.reacquire(name, signal)).id, before.id);
     });
   });
 

@@ -117,16 +117,16 @@ describe('the collector of orphans in the engine', () => {
   it('removes orphans in a collection without holding claims', async () => {
     await orphans.checkReady(SIGNAL);
     await add(run('dead'));
-    let goOn = (): void => undefined;
+    let adoptAndWait = (): void => undefined;
     const held = new Promise<void>((resolve) => {
-      goOn = resolve;
+      adoptAndWait = resolve;
     });
     const remove = engine.removeContainer.bind(engine);
     engine.removeContainer = (id) => held.then(() => remove(id));
     const collecting = collect();
     await orphans.checkReady(SIGNAL);
     assert.equal(engine.containers.size, 1);
-    goOn();
+    adoptAndWait();
     await collecting;
     assert.equal(engine.containers.size, 0);
   });

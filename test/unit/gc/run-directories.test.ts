@@ -51,7 +51,7 @@ describe('the collector of run directories', () => {
     assert.equal(log.of('temporary files removed').length, 2);
   });
 
-  it('keeps directories of runs that go on or are being recovered', async () => {
+  it('keeps directories of runs that continue or are being recovered', async () => {
     const names = [`${SLUGID}-12-aBcD12`, `${SLUGID}-3-aBcD12`];
     open = `${SLUGID}/12`;
     recovering = names[1];

@@ -1,34 +1,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { mkdir, stat } from 'node:fs/promises';
 import { PassThrough, Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
-import { TaskLog } from '../../../src/lib/task-log/writer.js';
 import { withFileMethod } from '../../support/file-method.js';
+import { TemporaryLog, outputOf, streamOf } from './temporary-log.js';
 
 const PREFIX = '[taskcluster 2026-11-23 15:04:05.678Z] ';
-const streamOf = (...pieces: readonly (string | Buffer)[]): Readable =>
-  Readable.from(pieces.map((piece) => Buffer.from(piece)));
-
 describe('TaskLog with own lines in the output', () => {
-  let dir: string;
-  let file: string;
-
-  beforeEach(async () => {
-    dir = await mkdtemp(path.join(tmpdir(), 'task-log-'));
-    file = path.join(dir, 'task.log');
-  });
-  afterEach(() => rm(dir, { recursive: true }));
-
-  const open = (options: { maxBytes?: number; onCut?: () => void } = {}): Promise<TaskLog> =>
-    TaskLog.open({ path: file, now: () => new Date('2026-11-23T15:04:05.678Z'), ...options });
-  const index = (): Promise<string> => readFile(`${file}.own`, 'utf8');
-  const content = (): Promise<string> => readFile(file, 'utf8');
-  const outputOf = async (log: TaskLog): Promise<string> => (await buffer(log.readOutput())).toString();
+  const files = new TemporaryLog();
+  const { open, content, notes } = files;
 
   it('notes where output begins, its own lines in it, and where it ends', async () => {
     const log = await open();
@@ -42,8 +24,8 @@ describe('TaskLog with own lines in the output', () => {
     log.write('footer\n');
     assert.equal(log.outputBytes, 8);
     await log.close();
-    assert.equal(await index(), 'begin 7\nown 12 4\nown 16 24\nend 43\n');
-    assert.equal((await stat(`${file}.own`)).mode & 0o777, 0o600);
+    assert.equal(await notes(), 'begin 7\nown 12 4\nown 16 24\nend 43\n');
+    assert.equal((await stat(files.notesPath)).mode & 0o777, 0o600);
     assert.equal(await outputOf(log), 'ab\ncdef\n');
   });
 
@@ -82,14 +64,14 @@ describe('TaskLog with own lines in the output', () => {
     log.beginOutput();
     await log.copy(Readable.from(Array<Buffer>(100).fill(Buffer.alloc(10_000))));
     await log.close();
-    assert.equal(await index(), 'begin 7\n');
+    assert.equal(await notes(), 'begin 7\n');
   });
 
   it('has a line on record before any byte of it is in the log', async () => {
     const records: { readonly position: number; readonly text: string; readonly notes: string }[] = [];
     const method = function (this: FileHandle, buffers: readonly Buffer[], writev: FileHandle['writev']) {
       const text = Buffer.concat(buffers).toString();
-      records.push({ position: readFileSync(file).length, text, notes: readFileSync(`${file}.own`, 'utf8') });
+      records.push({ position: readFileSync(files.path).length, text, notes: readFileSync(files.notesPath, 'utf8') });
       return writev.call(this, buffers);
     };
     await withFileMethod('writev', method, async () => {
@@ -119,7 +101,7 @@ describe('TaskLog with own lines in the output', () => {
   it('stops at a file for its notes that cannot be written, as at a full disk', async () => {
     let cuts = 0;
     const log = await open({ onCut: () => (cuts += 1) });
-    await mkdir(`${file}.own`);
+    await mkdir(files.notesPath);
     log.beginOutput();
     await log.copy(streamOf('lost'));
     log.line('end');

@@ -1,34 +1,17 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { OutputMismatch } from '../../../src/lib/task-log/logged-output.js';
-import { TaskLog } from '../../../src/lib/task-log/writer.js';
 import { withFileMethod } from '../../support/file-method.js';
 import { until } from '../../support/until.js';
-
-const streamOf = (...pieces: readonly (string | Buffer)[]): Readable =>
-  Readable.from(pieces.map((piece) => Buffer.from(piece)));
+import { TemporaryLog, outputOf, streamOf } from './temporary-log.js';
 
 describe('TaskLog, continued by another worker', () => {
-  let dir: string;
-  let file: string;
-
-  beforeEach(async () => {
-    dir = await mkdtemp(path.join(tmpdir(), 'task-log-'));
-    file = path.join(dir, 'task.log');
-  });
-  afterEach(() => rm(dir, { recursive: true }));
-
-  const open = (options: { maxBytes?: number; onCut?: () => void } = {}): Promise<TaskLog> =>
-    TaskLog.open({ path: file, now: () => new Date('2026-11-23T15:04:05.678Z'), ...options });
-  const index = (): Promise<string> => readFile(`${file}.own`, 'utf8');
-  const content = (): Promise<string> => readFile(file, 'utf8');
-  const outputOf = async (log: TaskLog): Promise<string> => (await buffer(log.readOutput())).toString();
+  const files = new TemporaryLog();
+  const { open, content, notes } = files;
 
   /** Leaves a log with `output`, as a worker that died. */
   const leave = async (...output: readonly (string | Buffer)[]): Promise<void> => {
@@ -47,7 +30,7 @@ describe('TaskLog, continued by another worker', () => {
       assert.equal(log.outputBytes, 5);
       assert.equal(await outputOf(log), 'ab\ncd');
       await log.close();
-      assert.deepEqual((await readdir(dir)).sort(), ['task.log', 'task.log.own']);
+      assert.deepEqual((await readdir(files.directory)).sort(), ['task.log', 'task.log.own']);
     });
 
     it('has no output before it began', async () => {
@@ -58,7 +41,7 @@ describe('TaskLog, continued by another worker', () => {
       assert.equal(log.hasOutputBegun, false);
       assert.equal(log.outputBytes, 0);
       await log.close();
-      assert.deepEqual(await readdir(dir), ['task.log']);
+      assert.deepEqual(await readdir(files.directory), ['task.log']);
     });
 
     it('begins the output itself if the note of that was lost', async () => {
@@ -73,27 +56,27 @@ describe('TaskLog, continued by another worker', () => {
 
     it('completes a line of its own that is not all there', async () => {
       await leave('ab\n');
-      await writeFile(`${file}.own`, 'begin 7\nown 10 20\n');
-      await writeFile(file, '[tas', { flag: 'a' });
+      await writeFile(files.notesPath, 'begin 7\nown 10 20\n');
+      await writeFile(files.path, '[tas', { flag: 'a' });
       const log = await open();
       await log.close();
       assert.equal(await content(), 'header\nab\n[tas\n');
-      assert.equal(await index(), 'begin 7\nown 10 4\nown 14 1\n');
+      assert.equal(await notes(), 'begin 7\nown 10 4\nown 14 1\n');
     });
 
     it('completes such a line after the end of the output', async () => {
       await leave('ab\n');
-      await writeFile(`${file}.own`, 'begin 7\nend 10\n');
-      await writeFile(file, '[tas', { flag: 'a' });
+      await writeFile(files.notesPath, 'begin 7\nend 10\n');
+      await writeFile(files.path, '[tas', { flag: 'a' });
       await (await open()).close();
       assert.equal(await content(), 'header\nab\n[tas\n');
-      assert.equal(await index(), 'begin 7\nend 10\n');
+      assert.equal(await notes(), 'begin 7\nend 10\n');
     });
 
     it('refuses notes that are a symlink', async () => {
       await leave('ab\n');
-      await rm(`${file}.own`);
-      await symlink(path.join(dir, 'victim'), `${file}.own`);
+      await rm(files.notesPath);
+      await symlink(path.join(files.directory, 'victim'), files.notesPath);
       await assert.rejects(open(), { code: 'ELOOP' });
     });
   });
@@ -196,7 +179,7 @@ describe('TaskLog, continued by another worker', () => {
       await log.resume(streamOf(bytes, bytes));
       await log.close();
       const expected = Buffer.concat([Buffer.from('header\n'), bytes, bytes]);
-      assert.ok(expected.equals(await readFile(file)));
+      assert.ok(expected.equals(await readFile(files.path)));
     });
 
     it('passes on an error of the output, after what came before it', async () => {
@@ -255,7 +238,7 @@ describe('TaskLog, continued by another worker', () => {
       await first.copy(streamOf('012345'));
       await first.close();
       const before = await content();
-      assert.match(await index(), /^begin 0\ncut 4\n$/);
+      assert.match(await notes(), /^begin 0\ncut 4\n$/);
       let cuts = 0;
       const log = await open({ maxBytes: 1000, onCut: () => (cuts += 1) });
       assert.equal(cuts, 0);

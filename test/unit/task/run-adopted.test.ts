@@ -70,9 +70,9 @@ describe('a run prepared by a worker that died', () => {
     assert.doesNotMatch(JSON.stringify(told), /a-secret|claimed-token/);
   });
 
-  it('has nothing on record of a feature that cannot take up what it had', async () => {
+  it('has only the name on record of a feature that cannot be adopted', async () => {
     await begin({ prepare: () => Promise.resolve(CONTRIBUTION) });
-    assert.deepEqual((await recordAt('one.started')).prepared, {});
+    assert.deepEqual((await recordAt('one.started')).prepared, { one: {} });
   });
 
   it('runs through all phases, with features that adopt their facts', async () => {

@@ -5,7 +5,7 @@ import type { TaskContext } from '../../task/task-context.js';
 import type { RemoveTree } from '../../util/remove-tree.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
 import type { Contribution } from '../../task/feature.js';
-import { lost } from '../take-again.js';
+import { lost } from '../reacquire.js';
 
 /** How the directories' names begin. */
 const PREFIX = 'volume-';

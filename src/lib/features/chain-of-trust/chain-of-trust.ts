@@ -7,7 +7,7 @@ import type { Resolution } from '../../outcome/resolution.js';
 import type { TaskContext } from '../../task/task-context.js';
 import type { Contribution, Feature, TaskFeature } from '../../task/feature.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
-import { takeAgain } from '../take-again.js';
+import { reacquire } from '../reacquire.js';
 import { SigningKeyError, readSigningKey, tightening } from './signing-key.js';
 
 export interface ChainOfTrustOptions {
@@ -34,7 +34,7 @@ export function chainOfTrust({ keyPath }: ChainOfTrustOptions): Feature {
     attach: (task) => new Certification(task, () => signingKey(task, keyPath)),
     adopt: (task) =>
       new Certification(task, (signal) =>
-        takeAgain({ task, feature: NAME }, 'signing key', () => signingKey(task, keyPath), signal),
+        reacquire({ task, feature: NAME }, 'signing key', () => signingKey(task, keyPath), signal),
       ),
   };
 }

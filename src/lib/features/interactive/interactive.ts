@@ -9,7 +9,7 @@ import { isStaticProgram } from '../../util/is-static-program.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
 import type { Contribution, Feature, TaskFeature } from '../../task/feature.js';
 import { schemaAssertion } from '../../util/own-schema.js';
-import { takeAgain } from '../take-again.js';
+import { reacquire } from '../reacquire.js';
 import { ExitGate } from './exit-gate.js';
 import { BUSYBOX, DISPLAY_DIRECTORY, ENTRYPOINT_PREFIX, HOLD_DIRECTORY } from './container-scripts.js';
 import { displayBind, listDisplays } from './displays.js';
@@ -131,9 +131,9 @@ class TaskInteractive implements TaskFeature {
       if (!this.#options.server) throw new Error(NO_SERVER);
       return asFacts(before.facts);
     };
-    const { gate: name, ...addresses } = await takeAgain(resumed, 'addresses', read, signal);
+    const { gate: name, ...addresses } = await reacquire(resumed, 'addresses', read, signal);
     const open = (): Promise<ExitGate> => ExitGate.open(join(this.#task.directory, name));
-    this.#use(await takeAgain(resumed, 'exit gate', open, signal), addresses, resources);
+    this.#use(await reacquire(resumed, 'exit gate', open, signal), addresses, resources);
     this.#hasDisplays = before.binds?.some((bind) => bind.endsWith(`:${DISPLAY_DIRECTORY}:ro`)) ?? false;
     return before;
   }

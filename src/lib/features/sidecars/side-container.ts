@@ -19,7 +19,7 @@ import { TaskScopes } from '../../queue/task-scopes.js';
 import { delay } from '../../util/abortable.js';
 import { LinkedAbort } from '../../util/linked-abort.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
-import { lost, takeAgain } from '../take-again.js';
+import { lost, reacquire } from '../reacquire.js';
 import { OutputTail } from './output-tail.js';
 import type { ReadinessDeadline } from './readiness-deadline.js';
 import type { Probe } from './probe.js';
@@ -39,7 +39,7 @@ export interface SideContext {
   readonly resources: ResourceStack;
 }
 
-/** What another worker needs to go on with such a container. JSON. */
+/** What another worker needs to continue with such a container. JSON. */
 export interface SideFacts {
   readonly image: ImageFacts;
   /** The container's id. */
@@ -114,20 +114,20 @@ export async function startSideContainer(
 }
 
 /**
- * Goes on with the container of an adopted run as if this worker had started it. The run goes on too when it has ended:
+ * Continues with the container of an adopted run as if this worker had started it. The run continues too when it has ended:
  * the task may succeed without it.
  */
 export async function resumeSideContainer(side: SideContext, facts: SideFacts, signal: AbortSignal): Promise<void> {
   const { task, feature, services, resources } = side;
-  const lease = await takeAgain(side, 'image', () => services.images.adopt(facts.image, signal), signal);
+  const lease = await reacquire(side, 'image', () => services.images.adopt(facts.image, signal), signal);
   resources.use(`image of ${feature}`, lease);
   // By its labels, too: the id alone could be that of any container.
   const find = () => services.engine.findContainer(facts.container, runLabels(task, 'sidecar'), signal);
-  const found = await takeAgain(side, WHAT, find, signal);
+  const found = await reacquire(side, WHAT, find, signal);
   if (!found) throw lost(side, WHAT, new Error('it is gone'));
   const requests = hold(side, found.id);
   if (found.state === 'created') throw lost(side, WHAT, new Error('it was never started'));
-  const output = await takeAgain(side, WHAT, () => follow(found, requests), signal);
+  const output = await reacquire(side, WHAT, () => follow(found, requests), signal);
   new SideContainer(side, found.running, output, requests).watch();
 }
 

@@ -6,7 +6,7 @@ import type { ResourceStack } from '../../util/resource-stack.js';
 import type { Contribution, Feature, TaskFeature } from '../../task/feature.js';
 import { schemaAssertion } from '../../util/own-schema.js';
 import { rejoinNetwork } from '../rejoin-network.js';
-import { takeAgain } from '../take-again.js';
+import { reacquire } from '../reacquire.js';
 import { ReadinessDeadline } from './readiness-deadline.js';
 import { portProbe, statusProbe } from './probe.js';
 import { SIDE_FACTS, resumeSideContainer, startSideContainer, acquireSideImage } from './side-container.js';
@@ -62,7 +62,7 @@ export function sidecarFeatures(
 /** Takes again what an adopted run had; its sidecar has been ready. */
 async function resume(side: AdoptableSide, contribution: Contribution, signal: AbortSignal): Promise<Contribution> {
   const { networks } = side.services;
-  const facts = await takeAgain(side, 'record', () => asFacts(contribution.facts), signal);
+  const facts = await reacquire(side, 'record', () => asFacts(contribution.facts), signal);
   const rejoining = { ...side, networks, contribution, own: facts.address };
   side.resources.use('network', await rejoinNetwork(rejoining, signal));
   await resumeSideContainer(side, facts, signal);

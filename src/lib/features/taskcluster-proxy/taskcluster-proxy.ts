@@ -6,7 +6,7 @@ import { errorMessage } from '../../util/error-message.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
 import type { Contribution, Feature } from '../../task/feature.js';
 import { rejoinNetwork } from '../rejoin-network.js';
-import { takeAgain } from '../take-again.js';
+import { reacquire } from '../reacquire.js';
 import { ProxyRequests } from './proxy-requests.js';
 import { ProxyServer } from './proxy-server.js';
 import type { Upstream } from './upstream.js';
@@ -46,7 +46,7 @@ export function taskclusterProxy(options: TaskclusterProxyOptions): Feature {
         const rejoining = { ...resumed, networks: options.networks, contribution };
         const network = resources.use('network', await rejoinNetwork(rejoining, signal));
         const start = (): Promise<ProxyServer> => listen(task, network, options);
-        resources.use('taskcluster proxy', await takeAgain(resumed, 'proxy', start, signal));
+        resources.use('taskcluster proxy', await reacquire(resumed, 'proxy', start, signal));
         return contribution;
       },
     }),

@@ -53,7 +53,7 @@ export async function admit(opened: OpenedRun, services: AdmitServices, facts: R
   session.signal.throwIfAborted();
   try {
     const { task, features } = facts.prepared
-      ? admitAgain(context, admission, facts.prepared)
+      ? readmit(context, admission, facts.prepared)
       : await admitTask(context, admission, session.signal);
     const attached = features.map((feature) => ({
       name: feature.name,
@@ -82,15 +82,11 @@ export interface AdmittedTask {
 }
 
 /** Returns the task with the features that it was prepared with. Throws a TaskStopped if this worker lacks one. */
-function admitAgain(
-  run: RunContext,
-  admission: Admission,
-  prepared: NonNullable<ResumeFacts['prepared']>,
-): AdmittedTask {
+function readmit(run: RunContext, admission: Admission, prepared: NonNullable<ResumeFacts['prepared']>): AdmittedTask {
   const validated = admission.validatePayload(run.definition);
   const features = admission.features.filter(({ name }) => Object.hasOwn(prepared, name));
   if (!('payload' in validated) || features.length < Object.keys(prepared).length) {
-    run.log.warn('adopted run cannot go on', { reason: 'the configuration of the worker has changed' });
+    run.log.warn('adopted run cannot continue', { reason: 'the configuration of the worker has changed' });
     throw new TaskStopped('worker-shutdown');
   }
   const { payload } = validated;

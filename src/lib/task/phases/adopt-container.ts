@@ -1,15 +1,13 @@
-import { DockerError } from '../../docker/engine.js';
 import type { DockerEngine, FoundContainer, RunningContainer } from '../../docker/engine.js';
+import { untilEngineAnswers } from '../../docker/until-engine-answers.js';
 import { TaskStopped } from '../../outcome/errors.js';
 import { isEngineLoss } from '../../outcome/resolution-of.js';
-import { isRetryable } from '../../outcome/service-error.js';
 import { engineAwayNotice, missingOutputNotice } from '../../task-log/lines.js';
 import { OutputMismatch } from '../../task-log/logged-output.js';
 import { delay } from '../../util/abortable.js';
 import { authorMessage } from '../../util/author-message.js';
 import { errorMessage } from '../../util/error-message.js';
 import { LinkedAbort } from '../../util/linked-abort.js';
-import { retry } from '../../util/retry.js';
 import type { CompiledRun } from './container-spec.js';
 import { runLabels } from './container-spec.js';
 
@@ -39,7 +37,6 @@ export interface Started {
 
 type Run = Pick<CompiledRun, 'session' | 'context' | 'taskLog'>;
 
-const PING_RETRIES = { attempts: Infinity, firstDelayMs: 100, maxDelayMs: 1000, randomization: 0.25 };
 const FOLLOW_AGAIN_MS = 1000;
 /** After SIGKILL, after SIGTERM, and what the engine reports when it does not know. */
 const ENDED_BY_ENGINE: ReadonlySet<number> = new Set([137, 143, 255]);
@@ -48,42 +45,46 @@ const ENDED_BY_ENGINE: ReadonlySet<number> = new Set([137, 143, 255]);
  * Finds the container of a run that was interrupted. Waits for an engine that does not answer. Throws a TaskStopped if
  * the container is gone or was never started.
  */
-export async function findAgain(
+export async function findStarted(
   { session, context }: Run,
   services: AdoptServices,
   id: string,
 ): Promise<FoundContainer> {
   const { engine, settings } = services;
-  const limit = new LinkedAbort(session.signal);
-  const { engineRestartMs } = settings;
-  limit.abortAfter(engineRestartMs, () => new DockerError(`Docker did not answer within ${engineRestartMs / 1000} s`));
-  try {
-    const labels = runLabels(context, 'task');
-    const find = async (): Promise<FoundContainer | undefined> => await engine.findContainer(id, labels, limit.signal);
-    const onRetry = (error: unknown, attempt: number): void => {
-      if (attempt === 1) context.log.warn('waiting for docker', { error });
-    };
-    const found = await retry(PING_RETRIES, { isRetryable, onRetry }, find, limit.signal);
-    if (found && found.state !== 'created') return found;
-    context.log.warn('container not adopted', { containerId: id, reason: found ? 'it never ran' : 'it is gone' });
-    throw new TaskStopped('worker-shutdown');
-  } finally {
-    limit.dispose();
-  }
+  const labels = runLabels(context, 'task');
+  const wait = {
+    limitMs: settings.engineRestartMs,
+    onWait: (error: unknown): void => {
+      context.log.warn('waiting for docker', { error });
+    },
+  };
+  const found = await untilEngineAnswers(wait, session.signal, (signal) => engine.findContainer(id, labels, signal));
+  if (found && found.state !== 'created') return found;
+  context.log.warn('container not adopted', { containerId: id, reason: found ? 'it never ran' : 'it is gone' });
+  throw new TaskStopped('worker-shutdown');
 }
 
-/** Goes on with a container that a previous worker started. Throws a TaskStopped if it is unknown how it ended. */
+/** Continues with a container that a previous worker started. Throws a TaskStopped if it is unknown how it ended. */
 export async function adopt(
+  run: Run,
+  found: FoundContainer,
+  services: Pick<AdoptServices, 'now'>,
+  requests: AbortSignal,
+): Promise<Started> {
+  if (found.state === 'ended' && !(await isOwnEnd(found, requests))) {
+    run.context.log.warn('container not adopted', { containerId: found.id, reason: 'the engine ended it' });
+    throw new TaskStopped('worker-shutdown');
+  }
+  return takeOver(run, found, services, requests);
+}
+
+function takeOver(
   run: Run,
   found: FoundContainer,
   { now }: Pick<AdoptServices, 'now'>,
   requests: AbortSignal,
-): Promise<Started> {
+): Started {
   const { context } = run;
-  if (found.state === 'ended' && !(await isOwnEnd(found, requests))) {
-    context.log.warn('container not adopted', { containerId: found.id, reason: 'the engine ended it' });
-    throw new TaskStopped('worker-shutdown');
-  }
   const { startedAt, endedAt = now() } = found;
   const ranMs = startedAt ? Math.max(0, endedAt.getTime() - startedAt.getTime()) : 0;
   context.log.info('container adopted', { containerId: found.id, state: found.state, ranMs });
@@ -117,7 +118,7 @@ interface Loss {
 }
 
 /**
- * Waits for an engine that was lost and goes on with the container, if the engine kept it running (live-restore).
+ * Waits for an engine that was lost and continues with the container, if the engine kept it running (live-restore).
  * Throws the loss otherwise.
  */
 export async function adoptAfterLoss(
@@ -128,12 +129,12 @@ export async function adoptAfterLoss(
   const { context, session, taskLog } = run;
   const lostAtMs = performance.now();
   try {
-    const found = await findAgain(run, services, id);
+    const found = await findStarted(run, services, id);
     if (found.state === 'ended' && !(await found.sawEnd(requests))) throw error;
     const seconds = Math.round((performance.now() - lostAtMs) / 1000);
     context.log.info('docker is back', { seconds });
     taskLog.lineAtBreak(engineAwayNotice(seconds));
-    return await adopt(run, found, services, requests);
+    return takeOver(run, found, services, requests);
   } catch (failure) {
     session.signal.throwIfAborted();
     if (failure !== error) context.log.warn('container not adopted', { containerId: id, error: errorMessage(failure) });
@@ -174,11 +175,13 @@ async function readToEnd({ taskLog }: Run, found: FoundContainer, signal: AbortS
     await drained;
     return { isShort };
   };
+  if (found.state === 'ended') await over;
   // Older engines end a follower early (https://github.com/moby/moby/issues/43860).
-  do {
+  const isOver = (): boolean => end.signal.aborted;
+  while (!isOver()) {
     await read(true);
-    if (!end.signal.aborted) await Promise.race([over, delay(FOLLOW_AGAIN_MS, signal)]);
-  } while (!end.signal.aborted);
+    if (!isOver()) await Promise.race([over, delay(FOLLOW_AGAIN_MS, signal)]);
+  }
   await ended;
   // Only now is it certain that the engine has all of it.
   const { isShort } = await read(false);

@@ -26,9 +26,9 @@ const SHM_SIZE_BYTES = 1_800_000_000;
 /** Phase 3: records what was prepared, and builds the container spec. */
 export async function compile(run: PreparedRun, { containerDefaults }: CompileServices): Promise<CompiledRun> {
   const { session, task, features, contributions, image } = run;
-  const adoptable = features.filter(({ isAdoptable }) => isAdoptable);
+  // The names of all: a run with a feature that can't be adopted must not continue without it.
   const prepared = Object.fromEntries(
-    adoptable.map(({ name }) => [name, onRecord(contributions[name] ?? {})] as const),
+    features.map(({ name, isAdoptable }) => [name, isAdoptable ? onRecord(contributions[name] ?? {}) : {}] as const),
   );
   await session.enter('compile', { prepared, image: image.facts });
   const spec = containerSpec(task, Object.values(contributions), image.image, containerDefaults);

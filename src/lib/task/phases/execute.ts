@@ -10,7 +10,7 @@ import { NO_EXIT_CODE } from '../exit-verdict.js';
 import { explain } from '../explain.js';
 import type { ResumeFacts } from '../run-record.js';
 import { watchUsage } from '../watch-usage.js';
-import { adopt, adoptAfterLoss, findAgain, stopperOf } from './adopt-container.js';
+import { adopt, adoptAfterLoss, findStarted, stopperOf } from './adopt-container.js';
 import type { AdoptServices, Started } from './adopt-container.js';
 import type { AttachedFeature } from './admit.js';
 import type { CompiledRun } from './container-spec.js';
@@ -39,7 +39,7 @@ class MaxRunTimeOver extends Error {}
 class LogFull extends Error {}
 
 /**
- * Phase 4: creates, attaches, starts and waits; or goes on with the container that a previous worker started.
+ * Phase 4: creates, attaches, starts and waits; or continues with the container that a previous worker started.
  * maxRunTime limits only this phase. However the container ended, it is returned stopped, with all its output written,
  * even when the engine refused to create or start it. Throws the run's stop, except a shutdown, after which results can
  * still be collected; and the errors of an engine that is failing or lost.
@@ -50,7 +50,7 @@ export async function execute(run: CompiledRun, services: ExecuteServices, facts
     const execution =
       facts.containerId === undefined
         ? await createAndRun(run, services)
-        : await goOn(run, services, { ...facts, containerId: facts.containerId });
+        : await adoptAndWait(run, services, { ...facts, containerId: facts.containerId });
     const { cause } = execution;
     if (cause instanceof TaskStopped && cause.reason !== 'worker-shutdown') throw cause;
     return { ...run, ...execution };
@@ -102,7 +102,7 @@ async function startAndWait(
 }
 
 /** Goes on with a container that a previous worker started, or whose end it had seen. */
-async function goOn(
+async function adoptAndWait(
   run: CompiledRun,
   services: ExecuteServices,
   { containerId, ended }: ResumeFacts & { readonly containerId: string },
@@ -110,7 +110,7 @@ async function goOn(
   const { session } = run;
   session.holdContainer(containerId, () => services.engine.removeContainer(containerId));
   await session.enter('execute', { containerId });
-  const found = await findAgain(run, services, containerId);
+  const found = await findStarted(run, services, containerId);
   if (ended) {
     await endOutputOnce(run);
     return { container: found.ended(ended.exitCode, ended.oomKilled), cause: ended.cause };

@@ -105,7 +105,7 @@ async function openDirectory(
   { directory, containerId, outcome }: ResumeFacts,
 ): Promise<TempDir> {
   if (directory === undefined) return await TempDir.create(runsDirectory, `${taskId}-${runId}-`);
-  const own = TempDir.takeAgain(directory);
+  const own = TempDir.adopt(directory);
   if (containerId === undefined && outcome === undefined) await own.empty(isLogFile);
   return own;
 }

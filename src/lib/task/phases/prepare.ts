@@ -108,7 +108,7 @@ async function prepareFeature(
     return await retry(PREPARE_RETRIES, { isRetryable: mayPass, onRetry }, attempt, signal);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    // An adopted run can't go on.
+    // An adopted run can't continue.
     if (error instanceof TaskStopped) throw error;
     throw stateError('created', name, error);
   }

@@ -218,7 +218,7 @@ interface Left {
   readonly containers: LeftContainers;
   readonly storage: Storage;
   readonly gc: GarbageCollection;
-  /** Resolves when the runs that go on have their leases again. */
+  /** Resolves when the runs that continue have their leases again. */
   readonly leased: Promise<void>;
 }
 

@@ -264,7 +264,7 @@ describe('LiveLogServer', () => {
     await named.close(0);
   });
 
-  describe('of a worker that goes on with the run of another', () => {
+  describe('of a worker that continues the run of another', () => {
     /** Starts the next worker's server at a port, and opens the log that the worker before has left. */
     const restart = async (options: { port?: number; preferredPort?: number }): Promise<void> => {
       const { url, token } = endpoint;

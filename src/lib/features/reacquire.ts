@@ -17,12 +17,12 @@ const RETRIES = { attempts: 7, firstDelayMs: 1000, maxDelayMs: 30_000, randomiza
 const PASSING: ReadonlySet<unknown> = new Set(['EADDRINUSE', 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
 
 /**
- * Takes again something that a run had when its worker died; `what` names it for the operator. Waits while that fails
- * for a reason that may pass. Throws a TaskStopped if it can't be had again: another worker can then run the task. In
+ * Reacquires something that a run had when its worker died; `what` names it for the operator. Waits while that fails
+ * for a reason that may pass. Throws a TaskStopped if it is gone: another worker can then run the task. In
  * the `prepare` of an adopted run, each step goes through this, so that none is repeated by the run, which would first
  * release, and so destroy, what the others have taken.
  */
-export async function takeAgain<T>(
+export async function reacquire<T>(
   { task, feature }: Resumed,
   what: string,
   take: () => T | Promise<T>,
@@ -41,7 +41,7 @@ export async function takeAgain<T>(
 
 /** Logs what an adopted run lacks, and returns the error that ends it. */
 export function lost({ task, feature }: Resumed, what: string, reason: unknown): TaskStopped {
-  task.log.warn('adopted run cannot go on', { feature, what, reason: errorMessage(reason) });
+  task.log.warn('adopted run cannot continue', { feature, what, reason: errorMessage(reason) });
   return new TaskStopped('worker-shutdown', { cause: reason });
 }
 

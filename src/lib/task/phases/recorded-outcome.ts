@@ -3,7 +3,7 @@ import type { Outcome } from './collect.js';
 import type { PreparedRun } from './prepare.js';
 
 /** Returns the outcome that a previous worker had recorded: of the phases, only `finish` is left. */
-export function finishAgain(
+export function recordedOutcome(
   run: PreparedRun,
   { soFar, image, manifest }: NonNullable<ResumeFacts['outcome']>,
 ): Outcome {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { DockerError } from '../../../src/lib/docker/engine.js';
-import { takeAgain } from '../../../src/lib/features/take-again.js';
+import { reacquire } from '../../../src/lib/features/reacquire.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 import { assertLost } from '../../support/adoption.js';
 
@@ -12,7 +12,7 @@ describe('taking again what an adopted run had', () => {
     log = new MemoryLogger();
   });
   const take = <T>(attempt: () => T | Promise<T>, signal = never): Promise<T> =>
-    takeAgain({ task: { log }, feature: 'one' }, 'the thing', attempt, signal);
+    reacquire({ task: { log }, feature: 'one' }, 'the thing', attempt, signal);
 
   it('returns it, and logs nothing', async () => {
     assert.equal(await take(() => 1), 1);
@@ -57,6 +57,6 @@ describe('taking again what an adopted run had', () => {
       throw new DockerError('busy', 500);
     };
     await assert.rejects(take(attempt, stop.signal), (error) => error === reason);
-    assert.deepEqual(log.of('adopted run cannot go on'), []);
+    assert.deepEqual(log.of('adopted run cannot continue'), []);
   });
 });
