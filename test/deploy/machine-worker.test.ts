@@ -92,7 +92,8 @@ describe('the worker on a machine', () => {
       assert.match(await runOk([LOAD_IMAGES], env), /^changed: loaded /m);
       assert.equal((await docker.getImage(name).inspect()).Id, id);
       await writeFile(join(images, 'y.tar.zst'), 'no archive');
-      await writeFile(join(images, 'y.id'), 'sha256:0\n');
+      // Whole: a beginning would also name any image whose id begins like that.
+      await writeFile(join(images, 'y.id'), `sha256:${'0'.repeat(64)}\n`);
       const { code, stderr } = await run([LOAD_IMAGES], env);
       assert.equal(code, 1);
       assert.match(stderr, /y\.tar\.zst could not be loaded/);
