@@ -195,12 +195,12 @@ for (const [name, makeEngine] of Object.entries(ENGINES)) {
     });
 
     it('was seen to end, by itself or killed by the worker', async () => {
-      assert.equal(await (await find(await runToEnd('fail'))).sawEnd(signal), true);
+      assert.equal(await (await find(await runToEnd('fail'))).lookUpEnd(signal), 'seen');
       const killed = await find(await start('forEver'));
       const ended = killed.running.wait(signal);
       await killed.running.kill();
       await ended;
-      assert.equal(await killed.sawEnd(signal), true);
+      assert.equal(await killed.lookUpEnd(signal), 'seen');
     });
   });
 }

@@ -12,6 +12,7 @@ import type {
   OutputConsumer,
   RunningContainer,
   StoppedContainer,
+  SeenEnd,
 } from '../../src/lib/docker/engine.js';
 import { untilAborted } from '../../src/lib/util/abortable.js';
 import { archiveOf } from './archive-of.js';
@@ -103,7 +104,7 @@ export class FakeContainer implements CreatedContainer, RunningContainer {
       ended: (exitCode, oomKilled) => this.#stopped(exitCode, oomKilled),
       attach: (consume, signal) => this.attach(consume, signal),
       readOutput: (consume, { follow }, signal) => this.#readOutput(consume, follow, signal),
-      sawEnd: (signal) => this.#sawEnd(signal),
+      lookUpEnd: (signal) => this.#lookUpEnd(signal),
       mayHaveForgottenEnd: () => Promise.resolve(this.#engine.forgetsEnds),
     };
   }
@@ -126,10 +127,10 @@ export class FakeContainer implements CreatedContainer, RunningContainer {
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection
-  async #sawEnd(signal: AbortSignal): Promise<boolean> {
+  async #lookUpEnd(signal: AbortSignal): Promise<SeenEnd> {
     signal.throwIfAborted();
     this.#engine.called('events');
-    return this.endedAt !== undefined && this.#engine.sawEnds;
+    return this.endedAt === undefined ? 'unknown' : this.#engine.ends;
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection

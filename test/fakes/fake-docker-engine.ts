@@ -16,6 +16,7 @@ import type {
   NetworkSpec,
   PullProgress,
   RegistryAuth,
+  SeenEnd,
 } from '../../src/lib/docker/engine.js';
 import { untilAborted } from '../../src/lib/util/abortable.js';
 import { tarOf } from '../support/image-archive.js';
@@ -80,8 +81,8 @@ export class FakeDockerEngine implements DockerEngine {
   readonly volumes = new Map<string, Labels>();
   /** False: how containers ended, besides their exit codes, can't be had. */
   tellsEnds = true;
-  /** False: it was restarted since the containers ended. */
-  sawEnds = true;
+  /** What it knows about the ends of containers. */
+  ends: SeenEnd = 'seen';
   /** Whether the engine has forgotten the ends of containers. */
   forgetsEnds = false;
   /** Every spec a container was made of. */

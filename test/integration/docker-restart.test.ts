@@ -84,7 +84,7 @@ describe('a container whose engine crashes', () => {
         assert.equal(found.state, 'running');
         await go();
         assert.equal((await found.running.wait(signal)).exitCode, 5);
-        assert.equal(await found.sawEnd(signal), true);
+        assert.equal(await found.lookUpEnd(signal), 'seen');
         assert.equal(await printed(found), 'one\r\ntwo\r\n');
       },
     });
@@ -101,7 +101,7 @@ describe('a container whose engine crashes', () => {
       },
       after: async ([found = assert.fail()]) => {
         assert.equal(found.state, 'ended');
-        assert.equal(await found.sawEnd(signal), false);
+        assert.equal(await found.lookUpEnd(signal), 'unknown');
       },
     });
   });
@@ -117,7 +117,7 @@ describe('a container whose engine crashes', () => {
           found.map(({ state }) => state),
           ['ended', 'ended'],
         );
-        assert.deepEqual(await Promise.all(found.map((each) => each.sawEnd(signal))), [false, false]);
+        assert.deepEqual(await Promise.all(found.map((each) => each.lookUpEnd(signal))), ['ordered', 'ordered']);
       },
     });
   });

@@ -3,10 +3,11 @@ import type { DockerClient } from './docker-client.js';
 import { dockerErrorOf } from './docker-error.js';
 import { DockerodeRunningContainer, DockerodeStoppedContainer, attach, passOn } from './dockerode-container.js';
 import type { ContainerFacts } from './dockerode-container.js';
-import type { FoundContainer, Labels, OutputConsumer, RunningContainer, StoppedContainer } from './engine.js';
+import type { FoundContainer, Labels, OutputConsumer, RunningContainer, SeenEnd, StoppedContainer } from './engine.js';
 import { linesOf } from './lines-of.js';
 
-const ENDED = new Set(['exited', 'dead', 'removing']);
+/** Somebody has removed the container, as far as that went: neither its output nor its files can be relied on. */
+const GONE = new Set(['dead', 'removing']);
 /** The engine wakes up those who wait for a container's end, then writes that to its disk, and then logs the event. */
 const END_LOGGED_WITHIN_S = 5;
 const SIGKILL = '9';
@@ -18,7 +19,7 @@ interface EngineEvent {
   readonly Actor: { readonly Attributes: { readonly signal?: string } };
 }
 
-/** Returns the container if it carries these labels; otherwise undefined. Makes no call. */
+/** Returns the container if it carries these labels and is not being removed; otherwise undefined. Makes no call. */
 export function foundContainer(
   inspected: InspectedContainer,
   labels: Labels,
@@ -27,6 +28,7 @@ export function foundContainer(
   const { Id: id, Config, HostConfig } = inspected;
   const own = Config.Labels ?? {};
   if (Object.entries(labels).some(([key, value]) => own[key] !== value)) return undefined;
+  if (GONE.has(inspected.State.Status)) return undefined;
   const isMemoryLimited = (HostConfig?.Memory ?? 0) > 0;
   return new DockerodeFoundContainer({ id, isMemoryLimited, ...clients }, inspected.State);
 }
@@ -68,17 +70,17 @@ class DockerodeFoundContainer implements FoundContainer {
     return passOn(await this.#facts.client.logs(this.id, follow, call), consume, signal);
   }
 
-  async sawEnd(signal: AbortSignal): Promise<boolean> {
+  async lookUpEnd(signal: AbortSignal): Promise<SeenEnd> {
     const what = 'reading the events of the container';
     const until = Math.ceil(Date.now() / 1000) + END_LOGGED_WITHIN_S;
     const events = await this.#facts.anew.containerEvents(this.id, ['die', 'kill'], until, { what, signal });
     try {
       for await (const line of linesOf(events)) {
         const { Action, Actor } = JSON.parse(line) as EngineEvent;
-        if (Action === 'die') return true;
+        if (Action === 'die') return 'seen';
         // An engine that starts without live-restore stops the containers that a crash of it has left running. It sends
         // SIGTERM, or the signal that the image asks for, before SIGKILL; the worker's own kill is SIGKILL alone.
-        if (Action === 'kill' && Actor.Attributes.signal !== SIGKILL) return false;
+        if (Action === 'kill' && Actor.Attributes.signal !== SIGKILL) return 'ordered';
       }
     } catch (error) {
       if (!signal.aborted) throw dockerErrorOf(what, error);
@@ -87,20 +89,24 @@ class DockerodeFoundContainer implements FoundContainer {
     }
     // An aborted connection looks like the end of the stream.
     signal.throwIfAborted();
-    return false;
+    return 'unknown';
   }
 
   async mayHaveForgottenEnd(signal: AbortSignal): Promise<boolean> {
     const what = 'reading the events of the engine';
     const events = await this.#facts.anew.events(Math.floor(Date.now() / 1000), { what, signal });
-    let count = 0;
+    let [count, oldestS] = [0, 0];
     try {
-      for await (const line of linesOf(events)) count += line === '' ? 0 : 1;
+      for await (const line of linesOf(events)) {
+        if (line === '') continue;
+        if (count === 0) oldestS = (JSON.parse(line) as { readonly time?: number }).time ?? 0;
+        count += 1;
+      }
     } catch (error) {
       if (!signal.aborted) throw dockerErrorOf(what, error);
     }
     signal.throwIfAborted();
-    return count >= REMEMBERED_EVENTS;
+    return count >= REMEMBERED_EVENTS && oldestS * 1000 >= (this.endedAt?.getTime() ?? 0);
   }
 }
 
@@ -112,5 +118,5 @@ function timeOf(text: string): Date | undefined {
 
 function stateOf(status: string): FoundContainer['state'] {
   if (status === 'created') return 'created';
-  return ENDED.has(status) ? 'ended' : 'running';
+  return status === 'exited' ? 'ended' : 'running';
 }

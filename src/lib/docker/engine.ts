@@ -263,6 +263,13 @@ export interface CreatedContainer {
   start(): Promise<RunningContainer>;
 }
 
+/**
+ * What the engine knows about a container's end: `seen` while nobody told it to stop; `ordered`: somebody told it to stop
+ * before, as an engine does that starts without live-restore; `unknown`: the engine was restarted since, and may have
+ * ended it or not know how it ended, or it has forgotten (it remembers its last 256 events).
+ */
+export type SeenEnd = 'seen' | 'ordered' | 'unknown';
+
 /** A container that an earlier worker created, or that this one created before it lost the engine. */
 export interface FoundContainer {
   readonly id: string;
@@ -298,12 +305,11 @@ export interface FoundContainer {
     signal: AbortSignal,
   ): Promise<{ readonly drained: Promise<void> }>;
   /**
-   * Returns whether the engine's process, as it runs now, saw the container end, and had not told it to stop. Otherwise
-   * the engine was restarted since, and may have ended the container itself, or not know how it ended. Call it after the
-   * end. An engine remembers only its last 256 events: false also means that it can't tell. That takes some seconds.
+   * Looks up the container's end in what the engine's process, as it runs now, remembers. Call it after the end. Without
+   * an event it waits some seconds for one.
    */
-  sawEnd(signal: AbortSignal): Promise<boolean>;
-  /** Returns whether the engine remembers so many events that it may have forgotten the end of this container. */
+  lookUpEnd(signal: AbortSignal): Promise<SeenEnd>;
+  /** Returns whether the engine remembers as many events as it can, all of them later than the container's end. */
   mayHaveForgottenEnd(signal: AbortSignal): Promise<boolean>;
 }
 

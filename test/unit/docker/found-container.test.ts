@@ -68,8 +68,6 @@ describe('a found container', () => {
     paused: 'running',
     restarting: 'running',
     exited: 'ended',
-    removing: 'ended',
-    dead: 'ended',
   })) {
     it(`is ${state} if the engine says ${status}`, async () => {
       withState({ Status: status });
@@ -85,6 +83,13 @@ describe('a found container', () => {
 
   it('is not found if it is gone', async () => {
     assert.equal(await engine.findContainer('none', LABELS, signal), undefined);
+  });
+
+  it('is not found if it is being removed', async () => {
+    for (const Status of ['removing', 'dead']) {
+      withState({ Status });
+      assert.equal(await engine.findContainer('it', LABELS, signal), undefined);
+    }
   });
 
   it('is not found by a name or by the beginning of its id', async () => {
@@ -121,27 +126,27 @@ describe('a found container', () => {
 
   describe('whose end is looked up in the events', () => {
     const event = (Action: string, attributes: object = {}): string =>
-      `${JSON.stringify({ Type: 'container', Action, Actor: { ID: 'it', Attributes: attributes } })}\n`;
-    const sawEnd = async (...events: readonly string[]): Promise<boolean> => {
+      `${JSON.stringify({ Type: 'container', time: 4e9, Action, Actor: { ID: 'it', Attributes: attributes } })}\n`;
+    const seenEnd = async (...events: readonly string[]): Promise<string> => {
       stream = (response) => response.end(events.join(''));
-      return await (await find()).sawEnd(signal);
+      return await (await find()).lookUpEnd(signal);
     };
 
     it('was seen to end if there is an event of it', async () => {
-      assert.equal(await sawEnd(event('die', { exitCode: '0' })), true);
+      assert.equal(await seenEnd(event('die', { exitCode: '0' })), 'seen');
     });
 
     it('was not seen to end without an event', async () => {
-      assert.equal(await sawEnd(), false);
+      assert.equal(await seenEnd(), 'unknown');
     });
 
     it('ended by itself if it was killed by SIGKILL alone, as the worker does', async () => {
-      assert.equal(await sawEnd(event('kill', { signal: '9' }), event('die', { exitCode: '137' })), true);
+      assert.equal(await seenEnd(event('kill', { signal: '9' }), event('die', { exitCode: '137' })), 'seen');
     });
 
     it('did not end by itself if the engine told it to stop', async () => {
       const events = [event('kill', { signal: '15' }), event('kill', { signal: '9' }), event('die')];
-      assert.equal(await sawEnd(...events), false);
+      assert.equal(await seenEnd(...events), 'ordered');
     });
 
     it('may be forgotten by an engine that remembers no more events', async () => {
@@ -151,12 +156,26 @@ describe('a found container', () => {
       assert.equal(await (await find()).mayHaveForgottenEnd(signal), true);
     });
 
+    it('is not forgotten while the engine remembers an event from before its end', async () => {
+      const endedAtS = Date.parse('2026-01-02T03:04:05Z') / 1000;
+      const State = { ...INSPECTED.State, Status: 'exited', FinishedAt: '2026-01-02T03:04:05Z' };
+      inspected = { ...INSPECTED, State };
+      const at = (offsetS: number): string => {
+        const time = endedAtS + offsetS;
+        return `${JSON.stringify({ Type: 'container', Action: 'start', time })}\n`;
+      };
+      stream = (response) => response.end(at(-60) + at(60).repeat(300));
+      assert.equal(await (await find()).mayHaveForgottenEnd(signal), false);
+      stream = (response) => response.end(at(1).repeat(300));
+      assert.equal(await (await find()).mayHaveForgottenEnd(signal), true);
+    });
+
     it('was seen to end if the event comes a moment later', async () => {
       stream = (response) => {
         response.flushHeaders();
         setTimeout(() => response.write(event('die')), 100);
       };
-      assert.equal(await (await find()).sawEnd(signal), true);
+      assert.equal(await (await find()).lookUpEnd(signal), 'seen');
     });
 
     it('is no longer asked about after the abort', async () => {
@@ -168,7 +187,7 @@ describe('a found container', () => {
           controller.abort(reason);
         }, 50);
       };
-      await assert.rejects((await find()).sawEnd(controller.signal), (error) => error === reason);
+      await assert.rejects((await find()).lookUpEnd(controller.signal), (error) => error === reason);
     });
 
     it('is not known to have ended if the engine goes away', async () => {
@@ -176,7 +195,7 @@ describe('a found container', () => {
         response.flushHeaders();
         setTimeout(() => response.destroy(), 50);
       };
-      await assert.rejects((await find()).sawEnd(signal), EngineLostError);
+      await assert.rejects((await find()).lookUpEnd(signal), EngineLostError);
     });
   });
 

@@ -217,7 +217,7 @@ describe('requests to the engine', () => {
         | 'attachAgain'
         | 'readOutput'
         | 'readOutputSoFar'
-        | 'sawEnd'
+        | 'lookUpEnd'
         | 'mayHaveForgottenEnd',
         Case
       >
@@ -239,8 +239,8 @@ describe('requests to the engine', () => {
       async () => (await found()).mayHaveForgottenEnd(signal),
       { line: 'GET /events', query: { since: '0', until: SOON } },
     ],
-    sawEnd: [
-      async () => (await found()).sawEnd(signal),
+    lookUpEnd: [
+      async () => (await found()).lookUpEnd(signal),
       { line: 'GET /events', query: { since: '0', until: SOON, filters: END_FILTERS } },
     ],
     attach: [

@@ -194,7 +194,7 @@ describe('a run whose container a worker left', () => {
     const facts = await leave('one\r\n');
     end(0);
     await run.engine.trace.until('container.ended');
-    run.engine.sawEnds = false;
+    run.engine.ends = 'unknown';
     await ended(facts);
     assert.deepEqual(run.queue.resolutions, ['reportException worker-shutdown']);
   });
@@ -203,15 +203,24 @@ describe('a run whose container a worker left', () => {
     const facts = await leave('one\r\n');
     end(3);
     await run.engine.trace.until('container.ended');
-    Object.assign(run.engine, { sawEnds: false, forgetsEnds: true });
+    Object.assign(run.engine, { ends: 'unknown', forgetsEnds: true });
     await ended(facts);
     assert.deepEqual(run.queue.resolutions, ['reportFailed']);
     await run.remove();
     const stopped = await leave('one\r\n');
     end(143);
     await run.engine.trace.until('container.ended');
-    Object.assign(run.engine, { sawEnds: false, forgetsEnds: true });
+    Object.assign(run.engine, { ends: 'unknown', forgetsEnds: true });
     await ended(stopped);
+    assert.deepEqual(run.queue.resolutions, ['reportException worker-shutdown']);
+  });
+
+  it('ends as worker-shutdown if the engine told it to stop, however much it has forgotten', async () => {
+    const facts = await leave('one\r\n');
+    end(0);
+    await run.engine.trace.until('container.ended');
+    Object.assign(run.engine, { ends: 'ordered', forgetsEnds: true });
+    await ended(facts);
     assert.deepEqual(run.queue.resolutions, ['reportException worker-shutdown']);
   });
 

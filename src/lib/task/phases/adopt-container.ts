@@ -106,7 +106,9 @@ export function stopperOf(reading: LinkedAbort, { drained }: Pick<Started, 'drai
 async function isOwnEnd(found: FoundContainer, signal: AbortSignal): Promise<boolean> {
   const { exitCode, oomKilled } = await found.running.wait(signal);
   // The exit code alone tells little: a command may handle the signal that a stopping engine sends it.
-  if (oomKilled === true || (await found.sawEnd(signal))) return true;
+  if (oomKilled === true) return true;
+  const end = await found.lookUpEnd(signal);
+  if (end !== 'unknown') return end === 'seen';
   return !ENDED_BY_ENGINE.has(exitCode) && (await found.mayHaveForgottenEnd(signal));
 }
 
@@ -130,7 +132,7 @@ export async function adoptAfterLoss(
   const lostAtMs = performance.now();
   try {
     const found = await findStarted(run, services, id);
-    if (found.state === 'ended' && !(await found.sawEnd(requests))) throw error;
+    if (found.state === 'ended' && (await found.lookUpEnd(requests)) !== 'seen') throw error;
     const seconds = Math.round((performance.now() - lostAtMs) / 1000);
     context.log.info('docker is back', { seconds });
     taskLog.lineAtBreak(engineAwayNotice(seconds));
