@@ -14,12 +14,15 @@ import { planGraph } from './graph.js';
 import type { PlannedTask } from './graph.js';
 import { Orphans, differences } from './orphans.js';
 import { WorkerProcess } from './worker-process.js';
+import { WorkerSeries } from './worker-series.js';
 import type { Held, WorkerEvent } from './worker-process.js';
 
 export interface StressOptions {
   readonly tasks: number;
   readonly capacity: number;
   readonly faults: boolean;
+  /** The worker is killed that often, and started again; undefined: never. */
+  readonly killEveryMs: number | undefined;
   /** Tasks that have ended so far, by the worker's log. */
   readonly progress: (ended: number) => void;
 }
@@ -32,6 +35,7 @@ export interface StressOutcome {
   /** From the first claim to the last resolution. */
   readonly seconds: number;
   readonly faultsInjected: number;
+  readonly kills: number;
   /** Of the worker, after each tenth of the tasks. */
   readonly rssMiB: readonly number[];
   /** Of the worker: idle before the first task, after a hundred of them, and idle after the last. */
@@ -40,6 +44,7 @@ export interface StressOutcome {
 
 /** RSS and sockets are looked at once this many tasks have ended, or half of them when there are fewer. */
 const EARLY = 100;
+type OnEvent = (event: WorkerEvent) => void;
 const POLL_MS = 500;
 const RSS_SAMPLES = 10;
 const SETTLE_TRIES = 40;
@@ -67,7 +72,7 @@ class StressRun {
   readonly #byId: ReadonlyMap<string, PlannedTask>;
   readonly #ended = new Set<string>();
   readonly #orphans: Orphans;
-  #worker: WorkerProcess | undefined;
+  #worker: WorkerSeries | undefined;
   readonly #rssMiB: Promise<number>[] = [];
   readonly #cancels: Promise<string | undefined>[] = [];
 
@@ -85,9 +90,10 @@ class StressRun {
 
   async run(): Promise<StressOutcome> {
     // A worker that did nothing leaves the directories that any worker has.
-    await stopped(await this.#startWorker());
+    const start = (onEvent: OnEvent): Promise<WorkerProcess> => this.#startWorker(onEvent);
+    await stopped(await WorkerSeries.start(start, undefined));
     const before = await this.#orphans.list();
-    const worker = await this.#startWorker();
+    const worker = await WorkerSeries.start(start, this.#options.killEveryMs);
     try {
       const outcome = await this.#workOff(worker);
       await stopped(worker);
@@ -97,7 +103,7 @@ class StressRun {
     }
   }
 
-  async #workOff(worker: WorkerProcess): Promise<StressOutcome> {
+  async #workOff(worker: WorkerSeries): Promise<StressOutcome> {
     const { tasks, faults } = this.#options;
     this.#worker = worker;
     const before = await worker.held();
@@ -107,12 +113,11 @@ class StressRun {
       worker.until(() => this.#ended.size >= early).then(() => worker.held()),
       worker.whileItRuns(this.#createAll()),
     ]);
-    const toRun = this.#tasks.filter(({ kind }) => !kind.isBlocked && kind.cancel !== 'before it is claimed');
-    await worker.until(() => this.#ended.size >= toRun.length);
     const statuses = await this.#allOver(worker);
     const uncanceled = (await Promise.all(this.#cancels)).filter((problem) => problem !== undefined);
     const faultsInjected = rules.reduce((sum, { hits }) => sum + hits, 0);
     this.#taskcluster.faults.clear();
+    await worker.settle();
     const { held: after, problems: leaks } = await settled(worker, before, heldEarly);
     const problems = [...uncanceled, ...(await this.#check(statuses)), ...leaks, ...complaintsOf(worker)];
     const held = { before, early: heldEarly, after };
@@ -124,11 +129,12 @@ class StressRun {
       events: worker.events,
       seconds: secondsOf(worker),
       faultsInjected,
+      kills: worker.kills,
       held,
     };
   }
 
-  async #startWorker(): Promise<WorkerProcess> {
+  async #startWorker(onEvent: OnEvent): Promise<WorkerProcess> {
     const { capacity, faults } = this.#options;
     const patience = { callTimeout: 2000, claimTimeout: 5000 };
     const settings = {
@@ -153,6 +159,7 @@ class StressRun {
       configFile,
       env,
       onEvent: (event) => {
+        onEvent(event);
         this.#onEvent(event);
       },
     });
@@ -186,7 +193,7 @@ class StressRun {
   }
 
   /** The status of each task, once all are over. */
-  async #allOver(worker: WorkerProcess): Promise<ReadonlyMap<string, TaskStatus>> {
+  async #allOver(worker: WorkerSeries): Promise<ReadonlyMap<string, TaskStatus>> {
     for (;;) {
       const statuses = await this.#statuses();
       const left = this.#tasks.filter((task) => {
@@ -228,14 +235,14 @@ class StressRun {
   }
 }
 
-async function stopped(worker: WorkerProcess): Promise<void> {
+async function stopped(worker: WorkerSeries): Promise<void> {
   const code = await worker.stop();
   if (code !== 0) throw new Error(`the worker ended with ${code}:\n${worker.complaints}`);
 }
 
 /** What the worker holds once it is idle and has closed what it keeps open for the next task. */
 async function settled(
-  worker: WorkerProcess,
+  worker: WorkerSeries,
   before: Held,
   early: Held,
 ): Promise<{ readonly held: Held; readonly problems: readonly string[] }> {
@@ -258,11 +265,11 @@ function leaksOf(after: Held, before: Held, early: Held): readonly string[] {
   return problems;
 }
 
-function complaintsOf(worker: WorkerProcess): readonly string[] {
+function complaintsOf(worker: WorkerSeries): readonly string[] {
   return worker.complaints === '' ? [] : [`the worker wrote to the standard error:\n${worker.complaints}`];
 }
 
-function secondsOf({ events }: WorkerProcess): number {
+function secondsOf({ events }: WorkerSeries): number {
   const first = events.find(({ type }) => type === 'claimed task');
   const last = events.findLast(({ type }) => type === 'task resolved');
   if (!first || !last) throw new Error('no task was run');

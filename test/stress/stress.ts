@@ -16,16 +16,23 @@ interface Flags {
   readonly tasks: number;
   readonly capacity: number;
   readonly faults: boolean;
+  readonly killEvery?: number;
   readonly log?: string;
 }
 
 /** Runs the tasks, prints what came of them, and returns the exit code. */
 async function main(argv: readonly string[]): Promise<number> {
-  const { tasks, capacity, faults, log } = parse(argv).opts<Flags>();
+  const { tasks, capacity, faults, killEvery, log } = parse(argv).opts<Flags>();
   const show = progressOf(tasks);
   let outcome: StressOutcome;
   try {
-    outcome = await stress({ tasks, capacity, faults, progress: show.ended });
+    outcome = await stress({
+      tasks,
+      capacity,
+      faults,
+      killEveryMs: killEvery === undefined ? undefined : killEvery * 1000,
+      progress: show.ended,
+    });
   } finally {
     show.stop();
   }
@@ -43,6 +50,7 @@ function parse(argv: readonly string[]): Command {
     .option('--tasks <n>', 'how many tasks', wholeNumber, 1000)
     .option('--capacity <n>', 'how many at once', wholeNumber, 8)
     .option('--faults', `let ${FAULT_SHARE * 100} % of the worker's calls fail, hang or be cut`, false)
+    .option('--kill-every <seconds>', 'kill the worker that often, and start it again', wholeNumber)
     .option('--log <file>', "keep the worker's log")
     .addHelpText('after', '\nExit codes: 0 all is as it should be, 1 something is not, 2 wrong usage. Needs root.')
     .exitOverride()
@@ -75,11 +83,12 @@ function progressOf(tasks: number): { readonly ended: (count: number) => void; r
 }
 
 function report(outcome: StressOutcome): string {
-  const { tasks, problems, seconds, faultsInjected, held, rssMiB } = outcome;
+  const { tasks, problems, seconds, faultsInjected, kills, held, rssMiB } = outcome;
   const [first] = problems;
   const lines = [
     `${tasks.length} tasks in ${seconds.toFixed(1)} s: ${(tasks.length / seconds).toFixed(2)} a second`,
     `faults injected: ${faultsInjected}`,
+    `the worker was killed ${kills} times`,
     '',
     'phase         median        p10       p90  samples',
     ...phases(outcome).map(
