@@ -38,7 +38,7 @@ describe('the units of machines', () => {
     assert.match(unit, /^Wants=.*docker-worker-metadata-firewall\.service/m);
     assert.match(unit, /^ExecStartPre=\+\/usr\/local\/sbin\/docker-worker-metadata-firewall$/m);
     assert.match(unit, /^After=.*docker-worker-metadata-firewall\.service/m);
-    assert.match(unit, /^KillMode=mixed$/m);
+    assert.match(unit, /^KillMode=process$/m);
     assert.match(unit, /^TimeoutStopSec=150$/m);
     // Devices and files for containers must be where docker sees them.
     assert.doesNotMatch(unit, /^Private(Devices|Tmp)=/m);

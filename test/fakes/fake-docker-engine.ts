@@ -85,6 +85,7 @@ export class FakeDockerEngine implements DockerEngine {
   ends: SeenEnd = 'seen';
   /** Whether the engine has forgotten the ends of containers. */
   forgetsEnds = false;
+  isLiveRestoring = false;
   /** Every spec a container was made of. */
   readonly specs: ContainerSpec[] = [];
   readonly trace: Trace;
@@ -139,7 +140,7 @@ export class FakeDockerEngine implements DockerEngine {
   async describe(signal: AbortSignal): Promise<EngineDescription> {
     signal.throwIfAborted();
     this.called('describe');
-    return { version: '26.1.5', storageDriver: 'overlay2' };
+    return { version: '26.1.5', storageDriver: 'overlay2', isLiveRestoring: this.isLiveRestoring };
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws has to be a rejection

@@ -27,7 +27,7 @@ export interface Ulimit {
 
 /** Limits for every task's container; an absent one is not set. */
 export interface ContainerLimits {
-  readonly logDriver: 'none' | 'local';
+  readonly logDriver: 'auto' | 'none' | 'local';
   /** Bytes. */
   readonly memory?: number;
   /** Bytes of memory and swap together; -1: no limit. */

@@ -43,7 +43,7 @@ const machine = {
 };
 
 const container = section(
-  { logDriver: oneOf('none', 'local') },
+  { logDriver: oneOf('auto', 'none', 'local') },
   {
     memory: wholeNumber(6 * 1024 * 1024, 'a whole number of bytes, at least 6 MiB (the minimum of docker)'),
     memorySwap: wholeNumber(-1, 'a whole number of bytes, or -1 for no limit'),

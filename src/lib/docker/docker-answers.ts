@@ -7,6 +7,8 @@ export interface Info {
   readonly DockerRootDir?: string;
   readonly ServerVersion: string;
   readonly Driver: string;
+  /** Absent: no. */
+  readonly LiveRestoreEnabled?: boolean;
 }
 interface InspectedImage {
   readonly Id: string;

@@ -1,5 +1,4 @@
-import { addAbortSignal } from 'node:stream';
-import type { Readable } from 'node:stream';
+import { Readable, addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { isRetryable } from '../outcome/service-error.js';
 import { TimeoutError, untilAborted } from '../util/abortable.js';
@@ -21,6 +20,8 @@ import type {
   StoppedContainer,
 } from './engine.js';
 import { linesOf } from './lines-of.js';
+import { OutputKeeper } from './output-keeper.js';
+import type { KeeperFacts, KeptFile } from './output-keeper.js';
 
 // Limited by count: an engine that can't kill for some seconds is broken, and the container's removal is retried later.
 const KILL_RETRIES = { attempts: 4, firstDelayMs: 250, maxDelayMs: 2000, randomization: 0 };
@@ -48,8 +49,16 @@ export class DockerodeCreatedContainer implements CreatedContainer {
     this.#facts = facts;
   }
 
-  async attach(consume: OutputConsumer, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }> {
-    return await attach(this.#facts, consume, signal);
+  async attach(
+    consume: OutputConsumer,
+    signal: AbortSignal,
+    file?: KeptFile,
+  ): Promise<{ readonly drained: Promise<void>; readonly keeper?: KeeperFacts }> {
+    if (!file) return await attach(this.#facts, consume, signal);
+    const { client, id } = this.#facts;
+    const connection = await client.attach(id, { what: 'attaching to the container', signal });
+    const keeper = await OutputKeeper.start(connection, file);
+    return { ...passOn(wholeOf(keeper, signal), consume, signal), keeper: keeper.facts };
   }
 
   async start(): Promise<RunningContainer> {
@@ -61,6 +70,14 @@ export class DockerodeCreatedContainer implements CreatedContainer {
     }
     return new DockerodeRunningContainer(this.#facts);
   }
+}
+
+function wholeOf(keeper: OutputKeeper, signal: AbortSignal): Readable {
+  const output = async function* (): AsyncGenerator<Buffer, void, undefined> {
+    yield* keeper.follow(signal);
+    await keeper.assertEndedWell();
+  };
+  return Readable.from(output(), { objectMode: false });
 }
 
 /** Passes what the container prints from now on to `consume`, as CreatedContainer.attach says. */

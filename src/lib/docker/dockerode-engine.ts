@@ -71,8 +71,9 @@ export class DockerodeEngine implements DockerEngine {
   }
 
   async describe(signal: AbortSignal): Promise<EngineDescription> {
-    const { ServerVersion, Driver } = await this.#client.info({ what: 'reading the version of the engine', signal });
-    return { version: ServerVersion, storageDriver: Driver };
+    const info = await this.#client.info({ what: 'reading the version of the engine', signal });
+    const { ServerVersion, Driver, LiveRestoreEnabled = false } = info;
+    return { version: ServerVersion, storageDriver: Driver, isLiveRestoring: LiveRestoreEnabled };
   }
 
   async inspectImage(name: string, signal: AbortSignal): Promise<ImageInfo | undefined> {

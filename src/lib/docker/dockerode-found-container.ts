@@ -1,10 +1,22 @@
+import { Readable } from 'node:stream';
+import { untilAborted } from '../util/abortable.js';
+import { LinkedAbort } from '../util/linked-abort.js';
 import type { InspectedContainer } from './docker-answers.js';
 import type { DockerClient } from './docker-client.js';
 import { dockerErrorOf } from './docker-error.js';
 import { DockerodeRunningContainer, DockerodeStoppedContainer, attach, passOn } from './dockerode-container.js';
 import type { ContainerFacts } from './dockerode-container.js';
-import type { FoundContainer, Labels, OutputConsumer, RunningContainer, SeenEnd, StoppedContainer } from './engine.js';
+import type {
+  FoundContainer,
+  KeptOutput,
+  Labels,
+  OutputConsumer,
+  RunningContainer,
+  SeenEnd,
+  StoppedContainer,
+} from './engine.js';
 import { linesOf } from './lines-of.js';
+import { OutputKeeper } from './output-keeper.js';
 
 /** Somebody has removed the container, as far as that went: neither its output nor its files can be relied on. */
 const GONE = new Set(['dead', 'removing']);
@@ -63,11 +75,34 @@ class DockerodeFoundContainer implements FoundContainer {
 
   async readOutput(
     consume: OutputConsumer,
-    { follow }: { readonly follow: boolean },
+    { follow, kept }: { readonly follow: boolean; readonly kept?: KeptOutput | undefined },
     signal: AbortSignal,
   ): Promise<{ readonly drained: Promise<void> }> {
+    if (kept) return passOn(this.#keptBy(kept, follow, signal), consume, signal);
     const call = { what: 'reading the output of the container', signal };
     return passOn(await this.#facts.client.logs(this.id, follow, call), consume, signal);
+  }
+
+  #keptBy({ file, keeper: facts }: KeptOutput, isFollowing: boolean, signal: AbortSignal): Readable {
+    const look = new LinkedAbort(signal);
+    const keeper = OutputKeeper.adopt(file, facts, look.signal);
+    const { client, id } = this.#facts;
+    const output = async function* (): AsyncGenerator<Buffer, void, undefined> {
+      try {
+        if (isFollowing) {
+          // Its end says little: the engine may not have noticed that of the container yet.
+          yield* keeper.follow(signal);
+          return;
+        }
+        await untilAborted(keeper.ended, signal);
+        yield* keeper.soFar();
+        const { State } = await client.inspectContainer(id, { what: 'inspecting the container', signal });
+        await keeper.assertComplete(timeOf(State.FinishedAt) ?? new Date());
+      } finally {
+        look.abort(new Error('the output was read'));
+      }
+    };
+    return Readable.from(output(), { objectMode: false });
   }
 
   async lookUpEnd(signal: AbortSignal): Promise<SeenEnd> {

@@ -3,6 +3,7 @@ import { ServiceError } from '../outcome/service-error.js';
 import type { ServiceErrorOptions } from '../outcome/service-error.js';
 import { shorten } from '../util/shorten.js';
 import type { DockerFault } from './engine-words.js';
+import type { KeeperFacts, KeptFile } from './output-keeper.js';
 
 /** Labels by which the worker recognizes its own containers, networks, volumes and images. */
 export const LABEL = {
@@ -248,6 +249,12 @@ export interface DockerEngine {
   removeVolume(id: string): Promise<void>;
 }
 
+/** The file with a container's output, and the process that writes it. */
+export interface KeptOutput {
+  readonly file: KeptFile;
+  readonly keeper: KeeperFacts;
+}
+
 /** Reads a container's output; resolves when the output has ended and is processed, and fails as the stream does. */
 export type OutputConsumer = (output: Readable) => Promise<void>;
 
@@ -257,8 +264,15 @@ export interface CreatedContainer {
   /**
    * Passes everything the container prints to `consume`, from its first byte: attach before start. `drained` settles as
    * `consume` does; on abort the stream fails and `drained` rejects with the signal's reason.
+   *
+   * With `file`, a process of its own, which outlives this one, reads the output and writes it to that file, and
+   * `consume` gets it from there. Throws a KeeperError when that process can't be started.
    */
-  attach(consume: OutputConsumer, signal: AbortSignal): Promise<{ readonly drained: Promise<void> }>;
+  attach(
+    consume: OutputConsumer,
+    signal: AbortSignal,
+    file?: KeptFile,
+  ): Promise<{ readonly drained: Promise<void>; readonly keeper?: KeeperFacts }>;
   /** Starts the container; fails for a bad command. Not abortable, for the same reason. */
   start(): Promise<RunningContainer>;
 }
@@ -298,10 +312,13 @@ export interface FoundContainer {
    * The output is that of a log driver: it is complete only if that keeps everything, and has the last line only once
    * that ends or is 16 KiB long. With `follow` it may end before the last bytes: read it again without, once `wait` has
    * returned. An error while the engine reads its log is a line within the output ("Error grabbing logs: …").
+   *
+   * With `kept`, what a keeper has written is read instead. Throws a KeeperError, or `drained` rejects with it, if that
+   * does not have everything.
    */
   readOutput(
     consume: OutputConsumer,
-    options: { readonly follow: boolean },
+    options: { readonly follow: boolean; readonly kept?: KeptOutput | undefined },
     signal: AbortSignal,
   ): Promise<{ readonly drained: Promise<void> }>;
   /**
@@ -317,6 +334,8 @@ export interface EngineDescription {
   readonly version: string;
   /** For example overlay2. */
   readonly storageDriver: string;
+  /** Whether containers go on while it is restarted (`live-restore`). */
+  readonly isLiveRestoring: boolean;
 }
 
 /** A container's usage since its start, without the values that the engine does not report. */

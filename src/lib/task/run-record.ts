@@ -1,5 +1,6 @@
 import { IMAGE_FACTS_SCHEMA, IMAGE_IDENTITY_SCHEMA } from '../images/image-provider.js';
 import type { ImageFacts } from '../images/image-provider.js';
+import type { KeeperFacts } from '../docker/output-keeper.js';
 import { EXCEPTION_REASONS } from '../outcome/resolution.js';
 import type { Claim, Credentials, TaskDefinition } from '../queue/queue-client.js';
 import { errorMessage } from '../util/error-message.js';
@@ -50,6 +51,8 @@ export interface RunFacts {
   readonly prepared?: Readonly<Record<string, Contribution>> | undefined;
   /** When the run's log was opened. ISO 8601, in this machine's clock. */
   readonly openedAt?: string | undefined;
+  /** The process that keeps the container's output; absent: the engine does. */
+  readonly keeper?: KeeperFacts | undefined;
   readonly ended?: EndingFacts | undefined;
   readonly outcome?: OutcomeFacts | undefined;
   /** When a worker last continued the run of one that died. ISO 8601, in this machine's clock. */
@@ -87,7 +90,8 @@ export interface RunRecord extends RunFacts {
   readonly stalledMs?: number;
 }
 
-type Resumed = 'directory' | 'log' | 'containerId' | 'live' | 'openedAt' | 'prepared' | 'image' | 'ended' | 'outcome';
+type Resumed =
+  'directory' | 'log' | 'containerId' | 'live' | 'openedAt' | 'prepared' | 'image' | 'keeper' | 'ended' | 'outcome';
 
 /** What the phases of a run resume from, after its worker died. */
 export interface ResumeFacts extends Pick<RunRecord, Resumed> {
@@ -103,6 +107,7 @@ export const ONCE_RESOLVED: Readonly<Record<keyof RunFacts | 'credentials', unde
   live: undefined,
   prepared: undefined,
   openedAt: undefined,
+  keeper: undefined,
   ended: undefined,
   outcome: undefined,
   adoptedAt: undefined,
@@ -159,6 +164,11 @@ const FACTS = {
   live: { type: 'object', properties: { url: TEXT, token: TEXT }, required: ['url', 'token'] },
   prepared: { type: 'object', additionalProperties: { type: 'object' } },
   openedAt: TIME,
+  keeper: {
+    type: 'object',
+    properties: { pid: { type: 'integer', minimum: 1 }, startTime: { type: 'string' } },
+    required: ['pid', 'startTime'],
+  },
   ended: {
     type: 'object',
     properties: {

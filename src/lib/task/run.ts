@@ -7,7 +7,7 @@ import type { Admission, AdmitServices } from './phases/admit.js';
 import { collect } from './phases/collect.js';
 import type { CollectServices, Outcome } from './phases/collect.js';
 import { compile } from './phases/container-spec.js';
-import type { CompileServices, ContainerDefaults } from './phases/container-spec.js';
+import type { CompileServices } from './phases/container-spec.js';
 import { execute } from './phases/execute.js';
 import type { ExecuteServices } from './phases/execute.js';
 import { finish } from './phases/finish.js';
@@ -34,7 +34,7 @@ export interface RunServices
     CollectServices {
   readonly admission: Admission;
   readonly settings: OpenServices['settings'] & ExecuteServices['settings'];
-  readonly containerDefaults: ContainerDefaults;
+  readonly containerDefaults: CompileServices['containerDefaults'];
   readonly journal: RunJournal;
   readonly reclaiming: ReclaimOptions;
   readonly metrics?: MetricsRecorder;

@@ -41,7 +41,7 @@ export type Resumption =
 
 /** A worker that dies this soon after it resumed a run may have died of it. */
 const QUICK_DEATH_MS = 10_000;
-const MAX_QUICK_DEATHS = 8;
+const MAX_QUICK_DEATHS = 20;
 /** What the worker itself writes into a log when it resumes a run. */
 const WORKERS_LINES_BYTES = 200;
 
@@ -49,6 +49,7 @@ const NO_CONTAINER = {
   containerId: undefined,
   prepared: undefined,
   image: undefined,
+  keeper: undefined,
   ended: undefined,
   outcome: undefined,
 } as const;
@@ -72,9 +73,9 @@ export async function resumptionOf(entry: RunEntry, deps: ResumptionDeps, signal
     if (record.directory !== undefined && directory === undefined) {
       return { kind: 'give-up', reason: 'its directory is gone' };
     }
-    const kind = await kindOf(record, deps, signal);
+    let kind = await kindOf(record, deps, signal);
     if (typeof kind === 'object') return { kind: 'give-up', reason: kind.reason };
-    if (kind === 'begin-again') await removeLeft(record, deps, signal);
+    if (kind === 'begin-again' && (await removeLeft(record, deps, signal)) === 'started') kind = 'adopt';
     const facts = kind === 'begin-again' ? NO_CONTAINER : {};
     await note(
       entry,
@@ -165,28 +166,37 @@ async function findContainer(
   );
 }
 
-/** Removes what a previous worker had made for the run before its command started. */
+/**
+ * Removes what a previous worker had made for the run before its command started. Removes nothing and returns `started`
+ * when the engine has done meanwhile what that worker had asked it for last: to start the container.
+ */
 async function removeLeft(
-  { taskId, runId }: RunRecord,
+  { taskId, runId, containerId, prepared, image }: RunRecord,
   { engine, worker, engineRestartMs, admission }: ResumptionDeps,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<'removed' | 'started'> {
   // Whatever their roles are.
   const own = { ...workerLabels(worker), [LABEL.taskId]: taskId, [LABEL.runId]: String(runId) };
-  await untilEngineAnswers({ limitMs: engineRestartMs }, signal, async (limit) => {
-    for (const { id, labels } of await engine.findContainers(own, limit)) {
-      const found = labels[LABEL.role] === 'task' ? await engine.findContainer(id, own, limit) : undefined;
+  const done = await untilEngineAnswers({ limitMs: engineRestartMs }, signal, async (limit) => {
+    const left = await engine.findContainers(own, limit);
+    for (const { id } of left.filter(({ labels }) => labels[LABEL.role] === 'task')) {
+      const found = await engine.findContainer(id, own, limit);
+      if (!found || found.state === 'created') continue;
+      if (id === containerId && prepared && image) return 'started';
       // Its record could not be written: the command must not run twice.
-      if (found && found.state !== 'created') throw new Error('its command had been started, which its record lacks');
-      await engine.removeContainer(id);
+      throw new Error('its command had been started, which its record lacks');
     }
+    for (const { id } of left) await engine.removeContainer(id);
     for (const { id } of await engine.findVolumes(own, limit)) await engine.removeVolume(id);
+    return 'removed';
   });
+  if (done === 'started') return done;
   for (const feature of admission.features) await feature.recover?.({ taskId, runId });
+  return done;
 }
 
 function factsOf(record: RunRecord, directory: string | undefined, { lastSeen }: ResumptionDeps): ResumeFacts {
-  const { log, live, openedAt, prepared, image, containerId, ended, outcome } = record;
+  const { log, live, openedAt, prepared, image, containerId, keeper, ended, outcome } = record;
   return {
     ...(directory !== undefined && { directory }),
     ...(log && { log }),
@@ -195,6 +205,7 @@ function factsOf(record: RunRecord, directory: string | undefined, { lastSeen }:
     ...(prepared && { prepared }),
     ...(image && { image }),
     ...(containerId !== undefined && { containerId }),
+    ...(keeper && { keeper }),
     ...(ended && { ended }),
     ...(outcome && { outcome }),
     lastSeen: lastSeen?.toISOString() ?? record.takenUntil,

@@ -152,7 +152,7 @@ export class RunFixture {
       engine: real?.engine ?? this.engine,
       images: this.images,
       admission: { validatePayload, features: features(this.trace), isEnabled },
-      containerDefaults: { logDriver: { type: 'none', options: {} }, limits: {} },
+      containerDefaults: { logDriver: () => Promise.resolve({ type: 'none', options: {} }), limits: {} },
       journal: await RunJournal.open(join(this.#root, 'state')),
       publisher: this.publisher,
       putter: { put: () => Promise.resolve() },

@@ -100,6 +100,24 @@ describe('resumptionOf', () => {
     assert.deepEqual(recovered, ['one']);
   });
 
+  it('adopts a container whose start the engine still had to do when the worker died', async () => {
+    const created = await create();
+    const facts = { containerId: created.id, prepared: {}, image: IMAGE_FACTS };
+    const slow: ResumptionDeps['engine'] = {
+      findContainers: async (...args) => {
+        await created.start();
+        return await engine.findContainers(...args);
+      },
+      findContainer: (...args) => engine.findContainer(...args),
+      removeContainer: (id) => engine.removeContainer(id),
+      findVolumes: (...args) => engine.findVolumes(...args),
+      removeVolume: (id) => engine.removeVolume(id),
+    };
+    const resumption = await decide(facts, { engine: slow });
+    assert.ok(resumption.kind === 'adopt', JSON.stringify(resumption));
+    assert.ok(engine.containers.has(created.id));
+  });
+
   it('begins a run again that had no container, even without a directory', async () => {
     assert.equal((await decide({ phase: 'claimed', directory: undefined as unknown as string })).kind, 'begin-again');
   });
@@ -145,16 +163,16 @@ describe('resumptionOf', () => {
 
   it('blames a run with which worker after worker died', async () => {
     const adoptedAt = new Date(Date.now() - 5000).toISOString();
-    const resumption = await decide({ adoptedAt, quickDeaths: 7 });
+    const resumption = await decide({ adoptedAt, quickDeaths: 19 });
     assert.ok(resumption.kind === 'give-up' && resumption.isCause === true, JSON.stringify(resumption));
   });
 
   it('blames no run if there were others, or if it has made progress', async () => {
     const adoptedAt = new Date(Date.now() - 5000).toISOString();
-    const resumption = await decide({ adoptedAt, quickDeaths: 7 }, { isOnlyRun: false });
+    const resumption = await decide({ adoptedAt, quickDeaths: 19 }, { isOnlyRun: false });
     assert.ok(resumption.kind === 'give-up' && resumption.isCause === false, JSON.stringify(resumption));
     await rm(join(root, 'one-0-x'), { recursive: true });
-    const entry = await leave({ adoptedAt, quickDeaths: 7, logBytes: 100 });
+    const entry = await leave({ adoptedAt, quickDeaths: 19, logBytes: 100 });
     await writeFile(join(root, 'one-0-x', 'task.log'), 'x'.repeat(1000));
     assert.equal((await resumptionOf(entry, deps(), new AbortController().signal)).kind, 'begin-again');
   });
@@ -172,7 +190,7 @@ describe('resumptionOf', () => {
 
   it('forgets earlier deaths once a worker lived longer', async () => {
     const adoptedAt = new Date(Date.now() - 50_000).toISOString();
-    const resumption = await decide({ adoptedAt, quickDeaths: 7 });
+    const resumption = await decide({ adoptedAt, quickDeaths: 19 });
     assert.ok(resumption.kind === 'begin-again');
     assert.equal(resumption.resumed.entry.record.quickDeaths, 0);
   });

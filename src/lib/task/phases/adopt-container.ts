@@ -1,4 +1,6 @@
-import type { DockerEngine, FoundContainer, RunningContainer } from '../../docker/engine.js';
+import { join } from 'node:path';
+import type { DockerEngine, FoundContainer, KeptOutput, RunningContainer } from '../../docker/engine.js';
+import type { KeeperFacts, KeptFile } from '../../docker/output-keeper.js';
 import { untilEngineAnswers } from '../../docker/until-engine-answers.js';
 import { TaskStopped } from '../../outcome/errors.js';
 import { isEngineLoss } from '../../outcome/resolution-of.js';
@@ -17,6 +19,7 @@ export interface AdoptServices {
   readonly settings: {
     /** How long a run waits for an engine that is restarted. */
     readonly engineRestartMs: number;
+    readonly maxLogBytes: number | undefined;
   };
 }
 
@@ -25,6 +28,8 @@ export interface Started {
   readonly running: RunningContainer;
   /** Settles when the log has all of its output, or never will. */
   readonly drained: Promise<void>;
+  /** The process that keeps its output; undefined: the engine does. */
+  readonly keeper: KeeperFacts | undefined;
   /** Rejects as soon as it is known that the log can't be complete; never resolves. */
   readonly outputLost?: Promise<never>;
   /** How long it has run already. */
@@ -33,6 +38,18 @@ export interface Started {
   readonly hasEnded: boolean;
   /** Stops reading its output, and resolves once nothing more is written. */
   stopReading(): Promise<void>;
+}
+
+/**
+ * Returns the file for the output of a container, if it is not the engine that keeps it. Each container has its own: the
+ * process of an earlier one, which the run did not start in the end, may still write.
+ */
+export function outputFile(
+  directory: string,
+  containerId: string,
+  { maxLogBytes }: AdoptServices['settings'],
+): KeptFile {
+  return { path: join(directory, `output-${containerId}`), maxBytes: maxLogBytes };
 }
 
 type Run = Pick<CompiledRun, 'session' | 'context' | 'taskLog'>;
@@ -68,30 +85,38 @@ export async function findStarted(
 export async function adopt(
   run: Run,
   found: FoundContainer,
-  services: Pick<AdoptServices, 'now'>,
-  requests: AbortSignal,
+  services: Pick<AdoptServices, 'now' | 'settings'>,
+  { keeper, requests }: { readonly keeper: KeeperFacts | undefined; readonly requests: AbortSignal },
 ): Promise<Started> {
   if (found.state === 'ended' && !(await isOwnEnd(found, requests))) {
     run.context.log.warn('container not adopted', { containerId: found.id, reason: 'the engine ended it' });
     throw new TaskStopped('worker-shutdown');
   }
-  return takeOver(run, found, services, requests);
+  const kept = keeper && { file: outputFile(run.context.directory, found.id, services.settings), keeper };
+  return takeOver(run, found, services, { requests, kept });
+}
+
+interface Reading {
+  readonly requests: AbortSignal;
+  readonly kept: KeptOutput | undefined;
 }
 
 function takeOver(
   run: Run,
   found: FoundContainer,
   { now }: Pick<AdoptServices, 'now'>,
-  requests: AbortSignal,
+  { requests, kept }: Reading,
 ): Started {
   const { context } = run;
   const { startedAt, endedAt = now() } = found;
   const ranMs = startedAt ? Math.max(0, endedAt.getTime() - startedAt.getTime()) : 0;
   context.log.info('container adopted', { containerId: found.id, state: found.state, ranMs });
   const reading = new LinkedAbort(requests);
-  const output = follow(run, found, reading.signal);
+  const output = follow(run, found, { kept, signal: reading.signal });
   const { running } = found;
-  return { running, ranMs, hasEnded: found.state === 'ended', ...output, stopReading: stopperOf(reading, output) };
+  const hasEnded = found.state === 'ended';
+  const stopReading = stopperOf(reading, output);
+  return { running, ranMs, hasEnded, ...output, keeper: kept?.keeper, stopReading };
 }
 
 /** Returns a `stopReading` for output that is read until `reading` aborts. */
@@ -114,6 +139,8 @@ async function isOwnEnd(found: FoundContainer, signal: AbortSignal): Promise<boo
 
 interface Loss {
   readonly id: string;
+  /** The process that kept its output, until then. */
+  readonly keeper: KeeperFacts | undefined;
   /** The error that told of it. */
   readonly error: unknown;
   readonly requests: AbortSignal;
@@ -126,17 +153,19 @@ interface Loss {
 export async function adoptAfterLoss(
   run: Run,
   services: AdoptServices,
-  { id, error, requests }: Loss,
+  { id, keeper, error, requests }: Loss,
 ): Promise<Started> {
   const { context, session, taskLog } = run;
   const lostAtMs = performance.now();
   try {
     const found = await findStarted(run, services, id);
+    // What was printed since, nobody has kept.
+    if (keeper) throw error;
     if (found.state === 'ended' && (await found.lookUpEnd(requests)) !== 'seen') throw error;
     const seconds = Math.round((performance.now() - lostAtMs) / 1000);
     context.log.info('docker is back', { seconds });
     taskLog.lineAtBreak(engineAwayNotice(seconds));
-    return takeOver(run, found, services, requests);
+    return takeOver(run, found, services, { requests, kept: undefined });
   } catch (failure) {
     session.signal.throwIfAborted();
     if (failure !== error) context.log.warn('container not adopted', { containerId: id, error: errorMessage(failure) });
@@ -144,10 +173,16 @@ export async function adoptAfterLoss(
   }
 }
 
-/** Continues the log with what the engine kept of the output. */
-function follow(run: Run, found: FoundContainer, signal: AbortSignal): Pick<Started, 'drained' | 'outputLost'> {
-  const drained = readToEnd(run, found, signal).catch((error: unknown) => {
-    if (isEngineLoss(error) || signal.aborted) throw error;
+interface Source {
+  /** Undefined: the engine has the output. */
+  readonly kept: KeptOutput | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Continues the log with what was kept of the output. */
+function follow(run: Run, found: FoundContainer, source: Source): Pick<Started, 'drained' | 'outputLost'> {
+  const drained = readToEnd(run, found, source).catch((error: unknown) => {
+    if (isEngineLoss(error) || source.signal.aborted) throw error;
     const { context } = run;
     context.log.error('container output lost', { error });
     const reason = error instanceof OutputMismatch ? error.message : authorMessage(error);
@@ -160,7 +195,7 @@ function follow(run: Run, found: FoundContainer, signal: AbortSignal): Pick<Star
   return { drained, outputLost };
 }
 
-async function readToEnd({ taskLog }: Run, found: FoundContainer, signal: AbortSignal): Promise<void> {
+async function readToEnd({ taskLog }: Run, found: FoundContainer, { kept, signal }: Source): Promise<void> {
   const ended = found.running.wait(signal);
   const end = new LinkedAbort();
   const over = ended
@@ -173,7 +208,7 @@ async function readToEnd({ taskLog }: Run, found: FoundContainer, signal: AbortS
     const consume = async (output: Parameters<typeof taskLog.resume>[0]): Promise<void> => {
       ({ isShort } = await taskLog.resume(output));
     };
-    const { drained } = await found.readOutput(consume, { follow: isFollowing }, signal);
+    const { drained } = await found.readOutput(consume, { follow: isFollowing, kept }, signal);
     await drained;
     return { isShort };
   };
@@ -185,7 +220,7 @@ async function readToEnd({ taskLog }: Run, found: FoundContainer, signal: AbortS
     if (!isOver()) await Promise.race([over, delay(FOLLOW_AGAIN_MS, signal)]);
   }
   await ended;
-  // Only now is it certain that the engine has all of it.
+  // Only now is it certain that all of it is there.
   const { isShort } = await read(false);
-  if (isShort) throw new Error('Docker has lost output that the log has');
+  if (isShort) throw new Error('the log has output that was not kept');
 }

@@ -7,7 +7,9 @@ import { taskEnv } from '../task-env.js';
 import type { PreparedRun } from './prepare.js';
 
 export interface CompileServices {
-  readonly containerDefaults: ContainerDefaults;
+  readonly containerDefaults: Pick<ContainerDefaults, 'limits'> & {
+    readonly logDriver: () => Promise<ContainerDefaults['logDriver']>;
+  };
 }
 
 /** A run whose container spec is complete. */
@@ -31,7 +33,8 @@ export async function compile(run: PreparedRun, { containerDefaults }: CompileSe
     features.map(({ name, isAdoptable }) => [name, isAdoptable ? onRecord(contributions[name] ?? {}) : {}] as const),
   );
   await session.enter('compile', { prepared, image: image.facts });
-  const spec = containerSpec(task, Object.values(contributions), image.image, containerDefaults);
+  const defaults = { ...containerDefaults, logDriver: await containerDefaults.logDriver() };
+  const spec = containerSpec(task, Object.values(contributions), image.image, defaults);
   return { ...run, spec };
 }
 

@@ -1,5 +1,6 @@
 import { ContainerGoneError, isUnusableImage } from '../../docker/engine.js';
-import type { CreatedContainer, RunningContainer, StoppedContainer } from '../../docker/engine.js';
+import type { CreatedContainer, OutputConsumer, RunningContainer, StoppedContainer } from '../../docker/engine.js';
+import { KeeperError } from '../../docker/output-keeper.js';
 import { TaskError, TaskStopped, stopOf } from '../../outcome/errors.js';
 import { isEngineLoss } from '../../outcome/resolution-of.js';
 import { TASK_FINISHED, TASK_STARTING, lostOutputNotice, missingOutputNotice } from '../../task-log/lines.js';
@@ -10,7 +11,7 @@ import { NO_EXIT_CODE } from '../exit-verdict.js';
 import { explain } from '../explain.js';
 import type { ResumeFacts } from '../run-record.js';
 import { watchUsage } from '../watch-usage.js';
-import { adopt, adoptAfterLoss, findStarted, stopperOf } from './adopt-container.js';
+import { adopt, adoptAfterLoss, findStarted, outputFile, stopperOf } from './adopt-container.js';
 import type { AdoptServices, Started } from './adopt-container.js';
 import type { AttachedFeature } from './admit.js';
 import type { CompiledRun } from './container-spec.js';
@@ -71,7 +72,6 @@ async function createAndRun(run: CompiledRun, services: ExecuteServices): Promis
     const created = await engine.createContainer(spec).catch(refusedStart);
     id = created.id;
     session.holdContainer(id, () => engine.removeContainer(id));
-    await session.enter('execute', { containerId: id });
     return await startAndWait(run, services, created);
   } catch (error) {
     // Nothing is collected from a run that was stopped meanwhile.
@@ -90,22 +90,48 @@ async function startAndWait(
   session.signal.throwIfAborted();
   return await supervised(run, services, async (requests) => {
     const reading = new LinkedAbort(requests);
-    const { drained } = await created.attach((source) => taskLog.copy(source), reading.signal);
+    const { drained, keeper } = await attach(run, services, created, reading.signal);
+    await session.enter('execute', { containerId: created.id, keeper });
     session.signal.throwIfAborted();
     // Written before the start, so that it precedes the first output.
     context.output.line(TASK_STARTING);
     taskLog.beginOutput();
     const running = await created.start().catch(refusedStart);
     context.log.info('task run', { containerId: running.id });
-    return { running, drained, ranMs: 0, hasEnded: false, stopReading: stopperOf(reading, { drained }) };
+    return { running, drained, keeper, ranMs: 0, hasEnded: false, stopReading: stopperOf(reading, { drained }) };
   });
+}
+
+/** Copies the output to the log; without a log driver a process that outlives the worker keeps it. */
+async function attach(
+  { context, taskLog, spec }: CompiledRun,
+  { settings }: ExecuteServices,
+  created: CreatedContainer,
+  signal: AbortSignal,
+): Promise<Pick<Started, 'drained' | 'keeper'>> {
+  const copy: OutputConsumer = (source) => taskLog.copy(source);
+  if (spec.logDriver.type === 'none') {
+    try {
+      const { drained, keeper } = await created.attach(
+        copy,
+        signal,
+        outputFile(context.directory, created.id, settings),
+      );
+      return { drained, keeper };
+    } catch (error) {
+      if (!(error instanceof KeeperError)) throw error;
+      // The run ends with its worker then.
+      context.log.warn('container output not kept', { error });
+    }
+  }
+  return { ...(await created.attach(copy, signal)), keeper: undefined };
 }
 
 /** Goes on with a container that a previous worker started, or whose end it had seen. */
 async function adoptAndWait(
   run: CompiledRun,
   services: ExecuteServices,
-  { containerId, ended }: ResumeFacts & { readonly containerId: string },
+  { containerId, keeper, ended }: ResumeFacts & { readonly containerId: string },
 ): Promise<Execution> {
   const { session } = run;
   session.holdContainer(containerId, () => services.engine.removeContainer(containerId));
@@ -115,7 +141,7 @@ async function adoptAndWait(
     await endOutputOnce(run);
     return { container: found.ended(ended.exitCode, ended.oomKilled), cause: ended.cause };
   }
-  const execution = await supervised(run, services, async (requests) => await adopt(run, found, services, requests));
+  const execution = await supervised(run, services, (requests) => adopt(run, found, services, { keeper, requests }));
   await endOutputOnce(run);
   return execution;
 }
@@ -213,7 +239,12 @@ async function untilEnd(
       if (!isEngineLoss(error) || limit.aborted) throw error;
       await current.stopReading();
       isFirst = false;
-      current = await adoptAfterLoss(run, services, { id: current.running.id, error, requests });
+      current = await adoptAfterLoss(run, services, {
+        id: current.running.id,
+        keeper: current.keeper,
+        error,
+        requests,
+      });
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/config.js';
 import { DockerodeEngine } from '../../docker/dockerode-engine.js';
-import type { ContainerLimits, ContainerSpec, DockerEngine } from '../../docker/engine.js';
+import type { ContainerLimits, DockerEngine } from '../../docker/engine.js';
 import { treeRemover } from '../../docker/tree-remover.js';
 import { createFeatures } from '../../features/registry.js';
 import type { FeatureServices } from '../../features/registry.js';
@@ -9,7 +9,6 @@ import type { MetricsOutput } from '../../log/lifecycle-events.js';
 import type { Logger } from '../../log/logger.js';
 import { CredentialHolder } from '../../queue/credential-holder.js';
 import { workerLabels } from '../../task/phases/container-spec.js';
-import type { ContainerDefaults } from '../../task/phases/container-spec.js';
 import { runClaim } from '../../task/run.js';
 import type { RunServices } from '../../task/run.js';
 import type { WorkerFacts } from '../../task/task-context.js';
@@ -25,6 +24,7 @@ import { makeEndings, makeGarbageCollection, makeLeftContainers, makeLife } from
 import type { GarbageCollection, LeftContainers } from './housekeeping.js';
 import { makeImages } from './images.js';
 import { makeLifecycle, makeObservability } from './observability.js';
+import { logDriverOf } from './log-driver.js';
 import { makeDevices, makeMetadata, makeQueue, reportUnusableKeys } from './preflight.js';
 import type { WorkerDevices } from './preflight.js';
 import { makeServers } from './servers.js';
@@ -51,12 +51,6 @@ export interface WorkerSetup {
   /** Tells whether a key still has its default value: the operator has not set it up. Absent: no key has. */
   readonly isUntouched?: IsUntouched;
 }
-
-/**
- * The next worker reads what this one missed of a container's output, so the engine must keep all of it: rotation would
- * lose lines in the middle. `task.maxLogBytes` limits its size.
- */
-const LOG_DRIVER_OPTIONS = { none: {}, local: { 'max-size': '1t', 'max-file': '1', compress: 'false' } } as const;
 
 /** Makes the worker and all its parts; nothing is claimed before it runs. Throws a ConfigError, among others. */
 export async function makeWorker(setup: WorkerSetup): Promise<Worker> {
@@ -99,7 +93,7 @@ async function assemble(setup: WorkerSetup, resources: ResourceStack): Promise<W
   const services = featureServices(config, { ...shared, storage, servers, devices });
   const deps: RunServices = {
     ...shared,
-    ...settingsOfRuns(config, runsDirectory, log),
+    ...settingsOfRuns(config, runsDirectory, shared),
     queue,
     images: images.provider,
     admission: makeAdmission(config, services),
@@ -253,7 +247,7 @@ function warnOnce(log: Logger): RunServices['reclaiming']['onPollRefused'] {
 function settingsOfRuns(
   { artifacts, task }: Config,
   runsDirectory: string,
-  log: Logger,
+  parts: { readonly engine: DockerEngine; readonly log: Logger },
 ): Pick<RunServices, 'settings' | 'reclaiming' | 'containerDefaults'> {
   const settings = {
     runsDirectory,
@@ -266,12 +260,15 @@ function settingsOfRuns(
   const reclaiming = {
     reclaimDivisor: task.reclaimDivisor,
     cancelPollIntervalMs: task.cancelPollInterval,
-    onPollRefused: warnOnce(log),
+    onPollRefused: warnOnce(parts.log),
   };
-  return { settings, reclaiming, containerDefaults: containerDefaults(task.container) };
+  return { settings, reclaiming, containerDefaults: containerDefaults(task.container, parts) };
 }
 
-function containerDefaults(container: Config['task']['container']): ContainerDefaults {
+function containerDefaults(
+  container: Config['task']['container'],
+  parts: { readonly engine: DockerEngine; readonly log: Logger },
+): RunServices['containerDefaults'] {
   const { logDriver, memory, memorySwap, cpus, pidsLimit, ulimits } = container;
   const limits: ContainerLimits = {
     ...(memory !== undefined && { memoryBytes: memory }),
@@ -280,8 +277,7 @@ function containerDefaults(container: Config['task']['container']): ContainerDef
     ...(pidsLimit !== undefined && { pids: pidsLimit }),
     ...(ulimits && { ulimits }),
   };
-  const driver: ContainerSpec['logDriver'] = { type: logDriver, options: LOG_DRIVER_OPTIONS[logDriver] };
-  return { logDriver: driver, limits };
+  return { logDriver: logDriverOf(logDriver, parts), limits };
 }
 
 function workerFacts(config: Config, version: string): WorkerFacts {

@@ -6,7 +6,7 @@ import { MemoryLogger } from '../../../fakes/memory-logger.js';
 import { load } from '../../config/fixture.js';
 
 const ENGINE: Pick<DockerEngine, 'describe'> = {
-  describe: () => Promise.resolve({ version: '26.1.5', storageDriver: 'overlay2' }),
+  describe: () => Promise.resolve({ version: '26.1.5', storageDriver: 'overlay2', isLiveRestoring: false }),
 };
 
 describe('the metadata in task logs', () => {
