@@ -8,6 +8,7 @@ import { readRoles } from '../local-taskcluster/auth/read-roles.js';
 import type { NewRole } from '../local-taskcluster/auth/role-table.js';
 import { containerAdvice } from '../local-taskcluster/container-address.js';
 import { LocalTaskcluster } from '../local-taskcluster/server.js';
+import { readState, writeState } from '../local-taskcluster/state/state-file.js';
 
 const BAD_USAGE = 2;
 
@@ -31,11 +32,15 @@ function parseFlags(args: readonly string[]): Flags {
   return new Command('local-taskcluster')
     .description(
       'A Taskcluster for one machine: queue, auth, object, index, secrets, purge-cache, worker-manager, notify (which ' +
-        'sends nothing), hooks (which is empty) and artifact storage, kept in memory until it exits.',
+        'sends nothing), hooks (which is empty) and artifact storage, kept in memory until it exits, or in a data ' +
+        'directory.',
     )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on, 0 for any free one', parsePort, 8080)
-    .option('--data-dir <directory>', 'where to keep artifacts (default: a temporary directory, removed at exit)')
+    .option(
+      '--data-dir <directory>',
+      'where to keep artifacts and, from one exit to the next start, tasks (default: a temporary directory, removed)',
+    )
     .option('--credentials-file <file>', 'write {rootUrl, clientId, accessToken} to this file, readable only by you')
     .option('--roles <file>', 'define these roles: YAML or JSON, each role id with the list of its scopes')
     .option(
@@ -87,12 +92,23 @@ async function rolesIn(file: string): Promise<readonly NewRole[]> {
   }
 }
 
+async function end(server: LocalTaskcluster, { dataDir }: Flags): Promise<void> {
+  await server.close();
+  if (dataDir !== undefined) await writeState(dataDir, server.saveState());
+}
+
+function fail(error: unknown): void {
+  process.stderr.write(`local-taskcluster: ${errorMessage(error)}\n`);
+  process.exitCode = 1;
+}
+
 async function main(flags: Flags): Promise<void> {
   const { credentialsFile, roles: rolesFile, ...options } = flags;
   const roles = rolesFile === undefined ? [] : await rolesIn(rolesFile);
-  const server = await LocalTaskcluster.start({ ...options, roles });
+  const state = options.dataDir === undefined ? undefined : await readState(options.dataDir);
+  const server = await LocalTaskcluster.start({ ...options, ...(state && { state }), roles });
   const stop = (): void => {
-    void server.close();
+    end(server, flags).catch(fail);
   };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
@@ -109,8 +125,5 @@ try {
   await main(parseFlags(process.argv.slice(2)));
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : BAD_USAGE;
-  else {
-    process.stderr.write(`local-taskcluster: ${errorMessage(error)}\n`);
-    process.exitCode = 1;
-  }
+  else fail(error);
 }

@@ -6,7 +6,7 @@ const DOCKER_BRIDGE = 'docker0';
 
 /**
  * Returns the address under which containers reach this machine: the gateway of Docker's bridge. Undefined without a
- * bridge.
+ * bridge, and while no container runs: node then does not list it.
  */
 function containerAddress(interfaces: Interfaces): string | undefined {
   return interfaces[DOCKER_BRIDGE]?.find(({ family }) => family === 'IPv4')?.address;
@@ -18,7 +18,7 @@ export function containerAdvice(host: string, interfaces: Interfaces): readonly 
   const gateway = containerAddress(interfaces);
   const start =
     gateway === undefined
-      ? "--host and the gateway of docker's bridge (usually 172.17.0.1; there is no docker0 here)"
+      ? "--host and the gateway of docker's bridge (usually 172.17.0.1)"
       : `--host ${gateway}, the gateway of docker's bridge`;
   return [`Containers can't reach ${host}: for tasks that call Taskcluster themselves, start it with ${start}.`];
 }

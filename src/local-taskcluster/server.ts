@@ -21,9 +21,20 @@ import { registerRootRoutes } from './http/root-routes.js';
 import { registerService } from './http/service.js';
 import { registerObjectRoutes } from './object-store/object-routes.js';
 import { ObjectStore } from './object-store/object-store.js';
+import { serveBuiltInPools } from './queue/built-in-pools.js';
+import { viewOf } from './queue/task-changes.js';
+import type { TaskView } from './queue/task-changes.js';
 import type { ContentLengthRule } from './schemas/artifact-schemas.js';
 import type { TerminationDecision, WorkerKey } from './schemas/worker-schemas.js';
 import { Services } from './services.js';
+import type { ServicesUpstream } from './services.js';
+import { checkState } from './state/saved-state.js';
+import type { LocalTaskclusterState } from './state/saved-state.js';
+import { ArtifactCache } from './upstream/artifact-cache.js';
+import { UpstreamClient } from './upstream/upstream-client.js';
+import type { UpstreamOptions } from './upstream/upstream-client.js';
+
+export type { TaskView, LocalTaskclusterState, UpstreamOptions };
 
 const DEFAULT_CLAIM_TIMEOUT_MS = 20 * 60_000;
 const DEFAULT_LONG_POLL_MS = 20_000;
@@ -54,6 +65,20 @@ export interface LocalTaskclusterOptions {
   readonly artifactContentLength?: ContentLengthRule;
   /** The clock of tasks, claims, certificates and addresses; due actions need a timer or `resolveDue`. */
   readonly now?: () => Date;
+  /** A deployment that is read, and never changed, to find what is not here. By default there is none. */
+  readonly upstream?: UpstreamOptions;
+  /**
+   * Whether a pending task may be claimed now; all may by default. It is asked before every claim, and again after
+   * `reviewPending`: call that when an answer changes.
+   */
+  readonly mayClaim?: (task: TaskView) => boolean;
+  /**
+   * Returns what a worker gets as the definition of a task that it claims; by default the definition itself, which every
+   * other method answers in any case. It has to be a whole definition, and the function must not throw.
+   */
+  readonly definitionForWorker?: (task: TaskView) => unknown;
+  /** What an earlier server over the same `dataDir` has saved. */
+  readonly state?: LocalTaskclusterState;
   /** Port of the admin API on the loopback address, 0 for any free one; without it there is no admin API. */
   readonly adminPort?: number;
 }
@@ -65,7 +90,10 @@ interface Parts {
   readonly roles: RoleTable;
   readonly store: ObjectStore;
   readonly traffic: Traffic;
+  readonly cache: ArtifactCache | undefined;
   readonly closing: AbortController;
+  /** Settles once the server closes. */
+  readonly builtInPools: Promise<void>;
   admin: AdminServer | undefined;
   readonly temporaryDir: string | undefined;
 }
@@ -83,7 +111,10 @@ export class LocalTaskcluster {
     this.#parts = parts;
   }
 
-  /** Starts the server; resolves once it listens. Rejects when the address is not available. */
+  /**
+   * Starts the server; resolves once it listens. Rejects when the address is not available, the state can't be used, or
+   * the upstream's address or credentials can't be right.
+   */
   static async start(options: LocalTaskclusterOptions = {}): Promise<LocalTaskcluster> {
     const credentials = options.credentials ?? { clientId: 'static/local/root', accessToken: newAccessToken() };
     const host = options.host ?? '127.0.0.1';
@@ -128,6 +159,33 @@ export class LocalTaskcluster {
     this.#parts.services.terminations.decide(worker, decision);
   }
 
+  /**
+   * Calls the listener after each change in the state of a task (created, pending, running, resolved), in order; returns
+   * how to stop that.
+   */
+  onTaskChange(listener: (task: TaskView) => void): () => void {
+    return this.#parts.services.queue.changes.listen(listener);
+  }
+
+  /** Returns all tasks, as they are now, oldest first. */
+  tasks(): readonly TaskView[] {
+    return this.#parts.services.queue.all().map(viewOf);
+  }
+
+  /** Asks `mayClaim` again, soon, for the tasks that workers wait for. */
+  reviewPending(): void {
+    this.#parts.services.queue.reviewPending();
+  }
+
+  /**
+   * Returns what the next server over the same `dataDir` needs to continue, as JSON: tasks with their runs, groups and
+   * artifacts, objects, and the index. Clients, roles, secrets, worker pools and purge requests are not in it. Possible
+   * at any time, also after `close`; uploads that are not finished are lost.
+   */
+  saveState(): LocalTaskclusterState {
+    return this.#parts.services.save();
+  }
+
   /** Expires claims and deadlines that are due now; for clocks that are advanced by hand. */
   resolveDue(): void {
     this.#parts.services.queue.resolveDue();
@@ -143,34 +201,65 @@ async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentCl
   const now = options.now ?? (() => new Date());
   const [clients, roles] = [new ClientTable(now), rolesOf(options.roles ?? [], now)];
   clients.set({ ...root, scopes: ['*'] });
+  const state = stateOf(options);
+  const upstream = options.upstream && (await upstreamOf(options.upstream));
   const temporaryDir = options.dataDir === undefined ? await mkdtemp(join(tmpdir(), 'local-taskcluster-')) : undefined;
   const store = new ObjectStore(join(options.dataDir ?? temporaryDir ?? '', 'objects'), now);
-  const services = new Services({
-    store,
-    queue: {
-      claimTimeoutMs: options.claimTimeoutMs ?? DEFAULT_CLAIM_TIMEOUT_MS,
-      longPollMs: options.longPollMs ?? DEFAULT_LONG_POLL_MS,
-      credentialsGraceMs: options.credentialsGraceMs ?? DEFAULT_CREDENTIALS_GRACE_MS,
-    },
-    artifactContentLength: options.artifactContentLength ?? 'taken',
-    clients,
-    roles,
-    now,
-  });
-  const { endpoints, urls } = services;
+  const services = new Services({ store, clients, roles, now, upstream, ...serviceOptions(options) });
+  if (state) await services.restore(state);
   const closing = new AbortController();
+  const traffic = new Traffic(now);
+  const app = await application({ services, store, closing, traffic }, { clients, roles, now });
+  const builtInPools = serveBuiltInPools(services.queue, closing.signal);
+  return {
+    ...{ app, services, clients, roles, store, traffic, closing, temporaryDir, builtInPools },
+    ...{ cache: upstream?.cache, admin: undefined },
+  };
+}
+
+function serviceOptions(options: LocalTaskclusterOptions) {
+  const { mayClaim, definitionForWorker, artifactContentLength = 'taken' } = options;
+  const queue = {
+    claimTimeoutMs: options.claimTimeoutMs ?? DEFAULT_CLAIM_TIMEOUT_MS,
+    longPollMs: options.longPollMs ?? DEFAULT_LONG_POLL_MS,
+    credentialsGraceMs: options.credentialsGraceMs ?? DEFAULT_CREDENTIALS_GRACE_MS,
+    ...(mayClaim && { mayClaim }),
+  };
+  return { queue, definitionForWorker, artifactContentLength };
+}
+
+async function application(
+  { services, store, closing, traffic }: Pick<Parts, 'services' | 'store' | 'closing' | 'traffic'>,
+  { clients, roles, now }: Pick<Parts, 'clients' | 'roles'> & { readonly now: () => Date },
+): Promise<FastifyInstance> {
+  const { endpoints, urls, remoteContents: remote } = services;
   const app = fastify({
     forceCloseConnections: true,
     routerOptions: { maxParamLength: LONGEST_PARAMETER },
     frameworkErrors: (error, request, reply) =>
       void sendError(request, reply, { method: { name: 'unknown' }, error, time: now() }),
   });
-  const traffic = new Traffic(now);
   const context = { authenticator: new Authenticator({ clients, roles, now }), now, closing: closing.signal, traffic };
   registerRootRoutes(app, Object.keys(endpoints), now);
   for (const [name, methods] of Object.entries(endpoints)) await registerService(app, name, methods, context);
-  await registerObjectRoutes(app, { store, urls, traffic });
-  return { app, services, clients, roles, store, traffic, closing, admin: undefined, temporaryDir };
+  await registerObjectRoutes(app, { store, urls, traffic, remote });
+  return app;
+}
+
+/** Throws an Error for a state that can't be used. */
+function stateOf({ state, dataDir }: LocalTaskclusterOptions): LocalTaskclusterState | undefined {
+  if (state === undefined) return undefined;
+  if (dataDir === undefined) throw new Error('a saved state needs the data directory that it was saved for');
+  return checkState(state);
+}
+
+async function upstreamOf(options: UpstreamOptions): Promise<ServicesUpstream> {
+  const client = new UpstreamClient(options);
+  const { cacheDir, secrets: readsSecrets = false } = options;
+  // What was read with credentials must not be found without them.
+  const owner = JSON.stringify([client.rootUrl, client.clientId ?? null]);
+  const cache = cacheDir === undefined ? undefined : await ArtifactCache.open(cacheDir, owner);
+  return { client, cache, readsSecrets };
 }
 
 /**
@@ -189,12 +278,15 @@ async function startAdmin({ traffic, services }: Parts, port: number): Promise<A
   return AdminServer.start({ faults: traffic.faults, calls: traffic.calls, terminations }, port);
 }
 
-async function shutDown({ app, services, store, closing, admin, temporaryDir }: Parts): Promise<void> {
+async function shutDown(parts: Parts): Promise<void> {
+  const { app, services, store, cache, closing, admin, temporaryDir } = parts;
   closing.abort();
+  await parts.builtInPools;
   services.queue.close();
   await app.close();
   await admin?.close();
   await store.idle();
+  await cache?.idle();
   if (temporaryDir !== undefined) await rm(temporaryDir, { recursive: true, force: true });
 }
 

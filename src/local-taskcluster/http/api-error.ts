@@ -12,6 +12,7 @@ const STATUS_OF_CODE = {
   ResourceExpired: 410,
   RequestTooLarge: 413,
   InternalServerError: 500,
+  BadGateway: 502,
 } as const;
 
 export type ApiErrorCode = keyof typeof STATUS_OF_CODE;

@@ -29,6 +29,8 @@ export interface ApiReply {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON; undefined sends no body. */
   readonly body?: unknown;
+  /** The body is another deployment's, which may be newer, and is not checked against the schema. */
+  readonly isPassedOn?: boolean;
 }
 
 /** One method of a service, as Taskcluster's references describe it: name, HTTP method, `<parameter>` route. */

@@ -1,11 +1,7 @@
-import { client as hawkClient } from 'hawk';
-import { satisfies } from '../../lib/queue/scopes.js';
-import type { PermanentClient } from '../auth/client-table.js';
 import { ApiError } from '../http/api-error.js';
 import { endpoint } from '../http/endpoint.js';
-import type { ApiCall, ApiReply, Endpoint } from '../http/endpoint.js';
+import type { Endpoint } from '../http/endpoint.js';
 import { PAGING, pageOf } from '../http/page.js';
-import type { FindArtifact } from '../queue/find-artifact.js';
 import {
   INDEXED_TASK_RESPONSE,
   INSERT_TASK_REQUEST,
@@ -13,25 +9,14 @@ import {
   LIST_TASKS_RESPONSE,
   TASKS_AT_INDEX_REQUEST,
 } from '../schemas/index-schemas.js';
+import { GET_ARTIFACT, artifactRedirect } from './artifact-redirect.js';
+import type { RedirectServices } from './artifact-redirect.js';
 import type { IndexTable, IndexedTask } from './index-table.js';
-
-const LINK_SECONDS = 15 * 60;
-const GET_ARTIFACT = 'queue:get-artifact:';
 
 const pathOf = ({ namespace }: IndexedTask): string => namespace;
 
-interface IndexServices {
-  readonly index: IndexTable;
-  readonly findArtifact: FindArtifact;
-  /** Returns whether every caller may read artifacts of this name. */
-  readonly isPublic: (name: string) => boolean;
-  /** Signs the addresses of other artifacts. */
-  readonly issuer: PermanentClient;
-}
-
 /** Returns the endpoints of the index service. */
-export function indexEndpoints(services: IndexServices): readonly Endpoint[] {
-  const { index } = services;
+export function indexEndpoints(index: IndexTable, redirects: RedirectServices): readonly Endpoint[] {
   return [
     ...taskEndpoints(index),
     ...listEndpoints(index),
@@ -40,23 +25,9 @@ export function indexEndpoints(services: IndexServices): readonly Endpoint[] {
       method: 'GET',
       route: '/task/<indexPath>/artifacts/<name>',
       scopes: (param) => `${GET_ARTIFACT}${param('name')}`,
-      handle: (call) => redirect(services, call),
+      handle: (call) => artifactRedirect(redirects, call, index.get(call.param('indexPath')).taskId),
     }),
   ];
-}
-
-/**
- * Redirects to the artifact itself if it is public, or else to the queue with a signed address that this caller may
- * read.
- */
-function redirect({ index, findArtifact, isPublic, issuer }: IndexServices, call: ApiCall<unknown>): ApiReply {
-  const name = call.param('name');
-  const { taskId } = index.get(call.param('indexPath'));
-  const mayRead = isPublic(name) ? isPublic : (each: string) => satisfies(call.scopes, GET_ARTIFACT + each);
-  const artifact = findArtifact(taskId, name, mayRead);
-  const inQueue = `${call.baseUrl}/api/queue/v1/task/${taskId}/artifacts/${encodeURIComponent(name)}`;
-  const url = isPublic(name) ? (artifact?.url ?? inQueue) : signed(inQueue, call.scopes, issuer);
-  return { status: 303, headers: { location: url }, body: { storageType: artifact?.storageType, url } };
 }
 
 function taskEndpoints(index: IndexTable): readonly Endpoint[] {
@@ -136,17 +107,4 @@ function listEndpoints(index: IndexTable): readonly Endpoint[] {
       },
     }),
   ];
-}
-
-/** Returns the address, signed for the artifacts that a caller with these scopes may read itself. */
-function signed(url: string, scopes: readonly string[], issuer: PermanentClient): string {
-  const ext = Buffer.from(JSON.stringify({ authorizedScopes: scopes.flatMap(readingPart) })).toString('base64');
-  const credentials = { id: issuer.clientId, key: issuer.accessToken, algorithm: 'sha256' } as const;
-  return `${url}?bewit=${hawkClient.getBewit(url, { credentials, ttlSec: LINK_SECONDS, localtimeOffsetMsec: 0, ext })}`;
-}
-
-/** Returns the part of a scope that covers reading artifacts. */
-function readingPart(scope: string): readonly string[] {
-  if (scope.startsWith(GET_ARTIFACT)) return [scope];
-  return scope.endsWith('*') && GET_ARTIFACT.startsWith(scope.slice(0, -1)) ? [`${GET_ARTIFACT}*`] : [];
 }

@@ -48,6 +48,14 @@ export class IndexTable {
     this.#tasks.delete(path);
   }
 
+  save(): readonly IndexedTask[] {
+    return this.#below('');
+  }
+
+  restore(tasks: readonly IndexedTask[]): void {
+    for (const task of tasks) this.#tasks.set(task.namespace, task);
+  }
+
   /** Returns the tasks directly in a namespace; '' is the root. */
   tasksIn(namespace: string): readonly IndexedTask[] {
     return this.#below(namespace).filter((task) => !remainder(task, namespace).includes('.'));

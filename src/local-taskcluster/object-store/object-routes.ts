@@ -1,17 +1,22 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Traffic, WatchedRoute } from '../faults/traffic.js';
+import { ApiError } from '../http/api-error.js';
 import { parseRange } from './byte-range.js';
 import { IncompleteUpload } from './object-store.js';
 import type { ObjectStore, StoredObject } from './object-store.js';
+import type { RemoteContents } from './remote-contents.js';
 import type { ObjectMethod, SignedUrls } from './signed-urls.js';
 
+const NOTHING_HERE = 'Nothing was uploaded here.';
 const WRONG_SIGNATURE = 'The signature is wrong, is meant for other headers, or has expired.';
 
 interface ObjectServices {
   readonly store: ObjectStore;
   readonly urls: SignedUrls;
   readonly traffic: Traffic;
+  /** Undefined when everything is stored here. */
+  readonly remote: RemoteContents | undefined;
 }
 
 interface ObjectRequest {
@@ -77,21 +82,24 @@ async function upload(
   }
 }
 
-async function download(
-  { store, urls }: ObjectServices,
+async function download(services: ObjectServices, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const { store, urls, remote } = services;
+  const key = allowedKey(urls, 'GET', request);
+  if (key === undefined) return refuse(reply, 403, 'AccessDenied', WRONG_SIGNATURE);
+  void reply.headers({ 'accept-ranges': 'bytes', 'access-control-allow-origin': '*' });
+  const object = store.get(key) ?? (await remote?.kept(key));
+  if (object) return sendObject(store, object, request, reply);
+  if (remote) return sendRemote(remote, key, request, reply);
+  return refuse(reply, 404, 'NoSuchKey', NOTHING_HERE);
+}
+
+async function sendObject(
+  store: ObjectStore,
+  object: StoredObject,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const key = allowedKey(urls, 'GET', request);
-  if (key === undefined) return refuse(reply, 403, 'AccessDenied', WRONG_SIGNATURE);
-  const object = store.get(key);
-  if (!object) return refuse(reply, 404, 'NoSuchKey', 'Nothing was uploaded here.');
-  void reply.headers({
-    'accept-ranges': 'bytes',
-    'access-control-allow-origin': '*',
-    etag: object.etag,
-    'last-modified': object.modified.toUTCString(),
-  });
+  void reply.headers({ etag: object.etag, 'last-modified': object.modified.toUTCString() });
   if (request.headers['if-none-match'] === object.etag) return reply.code(304).send();
   const range = parseRange(wantedRange(request, object), object.size);
   if (range === 'unsatisfiable') {
@@ -104,6 +112,32 @@ async function download(
   void reply.header('content-length', range ? range.last - range.first + 1 : object.size);
   // Without a body, Fastify would set Content-Length to 0.
   return reply.send(request.method === 'HEAD' ? Readable.from([]) : store.read(object, range));
+}
+
+/** Passes on what is stored elsewhere while it is read; ends reading when the connection closes. */
+async function sendRemote(
+  remote: RemoteContents,
+  key: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const hangUp = new AbortController();
+  reply.raw.once('close', () => {
+    hangUp.abort();
+  });
+  const isHeadOnly = request.method === 'HEAD';
+  const ifRange = request.headers['if-range'];
+  const part = { range: request.headers.range, ...(typeof ifRange === 'string' && { ifRange }), isHeadOnly };
+  try {
+    const content = await remote.open(key, part, hangUp.signal);
+    if (!content) return await refuse(reply, 404, 'NoSuchKey', NOTHING_HERE);
+    void reply.code(content.status).headers(content.headers);
+    if (isHeadOnly) content.body.destroy();
+    return await reply.send(isHeadOnly ? Readable.from([]) : content.body);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return refuse(reply, error.statusCode, error.code, error.message);
+  }
 }
 
 /** Returns the Range header, unless If-Range names another version of the object. */
@@ -130,6 +164,10 @@ async function refuseAndHangUp(
 }
 
 async function refuse(reply: FastifyReply, status: number, code: string, message: string): Promise<FastifyReply> {
-  const xml = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message></Error>`;
+  const xml = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${escaped(message)}</Message></Error>`;
   return reply.code(status).type('application/xml').send(xml);
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rename, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -23,6 +23,14 @@ export interface ObjectHeaders {
   readonly contentType: string;
   readonly contentEncoding: string | undefined;
   readonly size: number;
+}
+
+/** An object as JSON, with the name of its file. */
+export interface SavedContent extends Omit<StoredObject, 'contentEncoding' | 'modified' | 'path'> {
+  readonly key: string;
+  readonly contentEncoding?: string;
+  readonly modified: string;
+  readonly file: string;
 }
 
 /** The error for an upload whose size is not the one it announced. */
@@ -67,6 +75,24 @@ export class ObjectStore {
     return createReadStream(object.path, range ? { start: range.first, end: range.last } : {});
   }
 
+  save(): readonly SavedContent[] {
+    return [...this.#objects].map(([key, { contentType, contentEncoding, size, etag, modified, path }]) => ({
+      ...{ key, contentType, ...(contentEncoding !== undefined && { contentEncoding }), size, etag },
+      ...{ modified: modified.toJSON(), file: basename(path) },
+    }));
+  }
+
+  /** Adds saved objects, whose files are in the directory. Rejects with an Error if one of them is not there. */
+  async restore(contents: readonly SavedContent[]): Promise<void> {
+    for (const { key, file, modified, contentEncoding, ...object } of contents) {
+      const path = join(this.#directory, file);
+      if ((await sizeOf(path)) !== object.size) {
+        throw new Error(`the content of ${key}, ${object.size} bytes, is not at ${path} any more`);
+      }
+      this.#objects.set(key, { ...object, contentEncoding, modified: new Date(modified), path });
+    }
+  }
+
   async #write(key: string, headers: ObjectHeaders, content: Readable): Promise<StoredObject> {
     await makeDirectory(this.#directory);
     // Every upload has its own file, so a reader keeps the version that it opened.
@@ -94,5 +120,15 @@ export class ObjectStore {
     this.#objects.set(key, object);
     if (replaced) await rm(replaced.path, { force: true });
     return object;
+  }
+}
+
+/** Returns the size of a file; undefined if there is none. */
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }

@@ -18,6 +18,12 @@ export interface ObjectRecord extends Upload {
   readonly isFinished: boolean;
 }
 
+/** An object as JSON. */
+export interface SavedObject extends Omit<ObjectRecord, 'opened'> {
+  readonly name: string;
+  readonly opened: string;
+}
+
 /**
  * The objects of the object service. An object can be read once its upload is finished, and never changes after that.
  */
@@ -78,6 +84,14 @@ export class ObjectTable {
     const object = this.#current(name);
     if (!object?.isFinished) throw notFound(name);
     return object;
+  }
+
+  save(): readonly SavedObject[] {
+    return [...this.#objects].map(([name, { opened, ...object }]) => ({ name, ...object, opened: opened.toJSON() }));
+  }
+
+  restore(objects: readonly SavedObject[]): void {
+    for (const { name, opened, ...object } of objects) this.#objects.set(name, { ...object, opened: new Date(opened) });
   }
 
   #current(name: string): ObjectRecord | undefined {

@@ -17,6 +17,12 @@ export interface Artifact extends ArtifactInfo {
   readonly isPresent: boolean;
 }
 
+/** An artifact as JSON, with its run. */
+export interface SavedArtifact extends Artifact {
+  readonly taskId: string;
+  readonly runId: number;
+}
+
 /** The artifacts of all runs, and the rules for creating them. */
 export class ArtifactTable {
   readonly #now: () => Date;
@@ -115,6 +121,17 @@ export class ArtifactTable {
     const present = [...this.#of(taskId, runId).values()].filter(({ isPresent }) => isPresent);
     const { items, next } = pageOf(present, ({ name }) => name, page);
     return { artifacts: items.map(infoOf), ...next };
+  }
+
+  save(): readonly SavedArtifact[] {
+    return [...this.#runs].flatMap(([run, artifacts]) => {
+      const [taskId = '', runId] = run.split('/');
+      return [...artifacts.values()].map((artifact) => ({ taskId, runId: Number(runId), ...artifact }));
+    });
+  }
+
+  restore(artifacts: readonly SavedArtifact[]): void {
+    for (const { taskId, runId, ...artifact } of artifacts) this.#of(taskId, runId).set(artifact.name, artifact);
   }
 
   #checkRun(task: Task, runId: number): void {

@@ -8,17 +8,28 @@ import {
   RECLAIM_RESPONSE,
 } from '../schemas/claim-schemas.js';
 import { EXCEPTION_REQUEST, STATUS_RESPONSE } from '../schemas/status-schemas.js';
-import type { Claim, Queue } from './queue.js';
+import type { Claim } from './claims.js';
+import type { Queue } from './queue.js';
+import { viewOf } from './task-changes.js';
+import type { TaskView } from './task-changes.js';
 import type { Resolution } from './task.js';
 import type { TaskRun, WorkerTable } from './worker-table.js';
 import { trimEnd } from '../../lib/util/trim-end.js';
 
+export interface ClaimServices {
+  readonly queue: Queue;
+  readonly workers: WorkerTable;
+  /** Returns what the worker gets as the definition of the task that it claims. */
+  readonly definitionForWorker: (task: TaskView) => unknown;
+}
+
 /** Returns the queue endpoints with which a worker claims, reclaims and resolves runs. */
-export function claimEndpoints(queue: Queue, workers: WorkerTable): readonly Endpoint[] {
+export function claimEndpoints(services: ClaimServices): readonly Endpoint[] {
+  const { queue } = services;
   return [
-    claimWork(queue, workers),
-    claimTask(queue, workers),
-    reclaimTask(queue, workers),
+    claimWork(services),
+    claimTask(services),
+    reclaimTask(services),
     report(queue, 'reportCompleted', '/completed', { state: 'completed' }),
     report(queue, 'reportFailed', '/failed', { state: 'failed' }),
     endpoint({
@@ -35,7 +46,7 @@ export function claimEndpoints(queue: Queue, workers: WorkerTable): readonly End
   ];
 }
 
-function claimWork(queue: Queue, workers: WorkerTable): Endpoint {
+function claimWork({ queue, workers, definitionForWorker }: ClaimServices): Endpoint {
   return endpoint({
     name: 'claimWork',
     method: 'POST',
@@ -52,14 +63,14 @@ function claimWork(queue: Queue, workers: WorkerTable): Endpoint {
         await queue.idle(closed);
         return { body: { tasks: [] } };
       }
-      const claims = await queue.claimWork(taskQueueId, tasks, worker, closed);
+      const claims = await queue.claimWork({ taskQueueId, count: tasks, worker, closed });
       for (const claim of claims) workers.tookTask(taskQueueId, worker, runOf(claim));
-      return { body: { tasks: claims.map(claimed) } };
+      return { body: { tasks: claims.map((claim) => claimed(claim, definitionForWorker)) } };
     },
   });
 }
 
-function claimTask(queue: Queue, workers: WorkerTable): Endpoint {
+function claimTask({ queue, workers, definitionForWorker }: ClaimServices): Endpoint {
   return endpoint({
     name: 'claimTask',
     method: 'POST',
@@ -77,12 +88,12 @@ function claimTask(queue: Queue, workers: WorkerTable): Endpoint {
       workers.seenQueue(definition.taskQueueId);
       const claim = queue.claimTask(taskId, Number(param('runId')), worker);
       workers.tookTask(definition.taskQueueId, worker, runOf(claim));
-      return { body: claimed(claim) };
+      return { body: claimed(claim, definitionForWorker) };
     },
   });
 }
 
-function reclaimTask(queue: Queue, workers: WorkerTable): Endpoint {
+function reclaimTask({ queue, workers }: ClaimServices): Endpoint {
   return endpoint({
     name: 'reclaimTask',
     method: 'POST',
@@ -110,8 +121,9 @@ function report(queue: Queue, name: string, ending: string, resolution: Resoluti
   });
 }
 
-function claimed(claim: Claim): object {
-  return { ...claimFields(claim), takenUntil: databaseTime(claim.takenUntil), task: claim.task.definition };
+function claimed(claim: Claim, definitionForWorker: ClaimServices['definitionForWorker']): object {
+  const task = definitionForWorker(viewOf(claim.task));
+  return { ...claimFields(claim), takenUntil: databaseTime(claim.takenUntil), task };
 }
 
 function runOf({ task: { taskId }, runId }: Claim): TaskRun {

@@ -2,7 +2,26 @@ import { ApiError } from '../http/api-error.js';
 import type { TaskDefinition } from '../schemas/task-schemas.js';
 import type { Task } from './task.js';
 
-type Tasks = ReadonlyMap<string, Task>;
+/** What a task needs to know about one that it depends on. */
+export interface Dependency {
+  readonly state: Task['state'];
+  readonly expires: Date;
+  /** True for a resolved task of another deployment, whose state never changes here. */
+  readonly isElsewhere?: boolean;
+}
+
+/** Returns what is known about a task; undefined for one that does not exist. */
+type FindDependency = (taskId: string) => Dependency | undefined;
+
+/** The refusal of a task whose dependencies do not exist. */
+export class MissingDependencies extends ApiError {
+  readonly taskIds: readonly string[];
+
+  constructor(taskIds: readonly string[]) {
+    super('InputError', `There are no tasks ${taskIds.join(', ')}: create dependencies first.`);
+    this.taskIds = taskIds;
+  }
+}
 
 /** Which tasks wait for which others. Once satisfied, a dependency stays satisfied, even when its task is rerun. */
 export class Dependencies {
@@ -11,24 +30,36 @@ export class Dependencies {
   readonly #open = new Map<string, Set<string>>();
 
   /** Records the task; returns whether it has no open dependencies and can be scheduled. */
-  add(task: Task, tasks: Tasks): boolean {
-    const open = new Set<string>();
+  add(task: Task, find: FindDependency): boolean {
+    const { dependencies, requires } = task.definition;
+    const open = dependencies.filter((taskId) => {
+      const dependency = find(taskId);
+      return !dependency || !satisfies(dependency, requires);
+    });
+    this.restore(task, open);
+    return open.length === 0;
+  }
+
+  /** Records the task with the dependencies that it still waits for. */
+  restore(task: Task, open: readonly string[]): void {
     for (const taskId of task.definition.dependencies) {
       const dependents = this.#dependents.get(taskId) ?? [];
       dependents.push(task);
       this.#dependents.set(taskId, dependents);
-      const dependency = tasks.get(taskId);
-      if (!dependency || !satisfies(dependency, task)) open.add(taskId);
     }
-    if (open.size > 0) this.#open.set(task.taskId, open);
-    return open.size === 0;
+    if (open.length > 0) this.#open.set(task.taskId, new Set(open));
+  }
+
+  /** Returns the dependencies that the task still waits for. */
+  open(taskId: string): readonly string[] {
+    return [...(this.#open.get(taskId) ?? [])];
   }
 
   /** Records that the task is resolved; returns the tasks that waited for nothing else. */
   resolved(task: Task): readonly Task[] {
     return this.dependents(task.taskId).filter((dependent) => {
       const open = this.#open.get(dependent.taskId);
-      if (!open || !satisfies(task, dependent)) return false;
+      if (!open || !satisfies(task, dependent.definition.requires)) return false;
       open.delete(task.taskId);
       if (open.size > 0) return false;
       this.#open.delete(dependent.taskId);
@@ -43,21 +74,29 @@ export class Dependencies {
 }
 
 /**
- * Throws InputError unless all dependencies exist and will not expire while the task may wait for them. A task may
- * depend on itself: then only scheduleTask starts it.
+ * Throws MissingDependencies unless all dependencies exist, and InputError unless they may be satisfied and will not
+ * expire while the task may wait for them. A task may depend on itself: then only scheduleTask starts it.
  */
-export function checkDependencies(taskId: string, { dependencies, deadline }: TaskDefinition, tasks: Tasks): void {
+export function checkDependencies(taskId: string, definition: TaskDefinition, find: FindDependency): void {
+  const { dependencies, deadline, requires } = definition;
   const others = dependencies.filter((id) => id !== taskId);
-  const missing = others.filter((id) => !tasks.has(id));
-  if (missing.length > 0) {
-    throw new ApiError('InputError', `There are no tasks ${missing.join(', ')}: create dependencies first.`);
-  }
-  const expiring = others.filter((id) => (tasks.get(id)?.expires ?? 0) < new Date(deadline));
+  const missing = others.filter((id) => !find(id));
+  if (missing.length > 0) throw new MissingDependencies(missing);
+  const expiring = others.filter((id) => (find(id)?.expires ?? 0) < new Date(deadline));
   if (expiring.length > 0) {
     throw new ApiError('InputError', `The dependencies ${expiring.join(', ')} expire before the task's deadline.`);
   }
+  for (const id of others) {
+    const dependency = find(id);
+    if (!dependency?.isElsewhere || satisfies(dependency, requires)) continue;
+    const advice = `depend on a run of it that completed, or say requires: all-resolved`;
+    throw new ApiError(
+      'InputError',
+      `The dependency ${id} is ${dependency.state} in another deployment, so this task would wait forever: ${advice}.`,
+    );
+  }
 }
 
-function satisfies({ state }: Task, { definition: { requires } }: Task): boolean {
+function satisfies({ state }: Pick<Dependency, 'state'>, requires: TaskDefinition['requires']): boolean {
   return state === 'completed' || (requires === 'all-resolved' && (state === 'failed' || state === 'exception'));
 }

@@ -1,55 +1,66 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { Credentials } from '../../lib/queue/queue-client.js';
-import type { PermanentClient } from '../auth/client-table.js';
 import { ApiError } from '../http/api-error.js';
 import type { TaskStatus } from '../schemas/status-schemas.js';
 import type { TaskDefinition } from '../schemas/task-schemas.js';
-import { claimCredentials } from './claim-credentials.js';
+import { Claims } from './claims.js';
+import type { Claim, ClaimOptions } from './claims.js';
 import { Dependencies, checkDependencies } from './dependencies.js';
+import type { Dependency } from './dependencies.js';
 import { DueTimers } from './due-timers.js';
 import { PendingRuns } from './pending-runs.js';
+import type { Poll } from './pending-runs.js';
+import { TaskChanges, viewOf } from './task-changes.js';
+import type { TaskView } from './task-changes.js';
 import { TaskGroups } from './task-groups.js';
 import { Task, reasonOf } from './task.js';
-import type { Resolution, Worker } from './task.js';
+import type { Resolution, SavedTask, Worker } from './task.js';
 
-export interface QueueOptions {
-  readonly claimTimeoutMs: number;
+export interface QueueOptions extends ClaimOptions {
   readonly longPollMs: number;
-  /** How long a claim's credentials stay valid beyond the claim, in milliseconds. */
-  readonly credentialsGraceMs: number;
-  readonly now: () => Date;
-  /** Signs the credentials of claims. */
-  readonly issuer: PermanentClient;
   /** Called with every task that completed. */
   readonly onCompleted?: (task: Task) => void;
+  /** Whether this pending task may be claimed now; all may by default. */
+  readonly mayClaim?: (task: TaskView) => boolean;
 }
 
-export interface Claim {
-  readonly task: Task;
-  readonly runId: number;
-  readonly worker: Worker;
-  readonly takenUntil: Date;
-  readonly credentials: Required<Credentials>;
+/** All tasks with their runs, and which groups are sealed since when. */
+export interface SavedQueue {
+  /** `waitsFor` has the dependencies that are not satisfied yet. */
+  readonly tasks: readonly (SavedTask & { readonly waitsFor: readonly string[] })[];
+  readonly sealedGroups: readonly { readonly taskGroupId: string; readonly sealed: string }[];
 }
 
 /** The tasks and what can happen to them: they are created, claimed, reclaimed and resolved, and expire with time. */
 export class Queue {
   readonly groups = new TaskGroups();
+  readonly changes = new TaskChanges();
   readonly #options: QueueOptions;
   readonly #tasks = new Map<string, Task>();
+  /** Tasks of other deployments that tasks here depend on. */
+  readonly #elsewhere = new Map<string, Dependency>();
   readonly #dependencies = new Dependencies();
-  readonly #pending = new PendingRuns();
+  readonly #pending: PendingRuns<Claim>;
   readonly #timers: DueTimers;
+  readonly #claims: Claims;
 
   constructor(options: QueueOptions) {
     this.#options = options;
     this.#timers = new DueTimers(options.now);
+    this.#claims = new Claims(options, this.#timers, (task) => {
+      this.#expireClaim(task);
+    });
+    this.#pending = new PendingRuns({
+      longPollMs: options.longPollMs,
+      mayClaim: (task) => this.#mayClaim(task),
+      claim: ({ task, runId }, worker) => this.#claim(task, runId, worker),
+    });
   }
 
   /**
    * Creates the task; the same definition may be sent again. Throws RequestConflict for another definition under the
-   * same id, or one that the task group does not accept, and InputError for invalid dependencies.
+   * same id, or one that the task group does not accept, and InputError for invalid dependencies (MissingDependencies
+   * for those that do not exist).
    */
   createTask(taskId: string, definition: TaskDefinition): TaskStatus {
     this.groups.check(definition);
@@ -58,15 +69,22 @@ export class Queue {
       if (isDeepStrictEqual(existing.definition, definition)) return existing.status();
       throw new ApiError('RequestConflict', `Task ${taskId} exists already, with another definition.`);
     }
-    checkDependencies(taskId, definition, this.#tasks);
+    const find = (id: string): Dependency | undefined => this.#tasks.get(id) ?? this.#elsewhere.get(id);
+    checkDependencies(taskId, definition, find);
     const task = new Task(taskId, definition);
-    this.#tasks.set(taskId, task);
-    this.groups.add(task);
-    this.#timers.set(`deadline ${taskId}`, task.deadline, () => {
-      this.#exceedDeadline(task);
-    });
-    if (this.#dependencies.add(task, this.#tasks)) this.#schedule(task);
+    this.#add(task);
+    if (this.#dependencies.add(task, find)) this.#schedule(task);
+    else this.changes.notify(task);
     return task.status();
+  }
+
+  /** Lets tasks depend on a resolved task of another deployment. */
+  addElsewhere(taskId: string, { state, expires }: Dependency): void {
+    this.#elsewhere.set(taskId, { state, expires, isElsewhere: true });
+  }
+
+  all(): readonly Task[] {
+    return [...this.#tasks.values()];
   }
 
   find(taskId: string): Task | undefined {
@@ -80,10 +98,14 @@ export class Queue {
     return task;
   }
 
-  /** Claims up to `count` pending runs; waits for the first one, and claims nothing once `closed` aborts. */
-  async claimWork(taskQueueId: string, count: number, worker: Worker, closed: AbortSignal): Promise<readonly Claim[]> {
-    const runs = await this.#pending.take(taskQueueId, count, this.#options.longPollMs, closed);
-    return runs.map(({ task, runId }) => this.#claim(task, runId, worker));
+  /** Claims up to `count` pending runs; waits for the first one, and claims nothing once the poll is closed. */
+  async claimWork(poll: Poll): Promise<readonly Claim[]> {
+    return this.#pending.take(poll);
+  }
+
+  /** Asks again, soon, which pending tasks may be claimed. */
+  reviewPending(): void {
+    this.#pending.review();
   }
 
   /** Waits as long as claimWork waits for work, for a worker that must not get any. */
@@ -95,12 +117,15 @@ export class Queue {
     }
   }
 
-  /** Claims this run. Throws RequestConflict unless it is pending. */
+  /** Claims this run. Throws RequestConflict unless it is pending and may be claimed. */
   claimTask(taskId: string, runId: number, worker: Worker): Claim {
     const task = this.task(taskId);
     const { state } = this.#run(task, runId);
     if (task.deadline <= this.#options.now()) throw pastDeadline(task, 'claimed');
     if (state !== 'pending') throw new ApiError('RequestConflict', `Run ${runId} of task ${taskId} is ${state}.`);
+    if (!this.#mayClaim(task)) {
+      throw new ApiError('RequestConflict', `Task ${taskId} is held back: it can't be claimed yet.`);
+    }
     return this.#claim(task, runId, worker);
   }
 
@@ -111,9 +136,7 @@ export class Queue {
     if (state !== 'running' || workerGroup === undefined || workerId === undefined) {
       throw new ApiError('RequestConflict', `Run ${runId} of task ${taskId} is ${state}, not running.`);
     }
-    const takenUntil = this.#newTakenUntil();
-    task.extendClaim(runId, takenUntil);
-    return this.#grant(task, runId, { workerGroup, workerId }, takenUntil);
+    return this.#claims.renew(task, runId, { workerGroup, workerId });
   }
 
   /** Applies a worker's report on its run. The same report may be repeated; throws RequestConflict for another one. */
@@ -146,7 +169,7 @@ export class Queue {
     if (task.state === 'pending' || task.state === 'running') return task.status();
     const run = task.rerun(this.#options.now());
     if (!run) throw new ApiError('RequestConflict', `Task ${taskId} has as many runs as a task can have.`);
-    this.#pending.add(task, run.runId);
+    this.#offer(task, run.runId);
     return task.status();
   }
 
@@ -185,6 +208,30 @@ export class Queue {
     );
   }
 
+  save(): SavedQueue {
+    const tasks = this.all().map((task) => ({ ...task.save(), waitsFor: this.#dependencies.open(task.taskId) }));
+    return { tasks, sealedGroups: this.groups.sealed() };
+  }
+
+  /**
+   * Adds saved tasks to a queue without tasks. Claims expire at once: no worker has valid credentials for them any
+   * more.
+   */
+  restore({ tasks, sealedGroups }: SavedQueue): void {
+    for (const { waitsFor, ...saved } of tasks) {
+      const task = Task.restore(saved);
+      this.#add(task);
+      this.#dependencies.restore(task, waitsFor);
+    }
+    for (const { taskGroupId, sealed } of sealedGroups) this.groups.seal(taskGroupId, new Date(sealed));
+    const scheduledAt = ({ lastRun }: Task): string => lastRun?.scheduled ?? '';
+    const pending = this.all().filter(({ state }) => state === 'pending');
+    for (const task of pending.sort((one, other) => (scheduledAt(one) < scheduledAt(other) ? -1 : 1))) {
+      this.#pending.add(task, task.lastRun?.runId ?? 0);
+    }
+    for (const task of this.all()) this.#expireClaim(task);
+  }
+
   /** Expires the claims and deadlines that are due now, without waiting for their timers. */
   resolveDue(): void {
     this.#timers.runDue();
@@ -207,41 +254,52 @@ export class Queue {
     return task;
   }
 
-  #newTakenUntil(): Date {
-    return new Date(this.#options.now().getTime() + this.#options.claimTimeoutMs);
+  #add(task: Task): void {
+    this.#tasks.set(task.taskId, task);
+    this.groups.add(task);
+    this.#timers.set(`deadline ${task.taskId}`, task.deadline, () => {
+      this.#exceedDeadline(task);
+    });
+  }
+
+  #mayClaim(task: Task): boolean {
+    const { mayClaim } = this.#options;
+    return mayClaim === undefined || mayClaim(viewOf(task));
   }
 
   #claim(task: Task, runId: number, worker: Worker): Claim {
-    const takenUntil = this.#newTakenUntil();
-    task.claim(runId, worker, takenUntil, this.#options.now());
-    return this.#grant(task, runId, worker, takenUntil);
-  }
-
-  #grant(task: Task, runId: number, worker: Worker, takenUntil: Date): Claim {
-    this.#timers.set(`claim ${task.taskId}`, takenUntil, () => {
-      if (task.state === 'running') this.#resolve(task, { state: 'exception', reason: 'claim-expired' });
-    });
-    const claim = { task, runId, worker, takenUntil };
-    const { issuer, now, credentialsGraceMs: graceMs } = this.#options;
-    return { ...claim, credentials: claimCredentials(issuer, claim, { now: now(), graceMs }) };
+    const claim = this.#claims.begin(task, runId, worker);
+    this.changes.notify(task);
+    return claim;
   }
 
   #schedule(task: Task): void {
-    this.#pending.add(task, task.schedule('scheduled', this.#options.now()).runId);
+    this.#offer(task, task.schedule('scheduled', this.#options.now()).runId);
+  }
+
+  /** Offers a new pending run to workers. */
+  #offer(task: Task, runId: number): void {
+    this.#pending.add(task, runId);
+    this.changes.notify(task);
   }
 
   #resolve(task: Task, resolution: Resolution): void {
     const now = this.#options.now();
-    this.#timers.delete(`claim ${task.taskId}`);
+    this.#claims.end(task);
     const next = task.resolve(resolution, now);
     if (next) {
-      this.#pending.add(task, next.runId);
+      this.#offer(task, next.runId);
       return;
     }
     if (resolution.state === 'completed') this.#options.onCompleted?.(task);
+    this.changes.notify(task);
     for (const dependent of this.#dependencies.resolved(task)) {
       if (dependent.state === 'unscheduled' && dependent.deadline >= now) this.#schedule(dependent);
     }
+  }
+
+  #expireClaim(task: Task): void {
+    if (task.state === 'running') this.#resolve(task, { state: 'exception', reason: 'claim-expired' });
   }
 
   #exceedDeadline(task: Task): void {

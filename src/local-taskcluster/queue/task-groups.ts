@@ -62,6 +62,13 @@ export class TaskGroups {
     return sealed;
   }
 
+  /** Returns the sealed groups, with the times since which they are. */
+  sealed(): readonly { readonly taskGroupId: string; readonly sealed: string }[] {
+    return [...this.#groups.values()].flatMap(({ group: { taskGroupId, sealed } }) =>
+      sealed === undefined ? [] : [{ taskGroupId, sealed }],
+    );
+  }
+
   #entry(taskGroupId: string): Entry {
     const entry = this.#groups.get(taskGroupId);
     if (!entry) throw new ApiError('ResourceNotFound', `There is no task group ${taskGroupId}.`);

@@ -16,6 +16,15 @@ export interface Worker {
 // The most runs that a task may have, including reruns.
 const MOST_RUNS = 50;
 
+/** Everything about a task, as JSON. */
+export interface SavedTask {
+  readonly taskId: string;
+  readonly definition: TaskDefinition;
+  readonly wasResolved: boolean;
+  readonly retriesLeft: number;
+  readonly runs: readonly RunStatus[];
+}
+
 /** How a run ends: with an outcome of the task, or with an exception and its reason. */
 export type Resolution =
   | { readonly state: 'completed' | 'failed' }
@@ -50,6 +59,22 @@ export class Task {
     this.deadline = new Date(definition.deadline);
     this.expires = new Date(definition.expires);
     this.#retriesLeft = definition.retries;
+  }
+
+  static restore({ taskId, definition, wasResolved, retriesLeft, runs }: SavedTask): Task {
+    const task = new Task(taskId, definition);
+    task.#wasResolved = wasResolved;
+    task.#retriesLeft = retriesLeft;
+    task.#runs.push(...runs);
+    return task;
+  }
+
+  save(): SavedTask {
+    const { taskId, definition } = this;
+    return {
+      ...{ taskId, definition, wasResolved: this.#wasResolved },
+      ...{ retriesLeft: this.#retriesLeft, runs: [...this.#runs] },
+    };
   }
 
   /** The definition; only its priority can change. */

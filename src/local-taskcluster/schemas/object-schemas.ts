@@ -28,8 +28,8 @@ export interface StartDownloadRequest {
   readonly acceptDownloadMethods: { readonly simple?: true; readonly getUrl?: true };
 }
 
-// Unknown algorithms are allowed and ignored: newer clients may send more of them.
-const HASHES = {
+/** The schema of hashes. Unknown algorithms are allowed and ignored: newer clients may send more of them. */
+export const HASHES = {
   type: 'object',
   properties: {
     sha256: { type: 'string', pattern: '^[a-z0-9]{64}$' },

@@ -70,7 +70,8 @@ export interface TaskStatus {
 
 export const RUN_ID = { type: 'integer', minimum: 0, maximum: 1000 } as const;
 
-const RUN = {
+/** The schema of a run, for use in other schemas. */
+export const RUN = {
   type: 'object',
   additionalProperties: false,
   properties: {

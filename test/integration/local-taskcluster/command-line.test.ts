@@ -6,9 +6,12 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { nice as newSlugid } from 'slugid';
 import { clients } from 'taskcluster-client';
+import type { ClientCredentials, Queue } from 'taskcluster-client';
 import { LocalTaskcluster } from '../../../src/local-taskcluster/server.js';
 import { builtProgram } from '../../support/program.js';
+import { taskDefinition } from './deployment.js';
 
 describe('the local-taskcluster program', () => {
   let directory = '';
@@ -97,6 +100,40 @@ describe('the local-taskcluster program', () => {
     const [, adminUrl = ''] = /^Faults and the log of calls are at (.+)$/m.exec(instructions) ?? [];
     const answer = await fetch(`${adminUrl}/faults`);
     assert.deepEqual(await answer.json(), { faults: [] });
+  });
+
+  it('continues with the tasks of its last time over the same data directory', async () => {
+    const [file, dataDir] = [join(directory, 'credentials.json'), join(directory, 'data')];
+    const run = async (act: (queue: Queue) => Promise<unknown>): Promise<void> => {
+      const program = start('--port', '0', '--credentials-file', file, '--data-dir', dataDir);
+      const exited = once(program, 'exit');
+      await instructionsOf(program);
+      const { rootUrl, ...credentials } = JSON.parse(await readFile(file, 'utf8')) as ClientCredentials & {
+        rootUrl: string;
+      };
+      await act(new clients.Queue({ rootUrl, credentials, retries: 0 }));
+      program.kill('SIGTERM');
+      assert.deepEqual(await exited, [0, null]);
+    };
+    const taskId = newSlugid();
+    await run((queue) => queue.createTask(taskId, taskDefinition()));
+    assert.equal((await stat(join(dataDir, 'state.json'))).mode & 0o777, 0o600);
+    await run(async (queue) => {
+      assert.equal((await queue.status(taskId)).status.state, 'pending');
+      await queue.cancelTask(taskId);
+    });
+    await run(async (queue) => {
+      assert.equal((await queue.status(taskId)).status.state, 'exception');
+    });
+  });
+
+  it('exits 1 and names the file when the state in the data directory is damaged', async () => {
+    await writeFile(join(directory, 'state.json'), '{"version":1');
+    const program = start('--port', '0', '--data-dir', directory);
+    const exited = once(program, 'exit');
+    const errors = await outputOf(program.stderr);
+    assert.deepEqual(await exited, [1, null]);
+    assert.match(errors, /^local-taskcluster: .*state\.json can't be used: .*remove the file.*\n$/);
   });
 
   for (const args of [['--port', 'http'], ['--port', '65536'], ['--bogus'], ['extra'], ['--data-dir']]) {
