@@ -1,39 +1,48 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, hostname, tmpdir } from 'node:os';
+import { access, constants, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { nice as newSlugid } from 'slugid';
 import type { Config } from '../lib/config/config.js';
-import type { ConfigTree } from '../lib/config/layers.js';
-import { loadConfig } from '../lib/config/load-config.js';
 import { DockerodeEngine } from '../lib/docker/dockerode-engine.js';
 import { LABEL } from '../lib/docker/engine.js';
+import type { DockerEngine } from '../lib/docker/engine.js';
 import { treeRemover } from '../lib/docker/tree-remover.js';
 import { StandaloneHost } from '../lib/host/standalone.js';
 import type { Logger } from '../lib/log/logger.js';
 import type { MetricsOutput } from '../lib/log/lifecycle-events.js';
-import type { Credentials } from '../lib/queue/queue-client.js';
+import type { Feature } from '../lib/task/feature.js';
 import { delay, untilAborted } from '../lib/util/abortable.js';
 import { LinkedAbort } from '../lib/util/linked-abort.js';
-import { packageFile } from '../lib/util/package-file.js';
 import { removeTree } from '../lib/util/remove-tree.js';
 import type { RemoveTree } from '../lib/util/remove-tree.js';
 import { makeWorker } from '../lib/worker/compose/worker.js';
 import type { Worker } from '../lib/worker/worker.js';
+import { SIGNING_KEY, localConfig } from './local-config.js';
+import type { LocalConfigOptions } from './local-config.js';
+import { observedEngine } from './observed-engine.js';
+import type { ContainerObserver } from './observed-engine.js';
 
-export interface LocalWorkerOptions {
+export interface LocalWorkerOptions extends LocalConfigOptions {
   /** The parent of the worker's folders; default: the directory for temporary files. */
   readonly parent?: string;
-  readonly rootUrl: string;
-  readonly credentials: Credentials;
-  /** Settings that override the packaged defaults. */
-  readonly settings?: ConfigTree;
-  /** The environment, which may set DOCKER_HOST. */
-  readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
   readonly version: string;
   /** Receives the WORKER_METRICS lines. */
   readonly metricsOutput: MetricsOutput;
+  /** Who observes the containers of tasks. */
+  readonly observer?: ContainerObserver;
+  /** Features besides the worker's own; they decide for each task whether they do anything. */
+  readonly features?: readonly Feature[];
+  /** Whether another worker will use the caches, which settings place outside of this worker's folders. */
+  readonly keepsCaches?: boolean;
+}
+
+interface Parts {
+  readonly config: Config;
+  readonly worker: Worker;
+  readonly engine: DockerEngine;
+  readonly directory: string;
+  readonly log: Logger;
 }
 
 const ABANDON_MS = 5000;
@@ -48,26 +57,36 @@ const ABANDON_POLLS = 10;
 export class LocalWorker {
   readonly config: Config;
   readonly #worker: Worker;
+  readonly #engine: DockerEngine;
   readonly #directory: string;
   readonly #log: Logger;
   readonly #running: Promise<void>;
 
-  private constructor(config: Config, worker: Worker, directory: string, log: Logger) {
+  private constructor({ config, worker, engine, directory, log }: Parts) {
     this.config = config;
     this.#worker = worker;
+    this.#engine = engine;
     this.#directory = directory;
     this.#log = log;
     this.#running = worker.run();
   }
 
-  /** Starts the worker; it claims once this resolves. Throws a ConfigError when the settings are invalid. */
+  /**
+   * Starts the worker; it claims once this resolves. Throws a ConfigError when the settings are invalid, and an Error when
+   * this user may not use the engine.
+   */
   static async start(options: LocalWorkerOptions): Promise<LocalWorker> {
-    const { log, version, metricsOutput, parent = tmpdir() } = options;
+    const { log, version, metricsOutput, observer, parent = tmpdir() } = options;
+    const { features: moreFeatures, keepsCaches: isCacheStatePortable = false } = options;
     const directory = await mkdtemp(join(parent, 'docker-worker-'));
     try {
       const config = await configure(options, directory);
-      const worker = await makeWorker({ config, host: new StandaloneHost(), log, version, metricsOutput });
-      return new LocalWorker(config, worker, directory, log);
+      await assertEngineIsOpen(config);
+      const own = new DockerodeEngine(config.docker);
+      const engine = observer ? observedEngine(own, observer) : own;
+      const setup = { config, host: new StandaloneHost(), log, version, metricsOutput, engine };
+      const worker = await makeWorker({ ...setup, moreFeatures, isCacheStatePortable });
+      return new LocalWorker({ config, worker, engine, directory, log });
     } catch (error) {
       // No container has used it.
       await removeDirectory(directory, removeTree);
@@ -87,8 +106,7 @@ export class LocalWorker {
       if (!abandon.aborted) throw error;
       await this.#abandon();
     } finally {
-      const { docker, workerId } = this.config;
-      const removal = treeRemover(new DockerodeEngine(docker), { [LABEL.workerId]: workerId });
+      const removal = treeRemover(this.#engine, { [LABEL.workerId]: this.config.workerId });
       await removeDirectory(this.#directory, removal);
     }
   }
@@ -98,12 +116,12 @@ export class LocalWorker {
     this.#worker.stop('immediate');
     const limit = new LinkedAbort();
     limit.abortAfter(ABANDON_MS, () => new Error(`docker did not remove the containers within ${ABANDON_MS / 1000} s`));
-    const { workerId, docker } = this.config;
+    const { workerId } = this.config;
+    const engine = this.#engine;
     const ended = this.#running.then(
       () => true,
       () => true,
     );
-    const engine = new DockerodeEngine(docker);
     const removeAll = async (): Promise<void> => {
       for (let quietPolls = 0, isOver = false; quietPolls < ABANDON_POLLS && !isOver; quietPolls++) {
         const found = await engine.findContainers({ [LABEL.workerId]: workerId }, limit.signal);
@@ -122,33 +140,26 @@ export class LocalWorker {
   }
 }
 
-async function configure({ rootUrl, credentials, settings, env }: LocalWorkerOptions, directory: string) {
+/** A worker waits for an engine that does not answer; for one that this user may not use it would wait forever. */
+async function assertEngineIsOpen({ docker }: Config): Promise<void> {
+  if (!('socketPath' in docker)) return;
+  try {
+    await access(docker.socketPath, constants.R_OK | constants.W_OK);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EACCES') return;
+    throw new Error(
+      `your user may not use the Docker engine at ${docker.socketPath}. Join the group that may, usually with ` +
+        '`sudo usermod --append --groups docker "$USER"` and a new login; its members can become root on this machine',
+      { cause },
+    );
+  }
+}
+
+async function configure(options: LocalWorkerOptions, directory: string): Promise<Config> {
   // For this worker only, so that tasks with chain of trust can be tried; no verifier trusts the key.
-  const ed25519SigningKeyLocation = join(directory, 'signing-key');
-  await writeFile(ed25519SigningKeyLocation, randomBytes(32).toString('base64'), { mode: 0o600 });
-  const { config } = await loadConfig({
-    packagedConfigPath: packageFile('config.yml'),
-    searchDirs: [],
-    env,
-    machine: { hostname: hostname(), cores: availableParallelism() },
-    host: {
-      name: 'local worker',
-      values: {
-        rootUrl,
-        taskcluster: { ...credentials },
-        workerId: `run-task-${newSlugid()}`,
-        dockerVolume: directory,
-        stateDir: join(directory, 'state'),
-        ed25519SigningKeyLocation,
-        // The user is waiting for the task, so it is not delayed until the disk has more space.
-        capacityManagement: { diskspaceThreshold: 0 },
-        // Only this machine can reach it, and it has no certificate.
-        interactive: { ssl: false },
-      },
-    },
-    flags: settings ?? {},
-  });
-  return config;
+  const signingKeyPath = join(directory, SIGNING_KEY);
+  await writeFile(signingKeyPath, randomBytes(32).toString('base64'), { mode: 0o600 });
+  return await localConfig(options, directory);
 }
 
 /**

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { Transform, Writable } from 'node:stream';
+import { PassThrough, Transform, Writable } from 'node:stream';
 import type { TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,6 +23,12 @@ export interface DownloadedArtifact {
   readonly sha256: string;
 }
 
+/** How much of a log was read, in bytes, and whether that is the whole log. */
+interface ReadLog {
+  readonly bytes: number;
+  readonly isWhole: boolean;
+}
+
 const POLL_INTERVAL_MS = 100;
 const CALL_TIMEOUT_MS = 30_000;
 /** How long a download may stall. A log may stall for as long as the task prints nothing. */
@@ -32,13 +38,16 @@ const INACTIVITY_MS = 60_000;
 export class TaskWatcher {
   readonly #queue: Queue;
   readonly #taskId: string;
+  readonly #runId: number;
 
-  constructor(rootUrl: string, credentials: Credentials, taskId: string) {
+  /** Follows the first run, or that with the id `runId`. */
+  constructor(rootUrl: string, credentials: Credentials, taskId: string, runId = 0) {
     this.#queue = new clients.Queue({ rootUrl, credentials });
     this.#taskId = taskId;
+    this.#runId = runId;
   }
 
-  /** Returns the first run, once it is resolved. */
+  /** Returns the run, once it is resolved. */
   async resolved(): Promise<RunStatus> {
     for (;;) {
       const run = await this.#run();
@@ -49,28 +58,30 @@ export class TaskWatcher {
 
   /**
    * Writes the whole log to `output`: while the task runs, or afterwards if there is no live log. `logName` is the name
-   * in payload.log.
+   * in payload.log. Returns how much of the log it has read, and whether that is all: the log of a canceled run may be
+   * published later. To read the rest then, call it again with what was read.
    */
-  async followLog(output: Writable, logName = DEFAULT_LOG_NAME): Promise<void> {
-    let written = 0;
+  async followLog(output: Writable, logName = DEFAULT_LOG_NAME, alreadyRead = 0): Promise<ReadLog> {
+    let written = alreadyRead;
     for (;;) {
       const isOver = (await this.#run())?.resolved !== undefined;
       // Reconnects after a cut connection and skips what was already read: by then the log may be a compressed file, of
       // which a byte range can't be requested.
       const { bytes, isWhole } = await this.#readLog(logName, written, output);
       written = Math.max(written, bytes);
-      if (isWhole) return;
+      if (isWhole) return { bytes: written, isWhole };
       if (isOver) break;
       await sleep(POLL_INTERVAL_MS);
     }
-    await this.#readLog(backingName(logName), written, output);
+    const rest = await this.#readLog(backingName(logName), written, output);
+    return { bytes: Math.max(written, rest.bytes), isWhole: rest.isWhole };
   }
 
   async artifacts(): Promise<readonly ArtifactInfo[]> {
     const all: ArtifactInfo[] = [];
     let paging: { readonly continuationToken?: string } | undefined = {};
     while (paging) {
-      const { artifacts, continuationToken } = await this.#queue.listArtifacts(this.#taskId, 0, paging);
+      const { artifacts, continuationToken } = await this.#queue.listArtifacts(this.#taskId, this.#runId, paging);
       all.push(...artifacts);
       paging = continuationToken === undefined ? undefined : { continuationToken };
     }
@@ -79,15 +90,15 @@ export class TaskWatcher {
 
   /** Returns the external address of an artifact's content. */
   async address(name: string): Promise<string> {
-    const signed = this.#queue.buildSignedUrl(this.#queue.getArtifact, this.#taskId, 0, name);
+    const signed = this.#queue.buildSignedUrl(this.#queue.getArtifact, this.#taskId, this.#runId, name);
     const { headers } = await got(signed, { followRedirect: false, timeout: { request: CALL_TIMEOUT_MS } });
     return headers.location ?? '';
   }
 
-  /** Downloads an artifact, to a file below `directory` if that is given. */
-  async download(name: string, directory?: string): Promise<DownloadedArtifact> {
+  /** Downloads an artifact, to a file below `directory` if that is given; `change` is what its content goes through. */
+  async download(name: string, directory?: string, change: Transform = new PassThrough()): Promise<DownloadedArtifact> {
     const url = this.url(name);
-    const signed = this.#queue.buildSignedUrl(this.#queue.getArtifact, this.#taskId, 0, name);
+    const signed = this.#queue.buildSignedUrl(this.#queue.getArtifact, this.#taskId, this.#runId, name);
     const hash = createHash('sha256');
     let bytes = 0;
     const measure = new Transform({
@@ -99,21 +110,21 @@ export class TaskWatcher {
     });
     // Attached before the request: otherwise its errors would be lost while the file can't be created.
     const file = await target(name, directory);
-    await pipeline(got.stream(signed, { timeout: { socket: INACTIVITY_MS } }), measure, file);
+    await pipeline(got.stream(signed, { timeout: { socket: INACTIVITY_MS } }), measure, change, file);
     return { name, url, bytes, sha256: hash.digest('hex') };
   }
 
   url(name: string): string {
-    return this.#queue.buildUrl(this.#queue.getArtifact, this.#taskId, 0, name);
+    return this.#queue.buildUrl(this.#queue.getArtifact, this.#taskId, this.#runId, name);
   }
 
   async #run(): Promise<RunStatus | undefined> {
     const { status } = await this.#queue.status(this.#taskId);
-    return status.runs[0];
+    return status.runs[this.#runId];
   }
 
-  async #readLog(name: string, skip: number, output: Writable): Promise<{ bytes: number; isWhole: boolean }> {
-    const signed = this.#queue.buildSignedUrl(this.#queue.getArtifact, this.#taskId, 0, name);
+  async #readLog(name: string, skip: number, output: Writable): Promise<ReadLog> {
+    const signed = this.#queue.buildSignedUrl(this.#queue.getArtifact, this.#taskId, this.#runId, name);
     let bytes = 0;
     try {
       for await (const part of answering(got.stream(signed, { retry: { limit: 0 } }))) {

@@ -16,12 +16,16 @@ export interface TrashOptions {
   readonly remove?: (path: string, signal: AbortSignal) => Promise<void>;
 }
 
+/** A directory can be given another parent only by who may write to it; root in a container may have taken it over. */
+const DENIED: ReadonlySet<string> = new Set(['EACCES', 'EPERM']);
+
 const removeInBackground = (path: string, signal: AbortSignal): Promise<void> =>
   removeTree(path, { isUrgent: false, signal });
 
 /**
  * Receives directories that must no longer be used: they are moved away at once, and deleted in the background, one
- * after another, however long that takes. What is left when the worker ends is deleted by the next `sweep`.
+ * after another, however long that takes. What is left when the worker ends is deleted by the next `sweep`. A directory
+ * that this process's user may not move is deleted in its place; what is left of it is not found by `sweep`.
  */
 export class Trash {
   readonly #directory: string;
@@ -48,8 +52,11 @@ export class Trash {
     try {
       await rename(path, trashPath);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-      throw error;
+      const { code = '' } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return false;
+      if (!DENIED.has(code)) throw error;
+      this.#delete(path, onRemoved);
+      return true;
     }
     this.#delete(trashPath, onRemoved);
     return true;

@@ -66,7 +66,8 @@ export function parseDockerHost(dockerHost: string): DockerEndpoint | undefined 
   return host ? { host, port: match?.[2] ? Number(match[2]) : DEFAULT_DOCKER_PORT } : undefined;
 }
 
-function dockerEndpoint(written: NonNullable<WrittenConfig['docker']>, env: Environment): DockerEndpoint {
+/** Returns where the engine is: as the configuration says, or DOCKER_HOST, or at its default socket. */
+export function dockerEndpoint(written: NonNullable<WrittenConfig['docker']>, env: Environment): DockerEndpoint {
   if (written.socketPath !== undefined) return { socketPath: written.socketPath };
   if (written.host !== undefined && written.port !== undefined) return { host: written.host, port: written.port };
   const fromEnvironment = env['DOCKER_HOST'] ? parseDockerHost(env['DOCKER_HOST']) : undefined;

@@ -178,7 +178,7 @@ export interface Config {
     readonly maxUploadSeconds: number;
   };
   /** Bytes. */
-  readonly taskclusterProxy: { readonly maxBodySize: number };
+  readonly taskclusterProxy: { readonly maxBodySize: number; readonly freePortFallback: boolean };
   readonly dockerSave: { readonly expiration: number };
   readonly dockerWorkerPrivateKey: string;
   readonly ed25519SigningKeyLocation: string;

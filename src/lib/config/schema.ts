@@ -139,7 +139,7 @@ const features = {
     maxFileBytes: wholeNumber(1, 'a whole number of bytes, at least 1'),
     maxUploadSeconds: wholeNumber(1, 'a whole number of seconds, at least 1'),
   }),
-  taskclusterProxy: section({ maxBodySize: bytes }),
+  taskclusterProxy: section({ maxBodySize: bytes, freePortFallback: flag }),
   dockerSave: section({
     expiration: {
       type: ['integer', 'string'],

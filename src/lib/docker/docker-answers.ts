@@ -37,6 +37,7 @@ export interface InspectedExec {
 export interface InspectedNetwork {
   readonly Containers?: object | null;
   readonly EnableIPv6?: boolean;
+  readonly IPAM?: ListedIpam | null;
 }
 interface ListedNetwork {
   readonly Id: string;

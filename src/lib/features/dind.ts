@@ -1,4 +1,4 @@
-import { mkdtemp, open } from 'node:fs/promises';
+import { access, constants, mkdtemp, open, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { TaskContext } from '../task/task-context.js';
 import { removeTree as removeTreeAlone } from '../util/remove-tree.js';
@@ -9,6 +9,7 @@ import { schemaAssertion } from '../util/own-schema.js';
 import { reacquire } from './reacquire.js';
 import { ReadinessDeadline } from './sidecars/readiness-deadline.js';
 import { statusProbe } from './sidecars/probe.js';
+import type { Probe } from './sidecars/probe.js';
 import { SIDE_FACTS, resumeSideContainer, startSideContainer, acquireSideImage } from './sidecars/side-container.js';
 import type { SideContainer, SideContainerServices, SideFacts } from './sidecars/side-container.js';
 
@@ -96,9 +97,28 @@ async function untilDaemonAnswers(
   const handle = await open(directory);
   try {
     // A socket's path may have at most 107 bytes; that of a run's directory can be longer.
-    const origin = `unix:/proc/self/fd/${handle.fd}/${SOCKET}:`;
-    await container.untilReady(statusProbe(origin, '/_ping', 200), deadline, signal);
+    await container.untilReady(daemonProbe(`/proc/self/fd/${handle.fd}/${SOCKET}`), deadline, signal);
   } finally {
     await handle.close();
+  }
+}
+
+/**
+ * Returns a probe of the daemon's socket. The daemon usually keeps other users than root from it: a worker of such a user
+ * only sees that it is there. From then on Docker's clients wait until the daemon answers.
+ */
+function daemonProbe(path: string): Probe {
+  const ping = statusProbe(`unix:${path}:`, '/_ping', 200);
+  return async (signal) => ((await isClosedSocket(path)) ? undefined : await ping(signal));
+}
+
+async function isClosedSocket(path: string): Promise<boolean> {
+  try {
+    if (!(await stat(path)).isSocket()) return false;
+    await access(path, constants.W_OK);
+    return false;
+  } catch (error) {
+    // Not there yet is also an error; then `stat` has failed, and asking says so.
+    return (error as NodeJS.ErrnoException).code === 'EACCES' && (error as NodeJS.ErrnoException).syscall === 'access';
   }
 }

@@ -1,11 +1,11 @@
+import { printable } from '../util/printable.js';
+
 const TIME_LENGTH = '2026-11-30T07:00:00.000'.length;
 /** The fields that identify the writer; shown in the first line and whenever they change. */
 const WRITER = ['source', 'provisionerId', 'workerType', 'workerGroup', 'workerId', 'workerNodeType'];
 const LEVELS: Readonly<Record<string, string>> = { debug: 'debug', info: 'info ', warn: 'WARN ', error: 'ERROR' };
 const INDENT = '    ';
 const LONGEST_CHAIN = 16;
-/** Characters that move a terminal's cursor, reverse a line, or worse. Tabs and line feeds are handled before. */
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /**
  * Turns the lines of the worker's log, JSON objects, into lines that people can read on a terminal: time, level, event,
@@ -29,7 +29,7 @@ export class ReadableLines {
     const at = String(time).slice(0, TIME_LENGTH).replace('T', ' ');
     const about = this.#newFacts(fields).map(([key, value]) => ` ${key}=${valueOf(value)}`);
     const name = LEVELS[String(level)] ?? String(level);
-    const first = printable(`${at} ${name} ${String(type)}${about.join('')}`);
+    const first = inOneLine(`${at} ${name} ${String(type)}${about.join('')}`);
     const stack = level === 'error' || level === 'warn' ? stackOf(fields['error']) : [];
     return [first, ...stack, ''].join('\n');
   }
@@ -71,7 +71,7 @@ function chainOf(value: unknown): readonly string[] {
 function stackOf(value: unknown): readonly string[] {
   if (!isError(value) || typeof value.stack !== 'string') return [];
   const places = value.stack.split('\n').filter((line) => /^\s+at /.test(line));
-  return places.map((line) => printable(INDENT + line.trim()));
+  return places.map((line) => inOneLine(INDENT + line.trim()));
 }
 
 interface ErrorFields {
@@ -84,6 +84,6 @@ function isError(value: unknown): value is ErrorFields {
   return typeof value === 'object' && value !== null && 'message' in value && typeof value.message === 'string';
 }
 
-function printable(text: string): string {
-  return text.replaceAll('\n', ' ').replace(CONTROL, '?');
+function inOneLine(text: string): string {
+  return printable(text.replaceAll('\n', ' '));
 }

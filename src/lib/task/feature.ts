@@ -29,6 +29,9 @@ export interface Contribution {
 /** How a container ended: it exited, the worker killed it, or it did not start. */
 export type ContainerEnd = 'exit' | 'killed' | 'not-started';
 
+/** What a task asks of which worker: all that decides which scopes it needs and which artifacts features publish. */
+export type AskingTask = Pick<TaskContext, 'payload' | 'worker'>;
+
 /** A capability of the worker that tasks can ask for. One instance per worker; holds no task's state. */
 export interface Feature {
   /** The key in payload.features and in the worker's configuration. */
@@ -41,9 +44,9 @@ export interface Feature {
   /** What the author reads first when scopes are missing, if it is not just the feature's name. */
   readonly insufficientScopes?: string;
   /** Returns the scopes this task needs for it; undefined: none. Checked before anything has an effect. */
-  requiredScopes(task: TaskContext): ScopeExpression | undefined;
+  requiredScopes(task: AskingTask): ScopeExpression | undefined;
   /** Artifact names the payload must not use because the feature publishes them itself. */
-  reservedArtifacts(task: TaskContext): readonly string[];
+  reservedArtifacts(task: AskingTask): readonly string[];
   /**
    * Removes what a worker that died during a run may have left outside the run's directory, its container's mounts and
    * objects with the run's labels. The container of that run may still exist.

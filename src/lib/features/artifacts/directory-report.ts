@@ -107,9 +107,7 @@ export class DirectoryReport {
   /** Reports a file or directory of a volume on the worker's own disk. The first 20 get a line each. */
   unreadable(file: string, error: unknown): void {
     const message = unreadableMessage(`Artifact ${this.#name}`, file, error);
-    // Other errors are this machine's fault.
-    const isDenied = (error as NodeJS.ErrnoException).code === 'EACCES';
-    this.#problems.push(isDenied ? TaskError.failed(message, error) : error);
+    this.#problems.push(error);
     if (this.#unreadable++ < LISTED_NAMES) this.#output.error(message);
   }
 
@@ -158,10 +156,5 @@ export function failureLine(name: string, path: string, error: unknown): string 
 
 /** Returns the message for a file or directory on disk that the worker can't read. `artifact` begins the sentence. */
 export function unreadableMessage(artifact: string, file: string, error: unknown): string {
-  const { code } = error as NodeJS.ErrnoException;
-  const why =
-    code === 'EACCES'
-      ? 'the worker does not run as root and may not read it (EACCES). Let the task make it readable: chmod a+rX'
-      : errorMessage(error);
-  return `${artifact}: ${inQuotes(file)} could not be read: ${why}`;
+  return `${artifact}: ${inQuotes(file)} could not be read: ${errorMessage(error)}`;
 }

@@ -49,6 +49,7 @@ export class DirectoryUpload {
   /** Files that are not read again: uploaded, permanently failed, or replaced by an error artifact. */
   readonly #done = new Set<string>();
   readonly #open = new Semaphore(OPEN_FILES);
+  #hasDenied = false;
   /** Set when the queue said that the run is over: nothing more can be uploaded. */
   #stopped: TaskStopped | undefined;
   #skippedBytes = 0;
@@ -58,6 +59,11 @@ export class DirectoryUpload {
     this.#name = trimEnd(options.key, '/');
     const { maxFileBytes } = options.limits;
     this.report = new DirectoryReport({ name: this.#name, output: options.task.output, maxFileBytes });
+  }
+
+  /** Whether files of a directory on disk were left out because the worker's user may not read them. */
+  get hasDenied(): boolean {
+    return this.#hasDenied;
   }
 
   /**
@@ -77,7 +83,8 @@ export class DirectoryUpload {
         const name = this.#nameOf(entry.name, root);
         if (name !== undefined) this.links.add(entry.target, { name, relative: relativeName(entry.name, root) ?? '' });
       } else if (entry.kind === 'unreadable') {
-        this.report.unreadable(entry.name, entry.error);
+        if (isDenied(entry.error)) this.#hasDenied = true;
+        else this.report.unreadable(entry.name, entry.error);
       } else if (entry.kind === 'too deep') {
         this.report.tooDeep(entry.name);
       } else if (entry.kind !== 'directory') {
@@ -174,7 +181,9 @@ export class DirectoryUpload {
     const opened = await this.#openFile(file);
     if (!opened || 'error' in opened) {
       leave();
-      if (opened) await this.#unreadable(name, file.name, opened.error, uploads, signal);
+      if (!opened) return;
+      if (isDenied(opened.error)) this.#hasDenied = true;
+      else await this.#unreadable(name, file.name, opened.error, uploads, signal);
       return;
     }
     const { handle, size } = opened;
@@ -265,4 +274,9 @@ export class DirectoryUpload {
       }
     }
   }
+}
+
+/** Only a worker that is not root meets this: root in the container can close its files to all other users. */
+function isDenied(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EACCES';
 }

@@ -1,5 +1,5 @@
 import type { MetricsRecorder } from '../../log/metrics-recorder.js';
-import type { Feature, TaskFeature } from '../feature.js';
+import type { AskingTask, Feature, TaskFeature } from '../feature.js';
 import { shorten } from '../../util/shorten.js';
 import { TaskError, TaskStopped } from '../../outcome/errors.js';
 import { resolutionName } from '../../outcome/resolution.js';
@@ -90,19 +90,34 @@ function readmit(run: RunContext, admission: Admission, prepared: NonNullable<Re
     throw new TaskStopped('worker-shutdown');
   }
   const { payload } = validated;
-  const asked: TaskContext = { ...run, payload, reservedArtifacts: new Map() };
-  const { names } = reservedArtifacts(asked, features);
-  return { task: Object.freeze({ ...asked, reservedArtifacts: names }), features };
+  const { names } = reservedArtifacts({ payload, worker: run.worker }, features);
+  return { task: Object.freeze({ ...run, payload, reservedArtifacts: names }), features };
 }
 
 /** Throws as `admit` does. */
 export async function admitTask(run: RunContext, admission: Admission, signal: AbortSignal): Promise<AdmittedTask> {
-  const validated = admission.validatePayload(run.definition);
+  const { payload, features, reserved } = await checkTask(run, admission, signal);
+  return { task: Object.freeze({ ...run, payload, reservedArtifacts: reserved }), features };
+}
+
+/** A task that may run, with the features it uses and the names of artifacts that they publish. */
+export interface CheckedTask {
+  readonly payload: Payload;
+  readonly features: readonly Feature[];
+  readonly reserved: ReadonlyMap<string, string>;
+}
+
+/** Decides whether a worker may run the task, by nothing but these facts. Throws as `admit` does. */
+export async function checkTask(
+  { definition, worker, scopes }: Pick<RunContext, 'definition' | 'worker' | 'scopes'>,
+  admission: Admission,
+  signal: AbortSignal,
+): Promise<CheckedTask> {
+  const validated = admission.validatePayload(definition);
   // The valid parts of an invalid payload are checked all the same: the author should see all problems at once.
   const payload = 'payload' in validated ? validated.payload : (validated.rest as Payload);
-  const asked: TaskContext = { ...run, payload, reservedArtifacts: new Map() };
-  const used = usedFeatures(payload, admission);
-  const reserved = reservedArtifacts(asked, used);
+  const features = usedFeatures(payload, admission);
+  const reserved = reservedArtifacts({ payload, worker }, features);
   const problems = [
     ...('payload' in validated ? [] : schemaProblems(validated)),
     ...refusals(payload, admission),
@@ -110,9 +125,8 @@ export async function admitTask(run: RunContext, admission: Admission, signal: A
     ...takenNames(payload, reserved.names),
   ];
   if (problems.length > 0) throw TaskError.malformed(problems.join('\n'));
-  await checkScopes(asked, used, signal);
-  const task: TaskContext = Object.freeze({ ...asked, reservedArtifacts: reserved.names });
-  return { task, features: used };
+  await checkScopes({ payload, worker, scopes }, features, signal);
+  return { payload, features, reserved: reserved.names };
 }
 
 /** Returns the features that even a refused task gets, if its payload is readable: those that publish its log. */
@@ -149,7 +163,11 @@ function refusals(payload: Payload, { features, isEnabled }: Admission): readonl
   return [...unavailable, ...features.flatMap((feature) => feature.refusals?.(payload) ?? [])];
 }
 
-async function checkScopes(task: TaskContext, features: readonly Feature[], signal: AbortSignal): Promise<void> {
+async function checkScopes(
+  task: AskingTask & Pick<RunContext, 'scopes'>,
+  features: readonly Feature[],
+  signal: AbortSignal,
+): Promise<void> {
   const lines: string[] = [];
   for (const feature of features) {
     const expression = feature.requiredScopes(task);
@@ -167,7 +185,7 @@ async function checkScopes(task: TaskContext, features: readonly Feature[], sign
 
 /** The log is published whatever features a task uses. Two names of ours can collide only because of payload.log. */
 function reservedArtifacts(
-  task: TaskContext,
+  task: AskingTask,
   features: readonly Feature[],
 ): { readonly names: ReadonlyMap<string, string>; readonly problems: readonly string[] } {
   const names = new Map([[backingName(task.payload.log || DEFAULT_LOG_NAME), 'log']]);

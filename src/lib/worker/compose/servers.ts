@@ -81,6 +81,7 @@ const READERS_GRACE_MS = 10_000;
 export async function makeServers(config: Config, parts: Parts, resources: ResourceStack): Promise<Servers> {
   const { engine, images } = parts;
   const { taskclusterProxy, features, dockerVolume } = config;
+  const { maxBodySize, freePortFallback } = taskclusterProxy;
   if (features['dind']?.enabled === true && dockerVolume.includes(':')) {
     throw new ConfigError([`dockerVolume: ${dockerVolume} has a colon in it, so dind can't mount what is there`]);
   }
@@ -108,7 +109,7 @@ export async function makeServers(config: Config, parts: Parts, resources: Resou
     unusable: isUsable ? undefined : 'live logs cannot be served, so nothing is claimed',
     interactiveServer,
     interactive: interactiveOptions(config, interactiveServer),
-    proxy: { networks, upstream, maxBodyBytes: taskclusterProxy.maxBodySize },
+    proxy: { networks, upstream, maxBodyBytes: maxBodySize, freePortFallback },
     sidecars: { engine, images, networks },
     networks: taskNetworks,
     putter,
@@ -165,7 +166,8 @@ async function startInteractive(
   }
 }
 
-function interactiveOptions({ interactive }: Config, server: InteractiveServer | undefined): InteractiveOptions {
+/** Returns the settings of interactive sessions; without a server there are none. */
+export function interactiveOptions({ interactive }: Config, server: InteractiveServer | undefined): InteractiveOptions {
   const { artifactName, busyboxPath, displayToolsPath, minTime, expirationAfterSession } = interactive;
   return {
     server,

@@ -48,6 +48,8 @@ interface StorageParts {
   readonly removeTree: RemoveTree;
   /** Resolves when, as far as is known, no other worker on this machine uses the same engine under the same labels. */
   readonly engineLocked: Promise<void>;
+  /** Whether the state of the caches is kept with them, for a worker with another stateDir. */
+  readonly isCacheStatePortable?: boolean | undefined;
 }
 
 const CACHE_KEY = 'cache.volumeCachePath';
@@ -121,10 +123,9 @@ async function removeIfEmpty(directory: string): Promise<void> {
 
 async function makeCaches(
   config: Config,
-  { credentials, log, metrics, removeTree }: StorageParts,
+  { credentials, log, metrics, removeTree, isCacheStatePortable = false }: StorageParts,
   resources: ResourceStack,
 ): Promise<Pick<Storage, 'caches' | 'purgeRequests' | 'beginCaching' | 'noteClockSkew'>> {
-  const { stateDir } = config;
   const { volumeCachePath: directory, releaseTimeout: releaseTimeoutMs } = config.cache;
   if (directory.includes(':')) {
     throw new ConfigError([`${CACHE_KEY}: ${directory} has a colon in it, so docker can't mount what is there`]);
@@ -133,6 +134,7 @@ async function makeCaches(
   // Another lock: two workers with different state directories would delete each other's caches.
   const lock = await StateLock.acquire(join(directory, OWN_DIRECTORY), CACHE_KEY);
   resources.defer('lock of the caches', () => lock.release());
+  const stateDir = isCacheStatePortable ? join(directory, OWN_DIRECTORY) : config.stateDir;
   let clockSkewMs = 0;
   const now = (): Date => new Date();
   const trash = new Trash({

@@ -2,7 +2,6 @@ import type { Config } from '../../config/config.js';
 import { DockerodeEngine } from '../../docker/dockerode-engine.js';
 import type { ContainerLimits, DockerEngine } from '../../docker/engine.js';
 import { treeRemover } from '../../docker/tree-remover.js';
-import { createFeatures } from '../../features/registry.js';
 import type { FeatureServices } from '../../features/registry.js';
 import type { Host } from '../../host/host.js';
 import type { MetricsOutput } from '../../log/lifecycle-events.js';
@@ -11,8 +10,7 @@ import { CredentialHolder } from '../../queue/credential-holder.js';
 import { workerLabels } from '../../task/phases/container-spec.js';
 import { runClaim } from '../../task/run.js';
 import type { RunServices } from '../../task/run.js';
-import type { WorkerFacts } from '../../task/task-context.js';
-import { payloadValidator } from '../../task/validate-payload.js';
+import type { Feature } from '../../task/feature.js';
 import type { RemoveTree } from '../../util/remove-tree.js';
 import { ResourceStack } from '../../util/resource-stack.js';
 import type { IsUntouched } from '../not-set-up.js';
@@ -20,6 +18,7 @@ import { Recovery } from '../recovery.js';
 import { Worker } from '../worker.js';
 import type { WorkerOptions } from '../worker.js';
 import { WriteProbe } from '../write-probe.js';
+import { makeAdmission } from './admission.js';
 import { makeEndings, makeGarbageCollection, makeLeftContainers, makeLife } from './housekeeping.js';
 import type { GarbageCollection, LeftContainers } from './housekeeping.js';
 import { makeImages } from './images.js';
@@ -31,6 +30,7 @@ import { makeServers } from './servers.js';
 import type { Servers } from './servers.js';
 import { lockEngine, makeStorage } from './storage.js';
 import type { Storage } from './storage.js';
+import { workerFacts } from './worker-facts.js';
 
 const now = (): Date => new Date();
 
@@ -50,6 +50,12 @@ export interface WorkerSetup {
   readonly alerts?: () => number;
   /** Tells whether a key still has its default value: the operator has not set it up. Absent: no key has. */
   readonly isUntouched?: IsUntouched;
+  /** The engine, for a worker whose containers someone else observes. Absent: that of the configuration. */
+  readonly engine?: DockerEngine;
+  /** Features besides the worker's own, for a program that has the worker in it. No configuration can name them. */
+  readonly moreFeatures?: readonly Feature[] | undefined;
+  /** Whether a worker with another stateDir will use the caches. Absent: no. */
+  readonly isCacheStatePortable?: boolean;
 }
 
 /** Makes the worker and all its parts; nothing is claimed before it runs. Throws a ConfigError, among others. */
@@ -69,7 +75,7 @@ export async function makeWorker(setup: WorkerSetup): Promise<Worker> {
 /** Makes all parts; the first one made is released last. */
 async function assemble(setup: WorkerSetup, resources: ResourceStack): Promise<Worker> {
   const { config, host, log, metricsOutput, isUntouched = () => false } = setup;
-  const engine = new DockerodeEngine(config.docker);
+  const engine = setup.engine ?? new DockerodeEngine(config.docker);
   void reportUnusableKeys(config, log, isUntouched);
   const facts = workerFacts(config, setup.version);
   const { lock, locked: engineLocked } = lockEngine({ engine, facts, log }, resources);
@@ -81,7 +87,8 @@ async function assemble(setup: WorkerSetup, resources: ResourceStack): Promise<W
 
   const removeTree = treeRemover(engine, workerLabels(facts));
   const shared = { engine, log, metrics, facts, removeTree };
-  const storage = await makeStorage(config, { ...shared, credentials, engineLocked }, resources);
+  const { isCacheStatePortable } = setup;
+  const storage = await makeStorage(config, { ...shared, credentials, engineLocked, isCacheStatePortable }, resources);
   const { runsDirectory, journal, caches, lastSeen } = storage;
   const entries = await journal.abandoned(log);
   const images = await makeImages(config, shared, resources);
@@ -96,7 +103,7 @@ async function assemble(setup: WorkerSetup, resources: ResourceStack): Promise<W
     ...settingsOfRuns(config, runsDirectory, shared),
     queue,
     images: images.provider,
-    admission: makeAdmission(config, services),
+    admission: makeAdmission(config, services, setup.moreFeatures),
     journal,
     publisher,
     putter,
@@ -227,14 +234,6 @@ async function cleanUpLeft({ recovery, containers, storage, gc, leased }: Left, 
   await Promise.all([recovery.run(signal), collecting()]);
 }
 
-function makeAdmission(config: Config, services: FeatureServices): RunServices['admission'] {
-  return {
-    validatePayload: payloadValidator(config.maxTaskRunTime, Object.keys(config.sidecars)),
-    features: createFeatures(config, services),
-    isEnabled: (feature) => config.features[feature]?.enabled ?? false,
-  };
-}
-
 /** Warns once, not at every poll of every run, about what all runs of a deployment lack. */
 function warnOnce(log: Logger): RunServices['reclaiming']['onPollRefused'] {
   let isTold = false;
@@ -278,12 +277,4 @@ function containerDefaults(
     ...(ulimits && { ulimits }),
   };
   return { logDriver: logDriverOf(logDriver, parts), limits };
-}
-
-function workerFacts(config: Config, version: string): WorkerFacts {
-  const { provisionerId, workerType, workerGroup, workerId, workerNodeType } = config;
-  const { instanceId, instanceType, region, publicIp, privateIp, rootUrl, host, workerLocation } = config;
-  const identity = { provisionerId, workerType, workerGroup, workerId, workerNodeType };
-  const machine = { instanceId, instanceType, region, publicIp, privateIp, hostname: host, workerLocation };
-  return { ...identity, ...machine, rootUrl, version };
 }

@@ -79,6 +79,35 @@ describe('the proxy of a run whose worker died', () => {
     assert.equal(engine.trace.count('engine.createNetwork'), 1);
   });
 
+  it('answers at the port on record, whatever the usual one is, and at the usual one without a record', async () => {
+    assert.deepEqual(facts.facts, { port });
+    const recordedPort = port;
+    const usualPort = await freePort();
+    port = usualPort;
+    await prepareAgain(adopted(), resources);
+    await assert.rejects(status(TASK), /ECONNREFUSED/);
+    port = recordedPort;
+    assert.equal(await status(TASK), 404);
+    await resources.close();
+
+    port = usualPort;
+    const again = await prepared();
+    resources = new ResourceStack((what, error) => assert.fail(`${what}: ${String(error)}`));
+    const earlier = Object.entries(again).filter(([name]) => name !== 'facts');
+    await prepareAgain(adopted(Object.fromEntries(earlier)), resources);
+    assert.equal(await status(TASK), 404);
+  });
+
+  it('ends the run when the port on record is none', async () => {
+    for (const recorded of [0, 65_536, '80', undefined]) {
+      const preparing = prepareAgain(adopted({ ...facts, facts: { port: recorded } }), resources);
+      await assertLost(preparing, log, { what: 'record', reason: /port/ });
+      await resources.close();
+      facts = await prepared();
+      resources = new ResourceStack((what, error) => assert.fail(`${what}: ${String(error)}`));
+    }
+  });
+
   it('is closed, and its network removed, once the run is over', async () => {
     await prepareAgain(adopted(), resources);
     await resources.close();

@@ -53,7 +53,7 @@ describe('the feature taskclusterProxy', () => {
     await run.run(ASKING);
     assert.deepEqual(run.queue.resolutions, ['reportCompleted']);
     const { env, extraHosts } = run.engine.specs[0] ?? assert.fail();
-    assert.equal(env['TASKCLUSTER_PROXY_URL'], 'http://taskcluster');
+    assert.equal(env['TASKCLUSTER_PROXY_URL'], `http://taskcluster:${port}`);
     assert.ok(extraHosts.includes('taskcluster:127.77.0.1'));
   });
 
