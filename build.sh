@@ -7,7 +7,7 @@
 #   2. a Docker engine: uses one that answers, else installs and starts one (Debian or Ubuntu, as root)
 #   3. npm ci
 #   4. installs zstd and lz4 where they are missing (Debian or Ubuntu, as root): the worker unpacks images with them
-#   5. installs docker-registry, htpasswd and strace the same way, which tests use
+#   5. installs docker-registry, htpasswd, strace and git the same way, which tests use
 #   6. builds the images of the tests and the demo (docker-worker/test, docker-worker/demo, …), without any registry
 #   7. compiles src/ to dist/
 #
@@ -57,6 +57,7 @@ ensure_test_programs() {
   command -v docker-registry >/dev/null || missing+=(docker-registry)
   command -v htpasswd >/dev/null || missing+=(apache2-utils)
   command -v strace >/dev/null || missing+=(strace)
+  command -v git >/dev/null || missing+=(git)
   ((${#missing[@]} > 0)) || return 0
   if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
     say "tests: some will fail without ${missing[*]}." \

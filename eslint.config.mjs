@@ -24,7 +24,7 @@ const lib = (...folders) => folders.map((folder) => `./src/lib/${folder}`);
 
 /** The layers, from the top: none may import one above it, types included. docs/architecture.md says what each is. */
 const LAYERS = [
-  ...['./src/bin', './src/local-run'],
+  ...['./src/bin', './src/local-ci', './src/local-run'],
   ...lib('worker', 'features', 'task', 'task-log', 'images', 'artifacts', 'caches', 'devices', 'host', 'gc'),
   ...lib('docker', 'queue', 'log', 'config', 'outcome', 'util'),
 ];
@@ -39,7 +39,7 @@ const ZONES = [
     from: './src/local-taskcluster',
     message: 'The local Taskcluster is a program of its own, which the worker knows by its addresses alone.',
   },
-  { target: './src/local-taskcluster', from: ['./src/bin', './src/local-run'] },
+  { target: './src/local-taskcluster', from: ['./src/bin', './src/local-ci', './src/local-run'] },
 ];
 
 /** The adapters of the ports, which nobody but the composition root may choose. */

@@ -10,12 +10,13 @@ import Docker from 'dockerode';
 import tar from 'tar-stream';
 
 /** In build order: the later ones are made from the first. */
-const IMAGES = ['test', 'test-entrypoint', 'demo', 'test-strace', 'test-dind'];
+const IMAGES = ['test', 'test-entrypoint', 'demo', 'test-strace', 'test-git', 'test-dind'];
 const CONTENT_LABEL = 'docker-worker.content-sha256';
 const FOLDERS = { root: 0o700, tmp: 0o1777, 'var/tmp': 0o1777, proc: 0o555, sys: 0o555, dev: 0o755, run: 0o755 };
 /** Programs of this machine that an image is made of, besides the files in its folder. */
 const PROGRAMS = {
   'test-strace': ['strace'],
+  'test-git': ['git', 'git-remote-http', 'git-remote-https'],
   'test-dind': ['dockerd', 'containerd', 'containerd-shim-runc-v2', 'runc', 'docker'],
 };
 const PASSWD = 'root:x:0:0:root:/root:/bin/sh\nworker:x:1000:1000:worker:/home/worker:/bin/sh\n';
@@ -45,7 +46,13 @@ function rootFileSystem(busybox) {
 }
 
 function findProgram(name) {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/bin'];
+  const folders = [
+    ...(process.env.PATH ?? '').split(delimiter),
+    '/usr/sbin',
+    '/usr/bin',
+    '/usr/lib/git-core',
+    '/usr/libexec/git-core',
+  ];
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 

@@ -24,8 +24,8 @@ const LEFT_OUT = {
   '@grpc/proto-loader': './scripts/no-buildkit.mjs',
 };
 
-/** Programs of threads, which are loaded by their path. */
-const THREADS = ['src/bin/watchdog-thread.ts'];
+/** Programs of threads and processes, which are loaded by their path. */
+const LOADED_BY_PATH = ['src/bin/render-process.ts', 'src/bin/watchdog-thread.ts'];
 
 /** For bundled libraries that are no ES modules and ask for node's own. */
 const REQUIRE =
@@ -37,7 +37,7 @@ const outdir = path.resolve(ROOT, values.outDir);
 rmSync(outdir, { recursive: true, force: true });
 await build({
   absWorkingDir: ROOT,
-  entryPoints: [...programs(), ...THREADS],
+  entryPoints: [...programs(), ...LOADED_BY_PATH],
   outbase: 'src',
   outdir,
   bundle: true,

@@ -29,7 +29,9 @@ The task's log, read over HTTP while it runs:
 /** Downloads each artifact and compares it with the sha256 that the task printed for the file it made. */
 async function verifyArtifacts({ run, watcher }: LocalOutcome, output: Writable): Promise<boolean> {
   if (run.state !== 'completed') return false;
-  const printed = await printedHashes((log) => watcher.followLog(log));
+  const printed = await printedHashes(async (log) => {
+    await watcher.followLog(log);
+  });
   output.write('\nArtifacts:\n');
   let verified = 0;
   for (const { name } of await watcher.artifacts()) {

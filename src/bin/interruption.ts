@@ -13,6 +13,15 @@ class Abandoned extends Error {
   override readonly name = 'Abandoned';
 }
 
+/** How messages call this program and what it does. */
+export interface Interrupted {
+  readonly program: string;
+  /** What is canceled: `the task`. */
+  readonly work: string;
+}
+
+const RUN_TASK: Interrupted = { program: 'run-task', work: 'the task' };
+
 /**
  * Handles attempts to end this program before its task ends. The first SIGINT or SIGTERM cancels the task, as does a
  * reader that closes standard output (`| head -1`); a second signal abandons it.
@@ -23,9 +32,11 @@ export class Interruption {
   readonly #canceled = new AbortController();
   readonly #abandoned = new AbortController();
   #exitCode: number | undefined;
+  readonly #interrupted: Interrupted;
   #isOutputGone = false;
 
-  constructor() {
+  constructor(interrupted = RUN_TASK) {
+    this.#interrupted = interrupted;
     this.output = new Writable({
       write: (chunk, _encoding, callback) => {
         this.#write(chunk as Buffer, callback);
@@ -58,7 +69,8 @@ export class Interruption {
 
   #signaled(exitCode: number): void {
     if (!this.#canceled.signal.aborted) {
-      process.stderr.write('run-task: canceling the task; press Ctrl-C again to stop at once\n');
+      const { program, work } = this.#interrupted;
+      process.stderr.write(`${program}: canceling ${work}; press Ctrl-C again to stop at once\n`);
       this.#canceled.abort();
       return;
     }
@@ -84,7 +96,9 @@ export class Interruption {
     if (this.#isOutputGone) return;
     this.#isOutputGone = true;
     this.#exitCode ??= error.code === 'EPIPE' ? SIGPIPE_CODE : FAILED;
-    if (error.code !== 'EPIPE') process.stderr.write(`run-task: cannot write the log: ${errorMessage(error)}\n`);
+    if (error.code !== 'EPIPE') {
+      process.stderr.write(`${this.#interrupted.program}: cannot write the log: ${errorMessage(error)}\n`);
+    }
     this.#canceled.abort();
   }
 }
