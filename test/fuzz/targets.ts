@@ -1,5 +1,6 @@
 import type { Target } from './target.js';
 import { ARTIFACT_TAR } from './targets/artifact-tar.js';
+import { CI_EVENTS } from './targets/ci-events.js';
 import { ENGINE } from './targets/engine.js';
 import { HOST } from './targets/host.js';
 import { IMAGE_ARCHIVES } from './targets/image-archives.js';
@@ -22,4 +23,5 @@ export const TARGETS: readonly Target[] = [
   ...ENGINE,
   ...SERVICES,
   ...STATE_FILES,
+  ...CI_EVENTS,
 ];

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
@@ -12,9 +12,18 @@ import type { LocalTaskclusterOptions } from '../../src/local-taskcluster/server
 import { endedRun } from './ended-run.js';
 import { Program } from './program.js';
 import { shell, taskclusterEnv, testTask } from './test-task.js';
+import type { UnprivilegedUser } from './unprivileged-user.js';
 import { until } from './until.js';
 
 export const LIVE_LOG = 'public/logs/live.log';
+
+export interface KillableWorkerOptions {
+  /** The path of another engine's socket. */
+  readonly socketPath?: string;
+  readonly taskcluster?: LocalTaskclusterOptions;
+  /** Whose process the worker is, that of the test when not given. Needs root. */
+  readonly user?: UnprivilegedUser;
+}
 
 /** A Taskcluster, and a worker that is a process of its own, which can be killed and started again with the same state. */
 export class KillableWorker {
@@ -24,23 +33,24 @@ export class KillableWorker {
   readonly #directory: string;
   readonly #workerId = `kill-${newSlugid().slice(0, 10).replace(/[_-]/g, 'x')}`;
   readonly #dockerHost: string | undefined;
+  readonly #user: UnprivilegedUser | undefined;
   #program: Program | undefined;
 
-  private constructor(taskcluster: LocalTaskcluster, directory: string, socketPath: string | undefined) {
+  private constructor(taskcluster: LocalTaskcluster, directory: string, options: KillableWorkerOptions) {
+    const { socketPath, user } = options;
     this.taskcluster = taskcluster;
     this.queue = new clients.Queue({ rootUrl: taskcluster.rootUrl, credentials: taskcluster.credentials });
     this.docker = new Docker({ ...(socketPath !== undefined && { socketPath }) });
     this.#directory = directory;
+    this.#user = user;
     this.#dockerHost = socketPath === undefined ? process.env['DOCKER_HOST'] : `unix://${socketPath}`;
   }
 
-  /** `socketPath`: that of another engine. Starts no worker yet. */
-  static async create(
-    settings: object = {},
-    { socketPath, taskcluster: options }: { socketPath?: string; taskcluster?: LocalTaskclusterOptions } = {},
-  ): Promise<KillableWorker> {
+  /** Starts no worker yet. */
+  static async create(settings: object = {}, options: KillableWorkerOptions = {}): Promise<KillableWorker> {
     const directory = await mkdtemp(join(tmpdir(), 'worker-killed-'));
-    const worker = new KillableWorker(await LocalTaskcluster.start(options), directory, socketPath);
+    if (options.user) await chown(directory, options.user.uid, options.user.gid);
+    const worker = new KillableWorker(await LocalTaskcluster.start(options.taskcluster), directory, options);
     await worker.configure(settings);
     return worker;
   }
@@ -68,11 +78,12 @@ export class KillableWorker {
   }
 
   start(env: Readonly<Record<string, string>> = {}): Program {
-    this.#program = new Program('worker', [this.#configPath], {
+    const given = {
       ...taskclusterEnv(this.taskcluster),
       ...(this.#dockerHost !== undefined && { DOCKER_HOST: this.#dockerHost }),
       ...env,
-    });
+    };
+    this.#program = new Program('worker', [this.#configPath], given, { ...(this.#user && { user: this.#user }) });
     return this.#program;
   }
 

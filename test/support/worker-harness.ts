@@ -7,6 +7,7 @@ import { clients } from 'taskcluster-client';
 import type { Queue, RunStatus } from 'taskcluster-client';
 import type { ConfigTree } from '../../src/lib/config/layers.js';
 import { LABEL } from '../../src/lib/docker/engine.js';
+import type { Feature } from '../../src/lib/task/feature.js';
 import { LocalTaskcluster } from '../../src/local-taskcluster/server.js';
 import type { LocalTaskclusterOptions } from '../../src/local-taskcluster/server.js';
 import { LocalWorker } from '../../src/local-run/local-worker.js';
@@ -18,6 +19,8 @@ import { until } from './until.js';
 export interface HarnessOptions {
   readonly settings?: ConfigTree;
   readonly taskcluster?: LocalTaskclusterOptions;
+  /** Features besides the worker's own. */
+  readonly features?: readonly Feature[];
 }
 
 export interface FinishedTask {
@@ -44,7 +47,11 @@ export class WorkerHarness {
     this.workerId = workerId;
   }
 
-  static async start({ settings = {}, taskcluster: options = {} }: HarnessOptions = {}): Promise<WorkerHarness> {
+  static async start({
+    settings = {},
+    taskcluster: options = {},
+    features = [],
+  }: HarnessOptions = {}): Promise<WorkerHarness> {
     const taskcluster = await LocalTaskcluster.start(options);
     const { rootUrl, credentials } = taskcluster;
     const log = new MemoryLogger();
@@ -58,6 +65,7 @@ export class WorkerHarness {
       log,
       version: '1.2.3',
       metricsOutput: new PassThrough().resume(),
+      features,
     });
     return harness;
   }

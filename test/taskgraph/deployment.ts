@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import Docker from 'dockerode';
 import got from 'got';
 import { clients } from 'taskcluster-client';
 import type { Queue, TaskDefinition, TaskStatus } from 'taskcluster-client';
@@ -106,14 +105,4 @@ export class Deployment {
       ? queue.buildSignedUrl(queue.getLatestArtifact, taskId, name)
       : queue.buildSignedUrl(queue.getArtifact, taskId, runId, name);
   }
-}
-
-/** The address of this machine on docker's bridge, which all containers reach. */
-export async function bridgeAddress(): Promise<string> {
-  const { IPAM } = (await new Docker().getNetwork('bridge').inspect()) as {
-    readonly IPAM: { readonly Config: readonly { readonly Subnet: string; readonly Gateway?: string }[] };
-  };
-  const config = IPAM.Config.find(({ Subnet }) => Subnet.includes('.')) ?? assert.fail("docker's bridge has no IPv4");
-  // Older engines do not say that it is the first one.
-  return config.Gateway ?? config.Subnet.replace(/(\d+)\/\d+$/, (_, last: string) => String(Number(last) + 1));
 }

@@ -1,33 +1,25 @@
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
-import { chown, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chown, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import { Program } from '../../support/program.js';
-import { skipBecause } from '../../support/skip-because.js';
+import { needsDeniedPort, unprivilegedUser } from '../../support/unprivileged-user.js';
+import type { UnprivilegedUser } from '../../support/unprivileged-user.js';
 import { until } from '../../support/until.js';
 
-const SOCKET = '/var/run/docker.sock';
-/** A user without an account on this machine. */
-const UID = 4242;
 const IMAGE = 'docker-worker/test:latest';
 
 describe('run-task as an unprivileged user who may use the engine', () => {
-  let user: { readonly uid: number; readonly gid: number };
+  let user: UnprivilegedUser;
   /** The directory of the test, and the program's directory for temporary files, which must be empty at the end. */
   let directory: string;
   let temporary: string;
 
   before(async function () {
-    if (process.getuid?.() !== 0) skipBecause(this, 'only root can start a program as another user');
-    user = { uid: UID, gid: (await stat(SOCKET)).gid };
-    try {
-      execFileSync(process.execPath, ['--check', resolve('scripts/build.mjs')], { ...user, stdio: 'ignore' });
-    } catch {
-      skipBecause(this, 'other users can read neither node nor the checkout');
-    }
+    user = await unprivilegedUser(this);
   });
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'not-root-'));
@@ -61,38 +53,66 @@ describe('run-task as an unprivileged user who may use the engine', () => {
     await until('no empty image', emptyImages, { isDone: ({ length }) => length === 0 });
   });
 
-  it('publishes the readable files of a volume, and says why the others are missing', async () => {
+  it('ends at once if the user may not use the engine, and says what to do', async () => {
+    const file = join(directory, 'task.json');
+    await writeFile(file, JSON.stringify({ image: IMAGE, maxRunTime: 60, command: ['true'] }));
+    const program = new Program('run-task', [file], { TMPDIR: temporary }, { user: { ...user, gid: user.uid } });
+    assert.deepEqual(await program.ended, { code: 1, signal: null }, program.stdout + program.stderr);
+    assert.match(
+      program.stderr,
+      /^run-task: your user may not use the Docker engine at \S+docker\.sock\. Join the group/,
+    );
+    assert.deepEqual(await readdir(temporary), []);
+  });
+
+  it('purges a cache that root in the container has taken over', async () => {
+    const task = withCache('mkdir /c/d && chown 0 /c && chmod 700 /c; exit 3') as { readonly payload: object };
+    const payload = { ...task.payload, onExitStatus: { purgeCaches: [3] } };
+    const program = await run({ ...task, payload });
+    assert.equal((await program.ended).code, 3, program.stdout + program.stderr);
+    assert.match(program.stdout, /Purging the caches of this task \("own-cache"\): exit code 3/);
+    assert.equal(program.stderr, '');
+    assert.deepEqual(await readdir(temporary), []);
+  });
+
+  it('publishes all files of a volume, also those that only root may read', async () => {
     const script = `mkdir -p /v/closed /v/open; echo s >/v/closed/secret; chmod 700 /v/closed
-      echo p >/v/private; chmod 600 /v/private; echo o >/v/open/o; mkdir /o; cp /v/private /o/
-      chown 0 /w; chmod 700 /w`;
+      echo p >/v/private; chmod 600 /v/private; ln /v/private /v/again; echo o >/v/open/o; ln -s private /v/link
+      echo w >/w/inner; chown 0 /w; chmod 700 /w`;
+    const out = join(directory, 'out');
     const program = await run(
       {
         image: IMAGE,
         maxRunTime: 60,
         command: ['/bin/sh', '-c', script],
-        artifacts: {
-          'public/v': { type: 'volume', path: '/v' },
-          'public/w': { type: 'volume', path: '/w' },
-          'public/o': { type: 'directory', path: '/o' },
-        },
+        artifacts: { 'public/v': { type: 'volume', path: '/v/' }, 'public/w': { type: 'volume', path: '/w' } },
       },
       '--artifacts',
-      join(directory, 'out'),
+      out,
     );
-    assert.equal((await program.ended).code, 1, program.stdout);
-    const denied = 'could not be read: the worker does not run as root and may not read it (EACCES)';
-    for (const [artifact, name] of [
-      ['public/v', 'closed'],
-      ['public/v', 'private'],
-      ['public/w', '.'],
-    ]) {
-      assert.ok(program.stdout.includes(`Artifact "${artifact ?? ''}": "${name ?? ''}" ${denied}`), program.stdout);
-    }
-    assert.match(
-      program.stdout,
-      /\n {2}public\/v\/open\/o {2}2 bytes\n {2}public\/v\/private {2}\(missing: see the log\)\n/,
-    );
-    assert.match(program.stdout, /\n {2}public\/o\/private {2}2 bytes\n/);
+    assert.equal((await program.ended).code, 0, program.stdout);
+    const published = (await readdir(join(out, 'public'), { recursive: true })).filter((name) => /^[vw]/.test(name));
+    const files = ['v/again', 'v/closed/secret', 'v/open/o', 'v/private', 'w/inner'];
+    assert.deepEqual(published.sort(), ['v', ...files, 'v/closed', 'v/open', 'w'].sort());
+    const contents = await Promise.all(files.map((name) => readFile(join(out, 'public', name), 'utf8')));
+    assert.deepEqual(contents, ['p\n', 's\n', 'o\n', 'p\n', 'w\n']);
+    assert.match(program.stdout, /"public\/v" from "\/v\/": 4 files, 8 bytes/);
+    assert.match(program.stdout, /Artifact "public\/v": skipped 1 symlink; only files/);
+    assert.equal(program.stderr, '');
+    assert.deepEqual(await readdir(temporary), []);
+  });
+
+  it('gives tasks the proxy at another port than 80, and says so in the log', async function () {
+    await needsDeniedPort(this, 80);
+    const command = `echo "at $TASKCLUSTER_PROXY_URL"; wget -q -O - $TASKCLUSTER_PROXY_URL/api/queue/v1/ping
+      wget -q -O - $TASKCLUSTER_PROXY_URL/api/queue/v1/task/$TASK_ID/status | grep -o '"state": *"running"'`;
+    const features = { taskclusterProxy: true };
+    const program = await run({ image: IMAGE, maxRunTime: 60, command: ['/bin/sh', '-c', command], features });
+    assert.deepEqual(await program.ended, { code: 0, signal: null }, program.stdout + program.stderr);
+    const [, url = assert.fail(program.stdout)] = /\nat (http:\/\/taskcluster:\d+)\r\n/.exec(program.stdout) ?? [];
+    assert.ok(program.stdout.includes(`may not listen on port 80, so TASKCLUSTER_PROXY_URL is ${url}. `));
+    assert.match(program.stdout, /"alive": *true/);
+    assert.match(program.stdout, /"state": *"running"/);
     assert.equal(program.stderr, '');
     assert.deepEqual(await readdir(temporary), []);
   });
