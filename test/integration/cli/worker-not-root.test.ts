@@ -29,7 +29,9 @@ describe('a worker that is not root', () => {
 
   it('continues a run with its proxy at the same free port', async function () {
     await needsDeniedPort(this, 80);
-    const started = await create({ taskclusterProxy: { freePortFallback: true } });
+    // The test reads what the container prints from Docker, too.
+    const task = { container: { logDriver: 'local' } };
+    const started = await create({ taskclusterProxy: { freePortFallback: true }, task });
     const get = 'timeout 5 wget -q -O - $TASKCLUSTER_PROXY_URL/api/queue/v1/ping >/dev/null 2>&1';
     const taskId = await started.createTask(
       `${get} && echo first

@@ -79,7 +79,7 @@ describe('a graph on this machine', () => {
     assert.match(run.output.text, /\nB \| from B\n/);
     assert.match(run.output.text, /\nC \| from C\n/);
     assert.match(run.progress.text, /\nA: blocked by C\n/);
-    assert.match(run.progress.text, /\nA +blocked by C\n$/);
+    assert.match(run.progress.text, /\nA +blocked by C\nThe logs are in .*\n$/);
     assert.doesNotMatch(run.output.text, /from A/);
   });
 

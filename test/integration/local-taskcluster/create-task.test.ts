@@ -14,7 +14,8 @@ const ACCEPTED: Readonly<Record<string, object>> = {
   'a deadline in 5 days': { deadline: inHours(120), expires: inHours(121) },
 };
 
-const REFUSED: Readonly<Record<string, readonly [object, RegExp]>> = {
+/** Times are made when they are needed: tests before these may take minutes. */
+const REFUSED: Readonly<Record<string, readonly [object | (() => object), RegExp]>> = {
   'another source': [source('file:///etc'), /source must match pattern/],
   'a source with nothing behind it': [source('example'), /source must match/],
   'no metadata': [{ metadata: undefined }, /must have required property 'metadata'/],
@@ -41,11 +42,11 @@ const REFUSED: Readonly<Record<string, readonly [object, RegExp]>> = {
   'other requirements': [{ requires: 'all' }, /must be equal to one of the allowed values/],
   'a tag that is a number': [{ tags: { a: 1 } }, /tags\/a must be string/],
   'a scope that ends with two stars': [{ scopes: ['a**'] }, /must not end with \*\*/],
-  'an old time of creation': [{ created: inHours(-0.5) }, /created is more than 15 minutes in the past/],
-  'a deadline in 6 days': [{ deadline: inHours(144), expires: inHours(145) }, /deadline is more than 5 days/],
-  'a deadline in the past': [{ created: inHours(-0.2), deadline: inHours(-0.1) }, /deadline is in the past/],
-  'a deadline before the creation': [{ deadline: inHours(-1) }, /deadline is before created/],
-  'an expiry before the deadline': [{ expires: inHours(0.5) }, /expires is before deadline/],
+  'an old time of creation': [() => ({ created: inHours(-0.5) }), /created is more than 15 minutes in the past/],
+  'a deadline in 6 days': [() => ({ deadline: inHours(144), expires: inHours(145) }), /deadline is more than 5 days/],
+  'a deadline in the past': [() => ({ created: inHours(-0.2), deadline: inHours(-0.1) }), /deadline is in the past/],
+  'a deadline before the creation': [() => ({ deadline: inHours(-1) }), /deadline is before created/],
+  'an expiry before the deadline': [() => ({ expires: inHours(0.5) }), /expires is before deadline/],
 };
 
 describe('createTask of the local Taskcluster', () => {
@@ -60,7 +61,7 @@ describe('createTask of the local Taskcluster', () => {
 
   for (const [what, [changes, message]] of Object.entries(REFUSED)) {
     it(`refuses ${what}`, async () => {
-      const refusal = await refusalOf(deployment.createTask(changes));
+      const refusal = await refusalOf(deployment.createTask(typeof changes === 'function' ? changes() : changes));
       assert.equal(refusal.statusCode, 400);
       assert.match(refusal.message, message);
     });

@@ -202,7 +202,10 @@ describe('local-ci, before anything runs', () => {
       ],
       [ciFile({ $eval: '1' }), /must be array of tasks or empty array/],
       [ciFile([{ ...task, deadline: { $if: 'false' } }]), /The task "t" \(\S+\) can't be created: [^]*deadline/],
-      [ciFile([{ ...task, dependencies: ['VGJFefClQP-qQ9WJadtQRA'] }]), /dependencies.*VGJFefClQP-qQ9WJadtQRA/],
+      [
+        ciFile([{ ...task, dependencies: ['VGJFefClQP-qQ9WJadtQRA'] }]),
+        /There are no tasks VGJFefClQP-qQ9WJadtQRA: create dependencies first/,
+      ],
     ];
     for (const [text, message] of cases) {
       await withFile(text);
