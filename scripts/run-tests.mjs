@@ -22,6 +22,7 @@ const GROUPS = {
   integration: partition(testFilesBelow('test/integration', 'test/contract'), [
     /^test\/integration\/cli\//,
     /^test\/integration\/worker\/[a-i]/,
+    /^test\/integration\/local-ci\//,
     /^/,
   ]),
 };

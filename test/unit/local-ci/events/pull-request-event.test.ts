@@ -82,7 +82,7 @@ describe('the event of a checkout', () => {
       });
     });
 
-    it('comes from origin and is for repository.upstream, in a fork', async () => {
+    it('comes from origin and is for upstream, in a fork', async () => {
       await repository.widget.git('remote', 'set-url', 'origin', 'git@github.com:me/widget.git');
       await repository.widget.git('remote', 'add', 'upstream', `file://${repository.upstream.directory}`);
       const second = await repository.upstream.commit('Second');
