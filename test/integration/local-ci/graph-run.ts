@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import Docker from 'dockerode';
 import { nice as newSlugid } from 'slugid';
+import { LABEL } from '../../../src/lib/docker/engine.js';
 import { runGraph } from '../../../src/local-ci/graph/run-graph.js';
 import { rerunGraph } from '../../../src/local-ci/graph/rerun-graph.js';
 import type { Rerun } from '../../../src/local-ci/graph/rerun-graph.js';
@@ -10,6 +12,9 @@ import type { GraphResult, GraphRunOptions, RunOptions } from '../../../src/loca
 import type { RenderedTask } from '../../../src/local-ci/model.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
 import { testTask } from '../../support/test-task.js';
+
+/** An artifact that any client can read as it is. */
+export const MADE = { 'public/made.txt': { type: 'file', path: '/made', contentEncoding: 'identity' } };
 
 const REPOSITORY = 'repo:github.com/o/n';
 
@@ -111,4 +116,23 @@ export class GraphRun {
       onLeft: (error) => this.left.push(error),
     };
   }
+}
+
+/** The containers of these tasks, in any state. */
+export async function containersOf(all: readonly RenderedTask[]): Promise<readonly string[]> {
+  const ids = new Set(all.map(({ taskId }) => taskId));
+  const containers = await new Docker().listContainers({ all: true, filters: { label: [LABEL.taskId] } });
+  return containers.flatMap(({ Id, Labels }) => (ids.has(Labels[LABEL.taskId] ?? '') ? [Id] : []));
+}
+
+/** How each task ended, by its name. */
+export function states({ tasks }: GraphResult): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    tasks.map(({ name, state, reason }) => [name, reason === '' ? state : `${state} (${reason})`]),
+  );
+}
+
+/** What makes a task depend on these. */
+export function after(...dependencies: readonly RenderedTask[]): object {
+  return { dependencies: dependencies.map(({ taskId }) => taskId) };
 }

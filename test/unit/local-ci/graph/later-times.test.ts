@@ -58,7 +58,7 @@ describe('the times of tasks that run again', () => {
     const expected = '2026-12-11T00:00:00.000Z';
     const [task] = later.queue.tasks;
     assert.equal(task?.definition.deadline, expected);
-    assert.deepEqual(task?.runs, status.runs);
+    assert.deepEqual(task.runs, status.runs);
     assert.deepEqual(later.artifacts, [{ expires: expected, request: { expires: expected } }]);
     assert.deepEqual(later.objects, [{ expires: expected, opened: expires }]);
     assert.deepEqual(later.index, [{ namespace: 'x', expires: expected }]);
