@@ -61,7 +61,8 @@ describe('createTask of the local Taskcluster', () => {
 
   for (const [what, [changes, message]] of Object.entries(REFUSED)) {
     it(`refuses ${what}`, async () => {
-      const refusal = await refusalOf(deployment.createTask(typeof changes === 'function' ? changes() : changes));
+      const made = typeof changes === 'function' ? (changes as () => object)() : changes;
+      const refusal = await refusalOf(deployment.createTask(made));
       assert.equal(refusal.statusCode, 400);
       assert.match(refusal.message, message);
     });
