@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../lib/config/config.js';
 import { DockerodeEngine } from '../lib/docker/dockerode-engine.js';
+import { endKeepersBelow } from '../lib/docker/output-keeper.js';
 import { LABEL } from '../lib/docker/engine.js';
 import type { DockerEngine } from '../lib/docker/engine.js';
 import { treeRemover } from '../lib/docker/tree-remover.js';
@@ -107,6 +108,8 @@ export class LocalWorker {
       await this.#abandon();
     } finally {
       const removal = treeRemover(this.#engine, { [LABEL.workerId]: this.config.workerId });
+      // Those of containers that an abandoned run has not started.
+      await endKeepersBelow(this.#directory);
       await removeDirectory(this.#directory, removal);
     }
   }

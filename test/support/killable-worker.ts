@@ -10,6 +10,7 @@ import type { Queue, RunStatus } from 'taskcluster-client';
 import { LocalTaskcluster } from '../../src/local-taskcluster/server.js';
 import type { LocalTaskclusterOptions } from '../../src/local-taskcluster/server.js';
 import { endedRun } from './ended-run.js';
+import { assertNoKeepersLeft } from './left-keepers.js';
 import { Program } from './program.js';
 import { shell, taskclusterEnv, testTask } from './test-task.js';
 import type { UnprivilegedUser } from './unprivileged-user.js';
@@ -151,6 +152,7 @@ export class KillableWorker {
     assert.deepEqual(await this.containers(), []);
     assert.deepEqual(await this.docker.listNetworks({ filters }), []);
     assert.deepEqual(await readdir(join(this.stateDir, 'runs')), []);
+    await assertNoKeepersLeft(this.#directory);
     // The directory of runs is removed when it is empty; the lock's file may stay.
     const left = await readdir(join(this.#directory, 'volume/tmp/docker-worker-runs'), { recursive: true });
     assert.deepEqual(

@@ -14,6 +14,7 @@ import { LocalWorker } from '../../src/local-run/local-worker.js';
 import { TaskWatcher } from '../../src/local-run/task-watcher.js';
 import { MemoryLogger } from '../fakes/memory-logger.js';
 import { testTask } from './test-task.js';
+import { assertNoKeepersLeft } from './left-keepers.js';
 import { until } from './until.js';
 
 export interface HarnessOptions {
@@ -143,7 +144,9 @@ export class WorkerHarness {
   async stopWorker(mode: 'graceful' | 'immediate'): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
-    await worker?.stop(mode);
+    if (!worker) return;
+    await worker.stop(mode);
+    await assertNoKeepersLeft(worker.config.dockerVolume);
   }
 
   /** Stops all and checks that the worker left no container. */

@@ -21,7 +21,8 @@ import type {
 } from './engine.js';
 import { linesOf } from './lines-of.js';
 import { OutputKeeper } from './output-keeper.js';
-import type { KeeperFacts, KeptFile } from './output-keeper.js';
+import type { ProcessIdentity } from '../util/process-identity.js';
+import type { KeptFile } from './output-keeper.js';
 
 // Limited by count: an engine that can't kill for some seconds is broken, and the container's removal is retried later.
 const KILL_RETRIES = { attempts: 4, firstDelayMs: 250, maxDelayMs: 2000, randomization: 0 };
@@ -53,12 +54,12 @@ export class DockerodeCreatedContainer implements CreatedContainer {
     consume: OutputConsumer,
     signal: AbortSignal,
     file?: KeptFile,
-  ): Promise<{ readonly drained: Promise<void>; readonly keeper?: KeeperFacts }> {
+  ): Promise<{ readonly drained: Promise<void>; readonly keeper?: ProcessIdentity }> {
     if (!file) return await attach(this.#facts, consume, signal);
     const { client, id } = this.#facts;
     const connection = await client.attach(id, { what: 'attaching to the container', signal });
     const keeper = await OutputKeeper.start(connection, file);
-    return { ...passOn(wholeOf(keeper, signal), consume, signal), keeper: keeper.facts };
+    return { ...passOn(wholeOf(keeper, signal), consume, signal), keeper: keeper.process };
   }
 
   async start(): Promise<RunningContainer> {

@@ -83,9 +83,9 @@ class DockerodeFoundContainer implements FoundContainer {
     return passOn(await this.#facts.client.logs(this.id, follow, call), consume, signal);
   }
 
-  #keptBy({ file, keeper: facts }: KeptOutput, isFollowing: boolean, signal: AbortSignal): Readable {
+  #keptBy({ file, keeper: process }: KeptOutput, isFollowing: boolean, signal: AbortSignal): Readable {
     const look = new LinkedAbort(signal);
-    const keeper = OutputKeeper.adopt(file, facts, look.signal);
+    const keeper = OutputKeeper.adopt(file, process, look.signal);
     const { client, id } = this.#facts;
     const output = async function* (): AsyncGenerator<Buffer, void, undefined> {
       try {

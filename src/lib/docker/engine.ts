@@ -3,7 +3,8 @@ import { ServiceError } from '../outcome/service-error.js';
 import type { ServiceErrorOptions } from '../outcome/service-error.js';
 import { shorten } from '../util/shorten.js';
 import type { DockerFault } from './engine-words.js';
-import type { KeeperFacts, KeptFile } from './output-keeper.js';
+import type { ProcessIdentity } from '../util/process-identity.js';
+import type { KeptFile } from './output-keeper.js';
 
 /** Labels by which the worker recognizes its own containers, networks, volumes and images. */
 export const LABEL = {
@@ -252,7 +253,7 @@ export interface DockerEngine {
 /** The file with a container's output, and the process that writes it. */
 export interface KeptOutput {
   readonly file: KeptFile;
-  readonly keeper: KeeperFacts;
+  readonly keeper: ProcessIdentity;
 }
 
 /** Reads a container's output; resolves when the output has ended and is processed, and fails as the stream does. */
@@ -272,7 +273,7 @@ export interface CreatedContainer {
     consume: OutputConsumer,
     signal: AbortSignal,
     file?: KeptFile,
-  ): Promise<{ readonly drained: Promise<void>; readonly keeper?: KeeperFacts }>;
+  ): Promise<{ readonly drained: Promise<void>; readonly keeper?: ProcessIdentity }>;
   /** Starts the container; fails for a bad command. Not abortable, for the same reason. */
   start(): Promise<RunningContainer>;
 }

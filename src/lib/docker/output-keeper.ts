@@ -2,18 +2,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { watch } from 'node:fs';
 import type { FSWatcher } from 'node:fs';
-import { open, readFile, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { delay, untilAborted } from '../util/abortable.js';
 import { errorMessage } from '../util/error-message.js';
-
-/** The process that keeps a container's output. Ids of processes are used again; with its start time it is unique. */
-export interface KeeperFacts {
-  readonly pid: number;
-  /** In clock ticks since the machine's start, as in /proc/PID/stat. */
-  readonly startTime: string;
-}
+import { identityOf, isRunning } from '../util/process-identity.js';
+import type { ProcessIdentity } from '../util/process-identity.js';
 
 /** The file with a container's output. */
 export interface KeptFile {
@@ -28,6 +23,7 @@ export class KeeperError extends Error {
 }
 
 /** `$0`: the file. Whoever finds the second file knows that the first one has all of it. */
+const SHELL = '/bin/sh';
 const KEEP = 'cat >>"$0" && : >"$0.end"';
 /** The unit of `ulimit -f` (POSIX). */
 const BLOCK_BYTES = 512;
@@ -49,15 +45,15 @@ const MAX_EARLY_MS = 1000;
  * the container prints while there is no worker is not lost, and costs the engine nothing.
  */
 export class OutputKeeper {
-  readonly facts: KeeperFacts;
+  readonly process: ProcessIdentity;
   readonly #path: string;
   /** Resolves at the end of the keeper, which follows that of the container. */
   readonly ended: Promise<void>;
   #hasEnded = false;
 
-  private constructor(path: string, facts: KeeperFacts, ended: Promise<void>) {
+  private constructor(path: string, identity: ProcessIdentity, ended: Promise<void>) {
     this.#path = path;
-    this.facts = facts;
+    this.process = identity;
     this.ended = ended.then(() => {
       this.#hasEnded = true;
     });
@@ -72,7 +68,7 @@ export class OutputKeeper {
       // Before the process, so that it is the worker's alone.
       await writeFile(path, '', { mode: 0o600 });
       const limit = maxBytes === undefined ? 'unlimited' : Math.ceil((maxBytes + BEYOND_BYTES) / BLOCK_BYTES);
-      const child = spawn('/bin/sh', ['-c', `ulimit -f ${limit}; ${KEEP}`, path], {
+      const child = spawn(SHELL, ['-c', `ulimit -f ${limit}; ${KEEP}`, path], {
         stdio: [connection, 'ignore', 'ignore'],
         // Not in the worker's process group: Ctrl-C is not for it.
         detached: true,
@@ -83,8 +79,7 @@ export class OutputKeeper {
       exited.catch(() => undefined);
       await once(child, 'spawn');
       child.unref();
-      const pid = child.pid ?? 0;
-      return new OutputKeeper(path, { pid, startTime: (await startTimeOf(pid)) ?? '' }, exited);
+      return new OutputKeeper(path, await identityOf(child.pid ?? 0), exited);
     } catch (error) {
       throw new KeeperError(`the output can't be kept by a process of its own: ${errorMessage(error)}`, {
         cause: error,
@@ -96,15 +91,15 @@ export class OutputKeeper {
   }
 
   /** Returns the keeper that a previous worker had started. Until `signal` aborts it is asked for its end. */
-  static adopt({ path }: KeptFile, facts: KeeperFacts, signal: AbortSignal): OutputKeeper {
+  static adopt({ path }: KeptFile, identity: ProcessIdentity, signal: AbortSignal): OutputKeeper {
     const over = async (): Promise<void> => {
-      while ((await timeOf(endFile(path))) === undefined && (await startTimeOf(facts.pid)) === facts.startTime) {
+      while ((await timeOf(endFile(path))) === undefined && (await isRunning(identity))) {
         await delay(POLL_MS, signal);
       }
     };
     const ended = over();
     ended.catch(() => undefined);
-    return new OutputKeeper(path, facts, ended);
+    return new OutputKeeper(path, identity, ended);
   }
 
   /** Yields the output from its first byte until the keeper has ended. Throws the reason of the signal. */
@@ -248,15 +243,33 @@ async function timeOf(path: string): Promise<Date | undefined> {
   }
 }
 
-/** Returns when a process was started; undefined if there is none, or only its exit code is left (proc(5), stat). */
-async function startTimeOf(pid: number): Promise<string | undefined> {
+/** Ends a keeper that still runs, for a container that is not needed any more; one that was never started has no end. */
+export async function endKeeper(keeper: ProcessIdentity): Promise<void> {
+  if (await isRunning(keeper)) await killGroup(keeper.pid);
+}
+
+/** Ends all keepers whose files are below this directory, whoever has started them. */
+export async function endKeepersBelow(directory: string): Promise<void> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const ends = pids.map(async (pid) => {
+    const [shell, , script, path = ''] = (await commandLineOf(pid)).split('\0');
+    if (shell === SHELL && script?.endsWith(KEEP) === true && path.startsWith(`${directory}/`)) {
+      await killGroup(Number(pid));
+    }
+  });
+  await Promise.all(ends);
+}
+
+async function commandLineOf(pid: string): Promise<string> {
   try {
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // The name, in parentheses, may have anything in it.
-    const [state, ...fields] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return state === 'Z' ? undefined : fields[18];
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw error;
+    return await readFile(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return ''; // It has ended.
   }
+}
+
+/** A keeper is the first process of its session. Resolves although it may have ended before. */
+async function killGroup(pid: number): Promise<void> {
+  const kill = spawn(SHELL, ['-c', 'kill -KILL -- "-$0"', String(pid)], { stdio: 'ignore' });
+  await once(kill, 'exit');
 }

@@ -1,6 +1,6 @@
 import { IMAGE_FACTS_SCHEMA, IMAGE_IDENTITY_SCHEMA } from '../images/image-provider.js';
 import type { ImageFacts } from '../images/image-provider.js';
-import type { KeeperFacts } from '../docker/output-keeper.js';
+import type { ProcessIdentity } from '../util/process-identity.js';
 import { EXCEPTION_REASONS } from '../outcome/resolution.js';
 import type { Claim, Credentials, TaskDefinition } from '../queue/queue-client.js';
 import { errorMessage } from '../util/error-message.js';
@@ -52,7 +52,7 @@ export interface RunFacts {
   /** When the run's log was opened. ISO 8601, in this machine's clock. */
   readonly openedAt?: string | undefined;
   /** The process that keeps the container's output; absent: the engine does. */
-  readonly keeper?: KeeperFacts | undefined;
+  readonly keeper?: ProcessIdentity | undefined;
   readonly ended?: EndingFacts | undefined;
   readonly outcome?: OutcomeFacts | undefined;
   /** When a worker last continued the run of one that died. ISO 8601, in this machine's clock. */
@@ -166,8 +166,8 @@ const FACTS = {
   openedAt: TIME,
   keeper: {
     type: 'object',
-    properties: { pid: { type: 'integer', minimum: 1 }, startTime: { type: 'string' } },
-    required: ['pid', 'startTime'],
+    properties: { pid: { type: 'integer', minimum: 1 }, startTicks: TEXT, bootId: TEXT },
+    required: ['pid', 'startTicks', 'bootId'],
   },
   ended: {
     type: 'object',

@@ -7,6 +7,7 @@ import type { Credentials } from '../queue/queue-client.js';
 import type { LogPublisher } from '../task-log/publisher.js';
 import { exception } from '../outcome/resolution.js';
 import type { Resolution } from '../outcome/resolution.js';
+import { endKeepersBelow } from '../docker/output-keeper.js';
 import { openLog } from '../task/phases/open.js';
 import type { LogServices } from '../task/phases/open.js';
 import type { RunEntry, RunJournal } from '../task/run-journal.js';
@@ -207,6 +208,7 @@ export class Recovery {
   async #removeDirectory(name: string): Promise<void> {
     const path = join(this.#deps.settings.runsDirectory, name);
     try {
+      await endKeepersBelow(path);
       await (this.#deps.removeTree ?? removeTree)(path);
     } catch (error) {
       this.#deps.log.error('resource not released', { what: 'directory of a run', path, error });

@@ -1,6 +1,7 @@
 import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LABEL } from '../docker/engine.js';
+import { endKeepersBelow } from '../docker/output-keeper.js';
 import type { DockerEngine, FoundContainer } from '../docker/engine.js';
 import { untilEngineAnswers } from '../docker/until-engine-answers.js';
 import type { Claim } from '../queue/queue-client.js';
@@ -76,6 +77,7 @@ export async function resumptionOf(entry: RunEntry, deps: ResumptionDeps, signal
     let kind = await kindOf(record, deps, signal);
     if (typeof kind === 'object') return { kind: 'give-up', reason: kind.reason };
     if (kind === 'begin-again' && (await removeLeft(record, deps, signal)) === 'started') kind = 'adopt';
+    if (kind === 'begin-again' && directory) await endKeepersBelow(directory.path);
     const facts = kind === 'begin-again' ? NO_CONTAINER : {};
     await note(
       entry,

@@ -6,7 +6,8 @@ import type { Server, Socket } from 'node:net';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { KeeperError, OutputKeeper } from '../../../src/lib/docker/output-keeper.js';
+import { KeeperError, OutputKeeper, endKeeper, endKeepersBelow } from '../../../src/lib/docker/output-keeper.js';
+import { identityOf, isRunning } from '../../../src/lib/util/process-identity.js';
 import { until } from '../../support/until.js';
 
 const MiB = 1024 * 1024;
@@ -72,7 +73,7 @@ describe('a process that keeps the output', () => {
   });
 
   it('goes on without a reader, for another one', async () => {
-    const { facts } = await OutputKeeper.start(connection, { path });
+    const { process: facts } = await OutputKeeper.start(connection, { path });
     engine.write('one\n');
     await kept(4);
     const adopted = OutputKeeper.adopt({ path }, facts, signal);
@@ -87,10 +88,10 @@ describe('a process that keeps the output', () => {
     const keeper = await OutputKeeper.start(connection, { path });
     engine.write('one\n');
     await kept(4);
-    process.kill(-keeper.facts.pid, 'SIGKILL');
+    await endKeeper(keeper.process);
     assert.equal(await collect(keeper.follow(signal)), 'one\n');
     await assert.rejects(keeper.assertEndedWell(), KeeperError);
-    const adopted = OutputKeeper.adopt({ path }, keeper.facts, signal);
+    const adopted = OutputKeeper.adopt({ path }, keeper.process, signal);
     await adopted.ended;
     await assert.rejects(adopted.assertComplete(new Date()), KeeperError);
   });
@@ -106,10 +107,19 @@ describe('a process that keeps the output', () => {
 
   it('is not taken for another process with its id', async () => {
     await writeFile(path, 'one\n');
-    const { pid } = process;
-    const adopted = OutputKeeper.adopt({ path }, { pid, startTime: 'another' }, signal);
+    const other = { ...(await identityOf('self')), startTicks: '1' };
+    const adopted = OutputKeeper.adopt({ path }, other, signal);
     assert.equal(await collect(adopted.follow(signal)), 'one\n');
     await assert.rejects(adopted.assertEndedWell(), KeeperError);
+  });
+
+  it('is ended with the directory that it writes into, and no other is', async () => {
+    const keeper = await OutputKeeper.start(connection, { path });
+    await endKeepersBelow(join(root, 'other'));
+    assert.equal(await isRunning(keeper.process), true);
+    await endKeepersBelow(root);
+    await keeper.ended;
+    assert.equal(await isRunning(keeper.process), false);
   });
 
   it('stops somewhere beyond the limit', async () => {

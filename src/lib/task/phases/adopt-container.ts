@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import type { DockerEngine, FoundContainer, KeptOutput, RunningContainer } from '../../docker/engine.js';
-import type { KeeperFacts, KeptFile } from '../../docker/output-keeper.js';
+import { endKeeper } from '../../docker/output-keeper.js';
+import type { KeptFile } from '../../docker/output-keeper.js';
+import type { ProcessIdentity } from '../../util/process-identity.js';
 import { untilEngineAnswers } from '../../docker/until-engine-answers.js';
 import { TaskStopped } from '../../outcome/errors.js';
 import { isEngineLoss } from '../../outcome/resolution-of.js';
@@ -29,7 +31,7 @@ export interface Started {
   /** Settles when the log has all of its output, or never will. */
   readonly drained: Promise<void>;
   /** The process that keeps its output; undefined: the engine does. */
-  readonly keeper: KeeperFacts | undefined;
+  readonly keeper: ProcessIdentity | undefined;
   /** Rejects as soon as it is known that the log can't be complete; never resolves. */
   readonly outputLost?: Promise<never>;
   /** How long it has run already. */
@@ -86,12 +88,13 @@ export async function adopt(
   run: Run,
   found: FoundContainer,
   services: Pick<AdoptServices, 'now' | 'settings'>,
-  { keeper, requests }: { readonly keeper: KeeperFacts | undefined; readonly requests: AbortSignal },
+  { keeper, requests }: { readonly keeper: ProcessIdentity | undefined; readonly requests: AbortSignal },
 ): Promise<Started> {
   if (found.state === 'ended' && !(await isOwnEnd(found, requests))) {
     run.context.log.warn('container not adopted', { containerId: found.id, reason: 'the engine ended it' });
     throw new TaskStopped('worker-shutdown');
   }
+  if (keeper) run.session.resources.defer('output keeper', () => endKeeper(keeper));
   const kept = keeper && { file: outputFile(run.context.directory, found.id, services.settings), keeper };
   return takeOver(run, found, services, { requests, kept });
 }
@@ -140,7 +143,7 @@ async function isOwnEnd(found: FoundContainer, signal: AbortSignal): Promise<boo
 interface Loss {
   readonly id: string;
   /** The process that kept its output, until then. */
-  readonly keeper: KeeperFacts | undefined;
+  readonly keeper: ProcessIdentity | undefined;
   /** The error that told of it. */
   readonly error: unknown;
   readonly requests: AbortSignal;

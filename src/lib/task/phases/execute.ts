@@ -1,6 +1,6 @@
 import { ContainerGoneError, isUnusableImage } from '../../docker/engine.js';
 import type { CreatedContainer, OutputConsumer, RunningContainer, StoppedContainer } from '../../docker/engine.js';
-import { KeeperError } from '../../docker/output-keeper.js';
+import { KeeperError, endKeeper } from '../../docker/output-keeper.js';
 import { TaskError, TaskStopped, stopOf } from '../../outcome/errors.js';
 import { isEngineLoss } from '../../outcome/resolution-of.js';
 import { TASK_FINISHED, TASK_STARTING, lostOutputNotice, missingOutputNotice } from '../../task-log/lines.js';
@@ -104,7 +104,7 @@ async function startAndWait(
 
 /** Copies the output to the log; without a log driver a process that outlives the worker keeps it. */
 async function attach(
-  { context, taskLog, spec }: CompiledRun,
+  { context, session, taskLog, spec }: CompiledRun,
   { settings }: ExecuteServices,
   created: CreatedContainer,
   signal: AbortSignal,
@@ -117,6 +117,7 @@ async function attach(
         signal,
         outputFile(context.directory, created.id, settings),
       );
+      if (keeper) session.resources.defer('output keeper', () => endKeeper(keeper));
       return { drained, keeper };
     } catch (error) {
       if (!(error instanceof KeeperError)) throw error;
