@@ -1,4 +1,4 @@
-import { copyFile } from 'node:fs/promises';
+import { copyFile, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TempDir } from '../../lib/util/temp-dir.js';
 import { gitPath, runGit } from '../git-server/run-git.js';
@@ -18,13 +18,24 @@ export async function contentOfWorkTree(checkout: GitPlace, directory: string, s
   const temporary = await TempDir.create(directory, 'watch-');
   try {
     const own = join(temporary.path, 'index');
-    await copyFile(await gitPath('index', checkout, signal), own).catch(unlessMissing);
+    await copyIndex(await gitPath('index', checkout, signal), own).catch(unlessMissing);
     const place = { ...checkout, more: { GIT_INDEX_FILE: own } };
     await runGit(['add', '--update', '--', ':/'], place, signal);
     return (await runGit(['write-tree'], place, signal)).trim();
   } finally {
     await temporary.dispose();
   }
+}
+
+/**
+ * With its time: git compares the content of files that may have changed in the very second after the index was written,
+ * and would take such a file for unchanged if the index were a younger one.
+ */
+async function copyIndex(from: string, to: string): Promise<void> {
+  // Before the copy: an index that is too old only makes git look more often.
+  const { atime, mtime } = await stat(from);
+  await copyFile(from, to);
+  await utimes(to, atime, mtime);
 }
 
 /** Nothing is tracked yet. */

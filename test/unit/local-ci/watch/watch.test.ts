@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { changes } from '../../../../src/local-ci/watch/watch.js';
 import type { WatchOptions } from '../../../../src/local-ci/watch/watch.js';
 import { CiInputError } from '../../../../src/local-ci/model.js';
 import { ScratchRepository } from '../../../support/scratch-repository.js';
+import { until } from '../../../support/until.js';
 
 describe('the watch over a checkout', () => {
   let repository: ScratchRepository;
@@ -84,6 +85,23 @@ describe('the watch over a checkout', () => {
       now();
       await repository.write('a.txt', 'two\n');
     });
+  });
+
+  it('tells of a file of the same size that was changed in the second of its commit', async () => {
+    const second = (ms: number): number => Math.floor(ms / 1000);
+    const mtimeMs = async (): Promise<number> => (await stat(join(repository.directory, 'a.txt'))).mtimeMs;
+    let commit: string;
+    let committedMs: number;
+    do {
+      await repository.write('a.txt', `${Math.random()}`.padEnd(20, '0'));
+      committedMs = await mtimeMs();
+      commit = await repository.commit('the second');
+      await repository.write('a.txt', 'changed'.padEnd(20, '0'));
+    } while (second(await mtimeMs()) !== second(committedMs));
+    // The copy of the index is younger than the change.
+    await until('the next second', async () => Promise.resolve(second(Date.now()) > second(committedMs)));
+    const { items } = await watch({}, commit);
+    assert.equal((await items.next()).done, false);
   });
 
   it('tells of a file that is added, moved and deleted, and of its directory', async () => {
