@@ -243,19 +243,24 @@ async function timeOf(path: string): Promise<Date | undefined> {
   }
 }
 
-/** Ends a keeper that still runs, for a container that is not needed any more; one that was never started has no end. */
+/**
+ * Ends a keeper that still runs, for a container that is not needed any more; one that was never started has no end.
+ * Throws a KeeperError if it goes on.
+ */
 export async function endKeeper(keeper: ProcessIdentity): Promise<void> {
-  if (await isRunning(keeper)) await killGroup(keeper.pid);
+  const goesOn = (): Promise<boolean> => isRunning(keeper);
+  if (await goesOn()) await killGroup(keeper.pid, goesOn);
 }
 
-/** Ends all keepers whose files are below this directory, whoever has started them. */
+/** Ends all keepers whose files are below this directory, whoever has started them. Throws a KeeperError if one goes on. */
 export async function endKeepersBelow(directory: string): Promise<void> {
+  const isKeeper = async (pid: string): Promise<boolean> => {
+    const [shell, , script, path = ''] = (await commandLineOf(pid)).split('\0');
+    return shell === SHELL && script?.endsWith(KEEP) === true && path.startsWith(`${directory}/`);
+  };
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const ends = pids.map(async (pid) => {
-    const [shell, , script, path = ''] = (await commandLineOf(pid)).split('\0');
-    if (shell === SHELL && script?.endsWith(KEEP) === true && path.startsWith(`${directory}/`)) {
-      await killGroup(Number(pid));
-    }
+    if (await isKeeper(pid)) await killGroup(Number(pid), () => isKeeper(pid));
   });
   await Promise.all(ends);
 }
@@ -268,8 +273,13 @@ async function commandLineOf(pid: string): Promise<string> {
   }
 }
 
-/** A keeper is the first process of its session. Resolves although it may have ended before. */
-async function killGroup(pid: number): Promise<void> {
-  const kill = spawn(SHELL, ['-c', 'kill -KILL -- "-$0"', String(pid)], { stdio: 'ignore' });
-  await once(kill, 'exit');
+/** A keeper is the first process of its session. */
+async function killGroup(pid: number, goesOn: () => Promise<boolean>): Promise<void> {
+  // `-s`: not every shell takes `--` after `-KILL`.
+  const kill = spawn(SHELL, ['-c', 'kill -s KILL -- "-$0"', String(pid)], { stdio: 'ignore' });
+  const [code] = (await once(kill, 'exit')) as [number | null];
+  // It may have ended by itself in between.
+  if (code !== 0 && (await goesOn())) {
+    throw new KeeperError(`the process that kept output, ${pid}, could not be ended: kill exited with ${code}`);
+  }
 }
