@@ -1,6 +1,7 @@
 import { readFile, readdir, readlink } from 'node:fs/promises';
 import { Program } from '../support/program.js';
 import type { Ended } from '../support/program.js';
+import { Looks } from './looks.js';
 
 /** A line of the worker's log. */
 export interface WorkerEvent {
@@ -32,7 +33,7 @@ export class WorkerProcess {
   readonly events: WorkerEvent[] = [];
   readonly #program: Program;
   readonly #onEvent: (event: WorkerEvent) => void;
-  readonly #looks = new Set<() => void>();
+  readonly #looks = new Looks();
 
   constructor(options: WorkerProcessOptions) {
     const { configFile, env, onEvent, networkNamespacePath } = options;
@@ -46,19 +47,7 @@ export class WorkerProcess {
 
   /** Resolves once `isTrue`, which is asked with each line of the log; fails when the worker ends before. */
   async until(isTrue: () => boolean): Promise<void> {
-    let look = (): void => undefined;
-    const happened = new Promise<void>((resolve) => {
-      look = () => {
-        if (isTrue()) resolve();
-      };
-    });
-    this.#looks.add(look);
-    look();
-    try {
-      await this.whileItRuns(happened);
-    } finally {
-      this.#looks.delete(look);
-    }
+    await this.#looks.until(isTrue, (happened) => this.whileItRuns(happened));
   }
 
   /** What `work` comes to; fails when the worker ends before. */
@@ -129,7 +118,7 @@ export class WorkerProcess {
     const event = JSON.parse(line) as WorkerEvent;
     this.events.push(event);
     this.#onEvent(event);
-    for (const look of this.#looks) look();
+    this.#looks.all();
   }
 
   #lastWords(): string {

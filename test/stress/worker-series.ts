@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WorkerEvent, WorkerProcess } from './worker-process.js';
-import type { Held } from './worker-process.js';
+import { Looks } from './looks.js';
+import type { Held, WorkerEvent, WorkerProcess } from './worker-process.js';
 
 /** Starts a worker; resolves once it claims. */
 export type StartWorker = (onEvent: (event: WorkerEvent) => void) => Promise<WorkerProcess>;
@@ -9,7 +9,7 @@ export type StartWorker = (onEvent: (event: WorkerEvent) => void) => Promise<Wor
 export class WorkerSeries {
   readonly events: WorkerEvent[] = [];
   readonly #start: StartWorker;
-  readonly #looks = new Set<() => void>();
+  readonly #looks = new Looks();
   readonly #stopping = new AbortController();
   readonly #complaints: string[] = [];
   #worker: WorkerProcess;
@@ -54,19 +54,7 @@ export class WorkerSeries {
 
   /** Resolves once `isTrue`, which is asked with each line of the log; fails when a worker ends by itself before. */
   async until(isTrue: () => boolean): Promise<void> {
-    let look = (): void => undefined;
-    const happened = new Promise<void>((resolve) => {
-      look = () => {
-        if (isTrue()) resolve();
-      };
-    });
-    this.#looks.add(look);
-    look();
-    try {
-      await this.whileItRuns(happened);
-    } finally {
-      this.#looks.delete(look);
-    }
+    await this.#looks.until(isTrue, (happened) => this.whileItRuns(happened));
   }
 
   /** What `work` comes to; fails when a worker ends by itself before. */
@@ -115,6 +103,6 @@ export class WorkerSeries {
 
   #read(event: WorkerEvent): void {
     this.events.push(event);
-    for (const look of this.#looks) look();
+    this.#looks.all();
   }
 }

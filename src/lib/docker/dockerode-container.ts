@@ -2,6 +2,7 @@ import { Readable, addAbortSignal } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { isRetryable } from '../outcome/service-error.js';
 import { TimeoutError, untilAborted } from '../util/abortable.js';
+import type { ProcessIdentity } from '../util/process-identity.js';
 import { retry } from '../util/retry.js';
 import { usageOf } from './container-usage.js';
 import type { EngineStats } from './container-usage.js';
@@ -21,7 +22,6 @@ import type {
 } from './engine.js';
 import { linesOf } from './lines-of.js';
 import { OutputKeeper } from './output-keeper.js';
-import type { ProcessIdentity } from '../util/process-identity.js';
 import type { KeptFile } from './output-keeper.js';
 
 // Limited by count: an engine that can't kill for some seconds is broken, and the container's removal is retried later.

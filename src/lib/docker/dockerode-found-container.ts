@@ -83,9 +83,9 @@ class DockerodeFoundContainer implements FoundContainer {
     return passOn(await this.#facts.client.logs(this.id, follow, call), consume, signal);
   }
 
-  #keptBy({ file, keeper: process }: KeptOutput, isFollowing: boolean, signal: AbortSignal): Readable {
+  #keptBy({ file, keeper: identity }: KeptOutput, isFollowing: boolean, signal: AbortSignal): Readable {
     const look = new LinkedAbort(signal);
-    const keeper = OutputKeeper.adopt(file, process, look.signal);
+    const keeper = OutputKeeper.adopt(file, identity, look.signal);
     const { client, id } = this.#facts;
     const output = async function* (): AsyncGenerator<Buffer, void, undefined> {
       try {

@@ -230,6 +230,25 @@ describe('a run whose worker was killed', () => {
     await worker.stop();
   });
 
+  it('does not go on if the process that kept its output was killed too', async () => {
+    await create();
+    const taskId = await worker.createTask('echo one; test $RUN_ID = 1 || sleep 600');
+    await worker.program.prints('"type":"task run"');
+    await worker.kill();
+    const [name = ''] = await readdir(join(worker.stateDir, 'runs'));
+    const record = JSON.parse(await readFile(join(worker.stateDir, 'runs', name), 'utf8')) as {
+      readonly keeper: { readonly pid: number };
+    };
+    process.kill(-record.keeper.pid, 'SIGKILL');
+    worker.start();
+    assert.equal((await endedRun(worker.queue, taskId, 0)).reasonResolved, 'worker-shutdown');
+    const log = await until('the log', () => worker.textOf(taskId, LIVE_LOG).catch(() => undefined));
+    assert.match(log ?? '', /Output of the task may be missing .*the process that kept the output ended/);
+    assert.equal((await endedRun(worker.queue, taskId, 1)).state, 'completed');
+    await worker.stop();
+    await worker.assertNothingLeft();
+  });
+
   it('is resolved worker-shutdown if its record has another version', async () => {
     await create();
     const taskId = await worker.createTask('test $RUN_ID = 1 || sleep 600');

@@ -57,6 +57,8 @@ export function outputFile(
 type Run = Pick<CompiledRun, 'session' | 'context' | 'taskLog'>;
 
 const FOLLOW_AGAIN_MS = 1000;
+/** How long a busy engine may take to say that a container has ended whose output has ended. */
+const END_AFTER_OUTPUT_MS = 20_000;
 /** After SIGKILL, after SIGTERM, and what the engine reports when it does not know. */
 const ENDED_BY_ENGINE: ReadonlySet<number> = new Set([137, 143, 255]);
 
@@ -200,7 +202,7 @@ function follow(run: Run, found: FoundContainer, source: Source): Pick<Started, 
 
 async function readToEnd({ taskLog }: Run, found: FoundContainer, { kept, signal }: Source): Promise<void> {
   const ended = found.running.wait(signal);
-  const end = new LinkedAbort();
+  const end = new LinkedAbort(signal);
   const over = ended
     .catch(() => undefined)
     .then(() => {
@@ -216,11 +218,12 @@ async function readToEnd({ taskLog }: Run, found: FoundContainer, { kept, signal
     return { isShort };
   };
   if (found.state === 'ended') await over;
-  // Older engines end a follower early (https://github.com/moby/moby/issues/43860).
   const isOver = (): boolean => end.signal.aborted;
   while (!isOver()) {
     await read(true);
-    if (!isOver()) await Promise.race([over, delay(FOLLOW_AGAIN_MS, signal)]);
+    await delay(kept ? END_AFTER_OUTPUT_MS : FOLLOW_AGAIN_MS, end.signal).catch(() => undefined);
+    // Older engines end a follower early (https://github.com/moby/moby/issues/43860); a keeper ends once.
+    if (kept && !isOver()) throw new Error('the process that kept the output ended before the container');
   }
   await ended;
   // Only now is it certain that all of it is there.
