@@ -72,9 +72,12 @@ describe('the exit code of a run', () => {
 
   it('is 0 when all tasks completed that could run', () => {
     assert.equal(of([taskView('a', [COMPLETED]), taskView('c', [PENDING], OTHER_WORKER)]), 0);
+    const behindSkipped = [taskView('a', [PENDING], OTHER_WORKER), taskView('b', [], ON_A)];
+    assert.equal(of(behindSkipped), 0);
+    assert.equal(of(behindSkipped, ['b']), 1);
   });
 
-  it('is 1 when a task failed, was blocked, canceled or did not start', () => {
+  it('is 1 when a task failed, was blocked by a failure, canceled or did not start', () => {
     for (const task of [
       taskView('a', [FAILED]),
       taskView('a', [CANCELED]),
@@ -82,7 +85,7 @@ describe('the exit code of a run', () => {
       taskView('a', []),
     ])
       assert.equal(of([taskView('b', [COMPLETED]), task], [], 7), 1);
-    assert.equal(of([taskView('a', [PENDING], OTHER_WORKER), taskView('b', [], ON_A)]), 1);
+    assert.equal(of([taskView('a', [FAILED]), taskView('b', [], ON_A)]), 1);
   });
 
   it('is 1 when a task was asked for that no worker here can run', () => {
