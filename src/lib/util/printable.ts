@@ -1,7 +1,16 @@
-/** Characters that move a terminal's cursor, reverse a line, or worse; not tabs and line feeds. */
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+/** Control characters, line breaks, what changes the direction of the text around it, and what can't be seen. */
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu;
+const KEPT = new Set(['\t', '\n']);
 
-/** Returns foreign text with a `?` for each character that could deceive or control a terminal. Line breaks stay. */
+/**
+ * Returns foreign text with a `?` for each character that could deceive or control a terminal. Tabs and line breaks
+ * stay.
+ */
 export function printable(text: string): string {
-  return text.replace(CONTROL, '?');
+  return text.replace(UNPRINTABLE, (character) => (KEPT.has(character) ? character : '?'));
+}
+
+/** Returns foreign text on one line, with `instead` for each character that could deceive or control a terminal. */
+export function printableLine(text: string, instead = '?'): string {
+  return text.replace(UNPRINTABLE, instead);
 }

@@ -1,7 +1,6 @@
+import { printableLine } from '../../lib/util/printable.js';
 import { shorten } from '../../lib/util/shorten.js';
 
-/** Control characters, line separators, and marks that change the direction of the text around them. */
-const UNPRINTABLE = /[\p{Cc}\u2028-\u202e\u2066-\u2069]+/gu;
 /** Most characters that are looked at beyond those that are kept. */
 const SPARE = 1000;
 
@@ -10,11 +9,8 @@ const SPARE = 1000;
  * characters and the number left out.
  */
 export function printable(text: string, length: number): string {
-  const shown = text
-    .slice(0, length + SPARE)
-    .replace(UNPRINTABLE, ' ')
-    .trim();
-  return shorten(shown, length);
+  const shown = printableLine(text.slice(0, length + SPARE), ' ');
+  return shorten(shown.trim(), length);
 }
 
 /** Returns some of the names for a message, `a, b and 3 more`. */

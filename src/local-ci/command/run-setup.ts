@@ -43,7 +43,7 @@ export interface RunPlan {
   readonly served: ServedCommit | undefined;
   readonly tasks: readonly RenderedTask[];
   readonly folder: string;
-  /** The port of the local Taskcluster; undefined: any. */
+  /** The port of the local Taskcluster; any free one by default. */
   readonly port: number | undefined;
   /** Cancels the run. */
   readonly signal: AbortSignal;

@@ -1,7 +1,6 @@
+import { printableLine } from '../../lib/util/printable.js';
 import { startOf } from '../../lib/util/shorten.js';
 
-/** Control characters, and those that change the direction of the text around them or can't be seen. */
-const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/gu;
 /** A character that shows as two columns of a terminal; none is exact for all terminals. */
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
@@ -9,7 +8,7 @@ const ZERO_WIDTH = /\p{Mn}|\p{Me}/u;
 
 /** Returns foreign text for a line of a terminal: without anything that could move the cursor, at most `length` long. */
 export function printable(text: string, length: number): string {
-  const part = startOf(text, length + 1).replace(UNPRINTABLE, '?');
+  const part = printableLine(startOf(text, length + 1));
   return part.length <= length ? part : `${startOf(part, length - 1)}…`;
 }
 

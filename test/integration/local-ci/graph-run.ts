@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -95,7 +96,10 @@ export class GraphRun {
     return await rerunGraph(which, { ...this.#options(), ...options });
   }
 
-  async remove(): Promise<void> {
+  /** Removes the directory, once it is sure that nothing else is left of the run and its tasks. */
+  async remove(tasks: readonly RenderedTask[]): Promise<void> {
+    assert.deepEqual(await containersOf(tasks), [], 'containers are left');
+    assert.deepEqual(this.left, []);
     await rm(this.directory, { recursive: true, force: true });
   }
 

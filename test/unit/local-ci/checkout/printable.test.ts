@@ -3,7 +3,7 @@ import { printable, someOf } from '../../../../src/local-ci/checkout/printable.j
 
 describe('foreign text in a message', () => {
   it('loses what a terminal would obey, and its line breaks', () => {
-    assert.equal(printable('a\u001b[2Jb\r\nc\u009bd\u202ee', 100), 'a [2Jb c d e');
+    assert.equal(printable('a\u001b[2Jb\r\nc\u009bd\u202ee', 100), 'a [2Jb  c d e');
   });
 
   it('keeps other languages and pictures', () => {
