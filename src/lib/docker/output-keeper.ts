@@ -36,7 +36,6 @@ const POLL_MS = 200;
 /** As for the log: what is left to be flushed when the container ends delays its end. */
 const FLUSH_BYTES = 64 * 1024 * 1024;
 const MAX_READ_BYTES = 256 * 1024;
-const MIN_READ_BYTES = 4 * 1024;
 /** How much earlier than its container a keeper may end: the engine and this process use the same clock. */
 const MAX_EARLY_MS = 1000;
 
@@ -218,11 +217,14 @@ class Change {
   }
 }
 
+/**
+ * Yields what the file has beyond `from` now. What is added meanwhile is for the next call: following a process that
+ * writes all the time would mean to read each of its small pieces.
+ */
 async function* rest(file: FileHandle, from: number): AsyncGenerator<Buffer, void, undefined> {
-  for (let position = from; ;) {
-    const left = (await file.stat()).size - position;
-    if (left <= 0) return;
-    const buffer = Buffer.allocUnsafe(Math.min(MAX_READ_BYTES, Math.max(MIN_READ_BYTES, left)));
+  const { size } = await file.stat();
+  for (let position = from; position < size;) {
+    const buffer = Buffer.allocUnsafe(Math.min(MAX_READ_BYTES, size - position));
     const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
     if (bytesRead === 0) return;
     position += bytesRead;
