@@ -74,6 +74,7 @@ class StressRun {
   readonly #orphans: Orphans;
   #worker: WorkerSeries | undefined;
   readonly #rssMiB: Promise<number>[] = [];
+  readonly #canceled = new Set<string>();
   readonly #cancels: Promise<string | undefined>[] = [];
 
   constructor(options: StressOptions, directory: string, daemon: IsolatedDaemon, taskcluster: LocalTaskcluster) {
@@ -180,7 +181,10 @@ class StressRun {
   #onEvent({ type, taskId = '' }: WorkerEvent): void {
     const task = this.#byId.get(taskId);
     if (!task) return;
-    if (type === 'task run' && task.kind.cancel === 'while it runs') {
+    // A worker that is killed after the start of a container says only of the adoption that it runs.
+    const isRunning = type === 'task run' || type === 'container adopted';
+    if (isRunning && task.kind.cancel === 'while it runs' && !this.#canceled.has(taskId)) {
+      this.#canceled.add(taskId);
       const failed = (error: unknown): string => `${taskId} could not be canceled: ${String(error)}`;
       this.#cancels.push(this.#queue.cancelTask(taskId).then(() => undefined, failed));
     }

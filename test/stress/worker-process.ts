@@ -23,10 +23,13 @@ export interface WorkerProcessOptions {
 /** What a process holds. */
 export interface Held {
   readonly rssMiB: number;
-  /** What its descriptors lead to, without sockets; how often each. */
+  /** What its descriptors lead to, without sockets and the one for notices of changed files; how often each. */
   readonly files: Readonly<Record<string, number>>;
   readonly sockets: number;
 }
+
+/** node opens one at the first file that is watched, for all that it watches, and never closes it. */
+const NOTICES = 'anon_inode:inotify';
 
 /** The worker as it was built, in a process of its own, and what its log says. */
 export class WorkerProcess {
@@ -64,11 +67,13 @@ export class WorkerProcess {
     const targets = await Promise.all(
       (await readdir(`${directory}/fd`)).map((fd) => targetOf(`${directory}/fd/${fd}`)),
     );
-    const files: Record<string, number> = {};
-    for (const target of targets.sort()) if (target !== 'socket') files[target] = (files[target] ?? 0) + 1;
+    const counts = new Map<string, number>();
+    for (const target of targets.sort()) counts.set(target, (counts.get(target) ?? 0) + 1);
+    if (counts.get(NOTICES) === 1) counts.delete(NOTICES);
+    counts.delete('socket');
     return {
       rssMiB: Math.round(Number(kiB) / 1024),
-      files,
+      files: Object.fromEntries(counts),
       sockets: targets.filter((target) => target === 'socket').length,
     };
   }

@@ -115,9 +115,30 @@ export class KillableWorker {
   /** Waits for the end of the task's first run, which must be its only one; returns that and the whole log. */
   async ended(taskId: string): Promise<{ readonly run: RunStatus; readonly log: string }> {
     const run = await endedRun(this.queue, taskId, 0);
-    const log = await until('the log is published', () => this.textOf(taskId, LIVE_LOG).catch(() => undefined));
+    const log = await this.#publishedLog(taskId);
     assert.equal((await this.runs(taskId)).length, 1, `${JSON.stringify(run)}\n${log}\n${this.program.stdout}`);
-    return { run, log: log ?? '' };
+    return { run, log };
+  }
+
+  async #publishedLog(taskId: string): Promise<string> {
+    let refusal: unknown;
+    const look = async (): Promise<string | undefined> => {
+      try {
+        return await this.textOf(taskId, LIVE_LOG);
+      } catch (error) {
+        refusal = error;
+        return undefined;
+      }
+    };
+    try {
+      return (await until('the log is published', look)) ?? '';
+    } catch (error) {
+      const { artifacts } = await this.queue.listArtifacts(taskId, 0);
+      const told = this.program.stdout.split('\n').filter((line) => line.includes(taskId));
+      throw new Error([String(error), String(refusal), JSON.stringify(artifacts), ...told].join('\n'), {
+        cause: error,
+      });
+    }
   }
 
   urlOf(taskId: string, name: string, runId = 0): string {
