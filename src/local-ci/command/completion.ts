@@ -99,7 +99,7 @@ function zsh(options: readonly Completed[]): string {
     'fi',
     '_arguments -s -S \\',
     ...specs,
-    '  \'1: :_alternative "events:event:(' + [...EVENT_NAMES, 'completion'].join(' ') + ')" "paths:path:_files"\' \\',
+    '  \'1: : _alternative "events:event:(' + [...EVENT_NAMES, 'completion'].join(' ') + ')" "paths:path:_files"\' \\',
     `  '2:event:(${EVENT_NAMES.join(' ')})'`,
     '',
   ].join('\n');

@@ -75,6 +75,11 @@ describe('the completions for zsh and fish', () => {
     assert.ok(zsh.includes('--rerun[the last run of this checkout again\\: all, or failed]:value:(all failed)'), zsh);
   });
 
+  it('lead zsh to a function for the first word, whose arguments stay as they are', () => {
+    // Without the blank before its name, _arguments inserts options of its own, which _alternative does not know.
+    assert.match(completionScript('zsh'), /\n {2}'1: : _alternative "events:event:\(push .*\)" "paths:path:_files"' /);
+  });
+
   it('have no quote or bracket that ends a description', () => {
     for (const line of completionScript('zsh')
       .split('\n')
