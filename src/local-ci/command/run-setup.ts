@@ -73,7 +73,7 @@ export async function setUpRun(context: RunContext, plan: RunPlan, resources: Re
     output: program.output,
     progress,
     isTerminal: program.stdout.isTTY === true,
-    columns: progress.isTTY === true ? () => progress.columns ?? DEFAULT_COLUMNS : undefined,
+    columns: progress.isTTY === true ? () => progress.columns ?? 0 : undefined,
     directory: plan.folder,
     artifactsDirectory: given.artifacts,
     cacheDirectory: given.cacheDir,
@@ -98,8 +98,6 @@ export async function setUpRun(context: RunContext, plan: RunPlan, resources: Re
     },
   };
 }
-
-const DEFAULT_COLUMNS = 80;
 
 interface Mounts {
   readonly features: NonNullable<RunOptions['features']>;

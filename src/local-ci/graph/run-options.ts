@@ -22,7 +22,7 @@ export interface RunOptions {
   readonly progress: Writable;
   /** Whether `output` is a terminal. */
   readonly isTerminal: boolean;
-  /** The width of the terminal that `progress` is, in columns, at the moment; undefined: it is none. */
+  /** The width of the terminal that `progress` is, in columns, at the moment, 0 if it does not tell; undefined: it is none. */
   readonly columns?: (() => number) | undefined;
   /** The directory of this run, which must exist: gets `logs/<task>.log`, and what a rerun needs. */
   readonly directory: string;

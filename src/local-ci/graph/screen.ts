@@ -28,7 +28,7 @@ export interface ScreenOptions {
 export interface LiveOptions {
   /** Whether `output` is the same terminal: its lines have to come above the table. */
   readonly sharesTerminal: boolean;
-  /** The width of the terminal at the moment, in columns. */
+  /** The width of the terminal at the moment, in columns; 0: it does not tell. */
   readonly columns: () => number;
   /** The rows of the table at the moment: printable, of any width. */
   readonly rows: () => readonly string[];
@@ -100,6 +100,9 @@ class PlainScreen implements Screen {
 
 const UP_AND_CLEAR = (rows: number): string => (rows === 0 ? '' : `\r\u001b[${rows}A\u001b[J`);
 
+/** For terminals that do not tell their width, such as that of `script` in a pipe. */
+const USUAL_COLUMNS = 80;
+
 /** Keeps a table below everything that is printed, by printing it anew each time. */
 class LiveScreen implements Screen {
   readonly #options: ScreenOptions;
@@ -168,7 +171,8 @@ class LiveScreen implements Screen {
 
   /** A row that is too wide would take two lines of the terminal, of which only one would be erased. */
   #table(): string {
-    const rows = this.#live.rows().map((row) => fitting(row, Math.max(1, this.#live.columns() - 1)));
+    const columns = this.#live.columns() || USUAL_COLUMNS;
+    const rows = this.#live.rows().map((row) => fitting(row, Math.max(1, columns - 1)));
     this.#drawn = rows.length;
     return textOf(rows);
   }

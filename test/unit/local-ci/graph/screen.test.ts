@@ -63,6 +63,14 @@ describe('the screen', () => {
     assert.deepEqual(written, ['out: a\nb\n', 'err: c\n']);
   });
 
+  it('takes a terminal that does not tell its width for one of 80 columns', async () => {
+    rows = ['x'.repeat(100)];
+    open({ columns: () => 0 });
+    screen.refresh();
+    await turns();
+    assert.deepEqual(written, [`err: ${'x'.repeat(79)}\n`]);
+  });
+
   it('prints nothing while it is paused', async () => {
     open();
     const resume = await screen.pause();
