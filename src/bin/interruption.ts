@@ -71,6 +71,8 @@ export class Interruption {
     if (!this.#canceled.signal.aborted) {
       const { program, work } = this.#interrupted;
       process.stderr.write(`${program}: canceling ${work}; press Ctrl-C again to stop at once\n`);
+      // Whoever sends SIGTERM looks for the code that programs end with then; after Ctrl-C the task's result counts.
+      if (exitCode === SIGNAL_CODES.SIGTERM) this.#exitCode = exitCode;
       this.#canceled.abort();
       return;
     }

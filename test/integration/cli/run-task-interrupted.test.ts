@@ -75,6 +75,15 @@ describe('an interrupted run-task', () => {
     await assertNothingLeft(program);
   });
 
+  it('cancels the task at the first SIGTERM, and exits with its code', async () => {
+    const program = await run();
+    program.kill('SIGTERM');
+    assert.deepEqual(await program.ended, { code: 143, signal: null });
+    assert.match(program.stdout, /Task exception \(canceled\)\.\n$/);
+    assert.equal(program.stderr, FIRST_SIGNAL);
+    await assertNothingLeft(program);
+  });
+
   it('saves the log of the canceled task, and says that nothing else is published', async () => {
     const out = join(directory, 'out');
     const program = await run({}, '--artifacts', out);

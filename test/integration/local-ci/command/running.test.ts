@@ -174,6 +174,15 @@ describe('local-ci, running tasks', () => {
     assert.doesNotMatch(program.stdout, /never/);
   });
 
+  it('cancels everything at SIGTERM too, and exits with its code', async () => {
+    await withTasks([ciTask('long', 'echo begun; sleep 1000')]);
+    const program = ci.start(mark);
+    await program.prints('begun');
+    program.kill('SIGTERM');
+    assert.equal((await program.ended).code, 143, program.stderr);
+    assert.match(program.stderr, /\nlong +exception +canceled/);
+  });
+
   it('stops at once at the second signal', async () => {
     await withTasks([ciTask('long', 'trap "" TERM; echo begun; sleep 1000')]);
     const program = ci.start(mark);
