@@ -92,8 +92,30 @@ describe('the texts of secrets', () => {
     assert.ok(texts.includes('a b\\"c&d'));
   });
 
+  it('are also masked as they are in base64, whatever stands before them', () => {
+    const secret = 'hunter2-swordfish+?>';
+    const { text } = new SecretMask(secretTexts({ a: secret }));
+    for (const before of ['', 'u', 'us', 'usr:', 'user:']) {
+      for (const encoding of ['base64', 'base64url'] as const) {
+        const shown = text(Buffer.from(`${before}${secret}\n`).toString(encoding));
+        assert.match(shown, /^[\w+/-]{0,8}\*\*\*[\w+/=-]{0,4}$/);
+      }
+    }
+  });
+
+  it('are also numbers and times, which YAML makes of some passwords', () => {
+    const texts = secretTexts({ pin: 20241231, short: 123, time: new Date('2024-01-01') });
+    assert.ok(texts.includes('20241231'));
+    assert.ok(!texts.includes('123'));
+    assert.ok(texts.includes('2024-01-01T00:00:00.000Z'));
+  });
+
   it('leave out what is blank, and endings of lines', () => {
     assert.deepEqual(secretTexts({ a: '     ', b: 'hunter2\n' }).toSorted(), [
+      'aHVudGVy',
+      'aHVudGVyMg',
+      'aHVudGVyMg==',
+      'dW50ZXIy',
       'hunter2',
       'hunter2\n',
       'hunter2%0A',
