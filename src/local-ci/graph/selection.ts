@@ -1,3 +1,5 @@
+import { runInNewContext } from 'node:vm';
+import { errorMessage } from '../../lib/util/error-message.js';
 import { CiInputError } from '../model.js';
 import type { JsonObject, RenderedGraph, RenderedTask } from '../model.js';
 import { printable } from './printable.js';
@@ -21,6 +23,8 @@ export interface SelectedTasks {
 
 const LISTED_NAMES = 100;
 const NAME_LENGTH = 255;
+/** The file with options of a repository may hold a pattern that takes for ever. */
+const PATTERN_MS = 2000;
 
 /**
  * Returns the selected tasks, with all tasks of the graph that they depend on, also indirectly; with `only` without, and
@@ -45,8 +49,8 @@ export function nameOf({ taskId, task }: RenderedTask): string {
 }
 
 function matching(tasks: readonly RenderedTask[], wanted: string): readonly string[] {
-  const matches = matcher(wanted);
-  const found = tasks.filter((each) => each.taskId === wanted || matches(nameOf(each).slice(0, NAME_LENGTH)));
+  const named = new Set(namesLike(wanted, tasks.map(shortNameOf)));
+  const found = tasks.filter((each) => each.taskId === wanted || named.has(shortNameOf(each)));
   if (found.length > 0) return found.map(({ taskId }) => taskId);
   const names = [...new Set(tasks.map((each) => printable(nameOf(each), NAME_LENGTH)))];
   const more = names.length > LISTED_NAMES ? `\n  and ${names.length - LISTED_NAMES} more` : '';
@@ -56,17 +60,26 @@ function matching(tasks: readonly RenderedTask[], wanted: string): readonly stri
   );
 }
 
-function matcher(wanted: string): (name: string) => boolean {
+function shortNameOf(task: RenderedTask): string {
+  return nameOf(task).slice(0, NAME_LENGTH);
+}
+
+/** Returns those of the names that are wanted. Throws CiInputError for a pattern that can't be used. */
+function namesLike(wanted: string, names: readonly string[]): readonly string[] {
   const pattern = /^\/(.+)\/$/s.exec(wanted)?.[1];
-  if (pattern === undefined) return (name) => name === wanted;
+  if (pattern === undefined) return names.includes(wanted) ? [wanted] : [];
+  const shown = printable(wanted, NAME_LENGTH);
   try {
-    // eslint-disable-next-line no-restricted-syntax -- the user's own pattern, on names of at most 255 characters
+    // eslint-disable-next-line no-restricted-syntax -- on names of at most 255 characters, and for a limited time
     const expression = new RegExp(pattern, 'u');
-    return (name) => expression.test(name);
+    const search = (): readonly string[] => names.filter((name) => expression.test(name));
+    return runInNewContext('search()', { search }, { timeout: PATTERN_MS }) as readonly string[];
   } catch (error) {
-    throw new CiInputError(
-      `${printable(wanted, NAME_LENGTH)} is not a regular expression: ${(error as Error).message}`,
-    );
+    const isTooSlow = (error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+    const problem = isTooSlow
+      ? 'takes too long to be searched for'
+      : `is not a regular expression: ${errorMessage(error)}`;
+    throw new CiInputError(`${shown} ${problem}`);
   }
 }
 

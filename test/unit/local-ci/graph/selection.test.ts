@@ -73,6 +73,16 @@ describe('the selection of tasks', () => {
     assert.throws(() => ids(['/(/']), /^CiInputError: \/\(\/ is not a regular expression: /);
   });
 
+  it('gives up a pattern that takes for ever', () => {
+    const slow = { ...graph, tasks: [task('id', `${'a'.repeat(60)}!`)] };
+    const started = Date.now();
+    assert.throws(
+      () => selectTasks(slow, { names: ['/^(a+)+$/'], only: false }),
+      /^CiInputError: \/\^\(a\+\)\+\$\/ takes too long to be searched for$/,
+    );
+    assert.ok(Date.now() - started < 20_000);
+  });
+
   it('lists at most a hundred names', () => {
     const many = { ...graph, tasks: Array.from({ length: 150 }, (_, i) => task(`id${i}`, `task ${i}`)) };
     assert.throws(() => selectTasks(many, { names: ['x'], only: false }), /\n {2}task 99\n {2}and 50 more$/);
