@@ -3,7 +3,7 @@ import { CiInputError } from '../model.js';
 import type { JsonObject } from '../model.js';
 import { isPullRequest, isWholeEvent } from './event-parts.js';
 import type { EventName } from './event-parts.js';
-import { isObject, textAt } from './json-paths.js';
+import { MAX_DEPTH, isObject, isTooDeep, textAt } from './json-paths.js';
 import { NoTasksForEvent } from './no-tasks-for-event.js';
 
 /** A file with an event, whole or in part, as parsed; `name` is for messages. */
@@ -37,6 +37,9 @@ const NAMES: Readonly<Record<string, EventName>> = {
 export function readEventFile(file: EventFile, named: EventName | undefined): FileEvent {
   const name = printable(file.name, LONGEST_NAME);
   if (!isObject(file.content)) throw new CiInputError(`the event ${name} is no JSON object, as a webhook's body is`);
+  if (isTooDeep(file.content)) {
+    throw new CiInputError(`the event ${name} is nested more than ${MAX_DEPTH} deep: no event of GitHub is`);
+  }
   const { body, header } = openedFile(file.content, name);
   const found = header === undefined ? kindOf(body, name) : nameOf(header, name);
   if (found === undefined && named === undefined && isWholeEvent(body)) {

@@ -1,7 +1,8 @@
 import { CiInputError } from '../model.js';
 import type { JsonObject } from '../model.js';
 
-const MAX_DEPTH = 100;
+/** No event of GitHub is nested more deeply. */
+export const MAX_DEPTH = 100;
 
 /** Returns what is at `path`, keys with dots between them; undefined if anything on the way isn't there. */
 export function at(body: JsonObject, path: string): unknown {
@@ -33,6 +34,17 @@ export function objectAt(body: JsonObject, path: string): JsonObject | undefined
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Whether objects and arrays are nested more than MAX_DEPTH deep. One that is in many places is looked at once. */
+export function isTooDeep(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; depth <= MAX_DEPTH; depth += 1) level = [...new Set(level.flatMap(valuesIn))];
+  return level.length > 0;
+}
+
+function valuesIn(value: unknown): readonly unknown[] {
+  return typeof value === 'object' && value !== null ? (Object.values(value) as unknown[]) : [];
 }
 
 /**

@@ -8,7 +8,7 @@ import { readEventFile } from './event-file.js';
 import type { EventFile, FileEvent } from './event-file.js';
 import { checkParts, commandIn, eventOf, isWholeEvent, partsIn, partsOver } from './event-parts.js';
 import type { EventName, EventParts } from './event-parts.js';
-import { isObject, laidOver, numberAt, textAt } from './json-paths.js';
+import { MAX_DEPTH, isObject, isTooDeep, laidOver, numberAt, textAt } from './json-paths.js';
 import { issueCommentEvent, pullRequestEvent } from './pull-request-event.js';
 import { pushEvent, tagEvent } from './push-event.js';
 import { releaseEvent } from './release-event.js';
@@ -81,6 +81,7 @@ export function contextTrigger(tasksFor: string, context: unknown, fileName: str
     throw new CiInputError(`--tasks-for ${word} is for an event of GitHub, which has no context: give it with --event`);
   }
   if (!isObject(context)) throw new CiInputError(`the context ${file} is no JSON object with the template's variables`);
+  if (isTooDeep(context)) throw new CiInputError(`the context ${file} is nested more than ${MAX_DEPTH} deep`);
   const own = context['tasks_for'];
   if (own !== undefined && own !== tasksFor) {
     throw new CiInputError(`the context ${file} has another "tasks_for" than --tasks-for ${word}: make them the same`);

@@ -62,6 +62,12 @@ describe('the file of an event', () => {
     }
   });
 
+  it('is refused when it is nested too deep, which what handles events could not bear', () => {
+    let deep: object = {};
+    for (let depth = 0; depth < 100_000; depth += 1) deep = depth % 2 === 0 ? { deep } : [deep];
+    assert.throws(() => kindOf({ deep }), /^CiInputError: the event event\.json is nested more than 100 deep/);
+  });
+
   it('is refused when it is no event', () => {
     for (const content of [null, [], 'x', 3, { headers: {}, body: 'x' }]) {
       assert.throws(() => kindOf(content), CiInputError, JSON.stringify(content));

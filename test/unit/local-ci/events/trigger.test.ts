@@ -163,6 +163,15 @@ describe('the context of another renderer', () => {
     assert.deepEqual(contextTrigger('pr-action', { tasks_for: 'pr-action' }, 'x').context, { tasks_for: 'pr-action' });
   });
 
+  it('is refused when it is nested too deep', () => {
+    let deep: object = {};
+    for (let depth = 0; depth < 100_000; depth += 1) deep = { deep };
+    assert.throws(
+      () => contextTrigger('cron', deep, 'c.json'),
+      /^CiInputError: the context c\.json is nested more than/,
+    );
+  });
+
   it('is refused when it cannot be one', () => {
     assert.throws(() => contextTrigger('cron', [], 'x.json'), /x\.json is no JSON object/);
     assert.throws(() => contextTrigger('cron', { tasks_for: 'action' }, 'x.json'), /another "tasks_for"/);
