@@ -7,7 +7,7 @@
 #   2. a Docker engine: uses one that answers, else installs and starts one (Debian or Ubuntu, as root)
 #   3. npm ci
 #   4. installs zstd and lz4 where they are missing (Debian or Ubuntu, as root): the worker unpacks images with them
-#   5. installs docker-registry, htpasswd, strace and git the same way, which tests use
+#   5. installs docker-registry, htpasswd, strace, git, and chromium with a font the same way, which tests use
 #   6. builds the images of the tests and the demo (docker-worker/test, docker-worker/demo, …), without any registry
 #   7. compiles src/ to dist/
 #
@@ -58,6 +58,8 @@ ensure_test_programs() {
   command -v htpasswd >/dev/null || missing+=(apache2-utils)
   command -v strace >/dev/null || missing+=(strace)
   command -v git >/dev/null || missing+=(git)
+  # Without a font nothing that is written has a size.
+  command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
   ((${#missing[@]} > 0)) || return 0
   if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
     say "tests: some will fail without ${missing[*]}." \
@@ -72,7 +74,7 @@ ensure_test_programs() {
 source_fingerprint() {
   {
     find src -type f -print0 | sort -z | xargs -0 sha256sum
-    sha256sum tsconfig.json package-lock.json scripts/build.mjs scripts/no-http2.mjs
+    sha256sum tsconfig.json tsconfig.page.json package-lock.json scripts/build.mjs scripts/build-page.mjs scripts/no-http2.mjs
   } | sha256sum
 }
 

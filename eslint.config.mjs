@@ -40,6 +40,16 @@ const ZONES = [
     message: 'The local Taskcluster is a program of its own, which the worker knows by its addresses alone.',
   },
   { target: './src/local-taskcluster', from: ['./src/bin', './src/local-ci', './src/local-run'] },
+  {
+    target: ['./src/bin', './src/local-ci', './src/local-run', './src/local-taskcluster', './src/lib'],
+    from: './src/page',
+    message: 'The page runs in browsers; programs only hand out its bundle.',
+  },
+  {
+    target: './src/page',
+    from: ['./src/bin', './src/local-ci', './src/local-run', './src/local-taskcluster', './src/lib'],
+    message: 'The page runs in browsers, and knows the services by their addresses alone.',
+  },
 ];
 
 /** The adapters of the ports, which nobody but the composition root may choose. */
@@ -74,12 +84,18 @@ const RECURSIVE_MKDIR = {
   message: "node's recursive mkdir tries for ever below /proc: use makeDirectory.",
 };
 
+const HTML = {
+  selector:
+    ':matches(Identifier, JSXIdentifier)[name=/^(dangerouslySetInnerHTML|innerHTML|outerHTML|insertAdjacentHTML)$/]',
+  message: 'The page shows text of strangers: it only ever becomes text nodes.',
+};
+
 /**
  * Text of strangers goes through these patterns: none may take more than linear time, on a match or while looking for
  * one. What the two rules of the plugin can't see is refused by its form.
  */
 const LINEAR_PATTERNS = {
-  files: ['{src,deploy}/**/*.ts', 'scripts/**/*.mjs'],
+  files: ['{src,deploy}/**/*.{ts,tsx}', 'scripts/**/*.mjs'],
   plugins: { regexp },
   rules: {
     'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
@@ -94,15 +110,15 @@ export default defineConfig(
   { ignores: ['dist/', 'coverage/', 'node_modules/', 'deploy/target/'] },
   { files: ['**/*.mjs'], extends: [tseslint.configs.recommended] },
   LINEAR_PATTERNS,
-  { files: ['{src,deploy}/**/*.ts'], rules: { 'no-restricted-syntax': ['error', ...FORMS, RECURSIVE_MKDIR] } },
+  { files: ['{src,deploy}/**/*.{ts,tsx}'], rules: { 'no-restricted-syntax': ['error', ...FORMS, RECURSIVE_MKDIR] } },
   {
-    files: ['src/**/*.ts', 'test/**/*.ts', 'deploy/**/*.ts'],
+    files: ['src/**/*.{ts,tsx}', 'test/**/*.ts', 'deploy/**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
     plugins: { 'import-x': importX },
     settings: {
-      'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] },
-      // Imports name the compiled file (x.js); the source beside it is x.ts.
-      'import-x/resolver-next': [createNodeResolver({ extensionAlias: { '.js': ['.ts', '.js'] } })],
+      'import-x/parsers': { '@typescript-eslint/parser': ['.ts', '.tsx'] },
+      // Imports name the compiled file (x.js); the source beside it is x.ts or x.tsx.
+      'import-x/resolver-next': [createNodeResolver({ extensionAlias: { '.js': ['.ts', '.tsx', '.js'] } })],
     },
     languageOptions: { parserOptions: { project: './tsconfig.test.json', tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -115,6 +131,17 @@ export default defineConfig(
       'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
       'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
       ...restrictPaths(ZONES),
+    },
+  },
+  {
+    files: ['src/page/**/*.{ts,tsx}'],
+    languageOptions: { parserOptions: { project: './tsconfig.page.json', tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['node:*'], message: 'The page runs in browsers, without node.' }] },
+      ],
+      'no-restricted-syntax': ['error', ...FORMS, HTML],
     },
   },
   {

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { buildPage } from './build-page.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
@@ -54,6 +55,8 @@ await build({
   legalComments: 'linked',
   logLevel: 'warning',
 });
+
+await buildPage(ROOT, path.join(outdir, 'page'));
 
 /** The other files of src/bin are parts of them. */
 function programs() {

@@ -1,11 +1,12 @@
 // Runs the tests by several mochas at the same time: much of what a test of the worker does is wait for containers.
 // No test may rely on being alone on the Docker engine; the workers of tests have ids of their own.
 //
-// usage: node scripts/run-tests.mjs [unit | integration | FILE...] [OPTION OF MOCHA...]
+// usage: node scripts/run-tests.mjs [unit | integration | ui | FILE...] [OPTION OF MOCHA...]
 //   unit          the tests that need no Docker engine and no dist/
-//   integration   the others, which need both
+//   integration   those that need both
+//   ui            the quick ones of those that need a browser as well
 //   FILE          only these files, by one mocha
-// Without any of these: unit, then integration.
+// Without any of these: unit, then integration, then ui.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -25,6 +26,8 @@ const GROUPS = {
     /^test\/integration\/local-ci\//,
     /^/,
   ]),
+  // Each has a browser, which keeps a processor busy.
+  ui: [testFilesBelow('test/ui').filter((file) => file.endsWith('.test.ts'))],
 };
 
 function testFilesBelow(...folders) {

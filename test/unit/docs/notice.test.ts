@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 
 interface Package {
   readonly version: string;
   readonly dev?: boolean;
   readonly devOptional?: boolean;
   readonly license?: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
 }
 
 /** Licences that ask for no more than their text, which is in the packages. */
@@ -20,13 +21,35 @@ function olderLicense(path: string): string | undefined {
   return licenses?.map(({ type }) => type).join(' AND ');
 }
 
-/** Name, version and licence of each package that is installed with the worker and is not under a permissive licence. */
+/** The packages that the page for browsers imports, and theirs: they are bundled, so npm does not install them. */
+function packagesOfPage(packages: Readonly<Record<string, Package>>): ReadonlySet<string> {
+  const names = readdirSync('src/page', { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /\.(tsx?|css)$/.test(name),
+  );
+  const texts = names.map((name) => readFileSync(`src/page/${name}`, 'utf8')).join('\n');
+  const imported = [...texts.matchAll(/(?:from|import\(?) ?'((?:@[\w-]+\/)?\w[\w-]*)/g)].map(([, name = '']) => name);
+  const found = new Set<string>();
+  const add = (name: string): void => {
+    const path = `node_modules/${name}`;
+    if (found.has(path) || !packages[path]) return;
+    found.add(path);
+    for (const each of Object.keys(packages[path].dependencies ?? {})) add(each);
+  };
+  imported.forEach(add);
+  return found;
+}
+
+/** Name, version and licence of each package that is installed with the worker, or bundled, and is not under a permissive licence. */
 function packagesToName(): readonly string[] {
   const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
     readonly packages: Readonly<Record<string, Package>>;
   };
+  const ofPage = packagesOfPage(lock.packages);
+  assert.ok(ofPage.has('node_modules/preact') && ofPage.has('node_modules/@lezer/yaml'));
   const named = Object.entries(lock.packages)
-    .filter(([path, { dev, devOptional }]) => path !== '' && dev !== true && devOptional !== true)
+    .filter(
+      ([path, { dev, devOptional }]) => path !== '' && (ofPage.has(path) || (dev !== true && devOptional !== true)),
+    )
     .map(([path, { version, license }]) => ({
       name: `${path.replace(/^.*node_modules\//, '')} ${version}`,
       license: license ?? olderLicense(path) ?? 'unknown',

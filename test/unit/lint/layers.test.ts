@@ -54,11 +54,13 @@ async function mayImport(from: string, file: string): Promise<boolean> {
 
 /** The files of src/, each with those it imports, also for their types alone: the lint rule against cycles ignores those. */
 async function imports(): Promise<ReadonlyMap<string, readonly string[]>> {
-  const names = (await readdir('src', { recursive: true })).filter((name) => name.endsWith('.ts'));
+  const names = (await readdir('src', { recursive: true })).filter((name) => /\.tsx?$/.test(name));
+  const existing = new Set(names);
   const entries = names.map(async (name) => {
     const text = await readFile(join('src', name), 'utf8');
     const found = [...text.matchAll(/ from '(\.[^']+)\.js';$/gm)];
-    return [name, found.map(([, target = '']) => `${join(dirname(name), target)}.ts`)] as const;
+    const targets = found.map(([, target = '']) => join(dirname(name), target));
+    return [name, targets.map((target) => (existing.has(`${target}.tsx`) ? `${target}.tsx` : `${target}.ts`))] as const;
   });
   return new Map(await Promise.all(entries));
 }
@@ -118,5 +120,13 @@ describe('the layers of the source', () => {
     }
     assert.equal(await isAllowed('local-taskcluster', 'bin'), false);
     assert.equal(await isAllowed('local-taskcluster', 'local-run'), false);
+  });
+
+  it('the page and the programs do not import each other', async () => {
+    for (const layer of [...LAYERS, 'local-ci', 'local-taskcluster']) {
+      assert.equal(await isAllowed(layer, 'page'), false, layer);
+      assert.equal(await isAllowed('page', layer), false, layer);
+    }
+    assert.equal(await isAllowed('page/pages', 'page/api'), true);
   });
 });
