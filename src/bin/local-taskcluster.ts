@@ -7,6 +7,7 @@ import { packageVersion } from '../lib/util/package-file.js';
 import { readRoles } from '../local-taskcluster/auth/read-roles.js';
 import type { NewRole } from '../local-taskcluster/auth/role-table.js';
 import { containerAdvice } from '../local-taskcluster/container-address.js';
+import { pageDirectory } from './page-directory.js';
 import { LocalTaskcluster } from '../local-taskcluster/server.js';
 import { readState, writeState } from '../local-taskcluster/state/state-file.js';
 
@@ -20,6 +21,7 @@ interface Flags {
   readonly adminPort?: number;
   /** The file that defines them. */
   readonly roles?: string;
+  readonly page: boolean;
 }
 
 function parsePort(text: string): number {
@@ -48,15 +50,17 @@ function parseFlags(args: readonly string[]): Flags {
       'serve faults, decisions about workers and the log of calls on this port, on 127.0.0.1 only',
       parsePort,
     )
+    .option('--no-page', 'answer programs only: do not serve the page to browsers')
     .version(packageVersion())
     .exitOverride()
     .parse(args, { from: 'user' })
     .opts();
 }
 
-function instructions({ rootUrl, credentials, adminUrl }: LocalTaskcluster, { host }: Flags): string {
+function instructions({ rootUrl, credentials, adminUrl, pageUrl }: LocalTaskcluster, { host }: Flags): string {
   return [
     `Taskcluster is at ${rootUrl}`,
+    ...(pageUrl === undefined ? [] : [`Its page for browsers is at ${pageUrl}`]),
     ...(adminUrl === undefined ? [] : [`Faults and the log of calls are at ${adminUrl}`]),
     '',
     'To connect a worker, or the taskcluster command line client:',
@@ -103,10 +107,12 @@ function fail(error: unknown): void {
 }
 
 async function main(flags: Flags): Promise<void> {
-  const { credentialsFile, roles: rolesFile, ...options } = flags;
+  const { credentialsFile, roles: rolesFile, page: hasPage, ...options } = flags;
   const roles = rolesFile === undefined ? [] : await rolesIn(rolesFile);
   const state = options.dataDir === undefined ? undefined : await readState(options.dataDir);
-  const server = await LocalTaskcluster.start({ ...options, ...(state && { state }), roles });
+  const directory = hasPage ? pageDirectory() : undefined;
+  const page = directory !== undefined && { page: { directory } };
+  const server = await LocalTaskcluster.start({ ...options, ...(state && { state }), ...page, roles });
   const stop = (): void => {
     end(server, flags).catch(fail);
   };

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fastify } from 'fastify';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Credentials } from '../lib/queue/queue-client.js';
 import { newAccessToken } from './auth/access-token.js';
 import { ANONYMOUS_SCOPES } from './auth/anonymous-scopes.js';
@@ -21,6 +21,9 @@ import { registerRootRoutes } from './http/root-routes.js';
 import { registerService } from './http/service.js';
 import { registerObjectRoutes } from './object-store/object-routes.js';
 import { ObjectStore } from './object-store/object-store.js';
+import { PageAccess } from './page/page-access.js';
+import { PageFiles } from './page/page-files.js';
+import { registerPage } from './page/page-routes.js';
 import { serveBuiltInPools } from './queue/built-in-pools.js';
 import { viewOf } from './queue/task-changes.js';
 import type { TaskView } from './queue/task-changes.js';
@@ -36,6 +39,7 @@ import type { UpstreamOptions } from './upstream/upstream-client.js';
 
 export type { TaskView, LocalTaskclusterState, UpstreamOptions };
 
+const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_CLAIM_TIMEOUT_MS = 20 * 60_000;
 const DEFAULT_LONG_POLL_MS = 20_000;
 const DEFAULT_CREDENTIALS_GRACE_MS = 15 * 60_000;
@@ -81,6 +85,8 @@ export interface LocalTaskclusterOptions {
   readonly state?: LocalTaskclusterState;
   /** Port of the admin API on the loopback address, 0 for any free one; without it there is no admin API. */
   readonly adminPort?: number;
+  /** Serves the page, whose bundle is in this directory; by default there is none. */
+  readonly page?: { readonly directory: string };
 }
 
 interface Parts {
@@ -95,6 +101,7 @@ interface Parts {
   /** Settles once the server closes. */
   readonly builtInPools: Promise<void>;
   admin: AdminServer | undefined;
+  readonly page: PageAccess | undefined;
   readonly temporaryDir: string | undefined;
 }
 
@@ -112,12 +119,12 @@ export class LocalTaskcluster {
   }
 
   /**
-   * Starts the server; resolves once it listens. Rejects when the address is not available, the state can't be used, or
+   * Starts the server; resolves once it listens. Rejects when the address is not available, the state or the page can't be used, or
    * the upstream's address or credentials can't be right.
    */
   static async start(options: LocalTaskclusterOptions = {}): Promise<LocalTaskcluster> {
     const credentials = options.credentials ?? { clientId: 'static/local/root', accessToken: newAccessToken() };
-    const host = options.host ?? '127.0.0.1';
+    const host = options.host ?? DEFAULT_HOST;
     const parts = await assemble(options, credentials);
     try {
       await parts.app.listen({ host, port: options.port ?? 0 });
@@ -132,6 +139,21 @@ export class LocalTaskcluster {
   /** Returns the address of the admin API, if there is one. */
   get adminUrl(): string | undefined {
     return this.#parts.admin?.url;
+  }
+
+  /** Returns the address of the page, with the token that opens it, if there is one. */
+  get pageUrl(): string | undefined {
+    const { page } = this.#parts;
+    return page && `${this.rootUrl}/?token=${page.session.token}`;
+  }
+
+  /**
+   * Returns the address of the page with a token that can be used once, if there is a page: for the command line of a
+   * browser, which all users of the machine can see.
+   */
+  newPageUrl(): string | undefined {
+    const { page } = this.#parts;
+    return page && `${this.rootUrl}/?token=${page.session.newOpening()}`;
   }
 
   /** Returns the faults that are injected. */
@@ -199,6 +221,7 @@ export class LocalTaskcluster {
 
 async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentClient, 'scopes'>): Promise<Parts> {
   const now = options.now ?? (() => new Date());
+  const files = options.page && new PageFiles(options.page.directory);
   const [clients, roles] = [new ClientTable(now), rolesOf(options.roles ?? [], now)];
   clients.set({ ...root, scopes: ['*'] });
   const state = stateOf(options);
@@ -209,12 +232,24 @@ async function assemble(options: LocalTaskclusterOptions, root: Omit<PermanentCl
   if (state) await services.restore(state);
   const closing = new AbortController();
   const traffic = new Traffic(now);
-  const app = await application({ services, store, closing, traffic }, { clients, roles, now });
+  const page = options.page && new PageAccess(options.host ?? DEFAULT_HOST, root.clientId);
+  const app = await application({ services, store, closing, traffic, page }, { clients, roles, now });
+  if (files && page) await servePage(app, { services, closing, page }, { files, now });
   const builtInPools = serveBuiltInPools(services.queue, closing.signal);
   return {
     ...{ app, services, clients, roles, store, traffic, closing, temporaryDir, builtInPools },
-    ...{ cache: upstream?.cache, admin: undefined },
+    ...{ cache: upstream?.cache, admin: undefined, page },
   };
+}
+
+async function servePage(
+  app: FastifyInstance,
+  { services, closing, page: access }: Pick<Parts, 'services' | 'closing'> & { readonly page: PageAccess },
+  options: { readonly files: PageFiles; readonly now: () => Date },
+): Promise<void> {
+  const { queue, endpoints } = services;
+  const queueEndpoints = endpoints['queue'] ?? [];
+  await registerPage(app, { ...options, access, queue, queueEndpoints, closing: closing.signal });
 }
 
 function serviceOptions(options: LocalTaskclusterOptions) {
@@ -229,7 +264,7 @@ function serviceOptions(options: LocalTaskclusterOptions) {
 }
 
 async function application(
-  { services, store, closing, traffic }: Pick<Parts, 'services' | 'store' | 'closing' | 'traffic'>,
+  { services, store, closing, traffic, page }: Pick<Parts, 'services' | 'store' | 'closing' | 'traffic' | 'page'>,
   { clients, roles, now }: Pick<Parts, 'clients' | 'roles'> & { readonly now: () => Date },
 ): Promise<FastifyInstance> {
   const { endpoints, urls, remoteContents: remote } = services;
@@ -239,7 +274,10 @@ async function application(
     frameworkErrors: (error, request, reply) =>
       void sendError(request, reply, { method: { name: 'unknown' }, error, time: now() }),
   });
-  const context = { authenticator: new Authenticator({ clients, roles, now }), now, closing: closing.signal, traffic };
+  const context = {
+    ...{ authenticator: new Authenticator({ clients, roles, now }), now, closing: closing.signal, traffic },
+    ...(page && { sessionOf: (request: FastifyRequest) => page.identityOf(request) }),
+  };
   registerRootRoutes(app, Object.keys(endpoints), now);
   for (const [name, methods] of Object.entries(endpoints)) await registerService(app, name, methods, context);
   await registerObjectRoutes(app, { store, urls, traffic, remote });

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errorMessage } from '../../lib/util/error-message.js';
-import type { Authenticator } from '../auth/authenticator.js';
+import type { Authenticator, Identity } from '../auth/authenticator.js';
 import type { Traffic, WatchedRoute } from '../faults/traffic.js';
 import { ApiError, codeOfStatus } from './api-error.js';
 import { authorizeAs } from './authorize.js';
@@ -17,6 +17,8 @@ export interface ServiceContext {
   /** Aborts when the server closes. */
   readonly closing: AbortSignal;
   readonly traffic: Traffic;
+  /** Returns the caller without credentials that is known by a session; may throw an ApiError. */
+  readonly sessionOf?: (request: FastifyRequest) => Identity | undefined;
 }
 
 /** Serves the endpoints below /api/<name>/v1, with Taskcluster's error bodies and monitoring methods. */
@@ -81,8 +83,7 @@ async function serve(
   context.closing.addEventListener('abort', abort, { once: true });
   try {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-    const { authenticator } = context;
-    const identity = endpoint.isOpen ? authenticator.anonymous() : await authenticator.authenticate(request.raw, body);
+    const identity = await identityOf(endpoint, context, request, body);
     const params = checkParams(endpoint.route, request.params as Record<string, string>);
     const answer = await endpoint.run({
       param: (name) => params[name] ?? '',
@@ -105,6 +106,16 @@ async function serve(
     context.closing.removeEventListener('abort', abort);
     reply.raw.removeListener('close', abort);
   }
+}
+
+async function identityOf(
+  { isOpen }: Endpoint,
+  { authenticator, sessionOf }: ServiceContext,
+  request: FastifyRequest,
+  body: Buffer,
+): Promise<Identity> {
+  if (isOpen) return authenticator.anonymous();
+  return sessionOf?.(request) ?? (await authenticator.authenticate(request.raw, body));
 }
 
 function parseJson(request: FastifyRequest, body: Buffer): unknown {

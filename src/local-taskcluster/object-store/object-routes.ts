@@ -11,6 +11,9 @@ import type { ObjectMethod, SignedUrls } from './signed-urls.js';
 const NOTHING_HERE = 'Nothing was uploaded here.';
 const WRONG_SIGNATURE = 'The signature is wrong, is meant for other headers, or has expired.';
 
+/** What a task made is shown, but never run as a part of this server's pages. */
+const SANDBOX = { 'content-security-policy': 'sandbox', 'x-content-type-options': 'nosniff' };
+
 interface ObjectServices {
   readonly store: ObjectStore;
   readonly urls: SignedUrls;
@@ -86,7 +89,7 @@ async function download(services: ObjectServices, request: FastifyRequest, reply
   const { store, urls, remote } = services;
   const key = allowedKey(urls, 'GET', request);
   if (key === undefined) return refuse(reply, 403, 'AccessDenied', WRONG_SIGNATURE);
-  void reply.headers({ 'accept-ranges': 'bytes', 'access-control-allow-origin': '*' });
+  void reply.headers({ ...SANDBOX, 'accept-ranges': 'bytes', 'access-control-allow-origin': '*' });
   const object = store.get(key) ?? (await remote?.kept(key));
   if (object) return sendObject(store, object, request, reply);
   if (remote) return sendRemote(remote, key, request, reply);
@@ -131,7 +134,7 @@ async function sendRemote(
   try {
     const content = await remote.open(key, part, hangUp.signal);
     if (!content) return await refuse(reply, 404, 'NoSuchKey', NOTHING_HERE);
-    void reply.code(content.status).headers(content.headers);
+    void reply.code(content.status).headers({ ...content.headers, ...SANDBOX });
     if (isHeadOnly) content.body.destroy();
     return await reply.send(isHeadOnly ? Readable.from([]) : content.body);
   } catch (error) {
