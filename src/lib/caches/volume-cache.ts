@@ -156,6 +156,11 @@ export class VolumeCaches implements GarbageSource {
     await Promise.all(old.map((instance) => this.#purge(instance, reason, this.#log)));
   }
 
+  /** All instances as they are now, the most recently used last. */
+  get instances(): readonly CacheInstance[] {
+    return [...this.#instances.values()].map((instance) => ({ ...instance }));
+  }
+
   /** All purge requests made before this time have been applied; undefined: never checked. */
   get purgedUpTo(): Date | undefined {
     return this.#purgedUpTo;

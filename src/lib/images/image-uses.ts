@@ -28,6 +28,11 @@ export class ImageUses {
     this.#uses.delete(use);
   }
 
+  /** The names of the images in use. */
+  get names(): ReadonlySet<string> {
+    return new Set([...this.#uses].map(({ localName }) => localName));
+  }
+
   /** Waits for removals that could remove the image. No other begins while it is in use. */
   async waitForRemovals(localName: string, signal: AbortSignal): Promise<void> {
     const repository = repositoryOf(localName);

@@ -33,9 +33,12 @@ export interface LoggerOptions {
   readonly secrets?: readonly string[];
   /** Called for each alert, with its secrets masked. */
   readonly onAlert?: AlertListener;
+  /** Called for each warning, error and alert that is logged, with the secrets of the line masked. */
+  readonly onProblem?: ProblemListener;
 }
 
 export type AlertListener = (event: string, fields: LogFields) => void;
+type ProblemListener = (level: 'warn' | 'error', event: string, fields: LogFields) => void;
 
 const MAX_EVENT_LENGTH = 200;
 // pino writes these itself; a field of the same name would be a duplicate in the line.
@@ -54,7 +57,8 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     options.destination,
   );
-  return new PinoLogger({ output, redactor, onAlert: options.onAlert }, options.baseFields);
+  const { onAlert, onProblem, baseFields } = options;
+  return new PinoLogger({ output, redactor, onAlert, onProblem }, baseFields);
 }
 
 /** What all logs made from one another share. */
@@ -62,6 +66,7 @@ interface Sink {
   readonly output: pino.Logger;
   readonly redactor: Redactor;
   readonly onAlert: AlertListener | undefined;
+  readonly onProblem: ProblemListener | undefined;
 }
 
 class PinoLogger implements Logger {
@@ -104,10 +109,12 @@ class PinoLogger implements Logger {
   }
 
   #write(level: 'debug' | 'info' | 'warn' | 'error', event: string, fields: LogFields = {}): void {
-    const { output, redactor } = this.#sink;
+    const { output, redactor, onProblem } = this.#sink;
     if (!output.isLevelEnabled(level)) return;
     const merged = { ...this.#bound, ...fields };
     const named = Object.entries(merged).map(([key, value]) => [RESERVED.has(key) ? `${key}_` : key, value] as const);
-    output[level](logFields(Object.fromEntries(named), redactor), redactor.cleanText(event, MAX_EVENT_LENGTH));
+    const [line, name] = [logFields(Object.fromEntries(named), redactor), redactor.cleanText(event, MAX_EVENT_LENGTH)];
+    output[level](line, name);
+    if (level === 'warn' || level === 'error') onProblem?.(level, name, line);
   }
 }

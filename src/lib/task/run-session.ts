@@ -24,6 +24,19 @@ export interface SessionServices {
   readonly now: () => Date;
   /** Called when a resource of a run could not be released, so that the worker must look for orphans. */
   readonly onOrphan: () => void;
+  readonly observer?: SessionObserver | undefined;
+}
+
+type RunName = Pick<Claim, 'taskId' | 'runId'>;
+
+/** Is told how far each session is. Its methods must not throw. */
+export interface SessionObserver {
+  /** A phase begins; the first one is `claimed`. */
+  phaseBegan(run: RunName, phase: Phase): void;
+  /** The run's log is to be found under this name. */
+  logNamed(run: RunName, name: string): void;
+  /** The session has released everything. */
+  ended(run: RunName): void;
 }
 
 /** How a session holds its claim. */
@@ -78,6 +91,9 @@ export class RunSession {
       log.error('resource not released', { what, error });
       services.onOrphan();
     });
+    // Registered first, so that it is released last.
+    this.resources.defer('observed run', () => services.observer?.ended(run));
+    services.observer?.phaseBegan(run, this.#phase);
     this.#stopped = this.resources.use('stop signal', new LinkedAbort(stop));
     this.#ended = this.resources.use('end signal', new LinkedAbort(this.#stopped.signal));
     this.credentials = new CredentialHolder(credentials);
@@ -152,6 +168,7 @@ export class RunSession {
       const previousMs = this.#leavePhase();
       this.log.info('task phase', { phase, previous, previousMs });
       this.#phase = phase;
+      this.#services.observer?.phaseBegan(this.#run, phase);
     }
     const takenUntil = this.#takenUntil.toISOString();
     // A stop is reported at once, and the first report counts.
@@ -161,6 +178,7 @@ export class RunSession {
 
   /** Writes facts into the record. Never throws: a journal that can't be written must not stop the run. */
   async note(facts: Partial<RunRecord>): Promise<void> {
+    if (facts.log) this.#services.observer?.logNamed(this.#run, facts.log.name);
     try {
       await this.journal.update(facts);
     } catch (error) {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import got from 'got';
 import type { ConfigTree } from '../../../src/lib/config/layers.js';
 import type { LocalTaskclusterOptions } from '../../../src/local-taskcluster/server.js';
+import type { WorkerStatus } from '../../../src/lib/worker/status/worker-status.js';
 import { IsolatedDaemon } from '../../support/docker-daemon.js';
 import { freePort } from '../../support/free-port.js';
 import { dockerArchive } from '../../support/image-archive.js';
@@ -201,6 +202,36 @@ describe('the health of a worker', () => {
       assert.match(warnings.join('\n'), /^the last \d+ attempts to claim work failed: .*HTTP 503/);
     } finally {
       await worker.harness.close();
+    }
+  });
+});
+
+describe('the page of a worker', () => {
+  it('shows a run with its phase until it is finished, and its cache and image', async () => {
+    const worker = await WatchedWorker.start();
+    const { harness, url } = worker;
+    const status = async (): Promise<WorkerStatus> => await got(`${url}/status.json`).json();
+    try {
+      const cached = { cache: { 'page-kept': '/kept' } };
+      const scopes = { scopes: ['docker-worker:cache:page-kept'] };
+      const taskId = await harness.create({ ...shell('sleep 600'), ...cached }, scopes);
+      await harness.log.next('task run', taskId);
+      const { runs, caches, images, health, machine } = await status();
+      const [run] = runs;
+      assert.deepEqual([runs.length, run?.taskId, run?.runId, run?.phase], [1, taskId, 0, 'execute']);
+      const { rootUrl } = harness.taskcluster;
+      assert.equal(run?.logUrl, `${rootUrl}/tasks/${taskId}/runs/0/logs/live/public%2Flogs%2Flive.log`);
+      assert.deepEqual([caches.first[0]?.name, caches.first[0]?.isInUse], ['page-kept', true]);
+      assert.ok(images.first.some(({ localName, isInUse }) => isInUse && localName.startsWith('docker-worker/test')));
+      assert.deepEqual([health.status, health.running], ['ok', 1]);
+      assert.ok((machine?.diskFreeBytes ?? 0) > 0);
+      const page = await got(url, { headers: { accept: 'text/html' } });
+      assert.match(String(page.headers['content-type']), /^text\/html/);
+      assert.ok(page.body.includes(taskId));
+      await harness.queue.cancelTask(taskId);
+      await until('no run on the page', status, { isDone: (each) => each.runs.length === 0, pollMs: 50 });
+    } finally {
+      await harness.close();
     }
   });
 });

@@ -48,6 +48,23 @@ describe('createLogger', () => {
     assert.equal(last()['level'], 'error');
   });
 
+  it('passes warnings, errors and alerts on, without secrets', () => {
+    const problems: unknown[] = [];
+    const { log } = memoryLog({
+      secrets: ['hidden-value'],
+      onProblem: (level, event, fields) => problems.push([level, event, fields['about']]),
+    });
+    log.info('a');
+    log.warn('b', { about: 'a hidden-value' });
+    log.with({ about: 'bound' }).error('c');
+    log.alert('d');
+    assert.deepEqual(problems, [
+      ['warn', 'b', 'a ***'],
+      ['error', 'c', 'bound'],
+      ['error', '[alert-operator] d', undefined],
+    ]);
+  });
+
   it('adds bound fields, of which the newest wins', () => {
     const { log, last } = memoryLog();
     log.with({ taskId: 'a', runId: 0 }).with({ runId: 1 }).info('x', { source: 'mine' });

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import { StatusServer } from '../../../src/lib/log/status-server.js';
 import { MemoryLogger } from '../../fakes/memory-logger.js';
+import { skipBecause } from '../../support/skip-because.js';
 import { askAndHalfClose, idleConnections } from '../../support/raw-http.js';
 
 interface Answer {
@@ -11,9 +13,18 @@ interface Answer {
   readonly body: string;
 }
 
-function ask(port: number, path: string, method = 'GET'): Promise<Answer> {
+interface Asking {
+  readonly method?: string;
+  /** The Host header. */
+  readonly name?: string;
+  /** The address to connect to. */
+  readonly host?: string;
+}
+
+function ask(port: number, path: string, { method = 'GET', name, host = '127.0.0.1' }: Asking = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const sent = request({ host: '127.0.0.1', port, path, method, agent: false }, (response) => {
+    const headers = name === undefined ? {} : { host: name };
+    const sent = request({ host, port, path, method, headers, agent: false }, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
       response.on('end', () => {
@@ -56,13 +67,13 @@ describe('the status server', () => {
   });
 
   it('answers HEAD without the page', async () => {
-    const { status, body } = await ask(server.port, '/page', 'HEAD');
+    const { status, body } = await ask(server.port, '/page', { method: 'HEAD' });
     assert.deepEqual([status, body], [503, '']);
   });
 
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) {
     it(`answers ${method} with 405 and what is allowed`, async () => {
-      const { status, headers } = await ask(server.port, '/page', method);
+      const { status, headers } = await ask(server.port, '/page', { method });
       assert.deepEqual([status, headers.allow], [405, 'GET, HEAD']);
     });
   }
@@ -109,5 +120,63 @@ describe('the status server', () => {
     await asking;
     await own.close();
     await waiting;
+  });
+});
+
+describe('a page of the status server for people', () => {
+  const log = new MemoryLogger();
+  const page = { statusCode: 200, contentType: 'text/html', body: 'for people' };
+  const pages = { '/metrics': () => Promise.resolve({ ...page, body: 'for programs' }) };
+  const localPages = { '/': () => Promise.resolve(page) };
+  let server: StatusServer;
+
+  before(async () => {
+    server = await StatusServer.start({ host: '0.0.0.0', port: 0, log, pages, localPages });
+  });
+  after(() => server.close());
+
+  it('is answered with headers that allow it nothing from elsewhere', async () => {
+    const { status, headers, body } = await ask(server.port, '/');
+    assert.deepEqual([status, body], [200, 'for people']);
+    assert.match(String(headers['content-security-policy']), /^default-src 'none'; script-src 'self'; .*frame-anc/);
+    assert.deepEqual(
+      [headers['x-content-type-options'], headers['referrer-policy'], headers['cross-origin-opener-policy']],
+      ['nosniff', 'no-referrer', 'same-origin'],
+    );
+  });
+
+  for (const name of ['localhost', 'LOCALHOST:9', '127.0.0.1:80', '127.9.9.9', '[::1]:9464']) {
+    it(`is answered under the name ${name}`, async () => {
+      assert.equal((await ask(server.port, '/', { name })).status, 200);
+    });
+  }
+
+  for (const name of [
+    'evil.example',
+    'evil.example:9464',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    '192.0.2.1',
+  ]) {
+    it(`is refused under the name ${name}, which a website may have given to this machine`, async () => {
+      const { status, headers, body } = await ask(server.port, '/', { name });
+      assert.equal(status, 403);
+      assert.doesNotMatch(body, /for people/);
+      assert.equal(headers['access-control-allow-origin'], undefined);
+      // Monitoring has names of its own.
+      assert.equal((await ask(server.port, '/metrics', { name })).body, 'for programs');
+    });
+  }
+
+  it('is refused to a client that came by another address of this machine', async function () {
+    const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+    const other = addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+    if (other === undefined) skipBecause(this, 'this machine has only its loopback address');
+    assert.equal((await ask(server.port, '/', { host: other, name: 'localhost' })).status, 403);
+    assert.equal((await ask(server.port, '/metrics', { host: other })).status, 200);
+  });
+
+  it('appears in the answer for a path that does not exist', async () => {
+    assert.equal((await ask(server.port, '/x')).body, 'Not found. Available: /, /metrics.\n');
   });
 });

@@ -51,6 +51,8 @@ export class RunFixture {
   readonly metrics = new MemoryMetrics();
   /** How often something could not be removed. */
   orphans = 0;
+  /** What an observer of the session was told. */
+  readonly seen: string[] = [];
   readonly #stop = new AbortController();
   readonly #options: RunOptions;
   readonly #root: string;
@@ -163,6 +165,11 @@ export class RunFixture {
       now: () => new Date(),
       onOrphan: () => {
         this.orphans += 1;
+      },
+      observer: {
+        phaseBegan: (_run, phase) => this.seen.push(phase),
+        logNamed: (_run, name) => this.seen.push(`log ${name}`),
+        ended: () => this.seen.push('ended'),
       },
       settings: {
         runsDirectory: this.runsDirectory,

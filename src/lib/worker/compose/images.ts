@@ -14,6 +14,7 @@ import type { MetricsRecorder } from '../../log/metrics-recorder.js';
 import { TaskclusterDirectory } from '../../queue/taskcluster-directory.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
 import type { RetryPolicy } from '../../util/retry.js';
+import type { ListedImage } from '../status/worker-status.js';
 
 interface Parts {
   readonly engine: DockerEngine;
@@ -25,6 +26,8 @@ interface Parts {
 export interface WorkerImages {
   readonly provider: ImageProvider;
   readonly garbage: GarbageSource;
+  /** What tasks have used, for those who show it. */
+  readonly list: () => readonly ListedImage[];
 }
 
 /** Makes everything for images: where they come from, which are on the machine, and which may be removed. */
@@ -58,6 +61,10 @@ export async function makeImages(
       'indexed-image': ofTasks,
     }),
     garbage: new UnusedImages({ engine, imageRecords, uses, log, now, expirationMs, wholeMachine }),
+    list: () => {
+      const inUse = uses.names;
+      return imageRecords.leastRecentlyUsed.map((record) => ({ ...record, isInUse: inUse.has(record.localName) }));
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import { ConfigError } from '../../config/config-error.js';
 import type { Config } from '../../config/config.js';
 import type { DockerEngine } from '../../docker/engine.js';
 import { HostSampler } from '../../log/host-sample.js';
+import type { HostSample } from '../../log/host-sample.js';
 import { LifecycleEvents } from '../../log/lifecycle-events.js';
 import type { MetricsOutput } from '../../log/lifecycle-events.js';
 import type { Logger } from '../../log/logger.js';
@@ -9,16 +10,19 @@ import { NO_METRICS } from '../../log/metrics-recorder.js';
 import type { MetricsRecorder } from '../../log/metrics-recorder.js';
 import type { PrometheusMetrics } from '../../log/prometheus-metrics.js';
 import { StatusServer } from '../../log/status-server.js';
-import type { StatusPage } from '../../log/status-server.js';
+import type { StatusPage, StatusServerOptions } from '../../log/status-server.js';
 import { errorMessage } from '../../util/error-message.js';
 import type { ResourceStack } from '../../util/resource-stack.js';
 import { EndingWatch } from '../ending-watch.js';
 import type { Ending } from '../ending.js';
 import { Health } from '../health.js';
 import { PeriodicStatus } from '../periodic-status.js';
+import { StatusPages } from '../status/status-pages.js';
+import type { StatusSources } from '../status/worker-status.js';
+import type { SessionObserver } from '../../task/run-session.js';
 import type { Worker } from '../worker.js';
 
-interface Parts {
+interface Parts extends Pick<StatusSources, 'problems' | 'shownConfig'> {
   readonly config: Config;
   readonly engine: Pick<DockerEngine, 'ping'>;
   readonly log: Logger;
@@ -30,7 +34,7 @@ interface Parts {
 }
 
 /** What is observed besides the worker itself. */
-export interface ObservedParts {
+export interface ObservedParts extends Pick<StatusSources, 'caches' | 'images'> {
   readonly endings: readonly Ending[];
   /** All features. */
   readonly features: readonly { readonly name: string }[];
@@ -48,11 +52,19 @@ const STARTING: StatusPage = {
 export async function makeObservability(parts: Parts, resources: ResourceStack): Promise<Observability> {
   const { config, log } = parts;
   const prometheus = config.metrics.port === undefined ? undefined : await makePrometheus(parts);
-  const observability = new Observability(parts, prometheus);
+  const pages = prometheus && new StatusPages();
+  const observability = new Observability(parts, prometheus, pages);
   if (prometheus) {
     const server = await serveStatus(config, log, {
-      '/metrics': async () => ({ statusCode: 200, contentType: prometheus.contentType, body: await prometheus.text() }),
-      '/healthz': () => observability.healthPage(),
+      pages: {
+        '/metrics': async () => ({
+          statusCode: 200,
+          contentType: prometheus.contentType,
+          body: await prometheus.text(),
+        }),
+        '/healthz': () => observability.healthPage(),
+      },
+      localPages: pages?.byPath ?? {},
     });
     resources.defer('status server', () => server.close());
   }
@@ -67,18 +79,25 @@ export class Observability {
   readonly metrics: MetricsRecorder;
   readonly #parts: Parts;
   readonly #prometheus: PrometheusMetrics | undefined;
+  readonly #pages: StatusPages | undefined;
   #health: Health | undefined;
   #status: PeriodicStatus | undefined;
   #endings: EndingWatch | undefined;
 
-  constructor(parts: Parts, prometheus: PrometheusMetrics | undefined) {
+  constructor(parts: Parts, prometheus: PrometheusMetrics | undefined, pages: StatusPages | undefined) {
     this.metrics = prometheus ?? NO_METRICS;
     this.#parts = parts;
     this.#prometheus = prometheus;
+    this.#pages = pages;
+  }
+
+  /** Is told of all runs; undefined: nobody looks. */
+  get sessions(): SessionObserver | undefined {
+    return this.#pages?.runs;
   }
 
   /** Starts to report on the worker. */
-  follow(worker: Worker, { endings, features, unusable }: ObservedParts): void {
+  follow(worker: Worker, { endings, features, unusable, caches, images }: ObservedParts): void {
     const { config, engine, log } = this.#parts;
     const { stats } = worker;
     const prometheus = this.#prometheus;
@@ -102,11 +121,20 @@ export class Observability {
       async () => (await health.report()).status !== 'unhealthy',
       () => stats.lastAnswer,
     );
+    this.#showPages({ health: () => health.report(), caches, images });
     watch.start();
     status.start();
     this.#endings = watch;
     this.#health = health;
     this.#status = status;
+  }
+
+  #showPages(observed: Pick<StatusSources, 'health' | 'caches' | 'images'>): void {
+    const { config, version, problems, shownConfig } = this.#parts;
+    // Another sampler than that of the log, since each tells what happened since it was last asked.
+    const sampler = new HostSampler(config.dockerVolume);
+    const sampleHost = (): Promise<HostSample> => sampler.sample();
+    this.#pages?.follow({ config, version, problems, shownConfig, ...observed, sampleHost, now: () => new Date() });
   }
 
   async healthPage(): Promise<StatusPage> {
@@ -142,10 +170,10 @@ async function makePrometheus({ config, version, droppedLogLines, alerts }: Part
 async function serveStatus(
   { metrics: { host, port = 0 } }: Config,
   log: Logger,
-  pages: Parameters<typeof StatusServer.start>[0]['pages'],
+  pages: Pick<StatusServerOptions, 'pages' | 'localPages'>,
 ): Promise<StatusServer> {
   try {
-    return await StatusServer.start({ host, port, pages, log });
+    return await StatusServer.start({ host, port, ...pages, log });
   } catch (error) {
     const isOccupied = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
     const problem = `metrics: cannot listen on ${host} port ${port}: ${wordsOf(error)}`;

@@ -6,6 +6,7 @@ import type { FeatureServices } from '../../features/registry.js';
 import type { Host } from '../../host/host.js';
 import type { MetricsOutput } from '../../log/lifecycle-events.js';
 import type { Logger } from '../../log/logger.js';
+import type { Problem } from '../../log/recent-problems.js';
 import { CredentialHolder } from '../../queue/credential-holder.js';
 import { workerLabels } from '../../task/phases/container-spec.js';
 import { runClaim } from '../../task/run.js';
@@ -48,6 +49,10 @@ export interface WorkerSetup {
   readonly droppedLogLines?: () => number;
   /** Returns the number of alerts so far; absent: they are not counted. */
   readonly alerts?: () => number;
+  /** Returns the last warnings and errors of the log, the newest first; absent: they are not kept. */
+  readonly problems?: () => readonly Problem[];
+  /** Returns the configuration as text without secrets, for the worker's page; absent: it does not show it. */
+  readonly shownConfig?: () => string;
   /** Tells whether a key still has its default value: the operator has not set it up. Absent: no key has. */
   readonly isUntouched?: IsUntouched;
   /** The engine, for a worker whose containers someone else observes. Absent: that of the configuration. */
@@ -74,7 +79,7 @@ export async function makeWorker(setup: WorkerSetup): Promise<Worker> {
 
 /** Makes all parts; the first one made is released last. */
 async function assemble(setup: WorkerSetup, resources: ResourceStack): Promise<Worker> {
-  const { config, host, log, metricsOutput, isUntouched = () => false } = setup;
+  const { config, host, log, metricsOutput, isCacheStatePortable, isUntouched = () => false } = setup;
   const engine = setup.engine ?? new DockerodeEngine(config.docker);
   void reportUnusableKeys(config, log, isUntouched);
   const facts = workerFacts(config, setup.version);
@@ -87,7 +92,6 @@ async function assemble(setup: WorkerSetup, resources: ResourceStack): Promise<W
 
   const removeTree = treeRemover(engine, workerLabels(facts));
   const shared = { engine, log, metrics, facts, removeTree };
-  const { isCacheStatePortable } = setup;
   const storage = await makeStorage(config, { ...shared, credentials, engineLocked, isCacheStatePortable }, resources);
   const { runsDirectory, journal, caches, lastSeen } = storage;
   const entries = await journal.abandoned(log);
@@ -110,6 +114,7 @@ async function assemble(setup: WorkerSetup, resources: ResourceStack): Promise<W
     lifecycle,
     worker: { ...facts, settings: await makeMetadata({ ...setup, engine }) },
     now,
+    observer: observability.sessions,
     onOrphan: () => {
       containers.orphans.suspect();
     },
@@ -143,7 +148,8 @@ async function assemble(setup: WorkerSetup, resources: ResourceStack): Promise<W
     close: () => resources.close(),
   });
   const endings = makeEndings({ servers, credentials, host });
-  observability.follow(worker, { endings, features: deps.admission.features, unusable: servers.unusable });
+  const { features } = deps.admission;
+  observability.follow(worker, { endings, features, unusable: servers.unusable, caches, images: images.list });
   return worker;
 }
 
