@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import { Command } from 'commander';
 import { packageFile, packageVersion } from '../lib/util/package-file.js';
 import type { LocalOutcome } from '../local-run/run-locally.js';
+import { pageOptions } from './run-page.js';
 import { runTaskCommand, workerLogOption } from './run-task-command.js';
 import type { TaskArguments } from './run-task-command.js';
 
@@ -17,13 +18,17 @@ function parse(): TaskArguments {
     .addOption(workerLogOption())
     .version(packageVersion())
     .showHelpAfterError('(--help shows all options)')
-    .exitOverride()
-    .parse();
+    .exitOverride();
+  for (const option of pageOptions()) command.addOption(option);
+  command.parse();
   process.stdout.write(`A Taskcluster, a worker and a container, all on this machine, run ${HELLO}.
 The task's log, read over HTTP while it runs:
 
 `);
-  return { source: HELLO, options: { env: {}, ...command.opts<Pick<TaskArguments['options'], 'workerLog'>>() } };
+  return {
+    source: HELLO,
+    options: { env: {}, ...command.opts<Pick<TaskArguments['options'], 'workerLog' | 'open' | 'stay'>>() },
+  };
 }
 
 /** Downloads each artifact and compares it with the sha256 that the task printed for the file it made. */

@@ -32,6 +32,7 @@ export class Interruption {
   readonly #canceled = new AbortController();
   readonly #abandoned = new AbortController();
   #exitCode: number | undefined;
+  #onNextSignal: (() => void) | undefined;
   readonly #interrupted: Interrupted;
   #isOutputGone = false;
 
@@ -62,6 +63,19 @@ export class Interruption {
     return this.#abandoned.signal;
   }
 
+  /**
+   * Waits for the next signal, which ends this wait and nothing else; calls `onWaiting` before that. Resolves at once if
+   * the task was canceled: whoever did that has seen enough.
+   */
+  async nextSignal(onWaiting: () => void): Promise<void> {
+    if (this.#canceled.signal.aborted) return;
+    const signaled = new Promise<void>((resolve) => {
+      this.#onNextSignal = resolve;
+    });
+    onWaiting();
+    await signaled;
+  }
+
   /** The exit code of this program, regardless of the task's result; undefined: the task decides. */
   get exitCode(): number | undefined {
     return this.#exitCode;
@@ -70,9 +84,10 @@ export class Interruption {
   #signaled(exitCode: number): void {
     if (!this.#canceled.signal.aborted) {
       const { program, work } = this.#interrupted;
-      process.stderr.write(`${program}: canceling ${work}; press Ctrl-C again to stop at once\n`);
+      if (this.#onNextSignal) this.#onNextSignal();
+      else process.stderr.write(`${program}: canceling ${work}; press Ctrl-C again to stop at once\n`);
       // Whoever sends SIGTERM looks for the code that programs end with then; after Ctrl-C the task's result counts.
-      if (exitCode === SIGNAL_CODES.SIGTERM) this.#exitCode = exitCode;
+      if (exitCode === SIGNAL_CODES.SIGTERM && !this.#onNextSignal) this.#exitCode = exitCode;
       this.#canceled.abort();
       return;
     }

@@ -15,6 +15,7 @@ import { CiInputError } from '../local-ci/model.js';
 import { DirectoryError } from '../local-run/save-artifacts.js';
 import { Interruption } from './interruption.js';
 import { defaultFormat, logOutput } from './log-output.js';
+import { NO_PAGE, runPage } from './run-page.js';
 
 const NAME = 'local-ci';
 const SUCCESS = 0;
@@ -50,7 +51,8 @@ export async function runLocalCiCommand(argv: readonly string[]): Promise<number
   }
 }
 
-function programOf({ output, canceled, abandoned }: Interruption): Program {
+function programOf(interruption: Interruption): Program {
+  const { output, canceled, abandoned } = interruption;
   return {
     version: packageVersion(),
     env: process.env,
@@ -61,6 +63,10 @@ function programOf({ output, canceled, abandoned }: Interruption): Program {
     output,
     progress: process.stderr,
     renderProgram: new URL('../bin/render-process.js', import.meta.url),
+    runPage: (given) =>
+      runPage(given, interruption, () => {
+        process.stderr.write(`${NAME}: ${NO_PAGE}\n`);
+      }),
     workerLog,
     canceled,
     abandoned,

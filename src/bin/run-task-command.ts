@@ -16,6 +16,8 @@ import { TaskFileError, taskDefinition } from '../local-run/task-definition.js';
 import { DirectoryError, listArtifacts, assertArtifactDirectory } from '../local-run/save-artifacts.js';
 import { Interruption } from './interruption.js';
 import { defaultFormat, logOutput } from './log-output.js';
+import { NO_PAGE, pageOptions, runPage } from './run-page.js';
+import type { PageFlags } from './run-page.js';
 
 const TASK_QUEUE = { provisionerId: 'local', workerType: 'docker-worker' };
 const BAD_USAGE = 2;
@@ -24,7 +26,7 @@ const STDERR = 2;
 // How long a slow reader of the worker's log gets to catch up before the process exits.
 const FLUSH_MS = 2000;
 
-interface Options {
+interface Options extends PageFlags {
   readonly artifacts?: string;
   readonly env: Readonly<Record<string, string>>;
   readonly workerLog: 'debug' | 'info' | 'warn' | 'error';
@@ -52,7 +54,7 @@ export async function runTaskCommand(parse: () => TaskArguments, inspect: Inspec
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : BAD_USAGE;
     if (interruption.abandoned.aborted) return interruption.exitCode ?? FAILED;
     for (const line of error instanceof ConfigError ? error.problems : [errorMessage(error)]) {
-      process.stderr.write(`run-task: ${line}\n`);
+      tell(line);
     }
     return isBadUsage(error) ? BAD_USAGE : FAILED;
   }
@@ -87,6 +89,7 @@ Exit codes: the task's own; 1 if it has none or an artifact was not saved; 2 if 
     )
     .showHelpAfterError('(--help shows all options)')
     .exitOverride();
+  for (const option of pageOptions()) command.addOption(option);
   command.parse([...argv], { from: 'user' });
   return { source: command.args[0] ?? '', options: command.opts<Options>() };
 }
@@ -104,12 +107,8 @@ function collectEnv(setting: string, sofar: Readonly<Record<string, string>>): R
   return { ...sofar, [setting.slice(0, equals)]: setting.slice(equals + 1) };
 }
 
-async function run(
-  source: string,
-  options: Options,
-  { output, canceled, abandoned }: Interruption,
-  inspect: Inspect,
-): Promise<number> {
+async function run(source: string, options: Options, interruption: Interruption, inspect: Inspect): Promise<number> {
+  const { output, canceled, abandoned } = interruption;
   const { text, name } = await read(source, canceled);
   const saving = { isComplete: true };
   const { run, exitCode } = await runLocally({
@@ -121,15 +120,29 @@ async function run(
     version: packageVersion(),
     signal: canceled,
     abandon: abandoned,
-    onLeft: (error) => process.stderr.write(`run-task: not cleaned up: ${errorMessage(error)}\n`),
+    onLeft: (error) => {
+      tell(`not cleaned up: ${errorMessage(error)}`);
+    },
     inspect: async (outcome) => {
       saving.isComplete = await inspect(outcome, output, options.artifacts);
+      output.write(resolutionLine(outcome));
     },
+    page: runPage(options, interruption, () => {
+      tell(NO_PAGE);
+    }),
+    tell,
   });
-  output.write(`Task ${run.state}${run.state === 'exception' ? ` (${run.reasonResolved ?? ''})` : ''}.\n`);
   await finished(output.end());
   if (run.state === 'completed') return saving.isComplete ? 0 : FAILED;
   return exitCode === undefined || exitCode === 0 ? FAILED : exitCode;
+}
+
+function resolutionLine({ run: { state, reasonResolved } }: LocalOutcome): string {
+  return `Task ${state}${state === 'exception' ? ` (${reasonResolved ?? ''})` : ''}.\n`;
+}
+
+function tell(line: string): void {
+  process.stderr.write(`run-task: ${line}\n`);
 }
 
 async function read(source: string, signal: AbortSignal): Promise<{ readonly text: string; readonly name: string }> {

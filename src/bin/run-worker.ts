@@ -11,11 +11,13 @@ import { HostError } from '../lib/host/host.js';
 import { withoutProtocol } from '../lib/host/worker-runner-protocol.js';
 import { LineOutput } from '../lib/log/line-output.js';
 import { createLogger } from '../lib/log/logger.js';
+import { RecentProblems } from '../lib/log/recent-problems.js';
 import type { Logger, LoggerOptions } from '../lib/log/logger.js';
 import { untilAborted } from '../lib/util/abortable.js';
 import { errorMessage } from '../lib/util/error-message.js';
 import { packageFile, packageVersion } from '../lib/util/package-file.js';
 import type { WorkerSetup } from '../lib/worker/compose/worker.js';
+import { shownConfig } from '../lib/worker/status/shown-config.js';
 import { Watchdog } from '../lib/worker/watchdog/watchdog.js';
 import { createHost } from './create-host.js';
 import type { HostConnection } from './create-host.js';
@@ -72,8 +74,12 @@ async function main(signals: ProcessSignals): Promise<number> {
     printError(`warning: an error could not be reported: ${errorMessage(error)}`);
   });
   let alerts = 0;
-  const output: Pick<LoggerOptions, 'destination' | 'onAlert'> = {
+  const problems = new RecentProblems();
+  const output: Pick<LoggerOptions, 'destination' | 'onAlert' | 'onProblem'> = {
     destination,
+    onProblem: (level, event, fields) => {
+      problems.add(level, event, fields);
+    },
     onAlert: (event, fields) => {
       alerts += 1;
       reports.alert(event, fields);
@@ -81,13 +87,15 @@ async function main(signals: ProcessSignals): Promise<number> {
   };
   connection.connect?.();
   try {
-    const { config, secrets, isUntouched } = await untilAborted(load(args, host), signals.stopped);
+    const loaded = await untilAborted(load(args, host), signals.stopped);
+    const { config, secrets, isUntouched } = loaded;
     const log = createLogger({ baseFields: baseFields(config), level: config.logging.level, secrets, ...output });
     exitOnCrash(log, reports);
     stdout.onDropped((lines) => {
       log.warn('log lines dropped', { lines });
     });
-    const logging = { logFormat, alerts: () => alerts };
+    const shown = { problems: () => problems.newestFirst, shownConfig: () => shownConfig(loaded) };
+    const logging = { logFormat, alerts: () => alerts, ...shown };
     // On a fleet's machine every missing file is unexpected.
     const own = host.name === 'standalone' ? { isUntouched } : {};
     return await run({ config, secrets, host, isStartedByRunner, log, version, signals, ...logging, ...own });
@@ -179,7 +187,9 @@ async function check(config: Config, log: Logger, host: Host): Promise<number> {
   return OK;
 }
 
-interface RunOptions extends Pick<WorkerSetup, 'config' | 'secrets' | 'host' | 'alerts' | 'isUntouched'> {
+type Given = 'config' | 'secrets' | 'host' | 'alerts' | 'isUntouched' | 'problems' | 'shownConfig';
+
+interface RunOptions extends Pick<WorkerSetup, Given> {
   readonly isStartedByRunner: boolean;
   readonly logFormat: LogFormat;
   readonly log: Logger;

@@ -13,6 +13,8 @@ import { untilAborted } from '../lib/util/abortable.js';
 import { LocalTaskcluster } from '../local-taskcluster/server.js';
 import { assumedRoles } from './assumed-roles.js';
 import { LocalWorker } from './local-worker.js';
+import { keepPage, showPage } from './run-page.js';
+import type { RunPage } from './run-page.js';
 import type { TaskQueueName } from './task-definition.js';
 import { TaskWatcher } from './task-watcher.js';
 
@@ -36,6 +38,10 @@ export interface RunLocallyOptions {
   readonly onLeft: (error: unknown) => void;
   /** Called when the run is over, while the queue and its artifacts still exist. */
   readonly inspect: (outcome: LocalOutcome) => Promise<void>;
+  /** The page of the run; undefined: there is none. */
+  readonly page?: RunPage | undefined;
+  /** Tells the user something beside the log. */
+  readonly tell: (line: string) => void;
 }
 
 export interface LocalOutcome {
@@ -63,14 +69,16 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalOutco
 }
 
 async function runIn(directory: string, options: RunLocallyOptions): Promise<LocalOutcome> {
-  const { taskQueue, definition, log, env, version, abandon, inspect } = options;
-  const taskcluster = await LocalTaskcluster.start({ dataDir: join(directory, 'taskcluster') });
+  const { taskQueue, definition, log, env, version, abandon, inspect, page, tell } = options;
+  const dataDir = join(directory, 'taskcluster');
+  const taskcluster = await LocalTaskcluster.start({ dataDir, ...(page && { page: { directory: page.directory } }) });
   try {
     const { rootUrl, credentials } = taskcluster;
     grantRoles(taskcluster, options);
     const queue = new clients.Queue({ rootUrl, credentials });
     const taskId = slugid.nice();
     await queue.createTask(taskId, definition);
+    showPage(page, taskcluster, { path: `/tasks/${taskId}`, tell });
     // The queue is in this process: frequent polling costs nothing, and Ctrl-C ends the task at once.
     const task = { cancelPollInterval: CANCEL_POLL_INTERVAL_MS };
     // The user is waiting: an image that can't be fetched is reported at once, and not after minutes of retries.
@@ -104,6 +112,7 @@ async function runIn(directory: string, options: RunLocallyOptions): Promise<Loc
       await cleanUp(() => worker.stop(mode, abandon), options);
     }
     await untilAborted(inspect(outcome), abandon);
+    await untilAborted(keepPage(page, tell), abandon);
     return outcome;
   } finally {
     await cleanUp(() => taskcluster.close(), options);

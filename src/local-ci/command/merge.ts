@@ -8,6 +8,9 @@ const ALTERNATIVES: readonly (readonly Key[])[] = [
   ['keepGoing', 'failFast'],
   ['list', 'json', 'graph', 'dryRun'],
   ['watch', 'rerun'],
+  // Each run of --watch has a page of its own, which ends with it.
+  ['watch', 'open'],
+  ['watch', 'stay'],
   ['upstream', 'offline'],
 ];
 

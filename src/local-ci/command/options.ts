@@ -64,6 +64,8 @@ export interface GivenOptions {
   readonly shellOnFailure?: true;
   readonly keep?: true;
   readonly artifacts?: string;
+  readonly open?: true;
+  readonly stay?: true;
   readonly workerLog?: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -181,6 +183,8 @@ function developingOptions(): readonly Option[] {
     new Option('-i, --interactive <task>', 'open a shell in the container of this task before its command runs'),
     new Option('--shell-on-failure', 'open a shell in the container of a task whose command failed'),
     new Option('--keep', 'keep the containers of failed tasks'),
+    new Option('--open', 'open the page of the run in your browser').conflicts('watch'),
+    new Option('--stay', 'when the run is over, keep its page until Ctrl-C').conflicts('watch'),
     new Option('--bind <path>', 'mount the checkout at this path of the container, in tasks that have it'),
   ];
 }

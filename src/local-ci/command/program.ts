@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { Logger } from '../../lib/log/logger.js';
+import type { RunPage } from '../../local-run/run-page.js';
 import type { TerminalInput, TerminalOutput } from '../shell/terminal.js';
 import type { GivenOptions } from './options.js';
 
@@ -18,6 +19,8 @@ export interface Program {
   readonly progress: TerminalOutput;
   /** The script of the process that renders. */
   readonly renderProgram: URL;
+  /** Returns the page of a run, as far as it is asked for; undefined: there is none. */
+  readonly runPage: (given: Pick<GivenOptions, 'open' | 'stay'>) => RunPage | undefined;
   /** Makes the workers' own log. */
   readonly workerLog: (level: NonNullable<GivenOptions['workerLog']>) => Logger;
   /** Aborts when the run should be canceled. */

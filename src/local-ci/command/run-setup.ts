@@ -80,6 +80,7 @@ export async function setUpRun(context: RunContext, plan: RunPlan, resources: Re
     keepContainers: given.keep === true,
     host: context.host,
     port: plan.port,
+    page: program.runPage(given),
     upstream,
     environment,
     secrets,

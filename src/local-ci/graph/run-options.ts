@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 import type { ConfigTree } from '../../lib/config/layers.js';
 import type { Logger } from '../../lib/log/logger.js';
 import type { Feature } from '../../lib/task/feature.js';
+import type { RunPage } from '../../local-run/run-page.js';
 import type { LocalTaskclusterOptions } from '../../local-taskcluster/server.js';
 import type { JsonObject, RenderedGraph } from '../model.js';
 import type { ContainerHost } from './container-host.js';
@@ -36,6 +37,8 @@ export interface RunOptions {
   readonly host?: ContainerHost | undefined;
   /** The port of the local Taskcluster; default: any free one. */
   readonly port?: number | undefined;
+  /** The page of the local Taskcluster; undefined: there is none. */
+  readonly page?: RunPage | undefined;
   /** The deployment that is asked for what is not here; undefined: none is. */
   readonly upstream?: LocalTaskclusterOptions['upstream'];
   /** The environment of this process: where the engine is, and NO_COLOR. */

@@ -8,6 +8,7 @@ import { makeDirectory } from '../../lib/util/make-directory.js';
 import { ResourceStack } from '../../lib/util/resource-stack.js';
 import { LocalTaskcluster } from '../../local-taskcluster/server.js';
 import type { LocalTaskclusterState } from '../../local-taskcluster/server.js';
+import { keepPage, showPage } from '../../local-run/run-page.js';
 import { ClaimGate } from './claim-gate.js';
 import { findContainerHost } from './container-host.js';
 import type { ContainerHost } from './container-host.js';
@@ -104,9 +105,18 @@ async function runWithin(temporary: string, { options, work, cleanup }: Run): Pr
     watch.close();
   });
   await work.prepare(taskcluster);
+  showPage(options.page, taskcluster, { path: pathOf(taskcluster.tasks()), tell: parts.news });
   await follow(watch, parts, options.signal);
   options.abandon.throwIfAborted();
-  return await conclude({ options, work, taskcluster, watch, parts, board });
+  const result = await conclude({ options, work, taskcluster, watch, parts, board });
+  await keepPage(options.page, parts.news);
+  return result;
+}
+
+/** Returns the path of the page that shows all tasks: that of their group, if they have one in common. */
+function pathOf(tasks: readonly TaskView[]): string {
+  const [group, ...others] = new Set(tasks.map(({ status }) => status.taskGroupId));
+  return group === undefined || others.length > 0 ? '/' : `/tasks/groups/${group}`;
 }
 
 interface Start {
@@ -124,6 +134,7 @@ async function startTaskcluster({ options, work, host, gate }: Start): Promise<L
     roles: work.roles,
     mayClaim: (task) => gate.mayClaim(task),
     definitionForWorker: options.forWorker ?? ((task) => task.definition),
+    ...(options.page && { page: { directory: options.page.directory } }),
     ...(options.upstream && { upstream: options.upstream }),
     ...(work.state && { state: work.state }),
   });
