@@ -13,7 +13,7 @@ import { untilAborted } from '../lib/util/abortable.js';
 import { LocalTaskcluster } from '../local-taskcluster/server.js';
 import { assumedRoles } from './assumed-roles.js';
 import { LocalWorker } from './local-worker.js';
-import { keepPage, showPage } from './run-page.js';
+import { TASKS_RUN, keepPage, showPage } from './run-page.js';
 import type { RunPage } from './run-page.js';
 import type { TaskQueueName } from './task-definition.js';
 import { TaskWatcher } from './task-watcher.js';
@@ -102,17 +102,22 @@ async function runIn(directory: string, options: RunLocallyOptions): Promise<Loc
     options.signal.addEventListener('abort', cancel, { once: true });
     if (options.signal.aborted) cancel();
     let outcome: LocalOutcome | undefined;
+    let isCanceled = false;
     try {
       outcome = await untilAborted(watch(new TaskWatcher(rootUrl, credentials, taskId), options), abandon);
+      options.signal.removeEventListener('abort', cancel);
+      isCanceled = outcome.run.reasonResolved === 'canceled';
+      if (!isCanceled) {
+        await untilAborted(inspect(outcome), abandon);
+        await untilAborted(keepPage(page, tell, TASKS_RUN), abandon);
+      }
     } finally {
       options.signal.removeEventListener('abort', cancel);
       // The log of a canceled run is published later than that: it is complete once the worker has shut down
       // gracefully.
-      const mode = outcome?.run.reasonResolved === 'canceled' ? 'graceful' : 'immediate';
-      await cleanUp(() => worker.stop(mode, abandon), options);
+      await cleanUp(() => worker.stop(isCanceled ? 'graceful' : 'immediate', abandon), options);
     }
-    await untilAborted(inspect(outcome), abandon);
-    await untilAborted(keepPage(page, tell), abandon);
+    if (isCanceled) await untilAborted(inspect(outcome), abandon);
     return outcome;
   } finally {
     await cleanUp(() => taskcluster.close(), options);

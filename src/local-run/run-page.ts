@@ -15,7 +15,9 @@ export interface RunPage {
   readonly stay?: ((onWaiting: () => void) => Promise<void>) | undefined;
 }
 
-const END = 'The run is over, and nothing runs any more; its page stays until Ctrl-C.';
+const NOTHING_RUNS = 'The run is over, and nothing runs any more; its page stays until Ctrl-C.';
+/** For a run whose worker stays too. */
+export const TASKS_RUN = 'The run is over. Tasks that you start on its page run too; its page stays until Ctrl-C.';
 
 /** Shows the user where the page is, and opens it if that was asked for; `path` is a page's. Never fails. */
 export function showPage(
@@ -39,9 +41,13 @@ function addressOf(url: string | undefined, path: string): string | undefined {
   return address.href;
 }
 
-/** Keeps the page until the user has seen enough of the finished run, if that was asked for. */
-export async function keepPage(page: RunPage | undefined, tell: (line: string) => void): Promise<void> {
+/** Keeps the page until the user has seen enough of the finished run, if that was asked for; `told` says so. */
+export async function keepPage(
+  page: RunPage | undefined,
+  tell: (line: string) => void,
+  told = NOTHING_RUNS,
+): Promise<void> {
   await page?.stay?.(() => {
-    tell(END);
+    tell(told);
   });
 }

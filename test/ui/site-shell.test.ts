@@ -38,7 +38,7 @@ describe('a shell, from the page of its task', () => {
     await row.getByRole('button', { name: 'Open' }).waitFor();
     const [page] = await Promise.all([
       tab.page.context().waitForEvent('page'),
-      row.getByRole('button', { name: 'Open' }).click(),
+      tab.page.getByRole('button', { name: 'Open a shell' }).click(),
     ]);
     assert.match(page.url(), /\/shell\/\?v=2&socketUrl=/);
     await shows(page, '#');

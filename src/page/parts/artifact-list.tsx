@@ -97,7 +97,7 @@ function ArtifactRow({ taskId, runId, artifact, isShown, onShow, onError }: RowP
 }
 
 /** Shells and displays are references to addresses of this page, with secrets in them. */
-async function openReference(taskId: string, runId: number, name: string): Promise<void> {
+export async function openReference(taskId: string, runId: number, name: string): Promise<void> {
   const address = await referenceOf(taskId, runId, name);
   if (address === undefined || !/^https?:\/\//i.test(address)) throw new Error('It leads to no web page.');
   open(address, '_blank', 'noopener,noreferrer');

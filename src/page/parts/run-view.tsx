@@ -1,5 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { listArtifacts } from '../api/queue.js';
 import type { Artifact, Run } from '../api/types.js';
 import { durationInWords } from '../format/quantities.js';
@@ -7,8 +7,9 @@ import { summaryOf } from '../format/log-summary.js';
 import type { LogSummary } from '../format/log-summary.js';
 import { useLoaded } from '../live/use-loaded.js';
 import { bytesPath, logPath } from '../routes.js';
-import { ArtifactList } from './artifact-list.js';
+import { ArtifactList, openReference } from './artifact-list.js';
 import { Failure, Section, State, Text, useSeconds } from './basics.js';
+import { ActionButton } from './confirm-button.js';
 
 const REFRESH_MS = 3000;
 const TAIL_BYTES = 32 * 1024;
@@ -40,10 +41,39 @@ export function RunView({ taskId, run }: { readonly taskId: string; readonly run
   return (
     <Section title={`Run ${runId}`} aside={<State of={state} reason={run.reasonResolved} />}>
       <Failure of={error} />
+      {state === 'running' && <Sessions {...{ taskId, runId }} artifacts={artifacts ?? []} />}
       <LogLinks {...{ taskId, runId }} artifacts={artifacts ?? []} />
       <Times run={run} logPath={log && bytesPath(taskId, runId, log.name)} />
       <ArtifactList {...{ taskId, runId }} artifacts={artifacts ?? []} />
     </Section>
+  );
+}
+
+const SESSIONS = [
+  ['/shell.html', 'Open a shell'],
+  ['/display.html', 'Open the display'],
+] as const;
+
+interface RunArtifacts {
+  readonly taskId: string;
+  readonly runId: number;
+  readonly artifacts: readonly Artifact[];
+}
+
+/** The ways into an interactive task. */
+function Sessions({ taskId, runId, artifacts }: RunArtifacts): JSX.Element {
+  const [error, setError] = useState<Error>();
+  const there = SESSIONS.flatMap(([end, label]) => {
+    const artifact = artifacts.find(({ name, storageType }) => storageType === 'reference' && name.endsWith(end));
+    return artifact ? [{ name: artifact.name, label }] : [];
+  });
+  return (
+    <p class="logs">
+      {there.map(({ name, label }) => (
+        <ActionButton key={name} label={label} run={() => openReference(taskId, runId, name)} onError={setError} />
+      ))}
+      <Failure of={error} />
+    </p>
   );
 }
 
@@ -53,15 +83,7 @@ function mainLog(artifacts: readonly Artifact[]): Artifact | undefined {
   return named('/live_backing.log') ?? named('/live.log');
 }
 
-function LogLinks({
-  taskId,
-  runId,
-  artifacts,
-}: {
-  readonly taskId: string;
-  readonly runId: number;
-  readonly artifacts: readonly Artifact[];
-}): JSX.Element | null {
+function LogLinks({ taskId, runId, artifacts }: RunArtifacts): JSX.Element | null {
   const logs = artifacts.filter(({ name, contentType }) => name.endsWith('.log') && LOG_TYPE.test(contentType));
   if (logs.length === 0) return null;
   return (

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CiCheckout, ciFile, ciTask } from '../../support/ci-checkout.js';
 import { Program } from '../../support/program.js';
+import { until } from '../../support/until.js';
 
 const STAYS = 'its page stays until Ctrl-C.\n';
 
@@ -24,6 +25,19 @@ async function enter(address: URL): Promise<string> {
   assert.equal(answer.status, 200);
   assert.match(await answer.text(), /<script [^>]*src="\/page\/assets\//);
   return cookie;
+}
+
+/** Reruns the task of the page, and waits for the end of its second run. */
+async function retriggered(address: URL, cookie: string): Promise<void> {
+  const taskId = address.pathname.slice('/tasks/'.length);
+  const headers = { cookie, 'x-taskcluster-page': '1' };
+  const rerun = await fetch(new URL(`/api/queue/v1/task/${taskId}/rerun`, address), { method: 'POST', headers });
+  assert.equal(rerun.status, 200, await rerun.text());
+  await until('the second run has ended', async () => {
+    const answer = await fetch(new URL(`/api/queue/v1/task/${taskId}/status`, address), { headers });
+    const { status } = (await answer.json()) as { readonly status: { readonly runs: readonly { state: string }[] } };
+    return status.runs[1]?.state === 'failed';
+  });
 }
 
 describe('the page of run-task', () => {
@@ -52,6 +66,7 @@ describe('the page of run-task', () => {
       headers: { cookie },
     });
     assert.match(await log.text(), /seen/);
+    await retriggered(address, cookie);
     program.kill('SIGINT');
     assert.deepEqual(await program.ended, { code: 7, signal: null });
     assert.doesNotMatch(program.stderr, /canceling/);
