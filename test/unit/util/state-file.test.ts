@@ -1,8 +1,8 @@
 import { strict as assert } from 'node:assert';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { readStateFile, replaceStateFile } from '../../../src/lib/util/state-file.js';
 
@@ -38,6 +38,12 @@ describe('a state file', () => {
     assert.equal(await readStateFile(path), 'whole');
     await replaceStateFile(path, 'next');
     assert.equal(await readStateFile(path), 'next');
+  });
+
+  it('leaves nothing when it could not be written', async () => {
+    await mkdir(path);
+    await assert.rejects(replaceStateFile(path, 'text'), { code: 'EISDIR' });
+    assert.deepEqual(await readdir(directory), [basename(path)]);
   });
 
   it('refuses to be read or written through a link', async () => {
