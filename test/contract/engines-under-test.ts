@@ -3,6 +3,7 @@ import Docker from 'dockerode';
 import { DockerodeEngine } from '../../src/lib/docker/dockerode-engine.js';
 import type { DockerEngine, Labels } from '../../src/lib/docker/engine.js';
 import { runsForEver } from '../fakes/fake-container.js';
+import type { FakeProcess } from '../fakes/fake-container.js';
 import { FakeDockerEngine } from '../fakes/fake-docker-engine.js';
 
 export const IMAGE = 'docker-worker/test:latest';
@@ -15,6 +16,7 @@ export const COMMANDS = {
   forEver: ['sleep', '1000'],
   busy: ['sh', '-c', 'while true; do head -c 10000000 /dev/zero >/dev/null; sleep 0.1; done'],
   many: ['sh', '-c', 'seq 1 20000'],
+  manyThenWait: ['sh', '-c', 'seq 1 20000; until test -e /go; do sleep 0.05; done'],
   address: ['hostname', '-i'],
   // Lines of random bytes, about 256 of them each, and a last one without an end.
   bytes: ['sh', '-c', 'head -c 1000000 /dev/urandom; printf "the last\\nof it"'],
@@ -75,8 +77,14 @@ function fakeEngine(): EngineUnderTest {
     await print('the last\nof it');
     return 0;
   });
-  program('many', async ({ print }) => {
+  const count = async ({ print }: FakeProcess): Promise<number> => {
     for (let number = 1; number <= 20000; number++) await print(`${number}\n`);
+    return 0;
+  };
+  program('many', count);
+  program('manyThenWait', async (container) => {
+    await count(container);
+    await gone;
     return 0;
   });
   const exec = (name: keyof typeof EXECS, run: Parameters<typeof engine.execPrograms.set>[1]): void => {
