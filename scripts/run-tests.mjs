@@ -1,12 +1,11 @@
 // Runs the tests by several mochas at the same time: much of what a test of the worker does is wait for containers.
 // No test may rely on being alone on the Docker engine; the workers of tests have ids of their own.
 //
-// usage: node scripts/run-tests.mjs [unit | integration | ui | FILE...] [OPTION OF MOCHA...]
+// usage: node scripts/run-tests.mjs [unit | integration | FILE...] [OPTION OF MOCHA...]
 //   unit          the tests that need no Docker engine and no dist/
-//   integration   those that need both
-//   ui            the quick ones of those that need a browser as well
+//   integration   those that need both, with the quick ones of those that need a browser as well
 //   FILE          only these files, by one mocha
-// Without any of these: unit, then integration, then ui.
+// Without any of these: unit, then integration.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -20,15 +19,17 @@ const isTestFile = (word) => /\.(test|slow)\.ts$/.test(word);
 const GROUPS = {
   // They keep a processor busy. One mocha more than there are processors fills the pauses.
   unit: dealtOut(testFilesBelow('test/unit'), availableParallelism() + 1),
-  integration: partition(testFilesBelow('test/integration', 'test/contract'), [
+  integration: partition(testFilesBelow('test/integration', 'test/contract', 'test/ui').filter(isQuick), [
     /^test\/integration\/cli\//,
     /^test\/integration\/worker\/[a-i]/,
-    /^test\/integration\/local-ci\//,
+    /^test\/(integration\/local-ci|ui)\//,
     /^/,
   ]),
-  // Each has a browser, which keeps a processor busy.
-  ui: [testFilesBelow('test/ui').filter((file) => file.endsWith('.test.ts'))],
 };
+
+function isQuick(file) {
+  return file.endsWith('.test.ts');
+}
 
 function testFilesBelow(...folders) {
   return folders.flatMap((folder) => {
